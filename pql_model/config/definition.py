@@ -1,0 +1,122 @@
+"""Criteria and definitions as people write them in YAML."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pql_model.config.types import Strict, WindowField
+from pql_model.errors import nearest
+from pql_model.measures import ANY, ENTITY_MEASURES, EVENT_MEASURES, MEASURES
+from pql_model.windows import EVER
+
+Operator = Literal[">=", ">", "<=", "<", "==", "!="]
+_SHORT = {"at_least": ">=", "at_most": "<=", "more_than": ">", "less_than": "<"}
+
+
+class Criterion(Strict):
+    """One condition: `{event, measure, window, operator, threshold}`, or one about a trait.
+
+    `{event: Teammate Invited, at_least: 2, within: first 7d}` is short for operator `>=`, threshold 2 and
+    window `first 7d`. `{trait: company_size, in: [51-200]}` asks for one of the listed values.
+    """
+
+    shorthands: ClassVar[tuple[str, ...]] = (*_SHORT, "within")
+
+    event: str | None = Field(None, description="Event name, or `any` for the entity as a whole.")
+    measure: str = Field("count", description="How to sum the event up.")
+    value: str | None = Field(None, description="The numeric value that sum, max, last and distinct_values read.")
+    window: WindowField = Field(EVER, description="`first 7d`, `last 14d` or `ever`.")
+    trait: str | None = Field(None, description="A column of the entities table, instead of an event.")
+    operator: Operator | None = Field(None, description="How to compare.")
+    threshold: float | None = Field(None, description="What to compare with.")
+    in_: list[str] | None = Field(None, alias="in", description="Allowed values of the trait.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_shorthand(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        raw = dict(raw)
+        for short, operator in _SHORT.items():
+            if short in raw:
+                if "operator" in raw or "threshold" in raw:
+                    raise ValueError(f"`{short}` already says operator and threshold: give one way or the other")
+                raw["operator"], raw["threshold"] = operator, raw.pop(short)
+        if "within" in raw:
+            if "window" in raw:
+                raise ValueError("`within` is short for `window`: give one of them")
+            raw["window"] = raw.pop("within")
+        return raw
+
+    @field_validator("in_", mode="before")
+    @classmethod
+    def _texts(cls, values: Any) -> Any:
+        return [str(value) for value in values] if isinstance(values, list) else values
+
+    @model_validator(mode="after")
+    def _complete(self) -> Criterion:
+        if (self.event is None) == (self.trait is None):
+            raise ValueError("a condition needs either `event` or `trait`")
+        if self.trait is not None:
+            if (self.in_ is None) == (self.threshold is None):
+                raise ValueError(f"trait `{self.trait}` needs either `in: [...]` or `operator` with `threshold`")
+        elif self.in_ is not None:
+            raise ValueError("`in` is for traits: an event needs `at_least` or `operator` with `threshold`")
+        if self.in_ is None and (self.operator is None or self.threshold is None):
+            raise ValueError("needs `operator` with `threshold`, or the short form `at_least: 2`")
+        if self.event is not None:
+            check_measure(self.event, self.measure, self.value)
+        return self
+
+
+def check_measure(event: str, measure: str, value: str | None) -> None:
+    """Refuse a measure that does not exist, or not for this event.
+
+    Raises
+    ------
+    ValueError
+        With the nearest name and all allowed ones.
+    """
+    allowed = ENTITY_MEASURES if event == ANY else EVENT_MEASURES
+    if measure not in allowed:
+        close = nearest(measure, allowed)
+        hint = f", did you mean `{close}`?" if close else ""
+        whom = "the entity as a whole" if event == ANY else "one event"
+        raise ValueError(f"`{measure}` is not a measure of {whom}{hint} Allowed: {', '.join(allowed)}")
+    if MEASURES[measure].needs_value != (value is not None):
+        need = "needs" if MEASURES[measure].needs_value else "takes no"
+        raise ValueError(f"measure `{measure}` {need} `value:`")
+
+
+class Definition(Strict):
+    """Criteria joined by `all`, `any` or `at_least_k: 2` beside `of:`. A PQL rule people can read."""
+
+    all_: list[Criterion] | None = Field(None, alias="all", min_length=1)
+    any_: list[Criterion] | None = Field(None, alias="any", min_length=1)
+    at_least_k: int | None = Field(None, ge=1)
+    of: list[Criterion] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_join(self) -> Definition:
+        if (self.at_least_k is None) != (self.of is None):
+            raise ValueError("`at_least_k` and `of` belong together")
+        if sum(part is not None for part in (self.all_, self.any_, self.of)) != 1:
+            raise ValueError(
+                "a definition has exactly one of `all: [...]`, `any: [...]`, `at_least_k: 2` with `of: [...]`"
+            )
+        if self.of is not None and self.at_least_k is not None and self.at_least_k > len(self.of):
+            raise ValueError(f"`at_least_k: {self.at_least_k}` of only {len(self.of)} conditions can never be met")
+        return self
+
+    @property
+    def criteria(self) -> list[Criterion]:
+        return self.all_ or self.any_ or self.of or []
+
+    @property
+    def least(self) -> int:
+        """How many of the criteria must hold."""
+        if self.all_ is not None:
+            return len(self.all_)
+        return self.at_least_k or 1

@@ -1,0 +1,246 @@
+"""`pql.yaml` as types: one file describes a product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from pql_model.config.definition import Definition
+from pql_model.config.types import DurationField, InstantField, Strict
+from pql_model.windows import Duration
+
+
+class EventColumns(Strict):
+    """Which column holds what, in a table of events."""
+
+    entity: str = Field(description="Who the event belongs to: the account, or the user where users convert.")
+    time: str = Field(description="When it happened.")
+    event: str | None = Field(None, description="Its name (shape 1, a log).")
+    user: str | None = Field(None, description="Which user inside the account did it.")
+    id: str | None = Field(None, description="Unique id of the row; a second row with the same id is set aside.")
+    known_at: str | None = Field(None, description="When the row arrived: it is invisible before.")
+    user_agent: str | None = Field(None, description="The browser's name, for recognising bots.")
+
+
+class EventTable(Strict):
+    """A table of events, in one of three shapes."""
+
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+    columns: EventColumns
+    event: str | None = Field(None, description="Shape 2: every row is this event.")
+    counts: dict[str, str] | None = Field(None, description="Shape 3: event name -> column of counts.", min_length=1)
+    users: dict[str, str] = Field(default_factory=dict, description="Shape 3: event name -> column of distinct users.")
+    covers: DurationField | None = Field(None, description="Shape 3: a row sums [time, time + covers).")
+    values: dict[str, str] = Field(default_factory=dict, description="Value name -> numeric column.")
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> EventTable:
+        given = [
+            n
+            for n, v in (
+                ("columns.event", self.columns.event),
+                ("event", self.event),
+                ("counts", self.counts),
+            )
+            if v
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                f"a table of events has exactly one of `columns.event` (a log), `event` (every row is that event), "
+                f"`counts` (already counted). Received: {', '.join(given) or 'none'}"
+            )
+        if self.counts is None and (self.users or self.covers):
+            raise ValueError("`users` and `covers` belong to a table with `counts`")
+        if self.counts is not None:
+            if self.covers is None:
+                raise ValueError("a table with `counts` needs `covers`, the time one row sums up, such as `covers: 7d`")
+            if self.values:
+                raise ValueError(
+                    "`values` belong to a log, not to a table with `counts`: name the column under `counts`"
+                )
+            if stray := sorted(set(self.users) - set(self.counts)):
+                raise ValueError(f"`users` names events that `counts` does not: {', '.join(stray)}")
+        return self
+
+
+class EntityColumns(Strict):
+    entity: str
+    signed_up: str | None = Field(None, description="When the trial or free plan began.")
+
+
+class EntityTable(Strict):
+    """Who can convert, and what is known of them."""
+
+    table: str
+    columns: EntityColumns
+    traits: list[str] | None = Field(None, description="Columns to use as traits; default: every other column.")
+
+
+class ConversionColumns(Strict):
+    entity: str
+    time: str
+    value: str | None = Field(None, description="What was paid.")
+
+
+class ConversionTable(Strict):
+    """Who paid, and when. The first row of an entity counts."""
+
+    table: str
+    columns: ConversionColumns
+
+
+class Snapshots(Strict):
+    """When an entity is looked at. Trial: `at_days`. Freemium: `every`, `active_within`."""
+
+    at_days: list[int] | None = Field(None, min_length=1, description="Trial: days since sign-up.")
+    every: DurationField | None = Field(None, description="Freemium: one snapshot each such stretch of time.")
+    active_within: DurationField | None = Field(
+        None, description="Freemium: only while there was an event in this time."
+    )
+
+    @field_validator("at_days")
+    @classmethod
+    def _sorted_days(cls, days: list[int] | None) -> list[int] | None:
+        if days is not None and min(days) < 0:
+            raise ValueError(f"days since sign-up cannot be negative. Received: {days}")
+        return sorted(set(days)) if days is not None else None
+
+
+class Windows(Strict):
+    """The windows features are counted in; `ever` is always among them."""
+
+    first: list[DurationField] = Field(default_factory=lambda: _days(1, 7, 14))
+    last: list[DurationField] = Field(default_factory=lambda: _days(1, 7, 14, 28))
+
+
+class Exclude(Strict):
+    """Who is left out."""
+
+    entities: dict[str, list[str]] = Field(default_factory=dict, description="Column of the entities table -> values.")
+    users: list[str] = Field(default_factory=list, description="Users whose events are set aside.")
+    bots: bool = Field(True, description="Set aside events of bots, by user name, user agent or an `is_bot` column.")
+
+    @field_validator("entities", mode="before")
+    @classmethod
+    def _texts(cls, raw: Any) -> Any:
+        if isinstance(raw, dict):
+            return {k: [str(v) for v in vs] if isinstance(vs, list) else vs for k, vs in raw.items()}
+        return raw
+
+    @field_validator("users", mode="before")
+    @classmethod
+    def _user_texts(cls, raw: Any) -> Any:
+        return [str(v) for v in raw] if isinstance(raw, list) else raw
+
+
+class Capacity(Strict):
+    leads: int = Field(ge=1)
+    per: DurationField
+
+
+class Policy(Strict):
+    """Who qualifies: as many as can be worked, above a probability, or as many as keep a precision."""
+
+    capacity: Capacity | None = None
+    probability: float | None = Field(None, gt=0, lt=1)
+    precision: float | None = Field(None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> Policy:
+        given = [name for name in ("capacity", "probability", "precision") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"a policy has exactly one of capacity, probability, precision. Received: {given or 'none'}"
+            )
+        return self
+
+
+class Offer(Strict):
+    """Which events are offered to the model, by how many entities did them, never by the outcome."""
+
+    events: int = Field(60, ge=1, description="At most so many event names, those done by most entities first.")
+    min_entities: int = Field(20, ge=1, description="Only events that at least so many entities did.")
+
+
+class Config(Strict):
+    """Everything the tool needs to know about a product. Paths are relative to the file it was read from."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Names the experiment and the model.")
+    entity: Literal["account", "user"] = Field("account", description="What converts.")
+    connection: str | None = Field(None, description="Any Ibis URL; default: the embedded DuckDB.")
+    events: list[EventTable] = Field(min_length=1)
+    entities: EntityTable
+    conversions: ConversionTable
+    motion: Literal["trial", "freemium"]
+    snapshots: Snapshots | None = Field(None, description="Default: days 3, 7 and 14, or every 7d while active in 28d.")
+    horizon: DurationField = Field(
+        Duration.parse("30d"), description="A conversion counts in [as_of, as_of + horizon)."
+    )
+    windows: Windows = Field(default_factory=Windows)
+    observed_until: InstantField | None = Field(
+        None, description="Default: the newest instant that is not in the future."
+    )
+    exclude: Exclude = Field(default_factory=Exclude)
+    definition: Definition | None = Field(None, description="The rule in force today, if there is one.")
+    policy: Policy | None = None
+    seed: int = Field(7, ge=0, lt=2**31)
+    allow: list[str] = Field(default_factory=list, description="Columns the leakage audit must let through.")
+    resolution: Literal["instant", "day"] = Field(
+        "instant",
+        description="`day`: cut every time to its UTC date. For products where a table has dates only.",
+    )
+    offer: Offer = Field(default_factory=Offer)
+    max_set_aside: float = Field(0.5, gt=0, le=1, description="Stop when a larger share of a table is unusable.")
+
+    _home: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @property
+    def home(self) -> Path:
+        """The folder that relative paths start from and results are written to."""
+        return self._home
+
+    def at(self, home: Path) -> Config:
+        """The same config with another home folder."""
+        copy = self.model_copy()
+        copy._home = home
+        return copy
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_snapshots(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("snapshots") is None and raw.get("motion") in _DEFAULT_SNAPSHOTS:
+            return {**raw, "snapshots": _DEFAULT_SNAPSHOTS[raw["motion"]]}
+        return raw
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        snapshots = self.schedule
+        if self.motion == "trial":
+            if snapshots.at_days is None or snapshots.every or snapshots.active_within:
+                raise ValueError(
+                    "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"
+                )
+            if self.entities.columns.signed_up is None:
+                raise ValueError(
+                    "a trial needs `entities.columns.signed_up`, when the trial began; without it use `motion: freemium`"
+                )
+        elif snapshots.every is None or snapshots.at_days is not None:
+            raise ValueError("freemium has snapshots `{every: 7d, active_within: 28d}`; `at_days` is for a trial")
+        return self
+
+    @property
+    def schedule(self) -> Snapshots:
+        """The snapshots, given or by default."""
+        return self.snapshots or Snapshots()
+
+
+_DEFAULT_SNAPSHOTS: dict[str, dict[str, Any]] = {
+    "trial": {"at_days": [3, 7, 14]},
+    "freemium": {"every": "7d", "active_within": "28d"},
+}
+
+
+def _days(*counts: int) -> list[Duration]:
+    return [Duration.parse(f"{count}d") for count in counts]

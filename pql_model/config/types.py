@@ -1,0 +1,63 @@
+"""Pydantic types for durations, windows and instants, and the strict base of all config models."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+
+from pql_model.windows import DURATION_HELP, WINDOW_HELP, Duration, Window, iso, parse_instant, to_instant
+
+
+class Strict(BaseModel):
+    """Unknown keys are faults; nothing changes after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
+
+
+def _duration(raw: Any) -> Any:
+    if isinstance(raw, str):
+        return Duration.parse(raw)
+    if isinstance(raw, Duration):
+        return raw
+    raise ValueError(f"`{raw}` is not a duration. Allowed: {DURATION_HELP}")
+
+
+def _window(raw: Any) -> Any:
+    if isinstance(raw, str):
+        return Window.parse(raw)
+    if isinstance(raw, Window):
+        return raw
+    raise ValueError(f"`{raw}` is not a window. Allowed: {WINDOW_HELP}")
+
+
+def _instant(raw: Any) -> Any:
+    if isinstance(raw, dt.date):
+        return to_instant(raw)
+    if isinstance(raw, int) and not isinstance(raw, bool) and raw > 10**13:
+        return raw  # already microseconds: a config that was read before
+    try:
+        return parse_instant(str(raw))
+    except ValueError:
+        raise ValueError(f"`{raw}` is not a time. Allowed: a date 2026-06-30 or a time 2026-06-30T12:00:00Z") from None
+
+
+DurationField = Annotated[
+    Duration,
+    BeforeValidator(_duration),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+[smhdw]$", "description": DURATION_HELP}),
+]
+WindowField = Annotated[
+    Window,
+    BeforeValidator(_window),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^(first|last) \d+[smhdw]$|^ever$", "description": WINDOW_HELP}),
+]
+InstantField = Annotated[
+    int,
+    BeforeValidator(_instant),
+    PlainSerializer(iso, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "A date or an ISO time, UTC."}),
+]

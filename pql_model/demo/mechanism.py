@@ -1,0 +1,141 @@
+"""The planted rule: who pays and when, and the chance of it that can be known at day 7 and at day 14."""
+
+from __future__ import annotations
+
+from math import factorial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pql_model.demo.usage import (
+    AUTOMATING,
+    AUTOMATION,
+    END,
+    INVITE,
+    NEVER,
+    SEATS,
+    SIZES,
+    TRIAL,
+    Accounts,
+    Bools,
+    Floats,
+    Ints,
+    done_by_age,
+    seats_by_age,
+)
+from pql_model.windows import DAY, SECOND
+
+DECISION_DAY, HORIZON_DAYS = 14, 30
+CRITERIA: tuple[dict[str, Any], ...] = (
+    {"event": "Teammate Invited", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3,
+     "weight": 1.4},
+    {"event": "Automation Run", "measure": "count", "window": "first 14d", "operator": ">=", "threshold": 2,
+     "weight": 1.1},
+    {"event": "any", "measure": "distinct_users", "window": "ever", "operator": ">=", "threshold": 4, "weight": 0.7},
+)  # fmt: skip
+"""`ever` is as of the decision. Weights are log-odds."""
+SIZE_EFFECT = dict(zip(SIZES, (0.0, 0.4, 0.7, 0.2, 0.1), strict=True))
+_INVITES, _RUNS, _USERS = (int(criterion["threshold"]) for criterion in CRITERIA)
+_WEIGHTS = np.array([criterion["weight"] for criterion in CRITERIA])
+_BASE, _NOISE = -3.55, 0.3
+_EARLY, _EARLY_FROM = 0.014, 1  # share of accounts that pay early, evenly from that day to the decision
+_DELAY_SHAPE, _DELAY_DAYS = 1.3, 10.0  # Weibull
+
+
+def payments(rng: np.random.Generator, who: Accounts, trial: pd.DataFrame) -> Ints:
+    """When each account pays, or NEVER. Internal accounts never do."""
+    decided = rng.random(who.n) < _sigmoid(_odds_at_decision(who, trial) + rng.normal(0, _NOISE, who.n))
+    age = np.where(decided, DECISION_DAY + _DELAY_DAYS * rng.weibull(_DELAY_SHAPE, who.n), np.inf)
+    early = rng.random(who.n) < _EARLY
+    age = np.where(early, rng.uniform(_EARLY_FROM, DECISION_DAY, who.n), age)
+    pays = np.isfinite(age) & ~who.internal
+    return np.where(pays, who.signed_up + (np.where(pays, age, 0) * 86_400).astype(np.int64) * SECOND, NEVER)
+
+
+def true_probabilities(who: Accounts, trial: pd.DataFrame, paid: Ints) -> pd.DataFrame:
+    """account, as_of, probability, converted of every snapshot at risk at day 7 and at day 14."""
+    parts = []
+    for days, chance in ((7, _chance_at_7(who, trial)), (DECISION_DAY, _chance_at_14(who, trial))):
+        as_of = who.signed_up + days * DAY
+        risk = np.flatnonzero(~who.internal & (paid >= as_of) & (as_of < END))
+        converted = paid[risk] < as_of[risk] + HORIZON_DAYS * DAY
+        columns = {"account": risk, "as_of": as_of[risk], "probability": chance[risk], "converted": converted}
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def roc_auc(positive: Bools, score: Floats) -> float:
+    """Mann-Whitney with ties counted half; 0.5 where there is only one class."""
+    ranks = pd.Series(score).rank().to_numpy()
+    yes, no = int(positive.sum()), int((~positive).sum())
+    return float((ranks[positive].sum() - yes * (yes + 1) / 2) / (yes * no)) if yes and no else 0.5
+
+
+def _chance_at_14(who: Accounts, trial: pd.DataFrame) -> Floats:
+    return _decides(_odds_at_decision(who, trial)) * _delay_within(HORIZON_DAYS)
+
+
+def _chance_at_7(who: Accounts, trial: pd.DataFrame) -> Floats:
+    """The average over what week two can bring, in which runs and the sessions of each seat are independent.
+
+    Week two holds each hour of the week once, so the rhythm cancels and the mean count is rate x pace.
+    """
+    invited = done_by_age(trial, who, INVITE, 7) >= _INVITES
+    missing = _RUNS - done_by_age(trial, who, AUTOMATION, 7)
+    automated = _poisson_at_least(missing, who.automating * AUTOMATING.mean(7, DECISION_DAY))
+    joins = 1 - np.exp(-who.pace * TRIAL.mean(7, DECISION_DAY))
+    shared = _seats_at_least(_USERS, np.where(seats_by_age(trial, who, 7), 1.0, joins))
+    decides = np.zeros(who.n)
+    for runs, p_runs in ((True, automated), (False, 1 - automated)):
+        for users, p_users in ((True, shared), (False, 1 - shared)):
+            odds = _odds(who, invited, np.full(who.n, runs), np.full(who.n, users))
+            decides += p_runs * p_users * _decides(odds)
+    span = DECISION_DAY - _EARLY_FROM
+    early = _EARLY * 7 / span / (1 - _EARLY * (7 - _EARLY_FROM) / span)  # in week two, given not before
+    return early + (1 - early) * decides * _delay_within(HORIZON_DAYS - 7)
+
+
+def _odds_at_decision(who: Accounts, trial: pd.DataFrame) -> Floats:
+    return _odds(
+        who,
+        done_by_age(trial, who, INVITE, 7) >= _INVITES,
+        done_by_age(trial, who, AUTOMATION, DECISION_DAY) >= _RUNS,
+        seats_by_age(trial, who, DECISION_DAY).sum(axis=1) >= _USERS,
+    )
+
+
+def _odds(who: Accounts, invited: Bools, automated: Bools, shared: Bools) -> Floats:
+    met = np.column_stack([invited, automated, shared])
+    odds: Floats = _BASE + met @ _WEIGHTS + np.array(list(SIZE_EFFECT.values()))[who.size]
+    return odds
+
+
+def _sigmoid(odds: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def _decides(odds: Floats) -> Floats:
+    """Chance of deciding to pay, averaged over the noise by Gauss-Hermite quadrature."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+    return np.asarray(_sigmoid(odds[:, None] + _NOISE * nodes) @ (weights / weights.sum()))
+
+
+def _delay_within(days: int) -> float:
+    return float(1 - np.exp(-((days / _DELAY_DAYS) ** _DELAY_SHAPE)))
+
+
+def _poisson_at_least(least: Ints, mean: Floats) -> Floats:
+    """Chance of at least so many (at most _RUNS) when so many are expected."""
+    fewer = [np.where(k < least, np.exp(-mean) * mean**k / factorial(k), 0.0) for k in range(_RUNS)]
+    return np.asarray(1 - np.sum(fewer, axis=0))
+
+
+def _seats_at_least(least: int, active: Floats) -> Floats:
+    """Chance that at least so many seats are active, given the chance of each (Poisson-binomial)."""
+    exactly = np.zeros((active.shape[0], SEATS + 1))
+    exactly[:, 0] = 1
+    for p in active.T[:, :, None]:
+        shifted = np.pad(exactly[:, :-1], ((0, 0), (1, 0)))
+        exactly = exactly * (1 - p) + shifted * p
+    return np.asarray(exactly[:, least:].sum(axis=1))

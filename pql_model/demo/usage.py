@@ -1,0 +1,173 @@
+"""Made-up accounts and what they do: hidden pace, team and taste, and Poisson processes of use."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pql_model.windows import DAY, HOUR, SECOND, to_instant
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+START, END = to_instant(dt.date(2025, 1, 1)), to_instant(dt.date(2026, 2, 1))
+NEVER = np.iinfo(np.int64).max
+SEATS = 8
+
+EVENTS = ("Board Created", "Card Moved", "Comment Added", "File Uploaded", "Report Exported", "Help Page Viewed",
+          "Pricing Viewed", "Desktop App Installed", "Teammate Invited", "Automation Run")  # fmt: skip
+BOARD, UPLOAD, INSTALL, INVITE, AUTOMATION = 0, 3, 7, 8, 9
+_MIX = np.array([0.09, 0.42, 0.22, 0.10, 0.05, 0.06, 0.04, 0.02])  # of what sessions hold: the first eight
+SIZES = ("1-10", "11-50", "51-200", "201-1000", "")  # the last: left blank on the form
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is done at which age: `level` events a day between the `days` since the start."""
+
+    days: tuple[int, ...]
+    level: tuple[float, ...]
+
+    def mean(self, start: int, end: int) -> float:
+        """Events between two ages."""
+        days, level = np.array(self.days), np.array(self.level)
+        return float((np.clip(np.minimum(days[1:], end) - np.maximum(days[:-1], start), 0, None) * level).sum())
+
+
+TRIAL = Pace((0, 1, 7, 14, 45), (1.6, 0.8, 0.5, 0.06))
+INVITING = Pace((0, 2, 7, 14), (0.6, 0.12, 0.06))
+AUTOMATING = Pace((0, 2, 14, 45), (0.3, 0.7, 0.1))
+PAYING = Pace((0, 45), (1.0,))
+
+WEEKDAYS = np.array([1.2, 1.3, 1.3, 1.3, 1.1, 0.4, 0.4])
+HOURS = 0.35 + np.exp(-(((np.arange(24) - 14) / 4.5) ** 2))
+RHYTHM = np.outer(WEEKDAYS, HOURS / HOURS.mean()).ravel()
+"""Of the 168 hours from Monday 00:00 UTC. Its mean is 1: a whole week of a level pace has the same mean as without."""
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """What accounts are, most of it hidden. One row an account; `pace` has one column a seat, 0 where it is empty."""
+
+    signed_up: Ints
+    size: Ints
+    internal: Bools
+    pace: Floats
+    inviting: Floats
+    automating: Floats
+    tastes: Floats
+
+    @property
+    def n(self) -> int:
+        return int(self.signed_up.size)
+
+
+def draw_accounts(rng: np.random.Generator, n: int) -> Accounts:
+    """Accounts in the order in which they sign up. `quality` ties pace, team, invitations and automation together."""
+    internal = np.zeros(n, dtype=bool)
+    internal[rng.choice(n, max(2, n // 200), replace=False)] = True
+    size = rng.choice(4, n, p=[0.46, 0.31, 0.16, 0.07])
+    quality = rng.normal(0, 1, n)
+    pace = np.exp(rng.normal(-1.35, 0.85, n) + 0.35 * quality) * np.where(internal, 6, 1)
+    team = np.minimum(SEATS, 1 + rng.poisson(np.exp(rng.normal(0.15, 0.6, n) + 0.25 * quality + 0.15 * size)))
+    eager = np.array([1.0, *(0.85 / np.arange(1, SEATS) ** 0.7)])
+    tastes = rng.gamma(2.0, 1 / 2.0, (n, _MIX.size)) * _MIX
+    return Accounts(
+        signed_up=_sign_ups(rng, n),
+        size=np.where(rng.random(n) < 0.06, len(SIZES) - 1, size),
+        internal=internal,
+        pace=pace[:, None] * np.where(np.arange(SEATS) < team[:, None], eager, 0),
+        inviting=np.exp(rng.normal(-0.75, 1.2, n) + 0.3 * quality) * np.sqrt(team),
+        automating=np.exp(rng.normal(-2.3, 1.4, n) + 0.3 * quality),
+        tastes=np.cumsum(tastes / tastes.sum(axis=1, keepdims=True), axis=1),
+    )
+
+
+def _sign_ups(rng: np.random.Generator, n: int) -> Ints:
+    """Over 2025: growing, two good seasons (spring and autumn), quiet weekends and nights."""
+    day = np.arange(365)
+    demand = (1 + day / 730) * (1 + 0.25 * np.cos(2 * np.pi * (day - 75) / 182.5)) * WEEKDAYS[(day + 2) % 7]
+    hour = rng.choice(24, n, p=HOURS / HOURS.sum())
+    seconds = rng.choice(365, n, p=demand / demand.sum()) * 86_400 + hour * 3600 + rng.integers(0, 3600, n)
+    return np.asarray(START + np.sort(seconds) * SECOND)
+
+
+def trial_usage(rng: np.random.Generator, who: Accounts) -> pd.DataFrame:
+    """What is done without having paid: account, user, action, time. It knows nothing of who will pay."""
+    everyone = np.arange(who.n)
+    opened = who.signed_up + rng.integers(20, 300, who.n) * SECOND  # the owner's first board: every owner is active
+    invited = _arrivals(rng, who.inviting, who.signed_up, INVITING)
+    return pd.concat(
+        [
+            _log(everyone, 0, BOARD, opened),
+            _sessions(rng, who, who.signed_up, np.ones(who.n), TRIAL),
+            _log(invited[0], 0, INVITE, invited[1]),
+            _automations(rng, who.automating, who.signed_up, AUTOMATING),
+        ]
+    )
+
+
+def paid_usage(rng: np.random.Generator, who: Accounts, paid: Ints) -> pd.DataFrame:
+    """What is done on top after paying, which is several times the trial."""
+    pays = np.flatnonzero(paid != NEVER)
+    more = np.zeros(who.n)
+    more[pays] = 1.0 + 0.6 / who.pace[pays].sum(axis=1)
+    since = np.where(paid == NEVER, 0, paid)
+    automating = np.where(paid == NEVER, 0.0, 0.2 + who.automating)
+    return pd.concat([_sessions(rng, who, since, more, PAYING), _automations(rng, automating, since, PAYING)])
+
+
+def done_by_age(log: pd.DataFrame, who: Accounts, action: int, days: int) -> Ints:
+    """How often each account did it in its first days."""
+    early = log[(log["action"] == action) & _before_age(log, who, days)]
+    return np.bincount(early["account"], minlength=who.n)
+
+
+def seats_by_age(log: pd.DataFrame, who: Accounts, days: int) -> Bools:
+    """Which seats of each account were active in its first days."""
+    early = log[(log["user"] >= 0) & _before_age(log, who, days)]
+    seen = np.zeros((who.n, SEATS), dtype=bool)
+    seen[early["account"].to_numpy(), early["user"].to_numpy()] = True
+    return seen
+
+
+def _before_age(log: pd.DataFrame, who: Accounts, days: int) -> Bools:
+    return np.asarray(log["time"].to_numpy() < who.signed_up[log["account"].to_numpy()] + days * DAY)
+
+
+def _arrivals(rng: np.random.Generator, rate: Floats, since: Ints, pace: Pace) -> tuple[Ints, Ints]:
+    """A Poisson process for each row, `rate` times the pace from `since` on: row and instant of each arrival."""
+    mass = np.concatenate([[0.0], np.cumsum(np.diff(pace.days) * pace.level)])
+    row = np.repeat(np.arange(rate.size), rng.poisson(rate * mass[-1] * RHYTHM.max()))
+    age = np.interp(rng.random(row.size) * mass[-1], mass, pace.days)
+    time = since[row] + (age * 86_400).astype(np.int64) * SECOND
+    hour_of_week = (time // HOUR + 3 * 24) % RHYTHM.size  # the epoch was a Thursday
+    keep = rng.random(row.size) * RHYTHM.max() < RHYTHM[hour_of_week]
+    return row[keep], time[keep]
+
+
+def _sessions(rng: np.random.Generator, who: Accounts, since: Ints, scale: Floats, pace: Pace) -> pd.DataFrame:
+    """Sessions of every user; each starts with an event, so whoever has a session is active."""
+    seat, begun = _arrivals(rng, (who.pace * scale[:, None]).ravel(), np.repeat(since, SEATS), pace)
+    size = 1 + rng.poisson(2.2, seat.size)
+    first = np.repeat(np.cumsum(size) - size, size)
+    passed = np.cumsum(1 + rng.exponential(100, size.sum()).astype(np.int64))
+    time = np.repeat(begun, size) + (passed - passed[first]) * SECOND
+    account, user = np.divmod(np.repeat(seat, size), SEATS)
+    action = (rng.random(account.size)[:, None] > who.tastes[account, :-1]).sum(axis=1)
+    return _log(account, user, action, time)
+
+
+def _automations(rng: np.random.Generator, rate: Floats, since: Ints, pace: Pace) -> pd.DataFrame:
+    """They run by themselves, so they name no user."""
+    account, time = _arrivals(rng, rate, since, pace)
+    return _log(account, -1, AUTOMATION, time)
+
+
+def _log(account: Ints, user: Ints | int, action: Ints | int, time: Ints) -> pd.DataFrame:
+    return pd.DataFrame({"account": account, "user": user, "action": action, "time": time})

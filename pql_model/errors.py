@@ -1,0 +1,126 @@
+"""What can go wrong, as data: every error says what is wrong, what was received, what is allowed, what to do.
+
+>>> raise DataError("`day` is not a column of events.csv", received="day", allowed=["date", "user"],
+...                 remedy="map `time:` to one of them")
+Traceback (most recent call last):
+...
+pql_model.errors.DataError: `day` is not a column of events.csv. Received: day. Allowed: date, user. Do: map `time:` to one of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name most like `name`, or None if none is close."""
+    by_lower = {candidate.lower(): candidate for candidate in allowed}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def listed(names: Iterable[object], at_most: int = 12) -> str:
+    """`a, b, c and 9 more`: a list that stays readable when there are 2,000 of them."""
+    everything = [str(name) for name in names]
+    shown = ", ".join(everything[:at_most])
+    more = len(everything) - at_most
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+class PqlError(Exception):
+    """Base of all errors that are not a fault of this library.
+
+    Parameters
+    ----------
+    what
+        What is wrong, as a sentence without the full stop.
+    received
+        What was given.
+    allowed
+        What could have been given: a sentence or a list of names.
+    remedy
+        What to do next, starting with a verb.
+    """
+
+    exit_code = 2
+    http_status = 422
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        received: object = None,
+        allowed: str | Sequence[str] | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.received = received
+        self.allowed = allowed
+        self.remedy = remedy
+        parts = [what.rstrip(".")]
+        if received is not None:
+            parts.append(f"Received: {received}")
+        if allowed is not None:
+            parts.append(f"Allowed: {allowed if isinstance(allowed, str) else listed(allowed)}")
+        if remedy is not None:
+            parts.append(f"Do: {remedy.rstrip('.')}")
+        super().__init__(". ".join(parts) + ".")
+
+    def as_json(self) -> dict[str, object]:
+        """The same as an object, for `--json` and HTTP."""
+        return {
+            "type": type(self).__name__,
+            "message": str(self),
+            "received": None if self.received is None else str(self.received),
+            "allowed": self.allowed if self.allowed is None or isinstance(self.allowed, str) else list(self.allowed),
+            "remedy": self.remedy,
+        }
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong in a config file."""
+
+    path: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.path}: {self.message}" if self.path else f"{where}{self.message}"
+
+
+class ConfigError(PqlError, ValueError):
+    """The config cannot be used. All its faults are in `faults`, in the order of the file."""
+
+    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
+        self.source = source
+        self.faults = tuple(sorted(faults, key=lambda fault: fault.line or 0))
+        count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
+        super().__init__(f"{source} has {count}:\n" + "\n".join(f"  - {fault}" for fault in self.faults))
+
+    def as_json(self) -> dict[str, object]:
+        faults = [{"path": f.path, "line": f.line, "message": f.message} for f in self.faults]
+        return {**super().as_json(), "faults": faults}
+
+
+class DataError(PqlError, ValueError):
+    """The data cannot be used as they are."""
+
+
+class NotEnoughDataError(DataError):
+    """There is too little to learn from: no conversions, one class, too short a history."""
+
+
+class FeatureMismatchError(PqlError, ValueError):
+    """A table does not have the columns that a model was trained on."""
+
+    http_status = 409
+
+
+class ModelNotFoundError(PqlError, LookupError):
+    """There is no such model in the registry."""
+
+    http_status = 404

@@ -1,0 +1,337 @@
+"""Features compiled to Ibis: one long group-by per kind, spread into a matrix.
+
+What is right is defined by `pql_model.features.oracle`; this module must equal it.
+
+Nothing is counted with DISTINCT. A row is the first of its day (user, value, event name) inside a window iff
+the previous row of that day lies before the window's start, so one LAG per key answers all windows at once.
+LAG only looks back, hence it can run once over the log, before the join with the snapshots. Where rows arrive
+late (`known_at`) the previous row may not be visible yet: then it runs after the join, per snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pql_model.features.spec import Feature
+from pql_model.measures import ANY
+from pql_model.windows import DAY, MINUTE, SESSION_GAP, Window
+
+Table = Any  # an Ibis table
+Column = Any  # an Ibis column
+
+SUM_DECIMALS = 6
+"""Sums are rounded to so many decimals, so that the order of addition does not show in the last bits."""
+_ROWS_A_BUCKET = 25_000_000
+_STREAKS = ("current_streak_days", "longest_streak_days")
+_ALONE = (*_STREAKS, "top_user_share", "days_since_signup")
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """Row keys of the matrix: sorted by entity, then as_of."""
+
+    entity: pd.Series
+    as_of: np.ndarray
+    signed_up: np.ndarray  # NaN where not known
+
+
+def build_features(
+    events: Table, snapshots: Table, features: Sequence[Feature], progress: Callable[[float], None] | None = None
+) -> pd.DataFrame:
+    """One row per snapshot, one column per feature, seen as of the snapshot's instant.
+
+    Parameters
+    ----------
+    events
+        Canonical events (see `pql_model.sources.events`): an Ibis table on any engine.
+    snapshots
+        Columns entity, as_of, signed_up (microseconds), unique by (entity, as_of).
+    features
+        What to compute; the columns come in this order.
+    progress
+        Called with the share done, 0 to 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `entity`, `as_of` (int64 microseconds), then one float64 column per feature; NaN where a feature has
+        no true number. Sorted by entity and as_of.
+    """
+    snapshots = snapshots.select("entity", "as_of", "signed_up").mutate(
+        row=ibis.row_number().over(ibis.window(order_by=["entity", "as_of"]))
+    )
+    keys = _keys(snapshots)
+    matrix = _empty_matrix(features, len(keys.as_of))
+    late = bool(events.known_at.notnull().any().to_pyarrow().as_py())
+    buckets = _bucket_count(events, len(keys.as_of), keys.entity.nunique())
+    groups = list(_group_by_query(features))
+    for bucket in range(buckets):
+        mine, ours = _in_bucket(events, bucket, buckets), _in_bucket(snapshots, bucket, buckets)
+        for step, (builder, wanted) in enumerate(groups):
+            builder(mine, ours, wanted, late, keys, matrix)
+            if progress is not None:
+                progress((bucket * len(groups) + step + 1) / (buckets * len(groups)))
+    _blank_unknown_signups(features, keys, matrix)
+    table = pd.DataFrame(matrix, columns=[feature.name for feature in features])
+    table.insert(0, "as_of", keys.as_of)
+    table.insert(0, "entity", keys.entity)
+    return table
+
+
+def _keys(snapshots: Table) -> _Keys:
+    fetched = snapshots.order_by("row").to_pyarrow()
+    return _Keys(
+        entity=fetched["entity"].to_pandas(),
+        as_of=fetched["as_of"].to_numpy().astype(np.int64),
+        signed_up=fetched["signed_up"].cast(pa.float64()).to_numpy(),
+    )
+
+
+def _empty_matrix(features: Sequence[Feature], rows: int) -> np.ndarray:
+    empty = [np.nan if feature.rule.empty is None else feature.rule.empty for feature in features]
+    return np.tile(np.array(empty, dtype=np.float64), (rows, 1))
+
+
+def _bucket_count(events: Table, snapshots: int, entities: int) -> int:
+    joined = events.count().to_pyarrow().as_py() * snapshots / max(entities, 1)
+    return max(1, int(np.ceil(joined / _ROWS_A_BUCKET)))
+
+
+def _in_bucket(table: Table, bucket: int, buckets: int) -> Table:
+    return table if buckets == 1 else table.filter((table.entity.hash() % buckets).abs() == bucket)
+
+
+def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Any, dict[Feature, int]]]:
+    """Features by the query that computes them, each with its column in the matrix."""
+    at = {feature: column for column, feature in enumerate(features)}
+    of_events = {f: c for f, c in at.items() if f.event != ANY}
+    of_entity = {f: c for f, c in at.items() if f.event == ANY and f.measure not in _ALONE}
+    if of_events:
+        yield _per_event, of_events
+    if of_entity:
+        yield _per_entity, of_entity
+    for window in {f.window: None for f in at if f.measure in _STREAKS}:
+        yield _streaks, {f: c for f, c in at.items() if f.measure in _STREAKS and f.window == window}
+    if shares := {f: c for f, c in at.items() if f.measure == "top_user_share"}:
+        yield _top_user_share, shares
+    if ages := {f: c for f, c in at.items() if f.measure == "days_since_signup"}:
+        yield _ages, ages
+
+
+# ---------------------------------------------------------------- the joined log
+
+
+def _visible(events: Table, snapshots: Table, late: bool) -> Table:
+    """Every event beside every snapshot it is visible from."""
+    conditions = [snapshots.entity == events.entity, events.time < snapshots.as_of]
+    if late:
+        conditions.append(events.known_at.isnull() | (events.known_at < snapshots.as_of))
+    kept = [name for name in events.columns if name not in ("entity", "known_at")]
+    return snapshots.join(events, conditions).select(
+        snapshots.row, snapshots.as_of, snapshots.signed_up, *[events[name] for name in kept]
+    )
+
+
+def _joined_with_previous(
+    events: Table, snapshots: Table, late: bool, keys: Sequence[str], previous: dict[str, list[str]]
+) -> Table:
+    """The joined log; column `previous_X` is the time of the previous row with the same keys and X."""
+
+    def mark(table: Table, scope: str) -> Table:
+        lags = {
+            f"previous_{name}": table.time.lag().over(
+                ibis.window(group_by=[scope, *keys, *within], order_by=["time"])
+            )
+            for name, within in previous.items()
+        }
+        return table.mutate(**lags) if lags else table
+
+    if late:
+        return mark(_visible(events, snapshots, late), "row")
+    return _visible(mark(events, "entity"), snapshots, late)
+
+
+def _inside(t: Table, window: Window) -> tuple[Column, Column | None]:
+    """Whether a visible row lies in the window, and the window's start (None if nothing bounds it)."""
+    start, end = window.bounds(t.signed_up, t.as_of, ibis.least)
+    inside = t.time < end
+    return (inside if start is None else inside & (t.time >= start)), start
+
+
+def _first_of(t: Table, name: str, inside: Column, start: Column | None) -> Column:
+    """Whether a row is the first with its key inside the window."""
+    before = t[f"previous_{name}"]
+    return inside & (before.isnull() if start is None else before.isnull() | (before < start))
+
+
+# ---------------------------------------------------------------- the measures
+
+
+def _aggregate(t: Table, feature: Feature) -> Column:
+    """The number behind a feature; times stay instants, `_finish` turns them into days."""
+    inside, start = _inside(t, feature.window)
+    measure = feature.measure
+    if measure == "count":
+        return t.n.sum(where=inside)
+    if measure == "active_days":
+        return t.count(where=_first_of(t, "day", inside, start))
+    if measure == "breadth":
+        return t.count(where=_first_of(t, "event", inside, start))
+    if measure == "distinct_users":
+        logged = t.count(where=_first_of(t, "user", inside & t.user.notnull(), start))
+        return ibis.greatest(logged.cast("float64"), t.users.max(where=inside).fill_null(0.0))
+    if measure == "days_since_last":
+        return t.time.max(where=inside)
+    if measure == "days_to_first":
+        return t.time.min(where=inside)
+    if measure == "sessions":
+        apart = _first_of(t, "time", inside, start) | (inside & (t.time - t.previous_time > SESSION_GAP))
+        return t.count(where=apart)
+    if measure == "session_minutes":
+        gap = t.time - t.previous_time
+        together = inside & (gap <= SESSION_GAP)
+        return gap.sum(where=together if start is None else together & (t.previous_time >= start))
+    if measure == "trend":
+        recent, before = _halves(t, feature.window)
+        a, b = t.n.sum(where=recent).fill_null(0.0), t.n.sum(where=before).fill_null(0.0)
+        return (a - b) / (a + b).nullif(0.0)
+    return _aggregate_value(t, feature, inside, start)
+
+
+def _halves(t: Table, window: Window) -> tuple[Column, Column]:
+    start, _ = window.bounds(t.signed_up, t.as_of, ibis.least)
+    earlier = start - (t.as_of - start)
+    return t.time >= start, (t.time >= earlier) & (t.time < start)
+
+
+def _aggregate_value(t: Table, feature: Feature, inside: Column, start: Column | None) -> Column:
+    value = t[f"value_{feature.value}"]
+    inside = inside & value.notnull()
+    if feature.measure == "sum":
+        return value.sum(where=inside)
+    if feature.measure == "max":
+        return value.max(where=inside)
+    if feature.measure == "last":
+        return value.argmax(t[f"order_{feature.value}"], where=inside)
+    return t.count(where=_first_of(t, f"value_{feature.value}", inside, start))
+
+
+def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.ndarray) -> np.ndarray:
+    if feature.measure == "days_since_last":
+        return (as_of - raw) / DAY
+    if feature.measure == "days_to_first":
+        return (raw - signed_up) / DAY
+    if feature.measure == "session_minutes":
+        return raw / MINUTE
+    if feature.measure == "sum":
+        return np.round(raw, SUM_DECIMALS)
+    return raw
+
+
+# ---------------------------------------------------------------- the queries
+
+
+def _per_event(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
+    names = sorted({feature.event for feature in wanted})
+    measures = {feature.measure for feature in wanted}
+    values = {f.value for f in wanted if f.measure == "distinct_values"}
+    previous = {"day": ["day"]} if "active_days" in measures else {}
+    previous |= {"user": ["user"]} if "distinct_users" in measures else {}
+    previous |= {f"value_{value}": [f"value_{value}"] for value in values}
+    log = events.filter(events.event.isin(names)).mutate(day=events.time // DAY)
+    log = log.mutate(**{
+        f"order_{value}": ibis.row_number().over(
+            ibis.window(group_by=["entity", "event"], order_by=["time", f"value_{value}"])
+        )
+        for value in {f.value for f in wanted if f.measure == "last"}
+    })  # fmt: skip
+    t = _joined_with_previous(log, snapshots, late, ["event"], previous)
+    shapes = list({(f.measure, f.value, f.window): f for f in wanted}.values())
+    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(shapes)}
+    column_of = {
+        f"a{i}": np.array(
+            [wanted.get(Feature(name, f.measure, f.window, f.value), -1) for name in names], dtype=np.int64
+        )
+        for i, f in enumerate(shapes)
+    }
+    value_set = pa.array(names, type=pa.string())
+    for batch in t.group_by("row", "event").agg(**aggregates).to_pyarrow().to_batches():
+        rows = batch.column("row").to_numpy()
+        codes = pc.index_in(batch.column("event"), value_set=value_set).to_numpy(zero_copy_only=False)
+        for i, feature in enumerate(shapes):
+            columns = column_of[f"a{i}"][codes]
+            raw = _numbers(batch.column(f"a{i}"))
+            done = _finish(feature, raw, keys.as_of[rows], keys.signed_up[rows])
+            good = (columns >= 0) & ~np.isnan(done)
+            out[rows[good], columns[good]] = done[good]
+
+
+def _per_entity(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
+    needs = {"active_days": "day", "distinct_users": "user", "breadth": "event", "sessions": "time", "session_minutes": "time"}
+    within = {"day": ["day"], "user": ["user"], "event": ["event"], "time": []}
+    previous = {needs[f.measure]: within[needs[f.measure]] for f in wanted if f.measure in needs}
+    t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], previous)
+    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(wanted)}
+    _spread(t.group_by("row").agg(**aggregates), wanted, keys, out)
+
+
+def _streaks(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
+    window = next(iter(wanted)).window
+    t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], {"day": ["day"]})
+    inside, start = _inside(t, window)
+    days = t.filter(_first_of(t, "day", inside, start)).select("row", "day")
+    in_order = ibis.row_number().over(ibis.window(group_by="row", order_by="day"))
+    ordered = days.mutate(position=in_order)
+    islands = ordered.mutate(island=ordered.day - ordered.position)
+    runs = islands.group_by("row", "island").agg(length=islands.count(), last=islands.day.max())
+    best = runs.group_by("row").agg(longest=runs.length.max(), last=runs.last.max(), current=runs.length.argmax(runs.last))
+    for batch in best.to_pyarrow().to_batches():
+        rows = batch.column("row").to_numpy()
+        today = (keys.as_of[rows] - 1) // DAY
+        unbroken = batch.column("last").to_numpy() >= today - 1
+        current = np.where(unbroken, _numbers(batch.column("current")), 0.0)
+        for feature, column in wanted.items():
+            longest = feature.measure == "longest_streak_days"
+            out[rows, column] = _numbers(batch.column("longest")) if longest else current
+
+
+def _top_user_share(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
+    t = _visible(events.filter(events.user.notnull()), snapshots, late)
+    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(wanted)}
+    users = t.group_by("row", "user").agg(**sums)
+    shares = {name: users[name].max() / users[name].sum().nullif(0.0) for name in sums}
+    _spread(users.group_by("row").agg(**shares), wanted, keys, out)
+
+
+def _ages(_: Table, __: Table, wanted: dict[Feature, int], ___: bool, keys: _Keys, out: np.ndarray) -> None:
+    for column in wanted.values():
+        out[:, column] = (keys.as_of - keys.signed_up) / DAY
+
+
+def _spread(query: Table, wanted: dict[Feature, int], keys: _Keys, out: np.ndarray) -> None:
+    for batch in query.to_pyarrow().to_batches():
+        rows = batch.column("row").to_numpy()
+        for i, (feature, column) in enumerate(wanted.items()):
+            done = _finish(feature, _numbers(batch.column(f"a{i}")), keys.as_of[rows], keys.signed_up[rows])
+            good = ~np.isnan(done)
+            out[rows[good], column] = done[good]
+
+
+def _numbers(column: pa.Array) -> np.ndarray:
+    """As float64, NaN for null. Instants of this millennium are exact in float64."""
+    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+
+
+def _blank_unknown_signups(features: Sequence[Feature], keys: _Keys, out: np.ndarray) -> None:
+    """Without a sign-up there is no `first` window and nothing to count from."""
+    unknown = np.isnan(keys.signed_up)
+    columns = [i for i, f in enumerate(features) if f.window.kind == "first" or f.rule.needs_signup]
+    out[np.ix_(unknown, columns)] = np.nan

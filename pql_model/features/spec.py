@@ -1,0 +1,131 @@
+"""Features as declarations that name themselves.
+
+A feature is (event, measure, window). Its column name, its English words and its declaration are three
+views of one frozen object: ``parse_feature(feature.name) == feature``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote_plus, unquote_plus
+
+from pql_model.config.definition import check_measure
+from pql_model.errors import FeatureMismatchError, listed
+from pql_model.measures import ANY, MEASURES, Measure
+from pql_model.windows import EVER, Window
+
+_SEPARATOR = "."
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What is counted, how, and when.
+
+    Parameters
+    ----------
+    event
+        The event's name, or `any` for the entity as a whole.
+    measure
+        One of `pql_model.measures.MEASURES`.
+    window
+        Which events count.
+    value
+        The numeric value that `sum`, `max`, `last` and `distinct_values` read.
+
+    Raises
+    ------
+    ValueError
+        If the measure does not exist, or not for this event, value or window.
+
+    Examples
+    --------
+    >>> feature = Feature("Teammate Invited", "count", Window.parse("first 7d"))
+    >>> feature.name
+    'Teammate+Invited.count.first_7d'
+    >>> feature.words
+    'number of `Teammate Invited` in the first 7 days'
+    >>> parse_feature(feature.name) == feature
+    True
+    """
+
+    event: str
+    measure: str
+    window: Window = EVER
+    value: str | None = None
+
+    def __post_init__(self) -> None:
+        check_measure(self.event, self.measure, self.value)
+        rule = MEASURES[self.measure].window
+        wrong = {"ever": self.window != EVER, "last": self.window.kind != "last"}
+        if wrong.get(rule):
+            raise ValueError(f"measure `{self.measure}` needs a `{rule}` window. Received: {self.window}")
+
+    @property
+    def rule(self) -> Measure:
+        return MEASURES[self.measure]
+
+    @property
+    def name(self) -> str:
+        """The column name: letters, digits and `_ - + % .` only, whatever the event is called."""
+        parts = [
+            self.event,
+            self.measure,
+            *([self.value] if self.value is not None else []),
+            self.window.slug,
+        ]
+        return _SEPARATOR.join(_encode(part) for part in parts)
+
+    @property
+    def words(self) -> str:
+        """The same in English."""
+        if self.event == ANY:
+            what = self.rule.noun
+        else:
+            what = self.rule.event_phrase.format(event=self.event, value=self.value)
+        if self.rule.window == "ever":
+            return what
+        return f"{what} {self.window.words}"
+
+
+def parse_feature(name: str) -> Feature:
+    """Read a feature back from its column name.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a feature's name.
+    """
+    parts = [unquote_plus(part, errors="strict") for part in name.split(_SEPARATOR)]
+    if len(parts) not in (3, 4):
+        raise ValueError(f"`{name}` is not a feature name. Allowed: event.measure.window or event.measure.value.window")
+    return Feature(parts[0], parts[1], Window.parse(parts[-1]), parts[2] if len(parts) == 4 else None)
+
+
+def _encode(text: str) -> str:
+    return quote_plus(text).replace(_SEPARATOR, "%2E").replace("~", "%7E")
+
+
+def feature_set_hash(names: Iterable[str]) -> str:
+    """A short digest of the column names in their order: two models with the same hash read the same table."""
+    return hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:12]
+
+
+def check_columns(received: Iterable[str], expected: Iterable[str]) -> None:
+    """Refuse a feature table that lacks columns, with the difference.
+
+    Raises
+    ------
+    FeatureMismatchError
+        Naming what is missing.
+    """
+    have, want = set(received), list(expected)
+    missing = [name for name in want if name not in have]
+    if missing:
+        raise FeatureMismatchError(
+            f"The feature table lacks {len(missing)} of {len(want)} columns: {listed(missing)}",
+            received=f"{len(have)} columns",
+            remedy="compute the features with this model's own manifest",
+        )

@@ -1,0 +1,102 @@
+"""The one door to LightGBM: fitting, margins, contributions, text. No pickle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # busy-waiting threads starve whatever else runs; read at import
+
+import lightgbm as lgb
+import numpy as np
+
+from pql_model.errors import DataError
+
+FIXED: dict[str, object] = {
+    "objective": "binary",
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "feature_pre_filter": False,
+    "max_bin": 127,
+    "bagging_freq": 1,
+    "max_cat_threshold": 16,
+    "cat_smooth": 20.0,
+    "cat_l2": 20.0,
+    "min_data_per_group": 20,
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """What tuning chooses. `averaged` boosters differ in their seed only and are averaged."""
+
+    num_leaves: int = 7
+    min_data_in_leaf: int = 40
+    learning_rate: float = 0.05
+    rounds: int = 120
+    feature_fraction: float = 0.5
+    bagging_fraction: float = 0.8
+    lambda_l2: float = 10.0
+    path_smooth: float = 0.0
+    extra_trees: bool = True
+    averaged: int = 3
+
+    def for_lightgbm(self, seed: int) -> dict[str, object]:
+        chosen = {k: v for k, v in self.__dict__.items() if k not in ("rounds", "averaged")}
+        return {**FIXED, **chosen, "seed": seed, "num_threads": min(4, os.cpu_count() or 1)}
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Boosters whose margins are averaged; a margin is the log-odds before calibration."""
+
+    boosters: tuple[lgb.Booster, ...]
+
+    def margin(self, X: np.ndarray) -> np.ndarray:
+        """Raw log-odds, shape (rows,)."""
+        return np.mean([booster.predict(X, raw_score=True) for booster in self.boosters], axis=0)
+
+    def contributions(self, X: np.ndarray) -> np.ndarray:
+        """SHAP values, shape (rows, columns + 1); the last is the base value. Rows sum to the margin."""
+        return np.mean([booster.predict(X, pred_contrib=True) for booster in self.boosters], axis=0)
+
+    def texts(self) -> list[str]:
+        return [booster.model_to_string() for booster in self.boosters]
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> Ensemble:
+        """Read back what `texts` wrote.
+
+        Raises
+        ------
+        DataError
+            If a text is not a LightGBM model.
+        """
+        try:
+            return cls(tuple(lgb.Booster(model_str=text) for text in texts))
+        except lgb.basic.LightGBMError as error:
+            raise DataError(f"This is not a LightGBM model: {error}", remedy="export the model again") from error
+
+
+def fit_ensemble(
+    X: np.ndarray, y: np.ndarray, names: Sequence[str], categorical: Sequence[int], params: Params, seed: int
+) -> Ensemble:
+    """Fit `params.averaged` boosters.
+
+    Parameters
+    ----------
+    X
+        Float64, (rows, columns), in a fixed row order: the trees depend on it.
+    y
+        0 or 1, (rows,).
+    """
+    boosters = []
+    for k in range(params.averaged):
+        data = lgb.Dataset(
+            X, label=y, feature_name=list(names), categorical_feature=list(categorical),
+            params={"verbosity": -1, "max_bin": FIXED["max_bin"], "feature_pre_filter": False}, free_raw_data=True,
+        )  # fmt: skip
+        boosters.append(lgb.train(params.for_lightgbm(seed + 1000 * k), data, num_boost_round=params.rounds))
+    return Ensemble(tuple(boosters))

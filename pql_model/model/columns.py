@@ -1,0 +1,211 @@
+"""The columns a model reads: features and traits, how they are typed, and how a table becomes a matrix."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+import numpy as np
+import pandas as pd
+
+from pql_model.features.spec import check_columns, feature_set_hash, parse_feature
+
+OTHER = "(other)"
+_MIN_CATEGORY_ROWS, _MAX_CATEGORIES = 20, 50
+_PREFIX = "trait."
+
+
+def trait_name(trait: str) -> str:
+    """Column of a trait in a feature table: `company size` -> `trait.company+size`."""
+    return _PREFIX + quote_plus(trait).replace(".", "%2E")
+
+
+@dataclass(frozen=True)
+class ModelColumn:
+    """One column of the matrix.
+
+    Attributes
+    ----------
+    name
+        Column name in the feature table.
+    kind
+        `feature` (a number about behaviour), `number` or `category` (a trait).
+    categories
+        Texts of a category; their position is the code. Others count as `(other)` where it is listed, else as missing.
+    """
+
+    name: str
+    kind: str
+    categories: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """English for people."""
+        if self.kind == "feature":
+            return parse_feature(self.name).words
+        return unquote_plus(self.name.removeprefix(_PREFIX))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The ordered columns of a model; what `models` and services check a table against."""
+
+    columns: tuple[ModelColumn, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def hash(self) -> str:
+        return feature_set_hash([f"{c.name}|{c.kind}|{'|'.join(c.categories)}" for c in self.columns])
+
+    @property
+    def categorical(self) -> list[int]:
+        return [i for i, column in enumerate(self.columns) if column.kind == "category"]
+
+    def matrix(self, table: pd.DataFrame) -> np.ndarray:
+        """Float64 (rows, columns); categories as codes; NaN for missing.
+
+        Raises
+        ------
+        FeatureMismatchError
+            If the table lacks columns.
+        """
+        check_columns(table.columns, self.names)
+        parts = [_codes(table[c.name], c) if c.kind == "category" else as_numbers(table[c.name]) for c in self.columns]
+        return np.column_stack(parts) if parts else np.empty((len(table), 0))
+
+    def as_json(self) -> dict[str, Any]:
+        columns = [{"name": c.name, "kind": c.kind, "words": c.words, "categories": list(c.categories)} for c in self.columns]
+        return {"hash": self.hash, "columns": columns}
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Manifest:
+        return cls(tuple(ModelColumn(c["name"], c["kind"], tuple(c["categories"])) for c in raw["columns"]))
+
+    def without(self, names: Iterable[str]) -> Manifest:
+        gone = set(names)
+        return Manifest(tuple(c for c in self.columns if c.name not in gone))
+
+
+def as_numbers(column: pd.Series) -> np.ndarray:
+    """Float64; text that is no number becomes NaN, `true` and `false` 1 and 0."""
+    if not pd.api.types.is_numeric_dtype(column):
+        lowered = column.astype("string").str.strip().str.lower()
+        column = pd.to_numeric(lowered.replace({"true": "1", "false": "0"}), errors="coerce")
+    values = column.astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    return np.asarray(np.where(np.isfinite(values), values, np.nan))
+
+
+def as_texts(column: pd.Series) -> pd.Series:
+    """Trimmed texts; missing stays missing; whole floats lose their `.0`."""
+    if pd.api.types.is_float_dtype(column):
+        whole = column.dropna().mod(1).eq(0).all()
+        column = column.astype("Int64") if whole else column
+    texts = column.astype("string").str.strip()
+    return texts.mask(texts == "")
+
+
+def _codes(column: pd.Series, spec: ModelColumn) -> np.ndarray:
+    texts = as_texts(column)
+    code = {text: float(i) for i, text in enumerate(spec.categories)}
+    other = code.get(OTHER, np.nan)
+    mapped = texts.map(lambda text: code.get(text, other), na_action="ignore")
+    return mapped.astype("Float64").to_numpy(np.float64, na_value=np.nan)
+
+
+# ---------------------------------------------------------------- typing of traits
+
+
+@dataclass(frozen=True)
+class Typed:
+    """How traits are used, and why some are not."""
+
+    columns: tuple[ModelColumn, ...]
+    unused: dict[str, str] = field(default_factory=dict)
+
+
+_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}.*")
+_ID_NAME = re.compile(r"(^|[_ ])(id|uuid|guid|key|e?mail|name|phone|url)$", re.IGNORECASE)
+
+
+def type_traits(table: pd.DataFrame, traits: Sequence[str]) -> Typed:
+    """Decide from training rows how each trait is read: as a number, as a category, or not at all.
+
+    Parameters
+    ----------
+    table
+        One row per training entity, one column per trait named by `trait_name`.
+    traits
+        Their names.
+    """
+    columns, unused = [], {}
+    for trait in traits:
+        column = table[trait_name(trait)]
+        texts = as_texts(column)
+        distinct = texts.nunique()
+        if distinct < 2 and not (distinct == 1 and texts.isna().any()):
+            unused[trait] = "constant"
+        elif _is_date(column, texts):
+            unused[trait] = "a date or time, undated itself: it may know the future"
+        elif _is_number(column, texts):
+            columns.append(ModelColumn(trait_name(trait), "number"))
+        elif kept := _categories(texts):
+            columns.append(ModelColumn(trait_name(trait), "category", kept))
+        else:
+            unused[trait] = f"an identifier or free text: {distinct:,} different values, none shared by {_MIN_CATEGORY_ROWS} entities"
+    return Typed(tuple(columns), unused)
+
+
+def _is_date(column: pd.Series, texts: pd.Series) -> bool:
+    if pd.api.types.is_datetime64_any_dtype(column) or (column.dtype == object and _holds_dates(column)):
+        return True
+    filled = texts.dropna()
+    return bool(len(filled) and filled.map(lambda text: _DATE.fullmatch(text) is not None).mean() > 0.9)
+
+
+def _holds_dates(column: pd.Series) -> bool:
+    first = column.dropna().head(1)
+    return bool(len(first)) and hasattr(first.iloc[0], "isoformat")
+
+
+def _is_number(column: pd.Series, texts: pd.Series) -> bool:
+    filled = texts.notna()
+    return bool(filled.any()) and not np.isnan(as_numbers(column)[filled.to_numpy()]).any()
+
+
+def _categories(texts: pd.Series) -> tuple[str, ...]:
+    counts = texts.value_counts()
+    wide = counts[counts >= min(_MIN_CATEGORY_ROWS, max(2, len(texts) // 50))].head(_MAX_CATEGORIES)
+    names = tuple(sorted(str(name) for name in wide.index))
+    return (*names, OTHER) if names and len(names) < len(counts) else names
+
+
+def looks_like_id(trait: str) -> bool:
+    """Whether a column's name says that it identifies rather than describes."""
+    return _ID_NAME.search(trait) is not None
+
+
+def drop_uninformative(table: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], dict[str, int]]:
+    """Feature columns of the training rows that say something: not constant, not the copy of an earlier one."""
+    kept: list[str] = []
+    seen: set[bytes] = set()
+    constant = repeated = 0
+    for name in names:
+        values = table[name].to_numpy(np.float64)
+        filled = values[~np.isnan(values)]
+        if len(filled) == 0 or (len(filled) == len(values) and (filled == filled[0]).all()):
+            constant += 1
+            continue
+        digest = hashlib.blake2b(np.nan_to_num(values, nan=-1.0e300).tobytes(), digest_size=16).digest()
+        if digest in seen:
+            repeated += 1
+            continue
+        seen.add(digest)
+        kept.append(name)
+    return kept, {"constant": constant, "same_as_another": repeated}

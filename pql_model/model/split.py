@@ -1,0 +1,162 @@
+"""Out of time: the test period is later than every training label, with the horizon between them.
+
+Why a gap: a label looks ahead by one horizon. Without the gap a training label would already tell what
+happens in the test period, which nobody knew at that time.
+"""
+
+from __future__ import annotations
+
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pql_model.errors import NotEnoughDataError
+from pql_model.windows import Duration, iso
+
+_TEST_SHARES = (0.35, 0.30, 0.25, 0.20, 0.15)
+_FOLD_SHARES = (0.35, 0.5, 0.65, 0.8)
+MIN_FIT_CONVERSIONS, MIN_CHECK_CONVERSIONS = 10, 5
+GROUP_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row masks over the snapshots.
+
+    Attributes
+    ----------
+    train, test
+        Boolean masks. In a trial the two hold different entities.
+    test_start
+        The instant the test period begins; every training label was final by then.
+    left_out
+        Rows in neither, by reason.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    test_start: int
+    left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Row positions within the training rows: learn on `fit`, check on `check`."""
+
+    fit: np.ndarray
+    check: np.ndarray
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Folds and how they were made: `expanding` in time, or `grouped` by entity where time does not suffice."""
+
+    kind: str
+    folds: tuple[Fold, ...]
+
+
+def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
+    """Split snapshots into training and test by time.
+
+    Parameters
+    ----------
+    frame
+        entity, as_of, signed_up, converted; any index.
+    horizon
+        The gap.
+    motion
+        In a `trial` an entity belongs to the period of its sign-up; in `freemium` a row to that of its as_of.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If no cut leaves conversions on both sides.
+    """
+    if frame["entity"].nunique() < 2:
+        raise NotEnoughDataError("There is only one entity", received=f"{len(frame):,} snapshots of it",
+                                 allowed="many entities, some of which converted", remedy="check `columns.entity`")  # fmt: skip
+    as_of = frame["as_of"].to_numpy(np.int64)
+    begins = _begins(frame, motion)
+    converted = frame["converted"].to_numpy(bool)
+    best: tuple[int, int, np.ndarray, np.ndarray] | None = None
+    for share in _TEST_SHARES:
+        start = int(np.quantile(begins, 1 - share, method="nearest"))
+        train, test = as_of + horizon.us <= start, begins >= start
+        learned, judged = int(converted[train].sum()), int(converted[test].sum())
+        if learned and judged and train.any() and not converted[test].all():
+            if best is None or min(learned, judged) > best[0]:
+                best = (min(learned, judged), start, train, test)
+            if learned >= judged:
+                break
+    if best is None:
+        raise NotEnoughDataError(
+            "The history is too short to hold out a later test period",
+            received=f"{int(converted.sum()):,} conversions in snapshots from {iso(as_of.min())} to {iso(as_of.max())}",
+            allowed=f"snapshots over clearly more than the horizon of {horizon}, with conversions early and late",
+            remedy="shorten `horizon`, or wait for more data",
+        )
+    _, start, train, test = best
+    return Split(train, test, start, {"gap": int((~train & ~test).sum())})
+
+
+def _begins(frame: pd.DataFrame, motion: str) -> np.ndarray:
+    column = "signed_up" if motion == "trial" else "as_of"
+    return frame[column].to_numpy(np.int64)
+
+
+def tuning_folds(frame: pd.DataFrame, horizon: Duration, motion: str, seed: int) -> Folds:
+    """Expanding folds in time inside the training rows; by entity where too few conversions fall into them.
+
+    Parameters
+    ----------
+    frame
+        The training rows.
+    """
+    as_of, begins = frame["as_of"].to_numpy(np.int64), _begins(frame, motion)
+    converted = frame["converted"].to_numpy(bool)
+    cuts = [int(np.quantile(begins[converted], share, method="nearest")) for share in _FOLD_SHARES]
+    ends = [*cuts[1:], np.iinfo(np.int64).max]
+    folds = []
+    for cut, end in zip(cuts, ends, strict=True):
+        fit = np.flatnonzero(as_of + horizon.us <= cut)
+        check = np.flatnonzero((begins >= cut) & (begins < end))
+        if _enough(converted, fit, MIN_FIT_CONVERSIONS) and _enough(converted, check, MIN_CHECK_CONVERSIONS):
+            folds.append(Fold(fit, check))
+    if len(folds) >= 2:
+        return Folds("expanding", tuple(folds))
+    return Folds("grouped", _by_entity(frame, converted, seed))
+
+
+def _enough(converted: np.ndarray, rows: np.ndarray, least: int) -> bool:
+    positives = int(converted[rows].sum())
+    return positives >= least and positives < len(rows)
+
+
+def _by_entity(frame: pd.DataFrame, converted: np.ndarray, seed: int) -> tuple[Fold, ...]:
+    """Entities dealt out in turn, converters and others apart, so that each fold has its share of both."""
+    codes, names = pd.factorize(frame["entity"], sort=True)
+    ever = np.zeros(len(names), bool)
+    np.logical_or.at(ever, codes, converted)
+    rng = np.random.default_rng(seed)
+    dealt = np.empty(len(names), np.int64)
+    for group in (np.flatnonzero(ever), np.flatnonzero(~ever)):
+        dealt[rng.permutation(group)] = np.arange(len(group)) % GROUP_FOLDS
+    hand = dealt[codes]
+    folds = [Fold(np.flatnonzero(hand != k), np.flatnonzero(hand == k)) for k in range(GROUP_FOLDS)]
+    return tuple(f for f in folds if _enough(converted, f.fit, 1) and _enough(converted, f.check, 1))
+
+
+def describe(frame: pd.DataFrame, mask: np.ndarray) -> dict[str, object]:
+    """Rows, entities, conversions and period of a part, for the run's record."""
+    part = frame[mask]
+    return {
+        "rows": len(part),
+        "entities": int(part["entity"].nunique()),
+        "conversions": int(part["converted"].sum()),
+        "from": iso(int(part["as_of"].min())) if len(part) else None,
+        "to": iso(int(part["as_of"].max())) if len(part) else None,
+    }
+
+

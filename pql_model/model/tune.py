@@ -1,0 +1,163 @@
+"""The one door to Optuna: a search over strongly regularised LightGBM on folds inside the training period."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.storages import BaseStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import TrialState
+from sklearn.metrics import roc_auc_score
+
+from pql_model.model.booster import Params, fit_ensemble
+from pql_model.model.split import Folds
+
+MAX_TUNING_ROWS = 60_000
+"""More training rows are thinned by whole entities for tuning; the final fit uses all."""
+DEFAULT_TRIALS = 30
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting tried: its parameters, its mean score over folds, and how it ended."""
+
+    number: int
+    params: dict[str, Any]
+    score: float | None
+    state: str
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best parameters and everything that was tried."""
+
+    params: Params
+    score: float
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What tuning works on: the training matrix and its folds."""
+
+    X: np.ndarray
+    y: np.ndarray
+    names: list[str]
+    categorical: list[int]
+    folds: Folds
+    seed: int
+
+
+def suggest(trial: optuna.trial.BaseTrial, rows: int) -> Params:
+    """The search space. Averaging over seeds and extra trees are in it; large leaves and deep trees are not."""
+    return Params(
+        num_leaves=trial.suggest_int("num_leaves", 2, 31, log=True),
+        min_data_in_leaf=trial.suggest_int("min_data_in_leaf", 10, max(40, min(2_000, rows // 20)), log=True),
+        learning_rate=trial.suggest_float("learning_rate", 0.015, 0.15, log=True),
+        rounds=trial.suggest_int("rounds", 40, 400, log=True),
+        feature_fraction=trial.suggest_float("feature_fraction", 0.1, 1.0),
+        bagging_fraction=trial.suggest_float("bagging_fraction", 0.5, 1.0),
+        lambda_l2=trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
+        path_smooth=trial.suggest_float("path_smooth", 0.0, 50.0),
+        extra_trees=trial.suggest_categorical("extra_trees", [True, False]),
+        averaged=trial.suggest_categorical("averaged", [1, 3]),
+    )
+
+
+def tune(
+    problem: Problem,
+    trials: int = DEFAULT_TRIALS,
+    timeout: float | None = None,
+    journal: Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> Tuned:
+    """Search; a study whose journal file exists is taken up where it stopped.
+
+    Parameters
+    ----------
+    journal
+        File that remembers finished trials; a killed run resumes from it.
+    timeout
+        Seconds after which no new trial starts. With a timeout the result depends on the machine's speed.
+    progress
+        Called with (finished, planned, best score so far).
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("optuna").propagate = False
+    study = optuna.create_study(
+        study_name="pql", direction="maximize", storage=_storage(journal), load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
+    )  # fmt: skip
+    started = time.monotonic()
+    if not study.trials:
+        study.enqueue_trial({k: v for k, v in asdict(Params()).items()})
+    while len(done := _finished(study)) < trials:
+        if timeout is not None and done and time.monotonic() - started > timeout:
+            break
+        # A fresh seed for each trial: a resumed search proposes what the unbroken one would have proposed.
+        study.sampler = optuna.samplers.TPESampler(seed=problem.seed + 7919 * len(done), n_startup_trials=10)
+        _one_trial(study, problem)
+        if progress is not None:
+            progress(len(_finished(study)), trials, _best(study).value or float("nan"))
+    best = _best(study)
+    return Tuned(Params(**best.params), float(best.value or 0.0), tuple(_record(t) for t in _finished(study)))
+
+
+def _storage(journal: Path | None) -> BaseStorage:
+    if journal is None:
+        return optuna.storages.InMemoryStorage()
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(journal)))
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    return [t for t in study.get_trials(deepcopy=False) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+
+
+def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
+    complete = [t for t in _finished(study) if t.state == TrialState.COMPLETE]
+    return max(complete, key=lambda t: (t.value or 0.0, -t.number))
+
+
+def _one_trial(study: optuna.Study, problem: Problem) -> None:
+    trial = study.ask()
+    params = suggest(trial, len(problem.y))
+    scores, weights = [], []
+    for step, fold in enumerate(problem.folds.folds):
+        scores.append(_fold_score(problem, params, fold.fit, fold.check))
+        weights.append(float(problem.y[fold.check].sum()))
+        so_far = float(np.average(scores, weights=weights))
+        trial.report(so_far, step)
+        if step + 1 < len(problem.folds.folds) and trial.should_prune():
+            study.tell(trial, state=TrialState.PRUNED)
+            return
+    study.tell(trial, so_far)
+
+
+def _fold_score(problem: Problem, params: Params, fit: np.ndarray, check: np.ndarray) -> float:
+    ensemble = fit_ensemble(problem.X[fit], problem.y[fit], problem.names, problem.categorical, params, problem.seed)
+    return float(roc_auc_score(problem.y[check], ensemble.margin(problem.X[check])))
+
+
+def out_of_fold(problem: Problem, params: Params) -> tuple[np.ndarray, np.ndarray]:
+    """Row positions that some fold checked, and their margins from models that had not seen them."""
+    rows, margins = [], []
+    for fold in problem.folds.folds:
+        fitted = fit_ensemble(
+            problem.X[fold.fit], problem.y[fold.fit], problem.names, problem.categorical, params, problem.seed
+        )
+        rows.append(fold.check)
+        margins.append(fitted.margin(problem.X[fold.check]))
+    return np.concatenate(rows), np.concatenate(margins)
+
+
+def _record(trial: optuna.trial.FrozenTrial) -> Trial:
+    complete = trial.state == TrialState.COMPLETE
+    return Trial(trial.number, dict(trial.params), trial.value if complete else None, trial.state.name.lower())

@@ -1,0 +1,95 @@
+"""What happened next: a conversion in [as_of, as_of + horizon), told only when it is final."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from pql_model.config.schema import Config
+from pql_model.errors import NotEnoughDataError
+from pql_model.snapshots.grid import calendar_grid, landmark_grid
+from pql_model.sources.read import Sources
+from pql_model.sources.workbench import Connection
+from pql_model.windows import iso
+
+Table = Any
+
+LEFT_OUT = {
+    "not_reached": "the landmark lies after the end of the data",
+    "excluded": "excluded by the config",
+    "converted_before": "had already converted, so it was not at risk",
+    "immature": "as_of + horizon lies after the end of the data, so the outcome is not final",
+}
+"""Why a snapshot is not used, in the order in which snapshots are judged."""
+
+
+@dataclass(frozen=True)
+class LabelledSnapshots:
+    """Snapshots at risk whose outcome is final.
+
+    Attributes
+    ----------
+    table
+        entity, as_of, signed_up in the workbench.
+    frame
+        entity (str), as_of and signed_up (int64 microseconds, signed_up nullable), converted (bool).
+        Sorted by entity and as_of.
+    left_out
+        Snapshots not used, by reason.
+    """
+
+    table: Table
+    frame: pd.DataFrame
+    left_out: dict[str, int]
+
+
+def label_snapshots(con: Connection, config: Config, sources: Sources) -> LabelledSnapshots:
+    """Lay the grid, drop who is not at risk or not final, and say who converted.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If nothing is left, or only one class.
+    """
+    grid = landmark_grid(config, sources) if config.motion == "trial" else calendar_grid(config, sources)
+    conversions = sources.conversions.table.select("entity", converted_at="time")
+    t = grid.left_join(conversions, "entity").drop("entity_right")
+    end = sources.observed_until
+    reason = ibis.cases(
+        (t.as_of > end, "not_reached"),
+        (t.excluded, "excluded"),
+        (t.converted_at < t.as_of, "converted_before"),
+        (t.as_of + config.horizon.us > end, "immature"),
+        else_=ibis.null("string"),
+    )
+    judged = con.create_table("judged_snapshots", t.mutate(reason=reason))
+    counts = {r["reason"]: r["rows"] for r in judged.reason.value_counts(name="rows").to_pyarrow().to_pylist()}
+    good = judged.filter(judged.reason.isnull())
+    converted = (good.converted_at < good.as_of + config.horizon.us).fill_null(False)
+    snapshots = con.create_table("snapshots", good.select("entity", "as_of", "signed_up", converted=converted))
+    frame = snapshots.order_by("entity", "as_of").to_pandas()
+    frame["signed_up"] = frame["signed_up"].astype("Int64")
+    left_out = {name: int(counts[name]) for name in LEFT_OUT if counts.get(name)}
+    _refuse_hopeless(frame, left_out, config, sources)
+    return LabelledSnapshots(snapshots.drop("converted"), frame, left_out)
+
+
+def _refuse_hopeless(frame: pd.DataFrame, left_out: dict[str, int], config: Config, sources: Sources) -> None:
+    received = ", ".join(f"{n:,} left out as {r}" for r, n in left_out.items()) or "no snapshots"
+    if frame.empty:
+        raise NotEnoughDataError(
+            "No snapshot is left to learn from",
+            received=received,
+            allowed=f"at least one with its horizon of {config.horizon} over before {iso(sources.observed_until)}",
+            remedy="shorten `horizon`, correct `observed_until`, or wait for more data",
+        )
+    if frame["converted"].nunique() < 2:
+        every = "converted" if frame["converted"].iloc[0] else "did not convert"
+        raise NotEnoughDataError(
+            f"There is one class only: every one of {len(frame):,} snapshots {every} within {config.horizon}",
+            received=received,
+            remedy="check `conversions`, `horizon` and whether conversions precede the snapshots",
+        )

@@ -1,0 +1,243 @@
+"""Tables of events in three shapes to one canonical log, with every unusable row counted by reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+
+from pql_model.config.schema import Config, EventTable, Exclude
+from pql_model.errors import DataError
+from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
+from pql_model.sources.workbench import Connection
+
+Table = Any
+Column = Any
+
+REASONS = {
+    "broken_line": "a line that is no row: wrong number of fields, an open quote, not JSON",
+    "no_entity": "no account or user named",
+    "no_event": "no event named",
+    "unparsable_time": "no time, or one that cannot be read",
+    "duplicate_id": "a row id that was seen before",
+    "bot": "a bot, by user name, user agent or bot column",
+    "excluded_user": "a user the config excludes",
+    "unknown_entity": "not in the entities table",
+    "before_signup": "earlier than the sign-up",
+    "after_observed_until": "later than the data can be: after observed_until",
+}
+"""Why an event row is set aside, in the order in which rows are judged: each row has one reason."""
+
+_BOT_NAMES = r"(^|[^a-z])(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider|healthcheck|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
+_BOT_AGENTS = r"bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/|python-requests|go-http-client|pingdom|lighthouse|uptime"
+_BOT_COLUMNS = ("is_bot", "bot", "$bot", "is_robot", "isbot")
+_AGENT_COLUMNS = ("user_agent", "useragent", "context_user_agent", "$user_agent", "$raw_user_agent")
+_PLAIN = ("entity", "user", "event", "time", "known_at", "n", "users")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One table of events, judged as far as it can be judged alone.
+
+    `table` has the canonical columns, `reason` (null while nothing is wrong) and `value_*`.
+    """
+
+    source: str
+    table: Table
+    rows: int
+    broken_lines: int
+
+
+def value_names(tables: Sequence[EventTable]) -> list[str]:
+    """Names of all numeric values that any table of events carries."""
+    return sorted({name for table in tables for name in table.values})
+
+
+def stage_events(con: Connection, config: Config, index: int) -> Staged:
+    """Read the config's table of events number `index` and judge its rows one by one."""
+    spec = config.events[index]
+    raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
+    at = f"events[{index}]"
+    when = times(raw.column(spec.columns.time, f"{at}.columns.time"), config.resolution)
+    known = times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), config.resolution) if spec.columns.known_at else None
+    user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
+    entity = identifier(raw.column(spec.columns.entity, f"{at}.columns.entity"))
+    columns: dict[str, Column] = {
+        "entity": entity,
+        "user": ibis.null("string") if user is None else user,
+        "time": when.instant,
+        "known_at": known.instant if known else ibis.null("int64"),
+        "given_time": ibis.literal(True) if known is None else (known.instant.notnull() | ~known.given),
+        "id": text(raw.column(spec.columns.id, f"{at}.columns.id")) if spec.columns.id else ibis.null("string"),
+        "bot": _is_bot(raw, spec, at, config, entity, user),
+        "zoned": when.zoned,
+        "known_zoned": known.zoned if known else ibis.null("boolean"),
+        **_numbers(raw, spec, at, value_names(config.events)),
+    }
+    columns |= _event_columns(raw, spec, at)
+    staged = con.create_table(f"staged_events_{index}", raw.table.select(**columns))
+    _refuse_mixed(spec, staged)
+    rows = int(staged.count().to_pyarrow().as_py())
+    judged = _without_repeats(staged.mutate(reason=_reason(staged, config.exclude)))
+    if spec.counts is not None:
+        judged = _unpivot(judged, spec)
+    keep = [*_PLAIN, *(f"value_{name}" for name in value_names(config.events)), "reason"]
+    return Staged(spec.table, judged.select(*keep), rows, raw.broken_lines)
+
+
+def _event_columns(raw: RawTable, spec: EventTable, at: str) -> dict[str, Column]:
+    """What differs by shape: the event's name, how often, by how many users."""
+    one = {"n": ibis.literal(1.0), "users": ibis.null("float64")}
+    if spec.columns.event is not None:
+        return {"event": text(raw.column(spec.columns.event, f"{at}.columns.event")), **one}
+    if spec.event is not None:
+        return {"event": ibis.literal(spec.event), **one}
+    counts = {f"count_{i}": number(raw.column(column, f"{at}.counts.{event}"))
+              for i, (event, column) in enumerate((spec.counts or {}).items())}  # fmt: skip
+    users = {f"users_{i}": number(raw.column(spec.users[event], f"{at}.users.{event}"))
+             for i, event in enumerate(spec.counts or {}) if event in spec.users}  # fmt: skip
+    return {"event": ibis.literal("counted"), **counts, **users, **one}
+
+
+def _numbers(raw: RawTable, spec: EventTable, at: str, names: Sequence[str]) -> dict[str, Column]:
+    return {
+        f"value_{name}": number(raw.column(spec.values[name], f"{at}.values.{name}")) if name in spec.values
+        else ibis.null("float64")
+        for name in names
+    }  # fmt: skip
+
+
+def _is_bot(raw: RawTable, spec: EventTable, at: str, config: Config, entity: Column, user: Column | None) -> Column:
+    """By the user's name, the browser's name, or a column that says so."""
+    if not config.exclude.bots:
+        return ibis.literal(False)
+    person = user if user is not None else entity if config.entity == "user" else None
+    signs = [] if person is None else [person.lower().re_search(_BOT_NAMES)]
+    by_lower = {name.lower(): name for name in raw.columns}
+    agent = spec.columns.user_agent or next((by_lower[n] for n in _AGENT_COLUMNS if n in by_lower), None)
+    if agent is not None:
+        signs.append(text(raw.column(agent, f"{at}.columns.user_agent")).lower().re_search(_BOT_AGENTS))
+    mapped = {*spec.values.values(), *(spec.counts or {}).values()}
+    said = next((by_lower[n] for n in _BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
+    if said is not None:
+        signs.append(text(raw.column(said, "bot")).lower().isin(["true", "t", "1", "yes", "y"]))
+    verdict = ibis.literal(False)
+    for sign in signs:
+        verdict = verdict | sign.fill_null(False)
+    return verdict
+
+
+def _refuse_mixed(spec: EventTable, staged: Table) -> None:
+    read = staged.time.notnull()
+    counted = staged.aggregate(
+        zoned=staged.count(where=read & staged.zoned), naive=staged.count(where=read & ~staged.zoned),
+        known_zoned=staged.count(where=staged.known_zoned), known_naive=staged.count(where=~staged.known_zoned),
+    ).to_pyarrow().to_pylist()[0]  # fmt: skip
+    refuse_mixed_zones(spec.table, spec.columns.time, counted["zoned"], counted["naive"])
+    refuse_mixed_zones(spec.table, spec.columns.known_at or "", counted["known_zoned"], counted["known_naive"])
+
+
+def _reason(t: Table, exclude: Exclude) -> Column:
+    excluded = t.user.isin(exclude.users) if exclude.users else ibis.literal(False)
+    return ibis.cases(
+        (t.entity.isnull(), "no_entity"),
+        (t.event.isnull(), "no_event"),
+        (t.time.isnull() | ~t.given_time, "unparsable_time"),
+        (t.bot, "bot?"),  # a repeated row of a bot is a duplicate first
+        (excluded.fill_null(False), "excluded_user?"),
+        else_=ibis.null("string"),
+    )
+
+
+def _without_repeats(t: Table) -> Table:
+    """The first row of each id stays: the earliest to arrive, then the earliest to happen."""
+    usable = t.reason.isnull() | t.reason.endswith("?")
+    order = [usable.desc(), ibis.coalesce(t.known_at, t.time), t.time, t.entity, t.event, t.user]
+    place = ibis.row_number().over(ibis.window(group_by=[t.id], order_by=order))
+    t = t.mutate(place=ibis.ifelse(t.id.isnull(), 0, place), usable=usable)
+    repeated = t.usable & (t.place > 0)
+    return t.mutate(reason=ibis.ifelse(repeated, "duplicate_id", t.reason.replace("?", "")))
+
+
+def _unpivot(t: Table, spec: EventTable) -> Table:
+    """One row per event that was counted; a row with a fault stays one row, to be counted once."""
+    covers = spec.covers.us if spec.covers is not None else 0
+    parts = [t.filter(t.reason.notnull()).mutate(known_at=t.time)]
+    for i, event in enumerate(spec.counts or {}):
+        users = t[f"users_{i}"] if event in spec.users else ibis.null("float64")
+        rows = t.filter(t.reason.isnull() & (t[f"count_{i}"] > 0))
+        parts.append(rows.mutate(event=ibis.literal(event), n=t[f"count_{i}"], users=users, known_at=t.time + covers))
+    keep = [*_PLAIN, *(c for c in t.columns if c.startswith("value_")), "reason"]
+    return ibis.union(*[part.select(*keep) for part in parts])
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """The canonical log and what did not get into it."""
+
+    table: Table
+    rows_read: int
+    set_aside: dict[str, dict[str, int]]  # source -> reason -> rows
+
+    def by_reason(self) -> dict[str, int]:
+        """Rows set aside over all tables, by reason, in the order of `REASONS`."""
+        return {r: n for r in REASONS if (n := sum(counts.get(r, 0) for counts in self.set_aside.values()))}
+
+
+def finish_events(con: Connection, staged: Sequence[Staged], entities: Table, observed_until: int, share: float) -> EventLog:
+    """Judge what needs the sign-ups and the end of the data, count, and keep the good rows as table `events`."""
+    set_aside: dict[str, dict[str, int]] = {}
+    good = []
+    for index, part in enumerate(staged):
+        known = entities.select("entity", "signed_up", known=ibis.literal(True))
+        t = part.table.left_join(known, "entity")
+        late = t.reason.isnull()
+        reason = ibis.cases(
+            (~late, t.reason),
+            (t.known.isnull(), "unknown_entity"),
+            (t.time < t.signed_up, "before_signup"),
+            (t.time > observed_until, "after_observed_until"),
+            else_=ibis.null("string"),
+        )
+        judged = con.create_table(f"judged_events_{index}", t.mutate(reason=reason).drop("known", "signed_up", "entity_right"))
+        counts = judged.filter(judged.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
+        by_reason = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in counts}}
+        set_aside[_unique(part.source, set_aside)] = {r: by_reason[r] for r in REASONS if by_reason.get(r)}
+        refuse_unusable(part.source, part.rows + part.broken_lines, by_reason, share)
+        good.append(judged.filter(judged.reason.isnull()).drop("reason"))
+    events = con.create_table("events", ibis.union(*good) if len(good) > 1 else good[0])
+    if not int(events.count().to_pyarrow().as_py()):
+        counts_by_reason = ", ".join(f"{n:,} {r}" for c in set_aside.values() for r, n in c.items())
+        raise DataError(
+            "No usable event is left", received=counts_by_reason or "tables without rows",
+            remedy="look at the reasons above: wrong columns, wrong entity ids, or observed_until before all events",
+        )  # fmt: skip
+    return EventLog(events, sum(part.rows + part.broken_lines for part in staged), set_aside)
+
+
+def _unique(source: str, taken: dict[str, Any]) -> str:
+    number_ = sum(1 for name in taken if name.split("#")[0] == source)
+    return source if number_ == 0 else f"{source}#{number_ + 1}"
+
+
+def refuse_unusable(source: str, rows: int, by_reason: dict[str, int], share: float) -> None:
+    """Stop when more than the stated share of a table cannot be used.
+
+    Raises
+    ------
+    DataError
+        With the counts by reason.
+    """
+    unusable = sum(by_reason.values())
+    if rows and unusable / rows > share:
+        counts = ", ".join(f"{n:,} {r} ({REASONS.get(r, r)})" for r, n in by_reason.items() if n)
+        raise DataError(
+            f"{unusable:,} of {rows:,} rows of {source} cannot be used, more than the share `max_set_aside: {share:g}`",
+            received=counts,
+            remedy="correct the columns of this table in the config, or raise `max_set_aside` if this is how the data are",
+        )
+
+

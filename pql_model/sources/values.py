@@ -1,0 +1,128 @@
+"""Raw columns to ids, texts, numbers and instants, as Ibis expressions on the workbench."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+
+from pql_model.errors import DataError
+from pql_model.windows import DAY, SECOND
+
+Column = Any
+
+_NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
+_WITH_TIME = r"\d\d?:\d\d"
+_ZONED = r"\d\d:\d\d.*(Z|z|UTC|GMT|[+-]\d\d(:?\d\d)?)\s*$"
+_EARLIEST, _LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
+
+
+@ibis.udf.scalar.builtin(name="epoch_us")
+def _epoch_us(when: dt.timestamp) -> int:  # type: ignore[empty-body]
+    """DuckDB's microseconds since the epoch."""
+
+
+def text(column: Column) -> Column:
+    """Trimmed text; null for nothing."""
+    return column.cast("string").strip().nullif("")
+
+
+def identifier(column: Column) -> Column:
+    """An id as text that is the same in every table: 12, 12.0 and "12" are one id.
+
+    Numbers with a fraction and texts such as `0012` stay as they are.
+    """
+    kind = column.type()
+    if kind.is_floating() or kind.is_decimal():
+        whole = column.cast("float64") == column.cast("float64").floor()
+        as_text = ibis.ifelse(whole, column.cast("float64").cast("int64").cast("string"), column.cast("string"))
+        return ibis.ifelse(column.cast("float64").isnan(), ibis.null("string"), as_text)
+    written = text(column)
+    return ibis.ifelse(written.re_search(r"^\d+\.0+$"), written.split(".")[0], written) if kind.is_string() else written
+
+
+def number(column: Column) -> Column:
+    """A finite float64, or null."""
+    value = column.cast("string").strip().try_cast("float64") if column.type().is_string() else column.cast("float64")
+    return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
+
+
+@dataclass(frozen=True)
+class Times:
+    """A column of times.
+
+    Attributes
+    ----------
+    instant
+        int64 microseconds UTC; null where nothing could be read.
+    zoned
+        Whether the text says its offset from UTC; null where that is no question (dates, numbers, real timestamps).
+    given
+        Whether there was anything to read.
+    """
+
+    instant: Column
+    zoned: Column
+    given: Column
+
+
+def times(column: Column, resolution: str = "instant") -> Times:
+    """Read times: timestamps, dates, ISO texts (naive means UTC), or epoch seconds, milli-, micro-, nanoseconds."""
+    kind = column.type()
+    zoned = ibis.null("boolean")
+    given = column.notnull()
+    if kind.is_timestamp() or kind.is_date():
+        instant = _epoch_us(column.cast("timestamp('UTC')"))
+    elif kind.is_numeric():
+        instant = _from_number(column.cast("float64"))
+    elif kind.is_string():
+        written = text(column)
+        given = written.notnull()
+        is_number = written.re_search(_NUMBER)
+        iso = _epoch_us(written.try_cast("timestamp('UTC')"))
+        instant = ibis.ifelse(is_number, _from_number(written.try_cast("float64")), iso)
+        zoned = ibis.ifelse(~is_number & written.re_search(_WITH_TIME), written.re_search(_ZONED), ibis.null("boolean"))
+    else:
+        raise DataError(f"A column of times has the type {kind}", allowed="timestamps, dates, ISO texts, epoch numbers")
+    instant = ibis.ifelse((instant >= _EARLIEST) & (instant < _LATEST), instant, ibis.null("int64"))
+    if resolution == "day":
+        instant = instant - ((instant % DAY) + DAY) % DAY
+    return Times(instant, zoned, given)
+
+
+def _from_number(value: Column) -> Column:
+    """Epoch numbers tell their unit by their size; 20260131 is a date."""
+    size = value.abs()
+    year = (value / 10_000).floor()
+    month, day = ((value / 100).floor() % 100), value % 100
+    is_date = (year >= 1900) & (year <= 2100) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    # Howard Hinnant, chrono-compatible low-level date algorithms: days_from_civil
+    shifted_year = year - ibis.ifelse(month <= 2, 1, 0)
+    day_of_year = ((153 * (month + ibis.ifelse(month > 2, -3, 9)) + 2) / 5).floor() + day - 1
+    days = 365 * shifted_year + (shifted_year / 4).floor() - (shifted_year / 100).floor() + (shifted_year / 400).floor()
+    as_date = (days + day_of_year - 719_468) * DAY
+    as_epoch = ibis.cases(
+        (size < 1e11, value * SECOND), (size < 1e14, value * 1_000), (size < 1e17, value), else_=value / 1_000
+    )
+    return ibis.ifelse(is_date, as_date, as_epoch).round().cast("int64")
+
+
+def refuse_mixed_zones(source: str, key: str, zoned: int, naive: int) -> None:
+    """A column with and without offsets cannot be read: nobody knows what the naive ones mean.
+
+    Raises
+    ------
+    DataError
+        If both occur.
+    """
+    if zoned and naive:
+        raise DataError(
+            f"{source}: the times of `{key}` mix time zones: some say their offset from UTC and some do not",
+            received=f"{zoned:,} with an offset, {naive:,} without",
+            allowed="all with an offset (2026-01-31T12:00:00+02:00) or all in UTC without one",
+            remedy="write them all one way",
+        )
+
+

@@ -1,0 +1,53 @@
+"""The embedded DuckDB in which all tables are prepared: bounded memory, spilling to a folder that is removed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ibis
+
+Connection = Any  # an Ibis backend
+
+MEMORY_SHARE = 0.5
+"""Share of the machine's memory that DuckDB may use before it spills to disk."""
+
+
+@contextmanager
+def open_workbench(memory_limit: str | None = None) -> Iterator[Connection]:
+    """An empty DuckDB database in a temporary folder, gone afterwards.
+
+    Parameters
+    ----------
+    memory_limit
+        Such as `4GB`. Default: the environment's `PQL_MEMORY_LIMIT`, else half of the machine's memory.
+
+    Examples
+    --------
+    >>> with open_workbench("1GB") as con:
+    ...     con.raw_sql("select current_setting('TimeZone')").fetchone()
+    ('UTC',)
+    """
+    limit = memory_limit or os.environ.get("PQL_MEMORY_LIMIT") or _half_of_memory()
+    with tempfile.TemporaryDirectory(prefix="pql-", ignore_cleanup_errors=True) as folder:
+        con = ibis.duckdb.connect(
+            str(Path(folder) / "work.duckdb"), memory_limit=limit, temp_directory=str(Path(folder) / "spill")
+        )
+        try:
+            con.raw_sql("SET TimeZone = 'UTC'")
+            con.raw_sql("SET preserve_insertion_order = false")
+            yield con
+        finally:
+            con.disconnect()
+
+
+def _half_of_memory() -> str:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):  # not known on every system
+        return "4GB"
+    return f"{max(1, int(total * MEMORY_SHARE / 2**30))}GB"
