@@ -1,0 +1,63 @@
+"""Which free accounts will pay, which behaviours predict it, and why.
+
+The names below are the whole public door; the command line and the pipelines use the same ones. They load
+what they need when they are first used, so importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pql_model.config.load import load_config
+    from pql_model.config.schema import Config
+    from pql_model.errors import PqlError
+    from pql_model.features.compile import build_features
+    from pql_model.features.spec import Feature, parse_feature
+    from pql_model.model.fitted import FittedModel
+    from pql_model.pipelines.check import check
+    from pql_model.pipelines.demo import make_demo
+    from pql_model.pipelines.init import init
+    from pql_model.pipelines.score import score
+    from pql_model.pipelines.train import train
+
+_HOME = {
+    "Config": "config.schema",
+    "Feature": "features.spec",
+    "FittedModel": "model.fitted",
+    "PqlError": "errors",
+    "build_features": "features.compile",
+    "check": "pipelines.check",
+    "init": "pipelines.init",
+    "load_config": "config.load",
+    "make_demo": "pipelines.demo",
+    "parse_feature": "features.spec",
+    "score": "pipelines.score",
+    "train": "pipelines.train",
+}
+
+__all__ = [
+    "Config",
+    "Feature",
+    "FittedModel",
+    "PqlError",
+    "build_features",
+    "check",
+    "init",
+    "load_config",
+    "make_demo",
+    "parse_feature",
+    "score",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"pql_model has no `{name}`. Allowed: {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"pql_model.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

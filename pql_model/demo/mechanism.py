@@ -29,16 +29,16 @@ from pql_model.windows import DAY, SECOND
 DECISION_DAY, HORIZON_DAYS = 14, 30
 CRITERIA: tuple[dict[str, Any], ...] = (
     {"event": "Teammate Invited", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3,
-     "weight": 1.4},
+     "weight": 1.5},
     {"event": "Automation Run", "measure": "count", "window": "first 14d", "operator": ">=", "threshold": 2,
-     "weight": 1.1},
-    {"event": "any", "measure": "distinct_users", "window": "ever", "operator": ">=", "threshold": 4, "weight": 0.7},
+     "weight": 1.2},
+    {"event": "any", "measure": "distinct_users", "window": "ever", "operator": ">=", "threshold": 4, "weight": 0.8},
 )  # fmt: skip
 """`ever` is as of the decision. Weights are log-odds."""
 SIZE_EFFECT = dict(zip(SIZES, (0.0, 0.4, 0.7, 0.2, 0.1), strict=True))
 _INVITES, _RUNS, _USERS = (int(criterion["threshold"]) for criterion in CRITERIA)
 _WEIGHTS = np.array([criterion["weight"] for criterion in CRITERIA])
-_BASE, _NOISE = -3.55, 0.3
+_BASE, _NOISE = -3.65, 0.3
 _EARLY, _EARLY_FROM = 0.014, 1  # share of accounts that pay early, evenly from that day to the decision
 _DELAY_SHAPE, _DELAY_DAYS = 1.3, 10.0  # Weibull
 

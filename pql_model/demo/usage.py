@@ -73,8 +73,8 @@ def draw_accounts(rng: np.random.Generator, n: int) -> Accounts:
     internal[rng.choice(n, max(2, n // 200), replace=False)] = True
     size = rng.choice(4, n, p=[0.46, 0.31, 0.16, 0.07])
     quality = rng.normal(0, 1, n)
-    pace = np.exp(rng.normal(-1.35, 0.85, n) + 0.35 * quality) * np.where(internal, 6, 1)
-    team = np.minimum(SEATS, 1 + rng.poisson(np.exp(rng.normal(0.15, 0.6, n) + 0.25 * quality + 0.15 * size)))
+    pace = np.exp(rng.normal(-1.35, 0.75, n) + 0.5 * quality) * np.where(internal, 6, 1)
+    team = np.minimum(SEATS, 1 + rng.poisson(np.exp(rng.normal(0.2, 0.5, n) + 0.4 * quality + 0.15 * size)))
     eager = np.array([1.0, *(0.85 / np.arange(1, SEATS) ** 0.7)])
     tastes = rng.gamma(2.0, 1 / 2.0, (n, _MIX.size)) * _MIX
     return Accounts(
@@ -82,8 +82,8 @@ def draw_accounts(rng: np.random.Generator, n: int) -> Accounts:
         size=np.where(rng.random(n) < 0.06, len(SIZES) - 1, size),
         internal=internal,
         pace=pace[:, None] * np.where(np.arange(SEATS) < team[:, None], eager, 0),
-        inviting=np.exp(rng.normal(-0.75, 1.2, n) + 0.3 * quality) * np.sqrt(team),
-        automating=np.exp(rng.normal(-2.3, 1.4, n) + 0.3 * quality),
+        inviting=np.exp(rng.normal(-1.2, 1.1, n) + 0.5 * quality) * np.sqrt(team),
+        automating=np.exp(rng.normal(-2.8, 1.3, n) + 0.5 * quality),
         tastes=np.cumsum(tastes / tastes.sum(axis=1, keepdims=True), axis=1),
     )
 
@@ -116,9 +116,9 @@ def paid_usage(rng: np.random.Generator, who: Accounts, paid: Ints) -> pd.DataFr
     """What is done on top after paying, which is several times the trial."""
     pays = np.flatnonzero(paid != NEVER)
     more = np.zeros(who.n)
-    more[pays] = 1.0 + 0.6 / who.pace[pays].sum(axis=1)
+    more[pays] = 0.7 + 0.5 / who.pace[pays].sum(axis=1)
     since = np.where(paid == NEVER, 0, paid)
-    automating = np.where(paid == NEVER, 0.0, 0.2 + who.automating)
+    automating = np.where(paid == NEVER, 0.0, 0.15 + who.automating)
     return pd.concat([_sessions(rng, who, since, more, PAYING), _automations(rng, automating, since, PAYING)])
 
 

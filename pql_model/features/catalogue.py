@@ -18,17 +18,17 @@ Table = Any
 
 @dataclass(frozen=True)
 class Offered:
-    """Events offered, most widely done first, and what was left out."""
+    """Events offered, most widely done first, every event name of the log, and what was left out."""
 
     events: tuple[str, ...]
-    seen: int
+    known: tuple[str, ...]
     too_rare: int
     beyond_limit: int
 
     @property
     def words(self) -> str:
         """The line that says what was left out."""
-        line = f"{len(self.events):,} of {self.seen:,} event names offered to the model"
+        line = f"{len(self.events):,} of {len(self.known):,} event names offered to the model"
         parts = [f"{n:,} {why}" for n, why in (
             (self.too_rare, "done by too few entities"), (self.beyond_limit, "beyond the limit of `offer.events`")) if n]  # fmt: skip
         return f"{line}; left out: {', '.join(parts)}" if parts else line
@@ -51,7 +51,8 @@ def offer_events(events: Table, entities: Table, config: Config, until: int) -> 
     support.sort(key=lambda row: (-row["entities"], row["event"]))
     wide = [row["event"] for row in support if row["entities"] >= config.offer.min_entities]
     kept = tuple(wide[: config.offer.events])
-    return Offered(kept, len(support), len(support) - len(wide), len(wide) - len(kept))
+    known = tuple(sorted(events.select("event").distinct().to_pyarrow()["event"].to_pylist()))
+    return Offered(kept, known, len(known) - len(wide), len(wide) - len(kept))
 
 
 def offer_features(config: Config, events: Sequence[str], has_signup: bool, has_users: bool) -> list[Feature]:

@@ -27,10 +27,8 @@ from pql_model.errors import DataError, listed, nearest
 Floats = NDArray[np.float64]
 
 RESAMPLES, SEED, BINS = 1000, 7, 10
-CLIP = 1e-15
-"""Log loss is taken of probabilities at least this far from 0 and 1."""
-_CELLS = 1_000_000
-"""Cells of one level x resample table; about a dozen of them are alive at a time, so 100 MB."""
+CLIP = 1e-15  # log loss is taken of probabilities at least this far from 0 and 1
+_CELLS = 1_000_000  # of one level x resample table; about a dozen of them are alive at a time, so 100 MB
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,13 @@ class Tally:
     def cumulative_rows(self) -> Floats:
         return np.cumsum(self.rows, axis=0)
 
-    @cached_property
+    @property
     def all_positives(self) -> Floats:
-        return np.asarray(self.positives.sum(axis=0))
+        return np.asarray(self.cumulative_positives[-1])
 
-    @cached_property
+    @property
     def all_rows(self) -> Floats:
-        return np.asarray(self.rows.sum(axis=0))
+        return np.asarray(self.cumulative_rows[-1])
 
     def only_two_classes(self, values: Floats) -> Floats:
         """`values`, with NaN for the resamples that hold one class only: nothing can be ranked there."""
@@ -98,28 +96,33 @@ def _ratio(top: Floats, bottom: Floats) -> Floats:
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
+def _dot(first: Floats, second: Floats) -> Floats:
+    """Sum over levels, per resample; not by BLAS, whose last bits depend on the number of threads."""
+    return np.asarray(np.einsum("gr,gr->r", first, second))
+
+
 def _roc_auc(tally: Tally) -> Floats:
     """P(a conversion is ranked above a non-conversion), ties half: the Mann-Whitney statistic."""
     all_negatives = tally.all_rows - tally.all_positives
-    below = all_negatives - np.cumsum(tally.negatives, axis=0) + tally.negatives / 2
-    wins = np.einsum("gr,gr->r", tally.positives, below)
+    below = all_negatives - (tally.cumulative_rows - tally.cumulative_positives)
+    wins = _dot(tally.positives, below) + _dot(tally.positives, tally.negatives) / 2
     return tally.only_two_classes(_ratio(wins, tally.all_positives * all_negatives))
 
 
 def _average_precision(tally: Tally) -> Floats:
     """Sum over distinct scores of (rise of recall) x (precision there), not interpolated."""
     precision = _ratio(tally.cumulative_positives, tally.cumulative_rows)
-    return tally.only_two_classes(_ratio(np.einsum("gr,gr->r", tally.positives, precision), tally.all_positives))
+    return tally.only_two_classes(_ratio(_dot(tally.positives, precision), tally.all_positives))
 
 
 def _brier(tally: Tally) -> Floats:
-    total = (1 - tally.score) ** 2 @ tally.positives + tally.score**2 @ tally.negatives
-    return np.asarray(total / tally.all_rows)
+    p = tally.score[:, None]
+    return (_dot((1 - p) ** 2, tally.positives) + _dot(p**2, tally.negatives)) / tally.all_rows
 
 
 def _log_loss(tally: Tally) -> Floats:
-    p = np.clip(tally.score, CLIP, 1 - CLIP)
-    return np.asarray(-(np.log(p) @ tally.positives + np.log1p(-p) @ tally.negatives) / tally.all_rows)
+    p = np.clip(tally.score, CLIP, 1 - CLIP)[:, None]
+    return -(_dot(np.log(p), tally.positives) + _dot(np.log1p(-p), tally.negatives)) / tally.all_rows
 
 
 def _calibration_error(tally: Tally) -> Floats:
@@ -289,10 +292,8 @@ def evaluate(
     ----------
     y, probability, entities
         Per row: 0 or 1, the prediction (any finite score for the metrics that read only the order), the entity.
-    resamples, seed
-        How many resamples, and which.
-    names
-        Which of `METRICS`; all of them by default.
+    resamples, seed, names
+        How many resamples, which ones, and which of `METRICS` (all by default).
 
     Returns
     -------

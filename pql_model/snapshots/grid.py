@@ -8,7 +8,7 @@ import ibis
 
 from pql_model.config.schema import Config
 from pql_model.sources.read import Sources
-from pql_model.windows import DAY
+from pql_model.windows import DAY, Duration
 
 Table = Any
 Column = Any
@@ -61,21 +61,25 @@ def scoring_grid(config: Config, sources: Sources, as_of: int) -> Table:
     t = _known_facts(sources).mutate(as_of=ibis.literal(as_of, "int64"))
     conversions = sources.conversions.table.select("entity", converted_at="time")
     t = t.left_join(conversions, "entity").drop("entity_right")
-    cases: list[tuple[Column, str]] = [
-        (t.excluded, "excluded"),
-        (t.converted_at < as_of, "converted"),
-        (t.signed_up > as_of, "not_signed_up_yet"),
-    ]
+    within = config.schedule.active_within
+    if within is not None:
+        t = t.left_join(_active(sources, as_of, within), "entity").drop("entity_right")
+    cases: list[tuple[Column, str]] = [(t.excluded, "excluded"), (t.converted_at < as_of, "converted")]
     if config.motion == "trial":
         days = config.schedule.at_days or [0]
+        cases.append((t.signed_up > as_of, "not_signed_up_yet"))
         cases.append((as_of - t.signed_up < days[0] * DAY, "too_young"))
         cases.append((as_of - t.signed_up > (days[-1] + 1) * DAY, "too_old"))
-    elif config.schedule.active_within is not None:
-        events = sources.events.table
-        seen = (events.time < as_of) & (events.time >= as_of - config.schedule.active_within.us)
-        seen = seen & (events.known_at.isnull() | (events.known_at < as_of))
-        active = events.filter(seen).select("entity", active=ibis.literal(True)).distinct()
-        t = t.left_join(active, "entity").drop("entity_right")
-        cases = [(t.excluded, "excluded"), (t.converted_at < as_of, "converted"),
-                 (t.signed_up > as_of, "not_signed_up_yet"), (t.active.isnull(), "inactive")]  # fmt: skip
+    else:
+        cases.append((t.signed_up >= as_of, "not_signed_up_yet"))  # as in the grid that was trained on
+        if within is not None:
+            cases.append((t.active.isnull(), "inactive"))
     return t.mutate(reason=ibis.cases(*cases, else_=ibis.null("string"))).select("entity", "as_of", "signed_up", "reason")
+
+
+def _active(sources: Sources, as_of: int, within: Duration) -> Table:
+    """Entities with an event in the time before `as_of` that was known by then."""
+    events = sources.events.table
+    seen = (events.time < as_of) & (events.time >= as_of - within.us)
+    seen = seen & (events.known_at.isnull() | (events.known_at < as_of))
+    return events.filter(seen).select("entity", active=ibis.literal(True)).distinct()

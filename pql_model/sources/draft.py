@@ -21,16 +21,16 @@ from pql_model.sources.recognise import (
 )
 from pql_model.sources.traits import may_be_outcome, split_traits
 
-_WIDTH = 110
+_WIDTH = 116
 _COMMENT_AT = 40
 _HEAD = """\
 Written by `pql init` from the data: every line is a guess, with its reason behind `#`. Correct what is wrong,
 then run `pql check`: it counts what can be used and names what cannot. Paths start from this file's folder."""
 _NO_ENTITIES = """\
-Missing: who can convert. One row an account (or user), with the time of sign-up. Fill in and take the `#` away,
+Missing: who can convert. One row an account (or user), with the time of sign-up. Fill in and take `#` away,
 or run `pql init` again with `--entities FILE`."""
 _NO_CONVERSIONS = """\
-Missing: who paid, and when. Several rows an entity are fine, the first one counts. Fill in and take the `#` away,
+Missing: who paid, and when. Several rows an entity are fine, the first one counts. Fill in and take `#` away,
 or run `pql init` again with `--conversions FILE`."""
 _DAY = "an event of day D, at midnight for want of a time, would seem to come before a sign-up at 09:00 of that day"
 
@@ -88,7 +88,7 @@ def draft_config(
             _line("name", _fit_name(name), "names the experiment and the model"),
             _line("entity", guesses.kind, "what converts: account | user"),
         ],
-        ["events:", *(line for sketch, guess in guesses.events for line in _event_table(sketch, guess))],
+        ["events:", "\n\n".join("\n".join(_event_table(sketch, guess)) for sketch, guess in guesses.events)],
     ]
     entity_lines, trait_notes = _entities(guesses.entities)
     resolution, resolution_notes = _resolution(guesses)
@@ -190,9 +190,7 @@ def _motion(guesses: _Guesses) -> tuple[list[str], list[str]]:
         ]
         return [*lines, horizon], ["The motion is freemium, because no time of sign-up was found."]
     lines = [
-        _line(
-            "motion", "trial", "a free plan without an end? freemium, and snapshots: {every: 7d, active_within: 28d}"
-        ),
+        _line("motion", "trial", "or freemium, with {every: 7d, active_within: 28d}"),
         "snapshots: {at_days: [3, 7, 14]}  # look at everyone so many days after sign-up; at most the trial's length",
     ]
     why = "because sign-ups have a time" if guesses.entities else "to be checked once the entities are known"
@@ -266,7 +264,7 @@ def _line(key: str, value: str, comment: str = "", indent: int = 0) -> str:
     if not comment:
         return plain
     beside = f"{plain:<{_COMMENT_AT}}  # {comment}"
-    return beside if len(beside) <= _WIDTH + 10 else "\n".join([*_comment(comment, blank), plain])
+    return beside if len(beside) <= 120 else "\n".join([*_comment(comment, blank), plain])
 
 
 def _comment(text: str, indent: str = "") -> list[str]:

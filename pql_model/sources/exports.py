@@ -42,6 +42,9 @@ class Export:
         found = (i for i, name in enumerate(self.roles.get(role, ())) if plain in _spellings(name))
         return next(found, None)
 
+    def is_technical(self, plain: str) -> bool:
+        return any(plain == start or plain.startswith(f"{start}_") for start in self.technical)
+
 
 def _spellings(name: str) -> tuple[str, ...]:
     plain = "_".join(words(name))
@@ -66,7 +69,7 @@ EVENT_EXPORTS = (
             "user_agent": ("context_user_agent", "user_agent"),
         },
         technical=("context", "integrations", "uuid"),
-        advice={"event_text": "the name as it was sent (`event` is its slug)"},
+        advice={"event_text": "the name as sent"},
     ),
     Export(
         "PostHog",

@@ -92,6 +92,8 @@ def _named(column: ColumnSketch, export: Export | None) -> Key | None:
             if rank is not None:
                 why = f"named like {export.name}'s `{export.original(kind, column.plain)}`"
                 return Key(column, kind, 5 - 0.1 * rank, why)
+        if export.is_technical(column.plain):
+            return None
     core = [word for word in column.words if word not in _ID_WORDS] or [w for w in column.words if w in _USERS]
     known = [word for word in core if word in _ACCOUNTS or word in _USERS]
     if not core or len(known) < len(core):
@@ -126,7 +128,7 @@ def choose_key(
 
 def _rank_by_name(key: Key, prefer: EntityKind | None) -> tuple[Any, ...]:
     wanted = prefer or "account"
-    return key.column.filled >= 0.5, key.kind == wanted, key.score, key.column.filled
+    return key.column.distinct > 1, key.column.filled >= 0.5, key.kind == wanted, key.score, key.column.filled
 
 
 def _compared(key: Key, ids: Ids) -> Key:

@@ -59,9 +59,9 @@ _VALUE_WORDS = ("mrr", "arr", "amount", "revenue", "price", "value", "total", "p
 _AGENTS = ("user_agent", "context_user_agent", "properties_user_agent", "raw_user_agent", "http_user_agent")
 _ROW_IDS = ("id", "uuid", "event_id", "message_id", "insert_id", "row_id", "log_id", "event_uuid", "record_id")
 _ROLES = {
-    "entity": "the entity", "user": "the user", "event": "the event's name", "time": "the time", "id": "the row's id",
-    "known_at": "the time a row was known", "user_agent": "the user agent", "signed_up": "the time of sign-up",
-    "value": "the value",
+    "entity": "the entity of", "user": "the user of", "event": "the name of", "time": "the time of",
+    "id": "the row's id in", "known_at": "when a row arrived in", "user_agent": "the user agent of",
+    "signed_up": "the time of sign-up of", "value": "the value of",
 }  # fmt: skip
 
 
@@ -144,9 +144,7 @@ class _Finder:
 
     def words(self, role: str) -> str:
         return (
-            "the id of the entities"
-            if (role, self.what) == ("entity", "entities")
-            else f"{_ROLES[role]} of {self.what}"
+            "the id of the entities" if (role, self.what) == ("entity", "entities") else f"{_ROLES[role]} {self.what}"
         )
 
     def missing(self, role: str, say: str) -> DataError:
@@ -292,21 +290,28 @@ def _time_score(column: ColumnSketch, what: str) -> float:
 
 
 def _take_known_at(find: _Finder) -> None:
-    late = [c for c in find.free if c.is_time and set(c.words) & set(_LATE) and "last" not in c.words]
-    column, why = find.exported("known_at", [c for c in find.free if c.is_time])
-    if column is None and find.export is None and late:
-        column, why = late[0], "its name says so"
+    """The first column of arrival times that does not come from loading a history all at once."""
     time = next(c for c in find.sketch.columns if c.name == find.roles["time"])
-    if column is None or not column.instants or not time.instants:
-        return
-    lag = _middle(column.instants) - _middle(time.instants)
-    if (column.distinct <= 1 and find.sketch.looked > 1) or lag > 2 * DAY:
-        find.doubts.append(
-            f"`{column.name}` of {find.sketch.path} was left out as `known_at`: it lies far after `{time.name}`, as when "
-            "a history is loaded all at once, and would hide what was known."
-        )
-    elif lag > -HOUR:
-        find.take("known_at", column, why)
+    for column in _late_columns(find):
+        lag = _middle(column.instants) - _middle(time.instants)
+        if (column.distinct <= 1 and find.sketch.looked > 1) or lag > 2 * DAY:
+            find.doubts.append(
+                f"`{column.name}` of {find.sketch.path} was left out as `known_at`: it lies far after `{time.name}`, "
+                "as when a history is loaded all at once, and would hide what was known."
+            )
+        elif lag > -HOUR:
+            known = find.export.original("known_at", column.plain) if find.export else None
+            why = f"named like {find.export.name}'s `{known}`" if find.export and known else "its name says so"
+            return find.take("known_at", column, f"{why}; a row counts only from then on")
+    return None
+
+
+def _late_columns(find: _Finder) -> list[ColumnSketch]:
+    times = [column for column in find.free if column.is_time and column.instants]
+    if find.export is None:
+        return [column for column in times if _LATE.keys() & set(column.words) and "last" not in column.words]
+    ranks = {column.name: find.export.rank("known_at", column.plain) for column in times}
+    return sorted((c for c in times if ranks[c.name] is not None), key=lambda c: ranks[c.name] or 0)
 
 
 def _middle(instants: Sequence[int]) -> int:
@@ -341,7 +346,8 @@ def _take_row_id(find: _Finder) -> None:
     column, why = find.exported("id", nearly)
     if column is None and find.export is None:
         named = [c for c in nearly if c.plain in _ROW_IDS]
-        ending = [c for c in nearly if c.words[-1:] in (("id",), ("uuid",)) and sketch.rows >= 20 and sketch.unique(c)]
+        surely = [c for c in nearly if sketch.rows >= 20 and sketch.unique(c)]
+        ending = [c for c in surely if c.words[-1:] in (("id",), ("uuid",))]
         column = next(iter(named or ending), None)
         why = "nearly every row has its own value; a row that repeats one is set aside"
     find.take("id", column, why)
@@ -367,7 +373,7 @@ def _with_shape(find: _Finder, kind: EntityKind | None) -> Guess:
 
 def _with_values(find: _Finder, guess: Guess) -> Guess:
     path = find.sketch.path
-    values, left = shapes.values_of(find.free, find.export.technical if find.export else ())
+    values, left = shapes.values_of(find.free, find.export)
     said = []
     if values:
         said.append(f"Values of {path}: {_quoted(values.values())}, numbers about the event.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pql_model.measures import ANY
+from pql_model.sources.exports import Export
 from pql_model.sources.sketch import ColumnSketch, TableSketch, sounds_like_time, vocabulary, words
 from pql_model.windows import DAY, HOUR
 
@@ -75,21 +76,21 @@ _ACTS = vocabulary(
 )
 
 
-def values_of(columns: Sequence[ColumnSketch], technical: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def values_of(columns: Sequence[ColumnSketch], export: Export | None) -> tuple[dict[str, str], list[str]]:
     """Value name -> numeric column, and the columns beyond the first few."""
-    fits = [column.name for column in columns if _is_value(column, technical)]
+    fits = [column.name for column in columns if _is_value(column, export)]
     names: dict[str, str] = {}
     for name in fits[:AT_MOST_VALUES]:
         names[_fresh("_".join(w for w in words(name) if w != "properties"), names)] = name
     return names, fits[AT_MOST_VALUES:]
 
 
-def _is_value(column: ColumnSketch, technical: Sequence[str]) -> bool:
+def _is_value(column: ColumnSketch, export: Export | None) -> bool:
     if column.kind != "number" or column.is_time or column.distinct < 2:
         return False
     if _NOT_A_VALUE.intersection(column.words):
         return False
-    return not any(column.plain == start or column.plain.startswith(f"{start}_") for start in technical)
+    return export is None or not export.is_technical(column.plain)
 
 
 def counts_of(

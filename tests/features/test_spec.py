@@ -163,7 +163,7 @@ def test_further_columns_and_another_order_are_no_fault():
 
 
 def test_a_long_list_of_lacking_columns_stays_readable():
-    with pytest.raises(FeatureMismatchError, match="lacks 2000 of 2000 columns: c0, .*, c11 and 1,988 more"):
+    with pytest.raises(FeatureMismatchError, match=r"lacks 2000 of 2000 columns: c0, .*, c11 and 1,988 more"):
         check_columns([], [f"c{i}" for i in range(2000)])
 
 

@@ -1,0 +1,49 @@
+"""The files a training leaves behind, beside MLflow's copy of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pql_model.config.load import dump_config
+from pql_model.config.schema import Config
+from pql_model.model.card import model_card
+from pql_model.model.evaluation import Evaluation, TestRows
+from pql_model.model.fitted import FittedModel
+from pql_model.model.plots import plot_calibration, plot_importance, plot_tradeoff
+from pql_model.model.verdict import Promotion, Verdict
+from pql_model.pipelines.prepare import Prepared
+
+
+def write_run_files(
+    folder: Path, config: Config, model: FittedModel, evaluation: Evaluation, verdict: Verdict, promotion: Promotion,
+    data: Prepared, rows: TestRows, importance: pd.DataFrame,
+) -> dict[str, Path]:  # fmt: skip
+    """Write predictions, tables, plots and the model card into `folder`; returns them for MLflow."""
+    folder.mkdir(parents=True)
+    predictions = pd.DataFrame(
+        {
+            "entity": rows.frame["entity"].to_numpy(),
+            "as_of": pd.to_datetime(rows.frame["as_of"].to_numpy(np.int64), unit="us", utc=True),
+            "converted": rows.frame["converted"].to_numpy(bool),
+            "probability": rows.probability,
+        }
+    )
+    predictions.to_parquet(folder / "test_predictions.parquet", index=False)
+    evaluation.reliability.to_csv(folder / "reliability.csv", index=False)
+    evaluation.months.to_csv(folder / "months.csv", index=False)
+    importance.to_csv(folder / "behaviours.csv", index=False)
+    (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
+    (folder / "features.json").write_text(json.dumps(model.manifest.as_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    findings = [finding.as_json() for finding in data.findings]
+    (folder / "leakage.json").write_text(json.dumps(findings, ensure_ascii=False, indent=1), encoding="utf-8")
+    card = model_card(model, evaluation, verdict, promotion, data.findings, importance, data.sources.events.by_reason())
+    (folder / "model_card.md").write_text(card, encoding="utf-8")
+    plot_calibration(evaluation.reliability, folder / "calibration.png")
+    scores = {"model": rows.probability, "logistic regression": rows.logistic, "activity": rows.activity}
+    plot_tradeoff(rows.frame["converted"].to_numpy(float), scores, folder / "tradeoff.png")
+    plot_importance(importance, folder / "importance.png")
+    return {".": folder}

@@ -1,0 +1,62 @@
+"""Does a row meet a definition? Conditions read the same features that the model reads."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pql_model.config.definition import Criterion, Definition
+from pql_model.errors import DataError, nearest
+from pql_model.features.spec import Feature
+from pql_model.model.columns import as_numbers, as_texts, trait_name
+
+_COMPARE: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+
+
+def criterion_feature(criterion: Criterion) -> Feature:
+    """The feature that a condition about an event reads."""
+    return Feature(str(criterion.event), criterion.measure, criterion.window, criterion.value)
+
+
+def definition_features(definition: Definition | None) -> list[Feature]:
+    """Every feature a definition reads, also in windows that the config does not list."""
+    criteria = definition.criteria if definition is not None else []
+    return list(dict.fromkeys(criterion_feature(c) for c in criteria if c.event is not None))
+
+
+def check_names(definition: Definition | None, events: Sequence[str], traits: Sequence[str]) -> None:
+    """Refuse a definition that names an event or trait the data do not have: nobody could ever meet it.
+
+    Raises
+    ------
+    DataError
+        With the nearest name.
+    """
+    for criterion in definition.criteria if definition is not None else []:
+        kind, name, known = ("trait", criterion.trait, traits) if criterion.trait else ("event", criterion.event, ["any", *events])
+        if name is not None and name not in known:
+            close = nearest(name, known)
+            raise DataError(
+                f"The definition names {kind} `{name}`, which the data do not have" + (f"; did you mean `{close}`?" if close else ""),
+                received=name, allowed=list(known), remedy="correct `definition:` in the config",
+            )  # fmt: skip
+
+
+def meets(definition: Definition, table: pd.DataFrame) -> np.ndarray:
+    """Whether each row of a feature table meets the definition, bool (rows,). What is missing is not met."""
+    held = np.sum([_holds(criterion, table) for criterion in definition.criteria], axis=0)
+    return np.asarray(held >= definition.least)
+
+
+def _holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
+    if criterion.trait is not None and criterion.in_ is not None:
+        return as_texts(table[trait_name(criterion.trait)]).isin(criterion.in_).to_numpy(bool)
+    name = trait_name(criterion.trait) if criterion.trait is not None else criterion_feature(criterion).name
+    values = as_numbers(table[name])
+    met = _COMPARE[str(criterion.operator)](values, float(criterion.threshold or 0.0))
+    return np.asarray(met & ~np.isnan(values))

@@ -1,0 +1,75 @@
+"""Who is a PQL: as many as can be worked, above a probability, or as many as keep a precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import poisson_binom
+
+from pql_model.config.schema import Policy
+from pql_model.model.metrics import Estimate
+
+DEFAULT_SHARE = 0.1
+"""Without a policy the threshold is what a tenth of the reference population reached."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A policy made concrete by a model: at most `leads`, and only above `probability`."""
+
+    probability: float
+    leads: int | None
+    words: str
+
+    def qualify(self, probability: np.ndarray) -> np.ndarray:
+        """Bool (rows,). Ties at the edge of the capacity are broken by row order, so that the capacity holds."""
+        qualified = probability >= self.probability
+        if self.leads is not None:
+            best = np.argsort(-probability, kind="stable")[: self.leads]
+            within = np.zeros(len(probability), bool)
+            within[best] = True
+            qualified &= within
+        return np.asarray(qualified)
+
+
+def make_rule(policy: Policy | None, y: np.ndarray, probability: np.ndarray) -> Rule:
+    """Turn the policy into a threshold, by what the test period showed.
+
+    Parameters
+    ----------
+    y, probability
+        Outcomes and probabilities of the test period, (rows,).
+    """
+    if policy is None:
+        threshold = float(np.quantile(probability, 1 - DEFAULT_SHARE))
+        return Rule(threshold, None, f"no policy given: the threshold {threshold:.3f} is what the top tenth of the test period reached")
+    if policy.capacity is not None:
+        return Rule(0.0, policy.capacity.leads, f"the {policy.capacity.leads} best per {policy.capacity.per.words}")
+    if policy.probability is not None:
+        return Rule(policy.probability, None, f"probability at least {policy.probability:g}")
+    least = policy.precision or 0.0
+    threshold = _threshold_for_precision(y, probability, least)
+    if threshold is None:
+        return Rule(1.0, 0, f"no threshold of the test period kept a precision of {least:g}: nobody qualifies")
+    return Rule(threshold, None, f"probability at least {threshold:.3f}, which kept a precision of {least:g} in the test period")
+
+
+def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, least: float) -> float | None:
+    """The lowest threshold whose precision in the test period was at least `least`."""
+    order = np.argsort(-probability, kind="stable")
+    sorted_p, hits = probability[order], np.cumsum(y[order])
+    last_of_tie = np.append(sorted_p[1:] != sorted_p[:-1], True)
+    keeps = last_of_tie & (hits / np.arange(1, len(order) + 1) >= least)
+    return float(sorted_p[np.flatnonzero(keeps)[-1]]) if keeps.any() else None
+
+
+def expected_conversions(probability: np.ndarray) -> Estimate:
+    """How many of the selected will convert: the mean and the middle 95 % of the Poisson binomial distribution.
+
+    The interval holds the luck of the draw, not the error of the probabilities.
+    """
+    if not len(probability):
+        return Estimate(0.0, 0.0, 0.0)
+    law = poisson_binom(probability)
+    return Estimate(float(probability.sum()), float(law.ppf(0.025)), float(law.ppf(0.975)))

@@ -1,0 +1,51 @@
+"""Scored rows: what every consumer reads, the same from batch, registry and service."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from pql_model.explain.reasons import explain
+from pql_model.model.fitted import FittedModel
+
+
+def scored_rows(model: FittedModel, table: pd.DataFrame) -> pd.DataFrame:
+    """Score a feature table.
+
+    Parameters
+    ----------
+    table
+        The model's columns; `entity` and `as_of` are passed on where they are there.
+
+    Returns
+    -------
+    pandas.DataFrame
+        entity, as_of, probability (0-1), score (0-100), usage, fit, timing (log-odds), reasons (JSON text of the
+        strongest behaviours), feature_set. Same order as the table. usage + fit + timing + the base value is
+        the margin before calibration.
+
+    Raises
+    ------
+    FeatureMismatchError
+        If the table lacks columns of the model.
+    """
+    X = model.manifest.matrix(table)
+    contributions = model.ensemble.contributions(X) if len(X) else np.zeros((0, X.shape[1] + 1))
+    # One path to the number: the sum of the contributions is the margin, here and in the service.
+    probability = model.calibration.apply(contributions.sum(axis=1))
+    reasons = explain(contributions, table, model.manifest)
+    passed_on = {name: table[name].to_numpy() for name in ("entity", "as_of") if name in table.columns}
+    return pd.DataFrame(
+        {
+            **passed_on,
+            "probability": probability,
+            "score": model.score(probability),
+            "usage": reasons.usage,
+            "fit": reasons.fit,
+            "timing": reasons.timing,
+            "reasons": [json.dumps(texts, ensure_ascii=False) for texts in reasons.texts],
+            "feature_set": model.manifest.hash,
+        }
+    )

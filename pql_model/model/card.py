@@ -1,0 +1,79 @@
+"""The model card: what this model is, what it was tested on, and what it cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pql_model.model.audit import Finding
+from pql_model.model.evaluation import Evaluation
+from pql_model.model.fitted import FittedModel
+from pql_model.model.metrics import Estimate
+from pql_model.model.verdict import Promotion, Verdict
+
+_SHOWN = ("roc_auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_at_10pct", "precision_at_10pct")
+
+
+def model_card(
+    model: FittedModel, evaluation: Evaluation, verdict: Verdict, promotion: Promotion, findings: Sequence[Finding],
+    importance: pd.DataFrame, set_aside: dict[str, int],
+) -> str:  # fmt: skip
+    """The card as Markdown."""
+    facts = model.facts
+    lines = [
+        f"# Model card: {facts['name']}",
+        "",
+        f"**Verdict: {verdict.name}.** {verdict.sentence} What would change it: {verdict.would_change}",
+        "",
+        f"Promotion: {promotion.reason}.",
+        "",
+        "## What it answers",
+        "",
+        f"The probability that {'an account' if facts['entity'] == 'account' else 'a user'} who has not paid yet pays within "
+        f"{facts['horizon']}, from what was known at that instant ({facts['motion']}).",
+        "",
+        "## What it was tested on",
+        "",
+        "| | rows | entities | conversions | from | to |",
+        "|---|---|---|---|---|---|",
+        *[f"| {n} | {p['rows']:,} | {p['entities']:,} | {p['conversions']:,} | {p['from']} | {p['to']} |"
+          for n, p in (("training", facts["train"]), ("test, later", facts["test"]))],
+        "",
+        "| metric on the test rows | value | 95 % interval |",
+        "|---|---|---|",
+        *[_row(name, evaluation.test[name]) for name in _SHOWN],
+        "",
+        "| baseline on the same rows | ROC-AUC | 95 % interval |",
+        "|---|---|---|",
+        *[_row(name, metrics["roc_auc"]) for name, metrics in evaluation.baselines.items() if "roc_auc" in metrics],
+        "",
+        "## Expected and observed conversions by month",
+        "",
+        "| month | rows | expected | observed |",
+        "|---|---|---|---|",
+        *[f"| {m.month} | {m.rows:,} | {m.expected:.1f} | {m.observed:.0f} |" for m in evaluation.months.itertuples()],
+        "",
+        "## What it looks at",
+        "",
+        *[f"- {b.behaviour} ({b.part}): {b.share:.0%} of the total" for b in importance.head(10).itertuples()],
+        "",
+        "## Leakage audit",
+        "",
+        *([f"- `{f.column}`: {f.reason} ({f.action})" for f in findings] or ["Nothing was found."]),
+        "",
+        "## Rows set aside",
+        "",
+        *([f"- {reason}: {count:,}" for reason, count in set_aside.items()] or ["None."]),
+        "",
+        "## What it cannot tell",
+        "",
+        "It predicts; it does not say what causes a conversion. It was tested on the period above: a change of product, price "
+        "or market may make it wrong. Sales contact in the past may itself have caused conversions.",
+        "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _row(name: str, estimate: Estimate) -> str:
+    return f"| {name} | {estimate.value:.3f} | {estimate.low:.3f} to {estimate.high:.3f} |"

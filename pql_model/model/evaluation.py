@@ -1,0 +1,102 @@
+"""The numbers a data scientist defends: the model and its baselines on the same later rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pql_model.model.metrics import METRICS, NEED_PROBABILITIES, Estimate, evaluate, precision_at_count, reliability_table, wilson
+from pql_model.windows import to_datetime
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics with intervals on the test rows.
+
+    Attributes
+    ----------
+    test
+        All metrics of the model.
+    unseen
+        The same for entities that were never in training, or None where all are (a trial).
+    baselines
+        Name -> metrics.
+    reliability
+        Predicted and observed rate by tenth.
+    months
+        Expected and observed conversions by month of as_of.
+    """
+
+    test: dict[str, Estimate]
+    unseen: dict[str, Estimate] | None
+    baselines: dict[str, dict[str, Estimate]]
+    reliability: pd.DataFrame
+    months: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class TestRows:
+    """Later rows with outcome and predictions."""
+
+    frame: pd.DataFrame  # entity, as_of, converted
+    probability: np.ndarray
+    activity: np.ndarray
+    logistic: np.ndarray
+    train_rate: float
+    in_training: np.ndarray
+    meets_definition: np.ndarray | None = None
+
+
+def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation:
+    """Measure the model and what it must beat on the same rows.
+
+    Parameters
+    ----------
+    capacity
+        Leads the policy asks for; their precision becomes `precision_at_capacity`.
+    """
+    y = rows.frame["converted"].to_numpy(float)
+    entities = rows.frame["entity"].to_numpy()
+    test = evaluate(y, rows.probability, entities, seed=seed)
+    if capacity is not None:
+        test["precision_at_capacity"] = precision_at_count(y, rows.probability, entities, capacity, seed=seed)
+    unseen = None
+    if rows.in_training.any() and not rows.in_training.all():
+        new = ~rows.in_training
+        unseen = evaluate(y[new], rows.probability[new], entities[new], seed=seed)
+    return Evaluation(
+        test=test,
+        unseen=unseen,
+        baselines=_baselines(rows, y, entities, seed),
+        reliability=reliability_table(y, rows.probability, entities, seed=seed),
+        months=_by_month(rows.frame["as_of"].to_numpy(np.int64), y, rows.probability),
+    )
+
+
+def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, dict[str, Estimate]]:
+    ranks = [name for name in METRICS if name not in NEED_PROBABILITIES]
+    flat = np.full(len(y), rows.train_rate)
+    found = {
+        "base_rate": evaluate(y, flat, entities, seed=seed, names=["brier", "log_loss", "calibration_error"]),
+        "activity": evaluate(y, rows.activity, entities, seed=seed, names=ranks),
+        "logistic_regression": evaluate(y, rows.logistic, entities, seed=seed),
+    }
+    if rows.meets_definition is not None:
+        found["definition"] = _definition(rows.meets_definition, y, entities, seed)
+    return found
+
+
+def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
+    """A rule as a ranking of two steps, and its rate and reach as shares with Wilson intervals."""
+    ranked = evaluate(y, met.astype(float), entities, seed=seed, names=["roc_auc"])
+    conversions, qualified = int(y.sum()), int(met.sum())
+    caught = int(y[met].sum())
+    return {**ranked, "rate": wilson(caught, qualified), "recall": wilson(caught, conversions), "qualified_share": wilson(qualified, len(y))}
+
+
+def _by_month(as_of: np.ndarray, y: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
+    months = pd.Series([to_datetime(int(t)).strftime("%Y-%m") for t in as_of])
+    table = pd.DataFrame({"month": months, "rows": 1, "expected": probability, "observed": y})
+    return table.groupby("month", as_index=False).sum()

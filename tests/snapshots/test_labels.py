@@ -1,0 +1,252 @@
+"""Labels equal a naive reading of the definition, at every edge, and nothing later than a label changes it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from naive import (
+    ANCHORS,
+    START,
+    Account,
+    Act,
+    World,
+    config_of,
+    freemium_configs,
+    into,
+    labels_of,
+    later,
+    trial_configs,
+    worlds,
+)
+from worlds import at, opened, product
+
+from pql_model.errors import NotEnoughDataError
+from pql_model.snapshots.labels import LEFT_OUT, label_snapshots
+from pql_model.sources.workbench import open_workbench
+from pql_model.windows import DAY
+
+TRIAL = config_of("trial", at_days=[3])
+configs = st.one_of(trial_configs(), freemium_configs())
+
+
+def few(examples):
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def con():
+    with open_workbench("1GB") as workbench:
+        yield workbench
+
+
+def labelled(con, config, world):
+    """(entity, as_of) -> (signed_up, converted), and the counts of what was left out."""
+    snapshots = label_snapshots(con, config, into(con, world))
+    rows = {
+        (row.entity, row.as_of): (None if row.signed_up is None or row.signed_up != row.signed_up else row.signed_up,
+                                  row.converted)
+        for row in snapshots.frame.astype({"signed_up": object}).replace({"signed_up": {float("nan"): None}}).itertuples()
+    }  # fmt: skip
+    assert len(rows) == len(snapshots.frame), "a snapshot is there twice"
+    return rows, snapshots.left_out
+
+
+# ---------------------------------------------------------------- laws
+
+
+@given(st.data())
+@few(40)
+def test_labels_equal_the_naive_reading(con, data):
+    config = data.draw(configs)
+    world = data.draw(worlds(config))
+
+    assert labelled(con, config, world) == labels_of(config, world)
+
+
+@given(st.data())
+@few(40)
+def test_what_happens_after_the_horizon_changes_no_label(con, data):
+    config = data.draw(configs)
+    world = data.draw(worlds(config))
+    since = world.observed_until - data.draw(st.sampled_from((0, 1, DAY, 10 * DAY, 30 * DAY)))
+    richer = data.draw(later(config, world, since))
+
+    before, _ = labelled(con, config, world)
+    after, _ = labelled(con, config, richer)
+
+    def final(rows):
+        return {key: row for key, row in rows.items() if key[1] + config.horizon.us <= since}
+
+    assert final(after) == final(before)
+
+
+# ---------------------------------------------------------------- the edges, one by one
+
+
+def label_of(con, config, account, acts=(), days=100):
+    """The rows of one account beside the anchors: as_of in days since START -> converted."""
+    acts = (*(Act(a.entity, a.signed_up + DAY) for a in ANCHORS), *acts)
+    rows, left_out = labelled(con, config, World((*ANCHORS, account), acts, START + days * DAY))
+    mine = {(as_of - START) / DAY: converted for (name, as_of), (_, converted) in rows.items() if name == account.entity}
+    return mine, left_out
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (3 * DAY - 1, {}),
+        (3 * DAY, {3: True}),
+        (3 * DAY + 1, {3: True}),
+        (17 * DAY - 1, {3: True}),
+        (17 * DAY, {3: False}),
+        (17 * DAY + 1, {3: False}),
+        (None, {3: False}),
+        (0, {}),
+        (-5 * DAY, {}),
+    ],
+    ids=["1us before as_of", "at as_of", "1us after as_of", "1us before the end of the horizon",
+         "at the end of the horizon", "1us after it", "never", "at sign-up", "before sign-up"],
+)  # fmt: skip
+def test_a_conversion_counts_from_as_of_to_just_before_the_end_of_the_horizon(con, moment, expected):
+    account = Account("acme", START, None if moment is None else START + moment)
+
+    rows, left_out = label_of(con, TRIAL, account)
+
+    assert rows == expected
+    assert left_out == ({} if expected else {"converted_before": 1})
+
+
+def test_a_conversion_at_sign_up_counts_for_a_landmark_at_sign_up(con):
+    config = config_of("trial", at_days=[0, 3])
+
+    rows, left_out = label_of(con, config, Account("acme", START, START))
+
+    assert rows == {0: True}
+    assert left_out == {"converted_before": 1}
+
+
+@pytest.mark.parametrize(("extra", "expected"), [(0, {3: False}), (-1, {})])
+def test_a_label_is_final_when_the_horizon_ends_with_the_data(con, extra, expected):
+    acts = tuple(Act(a.entity, a.signed_up + DAY) for a in ANCHORS)
+    world = World((*ANCHORS, Account("acme", START)), acts, START + 17 * DAY + extra)
+
+    rows, left_out = labelled(con, TRIAL, world)
+
+    assert {(as_of - START) / DAY: c for (name, as_of), (_, c) in rows.items() if name == "acme"} == expected
+    assert left_out == ({} if expected else {"immature": 1})
+
+
+def test_a_snapshot_at_the_end_of_the_data_is_immature_and_one_later_was_not_reached(con):
+    assert label_of(con, TRIAL, Account("acme", START), days=3)[1] == {"immature": 1}
+    assert label_of(con, TRIAL, Account("acme", START), days=2)[1] == {"not_reached": 1}
+
+
+def test_even_a_known_conversion_does_not_make_a_young_snapshot_final(con):
+    rows, left_out = label_of(con, TRIAL, Account("acme", START, START + 5 * DAY), days=10)
+
+    assert rows == {}
+    assert left_out == {"immature": 1}
+
+
+def test_an_entity_without_events_is_a_trial_like_any_other(con):
+    assert label_of(con, TRIAL, Account("silent", START))[0] == {3: False}
+
+
+def test_an_excluded_entity_is_left_out_as_excluded_even_where_it_converted(con):
+    rows, left_out = label_of(con, TRIAL, Account("own staff", START, START + DAY, excluded=True))
+
+    assert rows == {}
+    assert left_out == {"excluded": 1}
+
+
+def test_reasons_are_counted_in_the_order_in_which_snapshots_are_judged(con):
+    acts = tuple(Act(a.entity, a.signed_up + DAY) for a in ANCHORS)
+    others = (Account("b", START, START), Account("c", START, excluded=True), Account("d", START + 50 * DAY))
+    _, left_out = labelled(con, TRIAL, World((*ANCHORS, *others), acts, START + 20 * DAY))
+
+    assert list(left_out) == ["not_reached", "excluded", "converted_before"]
+    assert set(left_out) <= set(LEFT_OUT)
+
+
+# ---------------------------------------------------------------- from files
+
+
+def small(tmp_path, **config):
+    accounts = [
+        {"account": "b", "signed_up": "2026-01-01T09:30:00Z"},
+        {"account": "a", "signed_up": "2026-01-02T00:00:00Z"},
+    ]
+    events = [{"account": "a", "event": "login", "time": "2026-01-03T08:00:00Z"}]
+    conversions = [
+        {"account": "b", "time": "2026-02-01T09:30:00Z"},
+        {"account": "b", "time": "2026-01-11T09:29:59.999999Z"},
+        {"account": "b", "time": "2026-03-01T09:30:00Z"},
+    ]
+    settled = {"snapshots": {"at_days": [7, 3]}, "horizon": "7d", "observed_until": "2026-02-01", **config}
+    return product(tmp_path, accounts, events, conversions, **settled)
+
+
+def test_the_first_of_several_conversions_counts_to_the_microsecond(tmp_path):
+    with opened(small(tmp_path)) as (con, sources):
+        frame = label_snapshots(con, small(tmp_path), sources).frame
+
+    assert frame.to_dict("list") == {
+        "entity": ["a", "a", "b", "b"],
+        "as_of": [at("2026-01-05"), at("2026-01-09"), at("2026-01-04T09:30"), at("2026-01-08T09:30")],
+        "signed_up": [at("2026-01-02"), at("2026-01-02"), at("2026-01-01T09:30"), at("2026-01-01T09:30")],
+        "converted": [False, False, True, True],
+    }
+    assert frame.dtypes.astype(str).to_dict() == {
+        "entity": "str", "as_of": "int64", "signed_up": "Int64", "converted": "bool",
+    }  # fmt: skip
+
+
+def test_the_table_in_the_workbench_holds_the_rows_of_the_frame(tmp_path):
+    with opened(small(tmp_path)) as (con, sources):
+        snapshots = label_snapshots(con, small(tmp_path), sources)
+        rows = snapshots.table.order_by("entity", "as_of").to_pyarrow()
+
+    assert rows.column_names == ["entity", "as_of", "signed_up"]
+    assert rows["as_of"].to_pylist() == snapshots.frame["as_of"].tolist()
+
+
+def test_freemium_entities_without_a_sign_up_have_snapshots_with_none(tmp_path):
+    config = product(
+        tmp_path,
+        accounts=[{"account": "a"}, {"account": "b"}],
+        events=[{"account": name, "event": "login", "time": "2026-01-05T08:00:00Z"} for name in "ab"],
+        conversions=[{"account": "a", "time": "2026-01-12"}],
+        motion="freemium", snapshots={"every": "7d", "active_within": "7d"}, horizon="7d", observed_until="2026-03-01",
+    )  # fmt: skip
+    with opened(config) as (con, sources):
+        frame = label_snapshots(con, config, sources).frame
+
+    assert frame["signed_up"].isna().all()
+    assert frame[["entity", "as_of", "converted"]].to_dict("list") == {
+        "entity": ["a", "b"],
+        "as_of": [at("2026-01-08"), at("2026-01-08")],
+        "converted": [True, False],
+    }
+
+
+def test_data_that_end_too_early_are_refused_with_the_count_of_what_was_left_out(tmp_path):
+    config = small(tmp_path, observed_until="2026-01-09")
+    expected = r"No snapshot is left.*2 left out as not_reached.*horizon of 7d.*2026-01-09"
+    expected = r"No snapshot is left to learn from\. Received: .* left out as .*horizon of 7d over before 2026-01-09"
+
+    with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=expected):
+        label_snapshots(con, config, sources)
+
+
+def test_one_class_only_is_refused_in_words(tmp_path):
+    config = small(tmp_path, snapshots={"at_days": [20]})
+    never = r"one class only: every one of 2 snapshots did not convert within 7d"
+    always = r"one class only: every one of 2 snapshots converted within 7d"
+
+    with opened(small(tmp_path, exclude={"entities": {"account": ["a"]}})) as (con, sources):
+        with pytest.raises(NotEnoughDataError, match=always):
+            label_snapshots(con, small(tmp_path, exclude={"entities": {"account": ["a"]}}), sources)
+    config = small(tmp_path, exclude={"entities": {"account": ["b"]}})
+    with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=never):
+        label_snapshots(con, config, sources)
