@@ -37,7 +37,9 @@ def write_run_files(
     evaluation.months.to_csv(folder / "months.csv", index=False)
     importance.to_csv(folder / "behaviours.csv", index=False)
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
-    (folder / "features.json").write_text(json.dumps(model.manifest.as_json(), ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / "features.json").write_text(
+        json.dumps(model.manifest.as_json(), ensure_ascii=False, indent=1), encoding="utf-8"
+    )
     findings = [finding.as_json() for finding in data.findings]
     (folder / "leakage.json").write_text(json.dumps(findings, ensure_ascii=False, indent=1), encoding="utf-8")
     card = model_card(model, evaluation, verdict, promotion, data.findings, importance, data.sources.events.by_reason())

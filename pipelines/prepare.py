@@ -15,7 +15,15 @@ from pql_model.features.spec import Feature, parse_feature
 from pql_model.features.table import feature_table
 from pql_model.measures import ANY
 from pql_model.model.audit import Finding, audit, quarantined
-from pql_model.model.columns import Manifest, ModelColumn, Typed, drop_uninformative, looks_like_id, trait_name, type_traits
+from pql_model.model.columns import (
+    Manifest,
+    ModelColumn,
+    Typed,
+    drop_uninformative,
+    looks_like_id,
+    trait_name,
+    type_traits,
+)
 from pql_model.model.split import Split, out_of_time
 from pql_model.progress import Stages
 from pql_model.snapshots.labels import LabelledSnapshots, label_snapshots
@@ -64,8 +72,12 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
         stages.listener.say(offered.words + ".")
         traits = sources.entities.traits
         check_names(config.definition, offered.known, traits)
-        candidates = offer_features(config, offered.events, config.entities.columns.signed_up is not None, has_users(config))
-        wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *features_of(also)])
+        candidates = offer_features(
+            config, offered.events, config.entities.columns.signed_up is not None, has_users(config)
+        )
+        wanted = dict.fromkeys(
+            [*candidates, Feature(ANY, "count"), *definition_features(config.definition), *features_of(also)]
+        )
         names = {trait: trait_name(trait) for trait in traits}
         table = feature_table(sources, snapshots.table, list(wanted), names, stages.listener.share)
     with stages("audit"):
@@ -75,7 +87,17 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
         manifest = Manifest((*(ModelColumn(name, "feature") for name in kept), *typed.columns))
         converted = snapshots.frame["converted"].to_numpy(bool)[split.train]
         findings = audit(train, converted, manifest, typed.unused, config.allow)
-    return Prepared(sources, snapshots, split, table, manifest.without(quarantined(findings)), tuple(findings), offered, typed, dropped)
+    return Prepared(
+        sources,
+        snapshots,
+        split,
+        table,
+        manifest.without(quarantined(findings)),
+        tuple(findings),
+        offered,
+        typed,
+        dropped,
+    )
 
 
 def has_users(config: Config) -> bool:
@@ -92,6 +114,7 @@ def _typed(config: Config, train: pd.DataFrame, traits: tuple[str, ...]) -> Type
     """Traits by type; columns whose name says `id` or `email` are used only if the config lists them."""
     ids = [t for t in traits if config.entities.traits is None and looks_like_id(t)]
     typed = type_traits(train.drop_duplicates("entity"), [t for t in traits if t not in ids])
-    return Typed(typed.columns, {**typed.unused, **{t: "its name says that it identifies; list it under `traits` to use it" for t in ids}})
-
-
+    return Typed(
+        typed.columns,
+        {**typed.unused, **{t: "its name says that it identifies; list it under `traits` to use it" for t in ids}},
+    )

@@ -98,8 +98,12 @@ class TrainResult:
 
 
 def train(
-    config: Config | str | Path, *, trials: int = DEFAULT_TRIALS, timeout: float | None = None,
-    promote: Promote = "auto", listener: Listener | None = None,
+    config: Config | str | Path,
+    *,
+    trials: int = DEFAULT_TRIALS,
+    timeout: float | None = None,
+    promote: Promote = "auto",
+    listener: Listener | None = None,
 ) -> TrainResult:
     """Train, evaluate, register and, if it holds, promote a model.
 
@@ -173,11 +177,21 @@ def train(
         try:
             files = write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance)
             record = Record(
-                params={**asdict(fit.tuned.params), "trials": len(fit.tuned.trials), "folds": fit.folds.kind, "seed": config.seed},
+                params={
+                    **asdict(fit.tuned.params),
+                    "trials": len(fit.tuned.trials),
+                    "folds": fit.folds.kind,
+                    "seed": config.seed,
+                },
                 trials=fit.tuned.trials,
                 metrics=evaluation.test,
                 numbers=_numbers(evaluation, data, fit),
-                tags={"verdict": verdict.name, "promotion": promotion.reason, "data_digest": seen, "feature_set": data.manifest.hash},
+                tags={
+                    "verdict": verdict.name,
+                    "promotion": promotion.reason,
+                    "data_digest": seen,
+                    "feature_set": data.manifest.hash,
+                },
                 files=files,
             )
             registered = tracking.log_training(model, record)
@@ -202,13 +216,20 @@ def _compare(
     if other != {key: challenger.facts[key] for key in asked}:
         return Promotion(False, f"not promoted: the champion answers another question ({other}); use `--promote force`")
     if champion.model.facts["labels_until"] > challenger.facts["test_start"]:
-        return Promotion(False, "not promoted: the champion has learnt from part of this test period, so the two cannot be compared")
+        return Promotion(
+            False, "not promoted: the champion has learnt from part of this test period, so the two cannot be compared"
+        )
     if lost := set(champion.model.manifest.names) - set(table.columns):
-        return Promotion(False, f"not promoted: the champion's columns {sorted(lost)} are gone, so the two cannot be compared")
+        return Promotion(
+            False, f"not promoted: the champion's columns {sorted(lost)} are gone, so the two cannot be compared"
+        )
     y, entities = later["converted"].to_numpy(float), later["entity"].to_numpy()
     ours, theirs = challenger.probability(table), champion.model.probability(table)
     difference = paired_difference(y, ours, theirs, entities, "roc_auc", seed=seed)
-    errors = [evaluate(y, p, entities, names=["calibration_error"], resamples=1)["calibration_error"].value for p in (ours, theirs)]
+    errors = [
+        evaluate(y, p, entities, names=["calibration_error"], resamples=1)["calibration_error"].value
+        for p in (ours, theirs)
+    ]
     return gate(verdict, difference, (errors[0], errors[1]), promote)
 
 
@@ -238,7 +259,9 @@ def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, floa
 
 
 def _json_metrics(metrics: dict[str, Estimate]) -> dict[str, Any]:
-    rounded = {name: {k: None if v is None else round(v, 6) for k, v in e.as_json().items()} for name, e in metrics.items()}
+    rounded = {
+        name: {k: None if v is None else round(v, 6) for k, v in e.as_json().items()} for name, e in metrics.items()
+    }
     return {name: values["value"] if name == "base_rate" else values for name, values in rounded.items()}
 
 

@@ -38,7 +38,9 @@ def check_names(definition: Definition | None, events: Sequence[str], traits: Se
         With the nearest name.
     """
     for criterion in definition.criteria if definition is not None else []:
-        kind, name, known = ("trait", criterion.trait, traits) if criterion.trait else ("event", criterion.event, ["any", *events])
+        kind, name, known = (
+            ("trait", criterion.trait, traits) if criterion.trait else ("event", criterion.event, ["any", *events])
+        )
         if name is not None and name not in known:
             close = nearest(name, known)
             raise DataError(

@@ -43,7 +43,11 @@ def make_rule(policy: Policy | None, y: np.ndarray, probability: np.ndarray) -> 
     """
     if policy is None:
         threshold = float(np.quantile(probability, 1 - DEFAULT_SHARE))
-        return Rule(threshold, None, f"no policy given: the threshold {threshold:.3f} is what the top tenth of the test period reached")
+        return Rule(
+            threshold,
+            None,
+            f"no policy given: the threshold {threshold:.3f} is what the top tenth of the test period reached",
+        )
     if policy.capacity is not None:
         return Rule(0.0, policy.capacity.leads, f"the {policy.capacity.leads} best per {policy.capacity.per.words}")
     if policy.probability is not None:
@@ -52,7 +56,9 @@ def make_rule(policy: Policy | None, y: np.ndarray, probability: np.ndarray) -> 
     threshold = _threshold_for_precision(y, probability, least)
     if threshold is None:
         return Rule(1.0, 0, f"no threshold of the test period kept a precision of {least:g}: nobody qualifies")
-    return Rule(threshold, None, f"probability at least {threshold:.3f}, which kept a precision of {least:g} in the test period")
+    return Rule(
+        threshold, None, f"probability at least {threshold:.3f}, which kept a precision of {least:g} in the test period"
+    )
 
 
 def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, least: float) -> float | None:

@@ -88,7 +88,9 @@ def behaviour_shares(contributions: np.ndarray, manifest: Manifest) -> pd.DataFr
     sums: dict[tuple[str, str], np.ndarray] = {}
     for j, key in enumerate(where):
         sums[key] = sums.get(key, 0.0) + contributions[:, j]
-    rows = [{"behaviour": b, "part": part, "mean_abs": float(np.abs(total).mean())} for (part, b), total in sums.items()]
+    rows = [
+        {"behaviour": b, "part": part, "mean_abs": float(np.abs(total).mean())} for (part, b), total in sums.items()
+    ]
     table = pd.DataFrame(rows).sort_values(["mean_abs", "behaviour"], ascending=[False, True], ignore_index=True)
     whole = table["mean_abs"].sum()
     return table.assign(share=table["mean_abs"] / whole if whole else 0.0)

@@ -9,11 +9,9 @@ from typing import Any
 from pql_model.config.schema import Config, EventTable
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
-
 from pql_model.windows import DAY, EVER, Window
 
 Table = Any
-
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Offered:
 
 
 def offer_events(events: Table, entities: Table, config: Config, until: int) -> Offered:
-    """Events by the number of distinct entities that did them before `until`.
+    """Events by the number of distinct entities that did them before `until`, as far as was known by then.
 
     Parameters
     ----------
@@ -46,7 +44,8 @@ def offer_events(events: Table, entities: Table, config: Config, until: int) -> 
     until
         The start of the test period: what is offered must not be chosen with it in sight.
     """
-    early = events.filter(events.time < until).semi_join(entities, "entity")
+    seen = (events.time < until) & (events.known_at.isnull() | (events.known_at < until))
+    early = events.filter(seen).semi_join(entities, "entity")
     support = early.group_by("event").agg(entities=early.entity.nunique()).to_pyarrow().to_pylist()
     support.sort(key=lambda row: (-row["entities"], row["event"]))
     wide = [row["event"] for row in support if row["entities"] >= config.offer.min_entities]
@@ -68,20 +67,18 @@ def offer_features(config: Config, events: Sequence[str], has_signup: bool, has_
     windows.append(EVER)
     features: list[Feature] = []
     for event in events:
-        features += _of_event(event, windows, _values_of(config.events, event), has_signup, has_users)
+        if event == ANY:  # an event that is really called so cannot be told from all events together
+            continue
+        features += _of_event(event, windows, _values_of(config.events, event), has_users)
     features += _of_entity(windows, has_signup, has_users)
     return list(dict.fromkeys(features))
 
 
-def _of_event(
-    event: str, windows: Sequence[Window], values: Sequence[str], has_signup: bool, has_users: bool
-) -> Iterator[Feature]:
+def _of_event(event: str, windows: Sequence[Window], values: Sequence[str], has_users: bool) -> Iterator[Feature]:
     wide = _wide(windows)
     yield from (Feature(event, "count", window) for window in windows)
     yield from (Feature(event, "active_days", window) for window in wide)
     yield Feature(event, "days_since_last")
-    if has_signup:
-        yield Feature(event, "days_to_first")
     if has_users:
         yield from (Feature(event, "distinct_users", window) for window in wide)
     for value in values:

@@ -147,9 +147,7 @@ def _joined_with_previous(
 
     def mark(table: Table, scope: str) -> Table:
         lags = {
-            f"previous_{name}": table.time.lag().over(
-                ibis.window(group_by=[scope, *keys, *within], order_by=["time"])
-            )
+            f"previous_{name}": table.time.lag().over(ibis.window(group_by=[scope, *keys, *within], order_by=["time"]))
             for name, within in previous.items()
         }
         return table.mutate(**lags) if lags else table
@@ -239,7 +237,9 @@ def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.
 # ---------------------------------------------------------------- the queries
 
 
-def _per_event(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
+def _per_event(
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+) -> None:
     names = sorted({feature.event for feature in wanted})
     measures = {feature.measure for feature in wanted}
     values = {f.value for f in wanted if f.measure == "distinct_values"}
@@ -274,8 +274,16 @@ def _per_event(events: Table, snapshots: Table, wanted: dict[Feature, int], late
             out[rows[good], columns[good]] = done[good]
 
 
-def _per_entity(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
-    needs = {"active_days": "day", "distinct_users": "user", "breadth": "event", "sessions": "time", "session_minutes": "time"}
+def _per_entity(
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+) -> None:
+    needs = {
+        "active_days": "day",
+        "distinct_users": "user",
+        "breadth": "event",
+        "sessions": "time",
+        "session_minutes": "time",
+    }
     within = {"day": ["day"], "user": ["user"], "event": ["event"], "time": []}
     previous = {needs[f.measure]: within[needs[f.measure]] for f in wanted if f.measure in needs}
     t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], previous)
@@ -283,7 +291,9 @@ def _per_entity(events: Table, snapshots: Table, wanted: dict[Feature, int], lat
     _spread(t.group_by("row").agg(**aggregates), wanted, keys, out)
 
 
-def _streaks(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
+def _streaks(
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+) -> None:
     window = next(iter(wanted)).window
     t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], {"day": ["day"]})
     inside, start = _inside(t, window)
@@ -292,7 +302,9 @@ def _streaks(events: Table, snapshots: Table, wanted: dict[Feature, int], late: 
     ordered = days.mutate(position=in_order)
     islands = ordered.mutate(island=ordered.day - ordered.position)
     runs = islands.group_by("row", "island").agg(length=islands.count(), last=islands.day.max())
-    best = runs.group_by("row").agg(longest=runs.length.max(), last=runs.last.max(), current=runs.length.argmax(runs.last))
+    best = runs.group_by("row").agg(
+        longest=runs.length.max(), last=runs.last.max(), current=runs.length.argmax(runs.last)
+    )
     for batch in best.to_pyarrow().to_batches():
         rows = batch.column("row").to_numpy()
         today = (keys.as_of[rows] - 1) // DAY
@@ -303,7 +315,9 @@ def _streaks(events: Table, snapshots: Table, wanted: dict[Feature, int], late: 
             out[rows, column] = _numbers(batch.column("longest")) if longest else current
 
 
-def _top_user_share(events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray) -> None:
+def _top_user_share(
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+) -> None:
     t = _visible(events.filter(events.user.notnull()), snapshots, late)
     sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(wanted)}
     users = t.group_by("row", "user").agg(**sums)

@@ -85,7 +85,7 @@ class Feature:
             what = self.rule.noun
         else:
             what = self.rule.event_phrase.format(event=self.event, value=self.value)
-        if self.rule.window == "ever":
+        if self.rule.window == "ever" or (self.window == EVER and self.measure in ("days_since_last", "days_to_first")):
             return what
         return f"{what} {self.window.words}"
 

@@ -120,7 +120,9 @@ def _separation(column: ModelColumn, values: pd.Series, y: np.ndarray) -> tuple[
     limit = MAX_HONEST_FEATURE_AUC if column.kind == "feature" else MAX_HONEST_TRAIT_AUC
     if low <= limit:
         return None
-    reason = f"alone it separates who converts with ROC-AUC {auc:.3f} (at least {low:.3f}), which no honest column reaches"
+    reason = (
+        f"alone it separates who converts with ROC-AUC {auc:.3f} (at least {low:.3f}), which no honest column reaches"
+    )
     return "separates_too_well", reason, auc
 
 

@@ -26,7 +26,9 @@ class DesignMatrix:
     @classmethod
     def learn(cls, X: np.ndarray, manifest: Manifest) -> DesignMatrix:
         missing = np.isnan(X)
-        fill = np.array([np.median(X[~missing[:, j], j]) if not missing[:, j].all() else 0.0 for j in range(X.shape[1])])
+        fill = np.array(
+            [np.median(X[~missing[:, j], j]) if not missing[:, j].all() else 0.0 for j in range(X.shape[1])]
+        )
         return cls(manifest, fill, missing.any(axis=0))
 
     def transform(self, X: np.ndarray) -> np.ndarray:

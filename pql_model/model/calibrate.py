@@ -66,8 +66,11 @@ class Calibration:
     def __post_init__(self) -> None:
         wrong = _fault(self)
         if wrong:
-            raise DataError(f"This is not a calibration: {wrong}", received=self.kind,
-                            remedy="use the file that training wrote, unchanged")
+            raise DataError(
+                f"This is not a calibration: {wrong}",
+                received=self.kind,
+                remedy="use the file that training wrote, unchanged",
+            )
 
     @cached_property
     def _points(self) -> tuple[Floats, Floats]:
@@ -93,8 +96,12 @@ class Calibration:
     def as_json(self) -> dict[str, Any]:
         """The same as an object; `from_json` gives back an equal calibration, bit for bit."""
         return {
-            "kind": self.kind, "slope": self.slope, "intercept": self.intercept,
-            "thresholds": list(self.thresholds), "probabilities": list(self.probabilities), "note": self.note,
+            "kind": self.kind,
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "thresholds": list(self.thresholds),
+            "probabilities": list(self.probabilities),
+            "note": self.note,
         }
 
     @classmethod
@@ -188,8 +195,11 @@ def shift(probability: ArrayLike, from_rate: float, to_rate: float) -> Floats:
     array([0.1])
     """
     if not (0 < from_rate < 1 and 0 < to_rate < 1):
-        raise DataError("A base rate must lie between 0 and 1", received=f"from {from_rate} to {to_rate}",
-                        remedy="give the shares of conversions in the two populations")
+        raise DataError(
+            "A base rate must lie between 0 and 1",
+            received=f"from {from_rate} to {to_rate}",
+            remedy="give the shares of conversions in the two populations",
+        )
     p = _finite(probability)
     if p.size and (p.min() < 0 or p.max() > 1):
         raise DataError("Probabilities must lie in 0 to 1", received=f"{p.min():g} to {p.max():g}")
@@ -216,8 +226,11 @@ def _rows(margin: ArrayLike, y: ArrayLike, weights: ArrayLike | None) -> tuple[F
     m, truth = _finite(margin), _finite(y)
     w = np.ones_like(m) if weights is None else _finite(weights)
     if not m.shape == truth.shape == w.shape or m.ndim != 1:
-        raise DataError("Margins, outcomes and weights differ in length",
-                        received=f"shapes {m.shape}, {truth.shape} and {w.shape}", allowed="one of each per row")
+        raise DataError(
+            "Margins, outcomes and weights differ in length",
+            received=f"shapes {m.shape}, {truth.shape} and {w.shape}",
+            allowed="one of each per row",
+        )
     if not np.isin(truth, (0, 1)).all():
         raise DataError("Outcomes must be 0 or 1", received=f"{truth.min():g} to {truth.max():g}")
     if (w < 0).any():

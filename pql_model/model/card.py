@@ -12,7 +12,15 @@ from pql_model.model.fitted import FittedModel
 from pql_model.model.metrics import Estimate
 from pql_model.model.verdict import Promotion, Verdict
 
-_SHOWN = ("roc_auc", "average_precision", "brier", "log_loss", "calibration_error", "lift_at_10pct", "precision_at_10pct")
+_SHOWN = (
+    "roc_auc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_error",
+    "lift_at_10pct",
+    "precision_at_10pct",
+)
 
 
 def model_card(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class Manifest:
 
     @property
     def hash(self) -> str:
-        return feature_set_hash([f"{c.name}|{c.kind}|{'|'.join(c.categories)}" for c in self.columns])
+        return feature_set_hash(json.dumps([c.name, c.kind, *c.categories]) for c in self.columns)
 
     @property
     def categorical(self) -> list[int]:
@@ -81,7 +82,9 @@ class Manifest:
         return np.column_stack(parts) if parts else np.empty((len(table), 0))
 
     def as_json(self) -> dict[str, Any]:
-        columns = [{"name": c.name, "kind": c.kind, "words": c.words, "categories": list(c.categories)} for c in self.columns]
+        columns = [
+            {"name": c.name, "kind": c.kind, "words": c.words, "categories": list(c.categories)} for c in self.columns
+        ]
         return {"hash": self.hash, "columns": columns}
 
     @classmethod
@@ -104,11 +107,15 @@ def as_numbers(column: pd.Series) -> np.ndarray:
 
 def as_texts(column: pd.Series) -> pd.Series:
     """Trimmed texts; missing stays missing; whole floats lose their `.0`."""
-    if pd.api.types.is_float_dtype(column):
-        whole = column.dropna().mod(1).eq(0).all()
-        column = column.astype("Int64") if whole else column
+    if pd.api.types.is_float_dtype(column) or column.dtype == object:
+        column = column.map(_plain, na_action="ignore")
     texts = column.astype("string").str.strip()
     return texts.mask(texts == "")
+
+
+def _plain(value: Any) -> Any:
+    """One value at a time: what a value is called must not depend on its neighbours."""
+    return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else value
 
 
 def _codes(column: pd.Series, spec: ModelColumn) -> np.ndarray:
@@ -158,7 +165,9 @@ def type_traits(table: pd.DataFrame, traits: Sequence[str]) -> Typed:
         elif kept := _categories(texts):
             columns.append(ModelColumn(trait_name(trait), "category", kept))
         else:
-            unused[trait] = f"an identifier or free text: {distinct:,} different values, none shared by {_MIN_CATEGORY_ROWS} entities"
+            unused[trait] = (
+                f"an identifier or free text: {distinct:,} different values, none shared by {_least_rows(texts)} entities"
+            )
     return Typed(tuple(columns), unused)
 
 
@@ -175,15 +184,22 @@ def _holds_dates(column: pd.Series) -> bool:
 
 
 def _is_number(column: pd.Series, texts: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(column):
+        return True
     filled = texts.notna()
     return bool(filled.any()) and not np.isnan(as_numbers(column)[filled.to_numpy()]).any()
 
 
 def _categories(texts: pd.Series) -> tuple[str, ...]:
-    counts = texts.value_counts()
-    wide = counts[counts >= min(_MIN_CATEGORY_ROWS, max(2, len(texts) // 50))].head(_MAX_CATEGORIES)
+    counts = texts.value_counts().sort_index().sort_values(ascending=False, kind="stable")  # ties by name
+    wide = counts[counts >= _least_rows(texts)].head(_MAX_CATEGORIES)
     names = tuple(sorted(str(name) for name in wide.index))
     return (*names, OTHER) if names and len(names) < len(counts) else names
+
+
+def _least_rows(texts: pd.Series) -> int:
+    """How many entities must share a value for it to be a category of its own."""
+    return min(_MIN_CATEGORY_ROWS, max(2, len(texts) // 50))
 
 
 def looks_like_id(trait: str) -> bool:

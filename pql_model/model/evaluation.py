@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pql_model.model.metrics import METRICS, NEED_PROBABILITIES, Estimate, evaluate, precision_at_count, reliability_table, wilson
+from pql_model.model.metrics import (
+    METRICS,
+    NEED_PROBABILITIES,
+    Estimate,
+    evaluate,
+    precision_at_count,
+    reliability_table,
+    wilson,
+)
 from pql_model.windows import to_datetime
 
 
@@ -93,7 +101,12 @@ def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int)
     ranked = evaluate(y, met.astype(float), entities, seed=seed, names=["roc_auc"])
     conversions, qualified = int(y.sum()), int(met.sum())
     caught = int(y[met].sum())
-    return {**ranked, "rate": wilson(caught, qualified), "recall": wilson(caught, conversions), "qualified_share": wilson(qualified, len(y))}
+    return {
+        **ranked,
+        "rate": wilson(caught, qualified),
+        "recall": wilson(caught, conversions),
+        "qualified_share": wilson(qualified, len(y)),
+    }
 
 
 def _by_month(as_of: np.ndarray, y: np.ndarray, probability: np.ndarray) -> pd.DataFrame:

@@ -85,7 +85,9 @@ class FittedModel:
                 facts=about["facts"],
             )
         except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
-            raise DataError(f"This folder is no whole model: {error}", received=folder, remedy="export the model again") from error
+            raise DataError(
+                f"This folder is no whole model: {error}", received=folder, remedy="export the model again"
+            ) from error
 
 
 def reference_quantiles(probability: np.ndarray) -> tuple[float, ...]:

@@ -218,19 +218,29 @@ def _numbers(values: ArrayLike, what: str) -> Floats:
 def _check(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequence[str]) -> None:
     for name in names:
         if name not in METRICS:
-            raise DataError(f"`{name}` is not a metric", received=name, allowed=listed(METRICS),
-                            remedy=f"use `{nearest(name, METRICS) or 'roc_auc'}`")
+            raise DataError(
+                f"`{name}` is not a metric",
+                received=name,
+                allowed=listed(METRICS),
+                remedy=f"use `{nearest(name, METRICS) or 'roc_auc'}`",
+            )
     shapes = {truth.shape, score.shape, codes.shape}
     if len(shapes) > 1 or truth.ndim != 1:
-        raise DataError("Outcomes, predictions and entities differ in length", received=f"shapes {listed(shapes)}",
-                        allowed="one of each per row")
+        raise DataError(
+            "Outcomes, predictions and entities differ in length",
+            received=f"shapes {listed(shapes)}",
+            allowed="one of each per row",
+        )
     needing = listed(sorted(NEED_PROBABILITIES.intersection(names)))
     for bad, what, remedy in (
         (~np.isin(truth, (0, 1)), "Outcomes must be 0 or 1", "leave out rows that are not mature"),
         (~np.isfinite(score), "Predictions must be finite", "score these rows, or leave them out"),
         (codes < 0, "Every row must have its entity", "name the entity, which is what the bootstrap resamples"),
-        ((score < 0) | (score > 1) if needing else codes < 0, f"Predictions must lie in 0 to 1 for {needing}",
-         "give probabilities, or name only metrics of the order, such as roc_auc"),
+        (
+            (score < 0) | (score > 1) if needing else codes < 0,
+            f"Predictions must lie in 0 to 1 for {needing}",
+            "give probabilities, or name only metrics of the order, such as roc_auc",
+        ),
     ):
         if bad.any():
             raise DataError(what, received=f"{bad.sum():,} rows of which that is not true", remedy=remedy)
@@ -283,8 +293,13 @@ def _not_too_sure(rate: Estimate, units: float) -> Estimate:
 
 
 def evaluate(
-    y: ArrayLike, probability: ArrayLike, entities: ArrayLike,
-    *, resamples: int = RESAMPLES, seed: int = SEED, names: Iterable[str] | None = None,
+    y: ArrayLike,
+    probability: ArrayLike,
+    entities: ArrayLike,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    names: Iterable[str] | None = None,
 ) -> dict[str, Estimate]:
     """Metrics with 95 % intervals from a bootstrap over entities.
 
@@ -322,8 +337,13 @@ def evaluate(
 
 
 def precision_at_count(
-    y: ArrayLike, probability: ArrayLike, entities: ArrayLike, count: int,
-    *, resamples: int = RESAMPLES, seed: int = SEED,
+    y: ArrayLike,
+    probability: ArrayLike,
+    entities: ArrayLike,
+    count: int,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Estimate:
     """Rate among the `count` best rows (all of them if there are fewer), ties at the cut pro rata.
 
@@ -339,8 +359,14 @@ def precision_at_count(
 
 
 def paired_difference(
-    y: ArrayLike, first: ArrayLike, second: ArrayLike, entities: ArrayLike, name: str = "roc_auc",
-    *, resamples: int = RESAMPLES, seed: int = SEED,
+    y: ArrayLike,
+    first: ArrayLike,
+    second: ArrayLike,
+    entities: ArrayLike,
+    name: str = "roc_auc",
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> Estimate:
     """Metric of `first` minus that of `second` on the same rows, both measured in the same resamples.
 
@@ -370,8 +396,13 @@ def wilson(successes: int, n: int) -> Estimate:
 
 
 def reliability_table(
-    y: ArrayLike, probability: ArrayLike, entities: ArrayLike, bins: int = BINS,
-    *, resamples: int = RESAMPLES, seed: int = SEED,
+    y: ArrayLike,
+    probability: ArrayLike,
+    entities: ArrayLike,
+    bins: int = BINS,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
 ) -> pd.DataFrame:
     """What was predicted and what happened, in bins of equally many rows; ties are never split.
 

@@ -36,7 +36,11 @@ def plot_tradeoff(y: np.ndarray, scores: dict[str, np.ndarray], path: Path) -> P
         caught = np.concatenate([[0], np.cumsum(y[order]) / max(y.sum(), 1)])
         axes.plot(np.linspace(0, 1, len(caught)), caught, color=colour, label=name)
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", label="by chance")
-    axes.set(xlabel="share of accounts contacted, best first", ylabel="share of conversions caught", title="Volume against reach")
+    axes.set(
+        xlabel="share of accounts contacted, best first",
+        ylabel="share of conversions caught",
+        title="Volume against reach",
+    )
     axes.legend(frameon=False, loc="lower right")
     return _save(figure, path)
 

@@ -6,7 +6,6 @@ happens in the test period, which nobody knew at that time.
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +84,7 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
         start = int(np.quantile(begins, 1 - share, method="nearest"))
         train, test = as_of + horizon.us <= start, begins >= start
         learned, judged = int(converted[train].sum()), int(converted[test].sum())
-        if learned and judged and train.any() and not converted[test].all():
+        if learned and judged and not converted[train].all() and not converted[test].all():
             if best is None or min(learned, judged) > best[0]:
                 best = (min(learned, judged), start, train, test)
             if learned >= judged:
@@ -112,8 +111,30 @@ def tuning_folds(frame: pd.DataFrame, horizon: Duration, motion: str, seed: int)
     Parameters
     ----------
     frame
-        The training rows.
+        The training rows; any index.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If no fold has both classes to learn from and both to check.
     """
+    converted = frame["converted"].to_numpy(bool)
+    folds = _in_time(frame, horizon, motion) if converted.any() else []
+    if len(folds) >= 2:
+        return Folds("expanding", tuple(folds))
+    grouped = _by_entity(frame, converted, seed)
+    if not grouped:
+        raise NotEnoughDataError(
+            "There are too few conversions to tune on",
+            received=f"{int(converted.sum()):,} conversions in {len(frame):,} training snapshots",
+            allowed="several entities that converted and several that did not",
+            remedy="shorten `horizon`, or wait for more data",
+        )
+    return Folds("grouped", grouped)
+
+
+def _in_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> list[Fold]:
+    """Check on the stretches between cuts; learn from what was final when each began."""
     as_of, begins = frame["as_of"].to_numpy(np.int64), _begins(frame, motion)
     converted = frame["converted"].to_numpy(bool)
     cuts = [int(np.quantile(begins[converted], share, method="nearest")) for share in _FOLD_SHARES]
@@ -124,9 +145,7 @@ def tuning_folds(frame: pd.DataFrame, horizon: Duration, motion: str, seed: int)
         check = np.flatnonzero((begins >= cut) & (begins < end))
         if _enough(converted, fit, MIN_FIT_CONVERSIONS) and _enough(converted, check, MIN_CHECK_CONVERSIONS):
             folds.append(Fold(fit, check))
-    if len(folds) >= 2:
-        return Folds("expanding", tuple(folds))
-    return Folds("grouped", _by_entity(frame, converted, seed))
+    return folds
 
 
 def _enough(converted: np.ndarray, rows: np.ndarray, least: int) -> bool:
@@ -158,5 +177,3 @@ def describe(frame: pd.DataFrame, mask: np.ndarray) -> dict[str, object]:
         "from": iso(int(part["as_of"].min())) if len(part) else None,
         "to": iso(int(part["as_of"].max())) if len(part) else None,
     }
-
-

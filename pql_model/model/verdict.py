@@ -69,7 +69,9 @@ class Promotion:
     reason: str
 
 
-def gate(verdict: Verdict, difference: Estimate | None, calibration: tuple[float, float] | None, mode: str) -> Promotion:
+def gate(
+    verdict: Verdict, difference: Estimate | None, calibration: tuple[float, float] | None, mode: str
+) -> Promotion:
     """Champion or not.
 
     Parameters
@@ -93,5 +95,7 @@ def gate(verdict: Verdict, difference: Estimate | None, calibration: tuple[float
     if not difference.low > 0:
         return Promotion(False, f"not promoted: {words}; better cannot be told from equal")
     if calibration[0] > calibration[1] + CALIBRATION_SLACK:
-        return Promotion(False, f"not promoted: calibration error {calibration[0]:.3f} against the champion's {calibration[1]:.3f}")
+        return Promotion(
+            False, f"not promoted: calibration error {calibration[0]:.3f} against the champion's {calibration[1]:.3f}"
+        )
     return Promotion(True, f"promoted: {words}")

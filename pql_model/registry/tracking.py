@@ -14,6 +14,7 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 
 import mlflow
@@ -82,7 +83,9 @@ class Tracking:
             else:
                 self.experiment_id = found.experiment_id
         except MlflowException as error:
-            raise PqlError(f"MLflow cannot be used: {error}", received=self.uri, remedy="check MLFLOW_TRACKING_URI") from error
+            raise PqlError(
+                f"MLflow cannot be used: {error}", received=self.uri, remedy="check MLFLOW_TRACKING_URI"
+            ) from error
 
     def log_training(self, model: FittedModel, record: Record) -> Registered:
         """Log a run with all its files, then register the model: a killed run leaves no version."""
@@ -95,18 +98,27 @@ class Tracking:
                 mlflow.log_artifact(str(path), artifact_path=folder if folder != "." else None)
             self._log_trials(run_id, record.trials)
             info = self._log_model(model)
-            version = mlflow.register_model(info.model_uri, self.name, tags={"run_id": run_id}).version
+            version = self._register(info.model_uri, run_id)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version)
         return Registered(self.name, str(version), run_id, model)
 
     def _log_model(self, model: FittedModel) -> Any:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # MLflow asks for type hints and examples that a feature table does not have
+            warnings.simplefilter(
+                "ignore"
+            )  # MLflow asks for type hints and examples that a feature table does not have
             model.save(Path(folder) / "model")
             return mlflow.pyfunc.log_model(
                 name="model", python_model=str(_CODE), artifacts={"model": str(Path(folder) / "model")},
                 signature=_signature(model.manifest), pip_requirements=["pql-model"],
             )  # fmt: skip
+
+    def _register(self, model_uri: str, run_id: str) -> str:
+        try:
+            self.client.get_registered_model(self.name)
+        except MlflowException:  # MLflow has no other way to say that there is none
+            self.client.create_registered_model(self.name)
+        return str(self.client.create_model_version(self.name, model_uri, run_id, tags={"run_id": run_id}).version)
 
     def _log_trials(self, run_id: str, trials: Sequence[Trial]) -> None:
         for trial in trials:
@@ -160,14 +172,17 @@ class Tracking:
     @contextmanager
     def _as_default(self) -> Iterator[None]:
         """Point MLflow's global state here, and back afterwards."""
-        before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-        mlflow.set_tracking_uri(self.uri)
+        kept = {key: os.environ.get(key) for key in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+        mlflow.set_tracking_uri(self.uri)  # also sets the environment, which another product must not inherit
         mlflow.set_registry_uri(self.uri)
         try:
             yield
         finally:
-            mlflow.set_tracking_uri(before[0])
-            mlflow.set_registry_uri(before[1])
+            mlflow.set_tracking_uri(kept["MLFLOW_TRACKING_URI"])
+            mlflow.set_registry_uri(kept["MLFLOW_REGISTRY_URI"])
+            for key, value in kept.items():
+                if value is None:
+                    os.environ.pop(key, None)
 
     @contextmanager
     def _run(self) -> Iterator[str]:
@@ -184,7 +199,9 @@ def _ends(estimate: Estimate) -> list[tuple[str, float]]:
 def _signature(manifest: Manifest) -> ModelSignature:
     """Every column optional: a missing value and a missing column mean the same."""
     columns = [ColSpec("string", "entity", required=False)]
-    columns += [ColSpec("string" if c.kind == "category" else "double", c.name, required=False) for c in manifest.columns]
+    columns += [
+        ColSpec("string" if c.kind == "category" else "double", c.name, required=False) for c in manifest.columns
+    ]
     return ModelSignature(inputs=Schema(columns))
 
 

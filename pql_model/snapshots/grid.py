@@ -74,7 +74,9 @@ def scoring_grid(config: Config, sources: Sources, as_of: int) -> Table:
         cases.append((t.signed_up >= as_of, "not_signed_up_yet"))  # as in the grid that was trained on
         if within is not None:
             cases.append((t.active.isnull(), "inactive"))
-    return t.mutate(reason=ibis.cases(*cases, else_=ibis.null("string"))).select("entity", "as_of", "signed_up", "reason")
+    return t.mutate(reason=ibis.cases(*cases, else_=ibis.null("string"))).select(
+        "entity", "as_of", "signed_up", "reason"
+    )
 
 
 def _active(sources: Sources, as_of: int, within: Duration) -> Table:

@@ -85,7 +85,11 @@ def read_entities(con: Connection, config: Config) -> Entities:
     entities = con.create_table("entities", good.filter(good.place == 0).drop("place"))
     kept, usable_rows = _count(entities), _count(good)
     if not kept:
-        raise DataError(f"{spec.table} lists no usable entity", received=f"{_count(staged):,} rows", remedy="check `entities.columns`")
+        raise DataError(
+            f"{spec.table} lists no usable entity",
+            received=f"{_count(staged):,} rows",
+            remedy="check `entities.columns`",
+        )
     counts = {
         "broken_line": raw.broken_lines,
         "no_entity": lost["no_entity"],
@@ -124,7 +128,11 @@ def read_conversions(con: Connection, config: Config, entities: Table) -> Conver
     spec = config.conversions
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions")
     when = times(raw.column(spec.columns.time, "conversions.columns.time"), config.resolution)
-    value = number(raw.column(spec.columns.value, "conversions.columns.value")) if spec.columns.value else ibis.null("float64")
+    value = (
+        number(raw.column(spec.columns.value, "conversions.columns.value"))
+        if spec.columns.value
+        else ibis.null("float64")
+    )
     staged = con.create_table(
         "staged_conversions",
         raw.table.select(

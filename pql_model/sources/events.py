@@ -62,7 +62,11 @@ def stage_events(con: Connection, config: Config, index: int) -> Staged:
     raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
     at = f"events[{index}]"
     when = times(raw.column(spec.columns.time, f"{at}.columns.time"), config.resolution)
-    known = times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), config.resolution) if spec.columns.known_at else None
+    known = (
+        times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), config.resolution)
+        if spec.columns.known_at
+        else None
+    )
     user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
     entity = identifier(raw.column(spec.columns.entity, f"{at}.columns.entity"))
     columns: dict[str, Column] = {
@@ -187,7 +191,9 @@ class EventLog:
         return {r: n for r in REASONS if (n := sum(counts.get(r, 0) for counts in self.set_aside.values()))}
 
 
-def finish_events(con: Connection, staged: Sequence[Staged], entities: Table, observed_until: int, share: float) -> EventLog:
+def finish_events(
+    con: Connection, staged: Sequence[Staged], entities: Table, observed_until: int, share: float
+) -> EventLog:
     """Judge what needs the sign-ups and the end of the data, count, and keep the good rows as table `events`."""
     set_aside: dict[str, dict[str, int]] = {}
     good = []
@@ -202,7 +208,9 @@ def finish_events(con: Connection, staged: Sequence[Staged], entities: Table, ob
             (t.time > observed_until, "after_observed_until"),
             else_=ibis.null("string"),
         )
-        judged = con.create_table(f"judged_events_{index}", t.mutate(reason=reason).drop("known", "signed_up", "entity_right"))
+        judged = con.create_table(
+            f"judged_events_{index}", t.mutate(reason=reason).drop("known", "signed_up", "entity_right")
+        )
         counts = judged.filter(judged.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
         by_reason = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in counts}}
         set_aside[_unique(part.source, set_aside)] = {r: by_reason[r] for r in REASONS if by_reason.get(r)}
@@ -239,5 +247,3 @@ def refuse_unusable(source: str, rows: int, by_reason: dict[str, int], share: fl
             received=counts,
             remedy="correct the columns of this table in the config, or raise `max_set_aside` if this is how the data are",
         )
-
-

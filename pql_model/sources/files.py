@@ -95,7 +95,9 @@ def read_raw(con: Connection, table: str, home: Path, connection: str | None = N
         return _read_json(con, table, paths, name)
     except (duckdb.Error, OSError, EOFError, UnicodeDecodeError) as error:
         first = str(error).strip().splitlines()[0]
-        raise DataError(f"{table} cannot be read: {first}", remedy="check that the file is whole and of the kind its ending says") from error
+        raise DataError(
+            f"{table} cannot be read: {first}", remedy="check that the file is whole and of the kind its ending says"
+        ) from error
 
 
 def _kind(path: str) -> str | None:
@@ -230,9 +232,13 @@ def _read_json(con: Connection, source: str, paths: list[str], name: str) -> Raw
     valid = valid.filter(valid.fine).filter(lambda t: _json_type(t.document) == "OBJECT").select("document")
     table = con.create_table(f"{name}_documents", valid)
     broken += _count(lines) - _count(table)
-    keys = table.select(key=_json_keys(table.document).unnest()).distinct().order_by("key").to_pyarrow()["key"].to_pylist()
+    keys = (
+        table.select(key=_json_keys(table.document).unnest()).distinct().order_by("key").to_pyarrow()["key"].to_pylist()
+    )
     if not keys:
-        raise DataError(f"{source} holds no JSON object", allowed="json lines: one object a line", remedy="convert the file")
+        raise DataError(
+            f"{source} holds no JSON object", allowed="json lines: one object a line", remedy="convert the file"
+        )
     return RawTable(source, table, {key: _json_text(table.document, _json_path([key])) for key in keys}, broken)
 
 

@@ -53,7 +53,9 @@ def read_sources(con: Connection, config: Config) -> Sources:
         If a table is missing, cannot be read, or is mostly unusable.
     """
     entities = read_entities(con, config)
-    refuse_unusable(config.entities.table, _total(entities.table, entities.set_aside), entities.set_aside, config.max_set_aside)
+    refuse_unusable(
+        config.entities.table, _total(entities.table, entities.set_aside), entities.set_aside, config.max_set_aside
+    )
     staged = [stage_events(con, config, index) for index in range(len(config.events))]
     _refuse_foreign_ids(config, staged, entities.table)
     conversions = read_conversions(con, config, entities.table)

@@ -14,12 +14,17 @@ from pql_model.windows import DAY, SECOND
 Column = Any
 
 _NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
+_WHOLE = r"^-?\d+\.0+$"
+_NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
+"""How programs write a missing id: as an id it would be one entity that did everything."""
 _WITH_TIME = r"\d\d?:\d\d"
-_ZONED = r"\d\d:\d\d.*(Z|z|UTC|GMT|[+-]\d\d(:?\d\d)?)\s*$"
+_ZONED = r"\d\d?:\d\d.*([A-Za-z]|[+-]\d\d(:?\d\d)?)$"
 _EARLIEST, _LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
+_LEAST_EPOCH, _MOST_EPOCH = 1e8, 1e19
+"""Smaller numbers are no epochs (1973) but spreadsheet serials, ages or an unset 0."""
 
 
-@ibis.udf.scalar.builtin(name="epoch_us")
+@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
 def _epoch_us(when: dt.timestamp) -> int:  # type: ignore[empty-body]
     """DuckDB's microseconds since the epoch."""
 
@@ -32,20 +37,33 @@ def text(column: Column) -> Column:
 def identifier(column: Column) -> Column:
     """An id as text that is the same in every table: 12, 12.0 and "12" are one id.
 
-    Numbers with a fraction and texts such as `0012` stay as they are.
+    Numbers with a fraction and texts such as `0012` stay as they are; `nan` and `null` are no ids.
     """
-    kind = column.type()
-    if kind.is_floating() or kind.is_decimal():
-        whole = column.cast("float64") == column.cast("float64").floor()
-        as_text = ibis.ifelse(whole, column.cast("float64").cast("int64").cast("string"), column.cast("string"))
-        return ibis.ifelse(column.cast("float64").isnan(), ibis.null("string"), as_text)
     written = text(column)
-    return ibis.ifelse(written.re_search(r"^\d+\.0+$"), written.split(".")[0], written) if kind.is_string() else written
+    if column.type().is_floating():
+        whole = ibis.ifelse(column % 1 == 0, column, ibis.null("float64")).try_cast("int64")
+        written = ibis.coalesce(whole.cast("string"), written)
+    written = ibis.ifelse(written.re_search(_WHOLE), written.split(".")[0], written)
+    return ibis.ifelse(written.lower().isin(_NOTHING), ibis.null("string"), written)
 
 
 def number(column: Column) -> Column:
-    """A finite float64, or null."""
-    value = column.cast("string").strip().try_cast("float64") if column.type().is_string() else column.cast("float64")
+    """A finite float64, or null.
+
+    Raises
+    ------
+    DataError
+        If the column is of a type that holds no numbers.
+    """
+    kind = column.type()
+    if not (kind.is_numeric() or kind.is_boolean() or kind.is_string()):
+        raise DataError(f"A column of numbers has the type {kind}", allowed="numbers, booleans, or texts of numbers")
+    if kind.is_string():
+        written = text(column).lower()
+        truth = ibis.cases((written == "true", 1.0), (written == "false", 0.0), else_=ibis.null("float64"))
+        value = ibis.coalesce(written.try_cast("float64"), truth)
+    else:
+        value = column.cast("float64")
     return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
 
 
@@ -75,7 +93,7 @@ def times(column: Column, resolution: str = "instant") -> Times:
     given = column.notnull()
     if kind.is_timestamp() or kind.is_date():
         instant = _epoch_us(column.cast("timestamp('UTC')"))
-    elif kind.is_numeric():
+    elif kind.is_numeric() and not kind.is_boolean():
         instant = _from_number(column.cast("float64"))
     elif kind.is_string():
         written = text(column)
@@ -86,7 +104,9 @@ def times(column: Column, resolution: str = "instant") -> Times:
         zoned = ibis.ifelse(~is_number & written.re_search(_WITH_TIME), written.re_search(_ZONED), ibis.null("boolean"))
     else:
         raise DataError(f"A column of times has the type {kind}", allowed="timestamps, dates, ISO texts, epoch numbers")
-    instant = ibis.ifelse((instant >= _EARLIEST) & (instant < _LATEST), instant, ibis.null("int64"))
+    possible = (instant >= _EARLIEST) & (instant < _LATEST) & (instant != 0)  # 0 is how an unset time is stored
+    instant = ibis.ifelse(possible, instant, ibis.null("int64"))
+    zoned = ibis.ifelse(instant.notnull(), zoned, ibis.null("boolean"))
     if resolution == "day":
         instant = instant - ((instant % DAY) + DAY) % DAY
     return Times(instant, zoned, given)
@@ -94,6 +114,7 @@ def times(column: Column, resolution: str = "instant") -> Times:
 
 def _from_number(value: Column) -> Column:
     """Epoch numbers tell their unit by their size; 20260131 is a date."""
+    value = ibis.ifelse(value.isnan() | (value.abs() >= _MOST_EPOCH), ibis.null("float64"), value)
     size = value.abs()
     year = (value / 10_000).floor()
     month, day = ((value / 100).floor() % 100), value % 100
@@ -104,8 +125,9 @@ def _from_number(value: Column) -> Column:
     days = 365 * shifted_year + (shifted_year / 4).floor() - (shifted_year / 100).floor() + (shifted_year / 400).floor()
     as_date = (days + day_of_year - 719_468) * DAY
     as_epoch = ibis.cases(
-        (size < 1e11, value * SECOND), (size < 1e14, value * 1_000), (size < 1e17, value), else_=value / 1_000
-    )
+        (size < _LEAST_EPOCH, ibis.null("float64")), (size < 1e11, value * SECOND), (size < 1e14, value * 1_000),
+        (size < 1e17, value), else_=value / 1_000,
+    )  # fmt: skip
     return ibis.ifelse(is_date, as_date, as_epoch).round().cast("int64")
 
 
@@ -124,5 +146,3 @@ def refuse_mixed_zones(source: str, key: str, zoned: int, naive: int) -> None:
             allowed="all with an offset (2026-01-31T12:00:00+02:00) or all in UTC without one",
             remedy="write them all one way",
         )
-
-

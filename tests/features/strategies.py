@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,11 @@ ODD_EVENTS = (
 _MOMENTS = tuple(START + days * DAY + part for days in (0, 1, 2, 7, 14) for part in (0, 1, 5 * HOUR + 7))
 _STEPS = tuple(days * DAY for days in (0, 1, 2, 7, 14, 28))
 _NUDGES = (0, 0, 0, -1, 1, SESSION_GAP, -SESSION_GAP, SESSION_GAP + 1, -SESSION_GAP - 1, 13 * HOUR)
+_GAPS = (0, 0, 1, SESSION_GAP, SESSION_GAP + 1, HOUR, DAY)
+_USERS = (None, "ann", "bob", "Ann")
+_COUNTS = (1.0, 1.0, 1.0, 2.0, 40.0)
+_USER_COUNTS = (None, None, None, 1.0, 5.0)
+_AMOUNTS = (0.0, 0.1, 2.5, -3.0, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ def logs(draw, times: st.SearchStrategy[int], names: Sequence[str], as_ofs: Sequ
     for _ in range(draw(st.integers(0, most))):
         time = draw(times)
         if log and draw(st.booleans()):
-            time = log[-1].time + draw(st.sampled_from((0, 1, SESSION_GAP, SESSION_GAP + 1, HOUR, DAY)))
+            time = log[-1].time + draw(st.sampled_from(_GAPS))
         known_at = draw(known_ats(time, as_ofs)) if late else None
         log.append(draw(one_event(time, names, known_at)))
     return log
@@ -98,16 +104,15 @@ def logs(draw, times: st.SearchStrategy[int], names: Sequence[str], as_ofs: Sequ
 
 def one_event(time: int, names: Sequence[str], known_at: int | None) -> st.SearchStrategy[Event]:
     """An event at a given time: logged or pre-counted, of a user or nobody, with all, some or no values."""
-    amounts = st.sampled_from((0.0, 0.1, 2.5, -3.0, 1000.0))
     return st.builds(
         Event,
         event=st.sampled_from(names),
         time=st.just(time),
-        user=st.sampled_from((None, "ann", "bob", "Ann")),
+        user=st.sampled_from(_USERS),
         known_at=st.just(known_at),
-        n=st.sampled_from((1.0, 1.0, 1.0, 2.0, 40.0)),
-        users=st.sampled_from((None, None, None, 1.0, 5.0)),
-        values=st.fixed_dictionaries({}, optional={name: amounts for name in VALUES}),
+        n=st.sampled_from(_COUNTS),
+        users=st.sampled_from(_USER_COUNTS),
+        values=st.fixed_dictionaries({}, optional={name: st.sampled_from(_AMOUNTS) for name in VALUES}),
     )
 
 
@@ -129,6 +134,24 @@ def worlds(draw, names: Sequence[str] = PLAIN_EVENTS, late: bool | None = None, 
         rows += [Row(entity, event) for event in log]
         snapshots += [Snapshot(entity, as_of, signed_up) for as_of in as_ofs]
     return World(draw(st.permutations(rows)), snapshots)
+
+
+def crowd(size: int, late: bool, names: Sequence[str] = PLAIN_EVENTS) -> World:
+    """A world with many entities of the same kind, always the same one: what one query can check at once."""
+    dice = random.Random(7)
+    rows, snapshots = [], []
+    for entity in map(str, range(size)):
+        signed_up, as_ofs = dice.choice((None, *_MOMENTS)), dice.sample(_MOMENTS, 3)
+        time = START
+        for _ in range(dice.randrange(9)):
+            edge = dice.choice([*as_ofs, signed_up or START]) + dice.choice((1, -1)) * dice.choice(_STEPS)
+            time = dice.choice((edge + dice.choice(_NUDGES), edge // DAY * DAY, time + dice.choice(_GAPS)))
+            known_at = dice.choice((None, time + DAY, *(as_of + dice.choice((-1, 0)) for as_of in as_ofs)))
+            values = {name: dice.choice(_AMOUNTS) for name in dice.sample(VALUES, dice.randrange(3))}
+            row = (dice.choice(names), time, dice.choice(_USERS), known_at if late else None)
+            rows.append(Row(entity, Event(*row, dice.choice(_COUNTS), dice.choice(_USER_COUNTS), values)))
+        snapshots += [Snapshot(entity, as_of, signed_up) for as_of in as_ofs]
+    return World(rows, snapshots)
 
 
 def futures(as_of: int, names: Sequence[str] = PLAIN_EVENTS) -> st.SearchStrategy[list[Row]]:

@@ -54,6 +54,7 @@ ANCHORS = (
     Account("anchor that does not", START - 200 * DAY),
 )
 """So that both classes are there whatever is drawn."""
+ANCHOR_ACTS = tuple(Act(a.entity, START - (200 - day) * DAY) for a in ANCHORS for day in range(9))
 
 
 # ---------------------------------------------------------------- the meaning
@@ -205,7 +206,7 @@ def edges(draw, config: Config, since: int):
 @st.composite
 def worlds(draw, config: Config):
     """Up to six accounts: converted at the edges, before sign-up or never, with and without events and sign-up."""
-    accounts, acts = list(ANCHORS), [Act(a.entity, a.signed_up + DAY) for a in ANCHORS]
+    accounts, acts = list(ANCHORS), list(ANCHOR_ACTS)
     for number in range(draw(st.integers(1, 6))):
         signed_up = START + draw(st.sampled_from(_DAYS)) * DAY + draw(_nudge)
         before = st.sampled_from((signed_up, signed_up - 1, signed_up - 3 * DAY))

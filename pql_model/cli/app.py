@@ -1,0 +1,207 @@
+"""The command line: a thin translation of the public door into words and exit codes.
+
+Exit 0 done; 1 a fault of ours; 2 wrong usage, config or data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import typer
+from rich.console import Console
+
+import pql_model
+from pql_model.cli.progress import Bars
+from pql_model.errors import PqlError
+
+app = typer.Typer(
+    name="pql", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.",
+)  # fmt: skip
+out = Console()
+err = Console(stderr=True)
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The product's `pql.yaml`.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")
+]
+TrialsOption = Annotated[int, typer.Option(min=1, max=1000, help="How many settings tuning tries.")]
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Option("--dir", help="Where to write the demo's data and results.")] = Path(
+        "pql-demo"
+    ),
+    accounts: Annotated[int, typer.Option(min=300, help="How many accounts the made-up product has.")] = 4000,
+    trials: TrialsOption = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another product.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a small product with a known truth, train on it, score it, and compare."""
+    from pql_model.cli import show
+    from pql_model.pipelines.demo import demo as run
+
+    with Bars(err) as bars:
+        result = run(directory, accounts=accounts, seed=seed, trials=trials, listener=bars)
+    told = result.as_json()
+    if _printed(told, as_json):
+        return
+    show.show_train(out, told["train"])
+    show.show_score(out, told["score"], _best(result.scored))
+    show.show_comparison(out, told["truth"]["comparison"])
+    out.print(
+        f"\nLook around in {result.folder}; `mlflow ui --backend-store-uri sqlite:///{result.folder / 'mlflow.db'}` shows the run.",
+        highlight=False,
+    )
+
+
+@app.command()
+def init(
+    events: Annotated[
+        list[str], typer.Option("--events", help="A file or glob of events; give it several times for several tables.")
+    ],
+    entities: Annotated[str | None, typer.Option(help="The file of accounts (or users): who can convert.")] = None,
+    conversions: Annotated[str | None, typer.Option(help="The file of payments: who did, and when.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write.")] = Path("pql.yaml"),
+    name: Annotated[str | None, typer.Option(help="The product's name; default: the folder's.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at the data and write `pql.yaml`, asking nothing. Knows Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe exports."""
+    result = pql_model.init(events, entities, conversions, output=output, name=name, force=force)
+    if _printed(result.as_json(), as_json):
+        return
+    for note in result.notes:
+        out.print(f"- {note}", highlight=False, markup=False)
+    out.print(f"\nWrote {result.path}. Read it, correct it, then run `pql check`.", highlight=False, markup=False)
+
+
+@app.command()
+def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) -> None:
+    """Count what can be used and what cannot, by reason and week, and look for leaks. Trains nothing."""
+    from pql_model.cli import show
+
+    with Bars(err) as bars:
+        told = pql_model.check(config, listener=bars).as_json()
+    if not _printed(told, as_json):
+        show.show_check(out, told)
+
+
+@app.command()
+def train(
+    config: ConfigOption = Path("pql.yaml"),
+    trials: TrialsOption = 30,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="Start no new trial after so many seconds. The result then depends on the machine's speed."
+        ),
+    ] = None,
+    promote: Annotated[
+        Literal["auto", "never", "force"],
+        typer.Option(
+            help="Make the model champion: if it is better, never, or anyway.",
+        ),
+    ] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Train, test on later accounts, register in MLflow, and promote what is better."""
+    from pql_model.cli import show
+
+    with Bars(err) as bars:
+        told = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars).as_json()
+    if not _printed(told, as_json):
+        show.show_train(out, told)
+
+
+@app.command()
+def score(
+    config: ConfigOption = Path("pql.yaml"),
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Score as of this date or time; default: the end of the data.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .parquet or .csv file; default: scores.parquet beside the config."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")] = "champion",
+    as_json: JsonOption = False,
+) -> None:
+    """Score everyone at risk and write the rows, with reasons."""
+    from pql_model.cli import show
+
+    with Bars(err) as bars:
+        result = pql_model.score(config, as_of=as_of, output=output, model=model, listener=bars)
+    if not _printed(result.as_json(), as_json):
+        show.show_score(out, result.as_json(), _best(result))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of `pql.yaml`, for editors."""
+    from pql_model.config.load import config_json_schema
+
+    sys.stdout.write(json.dumps(config_json_schema(), indent=2) + "\n")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        sys.stdout.write(f"pql-model {installed('pql-model')}\n")
+        raise typer.Exit
+
+
+def _printed(told: dict[str, Any], as_json: bool) -> bool:
+    if as_json:
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
+    return as_json
+
+
+def _best(scored: Any, most: int = 5) -> list[dict[str, Any]]:
+    rows = scored.rows.head(most).to_dict("records")
+    return [{**row, "why": "; ".join(reason["words"] for reason in json.loads(row["reasons"]))} for row in rows]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with 0, 1 or 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(given, prog_name="pql", standalone_mode=False) or 0
+    except PqlError as error:
+        code = _failed(error.as_json(), str(error), given, error.exit_code)
+    except typer.exceptions.TyperException as error:
+        code = _failed({"type": "UsageError", "message": _usage(error)}, _usage(error), given, 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _failed(
+            {"type": "Interrupted", "message": "interrupted"}, "Interrupted; nothing half-made was left.", given, 130
+        )
+    except Exception as error:  # noqa: BLE001 (the edge of the process: whatever is left is a fault of ours)
+        traceback.print_exc()
+        told = f"This is a fault of pql, not of your data: {type(error).__name__}: {error}"
+        code = _failed({"type": type(error).__name__, "message": told}, told, given, 1)
+    sys.exit(code)
+
+
+def _usage(error: Exception) -> str:
+    """What was wrong with the command line, and where to read more."""
+    told = getattr(error, "format_message", lambda: str(error))()
+    return f"{told} See `pql --help`, or `--help` after the command."
+
+
+def _failed(told: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:
+    if "--json" in given:
+        _printed({"error": told}, as_json=True)
+    err.print(f"[red]Error:[/] ", end="")
+    err.print(words, markup=False, highlight=False)
+    return code

@@ -1,0 +1,166 @@
+"""Results for people, on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_COLOURS = {"ready": "green", "weak": "yellow", "no_signal": "red", "too_few_conversions": "red"}
+_METRICS = {
+    "roc_auc": "ROC-AUC",
+    "average_precision": "average precision",
+    "lift_at_10pct": "lift in the top tenth",
+    "precision_at_10pct": "converts in the top tenth",
+    "precision_at_capacity": "converts within capacity",
+    "brier": "Brier score",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+}
+
+
+def show_check(console: Console, found: dict[str, Any]) -> None:
+    """What the data hold, by reason and by week."""
+    console.print(
+        f"[bold]{found['events']:,}[/] usable events of {found['rows_read']:,} rows, [bold]{found['entities']:,}[/] entities, "
+        f"[bold]{found['conversions']:,}[/] that converted; the data end {found['observed_until']}."
+    )
+    tables = [
+        (name, reason, count)
+        for name, counts in found["set_aside_by_table"].items()
+        for reason, count in counts.items()
+    ]
+    _table(console, "Set aside", ["table", "reason", "rows"], [(n, r, f"{c:,}") for n, r, c in tables])
+    counts = [week["events"] for week in found["weeks"]]
+    if counts:
+        console.print(
+            f"\n[bold]Events by week[/], {found['weeks'][0]['week']} to {found['weeks'][-1]['week']}, at most {max(counts):,}"
+        )
+        console.print(_spark(counts), highlight=False)
+    _snapshots(console, found["snapshots"])
+    _leakage(console, found["leakage"], found["traits_not_used"])
+    console.print(f"\n{escape(found['events_offered'])}; {found['features']} features.", highlight=False)
+    for warning in found["warnings"]:
+        console.print(f"[yellow]Warning:[/] {escape(warning)}", highlight=False)
+
+
+def show_train(console: Console, result: dict[str, Any]) -> None:
+    """The verdict first, then the figures behind it."""
+    colour = _COLOURS[result["verdict"]]
+    console.print(f"\n[bold {colour}]{result['verdict']}[/]  {escape(result['verdict_sentence'])}", highlight=False)
+    _snapshots(console, result["snapshots"])
+    test = result["test"]
+    rows = [(words, *_numbers(test[name])) for name, words in _METRICS.items() if name in test]
+    _table(
+        console, f"On later accounts (base rate {test['base_rate']:.1%})", ["metric", "value", "95 % interval"], rows
+    )
+    if result["unseen_entities"]:
+        rows = [
+            (_METRICS[n], *_numbers(result["unseen_entities"][n]))
+            for n in ("roc_auc", "average_precision", "lift_at_10pct")
+        ]
+        _table(console, "The same for entities that were never in training", ["metric", "value", "95 % interval"], rows)
+    others = {"the model": test, **result["baselines"]}
+    rows = [(name.replace("_", " "), *_numbers(m["roc_auc"])) for name, m in others.items() if "roc_auc" in m]
+    _table(console, "Beside the baselines", ["", "ROC-AUC", "95 % interval"], rows)
+    shown = [b for b in result["behaviours"] if b["share"] >= 0.005][:8]
+    rows = [(b["behaviour"], b["part"], f"{b['share']:.0%}") for b in shown]
+    _table(console, "What it looks at", ["behaviour", "part", "share"], rows)
+    _leakage(console, result["leakage"], result["traits_not_used"])
+    model = result["model"]
+    console.print(
+        f"\nModel [bold]{escape(model['name'])}[/] version {model['version']}, {escape(result['promotion']['reason'])}.",
+        highlight=False,
+    )
+    console.print(
+        f"Run {result['run_id']}, {sum(result['seconds'].values()):.0f} seconds. Model card: {result['files']['model_card']}",
+        highlight=False,
+    )
+
+
+def show_score(console: Console, result: dict[str, Any], best: Iterable[dict[str, Any]]) -> None:
+    """How many, who first, and who was left out."""
+    expected = result["expected_conversions"]
+    console.print(
+        f"\nScored [bold]{result['rows']:,}[/] at {result['as_of']} with {escape(result['model']['name'])} version "
+        f"{result['model']['version']}. [bold]{result['pql']:,}[/] are PQLs ({escape(result['rule'])}), "
+        f"{result['newly_qualified']:,} of them new; about {expected['value']:.0f} will convert "
+        f"({expected['low']:.0f} to {expected['high']:.0f}).",
+        highlight=False,
+    )
+    rows = [(r["entity"], f"{r['probability']:.1%}", f"{r['score']:.0f}", r["why"]) for r in best]
+    _table(console, "The first", ["entity", "probability", "score", "why"], rows)
+    if result["not_scored"]:
+        left = ", ".join(f"{n:,} {reason}" for reason, n in result["not_scored"].items())
+        console.print(f"\nNot scored: {left}.", highlight=False)
+    console.print(f"Rows: {result['output']}", highlight=False)
+
+
+def show_comparison(console: Console, lines: Iterable[dict[str, Any]]) -> None:
+    """Planted beside found."""
+    rows = [
+        ("[green]✓[/]" if line["agrees"] else "[red]✗[/]", *(escape(line[k]) for k in ("what", "planted", "found")))
+        for line in lines
+    ]
+    table = Table(title="Planted and found", title_justify="left", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for column in ("", "what", "planted", "found"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    console.print()
+    console.print(table)
+
+
+def _snapshots(console: Console, snapshots: dict[str, Any]) -> None:
+    rows = [
+        (name, f"{p['rows']:,}", f"{p['entities']:,}", f"{p['conversions']:,}", f"{p['from']}", f"{p['to']}")
+        for name, p in (("training", snapshots["train"]), ("test, later", snapshots["test"]))
+    ]
+    _table(console, "Snapshots", ["", "rows", "entities", "conversions", "from", "to"], rows)
+    left = ", ".join(f"{count:,} {reason}" for reason, count in snapshots["left_out"].items() if count)
+    if left:
+        console.print(f"left out: {left}", style="dim", highlight=False)
+
+
+def _leakage(console: Console, findings: list[dict[str, Any]], unused: dict[str, str]) -> None:
+    rows = [(f["column"], "" if f["auc"] is None else f"{f['auc']:.3f}", f["action"], f["reason"]) for f in findings]
+    _table(console, "Leakage audit", ["column", "ROC-AUC alone", "", "why"], rows)
+    if not findings:
+        console.print("\n[bold]Leakage audit[/]: nothing found.")
+    told = {f["column"].removeprefix("trait.") for f in findings}
+    for trait, why in unused.items():
+        if trait not in told:
+            console.print(f"trait {trait} is not used: {why}", style="dim", highlight=False, markup=False)
+
+
+def _table(console: Console, title: str, columns: list[str], rows: Iterable[Iterable[str]]) -> None:
+    rows = list(rows)
+    if not rows:
+        return
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0)
+    )
+    for column in columns:
+        right = column in ("rows", "entities", "conversions", "value", "ROC-AUC", "share", "probability", "score")
+        table.add_column(column, justify="right" if right else "left")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print()
+    console.print(table)
+
+
+def _numbers(estimate: dict[str, Any]) -> tuple[str, str]:
+    if estimate["value"] is None:
+        return "-", "-"
+    digits = 4 if abs(estimate["value"]) < 0.05 else 3
+    low, high = (("-" if estimate[k] is None else f"{estimate[k]:.{digits}f}") for k in ("low", "high"))
+    return f"{estimate['value']:.{digits}f}", f"{low} to {high}"
+
+
+def _spark(counts: list[int]) -> str:
+    top = max(counts) or 1
+    return "".join(_BARS[0 if not c else 1 + int(c / top * (len(_BARS) - 2))] for c in counts)

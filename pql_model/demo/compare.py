@@ -1,0 +1,105 @@
+"""What the pipeline found, beside what was planted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pql_model.demo.mechanism import roc_auc
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Planted and found, thing by thing.
+
+    Attributes
+    ----------
+    lines
+        (what, planted, found, whether they agree) for people.
+    """
+
+    lines: tuple[tuple[str, str, str, bool], ...]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [{"what": w, "planted": p, "found": f, "agrees": ok} for w, p, f, ok in self.lines]
+
+
+def compare(
+    truth: dict[str, Any],
+    predictions: pd.DataFrame,
+    behaviours: Sequence[str],
+    leaks: Sequence[str],
+    set_aside: dict[str, int],
+) -> Comparison:
+    """Hold a training's results against `truth.json`.
+
+    Parameters
+    ----------
+    predictions
+        entity, as_of, converted, probability of the test rows.
+    behaviours
+        Behaviours, the strongest first.
+    leaks
+        Traits that were quarantined.
+    """
+    lines = [_counts(truth["expected_set_aside"], set_aside), _leaks(truth["leaking_columns"], leaks)]
+    lines += _ranking(truth["probabilities"], predictions)
+    return Comparison((*lines, _behaviours(truth["criteria"], behaviours)))
+
+
+def _counts(expected: dict[str, int], found: dict[str, int]) -> tuple[str, str, str, bool]:
+    return (
+        "unusable rows, by reason",
+        _listed(expected),
+        _listed(found),
+        {k: v for k, v in expected.items() if v} == found,
+    )
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()) if count)
+
+
+def _leaks(planted: Sequence[str], found: Sequence[str]) -> tuple[str, str, str, bool]:
+    return (
+        "columns that know the outcome",
+        ", ".join(sorted(planted)),
+        ", ".join(sorted(found)),
+        sorted(planted) == sorted(found),
+    )
+
+
+def _ranking(planted: dict[str, list[Any]], predictions: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
+    """The true probabilities are the ceiling: nothing honest does better than chance lets it."""
+    true = pd.DataFrame(planted)
+    true["as_of"] = pd.to_datetime(true["as_of"], utc=True).dt.as_unit("us")
+    found = predictions.assign(as_of=predictions["as_of"].dt.as_unit("us"))
+    both = found.merge(true, on=["entity", "as_of"], suffixes=("", "_true"))
+    y = both["converted"].to_numpy(bool)
+    ceiling, reached = roc_auc(y, both["probability_true"].to_numpy()), roc_auc(y, both["probability"].to_numpy())
+    mean_true, mean_found = both["probability_true"].mean(), both["probability"].mean()
+    error = float(np.abs(both["probability_true"] - both["probability"]).mean())
+    return [
+        (
+            "ROC-AUC on later accounts",
+            f"{ceiling:.3f} (true probabilities)",
+            f"{reached:.3f}",
+            ceiling - 0.06 < reached < ceiling + 0.03,
+        ),
+        (
+            "mean probability",
+            f"{mean_true:.3f}",
+            f"{mean_found:.3f} (mean distance {error:.3f})",
+            bool(abs(mean_true - mean_found) < 0.03),
+        ),
+    ]
+
+
+def _behaviours(criteria: Sequence[dict[str, Any]], behaviours: Sequence[str]) -> tuple[str, str, str, bool]:
+    planted = list(dict.fromkeys("activity as a whole" if c["event"] == "any" else c["event"] for c in criteria))
+    top = list(behaviours[: len(planted) + 2])
+    return "behaviours that matter", ", ".join(planted), "strongest: " + ", ".join(top), set(planted) <= set(top)

@@ -1,0 +1,258 @@
+"""The grid equals a naive reading of the definition: who is looked at, when, and who is scored at an instant."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from naive import (
+    ANCHOR_ACTS,
+    ANCHORS,
+    START,
+    Account,
+    Act,
+    World,
+    config_of,
+    edges,
+    freemium_configs,
+    into,
+    snapshots_of,
+    trial_configs,
+    why_not_scored,
+    worlds,
+)
+from worlds import at, opened, product, rows_of
+
+from pql_model.snapshots.grid import calendar_grid, landmark_grid, scoring_grid
+from pql_model.sources.workbench import open_workbench
+from pql_model.windows import DAY, HOUR
+
+THURSDAY = at("2026-01-08")
+"""A point of the 7-day grid: 1970-01-01 was a Thursday."""
+
+
+def few(examples):
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def con():
+    with open_workbench("1GB") as workbench:
+        yield workbench
+
+
+def cells(table):
+    return sorted((row["entity"], row["as_of"], row["signed_up"], row["excluded"]) for row in rows_of(table))
+
+
+def by_name(grid):
+    """Sortable although a sign-up may be None."""
+    return sorted(grid, key=lambda cell: cell[:2])
+
+
+# ---------------------------------------------------------------- laws
+
+
+@given(st.data())
+@few(25)
+def test_the_grid_equals_the_naive_reading(con, data):
+    config = data.draw(st.one_of(trial_configs(), freemium_configs()))
+    world = data.draw(worlds(config))
+    lay = landmark_grid if config.motion == "trial" else calendar_grid
+
+    found = [(r["entity"], r["as_of"], r["signed_up"], r["excluded"]) for r in rows_of(lay(config, into(con, world)))]
+
+    expected = [(a.entity, as_of, a.signed_up, a.excluded) for a, as_of in snapshots_of(config, world)]
+    assert by_name(found) == by_name(expected)
+
+
+@given(st.data())
+@few(25)
+def test_who_is_scored_and_why_not_equals_the_naive_reading(con, data):
+    config = data.draw(st.one_of(trial_configs(), freemium_configs()))
+    world = data.draw(worlds(config))
+    as_of = data.draw(edges(config, START))
+
+    found = {row["entity"]: row for row in rows_of(scoring_grid(config, into(con, world), as_of))}
+
+    assert {name: row["reason"] for name, row in found.items()} == {
+        a.entity: why_not_scored(config, world, a, as_of) for a in world.accounts
+    }
+    assert {row["as_of"] for row in found.values()} == {as_of}
+    assert {name: row["signed_up"] for name, row in found.items()} == {a.entity: a.signed_up for a in world.accounts}
+
+
+@given(st.data())
+@few(15)
+def test_in_freemium_an_entity_is_scored_on_a_calendar_point_iff_training_would_have_looked_at_it_there(con, data):
+    config = data.draw(freemium_configs())
+    world = data.draw(worlds(config))
+    every = config.schedule.every.us
+    as_of = data.draw(edges(config, START)) // every * every
+    sources = into(con, world)
+    if as_of > world.observed_until:
+        as_of = world.observed_until // every * every
+
+    looked_at = {r["entity"] for r in rows_of(calendar_grid(config, sources)) if r["as_of"] == as_of}
+    scored = {r["entity"] for r in rows_of(scoring_grid(config, sources, as_of)) if r["reason"] is None}
+
+    gone = {a.entity for a in world.accounts if a.excluded or (a.converted is not None and a.converted < as_of)}
+    assert scored == looked_at - gone
+
+
+# ---------------------------------------------------------------- trial
+
+
+TRIAL = config_of("trial", at_days=[3, 7, 14])
+
+
+def test_a_trial_is_looked_at_on_each_landmark_day_after_its_sign_up(con):
+    world = World((*ANCHORS, Account("acme", START)), ANCHOR_ACTS, START + 100 * DAY)
+
+    grid = [row for row in rows_of(landmark_grid(TRIAL, into(con, world))) if row["entity"] == "acme"]
+
+    assert sorted((row["as_of"] - START) / DAY for row in grid) == [3, 7, 14]
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (-1, "not_signed_up_yet"),
+        (0, "too_young"),
+        (3 * DAY - 1, "too_young"),
+        (3 * DAY, None),
+        (15 * DAY, None),
+        (15 * DAY + 1, "too_old"),
+    ],
+)
+def test_the_ages_scored_run_from_the_first_landmark_to_the_last_plus_one_day(con, age, reason):
+    assert reason_of(con, TRIAL, Account("acme", START), START + age) == reason
+
+
+def test_a_landmark_at_sign_up_scores_at_sign_up(con):
+    config = config_of("trial", at_days=[0])
+
+    assert reason_of(con, config, Account("acme", START), START) is None
+
+
+def reason_of(con, config, account, as_of, acts=()):
+    world = World((*ANCHORS, account), (*ANCHOR_ACTS, *acts), START + 100 * DAY)
+    rows = {row["entity"]: row["reason"] for row in rows_of(scoring_grid(config, into(con, world), as_of))}
+    return rows[account.entity]
+
+
+@pytest.mark.parametrize("config", [TRIAL, config_of("freemium", every="7d")], ids=["trial", "freemium"])
+@pytest.mark.parametrize(("beside", "reason"), [(-1, "converted"), (0, None), (1, None)])
+def test_who_converts_at_the_very_instant_of_scoring_is_still_at_risk(con, config, beside, reason):
+    account = Account("acme", START, START + 5 * DAY + beside)
+
+    assert reason_of(con, config, account, START + 5 * DAY) == reason
+
+
+def test_an_excluded_entity_says_so_before_anything_else(con):
+    account = Account("own staff", START, START - DAY, excluded=True)
+
+    assert reason_of(con, TRIAL, account, START - 2 * DAY) == "excluded"
+
+
+# ---------------------------------------------------------------- freemium
+
+WEEKLY = config_of("freemium", every="7d", active_within="7d")
+
+
+def points(con, config, account, acts):
+    """Days since THURSDAY at which the account is looked at."""
+    world = World((*ANCHORS, account), (*ANCHOR_ACTS, *acts), THURSDAY + 21 * DAY)
+    grid = rows_of(calendar_grid(config, into(con, world)))
+    return sorted((row["as_of"] - THURSDAY) / DAY for row in grid if row["entity"] == account.entity)
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [(-1, [0]), (0, [7]), (1, [7])],
+    ids=["1us before the point", "on the point", "1us after the point"],
+)
+def test_an_event_on_a_calendar_point_is_seen_at_the_next_one(con, beside, expected):
+    account = Account("acme", THURSDAY - DAY)
+
+    assert points(con, WEEKLY, account, [Act("acme", THURSDAY + beside)]) == expected
+
+
+def test_an_event_exactly_as_old_as_active_within_still_counts(con):
+    config = config_of("freemium", every="7d", active_within="3d")
+    edge, beyond = THURSDAY + 4 * DAY, THURSDAY + 4 * DAY - 1
+
+    assert points(con, config, Account("acme", THURSDAY), [Act("acme", edge)]) == [7]
+    assert points(con, config, Account("acme", THURSDAY), [Act("acme", beyond)]) == []
+
+
+@pytest.mark.parametrize(
+    ("known_at", "expected"), [(7 * DAY - 1, [7]), (7 * DAY, []), (15 * DAY, [])], ids=["in time", "as it ends", "late"]
+)
+def test_an_event_makes_active_only_once_it_is_known(con, known_at, expected):
+    act = Act("acme", THURSDAY + HOUR, THURSDAY + known_at)
+
+    assert points(con, WEEKLY, Account("acme", THURSDAY), [act]) == expected
+
+
+def test_an_event_known_before_it_happens_is_not_seen_before_it_happens(con):
+    act = Act("acme", THURSDAY + HOUR, THURSDAY - 3 * DAY)
+
+    assert points(con, WEEKLY, Account("acme", None), [act]) == [7]
+
+
+def test_an_inactive_entity_is_not_looked_at(con):
+    assert points(con, WEEKLY, Account("silent", THURSDAY), []) == []
+
+
+def test_an_entity_is_looked_at_only_after_its_sign_up(con):
+    without = config_of("freemium", every="7d")
+
+    assert points(con, without, Account("acme", THURSDAY), []) == [7, 14, 21]
+    assert points(con, without, Account("acme", THURSDAY - 1), []) == [0, 7, 14, 21]
+    assert reason_of(con, without, Account("acme", START), START) == "not_signed_up_yet"
+
+
+def test_without_a_sign_up_an_entity_is_eligible_from_the_first_event_of_all(con):
+    config = config_of("freemium", every="7d")
+    world = World((Account("acme", None), Account("other", None)), (Act("other", THURSDAY),), THURSDAY + 15 * DAY)
+
+    grid = [
+        (row["entity"], (row["as_of"] - THURSDAY) / DAY) for row in rows_of(calendar_grid(config, into(con, world)))
+    ]
+
+    assert sorted(grid) == [("acme", 7), ("acme", 14), ("other", 7), ("other", 14)]
+
+
+@pytest.mark.parametrize(
+    ("time", "known_at", "reason"),
+    [
+        (-7 * DAY, None, None),
+        (-7 * DAY - 1, None, "inactive"),
+        (-1, None, None),
+        (0, None, "inactive"),
+        (-DAY, 0, "inactive"),
+        (-DAY, -1, None),
+    ],
+)
+def test_who_is_scored_was_active_within_the_time_before(con, time, known_at, reason):
+    as_of = START + 50 * DAY
+    act = Act("acme", as_of + time, None if known_at is None else as_of + known_at)
+
+    assert reason_of(con, WEEKLY, Account("acme", START), as_of, [act]) == reason
+
+
+def test_from_files_the_calendar_points_are_weeks_since_1970(tmp_path):
+    config = product(
+        tmp_path,
+        accounts=[{"account": "acme", "signed_up": "2026-01-01T10:00:00Z", "plan": "own staff"}],
+        events=[{"account": "acme", "event": "login", "time": "2026-01-07T23:59:59.999999Z"}],
+        conversions=[{"account": "acme", "time": "2026-02-01"}],
+        motion="freemium", snapshots={"every": "1w", "active_within": "8d"}, observed_until="2026-03-01",
+        exclude={"entities": {"plan": ["own staff"]}},
+    )  # fmt: skip
+    with opened(config) as (_, sources):
+        assert cells(calendar_grid(config, sources)) == [
+            ("acme", at("2026-01-08"), at("2026-01-01T10:00"), True),
+            ("acme", at("2026-01-15"), at("2026-01-01T10:00"), True),
+        ]
