@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from pql_model.config.types import Strict, WindowField
+from pql_model.config.types import Strict, TextsField, WindowField
 from pql_model.errors import nearest
 from pql_model.measures import ANY, ENTITY_MEASURES, EVENT_MEASURES, MEASURES
-from pql_model.windows import EVER
+from pql_model.windows import EVER, Window
 
 Operator = Literal[">=", ">", "<=", "<", "==", "!="]
 _SHORT = {"at_least": ">=", "at_most": "<=", "more_than": ">", "less_than": "<"}
@@ -23,6 +23,7 @@ class Criterion(Strict):
     """
 
     shorthands: ClassVar[tuple[str, ...]] = (*_SHORT, "within")
+    stub: ClassVar[dict[str, Any]] = {"event": "x", "at_least": 1}
 
     event: str | None = Field(None, description="Event name, or `any` for the entity as a whole.")
     measure: str = Field("count", description="How to sum the event up.")
@@ -30,8 +31,8 @@ class Criterion(Strict):
     window: WindowField = Field(EVER, description="`first 7d`, `last 14d` or `ever`.")
     trait: str | None = Field(None, description="A column of the entities table, instead of an event.")
     operator: Operator | None = Field(None, description="How to compare.")
-    threshold: float | None = Field(None, description="What to compare with.")
-    in_: list[str] | None = Field(None, alias="in", description="Allowed values of the trait.")
+    threshold: float | None = Field(None, allow_inf_nan=False, description="What to compare with.")
+    in_: TextsField | None = Field(None, alias="in", min_length=1, description="Allowed values of the trait.")
 
     @model_validator(mode="before")
     @classmethod
@@ -50,11 +51,6 @@ class Criterion(Strict):
             raw["window"] = raw.pop("within")
         return raw
 
-    @field_validator("in_", mode="before")
-    @classmethod
-    def _texts(cls, values: Any) -> Any:
-        return [str(value) for value in values] if isinstance(values, list) else values
-
     @model_validator(mode="after")
     def _complete(self) -> Criterion:
         if (self.event is None) == (self.trait is None):
@@ -62,17 +58,19 @@ class Criterion(Strict):
         if self.trait is not None:
             if (self.in_ is None) == (self.threshold is None):
                 raise ValueError(f"trait `{self.trait}` needs either `in: [...]` or `operator` with `threshold`")
+            if self.in_ is not None and self.operator is not None:
+                raise ValueError(f"trait `{self.trait}` has `in` and `operator`: give one of them")
         elif self.in_ is not None:
             raise ValueError("`in` is for traits: an event needs `at_least` or `operator` with `threshold`")
         if self.in_ is None and (self.operator is None or self.threshold is None):
             raise ValueError("needs `operator` with `threshold`, or the short form `at_least: 2`")
         if self.event is not None:
-            check_measure(self.event, self.measure, self.value)
+            check_measure(self.event, self.measure, self.value, self.window)
         return self
 
 
-def check_measure(event: str, measure: str, value: str | None) -> None:
-    """Refuse a measure that does not exist, or not for this event.
+def check_measure(event: str, measure: str, value: str | None, window: Window | None = None) -> None:
+    """Refuse a measure that does not exist, or not for this event, value or window.
 
     Raises
     ------
@@ -85,6 +83,10 @@ def check_measure(event: str, measure: str, value: str | None) -> None:
         hint = f", did you mean `{close}`?" if close else ""
         whom = "the entity as a whole" if event == ANY else "one event"
         raise ValueError(f"`{measure}` is not a measure of {whom}{hint} Allowed: {', '.join(allowed)}")
+    if window is not None:
+        rule = MEASURES[measure].window
+        if (rule == "ever" and window != EVER) or (rule == "last" and window.kind != "last"):
+            raise ValueError(f"measure `{measure}` needs a `{rule}` window. Received: {window}")
     if MEASURES[measure].needs_value != (value is not None):
         need = "needs" if MEASURES[measure].needs_value else "takes no"
         raise ValueError(f"measure `{measure}` {need} `value:`")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,7 @@ from pql_model.errors import ConfigError, DataError, Fault, nearest
 
 Location = tuple[int | str, ...]
 Model = TypeVar("Model", bound=BaseModel)
+_NOWHERE: Location = ("",)
 
 
 def load_config(path: str | Path) -> Config:
@@ -44,7 +46,7 @@ def load_config(path: str | Path) -> Config:
     >>> load_config("no-such.yaml")
     Traceback (most recent call last):
     ...
-    pql_model.errors.DataError: There is no config file. Received: no-such.yaml. Do: write one with `pql init --events FILE` or name it with `--config`.
+    pql_model.errors.DataError: There is no config file. Received: no-such.yaml. Do: write one with `pql init ...
     """
     path = Path(path)
     if not path.is_file():
@@ -53,7 +55,7 @@ def load_config(path: str | Path) -> Config:
             received=path,
             remedy="write one with `pql init --events FILE` or name it with `--config`",
         )
-    return parse_config(path.read_text(encoding="utf-8-sig"), source=path.name).at(path.resolve().parent)
+    return parse_config(_text_of(path), source=path.name).at(path.resolve().parent)
 
 
 def parse_config(text: str, source: str = "pql.yaml") -> Config:
@@ -70,7 +72,7 @@ def load_definition(path: str | Path) -> Definition:
             received=path,
             remedy="name a YAML file with `all:`, `any:` or `at_least_k:`",
         )
-    return _parse(path.read_text(encoding="utf-8-sig"), path.name, Definition, key="definition")
+    return _parse(_text_of(path), path.name, Definition, key="definition")
 
 
 def config_json_schema() -> dict[str, Any]:
@@ -87,6 +89,13 @@ def dump_config(config: Config) -> str:
     return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(path.name, [Fault("", f"not UTF-8 text: {error.reason} at byte {error.start}")]) from error
+
+
 def _parse(text: str, source: str, model: type[Model], key: str | None = None) -> Model:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -101,13 +110,17 @@ def _parse(text: str, source: str, model: type[Model], key: str | None = None) -
             source,
             [Fault("", f"needs keys and values such as `name: my-product`. Received: {type(raw).__name__}")],
         )
-    lines = dict(_lines(node, ()))
-    faults = [Fault(".".join(map(str, at)), "given twice; keep one", line) for at, line in _repeats(node, ())]
+    try:
+        lines = dict(_lines(node, ()))
+        repeats = list(_repeats(node, ()))
+    except RecursionError as error:
+        raise ConfigError(source, [Fault("", "an alias refers to itself; write the part out")]) from error
+    faults = [Fault(".".join(map(str, at)), "given twice; keep one", line) for at, line in repeats]
     if key is not None and set(raw) == {key}:
         raw = raw[key]
         lines = {at[1:]: line for at, line in lines.items() if at[:1] == (key,)}
     entries = _all_errors(model, raw)
-    faults += [_fault(entry, lines, model) for entry in entries]
+    faults += [fault for entry in entries for fault in _faults(entry, lines, model)]
     if faults:
         raise ConfigError(source, faults)
     return model.model_validate(raw)
@@ -116,21 +129,22 @@ def _parse(text: str, source: str, model: type[Model], key: str | None = None) -
 def _all_errors(model: type[BaseModel], raw: dict[str, Any]) -> list[Any]:
     """All errors, also those that pydantic hides because it checks a whole only when its parts are right.
 
-    What is wrong is taken out and the rest is checked again; an error of a whole that misses what was
-    taken out would be our own doing and is not reported.
+    What is wrong is taken out or replaced by something right, and the rest is checked again; an error of a
+    whole that misses what was taken out would be our own doing and is not reported.
     """
     found: list[Any] = []
     removed: list[Location] = []
     raw = copy.deepcopy(raw)
-    for _ in range(5):
+    for _ in range(8):
         try:
             model.model_validate(raw)
             break
         except ValidationError as error:
-            fresh = [entry for entry in error.errors() if not _caused_by(entry["loc"], removed)]
-        found += fresh
-        removed += [entry["loc"] for entry in fresh]
-        if not any([_take_out(raw, entry["loc"]) for entry in fresh]):
+            errors = error.errors()
+        found += [entry for entry in errors if not _caused_by(entry["loc"], removed)]
+        mended = [_mend(raw, entry, errors, model, removed) for entry in errors]
+        removed += [at for at in mended if at is not None]
+        if not any(at is not None for at in mended):
             break
     return found
 
@@ -138,20 +152,46 @@ def _all_errors(model: type[BaseModel], raw: dict[str, Any]) -> list[Any]:
 def _caused_by(at: Location, removed: list[Location]) -> bool:
     if at == ():  # the file as a whole: its check reads these keys
         return any(gone == () or gone[0] in ("motion", "snapshots", "entities") for gone in removed)
-    return any(gone[: len(at)] == at for gone in removed)
+    return any(gone[: len(at)] == at or at[: len(gone)] == gone for gone in removed)
 
 
-def _take_out(raw: Any, at: Location) -> bool:
-    if not at:
-        return False
+def _mend(raw: Any, entry: Any, errors: list[Any], model: type[BaseModel], removed: list[Location]) -> Location | None:
+    """Make one error go away; the place that was touched, or None if nothing was.
+
+    A whole waits until its parts are right; an unknown key that resembles no other is not missed by anything.
+    """
+    at: Location = tuple(entry["loc"])
+    if not at or any(other["loc"] != at and other["loc"][: len(at)] == at for other in errors):
+        return None
+    while isinstance(at[-1], int) and _stub_at(model, at) is None and len(at) > 1:
+        at = at[:-1]  # an item of a plain list: the list
+    while removed.count(at) > 1 and len(at) > 1:
+        at = at[:-1]  # it was to no avail: the whole
+    holder = raw
     for part in at[:-1]:
-        if not isinstance(raw, dict | list) or (isinstance(raw, dict) and part not in raw):
-            return False
-        raw = raw[part]  # type: ignore[index]
-    if isinstance(raw, dict) and at[-1] in raw:
-        del raw[at[-1]]
-        return True
-    return False
+        if isinstance(holder, dict) and part not in holder:
+            return None
+        holder = holder[part]
+    key, stub = at[-1], _stub_at(model, at)
+    unknown = entry["type"] == "extra_forbidden"
+    if not unknown and (stub is not None or entry["type"] == "missing"):
+        holder[key] = copy.deepcopy(stub) if stub is not None else "x"
+    elif isinstance(holder, dict) and key in holder:
+        del holder[key]
+    else:
+        return None
+    if unknown and nearest(str(key), _keys_at(model, at[:-1])) is None:
+        return _NOWHERE
+    return at
+
+
+def _stub_at(model: type[BaseModel], at: Location) -> Any:
+    """Something valid to stand in for what is wrong, where a model has it."""
+    stub = getattr(_model_at(model, at), "stub", None)
+    if stub is None or isinstance(at[-1], int):
+        return stub
+    annotation = _field_at(_model_at(model, at[:-1]), at[-1]).annotation
+    return [stub] if list in (get_origin(annotation), *map(get_origin, get_args(annotation))) else stub
 
 
 def _lines(node: yaml.Node | None, at: Location) -> Iterator[tuple[Location, int]]:
@@ -181,6 +221,16 @@ def _repeats(node: yaml.Node | None, at: Location) -> Iterator[tuple[Location, i
             yield from _repeats(value, (*at, index))
 
 
+def _faults(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> Iterator[Fault]:
+    """The faults that one error of pydantic tells: the check of a whole file gives one a line."""
+    if entry["type"] == "value_error" and not entry["loc"]:
+        for message in str(entry["ctx"]["error"]).split("\n"):
+            words = re.findall(r"\w+", message)  # the first key of the file that it names says where
+            yield Fault("", message, next((lines[(word,)] for word in words if (word,) in lines), None))
+    else:
+        yield _fault(entry, lines, model)
+
+
 def _fault(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> Fault:
     at: Location = tuple(entry["loc"])
     path = ".".join(map(str, at))
@@ -196,20 +246,34 @@ def _fault(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> Fa
     if kind == "value_error":
         return Fault(path, str(entry["ctx"]["error"]), line)
     message = entry["msg"][0].lower() + entry["msg"][1:]
+    if kind == "string_type" and isinstance(received, bool):
+        message += "; YAML reads on, off, yes and no as true or false, so quote it"
     return Fault(path, f"{message}. Received: {received!r}" if not isinstance(received, dict | list) else message, line)
 
 
 def _keys_at(model: type[BaseModel], at: Location) -> list[str]:
     """The keys allowed at a place in the file."""
+    here = _model_at(model, at)
+    if here is None:
+        return []
+    return [field.alias or name for name, field in here.model_fields.items()] + list(getattr(here, "shorthands", ()))
+
+
+def _model_at(model: type[BaseModel], at: Location) -> Any:
+    """The model that describes a place in the file, if there is one."""
     here: Any = model
     for part in at:
         if isinstance(part, int):
             continue
-        field = next((f for name, f in here.model_fields.items() if part in (name, f.alias)), None)
+        field = _field_at(here, part)
         here = _model_in(field.annotation) if field is not None else None
         if here is None:
-            return []
-    return [field.alias or name for name, field in here.model_fields.items()] + list(getattr(here, "shorthands", ()))
+            return None
+    return here
+
+
+def _field_at(model: Any, key: str) -> Any:
+    return next((field for name, field in model.model_fields.items() if key in (name, field.alias)), None)
 
 
 def _model_in(annotation: Any) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from pql_model.config.definition import Definition
-from pql_model.config.types import DurationField, InstantField, Strict
+from pql_model.config.types import DurationField, InstantField, Strict, TextsField
+from pql_model.errors import nearest
+from pql_model.measures import ANY, MEASURES
 from pql_model.windows import Duration
 
 
@@ -26,6 +29,8 @@ class EventColumns(Strict):
 
 class EventTable(Strict):
     """A table of events, in one of three shapes."""
+
+    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}, "event": "x"}
 
     table: str = Field(description="A file, a glob, or a table of the connection.")
     columns: EventColumns
@@ -51,6 +56,8 @@ class EventTable(Strict):
                 f"a table of events has exactly one of `columns.event` (a log), `event` (every row is that event), "
                 f"`counts` (already counted). Received: {', '.join(given) or 'none'}"
             )
+        if ANY in (self.event, *(self.counts or {})):
+            raise ValueError(f"`{ANY}` is the word for all events together, not the name of one")
         if self.counts is None and (self.users or self.covers):
             raise ValueError("`users` and `covers` belong to a table with `counts`")
         if self.counts is not None:
@@ -73,6 +80,8 @@ class EntityColumns(Strict):
 class EntityTable(Strict):
     """Who can convert, and what is known of them."""
 
+    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "signed_up": "x"}}
+
     table: str
     columns: EntityColumns
     traits: list[str] | None = Field(None, description="Columns to use as traits; default: every other column.")
@@ -86,6 +95,8 @@ class ConversionColumns(Strict):
 
 class ConversionTable(Strict):
     """Who paid, and when. The first row of an entity counts."""
+
+    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}}
 
     table: str
     columns: ConversionColumns
@@ -118,21 +129,9 @@ class Windows(Strict):
 class Exclude(Strict):
     """Who is left out."""
 
-    entities: dict[str, list[str]] = Field(default_factory=dict, description="Column of the entities table -> values.")
-    users: list[str] = Field(default_factory=list, description="Users whose events are set aside.")
+    entities: dict[str, TextsField] = Field(default_factory=dict, description="Column of the entities table -> values.")
+    users: TextsField = Field(default_factory=list, description="Users whose events are set aside.")
     bots: bool = Field(True, description="Set aside events of bots, by user name, user agent or an `is_bot` column.")
-
-    @field_validator("entities", mode="before")
-    @classmethod
-    def _texts(cls, raw: Any) -> Any:
-        if isinstance(raw, dict):
-            return {k: [str(v) for v in vs] if isinstance(vs, list) else vs for k, vs in raw.items()}
-        return raw
-
-    @field_validator("users", mode="before")
-    @classmethod
-    def _user_texts(cls, raw: Any) -> Any:
-        return [str(v) for v in raw] if isinstance(raw, list) else raw
 
 
 class Capacity(Strict):
@@ -216,19 +215,35 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Config:
+        faults = [*self._schedule_faults(), *self._table_faults()]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _schedule_faults(self) -> Iterator[str]:
         snapshots = self.schedule
         if self.motion == "trial":
             if snapshots.at_days is None or snapshots.every or snapshots.active_within:
-                raise ValueError(
-                    "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"
-                )
+                yield "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"
             if self.entities.columns.signed_up is None:
-                raise ValueError(
-                    "a trial needs `entities.columns.signed_up`, when the trial began; without it use `motion: freemium`"
-                )
+                yield "a trial needs `entities.columns.signed_up`, when it began; without it use `motion: freemium`"
         elif snapshots.every is None or snapshots.at_days is not None:
-            raise ValueError("freemium has snapshots `{every: 7d, active_within: 28d}`; `at_days` is for a trial")
-        return self
+            yield "freemium has snapshots `{every: 7d, active_within: 28d}`; `at_days` is for a trial"
+
+    def _table_faults(self) -> Iterator[str]:
+        spelled: dict[str, str] = {}
+        for name in (name for table in self.events for name in table.values):
+            if (other := spelled.setdefault(name.lower(), name)) != name:
+                yield f"`values` has both `{other}` and `{name}`: names must differ in more than case"
+        for criterion in self.definition.criteria if self.definition is not None else []:
+            if criterion.value is not None and criterion.value not in spelled.values():
+                close = nearest(criterion.value, spelled.values())
+                hint = f", did you mean `{close}`?" if close else ""
+                yield f"the definition reads the value `{criterion.value}`, which no table has in `values`{hint}"
+            signup = criterion.window.kind == "first" or MEASURES[criterion.measure].needs_signup
+            if criterion.event is not None and signup and self.entities.columns.signed_up is None:
+                what = f"`{criterion.measure}` of window `{criterion.window}`"
+                yield f"the definition asks for {what}, which needs `entities.columns.signed_up`"
 
     @property
     def schedule(self) -> Snapshots:

@@ -32,6 +32,15 @@ def _window(raw: Any) -> Any:
     raise ValueError(f"`{raw}` is not a window. Allowed: {WINDOW_HELP}")
 
 
+def _texts(raw: Any) -> Any:
+    """Ids and categories as texts: YAML reads 12 as a number and 2026-01-31 as a date."""
+    if not isinstance(raw, list):
+        return raw
+    if stray := [value for value in raw if value is None or isinstance(value, dict | list)]:
+        raise ValueError(f"a list of texts or numbers holds `{stray[0]}`; quote it if it is meant as a text")
+    return [str(value) for value in raw]
+
+
 def _instant(raw: Any) -> Any:
     if isinstance(raw, dt.date):
         return to_instant(raw)
@@ -61,3 +70,4 @@ InstantField = Annotated[
     PlainSerializer(iso, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "description": "A date or an ISO time, UTC."}),
 ]
+TextsField = Annotated[list[str], BeforeValidator(_texts)]

@@ -27,8 +27,8 @@ class Offered:
     def words(self) -> str:
         """The line that says what was left out."""
         line = f"{len(self.events):,} of {len(self.known):,} event names offered to the model"
-        parts = [f"{n:,} {why}" for n, why in (
-            (self.too_rare, "done by too few entities"), (self.beyond_limit, "beyond the limit of `offer.events`")) if n]  # fmt: skip
+        left_out = {"done by too few entities": self.too_rare, "beyond the limit of `offer.events`": self.beyond_limit}
+        parts = [f"{n:,} {why}" for why, n in left_out.items() if n]
         return f"{line}; left out: {', '.join(parts)}" if parts else line
 
 

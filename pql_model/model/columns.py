@@ -138,7 +138,10 @@ class Typed:
 
 
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{4}.*")
-_ID_NAME = re.compile(r"(^|[_ ])(id|uuid|guid|key|e?mail|name|phone|url)$", re.IGNORECASE)
+_ID_NAME = re.compile(
+    r"(^|[-_. ])(?i:id|uuid|guid|key|e?-?mail|name|phone|url)$"
+    r"|(?<=[a-z])(Id|ID|Uuid|UUID|Key|E?[Mm]ail|Name|Phone|Url|URL)$"  # accountId
+)
 
 
 def type_traits(table: pd.DataFrame, traits: Sequence[str]) -> Typed:
@@ -165,9 +168,8 @@ def type_traits(table: pd.DataFrame, traits: Sequence[str]) -> Typed:
         elif kept := _categories(texts):
             columns.append(ModelColumn(trait_name(trait), "category", kept))
         else:
-            unused[trait] = (
-                f"an identifier or free text: {distinct:,} different values, none shared by {_least_rows(texts)} entities"
-            )
+            shared = f"{distinct:,} different values, none shared by {_least_rows(texts)} entities"
+            unused[trait] = f"an identifier or free text: {shared}"
     return Typed(tuple(columns), unused)
 
 

@@ -74,8 +74,12 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
         If no cut leaves conversions on both sides.
     """
     if frame["entity"].nunique() < 2:
-        raise NotEnoughDataError("There is only one entity", received=f"{len(frame):,} snapshots of it",
-                                 allowed="many entities, some of which converted", remedy="check `columns.entity`")  # fmt: skip
+        raise NotEnoughDataError(
+            "There is only one entity",
+            received=f"{len(frame):,} snapshots of it",
+            allowed="many entities, some of which converted",
+            remedy="check `columns.entity`",
+        )
     as_of = frame["as_of"].to_numpy(np.int64)
     begins = _begins(frame, motion)
     converted = frame["converted"].to_numpy(bool)
@@ -90,9 +94,10 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
             if learned >= judged:
                 break
     if best is None:
+        period = f"{iso(int(as_of.min()))} to {iso(int(as_of.max()))}"
         raise NotEnoughDataError(
             "The history is too short to hold out a later test period",
-            received=f"{int(converted.sum()):,} conversions in snapshots from {iso(as_of.min())} to {iso(as_of.max())}",
+            received=f"{int(converted.sum()):,} conversions in snapshots from {period}",
             allowed=f"snapshots over clearly more than the horizon of {horizon}, with conversions early and late",
             remedy="shorten `horizon`, or wait for more data",
         )

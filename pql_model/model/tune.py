@@ -36,7 +36,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best parameters and everything that was tried."""
+    """The parameters chosen, their score, and everything that was tried."""
 
     params: Params
     score: float
@@ -67,7 +67,7 @@ def suggest(trial: optuna.trial.BaseTrial, rows: int) -> Params:
         lambda_l2=trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
         path_smooth=trial.suggest_float("path_smooth", 0.0, 50.0),
         extra_trees=trial.suggest_categorical("extra_trees", [True, False]),
-        averaged=trial.suggest_categorical("averaged", [1, 3]),
+        averaged=trial.suggest_categorical("averaged", [1, 3, 5]),
     )
 
 
@@ -106,8 +106,8 @@ def tune(
         _one_trial(study, problem)
         if progress is not None:
             progress(len(_finished(study)), trials, _best(study).value or float("nan"))
-    best = _best(study)
-    return Tuned(Params(**best.params), float(best.value or 0.0), tuple(_record(t) for t in _finished(study)))
+    chosen = _chosen(study)
+    return Tuned(Params(**chosen.params), float(chosen.value or 0.0), tuple(_record(t) for t in _finished(study)))
 
 
 def _storage(journal: Path | None) -> BaseStorage:
@@ -126,6 +126,20 @@ def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
     return max(complete, key=lambda t: (t.value or 0.0, -t.number))
 
 
+def _chosen(study: optuna.Study) -> optuna.trial.FrozenTrial:
+    """The best trial, if it beats the prior by more than the standard error of the difference over folds.
+
+    The best of many tries looks better than it is; with few conversions most of its lead is luck.
+    """
+    prior = next((t for t in _finished(study) if t.number == 0 and t.state == TrialState.COMPLETE), None)
+    best = _best(study)
+    if prior is None:
+        return best
+    lead = np.subtract(best.user_attrs["folds"], prior.user_attrs["folds"])
+    error = lead.std(ddof=1) / np.sqrt(len(lead)) if len(lead) > 1 else np.inf
+    return best if lead.mean() > error else prior
+
+
 def _one_trial(study: optuna.Study, problem: Problem) -> None:
     trial = study.ask()
     params = suggest(trial, len(problem.y))
@@ -138,6 +152,7 @@ def _one_trial(study: optuna.Study, problem: Problem) -> None:
         if step + 1 < len(problem.folds.folds) and trial.should_prune():
             study.tell(trial, state=TrialState.PRUNED)
             return
+    trial.set_user_attr("folds", scores)
     study.tell(trial, so_far)
 
 

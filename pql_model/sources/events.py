@@ -8,8 +8,9 @@ from typing import Any
 
 import ibis
 
-from pql_model.config.schema import Config, EventTable, Exclude
+from pql_model.config.schema import Config, EventTable
 from pql_model.errors import DataError
+from pql_model.measures import ANY
 from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
 from pql_model.sources.workbench import Connection
@@ -31,8 +32,14 @@ REASONS = {
 }
 """Why an event row is set aside, in the order in which rows are judged: each row has one reason."""
 
-_BOT_NAMES = r"(^|[^a-z])(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider|healthcheck|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
-_BOT_AGENTS = r"bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/|python-requests|go-http-client|pingdom|lighthouse|uptime"
+_BOT_NAMES = (
+    r"(^|[^a-z])(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider|healthcheck"
+    r"|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
+)
+_BOT_AGENTS = (
+    r"bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
+    r"|python-requests|go-http-client|pingdom|lighthouse|uptime"
+)
 _BOT_COLUMNS = ("is_bot", "bot", "$bot", "is_robot", "isbot")
 _AGENT_COLUMNS = ("user_agent", "useragent", "context_user_agent", "$user_agent", "$raw_user_agent")
 _PLAIN = ("entity", "user", "event", "time", "known_at", "n", "users")
@@ -42,13 +49,16 @@ _PLAIN = ("entity", "user", "event", "time", "known_at", "n", "users")
 class Staged:
     """One table of events, judged as far as it can be judged alone.
 
-    `table` has the canonical columns, `reason` (null while nothing is wrong) and `value_*`.
+    `table` has a row per row of the source: the canonical columns, `value_*`, `reason` (null while nothing is
+    wrong) and, where the rows are already counted, `count_0`, `users_0` and so on.
     """
 
     source: str
     table: Table
     rows: int
     broken_lines: int
+    spec: EventTable
+    warnings: tuple[str, ...] = ()
 
 
 def value_names(tables: Sequence[EventTable]) -> list[str]:
@@ -61,42 +71,47 @@ def stage_events(con: Connection, config: Config, index: int) -> Staged:
     spec = config.events[index]
     raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
     at = f"events[{index}]"
-    when = times(raw.column(spec.columns.time, f"{at}.columns.time"), config.resolution)
-    known = (
-        times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), config.resolution)
-        if spec.columns.known_at
-        else None
-    )
-    user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
     entity = identifier(raw.column(spec.columns.entity, f"{at}.columns.entity"))
+    user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
+    person = user if user is not None else entity if config.entity == "user" else None
     columns: dict[str, Column] = {
         "entity": entity,
         "user": ibis.null("string") if user is None else user,
-        "time": when.instant,
-        "known_at": known.instant if known else ibis.null("int64"),
-        "given_time": ibis.literal(True) if known is None else (known.instant.notnull() | ~known.given),
-        "id": text(raw.column(spec.columns.id, f"{at}.columns.id")) if spec.columns.id else ibis.null("string"),
-        "bot": _is_bot(raw, spec, at, config, entity, user),
-        "zoned": when.zoned,
-        "known_zoned": known.zoned if known else ibis.null("boolean"),
+        **_times(raw, spec, at, config.resolution),
+        "id": identifier(raw.column(spec.columns.id, f"{at}.columns.id")) if spec.columns.id else ibis.null("string"),
+        "bot": _is_bot(raw, spec, at, person) if config.exclude.bots else ibis.literal(False),
+        "excluded": ibis.literal(False) if person is None else person.isin(config.exclude.users).fill_null(False),
         **_numbers(raw, spec, at, value_names(config.events)),
+        **_event_columns(raw, spec, at),
     }
-    columns |= _event_columns(raw, spec, at)
     staged = con.create_table(f"staged_events_{index}", raw.table.select(**columns))
     _refuse_mixed(spec, staged)
+    judged = staged.mutate(reason=_reason(staged))
+    judged = _without_repeats(judged) if spec.columns.id else judged.mutate(reason=judged.reason.replace("?", ""))
     rows = int(staged.count().to_pyarrow().as_py())
-    judged = _without_repeats(staged.mutate(reason=_reason(staged, config.exclude)))
-    if spec.counts is not None:
-        judged = _unpivot(judged, spec)
-    keep = [*_PLAIN, *(f"value_{name}" for name in value_names(config.events)), "reason"]
-    return Staged(spec.table, judged.select(*keep), rows, raw.broken_lines)
+    own = [c for c in staged.columns if c.startswith(("value_", "count_", "users_"))]
+    return Staged(spec.table, judged.select(*_PLAIN, *own, "reason"), rows, raw.broken_lines, spec, _doubts(raw, spec))
+
+
+def _times(raw: RawTable, spec: EventTable, at: str, resolution: str) -> dict[str, Column]:
+    """When it happened, when it was known, and what is to be judged about both."""
+    when = times(raw.column(spec.columns.time, f"{at}.columns.time"), resolution)
+    columns = {"time": when.instant, "zoned": when.zoned}
+    if spec.columns.known_at is not None:
+        known = times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), resolution)
+        readable = known.instant.notnull() | ~known.given
+        return {**columns, "known_at": known.instant, "known_zoned": known.zoned, "known_readable": readable}
+    known_at = when.instant + spec.covers.us if spec.covers is not None else ibis.null("int64")
+    return {**columns, "known_at": known_at, "known_zoned": ibis.null("boolean"), "known_readable": ibis.literal(True)}
 
 
 def _event_columns(raw: RawTable, spec: EventTable, at: str) -> dict[str, Column]:
     """What differs by shape: the event's name, how often, by how many users."""
     one = {"n": ibis.literal(1.0), "users": ibis.null("float64")}
     if spec.columns.event is not None:
-        return {"event": text(raw.column(spec.columns.event, f"{at}.columns.event")), **one}
+        column = raw.column(spec.columns.event, f"{at}.columns.event")
+        name = text(column) if column.type().is_string() else identifier(column)
+        return {"event": ibis.ifelse(name == ANY, f"{ANY} (event)", name), **one}  # `any` speaks of all events
     if spec.event is not None:
         return {"event": ibis.literal(spec.event), **one}
     counts = {f"count_{i}": number(raw.column(column, f"{at}.counts.{event}"))
@@ -114,20 +129,47 @@ def _numbers(raw: RawTable, spec: EventTable, at: str, names: Sequence[str]) -> 
     }  # fmt: skip
 
 
-def _is_bot(raw: RawTable, spec: EventTable, at: str, config: Config, entity: Column, user: Column | None) -> Column:
+def _doubts(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
+    """What stands in columns of numbers and is none: it would count as nothing happened, without a word.
+
+    Raises
+    ------
+    DataError
+        If a column holds texts and not one number.
+    """
+    columns = {*spec.values.values(), *(spec.counts or {}).values(), *spec.users.values()}
+    said = []
+    for name in sorted(columns):
+        column = raw.column(name, name)
+        given, read = identifier(column).notnull(), number(column).notnull()
+        below = number(column) < 0 if name in (spec.counts or {}).values() else ibis.literal(False)
+        found = raw.table.aggregate(
+            wrong=raw.table.count(where=given & ~read), right=raw.table.count(where=read),
+            below=raw.table.count(where=below),
+        ).to_pyarrow().to_pylist()[0]  # fmt: skip
+        if found["wrong"] and not found["right"]:
+            raise DataError(
+                f"Column `{name}` of {spec.table} holds no number", received=f"{found['wrong']:,} texts",
+                remedy="map a column of numbers such as 1234.5, without units or thousands separators",
+            )  # fmt: skip
+        if found["wrong"]:
+            said.append(f"{found['wrong']:,} values of `{name}` in {spec.table} are no numbers and count as missing.")
+        if found["below"]:
+            said.append(f"{found['below']:,} counts of `{name}` in {spec.table} are negative and count as 0.")
+    return tuple(said)
+
+
+def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> Column:
     """By the user's name, the browser's name, or a column that says so."""
-    if not config.exclude.bots:
-        return ibis.literal(False)
-    person = user if user is not None else entity if config.entity == "user" else None
-    signs = [] if person is None else [person.lower().re_search(_BOT_NAMES)]
+    signs = [] if person is None else [person.lower().split("@")[0].re_search(_BOT_NAMES)]
     by_lower = {name.lower(): name for name in raw.columns}
     agent = spec.columns.user_agent or next((by_lower[n] for n in _AGENT_COLUMNS if n in by_lower), None)
     if agent is not None:
         signs.append(text(raw.column(agent, f"{at}.columns.user_agent")).lower().re_search(_BOT_AGENTS))
-    mapped = {*spec.values.values(), *(spec.counts or {}).values()}
+    mapped = {*spec.values.values(), *(spec.counts or {}).values(), *spec.columns.model_dump().values()}
     said = next((by_lower[n] for n in _BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
     if said is not None:
-        signs.append(text(raw.column(said, "bot")).lower().isin(["true", "t", "1", "yes", "y"]))
+        signs.append(identifier(raw.column(said, "bot")).lower().isin(["true", "t", "1", "yes", "y"]))
     verdict = ibis.literal(False)
     for sign in signs:
         verdict = verdict | sign.fill_null(False)
@@ -144,14 +186,13 @@ def _refuse_mixed(spec: EventTable, staged: Table) -> None:
     refuse_mixed_zones(spec.table, spec.columns.known_at or "", counted["known_zoned"], counted["known_naive"])
 
 
-def _reason(t: Table, exclude: Exclude) -> Column:
-    excluded = t.user.isin(exclude.users) if exclude.users else ibis.literal(False)
+def _reason(t: Table) -> Column:
     return ibis.cases(
         (t.entity.isnull(), "no_entity"),
         (t.event.isnull(), "no_event"),
-        (t.time.isnull() | ~t.given_time, "unparsable_time"),
+        (t.time.isnull() | ~t.known_readable, "unparsable_time"),
         (t.bot, "bot?"),  # a repeated row of a bot is a duplicate first
-        (excluded.fill_null(False), "excluded_user?"),
+        (t.excluded, "excluded_user?"),
         else_=ibis.null("string"),
     )
 
@@ -159,23 +200,24 @@ def _reason(t: Table, exclude: Exclude) -> Column:
 def _without_repeats(t: Table) -> Table:
     """The first row of each id stays: the earliest to arrive, then the earliest to happen."""
     usable = t.reason.isnull() | t.reason.endswith("?")
-    order = [usable.desc(), ibis.coalesce(t.known_at, t.time), t.time, t.entity, t.event, t.user]
-    place = ibis.row_number().over(ibis.window(group_by=[t.id], order_by=order))
+    numbers = [t[c] for c in t.columns if c.startswith(("value_", "count_", "users_"))]
+    order = [usable.desc(), ibis.coalesce(t.known_at, t.time), t.time, t.entity, t.event, t.user, *numbers]
+    alone = ibis.ifelse(t.id.isnull(), t.entity, ibis.null("string"))  # rows without an id are no group to be sorted
+    place = ibis.row_number().over(ibis.window(group_by=[t.id, alone], order_by=order))
     t = t.mutate(place=ibis.ifelse(t.id.isnull(), 0, place), usable=usable)
     repeated = t.usable & (t.place > 0)
     return t.mutate(reason=ibis.ifelse(repeated, "duplicate_id", t.reason.replace("?", "")))
 
 
 def _unpivot(t: Table, spec: EventTable) -> Table:
-    """One row per event that was counted; a row with a fault stays one row, to be counted once."""
-    covers = spec.covers.us if spec.covers is not None else 0
-    parts = [t.filter(t.reason.notnull()).mutate(known_at=t.time)]
+    """One row per event that was counted."""
+    values = [c for c in t.columns if c.startswith("value_")]
+    parts = []
     for i, event in enumerate(spec.counts or {}):
         users = t[f"users_{i}"] if event in spec.users else ibis.null("float64")
-        rows = t.filter(t.reason.isnull() & (t[f"count_{i}"] > 0))
-        parts.append(rows.mutate(event=ibis.literal(event), n=t[f"count_{i}"], users=users, known_at=t.time + covers))
-    keep = [*_PLAIN, *(c for c in t.columns if c.startswith("value_")), "reason"]
-    return ibis.union(*[part.select(*keep) for part in parts])
+        rows = t.filter(t[f"count_{i}"] > 0)
+        parts.append(rows.mutate(event=ibis.literal(event), n=t[f"count_{i}"], users=users).select(*_PLAIN, *values))
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
 @dataclass(frozen=True)
@@ -215,7 +257,8 @@ def finish_events(
         by_reason = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in counts}}
         set_aside[_unique(part.source, set_aside)] = {r: by_reason[r] for r in REASONS if by_reason.get(r)}
         refuse_unusable(part.source, part.rows + part.broken_lines, by_reason, share)
-        good.append(judged.filter(judged.reason.isnull()).drop("reason"))
+        usable = judged.filter(judged.reason.isnull()).drop("reason")
+        good.append(_unpivot(usable, part.spec) if part.spec.counts is not None else usable)
     events = con.create_table("events", ibis.union(*good) if len(good) > 1 else good[0])
     if not int(events.count().to_pyarrow().as_py()):
         counts_by_reason = ", ".join(f"{n:,} {r}" for c in set_aside.values() for r, n in c.items())
@@ -245,5 +288,5 @@ def refuse_unusable(source: str, rows: int, by_reason: dict[str, int], share: fl
         raise DataError(
             f"{unusable:,} of {rows:,} rows of {source} cannot be used, more than the share `max_set_aside: {share:g}`",
             received=counts,
-            remedy="correct the columns of this table in the config, or raise `max_set_aside` if this is how the data are",
+            remedy="correct the columns of this table in the config, or raise `max_set_aside` if the data are like that",
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import gzip
-import io
-from collections.abc import Iterable
+import sqlite3
+import sys
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import ibis
 from ibis.common.exceptions import IbisError
 
 from pql_model.errors import DataError, listed, nearest
+from pql_model.sources.delimited import read_delimited
+from pql_model.sources.jsonlines import field_of, read_json_lines
 from pql_model.sources.workbench import Connection
 
 Table = Any
@@ -26,7 +28,17 @@ _KINDS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".
           ".jsonl": "json", ".ndjson": "json", ".json": "json"}  # fmt: skip
 _ALLOWED = "csv, tsv, json lines (each also .gz), parquet, or a glob of them"
 _EMBEDDED = ("duckdb://", "duckdb:")
-_MAX_LINE = 32 * 2**20
+_ATTACHED = "connected"
+_DRIVERS = (
+    "psycopg",
+    "psycopg2",
+    "MySQLdb",
+    "pymysql",
+    "snowflake.connector",
+    "oracledb",
+    "pyodbc",
+    "trino.exceptions",
+)
 
 
 @dataclass(frozen=True)
@@ -62,9 +74,9 @@ class RawTable:
         """
         if name in self.names:
             return self.names[name]
-        parts = name.split(".")
-        if parts[0] in self.names and "document" in self.table.columns and len(parts) > 1:
-            return _json_text(self.table.document, _json_path(parts))
+        inner = self._inner(name)
+        if inner is not None:
+            return inner
         close = nearest(name, self.columns)
         raise DataError(
             f"{self.source} has no column `{name}`" + (f", did you mean `{close}`?" if close else ""),
@@ -72,6 +84,28 @@ class RawTable:
             allowed=self.columns,
             remedy=f"correct `{key}` in the config",
         )
+
+    def _inner(self, name: str) -> Column | None:
+        """`properties.size`: a field of a struct, or of an object written as JSON, where any row has it."""
+        parts = name.split(".")
+        for depth in range(len(parts) - 1, 0, -1):
+            outer = self.names.get(".".join(parts[:depth]))
+            if outer is None:
+                continue
+            if outer.type().is_struct():
+                return _field_of_struct(outer, parts[depth:])
+            if outer.type().is_string() or outer.type().is_json():
+                field = field_of(outer.cast("string"), parts[depth:])
+                return field if self.table.filter(field.notnull()).limit(1).to_pyarrow().num_rows else None
+        return None
+
+
+def _field_of_struct(column: Column, parts: Sequence[str]) -> Column | None:
+    for part in parts:
+        if not column.type().is_struct() or part not in column.type().names:
+            return None
+        column = column[part]
+    return column
 
 
 def read_raw(con: Connection, table: str, home: Path, connection: str | None = None, name: str = "raw") -> RawTable:
@@ -91,9 +125,11 @@ def read_raw(con: Connection, table: str, home: Path, connection: str | None = N
             staged = con.read_parquet(paths, table_name=name, union_by_name=True)
             return RawTable(table, staged, {column: staged[column] for column in staged.columns})
         if kind == "csv":
-            return _read_csv(con, table, paths, name)
-        return _read_json(con, table, paths, name)
-    except (duckdb.Error, OSError, EOFError, UnicodeDecodeError) as error:
+            names, staged, broken = read_delimited(con, paths, name)
+        else:
+            names, staged, broken = read_json_lines(con, table, paths, name)
+        return RawTable(table, staged, names, broken)
+    except (duckdb.Error, OSError, EOFError, zlib.error) as error:
         first = str(error).strip().splitlines()[0]
         raise DataError(
             f"{table} cannot be read: {first}", remedy="check that the file is whole and of the kind its ending says"
@@ -106,17 +142,20 @@ def _kind(path: str) -> str | None:
 
 
 def _paths(table: str, home: Path) -> list[str]:
-    pattern = str(home / table)
-    found = sorted(glob.glob(pattern)) if glob.has_magic(table) else [pattern] * Path(pattern).is_file()
+    path = home / table
+    found = [str(path)] if path.is_file() else []
+    if not found and glob.has_magic(table):
+        relative = sorted(glob.glob(table, root_dir=home, recursive=True))
+        found = [str(home / match) for match in relative if (home / match).is_file()]
     if not found:
-        folder = Path(pattern).parent
+        folder = path if path.is_dir() else path.parent
         there = sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
         close = nearest(Path(table).name, there)
         raise DataError(
             f"There is no file {table}" + (f", did you mean `{close}`?" if close else ""),
-            received=pattern,
+            received=f"{path}, a folder" if path.is_dir() else path,
             allowed=there or None,
-            remedy="correct `table:` in the config; paths start from the config's folder",
+            remedy="correct `table:` in the config; paths start from the config's folder, all files of one are `folder/*`",
         )
     kinds = {_kind(path) for path in found}
     if None in kinds or len(kinds) > 1:
@@ -124,152 +163,87 @@ def _paths(table: str, home: Path) -> list[str]:
     return found
 
 
-# ---------------------------------------------------------------- csv
-
-
-def _read_csv(con: Connection, source: str, paths: list[str], name: str) -> RawTable:
-    """Everything as text, each file by its own header, so that neither types nor column order are guessed."""
-    by_header: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for path in paths:
-        by_header.setdefault(_header(path), []).append(path)
-    every = list(dict.fromkeys(column for _, header in by_header for column in header))
-    parts, broken = [], 0
-    for part, ((delimiter, header), files) in enumerate(by_header.items()):
-        view = con.read_csv(
-            files, table_name=f"{name}_view{part}", columns={f"c{every.index(column)}": "VARCHAR" for column in header},
-            header=True, auto_detect=False, delim=delimiter, quote='"', escape='"', store_rejects=True,
-            strict_mode=True, max_line_size=_MAX_LINE, buffer_size=_buffer_for(files),
-        )  # fmt: skip
-        table = con.create_table(f"{name}_part{part}", view)
-        broken += _rejected(con)
-        missing = {f"c{i}": ibis.null("string") for i in range(len(every)) if f"c{i}" not in table.columns}
-        parts.append(table.mutate(**missing).select(*[f"c{i}" for i in range(len(every))]))
-    table = parts[0] if len(parts) == 1 else ibis.union(*parts)
-    return RawTable(source, table, {column: table[f"c{i}"] for i, column in enumerate(every)}, broken)
-
-
-def _header(path: str) -> tuple[str, tuple[str, ...]]:
-    opener = gzip.open if path.endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        line = file.readline(_MAX_LINE)
-    if not line.strip():
-        raise DataError(f"{Path(path).name} is empty", remedy="give a file with a header line and rows")
-    delimiter = max(",;\t|", key=line.count)
-    header = tuple(column.strip() for column in next(csv.reader(io.StringIO(line), delimiter=delimiter)))
-    repeated = sorted({column for column in header if header.count(column) > 1})
-    if repeated:
-        raise DataError(f"{Path(path).name} has columns of the same name: {listed(repeated)}", remedy="rename them")
-    return delimiter, header
-
-
-def _buffer_for(paths: list[str]) -> int:
-    """A read buffer that holds the longest line: DuckDB drops a longer one without a word."""
-    return 2 * max([_MAX_LINE, *(_longest_line(path) for path in paths)])
-
-
-def _longest_line(path: str) -> int:
-    zipped = path.endswith(".gz")
-    if Path(path).stat().st_size < (_MAX_LINE // 1000 if zipped else _MAX_LINE):
-        return 0  # gzip shrinks a thousandfold at most
-    longest = current = 0
-    with gzip.open(path) if zipped else open(path, "rb") as file:
-        while chunk := file.read(2**20):
-            pieces = chunk.split(b"\n")
-            current += len(pieces[0])
-            if len(pieces) > 1:
-                longest = max([longest, current, *map(len, pieces[1:-1])])
-                current = len(pieces[-1])
-    return max(longest, current)
-
-
-def _rejected(con: Connection) -> int:
-    """Lines the last scan could not read; one line can have several errors."""
-    rejects = con.table("reject_errors")
-    latest = rejects.filter(rejects.scan_id == rejects.scan_id.max().as_scalar())
-    count = latest.select("file_id", "line").distinct().count().to_pyarrow().as_py()
-    con.raw_sql("delete from reject_errors")
-    con.raw_sql("delete from reject_scans")
-    return int(count)
-
-
-# ---------------------------------------------------------------- json lines
-
-
-@ibis.udf.scalar.builtin(name="json_extract_string")
-def _json_text(document: str, path: str) -> str:  # type: ignore[empty-body]
-    """DuckDB's text of a JSON value."""
-
-
-@ibis.udf.scalar.builtin(name="json_valid")
-def _json_valid(document: str) -> bool:  # type: ignore[empty-body]
-    """DuckDB's test for JSON."""
-
-
-@ibis.udf.scalar.builtin(name="json_type")
-def _json_type(document: str) -> str:  # type: ignore[empty-body]
-    """DuckDB's type of a JSON document."""
-
-
-@ibis.udf.scalar.builtin(name="json_keys")
-def _json_keys(document: str) -> list[str]:  # type: ignore[empty-body]
-    """DuckDB's keys of a JSON object."""
-
-
-def _json_path(parts: Iterable[str]) -> str:
-    return "$" + "".join(f'."{part}"' for part in parts)
-
-
-def _read_json(con: Connection, source: str, paths: list[str], name: str) -> RawTable:
-    """One object a line; read as text, because DuckDB's own reader turns a broken line into an empty row."""
-    view = con.read_csv(
-        paths, table_name=f"{name}_view", columns={"document": "VARCHAR"}, header=False, auto_detect=False,
-        delim="\x01", quote="", escape="", store_rejects=True, strict_mode=False, max_line_size=_MAX_LINE,
-        buffer_size=_buffer_for(paths),
-    )  # fmt: skip
-    lines = con.create_table(f"{name}_lines", view.filter(view.document.notnull() & (view.document.strip() != "")))
-    broken = _rejected(con)
-    valid = lines.mutate(fine=_json_valid(lines.document))
-    valid = valid.filter(valid.fine).filter(lambda t: _json_type(t.document) == "OBJECT").select("document")
-    table = con.create_table(f"{name}_documents", valid)
-    broken += _count(lines) - _count(table)
-    keys = (
-        table.select(key=_json_keys(table.document).unnest()).distinct().order_by("key").to_pyarrow()["key"].to_pylist()
-    )
-    if not keys:
-        raise DataError(
-            f"{source} holds no JSON object", allowed="json lines: one object a line", remedy="convert the file"
-        )
-    return RawTable(source, table, {key: _json_text(table.document, _json_path([key])) for key in keys}, broken)
-
-
-def _count(table: Table) -> int:
-    return int(table.count().to_pyarrow().as_py())
-
-
 # ---------------------------------------------------------------- connections
 
 
 def _from_connection(con: Connection, url: str, table: str, home: Path, name: str) -> RawTable:
-    """Copy a table of a database into the workbench; DuckDB files are attached, the rest goes through Arrow."""
+    """Copy a table of a database into the workbench: DuckDB files are attached, the rest goes through Arrow."""
     try:
-        if url.startswith("duckdb:"):
-            path = home / urlparse(url).path.lstrip("/") if url.startswith("duckdb://") else home / url[7:]
-            other = ibis.duckdb.connect(str(path), read_only=True)
-        else:
-            other = ibis.connect(url)
-        *schema, bare = table.split(".")
-        there = sorted(other.list_tables(database=".".join(schema) or None))
-        if bare not in there:
-            close = nearest(bare, there)
-            raise DataError(
-                f"The connection has no table `{table}`" + (f", did you mean `{close}`?" if close else ""),
-                received=table, allowed=there, remedy="correct `table:` in the config",
-            )  # fmt: skip
-        staged = con.create_table(name, other.table(bare, database=".".join(schema) or None).to_pyarrow())
-        other.disconnect()
-    except (IbisError, duckdb.Error, OSError, ImportError) as error:
-        raise DataError(f"The connection cannot be used: {error}", received=_without_password(url)) from error
+        copy = _from_duckdb if url.startswith("duckdb:") else _from_elsewhere
+        staged = copy(con, url, table, home, name)
+    except DataError:
+        raise
+    except _driver_errors() as error:
+        raise DataError(
+            f"The connection cannot be used: {error}", received=_without_password(url), remedy="correct `connection:`"
+        ) from error
     return RawTable(table, staged, {column: staged[column] for column in staged.columns})
+
+
+def _from_duckdb(con: Connection, url: str, table: str, home: Path, name: str) -> Table:
+    path = str(_database_file(url, home))
+    con.attach(path.replace("'", "''"), name=_ATTACHED, read_only=True)
+    try:
+        # not `list_tables`: Ibis 12 calls what DuckDB 2 no longer has
+        rows = con.raw_sql(
+            "select table_schema, table_name from information_schema.tables where table_catalog = 'connected'"
+        ).fetchall()
+        there = {name if schema == "main" else f"{schema}.{name}": (schema, name) for schema, name in rows}
+        schema, bare = there.get(table) or there[_known(table.removeprefix("main."), there)]
+        return con.create_table(name, con.table(bare, database=(_ATTACHED, schema)))
+    finally:
+        con.detach(_ATTACHED)
+
+
+def _from_elsewhere(con: Connection, url: str, table: str, home: Path, name: str) -> Table:
+    lite = url.startswith("sqlite:")
+    other = ibis.connect(f"sqlite://{_database_file(url, home)}" if lite else url)
+    try:
+        *schema, bare = table.split(".")
+        database = ".".join(schema) or None
+        found = other.table(_known(bare, other.list_tables(database=database)), database=database)
+        if lite:  # its columns hold anything, whatever type they declare
+            found = found.select(**{column: found[column].cast("string") for column in found.columns})
+        con.con.register(_ATTACHED, found.to_pyarrow_batches())
+        try:
+            return con.create_table(name, con.table(_ATTACHED))
+        finally:
+            con.con.unregister(_ATTACHED)
+    finally:
+        other.disconnect()
+
+
+def _known(table: str, there: Iterable[str]) -> str:
+    if table in there:
+        return table
+    close = nearest(table, there)
+    raise DataError(
+        f"The connection has no table `{table}`" + (f", did you mean `{close}`?" if close else ""),
+        received=table, allowed=sorted(there), remedy="correct `table:` in the config",
+    )  # fmt: skip
+
+
+def _database_file(url: str, home: Path) -> Path:
+    """`duckdb://shop.duckdb` and `sqlite:///shop.db` start from the config's folder; an absolute path is one."""
+    written = url.split(":", 1)[1].split("?")[0].removeprefix("//")
+    path = Path(written)
+    if not path.is_absolute() or not path.is_file():
+        path = home / written.lstrip("/")
+    if not path.is_file():
+        there = sorted(entry.name for entry in home.iterdir() if entry.is_file()) if home.is_dir() else []
+        close = nearest(path.name, there)
+        raise DataError(
+            f"There is no database {written}" + (f", did you mean `{close}`?" if close else ""),
+            received=url, remedy="correct `connection:` in the config; paths start from the config's folder",
+        )  # fmt: skip
+    return path
+
+
+def _driver_errors() -> tuple[type[BaseException], ...]:
+    """What a database can raise: every driver has its own `Error`, and only one that was imported can raise it."""
+    drivers = [sys.modules[name] for name in _DRIVERS if name in sys.modules]
+    errors = [error for driver in drivers if isinstance(error := getattr(driver, "Error", None), type)]
+    return (IbisError, duckdb.Error, sqlite3.Error, OSError, ImportError, ValueError, *errors)
 
 
 def _without_password(url: str) -> str:

@@ -39,6 +39,7 @@ def open_workbench(memory_limit: str | None = None) -> Iterator[Connection]:
         )
         try:
             con.raw_sql("SET TimeZone = 'UTC'")
+            con.raw_sql("SET autoinstall_known_extensions = false")  # nothing is fetched
             con.raw_sql("SET preserve_insertion_order = false")
             yield con
         finally:

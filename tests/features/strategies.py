@@ -142,13 +142,14 @@ def crowd(size: int, late: bool, names: Sequence[str] = PLAIN_EVENTS) -> World:
     rows, snapshots = [], []
     for entity in map(str, range(size)):
         signed_up, as_ofs = dice.choice((None, *_MOMENTS)), dice.sample(_MOMENTS, 3)
-        time = START
+        name, time = names[0], START
         for _ in range(dice.randrange(9)):
             edge = dice.choice([*as_ofs, signed_up or START]) + dice.choice((1, -1)) * dice.choice(_STEPS)
             time = dice.choice((edge + dice.choice(_NUDGES), edge // DAY * DAY, time + dice.choice(_GAPS)))
             known_at = dice.choice((None, time + DAY, *(as_of + dice.choice((-1, 0)) for as_of in as_ofs)))
             values = {name: dice.choice(_AMOUNTS) for name in dice.sample(VALUES, dice.randrange(3))}
-            row = (dice.choice(names), time, dice.choice(_USERS), known_at if late else None)
+            name = dice.choice((name, dice.choice(names)))
+            row = (name, time, dice.choice(_USERS), known_at if late else None)
             rows.append(Row(entity, Event(*row, dice.choice(_COUNTS), dice.choice(_USER_COUNTS), values)))
         snapshots += [Snapshot(entity, as_of, signed_up) for as_of in as_ofs]
     return World(rows, snapshots)

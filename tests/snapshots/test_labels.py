@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,10 +46,7 @@ def labelled(con, config, world):
     snapshots = label_snapshots(con, config, into(con, world))
     frame = snapshots.frame
     keys = list(zip(frame["entity"], frame["as_of"], strict=True))
-    signed_up = [
-        None if missing else instant
-        for instant, missing in zip(frame["signed_up"], frame["signed_up"].isna(), strict=True)
-    ]
+    signed_up = [None if instant is pd.NA else instant for instant in frame["signed_up"]]
     assert keys == sorted(set(keys)), "in order, none twice"
     rows = dict(zip(keys, zip(signed_up, frame["converted"], strict=True), strict=True))
     return rows, snapshots.left_out
@@ -86,13 +84,15 @@ def test_what_happens_after_the_horizon_changes_no_label(con, data):
 # ---------------------------------------------------------------- the edges, one by one
 
 
+def of(entity, rows):
+    """as_of in days since START -> converted, for one entity."""
+    return {(as_of - START) / DAY: converted for (name, as_of), (_, converted) in rows.items() if name == entity}
+
+
 def label_of(con, config, account, days=100):
-    """The rows of one account beside the anchors: as_of in days since START -> converted."""
+    """The label of one account beside the anchors, and the counts of what was left out."""
     rows, left_out = labelled(con, config, World((*ANCHORS, account), ANCHOR_ACTS, START + days * DAY))
-    mine = {
-        (as_of - START) / DAY: converted for (name, as_of), (_, converted) in rows.items() if name == account.entity
-    }
-    return mine, left_out
+    return of(account.entity, rows), left_out
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_label_is_final_when_the_horizon_ends_with_the_data(con, extra, expect
 
     rows, left_out = labelled(con, TRIAL, world)
 
-    assert {(as_of - START) / DAY: c for (name, as_of), (_, c) in rows.items() if name == "acme"} == expected
+    assert of("acme", rows) == expected
     assert left_out == ({} if expected else {"immature": 1})
 
 
