@@ -64,12 +64,12 @@ def init(
             remedy="name another with `--output`, or overwrite it with `--force`",
         )
     home = path.parent
+    home.mkdir(parents=True, exist_ok=True)  # first: `..` leads nowhere from a folder that does not exist
     with open_workbench() as con:
         logs = [sketch_table(con, _relative(table, home), home, f"events_{i}") for i, table in enumerate(events)]
         who = sketch_table(con, _relative(entities, home), home, "entities") if entities else None
         paid = sketch_table(con, _relative(conversions, home), home, "conversions") if conversions else None
     draft = draft_config(name or home.name, logs, who, paid)
-    home.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(draft.text, encoding="utf-8")
     part.replace(path)

@@ -12,7 +12,7 @@ from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features
 from pql_model.features.catalogue import Offered, offer_events, offer_features
 from pql_model.features.spec import Feature, parse_feature
-from pql_model.features.table import feature_table
+from pql_model.features.table import feature_table, has_value
 from pql_model.measures import ANY
 from pql_model.model.audit import Finding, audit, quarantined
 from pql_model.model.columns import (
@@ -75,14 +75,14 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
         candidates = offer_features(
             config, offered.events, config.entities.columns.signed_up is not None, has_users(config)
         )
-        wanted = dict.fromkeys(
-            [*candidates, Feature(ANY, "count"), *definition_features(config.definition), *features_of(also)]
-        )
+        theirs = [feature for feature in features_of(also) if has_value(sources, feature)]
+        wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *theirs])
         names = {trait: trait_name(trait) for trait in traits}
         table = feature_table(sources, snapshots.table, list(wanted), names, stages.listener.share)
     with stages("audit"):
+        typed = _typed(config, table[split.train], traits)
+        table = Manifest(typed.columns).conform(table)
         train = table[split.train]
-        typed = _typed(config, train, traits)
         kept, dropped = drop_uninformative(train, [feature.name for feature in candidates])
         manifest = Manifest((*(ModelColumn(name, "feature") for name in kept), *typed.columns))
         converted = snapshots.frame["converted"].to_numpy(bool)[split.train]

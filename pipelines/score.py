@@ -15,6 +15,7 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.decide.policy import Rule, expected_conversions
+from pql_model.errors import DataError
 from pql_model.explain.scored import scored_rows
 from pql_model.features.table import feature_table
 from pql_model.model.columns import trait_name
@@ -76,6 +77,8 @@ def score(
     ------
     ModelNotFoundError
         If there is no such model.
+    DataError
+        If `as_of` is no time, or `output` neither a `.parquet` nor a `.csv` file.
 
     Examples
     --------
@@ -88,6 +91,8 @@ def score(
     """
     config = config if isinstance(config, Config) else load_config(config)
     path = Path(output) if output is not None else config.home / "scores.parquet"
+    asked = _instant(as_of) if as_of is not None else None
+    before = _qualified_before(path)
     stages = Stages(listener)
     with stages("load model"):
         registered = Tracking(config).get(model)
@@ -95,7 +100,7 @@ def score(
     with open_workbench() as con:
         with stages("read"):
             sources = read_sources(con, config)
-            instant = windows.parse_instant(as_of) if as_of is not None else sources.observed_until
+            instant = asked if asked is not None else sources.observed_until
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
             left = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
@@ -109,7 +114,7 @@ def score(
         rule = Rule(**fitted.facts["rule"])
         rows["is_pql"] = rule.qualify(rows["probability"].to_numpy())
         rows["meets_definition"] = meets(config.definition, table) if config.definition else None
-        rows["newly_qualified"] = rows["is_pql"] & ~rows["entity"].isin(_qualified_before(path))
+        rows["newly_qualified"] = rows["is_pql"] & ~rows["entity"].isin(before)
         rows["model_version"] = registered.version
         rows["as_of"] = pd.to_datetime(rows["as_of"].to_numpy(np.int64), unit="us", utc=True)
         rows["scored_at"] = pd.Timestamp(windows.to_datetime(windows.now()))
@@ -126,10 +131,36 @@ _ORDER = (
 )  # fmt: skip
 
 
+def _instant(as_of: str) -> int:
+    try:
+        return windows.parse_instant(as_of)
+    except ValueError as error:
+        raise DataError(
+            "`as_of` is not a time", received=as_of, allowed="a date 2026-06-30 or a time 2026-06-30T12:00:00Z"
+        ) from error
+
+
 def _qualified_before(path: Path) -> list[str]:
+    """Who qualified in the file that will be replaced. What is no file of scores is not overwritten."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise DataError(
+            "Scores are written as parquet or csv", received=path, allowed="a file that ends in .parquet or .csv"
+        )
     if not path.exists():
         return []
-    before = pd.read_csv(path, dtype={"entity": str}) if path.suffix == ".csv" else pd.read_parquet(path)
+    columns = ["entity", "is_pql"]
+    try:
+        before = (
+            pd.read_csv(path, usecols=columns, dtype={"entity": str})
+            if path.suffix == ".csv"
+            else pd.read_parquet(path, columns=columns)
+        )
+    except (OSError, ValueError, LookupError) as error:  # pyarrow's and pandas' errors about content are among them
+        raise DataError(
+            f"The file to write exists and holds no scores: {error}",
+            received=path,
+            remedy="name another with `--output`",
+        ) from error
     return before.loc[before["is_pql"].astype(bool), "entity"].astype(str).tolist()
 
 

@@ -21,6 +21,7 @@ from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import meets
 from pql_model.decide.policy import make_rule
+from pql_model.errors import DataError
 from pql_model.explain.reasons import behaviour_shares
 
 from pql_model.model.baselines import ACTIVITY, logistic_regression
@@ -134,7 +135,7 @@ def train(
     config = config if isinstance(config, Config) else load_config(config)
     stages = Stages(listener)
     tracking = Tracking(config)
-    champion = tracking.find("champion")
+    champion, unreadable = _champion(tracking)
 
     with open_workbench() as con:
         data = prepare(con, config, stages, also=champion.model.manifest if champion else None)
@@ -172,7 +173,10 @@ def train(
         )  # fmt: skip
 
     with stages("register"):
-        promotion = _compare(champion, model, table, later, verdict, promote, config.seed)
+        if unreadable and promote == "auto":
+            promotion = Promotion(False, f"not promoted: the champion cannot be compared with. {unreadable}")
+        else:
+            promotion = _compare(champion, model, table, later, verdict, promote, config.seed)
         draft = config.home / "runs" / f".{uuid.uuid4().hex}"
         try:
             files = write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance)
@@ -202,6 +206,14 @@ def train(
             tracking.promote(registered.version)
         journal.unlink(missing_ok=True)
     return TrainResult(registered, verdict, promotion, data, fit, evaluation, importance, stages.seconds, folder)
+
+
+def _champion(tracking: Tracking) -> tuple[Registered | None, str | None]:
+    """The champion, or why it cannot be read; that must not stop a training."""
+    try:
+        return tracking.find("champion"), None
+    except DataError as error:
+        return None, str(error)
 
 
 def _compare(

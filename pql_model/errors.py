@@ -42,6 +42,14 @@ class PqlError(Exception):
         What could have been given: a sentence or a list of names.
     remedy
         What to do next, starting with a verb.
+
+    Examples
+    --------
+    >>> error = PqlError("There is no table", received="event.csv", allowed=["events.csv"], remedy="correct `table:`")
+    >>> str(error)
+    'There is no table. Received: event.csv. Allowed: events.csv. Do: correct `table:`.'
+    >>> error.remedy, error.exit_code
+    ('correct `table:`', 2)
     """
 
     exit_code = 2

@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _usage(error: Exception) -> str:
     """What was wrong with the command line, and where to read more."""
     told = getattr(error, "format_message", lambda: str(error))()
-    return f"{told} See `pql --help`, or `--help` after the command."
+    return f"{told.rstrip('.')}. See `pql --help`, or `--help` after the command."
 
 
 def _failed(told: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:

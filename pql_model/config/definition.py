@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pql_model.config.types import Strict, TextsField, WindowField
 from pql_model.errors import nearest
@@ -15,6 +15,14 @@ Operator = Literal[">=", ">", "<=", "<", "==", "!="]
 _SHORT = {"at_least": ">=", "at_most": "<=", "more_than": ">", "less_than": "<"}
 
 
+def _with_short_forms(schema: dict[str, Any]) -> None:
+    """An editor must not underline what the reader understands."""
+    keys = schema["properties"]
+    for short, operator in _SHORT.items():
+        keys[short] = {"type": "number", "description": f"Short for operator `{operator}` and this threshold."}
+    keys["within"] = {**keys["window"], "description": "Short for `window`."}
+
+
 class Criterion(Strict):
     """One condition: `{event, measure, window, operator, threshold}`, or one about a trait.
 
@@ -22,13 +30,14 @@ class Criterion(Strict):
     window `first 7d`. `{trait: company_size, in: [51-200]}` asks for one of the listed values.
     """
 
+    model_config = ConfigDict(json_schema_extra=_with_short_forms)
     shorthands: ClassVar[tuple[str, ...]] = (*_SHORT, "within")
     stub: ClassVar[dict[str, Any]] = {"event": "x", "at_least": 1}
 
     event: str | None = Field(None, description="Event name, or `any` for the entity as a whole.")
     measure: str = Field("count", description="How to sum the event up.")
     value: str | None = Field(None, description="The numeric value that sum, max, last and distinct_values read.")
-    window: WindowField = Field(EVER, description="`first 7d`, `last 14d` or `ever`.")
+    window: WindowField = Field("ever", validate_default=True, description="`first 7d`, `last 14d` or `ever`.")
     trait: str | None = Field(None, description="A column of the entities table, instead of an event.")
     operator: Operator | None = Field(None, description="How to compare.")
     threshold: float | None = Field(None, allow_inf_nan=False, description="What to compare with.")

@@ -164,7 +164,16 @@ class Offer(Strict):
 
 
 class Config(Strict):
-    """Everything the tool needs to know about a product. Paths are relative to the file it was read from."""
+    """Everything the tool needs to know about a product. Paths are relative to the file it was read from.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=100)
+    >>> config = pql_model.load_config(folder / "pql.yaml")
+    >>> config.name, config.motion, config.horizon.words
+    ('nimbus-boards', 'trial', '30 days')
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Names the experiment and the model.")
     entity: Literal["account", "user"] = Field("account", description="What converts.")
@@ -175,7 +184,7 @@ class Config(Strict):
     motion: Literal["trial", "freemium"]
     snapshots: Snapshots | None = Field(None, description="Default: days 3, 7 and 14, or every 7d while active in 28d.")
     horizon: DurationField = Field(
-        Duration.parse("30d"), description="A conversion counts in [as_of, as_of + horizon)."
+        "30d", validate_default=True, description="A conversion counts in [as_of, as_of + horizon)."
     )
     windows: Windows = Field(default_factory=Windows)
     observed_until: InstantField | None = Field(

@@ -70,4 +70,8 @@ InstantField = Annotated[
     PlainSerializer(iso, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "description": "A date or an ISO time, UTC."}),
 ]
-TextsField = Annotated[list[str], BeforeValidator(_texts)]
+TextsField = Annotated[
+    list[str],
+    BeforeValidator(_texts),
+    WithJsonSchema({"type": "array", "items": {"type": ["string", "number", "boolean"]}}),
+]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import poisson_binom
+from scipy.stats import norm
 
 from pql_model.config.schema import Policy
 from pql_model.model.metrics import Estimate
 
+_EXACT = 1_000
 DEFAULT_SHARE = 0.1
 """Without a policy the threshold is what a tenth of the reference population reached."""
 
@@ -53,12 +54,10 @@ def make_rule(policy: Policy | None, y: np.ndarray, probability: np.ndarray) -> 
     if policy.probability is not None:
         return Rule(policy.probability, None, f"probability at least {policy.probability:g}")
     least = policy.precision or 0.0
-    threshold = _threshold_for_precision(y, probability, least)
-    if threshold is None:
+    kept = _threshold_for_precision(y, probability, least)
+    if kept is None:
         return Rule(1.0, 0, f"no threshold of the test period kept a precision of {least:g}: nobody qualifies")
-    return Rule(
-        threshold, None, f"probability at least {threshold:.3f}, which kept a precision of {least:g} in the test period"
-    )
+    return Rule(kept, None, f"probability at least {kept:.3f}, which kept a precision of {least:g} in the test period")
 
 
 def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, least: float) -> float | None:
@@ -77,5 +76,19 @@ def expected_conversions(probability: np.ndarray) -> Estimate:
     """
     if not len(probability):
         return Estimate(0.0, 0.0, 0.0)
-    law = poisson_binom(probability)
-    return Estimate(float(probability.sum()), float(law.ppf(0.025)), float(law.ppf(0.975)))
+    low, high = _middle(probability, 0.95)
+    return Estimate(float(probability.sum()), low, high)
+
+
+def _middle(probability: np.ndarray, share: float) -> tuple[float, float]:
+    """Quantiles of how many of independent draws succeed: exact, or normal where there are so many that it is."""
+    tails = np.array([(1 - share) / 2, (1 + share) / 2])
+    if len(probability) > _EXACT:
+        spread = np.sqrt((probability * (1 - probability)).sum())
+        low, high = np.clip(np.round(probability.sum() + spread * norm.ppf(tails)), 0, len(probability))
+        return float(low), float(high)
+    law = np.ones(1)
+    for p in probability:  # the law of one more draw
+        law = np.convolve(law, [1 - p, p])
+    low, high = np.searchsorted(np.cumsum(law), tails)
+    return float(low), float(high)

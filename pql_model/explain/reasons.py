@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pql_model.features.spec import parse_feature
 from pql_model.measures import ANY
-from pql_model.model.columns import Manifest, ModelColumn
+from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
 
 TOP = 3
 _TIMING = ("days_since_signup",)
@@ -52,9 +53,10 @@ def explain(contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, 
     behaviours = list(dict.fromkeys(behaviour for _, behaviour in where))
     member = np.array([[behaviour == b for _, behaviour in where] for b in behaviours])
     by_behaviour = by_column @ member.T.astype(float)
+    shown = [_shown(column, table) for column in manifest.columns]
     strongest = np.argsort(-np.abs(by_behaviour), axis=1, kind="stable")[:, :top]
     texts = [
-        [_reason(row, table, by_column, by_behaviour[row, b], np.flatnonzero(member[b]), manifest) for b in strongest[row]
+        [_reason(row, shown, by_column, by_behaviour[row, b], np.flatnonzero(member[b]), manifest) for b in strongest[row]
          if by_behaviour[row, b] != 0]
         for row in range(len(by_column))
     ]  # fmt: skip
@@ -63,17 +65,23 @@ def explain(contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, 
 
 
 def _reason(
-    row: int, table: pd.DataFrame, by_column: np.ndarray, total: float, columns: np.ndarray, manifest: Manifest
+    row: int, shown: list[list[Any]], by_column: np.ndarray, total: float, columns: np.ndarray, manifest: Manifest
 ) -> dict[str, object]:
     """The behaviour's sum, told by the column that speaks loudest in the same direction."""
     loudest = columns[np.argmax(by_column[row, columns] * np.sign(total))]
     column = manifest.columns[loudest]
-    value = table[column.name].iloc[row]
-    value = None if pd.isna(value) else round(float(value), 4) if column.kind != "category" else str(value)
-    shown = "unknown" if value is None else f"{value:g}" if isinstance(value, float) else value
+    value = shown[loudest][row]
+    told = "unknown" if value is None else f"{value:g}" if isinstance(value, float) else value
     sign = "+" if total > 0 else "-"
     return {"sign": sign, "log_odds": round(float(total), 4), "column": column.name, "value": value,
-            "words": f"{column.words}: {shown} ({sign})"}  # fmt: skip
+            "words": f"{column.words}: {told} ({sign})"}  # fmt: skip
+
+
+def _shown(column: ModelColumn, table: pd.DataFrame) -> list[Any]:
+    """The values as the model reads them: a text in a column of numbers is missing."""
+    if column.kind == "category":
+        return [None if pd.isna(text) else str(text) for text in as_texts(table[column.name])]
+    return [None if np.isnan(number) else round(float(number), 4) for number in as_numbers(table[column.name])]
 
 
 def behaviour_shares(contributions: np.ndarray, manifest: Manifest) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pandas as pd
 
 from pql_model.explain.reasons import explain
@@ -32,7 +31,7 @@ def scored_rows(model: FittedModel, table: pd.DataFrame) -> pd.DataFrame:
         If the table lacks columns of the model.
     """
     X = model.manifest.matrix(table)
-    contributions = model.ensemble.contributions(X) if len(X) else np.zeros((0, X.shape[1] + 1))
+    contributions = model.ensemble.contributions(X)
     # One path to the number: the sum of the contributions is the margin, here and in the service.
     probability = model.calibration.apply(contributions.sum(axis=1))
     reasons = explain(contributions, table, model.manifest)

@@ -10,6 +10,7 @@ late (`known_at`) the previous row may not be visible yet: then it runs after th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pql_model.errors import DataError, listed
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.windows import DAY, MINUTE, SESSION_GAP, Window
@@ -27,8 +29,8 @@ from pql_model.windows import DAY, MINUTE, SESSION_GAP, Window
 Table = Any  # an Ibis table
 Column = Any  # an Ibis column
 
-SUM_DECIMALS = 6
-"""Sums are rounded to so many decimals, so that the order of addition does not show in the last bits."""
+SUM_DIGITS = 12
+"""Sums are rounded to so many significant digits, so that the order of addition does not show in the last bits."""
 _ROWS_A_BUCKET = 25_000_000
 _STREAKS = ("current_streak_days", "longest_streak_days")
 _ALONE = (*_STREAKS, "top_user_share", "days_since_signup")
@@ -63,8 +65,26 @@ def build_features(
     -------
     pandas.DataFrame
         `entity`, `as_of` (int64 microseconds), then one float64 column per feature; NaN where a feature has
-        no true number. Sorted by entity and as_of.
+        no true number. Sorted by entity and as_of. Sums carry 12 significant digits.
+
+    Raises
+    ------
+    DataError
+        If a feature is asked for twice.
+
+    Examples
+    --------
+    >>> from pql_model.features.spec import parse_feature
+    >>> columns = dict(entity="string", user="string", event="string", time="int64", known_at="int64", n="float64",
+    ...                users="float64")
+    >>> row = dict(entity="a", user="u1", event="Invited", time=5 * DAY, known_at=None, n=1.0, users=None)
+    >>> events = ibis.memtable([row, {**row, "time": 6 * DAY}], schema=columns)
+    >>> snapshots = ibis.memtable([dict(entity="a", as_of=6 * DAY, signed_up=4 * DAY)])
+    >>> table = build_features(events, snapshots, [parse_feature("Invited.count.ever")])
+    >>> table["Invited.count.ever"].tolist()  # the second is not before as_of
+    [1.0]
     """
+    _refuse_repeats(features)
     snapshots = snapshots.select("entity", "as_of", "signed_up").mutate(
         row=ibis.row_number().over(ibis.window(order_by=["entity", "as_of"]))
     )
@@ -84,6 +104,13 @@ def build_features(
     table.insert(0, "as_of", keys.as_of)
     table.insert(0, "entity", keys.entity)
     return table
+
+
+def _refuse_repeats(features: Sequence[Feature]) -> None:
+    counts = Counter(features)
+    if len(counts) < len(features):
+        repeated = [feature.name for feature, count in counts.items() if count > 1]
+        raise DataError(f"Features are asked for twice: {listed(repeated)}", remedy="name each feature once")
 
 
 def _keys(snapshots: Table) -> _Keys:
@@ -230,8 +257,15 @@ def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.
     if feature.measure == "session_minutes":
         return raw / MINUTE
     if feature.measure == "sum":
-        return np.round(raw, SUM_DECIMALS)
+        return _rounded(raw)
     return raw
+
+
+def _rounded(sums: np.ndarray) -> np.ndarray:
+    size = np.floor(np.log10(np.abs(np.where(np.isfinite(sums) & (sums != 0), sums, 1.0))))
+    exponent = SUM_DIGITS - 1 - size  # two powers of ten, because one of them may be too large
+    half = np.floor(exponent / 2)
+    return np.asarray(np.round(sums * 10.0**half * 10.0 ** (exponent - half)) / 10.0**half / 10.0 ** (exponent - half))
 
 
 # ---------------------------------------------------------------- the queries

@@ -97,6 +97,11 @@ def parse_feature(name: str) -> Feature:
     ------
     ValueError
         If the text is not a feature's name.
+
+    Examples
+    --------
+    >>> parse_feature("Teammate+Invited.count.first_7d").words
+    'number of `Teammate Invited` in the first 7 days'
     """
     parts = [unquote_plus(part, errors="strict") for part in name.split(_SEPARATOR)]
     if len(parts) not in (3, 4):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pql_model.errors import DataError, listed
 from pql_model.features.compile import build_features
 from pql_model.features.spec import Feature
 from pql_model.sources.entities import trait_column
@@ -36,7 +37,19 @@ def feature_table(
     pandas.DataFrame
         entity, as_of (int64 microseconds), a float64 column per feature, a column per trait as it came.
         Sorted by entity and as_of.
+
+    Raises
+    ------
+    DataError
+        If a feature reads a value that no table of events has.
     """
+    lacking = sorted({f.value for f in features if not has_value(sources, f) and f.value is not None})
+    if lacking:
+        raise DataError(
+            f"No table of events has the values that are asked for: {listed(lacking)}",
+            allowed=[name.removeprefix("value_") for name in sources.events.table.columns if name.startswith("value_")],
+            remedy="map them under `values:` in the config, or train a model without them",
+        )
     table = build_features(sources.events.table, snapshots, features, progress)
     if not trait_names:
         return table
@@ -45,3 +58,8 @@ def feature_table(
     columns = {name: c.cast("float64") if c.type().is_decimal() else c for name, c in columns.items()}
     traits = entities.select("entity", **columns).to_pandas().set_index("entity")
     return table.join(traits, on="entity")
+
+
+def has_value(sources: Sources, feature: Feature) -> bool:
+    """Whether the log carries the value that a feature reads."""
+    return feature.value is None or f"value_{feature.value}" in sources.events.table.columns

@@ -1,6 +1,7 @@
 """The leakage audit: columns that know the outcome, found before anything is fitted.
 
-It reads training rows only, one per entity, and judges each column alone. What it finds is quarantined and
+It reads training rows only, one per entity, and judges each column alone: a behaviour against the outcome of
+its row, a trait, which is the same in all rows of an entity, against whether any of them converted. What it finds is quarantined and
 named with its figure; `allow:` in the config takes a column back.
 """
 
@@ -69,8 +70,12 @@ def audit(
     """
     allowed = set(allow)
     first = ~table["entity"].duplicated().to_numpy()
-    rows, y = table[first], converted[first]
-    findings = [f for column in manifest.columns if (f := _judge(column, rows[column.name], y, allowed)) is not None]
+    ever = pd.Series(converted).groupby(table["entity"].to_numpy()).transform("any").to_numpy(bool)
+    findings = []
+    for column in manifest.columns:
+        y = converted if column.kind == "feature" else ever
+        found = _judge(column, table.loc[first, column.name], y[first], allowed)
+        findings += [found] if found is not None else []
     for trait, why in unused.items():
         if why.startswith("a date"):
             findings.append(Finding(trait_name(trait), "undated_time", why, None, "quarantined"))

@@ -17,7 +17,7 @@ FIXED: dict[str, object] = {
     "objective": "binary",
     "verbosity": -1,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
     "feature_pre_filter": False,
     "max_bin": 127,
     "bagging_freq": 1,
@@ -60,11 +60,15 @@ class Ensemble:
 
     def margin(self, X: np.ndarray) -> np.ndarray:
         """Raw log-odds, shape (rows,)."""
-        return np.mean([booster.predict(X, raw_score=True) for booster in self.boosters], axis=0)
+        if not len(X):  # LightGBM refuses an empty table
+            return np.empty(0)
+        return np.asarray(np.mean([booster.predict(X, raw_score=True) for booster in self.boosters], axis=0))
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
         """SHAP values, shape (rows, columns + 1); the last is the base value. Rows sum to the margin."""
-        return np.mean([booster.predict(X, pred_contrib=True) for booster in self.boosters], axis=0)
+        if not len(X):
+            return np.empty((0, X.shape[1] + 1))
+        return np.asarray(np.mean([booster.predict(X, pred_contrib=True) for booster in self.boosters], axis=0))
 
     def texts(self) -> list[str]:
         return [booster.model_to_string() for booster in self.boosters]
@@ -84,10 +88,8 @@ class Ensemble:
             raise DataError(f"This is not a LightGBM model: {error}", remedy="export the model again") from error
 
 
-def fit_ensemble(
-    X: np.ndarray, y: np.ndarray, names: Sequence[str], categorical: Sequence[int], params: Params, seed: int
-) -> Ensemble:
-    """Fit `params.averaged` boosters.
+def training_data(X: np.ndarray, y: np.ndarray, names: Sequence[str], categorical: Sequence[int]) -> lgb.Dataset:
+    """Binned rows, which any number of fits can share.
 
     Parameters
     ----------
@@ -96,11 +98,12 @@ def fit_ensemble(
     y
         0 or 1, (rows,).
     """
-    boosters = []
-    for k in range(params.averaged):
-        data = lgb.Dataset(
-            X, label=y, feature_name=list(names), categorical_feature=list(categorical),
-            params={"verbosity": -1, "max_bin": FIXED["max_bin"], "feature_pre_filter": False}, free_raw_data=True,
-        )  # fmt: skip
-        boosters.append(lgb.train(params.for_lightgbm(seed + 1000 * k), data, num_boost_round=params.rounds))
-    return Ensemble(tuple(boosters))
+    return lgb.Dataset(
+        X, label=y, feature_name=list(names), categorical_feature=list(categorical), params=dict(FIXED)
+    ).construct()  # fmt: skip
+
+
+def fit_ensemble(data: lgb.Dataset, params: Params, seed: int) -> Ensemble:
+    """Fit `params.averaged` boosters on `training_data`."""
+    seeds = [seed + 1000 * k for k in range(params.averaged)]
+    return Ensemble(tuple(lgb.train(params.for_lightgbm(s), data, num_boost_round=params.rounds) for s in seeds))

@@ -84,4 +84,5 @@ def model_card(
 
 
 def _row(name: str, estimate: Estimate) -> str:
-    return f"| {name} | {estimate.value:.3f} | {estimate.low:.3f} to {estimate.high:.3f} |"
+    value, low, high = ("-" if number != number else f"{number:.3f}" for number in vars(estimate).values())
+    return f"| {name} | {value} | {low} to {high} |"

@@ -81,6 +81,16 @@ class Manifest:
         parts = [_codes(table[c.name], c) if c.kind == "category" else as_numbers(table[c.name]) for c in self.columns]
         return np.column_stack(parts) if parts else np.empty((len(table), 0))
 
+    def conform(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table with these columns typed as they are read: float64, or texts and None. MLflow asks for that."""
+        typed = {
+            c.name: as_texts(table[c.name]).astype(object).where(lambda text: text.notna(), None)
+            if c.kind == "category"
+            else as_numbers(table[c.name])
+            for c in self.columns
+        }
+        return table.assign(**typed)
+
     def as_json(self) -> dict[str, Any]:
         columns = [
             {"name": c.name, "kind": c.kind, "words": c.words, "categories": list(c.categories)} for c in self.columns

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pql_model.model.booster import Ensemble, fit_ensemble
+from pql_model.errors import NotEnoughDataError
+from pql_model.model.booster import Ensemble, fit_ensemble, training_data
 from pql_model.model.calibrate import Calibration, fit_calibration
 from pql_model.model.columns import Manifest
 from pql_model.model.split import Folds, tuning_folds
-from pql_model.model.tune import MAX_TUNING_ROWS, Problem, Tuned, out_of_fold, tune
+from pql_model.model.tune import MAX_TUNING_CELLS, MAX_TUNING_ROWS, Problem, Tuned, out_of_fold, tune
 from pql_model.windows import Duration
 
 
@@ -59,22 +60,34 @@ def fit_model(
         entity, as_of, signed_up, converted of the training rows.
     X
         Their matrix by the manifest, (rows, columns).
+
+    Raises
+    ------
+    NotEnoughDataError
+        If there is nothing to read, or too few conversions to tune on.
     """
+    if not manifest.columns:
+        raise NotEnoughDataError(
+            "No feature or trait tells one entity from another",
+            received=f"{len(frame):,} training snapshots that look all the same",
+            remedy="check the events and their times, the windows, and which traits are left out",
+        )
     y = frame["converted"].to_numpy(float)
     folds = tuning_folds(frame, horizon, motion, seed)
     problem = Problem(X, y, manifest.names, manifest.categorical, folds, seed)
     tuned = tune(_thinned(problem, frame, horizon, motion), budget.trials, budget.timeout, budget.journal, progress)
     rows, margins = out_of_fold(problem, tuned.params)
     calibration = fit_calibration(margins, y[rows])
-    ensemble = fit_ensemble(X, y, manifest.names, manifest.categorical, tuned.params, seed)
+    ensemble = fit_ensemble(training_data(X, y, manifest.names, manifest.categorical), tuned.params, seed)
     return Fit(ensemble, calibration, tuned, folds)
 
 
 def _thinned(problem: Problem, frame: pd.DataFrame, horizon: Duration, motion: str) -> Problem:
     """Whole entities by a hash of their name, where there are more rows than tuning needs."""
-    if len(frame) <= MAX_TUNING_ROWS:
+    most = min(MAX_TUNING_ROWS, MAX_TUNING_CELLS // max(problem.X.shape[1], 1))
+    if len(frame) <= most:
         return problem
     place = pd.util.hash_array(frame["entity"].to_numpy(dtype=object)) / 2.0**64
-    kept = np.flatnonzero(place < MAX_TUNING_ROWS / len(frame))
+    kept = np.flatnonzero(place < most / len(frame))
     folds = tuning_folds(frame.iloc[kept], horizon, motion, problem.seed)
     return replace(problem, X=problem.X[kept], y=problem.y[kept], folds=folds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,23 @@ class FittedModel:
         probability into a score.
     facts
         What a reader of the folder wants to know: name, horizon, when it was trained, on what.
+
+    Examples
+    --------
+    `pql_model.train(...).registered.model` is one. Made by hand, of a single trait:
+
+    >>> from pql_model.model.booster import Params, fit_ensemble, training_data
+    >>> from pql_model.model.calibrate import fit_calibration
+    >>> from pql_model.model.columns import ModelColumn
+    >>> manifest = Manifest((ModelColumn("trait.seats", "number"),))
+    >>> table, converted = pd.DataFrame({"trait.seats": [2, 90] * 50}), np.tile([0.0, 1.0], 50)
+    >>> X = manifest.matrix(table)
+    >>> ensemble = fit_ensemble(training_data(X, converted, manifest.names, []), Params(rounds=20), seed=7)
+    >>> calibration = fit_calibration(ensemble.margin(X), converted)
+    >>> model = FittedModel(ensemble, calibration, manifest, reference_quantiles(np.array([0.2, 0.8])), {})
+    >>> few, many = model.probability(table)[:2]
+    >>> bool(few < 0.5 < many)
+    True
     """
 
     ensemble: Ensemble
@@ -55,12 +73,13 @@ class FittedModel:
     def save(self, folder: Path) -> None:
         """Write the folder: LightGBM text and JSON only."""
         folder.mkdir(parents=True, exist_ok=True)
-        for k, text in enumerate(self.ensemble.texts()):
-            (folder / f"booster_{k}.txt").write_text(text, encoding="utf-8")
-        _write(folder / "manifest.json", self.manifest.as_json())
-        _write(folder / "calibration.json", self.calibration.as_json())
-        _write(folder / "model.json", {"format": FORMAT, "boosters": len(self.ensemble.boosters),
-                                       "reference": list(self.reference), "facts": self.facts})  # fmt: skip
+        parts = {f"booster_{k}.txt": text for k, text in enumerate(self.ensemble.texts())}
+        parts["manifest.json"] = _text(self.manifest.as_json())
+        parts["calibration.json"] = _text(self.calibration.as_json())
+        about = {"format": FORMAT, "boosters": len(self.ensemble.boosters), "reference": list(self.reference),
+                 "facts": self.facts, "sha256": {name: _digest(text.encode()) for name, text in parts.items()}}  # fmt: skip
+        for name, text in {**parts, "model.json": _text(about)}.items():
+            (folder / name).write_bytes(text.encode())
 
     @classmethod
     def load(cls, folder: Path) -> FittedModel:
@@ -69,22 +88,24 @@ class FittedModel:
         Raises
         ------
         DataError
-            If the folder is not a whole model of this format.
+            If the folder is not a whole model of this format, or a file of it was changed.
         """
         try:
-            about = _read(folder / "model.json")
+            about = json.loads((folder / "model.json").read_bytes())
             if about.get("format") != FORMAT:
                 raise DataError("This model has another format", received=about.get("format"), allowed=str(FORMAT),
                                 remedy="export it again with this version")  # fmt: skip
-            texts = [(folder / f"booster_{k}.txt").read_text(encoding="utf-8") for k in range(about["boosters"])]
+            parts = {name: _unchanged(folder / name, digest) for name, digest in about["sha256"].items()}
             return cls(
-                ensemble=Ensemble.from_texts(texts),
-                calibration=Calibration.from_json(_read(folder / "calibration.json")),
-                manifest=Manifest.from_json(_read(folder / "manifest.json")),
+                ensemble=Ensemble.from_texts([parts[f"booster_{k}.txt"] for k in range(about["boosters"])]),
+                calibration=Calibration.from_json(json.loads(parts["calibration.json"])),
+                manifest=Manifest.from_json(json.loads(parts["manifest.json"])),
                 reference=tuple(about["reference"]),
                 facts=about["facts"],
             )
-        except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
+        except DataError:
+            raise
+        except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
             raise DataError(
                 f"This folder is no whole model: {error}", received=folder, remedy="export the model again"
             ) from error
@@ -95,10 +116,18 @@ def reference_quantiles(probability: np.ndarray) -> tuple[float, ...]:
     return tuple(float(q) for q in np.quantile(probability, np.linspace(0, 1, QUANTILES)))
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True), encoding="utf-8")
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _unchanged(path: Path, digest: str) -> str:
+    content = path.read_bytes()
+    if _digest(content) != digest:
+        raise DataError(
+            "A file of this model was changed after it was saved", received=path, remedy="export the model again"
+        )
+    return content.decode()

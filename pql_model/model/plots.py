@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+_LONGEST = 50
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#d1690e", "#8a8f98"
 
 
@@ -50,11 +52,15 @@ def plot_importance(importance: pd.DataFrame, path: Path, top: int = 15) -> Path
     shown = importance.head(top).iloc[::-1]
     figure = Figure(figsize=(6.4, 0.32 * len(shown) + 1.2), layout="constrained")
     axes = figure.subplots()
-    axes.barh(shown["behaviour"].str.replace("$", r"\$", regex=False), shown["mean_abs"], color=_BLUE)
+    names = shown["behaviour"].map(lambda name: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
+    axes.barh(range(len(shown)), shown["mean_abs"], color=_BLUE)
+    axes.set_yticks(range(len(shown)), names.str.replace("$", r"\$", regex=False))
     axes.set(xlabel="mean absolute change of the log-odds", title="What the model looks at")
     return _save(figure, path)
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # an emoji that the font does not have is drawn as a box
+        figure.savefig(path, dpi=110, metadata={"Software": None})
     return path

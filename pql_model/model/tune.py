@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
 from sklearn.metrics import roc_auc_score
 
-from pql_model.model.booster import Params, fit_ensemble
+from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.split import Folds
 
-MAX_TUNING_ROWS = 60_000
-"""More training rows are thinned by whole entities for tuning; the final fit uses all."""
+MAX_AVERAGED_IN_TUNING = 2
+"""Seeds averaged while trying a setting; the chosen one is fitted with all of its seeds."""
+MAX_TUNING_ROWS, MAX_TUNING_CELLS = 40_000, 5_000_000
+"""More training rows (or rows x columns) are thinned by whole entities for tuning; the final fit uses all."""
 DEFAULT_TRIALS = 30
 
 
@@ -54,6 +57,11 @@ class Problem:
     folds: Folds
     seed: int
 
+    @cached_property
+    def fold_data(self) -> list[Any]:
+        """The rows of each fold to learn from, binned once for all trials."""
+        return [training_data(self.X[f.fit], self.y[f.fit], self.names, self.categorical) for f in self.folds.folds]
+
 
 def suggest(trial: optuna.trial.BaseTrial, rows: int) -> Params:
     """The search space. Averaging over seeds and extra trees are in it; large leaves and deep trees are not."""
@@ -61,7 +69,7 @@ def suggest(trial: optuna.trial.BaseTrial, rows: int) -> Params:
         num_leaves=trial.suggest_int("num_leaves", 2, 31, log=True),
         min_data_in_leaf=trial.suggest_int("min_data_in_leaf", 10, max(40, min(2_000, rows // 20)), log=True),
         learning_rate=trial.suggest_float("learning_rate", 0.015, 0.15, log=True),
-        rounds=trial.suggest_int("rounds", 40, 400, log=True),
+        rounds=trial.suggest_int("rounds", 40, 300, log=True),
         feature_fraction=trial.suggest_float("feature_fraction", 0.1, 1.0),
         bagging_fraction=trial.suggest_float("bagging_fraction", 0.5, 1.0),
         lambda_l2=trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
@@ -96,8 +104,8 @@ def tune(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
     )  # fmt: skip
     started = time.monotonic()
-    if not study.trials:
-        study.enqueue_trial({k: v for k, v in asdict(Params()).items()})
+    if not _finished(study):  # also where a run was killed in its first trial
+        study.enqueue_trial(asdict(Params()))
     while len(done := _finished(study)) < trials:
         if timeout is not None and done and time.monotonic() - started > timeout:
             break
@@ -107,17 +115,22 @@ def tune(
         if progress is not None:
             progress(len(_finished(study)), trials, _best(study).value or float("nan"))
     chosen = _chosen(study)
-    return Tuned(Params(**chosen.params), float(chosen.value or 0.0), tuple(_record(t) for t in _finished(study)))
+    tried = tuple(_record(number, trial) for number, trial in enumerate(_finished(study)))
+    return Tuned(Params(**chosen.params), float(chosen.value or 0.0), tried)
 
 
 def _storage(journal: Path | None) -> BaseStorage:
     if journal is None:
         return optuna.storages.InMemoryStorage()
     journal.parent.mkdir(parents=True, exist_ok=True)
+    if journal.exists():  # a run that was killed in the middle of a line
+        written = journal.read_bytes()
+        journal.write_bytes(written[: written.rfind(b"\n") + 1])
     return JournalStorage(JournalFileBackend(str(journal)))
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """In order. A trial that a killed run left open is not among them and is tried again."""
     return [t for t in study.get_trials(deepcopy=False) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
 
 
@@ -127,17 +140,16 @@ def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
 
 
 def _chosen(study: optuna.Study) -> optuna.trial.FrozenTrial:
-    """The best trial, if it beats the prior by more than the standard error of the difference over folds.
+    """The best trial, if its lead over the prior is more than the luck of so many tries.
 
-    The best of many tries looks better than it is; with few conversions most of its lead is luck.
+    The best of many looks better than it is: the largest of n standard normals is about sqrt(2 ln n), so the lead
+    must exceed so many standard errors of the difference over folds. With few conversions it rarely does.
     """
-    prior = next((t for t in _finished(study) if t.number == 0 and t.state == TrialState.COMPLETE), None)
-    best = _best(study)
-    if prior is None:
-        return best
+    prior, best = _finished(study)[0], _best(study)  # the first trial is never pruned
     lead = np.subtract(best.user_attrs["folds"], prior.user_attrs["folds"])
     error = lead.std(ddof=1) / np.sqrt(len(lead)) if len(lead) > 1 else np.inf
-    return best if lead.mean() > error else prior
+    luck = np.sqrt(2 * np.log(max(len(_finished(study)), 2)))
+    return best if lead.mean() > luck * error else prior
 
 
 def _one_trial(study: optuna.Study, problem: Problem) -> None:
@@ -145,7 +157,7 @@ def _one_trial(study: optuna.Study, problem: Problem) -> None:
     params = suggest(trial, len(problem.y))
     scores, weights = [], []
     for step, fold in enumerate(problem.folds.folds):
-        scores.append(_fold_score(problem, params, fold.fit, fold.check))
+        scores.append(_fold_score(problem, params, step))
         weights.append(float(problem.y[fold.check].sum()))
         so_far = float(np.average(scores, weights=weights))
         trial.report(so_far, step)
@@ -156,23 +168,20 @@ def _one_trial(study: optuna.Study, problem: Problem) -> None:
     study.tell(trial, so_far)
 
 
-def _fold_score(problem: Problem, params: Params, fit: np.ndarray, check: np.ndarray) -> float:
-    ensemble = fit_ensemble(problem.X[fit], problem.y[fit], problem.names, problem.categorical, params, problem.seed)
+def _fold_score(problem: Problem, params: Params, fold: int) -> float:
+    params = replace(params, averaged=min(params.averaged, MAX_AVERAGED_IN_TUNING))
+    ensemble = fit_ensemble(problem.fold_data[fold], params, problem.seed)
+    check = problem.folds.folds[fold].check
     return float(roc_auc_score(problem.y[check], ensemble.margin(problem.X[check])))
 
 
 def out_of_fold(problem: Problem, params: Params) -> tuple[np.ndarray, np.ndarray]:
     """Row positions that some fold checked, and their margins from models that had not seen them."""
-    rows, margins = [], []
-    for fold in problem.folds.folds:
-        fitted = fit_ensemble(
-            problem.X[fold.fit], problem.y[fold.fit], problem.names, problem.categorical, params, problem.seed
-        )
-        rows.append(fold.check)
-        margins.append(fitted.margin(problem.X[fold.check]))
-    return np.concatenate(rows), np.concatenate(margins)
+    fitted = [fit_ensemble(data, params, problem.seed) for data in problem.fold_data]
+    margins = [e.margin(problem.X[fold.check]) for e, fold in zip(fitted, problem.folds.folds, strict=True)]
+    return np.concatenate([fold.check for fold in problem.folds.folds]), np.concatenate(margins)
 
 
-def _record(trial: optuna.trial.FrozenTrial) -> Trial:
+def _record(number: int, trial: optuna.trial.FrozenTrial) -> Trial:
     complete = trial.state == TrialState.COMPLETE
-    return Trial(trial.number, dict(trial.params), trial.value if complete else None, trial.state.name.lower())
+    return Trial(number, dict(trial.params), trial.value if complete else None, trial.state.name.lower())

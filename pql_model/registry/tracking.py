@@ -95,7 +95,8 @@ class Tracking:
             mlflow.log_metrics(record.numbers)
             mlflow.log_metrics({f"{n}{end}": v for n, e in record.metrics.items() for end, v in _ends(e) if v == v})
             for folder, path in record.files.items():
-                mlflow.log_artifact(str(path), artifact_path=folder if folder != "." else None)
+                put = mlflow.log_artifacts if path.is_dir() else mlflow.log_artifact  # a folder: what is in it
+                put(str(path), artifact_path=folder if folder != "." else None)
             self._log_trials(run_id, record.trials)
             info = self._log_model(model)
             version = self._register(info.model_uri, run_id)
@@ -198,7 +199,7 @@ def _ends(estimate: Estimate) -> list[tuple[str, float]]:
 
 def _signature(manifest: Manifest) -> ModelSignature:
     """Every column optional: a missing value and a missing column mean the same."""
-    columns = [ColSpec("string", "entity", required=False)]
+    columns = [ColSpec("string", "entity", required=False), ColSpec("long", "as_of", required=False)]
     columns += [
         ColSpec("string" if c.kind == "category" else "double", c.name, required=False) for c in manifest.columns
     ]

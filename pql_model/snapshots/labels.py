@@ -87,9 +87,25 @@ def _refuse_hopeless(frame: pd.DataFrame, left_out: dict[str, int], config: Conf
             remedy="shorten `horizon`, correct `observed_until`, or wait for more data",
         )
     if frame["converted"].nunique() < 2:
+        _refuse_early_conversions(sources, received)
         every = "converted" if frame["converted"].iloc[0] else "did not convert"
         raise NotEnoughDataError(
             f"There is one class only: every one of {len(frame):,} snapshots {every} within {config.horizon}",
             received=received,
             remedy="check `conversions`, `horizon` and whether conversions precede the snapshots",
+        )
+
+
+def _refuse_early_conversions(sources: Sources, received: str) -> None:
+    """Who paid before signing up is never at risk; where all did, two columns are probably mixed up."""
+    known = sources.entities.table.select("entity", "signed_up")
+    paid = sources.conversions.table.join(known, "entity")
+    counts = paid.aggregate(early=paid.count(where=paid.time < paid.signed_up), all=paid.count()).to_pyarrow()
+    early, everyone = (counts[name][0].as_py() for name in ("early", "all"))
+    if early == everyone:
+        raise NotEnoughDataError(
+            f"All {early:,} conversions lie before the sign-up of their entity: nobody was at risk and then converted",
+            received=received,
+            allowed="conversions after sign-up; a few before it are left out",
+            remedy="check that `conversions.columns.time` is the payment and `entities.columns.signed_up` the beginning",
         )

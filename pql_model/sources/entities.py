@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,13 @@ import ibis
 
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError, listed
-from pql_model.sources.files import read_raw
+from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
 from pql_model.sources.workbench import Connection
 from pql_model.windows import iso
 
 Table = Any
+Column = Any
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Entities:
     table: Table
     traits: tuple[str, ...]
     set_aside: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,57 +56,91 @@ def read_entities(con: Connection, config: Config) -> Entities:
     signup = None
     if spec.columns.signed_up is not None:
         signup = times(raw.column(spec.columns.signed_up, "entities.columns.signed_up"), config.resolution)
-    own = {spec.columns.entity, spec.columns.signed_up}
-    traits = tuple(spec.traits if spec.traits is not None else [c for c in raw.columns if c not in own])
-    excluded = ibis.literal(False)
-    for column, values in config.exclude.entities.items():
-        there = text(raw.column(column, f"exclude.entities.{column}")).isin(values)
-        excluded = excluded | there.fill_null(False)
+    traits = _traits(config, raw)
+    marks = {
+        f"mark_{i}": _one_of(raw.column(column, f"exclude.entities.{column}"), values)
+        for i, (column, values) in enumerate(config.exclude.entities.items())
+    }
     staged = con.create_table(
         "staged_entities",
         raw.table.select(
             entity=identifier(raw.column(spec.columns.entity, "entities.columns.entity")),
             signed_up=signup.instant if signup else ibis.null("int64"),
+            given=signup.given if signup else ibis.literal(False),
             zoned=signup.zoned if signup else ibis.null("boolean"),
-            excluded=excluded,
+            **marks,
             **{trait_column(t): raw.column(t, "entities.traits") for t in traits},
         ),
     )
-    _refuse_several_signups(staged, spec.table)
+    named = staged.entity.notnull()
+    # in freemium no sign-up is needed, but one that cannot be read is not the same as none
+    unread = staged.signed_up.isnull() & (staged.given if config.motion == "freemium" else ibis.literal(True))
     lost = staged.aggregate(
-        no_entity=staged.count(where=staged.entity.isnull()),
-        unparsable_time=staged.count(where=staged.entity.notnull() & staged.signed_up.isnull()),
+        no_entity=staged.count(where=~named), unparsable_time=staged.count(where=named & unread),
         zoned=staged.count(where=staged.zoned), naive=staged.count(where=~staged.zoned),
+        **{mark: staged.count(where=staged[mark]) for mark in marks},
     ).to_pyarrow().to_pylist()[0]  # fmt: skip
     refuse_mixed_zones(spec.table, str(spec.columns.signed_up), lost["zoned"], lost["naive"])
-    usable = staged.entity.notnull()
-    if config.motion == "trial":
-        usable = usable & staged.signed_up.notnull()
-    good = staged.filter(usable).drop("zoned")
-    order = [good[c] for c in good.columns if c != "entity" and not good[c].type().is_nested()]
-    good = good.mutate(place=ibis.row_number().over(ibis.window(group_by="entity", order_by=order)))
-    entities = con.create_table("entities", good.filter(good.place == 0).drop("place"))
-    kept, usable_rows = _count(entities), _count(good)
+    good = staged.filter(named & ~unread)
+    _refuse_several_signups(good, spec.table)
+    entities, usable = con.create_table("entities", _one_each(good, list(marks), traits)), _count(good)
+    kept = _count(entities)
     if not kept:
         raise DataError(
             f"{spec.table} lists no usable entity",
-            received=f"{_count(staged):,} rows",
+            received=", ".join(f"{lost[r]:,} {r}" for r in ("no_entity", "unparsable_time") if lost[r]) or "no rows",
             remedy="check `entities.columns`",
         )
     counts = {
         "broken_line": raw.broken_lines,
         "no_entity": lost["no_entity"],
-        "unparsable_time": lost["unparsable_time"] if config.motion == "trial" else 0,
-        "repeated": usable_rows - kept,
+        "unparsable_time": lost["unparsable_time"],
+        "repeated": usable - kept,
     }
-    return Entities(entities, traits, {reason: n for reason, n in counts.items() if n})
+    idle = [column for mark, column in zip(marks, config.exclude.entities, strict=True) if not lost[mark]]
+    warnings = tuple(f"`exclude.entities.{column}` matches no row of {spec.table}." for column in idle)
+    return Entities(entities, traits, {reason: n for reason, n in counts.items() if n}, warnings)
 
 
-def _refuse_several_signups(staged: Table, source: str) -> None:
-    named = staged.filter(staged.entity.notnull())
-    twice = named.group_by("entity").agg(
-        first=named.signed_up.min(), last=named.signed_up.max()
-    )  # fmt: skip
+def _traits(config: Config, raw: RawTable) -> tuple[str, ...]:
+    """The traits of the config, or every column that has no other use."""
+    spec, paid = config.entities, config.conversions
+    used = {spec.columns.entity, spec.columns.signed_up}
+    if paid.table == spec.table:  # one wide table: when somebody paid is no trait
+        used |= {paid.columns.entity, paid.columns.time, paid.columns.value}
+    traits = tuple(spec.traits if spec.traits is not None else [c for c in raw.columns if c not in used])
+    lower = [trait.lower() for trait in traits]
+    if alike := sorted(trait for trait in traits if lower.count(trait.lower()) > 1):
+        raise DataError(
+            f"Columns of {spec.table} have the same name but for case: {listed(alike)}",
+            remedy="list the ones to use under `entities.traits`",
+        )
+    return traits
+
+
+def _one_of(column: Column, values: Sequence[str]) -> Column:
+    """Whether a value is listed; 12 is 12.0, and a truth is one however it is written."""
+    truths = [f(v) for v in values if v.lower() in ("true", "false") for f in (str.lower, str.upper, str.title)]
+    written = [text(column).isin([*values, *truths]), identifier(column).isin(values)]
+    return (written[0] | written[1]).fill_null(False)
+
+
+def _one_each(good: Table, marks: Sequence[str], traits: Sequence[str]) -> Table:
+    """One row per entity, whichever order the rows came in; excluded if any of its rows is."""
+    excluded = ibis.literal(False)
+    for mark in marks:
+        excluded = excluded | good[mark]
+    good = good.mutate(excluded=excluded)
+    kept = ["entity", "signed_up", "excluded", *map(trait_column, traits)]
+    order = [good[c].desc() if c == "excluded" else good[c] for c in kept[1:] if not good[c].type().is_nested()]
+    place = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
+    first = good.mutate(place=place).filter(lambda t: t.place == 0).select(*kept)
+    known = good.group_by("entity").agg(signed=good.signed_up.max())  # another row may know the sign-up
+    return first.join(known, "entity").mutate(signed_up=lambda t: t.signed).select(*kept)
+
+
+def _refuse_several_signups(good: Table, source: str) -> None:
+    twice = good.group_by("entity").agg(first=good.signed_up.min(), last=good.signed_up.max())
     twice = twice.filter(twice["first"] < twice["last"])
     count = _count(twice)
     if count:
@@ -137,9 +174,11 @@ def read_conversions(con: Connection, config: Config, entities: Table) -> Conver
         "staged_conversions",
         raw.table.select(
             entity=identifier(raw.column(spec.columns.entity, "conversions.columns.entity")),
-            time=when.instant, zoned=when.zoned, value=value,
+            time=when.instant, zoned=when.zoned, given=when.given, value=value,
         ),
     )  # fmt: skip
+    if spec.table == config.entities.table:  # one wide table: who has no time has not converted
+        staged = staged.filter(staged.given)
     known = entities.select("entity", known=ibis.literal(True))
     t = staged.left_join(known, "entity").drop("entity_right")
     counts = t.aggregate(
@@ -151,7 +190,9 @@ def read_conversions(con: Connection, config: Config, entities: Table) -> Conver
     refuse_mixed_zones(spec.table, spec.columns.time, counts.pop("zoned"), counts.pop("naive"))
     rows = counts.pop("rows")
     good = t.filter(t.entity.notnull() & t.time.notnull() & t.known.notnull())
-    first = good.group_by("entity").agg(time=good.time.min(), value=good.value.argmin(good.time))
+    order = [good.time, good.value.desc(nulls_first=False)]  # of several at one time the largest
+    place = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
+    first = good.mutate(place=place).filter(lambda t: t.place == 0).select("entity", "time", "value")
     conversions = con.create_table("conversions", first)
     set_aside = {r: n for r, n in {"broken_line": raw.broken_lines, **counts}.items() if n}
     if not _count(conversions):

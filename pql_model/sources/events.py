@@ -96,13 +96,18 @@ def stage_events(con: Connection, config: Config, index: int) -> Staged:
 def _times(raw: RawTable, spec: EventTable, at: str, resolution: str) -> dict[str, Column]:
     """When it happened, when it was known, and what is to be judged about both."""
     when = times(raw.column(spec.columns.time, f"{at}.columns.time"), resolution)
+    end = when.instant + spec.covers.us if spec.covers is not None else ibis.null("int64")
     columns = {"time": when.instant, "zoned": when.zoned}
-    if spec.columns.known_at is not None:
-        known = times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), resolution)
-        readable = known.instant.notnull() | ~known.given
-        return {**columns, "known_at": known.instant, "known_zoned": known.zoned, "known_readable": readable}
-    known_at = when.instant + spec.covers.us if spec.covers is not None else ibis.null("int64")
-    return {**columns, "known_at": known_at, "known_zoned": ibis.null("boolean"), "known_readable": ibis.literal(True)}
+    if spec.columns.known_at is None:
+        return {**columns, "known_at": end, "known_zoned": ibis.null("boolean"), "known_readable": ibis.literal(True)}
+    known = times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), resolution)
+    readable = known.instant.notnull() | ~known.given
+    return {
+        **columns,
+        "known_at": known.instant if spec.covers is None else ibis.greatest(known.instant, end),
+        "known_zoned": known.zoned,
+        "known_readable": readable,
+    }
 
 
 def _event_columns(raw: RawTable, spec: EventTable, at: str) -> dict[str, Column]:
@@ -254,8 +259,9 @@ def finish_events(
             f"judged_events_{index}", t.mutate(reason=reason).drop("known", "signed_up", "entity_right")
         )
         counts = judged.filter(judged.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
-        by_reason = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in counts}}
-        set_aside[_unique(part.source, set_aside)] = {r: by_reason[r] for r in REASONS if by_reason.get(r)}
+        found = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in counts}}
+        by_reason = {reason: found[reason] for reason in REASONS if found.get(reason)}
+        set_aside[_unique(part.source, set_aside)] = by_reason
         refuse_unusable(part.source, part.rows + part.broken_lines, by_reason, share)
         usable = judged.filter(judged.reason.isnull()).drop("reason")
         good.append(_unpivot(usable, part.spec) if part.spec.counts is not None else usable)
@@ -288,5 +294,5 @@ def refuse_unusable(source: str, rows: int, by_reason: dict[str, int], share: fl
         raise DataError(
             f"{unusable:,} of {rows:,} rows of {source} cannot be used, more than the share `max_set_aside: {share:g}`",
             received=counts,
-            remedy="correct the columns of this table in the config, or raise `max_set_aside` if the data are like that",
+            remedy="correct the columns of this table in the config, or raise `max_set_aside` if the data are so",
         )

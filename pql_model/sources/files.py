@@ -18,7 +18,7 @@ from ibis.common.exceptions import IbisError
 
 from pql_model.errors import DataError, listed, nearest
 from pql_model.sources.delimited import read_delimited
-from pql_model.sources.jsonlines import field_of, read_json_lines
+from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
 from pql_model.sources.workbench import Connection
 
 Table = Any
@@ -77,11 +77,12 @@ class RawTable:
         inner = self._inner(name)
         if inner is not None:
             return inner
-        close = nearest(name, self.columns)
+        there = [*self.columns, *self._inner_names(name.split(".")[0])]
+        close = nearest(name, there)
         raise DataError(
             f"{self.source} has no column `{name}`" + (f", did you mean `{close}`?" if close else ""),
             received=f"{key}: {name}",
-            allowed=self.columns,
+            allowed=there,
             remedy=f"correct `{key}` in the config",
         )
 
@@ -98,6 +99,13 @@ class RawTable:
                 field = field_of(outer.cast("string"), parts[depth:])
                 return field if self.table.filter(field.notnull()).limit(1).to_pyarrow().num_rows else None
         return None
+
+    def _inner_names(self, name: str) -> list[str]:
+        outer = self.names.get(name)
+        if outer is None or not (outer.type().is_struct() or outer.type().is_string()):
+            return []
+        inner = outer.type().names if outer.type().is_struct() else keys_of(self.table, outer)
+        return [f"{name}.{key}" for key in inner]
 
 
 def _field_of_struct(column: Column, parts: Sequence[str]) -> Column | None:
@@ -155,7 +163,7 @@ def _paths(table: str, home: Path) -> list[str]:
             f"There is no file {table}" + (f", did you mean `{close}`?" if close else ""),
             received=f"{path}, a folder" if path.is_dir() else path,
             allowed=there or None,
-            remedy="correct `table:` in the config; paths start from the config's folder, all files of one are `folder/*`",
+            remedy="correct `table:` in the config; paths start from its folder; `folder/*.csv` names several",
         )
     kinds = {_kind(path) for path in found}
     if None in kinds or len(kinds) > 1:
@@ -174,8 +182,9 @@ def _from_connection(con: Connection, url: str, table: str, home: Path, name: st
     except DataError:
         raise
     except _driver_errors() as error:
+        said = str(error).replace(url, _without_password(url))
         raise DataError(
-            f"The connection cannot be used: {error}", received=_without_password(url), remedy="correct `connection:`"
+            f"The connection cannot be used: {said}", received=_without_password(url), remedy="correct `connection:`"
         ) from error
     return RawTable(table, staged, {column: staged[column] for column in staged.columns})
 

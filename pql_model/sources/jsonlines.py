@@ -44,6 +44,14 @@ def field_of(document: Column, parts: Sequence[str]) -> Column:
     return _json_text(ibis.ifelse(_json_valid(document), document, ibis.null("string")), pointer)
 
 
+def keys_of(table: Table, document: Column) -> list[str]:
+    """All keys of the objects in a column of JSON."""
+    whole = ibis.ifelse(_json_valid(document), document, ibis.null("string"))
+    objects = table.select(document=whole).filter(lambda t: _json_type(t.document) == "OBJECT")
+    keys = objects.select(key=_json_keys(objects.document).unnest()).distinct().order_by("key")
+    return [str(key) for key in keys.to_pyarrow()["key"].to_pylist()]
+
+
 def read_json_lines(
     con: Connection, source: str, paths: Sequence[str], name: str
 ) -> tuple[dict[str, Column], Table, int]:
@@ -67,12 +75,12 @@ def read_json_lines(
     valid = valid.filter(_json_type(valid.document) == "OBJECT")
     table = con.create_table(f"{name}_documents", valid)
     broken += _count(lines) - _count(table)
-    keys = table.select(key=_json_keys(table.document).unnest()).distinct().order_by("key").to_pyarrow()["key"]
-    if not len(keys):
+    keys = keys_of(table, table.document)
+    if not keys:
         raise DataError(
             f"{source} holds no JSON object", allowed="json lines: one object a line", remedy="convert the file"
         )
-    return {key: field_of(table.document, [key]) for key in keys.to_pylist()}, table, broken
+    return {key: field_of(table.document, [key]) for key in keys}, table, broken
 
 
 def _count(table: Table) -> int:

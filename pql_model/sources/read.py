@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pql_model import windows
@@ -63,14 +63,25 @@ def read_sources(con: Connection, config: Config) -> Sources:
     observed_until = config.observed_until
     if observed_until is None:
         observed_until = _newest_instant(staged, entities.table, conversions.table)
+    conversions = _until(conversions, observed_until)
     _refuse_early_end(config, staged, observed_until)
     events = finish_events(con, staged, entities.table, observed_until, config.max_set_aside)
-    warnings = (*_dates_only(config, events.table, entities.table), *_silent_end(config, events.table, observed_until))
+    warnings = (
+        *entities.warnings,
+        *(sentence for part in staged for sentence in part.warnings),
+        *_nobody_to_exclude(config),
+        *_dates_only(config, events.table, entities.table),
+        *_silent_end(config, events.table, observed_until),
+    )
     return Sources(events, entities, conversions, observed_until, warnings)
 
 
 def _total(table: Table, set_aside: dict[str, int]) -> int:
-    return int(table.count().to_pyarrow().as_py()) + sum(set_aside.values())
+    return _count(table) + sum(set_aside.values())
+
+
+def _count(table: Table) -> int:
+    return int(table.count().to_pyarrow().as_py())
 
 
 def _newest_instant(staged: list[Staged], entities: Table, conversions: Table) -> int:
@@ -85,6 +96,15 @@ def _newest_instant(staged: list[Staged], entities: Table, conversions: Table) -
     if newest is None:
         raise DataError("No table holds a time in the past", remedy="check the time columns, or give `observed_until`")
     return int(newest)
+
+
+def _until(conversions: Conversions, observed_until: int) -> Conversions:
+    """Nobody knew of a conversion after the end of the data: it is set aside like an event."""
+    kept = conversions.table.filter(conversions.table.time <= observed_until)
+    late = _count(conversions.table) - _count(kept)
+    if not late:
+        return conversions
+    return replace(conversions, table=kept, set_aside={**conversions.set_aside, "after_observed_until": late})
 
 
 def _refuse_early_end(config: Config, staged: list[Staged], observed_until: int) -> None:
@@ -114,6 +134,12 @@ def _refuse_foreign_ids(config: Config, staged: list[Staged], entities: Table) -
             )
 
 
+def _nobody_to_exclude(config: Config) -> list[str]:
+    if config.exclude.users and config.entity == "account" and not any(t.columns.user for t in config.events):
+        return ["`exclude.users` has no effect: no table of events maps `columns.user`."]
+    return []
+
+
 def _dates_only(config: Config, events: Table, entities: Table) -> list[str]:
     """Dates beside sign-ups with a time of day: the day of sign-up would be lost, the day of as_of leak."""
     if config.resolution == "day":
@@ -129,9 +155,9 @@ def _dates_only(config: Config, events: Table, entities: Table) -> list[str]:
 def _silent_end(config: Config, events: Table, observed_until: int) -> list[str]:
     """A stray late timestamp makes unfinished snapshots look like final negatives."""
     recent = int(events.count(where=events.time >= observed_until - config.horizon.us).to_pyarrow().as_py())
-    everything = int(events.count().to_pyarrow().as_py())
-    if recent <= everything * 0.0001:
-        return [f"Only {recent:,} of {everything:,} events lie in the last {config.horizon.words} before observed_until "
-                f"({iso(observed_until)}). If the data end earlier, set `observed_until`: snapshots near the end would "
-                "otherwise count as not converted."]  # fmt: skip
-    return []
+    everything = _count(events)
+    if recent > everything * 0.0001:
+        return []
+    return [f"Only {recent:,} of {everything:,} events lie in the last {config.horizon.words} before observed_until "
+            f"({iso(observed_until)}). If the data end earlier, set `observed_until`: snapshots near the end would "
+            "otherwise count as not converted."]  # fmt: skip

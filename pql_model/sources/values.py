@@ -14,19 +14,24 @@ from pql_model.windows import DAY, SECOND
 Column = Any
 
 _NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
-_WHOLE = r"^-?\d+\.0+$"
+_WHOLE = r"^(-?\d+)\.0+$"
 _NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
 """How programs write a missing id: as an id it would be one entity that did everything."""
 _WITH_TIME = r"\d\d?:\d\d"
 _ZONED = r"\d\d?:\d\d.*([A-Za-z]|[+-]\d\d(:?\d\d)?)$"
 _EARLIEST, _LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
-_LEAST_EPOCH, _MOST_EPOCH = 1e8, 1e19
+_LEAST_EPOCH = 1e8
 """Smaller numbers are no epochs (1973) but spreadsheet serials, ages or an unset 0."""
 
 
 @ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
 def _epoch_us(when: dt.timestamp) -> int:  # type: ignore[empty-body]
     """DuckDB's microseconds since the epoch."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
+def _try_strptime(written: str, form: str) -> dt.timestamp:  # type: ignore[empty-body]
+    """DuckDB's reading of a time in a given form, null where it is not in it."""
 
 
 def text(column: Column) -> Column:
@@ -43,7 +48,7 @@ def identifier(column: Column) -> Column:
     if column.type().is_floating():
         whole = ibis.ifelse(column % 1 == 0, column, ibis.null("float64")).try_cast("int64")
         written = ibis.coalesce(whole.cast("string"), written)
-    written = ibis.ifelse(written.re_search(_WHOLE), written.split(".")[0], written)
+    written = written.re_replace(_WHOLE, r"\1")
     return ibis.ifelse(written.lower().isin(_NOTHING), ibis.null("string"), written)
 
 
@@ -114,21 +119,14 @@ def times(column: Column, resolution: str = "instant") -> Times:
 
 def _from_number(value: Column) -> Column:
     """Epoch numbers tell their unit by their size; 20260131 is a date."""
-    value = ibis.ifelse(value.isnan() | (value.abs() >= _MOST_EPOCH), ibis.null("float64"), value)
     size = value.abs()
-    year = (value / 10_000).floor()
-    month, day = ((value / 100).floor() % 100), value % 100
-    is_date = (year >= 1900) & (year <= 2100) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    # Howard Hinnant, chrono-compatible low-level date algorithms: days_from_civil
-    shifted_year = year - ibis.ifelse(month <= 2, 1, 0)
-    day_of_year = ((153 * (month + ibis.ifelse(month > 2, -3, 9)) + 2) / 5).floor() + day - 1
-    days = 365 * shifted_year + (shifted_year / 4).floor() - (shifted_year / 100).floor() + (shifted_year / 400).floor()
-    as_date = (days + day_of_year - 719_468) * DAY
-    as_epoch = ibis.cases(
-        (size < _LEAST_EPOCH, ibis.null("float64")), (size < 1e11, value * SECOND), (size < 1e14, value * 1_000),
-        (size < 1e17, value), else_=value / 1_000,
-    )  # fmt: skip
-    return ibis.ifelse(is_date, as_date, as_epoch).round().cast("int64")
+    digits = value.try_cast("int64").cast("string")
+    microseconds = ibis.cases((size < 1e11, 1e6), (size < 1e14, 1e3), (size < 1e17, 1.0), else_=1e-3)
+    return ibis.cases(
+        ((size > 19_000_100) & (size < 21_010_000), _epoch_us(_try_strptime(digits, "%Y%m%d"))),
+        (size < _LEAST_EPOCH, ibis.null("int64")),
+        else_=(value * microseconds).try_cast("int64"),  # rounds; null for what is not finite
+    )
 
 
 def refuse_mixed_zones(source: str, key: str, zoned: int, naive: int) -> None:

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
+
+from pql_model.errors import DataError
 
 Connection = Any  # an Ibis backend
 
@@ -26,6 +29,11 @@ def open_workbench(memory_limit: str | None = None) -> Iterator[Connection]:
     memory_limit
         Such as `4GB`. Default: the environment's `PQL_MEMORY_LIMIT`, else half of the machine's memory.
 
+    Raises
+    ------
+    DataError
+        If the limit is no size.
+
     Examples
     --------
     >>> with open_workbench("1GB") as con:
@@ -34,9 +42,11 @@ def open_workbench(memory_limit: str | None = None) -> Iterator[Connection]:
     """
     limit = memory_limit or os.environ.get("PQL_MEMORY_LIMIT") or _half_of_memory()
     with tempfile.TemporaryDirectory(prefix="pql-", ignore_cleanup_errors=True) as folder:
-        con = ibis.duckdb.connect(
-            str(Path(folder) / "work.duckdb"), memory_limit=limit, temp_directory=str(Path(folder) / "spill")
-        )
+        database, spill = str(Path(folder) / "work.duckdb"), str(Path(folder) / "spill")
+        try:
+            con = ibis.duckdb.connect(database, memory_limit=limit, temp_directory=spill)
+        except duckdb.ParserException as error:
+            raise DataError(f"`{limit}` is no memory limit", allowed="a size such as 4GB or 512MB") from error
         try:
             con.raw_sql("SET TimeZone = 'UTC'")
             con.raw_sql("SET autoinstall_known_extensions = false")  # nothing is fetched

@@ -246,3 +246,17 @@ def test_one_class_only_is_refused_in_words(tmp_path, left_out, expected):
 
     with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=words):
         label_snapshots(con, config, sources)
+
+
+def test_conversions_that_all_lie_before_sign_up_are_refused_as_such(tmp_path):
+    config = product(
+        tmp_path,
+        accounts=[{"account": name, "signed_up": "2026-01-10"} for name in "abc"],
+        events=[{"account": "a", "event": "login", "time": "2026-01-11"}],
+        conversions=[{"account": name, "time": "2026-01-09T23:59:59.999999Z"} for name in "ab"],
+        observed_until="2026-06-01",
+    )
+    expected = "All 2 conversions lie before the sign-up.*Received: 6 left out as converted_before"
+
+    with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=expected):
+        label_snapshots(con, config, sources)

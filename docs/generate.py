@@ -1,0 +1,140 @@
+"""Writes docs/config.md and docs/features.md from the code; a test compares them.
+
+python docs/generate.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pql_model.config.load import config_json_schema
+from pql_model.features.spec import Feature
+from pql_model.measures import MEASURES
+from pql_model.sources.events import REASONS
+from pql_model.windows import DURATION_HELP, WINDOW_HELP, Window
+
+HERE = Path(__file__).resolve().parent
+_FEATURES = (
+    Feature("Teammate Invited", "count", Window.parse("first 7d")),
+    Feature("File Uploaded", "sum", Window.parse("last 14d"), "megabytes"),
+    Feature("any", "active_days", Window.parse("first 14d")),
+    Feature("any", "trend", Window.parse("last 7d")),
+)
+
+
+def features_page() -> str:
+    """Every measure and how a feature is named."""
+    lines = [
+        "# Features",
+        "",
+        "A feature is an event, a measure and a window. Its column name, its English and its declaration are three views of "
+        "one object: `pql_model.parse_feature(name)` gives the feature back.",
+        "",
+        "| column | in words |",
+        "|---|---|",
+        *[f"| `{feature.name}` | {feature.words} |" for feature in _FEATURES],
+        "",
+        f"Windows: {WINDOW_HELP}, N being {DURATION_HELP}. All are half-open and end at `as_of` at the latest. "
+        "`event: any` speaks of the entity as a whole.",
+        "",
+        "| measure | of | unit | when nothing happened | meaning |",
+        "|---|---|---|---|---|",
+        *[
+            f"| `{m.name}` | {_SCOPES[m.scope]} | {m.unit} | {'missing' if m.empty is None else f'{m.empty:g}'} | {m.meaning} |"
+            for m in MEASURES.values()
+        ],
+        "",
+        "Days are UTC days. `distinct_users` of a table that was counted before (`counts`, `users`) is the largest number of "
+        "any one row, because users of different rows cannot be added. Sums carry 12 significant digits. Without a sign-up, "
+        "`first` windows and what counts from the sign-up are missing.",
+        "",
+        "The exact definition is `pql_model/features/oracle.py`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_SCOPES = {"event": "an event", "entity": "`any`", "both": "an event or `any`"}
+
+
+def config_page() -> str:
+    """Every key of the config."""
+    schema = config_json_schema()
+    lines = [
+        "# `pql.yaml`",
+        "",
+        "One file describes a product. Unknown keys are refused with the nearest valid name, and all faults are reported at once, "
+        "with their lines. Paths start from the file's folder. `pql schema` prints the JSON schema for editors; `pql init` writes "
+        "a first file from your data.",
+        "",
+        f"Durations are {DURATION_HELP}. Dates without a time mean midnight UTC; times without an offset are UTC; a column in "
+        "which some times say their offset and some do not is refused.",
+        "",
+        *_section(schema, schema["$defs"]),
+    ]
+    for name, title in _TITLES.items():
+        definition = schema["$defs"][name]
+        about = definition.get("description", "").split("\n\n")[0].replace("\n", " ")
+        lines += [f"## {title}", "", *([about, ""] if about else []), *_section(definition, schema["$defs"])]
+    lines += ["## Rows that are set aside", "", "Each row has one reason, the first that holds:", ""]
+    lines += [f"{number}. `{reason}`: {words}" for number, (reason, words) in enumerate(REASONS.items(), 1)]
+    return "\n".join([*lines, ""])
+
+
+_TITLES = {
+    "EventTable": "`events`", "EventColumns": "`events[].columns`", "EntityTable": "`entities`", "EntityColumns": "`entities.columns`",
+    "ConversionTable": "`conversions`", "ConversionColumns": "`conversions.columns`", "Snapshots": "`snapshots`", "Windows": "`windows`",
+    "Exclude": "`exclude`", "Definition": "`definition`", "Criterion": "A condition of `definition`", "Policy": "`policy`",
+    "Capacity": "`policy.capacity`", "Offer": "`offer`",
+}  # fmt: skip
+
+
+def _section(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
+    needed = set(schema.get("required", []))
+    rows = []
+    for key, field in schema["properties"].items():
+        default = "needed" if key in needed else _default(field)
+        rows.append(f"| `{key}` | {_type(field, definitions)} | {default} | {field.get('description', '')} |")
+    return ["| key | value | default | meaning |", "|---|---|---|---|", *rows, ""]
+
+
+def _default(field: dict[str, Any]) -> str:
+    default = field.get("default")
+    return "" if default in (None, [], {}) else f"`{default}`".lower() if isinstance(default, bool) else f"`{default}`"
+
+
+def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "$ref" in field:
+        name = field["$ref"].rsplit("/", 1)[1]
+        return f"see {_TITLES.get(name, name)}"
+    if "anyOf" in field:
+        return " or ".join(_type(part, definitions) for part in field["anyOf"] if part.get("type") != "null")
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}), definitions)}"
+    if field.get("pattern", "").startswith("^(first"):
+        return "window"
+    if field.get("pattern", "").startswith(r"^\d+[smhdw]"):
+        return "duration"
+    names = {
+        "string": "text",
+        "object": "name: column",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+    }
+    kinds = field.get("type", "string")
+    known = [names[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind in names]
+    return "date or time" if field.get("format") == "date-time" else " or ".join(known)
+
+
+def pages() -> dict[str, str]:
+    """File name -> content."""
+    return {"config.md": config_page(), "features.md": features_page()}
+
+
+if __name__ == "__main__":
+    for file, content in pages().items():
+        (HERE / file).write_text(content, encoding="utf-8")

@@ -1,0 +1,152 @@
+"""Conditions: the long form, all short forms, and what a condition cannot be."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from pql_model.config.definition import Criterion, Definition
+from pql_model.windows import EVER, Window
+
+
+def condition(**keys):
+    return Criterion.model_validate(keys)
+
+
+def refused(match, **keys):
+    with pytest.raises(ValidationError, match=match):
+        condition(**keys)
+
+
+@pytest.mark.parametrize(
+    ("short", "operator"), [("at_least", ">="), ("at_most", "<="), ("more_than", ">"), ("less_than", "<")]
+)
+def test_each_short_form_stands_for_an_operator_and_a_threshold(short, operator):
+    assert condition(event="login", **{short: 2}) == condition(event="login", operator=operator, threshold=2)
+
+
+def test_within_is_short_for_window():
+    assert condition(event="login", at_least=2, within="first 7d").window == Window.parse("first 7d")
+
+
+def test_a_condition_counts_over_all_time_unless_told_otherwise():
+    criterion = condition(event="login", at_least=2)
+
+    assert (criterion.measure, criterion.window, criterion.value) == ("count", EVER, None)
+
+
+@pytest.mark.parametrize("operator", [">=", ">", "<=", "<", "==", "!="])
+def test_every_operator_can_be_written_out(operator):
+    assert condition(event="login", operator=operator, threshold=0.5).operator == operator
+
+
+def test_a_condition_can_read_a_value():
+    criterion = condition(event="upload", measure="sum", value="megabytes", at_least=5000, within="last 14d")
+
+    assert (criterion.measure, criterion.value, criterion.threshold) == ("sum", "megabytes", 5000)
+
+
+def test_any_speaks_of_the_entity_as_a_whole():
+    assert condition(event="any", measure="longest_streak_days", at_least=3).measure == "longest_streak_days"
+
+
+def test_a_trait_is_one_of_listed_values_whatever_yaml_made_of_them():
+    assert condition(trait="size", **{"in": ["51-200", 7, 2.5]}).in_ == ["51-200", "7", "2.5"]
+
+
+def test_a_numeric_trait_is_compared():
+    criterion = condition(trait="seats", at_least=10)
+
+    assert (criterion.trait, criterion.operator, criterion.threshold) == ("seats", ">=", 10)
+
+
+def test_a_short_and_a_long_form_together_are_refused():
+    refused("`at_least` already says operator and threshold", event="x", at_least=1, operator=">")
+    refused("`at_most` already says operator and threshold", event="x", at_least=1, at_most=3)
+    refused("`within` is short for `window`: give one of them", event="x", at_least=1, within="ever", window="ever")
+
+
+def test_a_condition_speaks_of_an_event_or_of_a_trait():
+    refused("a condition needs either `event` or `trait`", at_least=1)
+    refused("a condition needs either `event` or `trait`", event="x", trait="y", at_least=1)
+
+
+def test_a_condition_needs_something_to_compare_with():
+    refused("needs `operator` with `threshold`, or the short form `at_least: 2`", event="x")
+    refused("needs `operator` with `threshold`, or the short form `at_least: 2`", event="x", threshold=2)
+    refused(r"trait `size` needs either `in: \[...\]` or `operator` with `threshold`", trait="size")
+
+
+def test_in_is_for_traits_and_stands_alone():
+    refused("`in` is for traits", event="x", **{"in": ["a"]})
+    refused("trait `size` has `in` and `operator`: give one of them", trait="size", operator=">=", **{"in": ["a"]})
+    refused(r"needs either `in: \[...\]` or `operator`", trait="size", at_least=1, **{"in": ["a"]})
+    refused("at least 1 item", trait="size", **{"in": []})
+
+
+def test_a_threshold_is_a_finite_number():
+    refused("finite number", event="x", at_least=float("nan"))
+    refused("finite number", event="x", at_least=float("inf"))
+
+
+def test_a_measure_that_does_not_exist_comes_with_the_nearest():
+    refused(
+        "`activ_days` is not a measure of one event, did you mean `active_days`?",
+        event="x",
+        measure="activ_days",
+        at_least=1,
+    )
+
+
+def test_a_measure_of_the_whole_is_none_of_one_event():
+    refused("`sessions` is not a measure of one event", event="login", measure="sessions", at_least=1)
+    refused("`sum` is not a measure of the entity as a whole", event="any", measure="sum", value="mb", at_least=1)
+
+
+def test_a_value_is_given_exactly_where_it_is_read():
+    refused("measure `sum` needs `value:`", event="x", measure="sum", at_least=1)
+    refused("measure `count` takes no `value:`", event="x", value="mb", at_least=1)
+
+
+def test_a_measure_with_one_kind_of_window_refuses_the_others():
+    refused("`trend` needs a `last` window. Received: ever", event="any", measure="trend", at_least=0)
+    refused(
+        "`days_since_signup` needs a `ever` window. Received: last 7d",
+        event="any", measure="days_since_signup", at_least=0, within="last 7d",
+    )  # fmt: skip
+    assert condition(event="any", measure="trend", at_least=0, within="last 7d").window == Window.parse("last 7d")
+
+
+@pytest.mark.parametrize("window", ["7d", "first", "first week", "next 7d", "last 0d", "first 1.5d", 7])
+def test_what_is_no_window_is_refused(window):
+    refused("is not a (window|duration)", event="x", at_least=1, window=window)
+
+
+CRITERIA = [{"event": "a", "at_least": 1}, {"event": "b", "at_least": 1}, {"event": "c", "at_least": 1}]
+
+
+@pytest.mark.parametrize(
+    ("keys", "least"), [({"all": CRITERIA}, 3), ({"any": CRITERIA}, 1), ({"at_least_k": 2, "of": CRITERIA}, 2)]
+)
+def test_a_definition_says_how_many_of_its_criteria_must_hold(keys, least):
+    definition = Definition.model_validate(keys)
+
+    assert [criterion.event for criterion in definition.criteria] == ["a", "b", "c"]
+    assert definition.least == least
+
+
+@pytest.mark.parametrize(
+    ("keys", "match"),
+    [
+        ({}, "a definition has exactly one of"),
+        ({"all": CRITERIA, "any": CRITERIA}, "a definition has exactly one of"),
+        ({"all": []}, "at least 1 item"),
+        ({"of": CRITERIA}, "`at_least_k` and `of` belong together"),
+        ({"at_least_k": 2, "all": CRITERIA}, "`at_least_k` and `of` belong together"),
+        ({"at_least_k": 4, "of": CRITERIA}, "`at_least_k: 4` of only 3 conditions can never be met"),
+        ({"at_least_k": 0, "of": CRITERIA}, "greater than or equal to 1"),
+    ],
+)
+def test_a_definition_that_makes_no_sense_is_refused(keys, match):
+    with pytest.raises(ValidationError, match=match):
+        Definition.model_validate(keys)

@@ -1,0 +1,118 @@
+"""The keys of `pql.yaml`: their defaults, and what cannot stand together."""
+
+from __future__ import annotations
+
+import pytest
+from configs import SMALL, fault
+
+from pql_model.config.load import parse_config
+from pql_model.errors import ConfigError
+
+
+class TestDefaults:
+    def test_what_is_left_out_has_its_default(self):
+        config = parse_config(SMALL)
+
+        assert (config.entity, config.connection, config.observed_until) == ("account", None, None)
+        assert (config.schedule.at_days, str(config.horizon), config.seed) == ([3, 7, 14], "30d", 7)
+        assert (config.exclude.bots, config.exclude.users, config.max_set_aside) == (True, [], 0.5)
+        assert (config.definition, config.policy, config.entities.traits) == (None, None, None)
+
+    def test_freemium_snapshots_default_to_weekly_while_active_in_four_weeks(self):
+        schedule = parse_config(SMALL.replace("trial", "freemium")).schedule
+
+        assert (str(schedule.every), str(schedule.active_within), schedule.at_days) == ("7d", "28d", None)
+
+    def test_an_empty_key_counts_as_left_out(self):
+        config = parse_config(SMALL + "definition:\npolicy:\nobserved_until:\nsnapshots:\n")
+
+        assert (config.definition, config.policy, config.observed_until) == (None, None, None)
+        assert config.schedule.at_days == [3, 7, 14]
+
+    def test_landmark_days_are_sorted_and_named_once(self):
+        assert parse_config(SMALL + "snapshots: {at_days: [14, 3, 7, 3]}").schedule.at_days == [3, 7, 14]
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("policy: {}", "a policy has exactly one of capacity, probability, precision. Received: none"),
+            ("policy: {probability: 0.2, precision: 0.3}",
+             "a policy has exactly one of capacity, probability, precision. Received: ['probability', 'precision']"),
+            ("snapshots: {every: 7d}",
+             "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"),
+            ("snapshots: {at_days: [-1]}", "days since sign-up cannot be negative. Received: [-1]"),
+            ("motion: paid", "given twice; keep one"),
+        ],
+    )  # fmt: skip
+    def test_a_value_that_cannot_be_is_explained(self, line, message):
+        with pytest.raises(ConfigError, match=r"pql\.yaml has") as caught:
+            parse_config(SMALL + line + "\n")
+
+        assert message in [fault.message for fault in caught.value.faults]
+
+    def test_landmark_days_are_not_for_freemium(self):
+        text = SMALL.replace("trial", "freemium") + "snapshots: {at_days: [3]}\n"
+
+        assert fault(text) == "freemium has snapshots `{every: 7d, active_within: 28d}`; `at_days` is for a trial"
+
+
+class TestShapesOfEvents:
+    def message(self, table):
+        return fault(SMALL.replace("{table: e.csv, columns: {entity: a, event: b, time: c}}", table))
+
+    @pytest.mark.parametrize(
+        ("table", "received"),
+        [
+            ("{table: e.csv, columns: {entity: a, time: c}}", "none"),
+            ("{table: e.csv, event: x, columns: {entity: a, time: c, event: e}}", "columns.event, event"),
+            ("{table: e.csv, event: x, counts: {y: Y}, covers: 7d, columns: {entity: a, time: c}}", "event, counts"),
+        ],
+    )
+    def test_a_table_has_exactly_one_shape(self, table, received):
+        assert self.message(table).endswith(f"Received: {received}")
+
+    def test_counts_need_the_time_they_cover(self):
+        table = "{table: e.csv, counts: {y: Y}, columns: {entity: a, time: c}}"
+
+        assert self.message(table) == (
+            "a table with `counts` needs `covers`, the time one row sums up, such as `covers: 7d`"
+        )
+
+    def test_covers_and_users_are_for_counts_only(self):
+        table = "{table: e.csv, event: x, covers: 7d, columns: {entity: a, time: c}}"
+
+        assert self.message(table) == "`users` and `covers` belong to a table with `counts`"
+
+    def test_users_name_events_that_are_counted(self):
+        table = "{table: e.csv, counts: {y: Y}, users: {z: Z}, covers: 7d, columns: {entity: a, time: c}}"
+
+        assert self.message(table) == "`users` names events that `counts` does not: z"
+
+    @pytest.mark.parametrize("table", ["event: any,", "counts: {any: Y}, covers: 7d,"])
+    def test_no_event_is_called_any(self, table):
+        message = self.message(f"{{table: e.csv, {table} columns: {{entity: a, time: c}}}}")
+
+        assert message == "`any` is the word for all events together, not the name of one"
+
+    def test_values_that_differ_in_case_only_are_refused(self):
+        message = self.message("{table: e.csv, event: x, values: {MB: a, mb: b}, columns: {entity: a, time: c}}")
+
+        assert message == "`values` has both `MB` and `mb`: names must differ in more than case"
+
+
+class TestDefinitionAgainstTheTables:
+    def test_a_value_of_the_definition_must_be_mapped(self):
+        text = SMALL.replace("time: c}}", "time: c}, values: {megabytes: mb}}")
+
+        assert fault(text + "definition: {all: [{event: x, measure: sum, value: megabyte, at_least: 1}]}") == (
+            "the definition reads the value `megabyte`, which no table has in `values`, did you mean `megabytes`?"
+        )
+
+    def test_a_first_window_needs_the_sign_up(self):
+        text = SMALL.replace(", signed_up: s", "").replace("trial", "freemium")
+
+        assert fault(text + "definition: {all: [{event: x, at_least: 1, within: first 7d}]}") == (
+            "the definition asks for `count` of window `first 7d`, which needs `entities.columns.signed_up`"
+        )

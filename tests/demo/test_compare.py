@@ -1,0 +1,62 @@
+import pandas as pd
+import pytest
+
+from pql_model.demo.compare import compare
+
+TIMES = [f"2025-03-{day:02d}T10:00:00Z" for day in range(1, 9)]
+NAMES = [f"acc-{i}" for i in range(8)]
+TRUE = [0.1, 0.2, 0.1, 0.3, 0.6, 0.7, 0.2, 0.8]
+TRUTH = {
+    "expected_set_aside": {"bot": 4, "no_entity": 2, "broken_line": 0},
+    "leaking_columns": ["lifetime_logins", "account_manager"],
+    "probabilities": {"entity": NAMES, "as_of": TIMES, "probability": TRUE},
+    "criteria": [{"event": "Teammate Invited"}, {"event": "any"}],
+}
+
+
+def predictions(probability=TRUE):
+    as_of = pd.to_datetime(TIMES, utc=True).as_unit("us")
+    converted = [False, False, False, False, True, True, False, True]
+    return pd.DataFrame({"entity": NAMES, "as_of": as_of, "converted": converted, "probability": probability})
+
+
+def lines(**changes):
+    given = {
+        "predictions": predictions(),
+        "behaviours": ["Upload", "Teammate Invited", "activity as a whole", "region"],
+        "leaks": ["account_manager", "lifetime_logins"],
+        "set_aside": {"bot": 4, "no_entity": 2},
+        **changes,
+    }
+    return {line["what"]: line for line in compare(TRUTH, **given).as_json()}
+
+
+def test_what_was_found_as_planted_agrees():
+    found = lines()
+    assert list(found) == [
+        "unusable rows, by reason", "columns that know the outcome", "ROC-AUC on later accounts", "mean probability",
+        "behaviours that matter",
+    ]  # fmt: skip
+    assert all(line["agrees"] for line in found.values())
+    assert found["unusable rows, by reason"]["planted"] == "4 bot, 2 no_entity"
+    assert found["ROC-AUC on later accounts"]["planted"] == "1.000 (true probabilities)"
+
+
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("unusable rows, by reason", {"set_aside": {"bot": 5, "no_entity": 2}}),
+        ("columns that know the outcome", {"leaks": ["account_manager"]}),
+        ("columns that know the outcome", {"leaks": ["account_manager", "lifetime_logins", "region"]}),
+        ("ROC-AUC on later accounts", {"predictions": predictions(TRUE[::-1])}),
+        ("mean probability", {"predictions": predictions([p / 2 for p in TRUE])}),
+        ("behaviours that matter", {"behaviours": ["a", "b", "c", "d", "Teammate Invited"]}),
+    ],
+)
+def test_what_was_found_otherwise_does_not_agree(what, changes):
+    assert [name for name, line in lines(**changes).items() if not line["agrees"]] == [what]
+
+
+def test_only_snapshots_whose_truth_is_known_are_compared():
+    extra = predictions().iloc[[0]].assign(entity="acc-unknown", converted=True)
+    assert lines(predictions=pd.concat([predictions(), extra]))["ROC-AUC on later accounts"]["found"] == "1.000"

@@ -1,0 +1,132 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pql_model.model.audit import audit, quarantined
+from pql_model.model.columns import Manifest, ModelColumn
+
+SIZES = (100, 300, 1000)  # conversions, a tenth of the entities
+PLANTED = {
+    "trait.logins": "separates_too_well",
+    "trait.plan": "separates_too_well",
+    "trait.manager": "filled_for_converters",
+    "trait.campaign": "missing_for_converters",
+    "Invoice+Paid.count.ever": "separates_too_well",
+}
+
+
+def outcomes(conversions, rng):
+    return rng.permutation(np.repeat([True, False], [conversions, 9 * conversions]))
+
+
+def guilty(y, rng):
+    n = len(y)
+
+    def filled(share_of_converters, share_of_others):
+        return rng.random(n) < np.where(y, share_of_converters, share_of_others)
+
+    return pd.DataFrame(
+        {
+            "entity": [f"a{i}" for i in range(n)],
+            "trait.logins": rng.normal(0, 1, n) + 2.8 * y,
+            "trait.plan": np.where(filled(0.96, 0.02), "Pro", rng.choice(["Free", "Basic"], n)),
+            "trait.manager": np.where(filled(0.9, 0.01), "A. Ito", None),
+            "trait.campaign": np.where(filled(0.1, 0.97), "spring", None),
+            "Invoice+Paid.count.ever": rng.normal(0, 1, n) + 4.0 * y,
+        }
+    )
+
+
+def honest(y, rng):
+    """Traits and behaviours with a ROC-AUC of about 0.75, and pure noise."""
+    n = len(y)
+    columns = {f"trait.strong_{i}": rng.normal(0, 1, n) + 0.95 * y for i in range(3)}
+    columns |= {f"trait.noise_{i}": rng.normal(0, 1, n) for i in range(5)}
+    columns["trait.industry"] = np.where(rng.random(n) < np.where(y, 0.7, 0.25), "software", "other")
+    columns["trait.phone_given"] = np.where(rng.random(n) < np.where(y, 0.8, 0.4), "yes", None)
+    columns["Invited.count.ever"] = rng.poisson(np.where(y, 4, 1)).astype(float)
+    columns["Upload.count.ever"] = rng.poisson(2, n).astype(float)
+    return pd.DataFrame({"entity": [f"a{i}" for i in range(n)], **columns})
+
+
+def manifest_of(table):
+    def column(name):
+        if not name.startswith("trait."):
+            return ModelColumn(name, "feature")
+        if pd.api.types.is_numeric_dtype(table[name]):
+            return ModelColumn(name, "number")
+        return ModelColumn(name, "category", tuple(sorted(table[name].dropna().unique())))
+
+    return Manifest(tuple(column(name) for name in table.columns if name != "entity"))
+
+
+@pytest.mark.parametrize("conversions", SIZES)
+def test_every_kind_of_planted_leak_is_caught(conversions):
+    rng = np.random.default_rng(conversions)
+    y = outcomes(conversions, rng)
+    table = guilty(y, rng)
+    findings = audit(table, y, manifest_of(table), {}, [])
+    assert {f.column: f.kind for f in findings} == PLANTED
+    assert all(f.auc > 0.9 and f.action == "quarantined" for f in findings if f.column != "trait.campaign")
+
+
+@pytest.mark.parametrize("conversions", SIZES)
+def test_honest_strong_traits_are_spared(conversions):
+    rng = np.random.default_rng(conversions)
+    y = outcomes(conversions, rng)
+    table = honest(y, rng)
+    assert audit(table, y, manifest_of(table), {}, []) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_nothing_is_found_in_an_honest_world(seed):
+    rng = np.random.default_rng(seed)
+    y = outcomes(int(rng.integers(15, 200)), rng)
+    table = honest(y, rng)
+    assert audit(table, y, manifest_of(table), {}, []) == []
+
+
+def test_a_date_is_named_because_it_is_undated_itself():
+    rng = np.random.default_rng(1)
+    y = outcomes(100, rng)
+    table = honest(y, rng)
+    unused = {"last_login": "a date or time, undated itself: it may know the future", "zip": "constant"}
+    findings = audit(table, y, manifest_of(table), unused, [])
+    assert [f.as_json() for f in findings] == [
+        {
+            "column": "trait.last_login",
+            "reason": "a date or time, undated itself: it may know the future",
+            "kind": "undated_time",
+            "auc": None,
+            "action": "quarantined",
+        }
+    ]
+
+
+@pytest.mark.parametrize("name", ["logins", "trait.logins"])
+def test_allow_takes_a_column_back_by_either_name(name):
+    rng = np.random.default_rng(100)
+    y = outcomes(100, rng)
+    table = guilty(y, rng)[["entity", "trait.logins", "trait.manager"]]
+    findings = audit(table, y, manifest_of(table), {}, [name])
+    assert {f.column: f.action for f in findings} == {"trait.logins": "allowed", "trait.manager": "quarantined"}
+    assert quarantined(findings) == ["trait.manager"]
+
+
+def test_a_trait_is_judged_by_whether_its_entity_ever_converted():
+    # 40 % of the entities convert, each only in the last of its ten snapshots
+    rng = np.random.default_rng(3)
+    ever = rng.random(500) < 0.4
+    entity = np.repeat([f"a{i}" for i in range(500)], 10)
+    converted = np.repeat(ever, 10) & (np.tile(np.arange(10), 500) == 9)
+    table = pd.DataFrame({"entity": entity, "trait.manager": np.repeat(np.where(ever, "A. Ito", None), 10)})
+    findings = audit(table, converted, manifest_of(table), {}, [])
+    assert [(f.column, f.kind) for f in findings] == [("trait.manager", "filled_for_converters")]
+
+
+def test_the_reason_holds_the_figure():
+    rng = np.random.default_rng(100)
+    y = outcomes(100, rng)
+    table = guilty(y, rng)[["entity", "trait.manager"]]
+    (finding,) = audit(table, y, manifest_of(table), {}, [])
+    assert finding.reason == "filled for 87% of those who converted and 1.3% of the others: written after the outcome"

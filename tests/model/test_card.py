@@ -1,0 +1,51 @@
+import math
+
+import pandas as pd
+from small_model import small_model
+
+from pql_model.model.audit import Finding
+from pql_model.model.card import model_card
+from pql_model.model.evaluation import Evaluation
+from pql_model.model.metrics import METRICS, Estimate
+from pql_model.model.verdict import Promotion, Verdict
+
+LEAK = Finding("trait.manager", "filled_for_converters", "filled for 96%", 0.98, "quarantined")
+
+
+def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None):  # noqa: B008 (frozen)
+    evaluation = Evaluation(
+        test={**dict.fromkeys(METRICS, Estimate(0.1, 0.05, 0.2)), "roc_auc": auc},
+        unseen=None,
+        baselines={"activity": {"roc_auc": Estimate(0.6, 0.5, 0.7)}, "base_rate": {"brier": Estimate(0.1, 0.1, 0.1)}},
+        reliability=pd.DataFrame(),
+        months=pd.DataFrame({"month": ["2026-04"], "rows": [1200], "expected": [12.34], "observed": [11.0]}),
+    )
+    importance = pd.DataFrame({"behaviour": ["Upload"], "part": ["usage"], "mean_abs": [0.5], "share": [0.42]})
+    return model_card(
+        small_model(), evaluation, Verdict("weak", "There is a small signal.", "More conversions."),
+        Promotion(True, "promoted: there was no champion"), findings, importance, set_aside or {},
+    )  # fmt: skip
+
+
+def test_the_card_says_what_was_tested_and_what_was_found():
+    text = card(set_aside={"bot": 1234})
+    for line in (
+        "# Model card: tiny",
+        "**Verdict: weak.** There is a small signal. What would change it: More conversions.",
+        "Promotion: promoted: there was no champion.",
+        "| test, later | 100 | 100 | 40 | 2026-04-01 | 2026-05-01 |",
+        "| roc_auc | 0.750 | 0.700 to 0.800 |",
+        "| activity | 0.600 | 0.500 to 0.700 |",
+        "| 2026-04 | 1,200 | 12.3 | 11 |",
+        "- Upload (usage): 42% of the total",
+        "- `trait.manager`: filled for 96% (quarantined)",
+        "- bot: 1,234",
+    ):
+        assert line in text.splitlines()
+    assert "it does not say what causes a conversion" in text
+
+
+def test_where_there_is_nothing_to_say_the_card_says_so():
+    text = card(findings=(), auc=Estimate(0.75, math.nan, math.nan))
+    assert "Nothing was found." in text and "None." in text
+    assert "| roc_auc | 0.750 | - to - |" in text.splitlines() and "nan" not in text

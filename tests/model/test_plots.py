@@ -1,0 +1,37 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pql_model.model.metrics import reliability_table
+from pql_model.model.plots import plot_calibration, plot_importance, plot_tradeoff
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_calibration_is_drawn(tmp_path):
+    y, p = np.tile([0.0, 0.0, 1.0], 40), np.tile([0.1, 0.4, 0.7], 40)
+    table = reliability_table(y, p, np.arange(120))
+    assert plot_calibration(table, tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+def test_the_trade_off_is_drawn_also_without_conversions(tmp_path):
+    for y in (np.array([0.0, 1.0, 0.0]), np.zeros(3)):
+        scores = {"model": np.array([0.1, 0.9, 0.3]), "activity": np.array([1.0, 1.0, 2.0])}
+        assert plot_tradeoff(y, scores, tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("name", ["Teammate Invited", "costs $5 or $6", "a_{b}^{\\c}", "x" * 300, "🚀 launch"])
+@pytest.mark.filterwarnings("error")
+def test_importance_is_drawn_whatever_an_event_is_called(tmp_path, name):
+    table = pd.DataFrame({"behaviour": [name, "other"], "mean_abs": [0.5, 0.1]})
+    assert plot_importance(table, tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+def test_names_that_only_differ_at_their_end_stay_two_bars(tmp_path):
+    table = pd.DataFrame({"behaviour": ["x" * 60 + "a", "x" * 60 + "b"], "mean_abs": [0.5, 0.1]})
+    assert plot_importance(table, tmp_path / "a.png").exists()
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path):
+    table = pd.DataFrame({"behaviour": ["a", "b"], "mean_abs": [0.5, 0.1]})
+    assert plot_importance(table, tmp_path / "a.png").read_bytes() == plot_importance(table, tmp_path / "b.png").read_bytes()

@@ -1,0 +1,156 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from products import START, trial_files
+
+from pql_model.errors import DataError, ModelNotFoundError
+from pql_model.pipelines.score import score
+from pql_model.pipelines.train import train
+
+AS_OF = "2025-06-10T12:00:00Z"
+COLUMNS = [
+    "entity", "as_of", "probability", "score", "is_pql", "usage", "fit", "timing", "reasons", "meets_definition",
+    "newly_qualified", "model_version", "feature_set", "scored_at",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory, with_store):
+    """Aged 5 to 11 days, so that a day in the middle has a few dozen at risk; a model in force."""
+    path = trial_files(
+        with_store(tmp_path_factory.mktemp("score")), accounts=400, each=10,
+        snapshots={"at_days": [5, 10]}, exclude={"entities": {"seats": [3]}}, policy={"capacity": {"leads": 4, "per": "7d"}},
+        definition={"all": [{"event": "login", "at_least": 6, "within": "first 5d"}]},
+    )  # fmt: skip
+    train(path, trials=1, promote="force")
+    return path
+
+
+def expected_reasons(config, as_of):
+    """Who is scored and who is not, worked out by hand."""
+    at = pd.Timestamp(as_of)
+    who = pd.read_parquet(config.parent / "accounts.parquet").astype({"account": str})
+    paid = pd.read_parquet(config.parent / "paid.parquet").astype({"account": str}).set_index("account")["time"]
+    age = (at - who["created"]) / pd.Timedelta(days=1)
+    converted = who["account"].map(paid) < at
+    reason = np.select(
+        [who["seats"] == "3", converted, age < 0, age < 5, age > 11],
+        ["excluded", "converted", "not_signed_up_yet", "too_young", "too_old"],
+        "",
+    )
+    return pd.Series(reason, index=who["account"])
+
+
+def test_everyone_of_a_trained_age_at_risk_is_scored_and_the_rest_counted_by_reason(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
+    reasons = expected_reasons(config, AS_OF)
+    assert sorted(result.rows["entity"]) == sorted(reasons.index[reasons == ""])
+    assert len(result.rows) > 5
+    assert result.not_scored == reasons[reasons != ""].value_counts().to_dict()
+    assert set(result.not_scored) == {"excluded", "converted", "not_signed_up_yet", "too_young", "too_old"}
+
+
+def test_the_rows_have_the_columns_of_the_contract_best_first(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
+    rows = pd.read_parquet(tmp_path / "scores.parquet")
+    assert list(rows.columns) == COLUMNS
+    pd.testing.assert_frame_equal(rows, result.rows, check_dtype=False)
+    assert rows["probability"].is_monotonic_decreasing and rows["probability"].between(0, 1).all()
+    assert rows["as_of"].unique().tolist() == [pd.Timestamp(AS_OF)]
+    assert rows["is_pql"].tolist() == [True] * 4 + [False] * (len(rows) - 4)
+    assert rows["meets_definition"].isin([True, False]).all() and rows["meets_definition"].any()
+    assert set(json.loads(rows["reasons"].iloc[0])[0]) == {"sign", "log_odds", "column", "value", "words"}
+
+
+def test_the_json_has_every_field_of_the_contract(config, tmp_path):
+    told = json.loads(json.dumps(score(config, as_of=AS_OF, output=tmp_path / "s.parquet").as_json(), allow_nan=False))
+    assert {"rows", "pql", "newly_qualified", "output", "model", "expected_conversions"} <= set(told)
+    assert (told["pql"], told["newly_qualified"], told["model"]) == (4, 4, {"name": "small-trial", "version": "1"})
+    expected = told["expected_conversions"]
+    assert 0 <= expected["low"] <= expected["value"] <= expected["high"] <= 4
+    assert told["output"] == str(tmp_path / "s.parquet")
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "scores.csv"])
+def test_who_qualified_in_the_last_file_is_not_newly_qualified(config, tmp_path, name):
+    first = score(config, as_of=AS_OF, output=tmp_path / name)
+    again = score(config, as_of=AS_OF, output=tmp_path / name)
+    later = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / name)
+    assert first.rows["newly_qualified"].tolist() == first.rows["is_pql"].tolist()
+    assert not again.rows["newly_qualified"].any()
+    before = set(first.rows.loc[first.rows["is_pql"], "entity"])
+    now = later.rows[later.rows["is_pql"]]
+    assert now["newly_qualified"].tolist() == (~now["entity"].isin(before)).tolist()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_csv_rows_are_those_of_parquet(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "scores.csv")
+    rows = pd.read_csv(tmp_path / "scores.csv", dtype={"entity": str})
+    assert list(rows.columns) == COLUMNS
+    assert rows["entity"].tolist() == result.rows["entity"].tolist()
+    np.testing.assert_allclose(rows["probability"], result.rows["probability"], rtol=1e-12)
+
+
+def test_what_happens_after_as_of_changes_no_score(config, tmp_path):
+    before = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    at = pd.Timestamp(AS_OF).tz_convert("UTC")
+    someone = before["entity"].astype(int).to_numpy()
+
+    def append(name, **columns):
+        table = pd.read_parquet(home / name)
+        more = pd.DataFrame(columns).astype({"account": table["account"].dtype})
+        pd.concat([table, more], ignore_index=True).to_parquet(home / name)
+
+    times = [at, at + pd.Timedelta(hours=1), at + pd.Timedelta(days=90)]
+    for time in times:  # the first is at as_of itself, which is not before it
+        append("events.parquet", account=someone, action="login", time=time)
+    append("events.parquet", account=someone, action="unheard of", time=times[1])
+    append("paid.parquet", account=someone, time=times[0])
+    append("accounts.parquet", account=[9001], created=[times[1]], seats=["2"])
+    after = score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "b.parquet").rows
+    pd.testing.assert_frame_equal(after.drop(columns="scored_at"), before.drop(columns="scored_at"))
+
+
+def test_nobody_at_risk_is_a_file_without_rows(config, tmp_path):
+    result = score(config, as_of="2026-06-01", output=tmp_path / "scores.parquet")
+    assert (len(result.rows), result.as_json()["pql"]) == (0, 0)
+    assert list(pd.read_parquet(tmp_path / "scores.parquet").columns) == COLUMNS
+    assert set(result.not_scored) == {"excluded", "converted", "too_old"}
+    again = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
+    assert again.as_json()["newly_qualified"] == 4
+
+
+def test_without_as_of_and_output_the_end_of_the_data_and_the_folder_of_the_config_are_meant(config):
+    result = score(config)
+    newest = max(pd.read_parquet(config.parent / n)["time"].max() for n in ("events.parquet", "paid.parquet"))
+    assert result.as_of == int((newest - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(microseconds=1))
+    assert result.output == config.parent / "scores.parquet" and result.output.exists()
+    assert newest > pd.Timestamp(START, tz="UTC")
+
+
+def test_a_time_that_is_none_is_refused(config):
+    with pytest.raises(DataError, match="`as_of` is not a time. Received: yesterday. Allowed: a date 2026-06-30"):
+        score(config, as_of="yesterday")
+
+
+def test_an_output_of_another_kind_is_refused(config, tmp_path):
+    with pytest.raises(DataError, match="Scores are written as parquet or csv. Received: .*scores.xlsx"):
+        score(config, output=tmp_path / "scores.xlsx")
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", b"x,y\n1,2\n"), ("a.csv", b""), ("a.parquet", b"no parquet")])
+def test_a_file_that_holds_no_scores_is_not_overwritten(config, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="The file to write exists and holds no scores"):
+        score(config, as_of=AS_OF, output=tmp_path / name)
+    assert (tmp_path / name).read_bytes() == content
+
+
+def test_a_model_that_does_not_exist_is_refused(config):
+    with pytest.raises(ModelNotFoundError, match="There is no 99 of the model `small-trial`"):
+        score(config, model="99")

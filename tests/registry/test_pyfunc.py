@@ -1,0 +1,65 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SCRIPT = """
+import sys
+import mlflow
+import pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+table = pd.read_parquet(sys.argv[2])
+model.predict(table).to_parquet(sys.argv[3])
+model.predict(table.drop(columns=table.columns[[3, -1]])).to_parquet(sys.argv[4])
+"""
+
+
+@pytest.fixture(scope="module")
+def table(trained):
+    """The test rows as they were trained."""
+    return trained.prepared.table[trained.prepared.split.test].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def scored(trained, table, tmp_path_factory):
+    """Scored by plain MLflow in another process that may not unpickle, whole and with two columns left out."""
+    folder = tmp_path_factory.mktemp("plain")
+    table.to_parquet(folder / "table.parquet")
+    home = trained.folder.parent.parent
+    paths = [str(folder / name) for name in ("table.parquet", "whole.parquet", "less.parquet")]
+    model = f"models:/nimbus-boards/{trained.registered.version}"
+    if trained.promotion.promoted:
+        model = "models:/nimbus-boards@champion"
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    done = subprocess.run([sys.executable, "-c", SCRIPT, model, *paths], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [pd.read_parquet(path) for path in paths[1:]]
+
+
+def test_plain_mlflow_gives_the_probabilities_of_the_training(trained, scored):
+    predictions = pd.read_parquet(trained.folder / "test_predictions.parquet")
+    assert trained.promotion.promoted  # so it was loaded as the champion
+    assert scored[0]["entity"].tolist() == predictions["entity"].tolist()
+    np.testing.assert_allclose(scored[0]["probability"], predictions["probability"], rtol=0, atol=1e-12)
+
+
+def test_plain_mlflow_gives_scored_rows(table, scored):
+    assert list(scored[0].columns) == [
+        "entity", "as_of", "probability", "score", "usage", "fit", "timing", "reasons", "feature_set",
+    ]  # fmt: skip
+    assert scored[0]["as_of"].tolist() == table["as_of"].tolist()
+
+
+def test_a_column_left_out_is_a_missing_value(trained, table, scored):
+    gone = table.columns[[3, -1]]
+    blank = table.assign(**dict.fromkeys(gone, np.nan))
+    expected = trained.registered.model.probability(blank)
+    np.testing.assert_allclose(scored[1]["probability"], expected, rtol=0, atol=1e-12)

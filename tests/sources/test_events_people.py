@@ -1,0 +1,112 @@
+"""Bots and excluded users: who they are, and who only looks like one."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from staging import EVENTS, log, read_shop
+
+
+def counted(home, *rows, **keys):
+    """The reasons of a log, beside one row that is fine."""
+    return read_shop(home, log("a,u,login,2026-01-10", *rows), **keys).set_aside
+
+
+class TestBots:
+    @pytest.mark.parametrize(
+        "user",
+        ["googlebot", "uptime-bot", "bot_17", "bot", "Bots", "[bot]", "renovate[bot]", "bot@acme.com", "web-crawler",
+         "BingBot", "robot 7", "pingdom", "health-check", "synthetic"],
+    )  # fmt: skip
+    def test_a_user_with_the_name_of_a_bot_is_one(self, tmp_path, user):
+        assert counted(tmp_path, f"a,{user},login,2026-01-10") == {"bot": 1}
+
+    @pytest.mark.parametrize(
+        "user",
+        ["talbot", "abbot", "robotnik", "botany", "jane@talbot.com", "jane@bot.io", "abbott_17", "lobotomy", "u_bo_t",
+         "spiderman", "Elliot"],
+    )  # fmt: skip
+    def test_a_user_whose_name_only_holds_the_letters_is_none(self, tmp_path, user):
+        assert counted(tmp_path, f"a,{user},login,2026-01-10") == {}
+
+    @pytest.mark.parametrize(
+        ("agent", "reasons"),
+        [
+            ("Mozilla/5.0 (compatible; Googlebot/2.1)", {"bot": 1}),
+            ("curl/8.1", {"bot": 1}),
+            ("HeadlessChrome/120", {"bot": 1}),
+            ("python-requests/2.31", {"bot": 1}),
+            ("Mozilla/5.0 (Macintosh) Safari/605", {}),
+            ("", {}),
+        ],
+    )
+    def test_a_browser_may_say_that_it_is_a_bot(self, tmp_path, agent, reasons):
+        header = "account,person,action,at,user_agent\n"
+        rows = log("a,u,login,2026-01-10,Firefox", f"a,u,login,2026-01-10,{agent}", header=header)
+
+        assert read_shop(tmp_path, rows).set_aside == reasons
+
+    def test_the_column_of_browsers_can_be_mapped(self, tmp_path):
+        header = "account,person,action,at,ua\n"
+        columns = {"entity": "account", "user": "person", "event": "action", "time": "at", "user_agent": "ua"}
+        rows = log("a,u,login,2026-01-10,Firefox", "a,u,login,2026-01-10,curl/8", header=header)
+
+        assert read_shop(tmp_path, rows, log={"columns": columns}).set_aside == {"bot": 1}
+
+    @pytest.mark.parametrize(
+        ("said", "bots"),
+        [(["true", "false", ""], 1), (["True", "False", None], 1), (["1", "0", "0"], 1), (["yes", "no", "t"], 2)],
+    )
+    def test_a_column_may_say_who_is_a_bot(self, tmp_path, said, bots):
+        header = "account,person,action,at,is_bot\n"
+        rows = [f"a,u,login,2026-01-10,{word or ''}" for word in [*said, "no"]]
+
+        assert read_shop(tmp_path, log(*rows, header=header)).set_aside == {"bot": bots}
+
+    @pytest.mark.parametrize("column", [pa.array([True, False, None]), pa.array([1.0, 0.0, None]), pa.array([1, 0, 0])])
+    def test_the_column_of_bots_may_be_typed(self, tmp_path, column):
+        given = {"account": ["a"] * 3, "person": ["u"] * 3, "action": ["x"] * 3, "at": ["2026-01-10"] * 3,
+                 "Is_Bot": column}  # fmt: skip
+
+        assert read_shop(tmp_path, given).set_aside == {"bot": 1}
+
+    def test_a_column_called_bot_that_has_another_use_says_nothing(self, tmp_path):
+        columns = {"entity": "account", "user": "bot", "event": "action", "time": "at"}
+        rows = log("a,1,login,2026-01-10", header="account,bot,action,at\n")
+
+        assert read_shop(tmp_path, rows, log={"columns": columns}).set_aside == {}
+
+    def test_bots_can_be_let_in(self, tmp_path):
+        assert counted(tmp_path, "a,googlebot,login,2026-01-10", exclude={"bots": False}) == {}
+
+    def test_where_users_convert_the_entity_itself_may_be_a_bot(self, tmp_path):
+        rows = "who,what,at\na,login,2026-01-10\ngooglebot,login,2026-01-10\n"
+        accounts = "account,signed_up\na,2026-01-05\ngooglebot,2026-01-05\n"
+        columns = {"entity": "who", "event": "what", "time": "at"}
+        keys = {"entity": "user", "log": {"columns": columns}}
+
+        assert read_shop(tmp_path, rows, accounts, **keys).set_aside == {"bot": 1}
+
+
+class TestExcludedUsers:
+    def test_their_events_are_set_aside(self, tmp_path):
+        rows = ["a,u1,login,2026-01-10", "a, u1 ,login,2026-01-11", "a,u2,login,2026-01-10", "a,,login,2026-01-10"]
+
+        assert counted(tmp_path, *rows, exclude={"users": ["u1"]}) == {"excluded_user": 2}
+
+    def test_a_number_in_the_config_is_the_id_it_looks_like(self, tmp_path):
+        given = {"account": ["a"] * 2, "person": [17.0, 18.0], "action": ["x"] * 2, "at": ["2026-01-10"] * 2}
+
+        assert read_shop(tmp_path, given, exclude={"users": [17]}).set_aside == {"excluded_user": 1}
+
+    def test_where_users_convert_the_entity_is_the_user(self, tmp_path):
+        columns = {"entity": "account", "event": "action", "time": "at"}
+        keys = {"entity": "user", "exclude": {"users": ["a"]}, "log": {"columns": columns}}
+
+        assert read_shop(tmp_path, EVENTS, **keys).set_aside == {"excluded_user": 5}
+
+    def test_where_no_table_names_users_that_is_said(self, tmp_path):
+        columns = {"entity": "account", "event": "action", "time": "at"}
+        product = read_shop(tmp_path, exclude={"users": ["u1"]}, log={"columns": columns})
+
+        assert product.sources.warnings == ("`exclude.users` has no effect: no table of events maps `columns.user`.",)

@@ -1,0 +1,111 @@
+"""JSON lines: one object a line is a row, anything else is counted."""
+
+from __future__ import annotations
+
+import pytest
+from staging import put, read, rows_of_raw
+
+from pql_model.errors import DataError
+from pql_model.sources.delimited import MAX_LINE
+from pql_model.sources.files import read_raw
+from pql_model.sources.workbench import open_workbench
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.ndjson", "t.json", "t.jsonl.gz", "T.JSONL.GZ"])
+def test_the_keys_of_all_lines_together_are_the_columns(tmp_path, name):
+    content = '{"b": "x", "a": 1}\n{"a": 2.5, "c": true}\n'
+
+    assert read(tmp_path, put(tmp_path, name, content)) == (
+        [{"a": "1", "b": "x", "c": None}, {"a": "2.5", "b": None, "c": "true"}], 0,
+    )  # fmt: skip
+
+
+def test_a_missing_key_and_a_null_are_both_nothing(tmp_path):
+    assert read(tmp_path, put(tmp_path, "t.jsonl", '{"a": null, "b": 1}\n{"b": 2}\n')) == (
+        [{"a": None, "b": "1"}, {"a": None, "b": "2"}], 0,
+    )  # fmt: skip
+
+
+def test_lines_that_are_no_objects_are_counted(tmp_path):
+    content = b'{"a": 1}\nnope\n[1]\n"text"\n17\n{"a": 1}{"a": 2}\n{"a": \n{"a": "\xff"}\n\n  \n{"a": 2}\n'
+
+    assert read(tmp_path, put(tmp_path, "t.jsonl", content)) == ([{"a": "1"}, {"a": "2"}], 7)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path):
+    assert read(tmp_path, put(tmp_path, "t.jsonl", b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n')) == (
+        [{"a": "1"}, {"a": "2"}], 0,
+    )  # fmt: skip
+
+
+def test_a_line_without_end_is_counted_and_the_rest_is_read(tmp_path):
+    content = b'{"a": 1}\n{"a": "' + b"x" * MAX_LINE + b'"}\n{"a": 2}\n'
+
+    assert read(tmp_path, put(tmp_path, "t.jsonl", content)) == ([{"a": "1"}, {"a": "2"}], 1)
+
+
+def test_keys_may_hold_any_character(tmp_path):
+    content = '{"a\\"b": 1, "c.d": 2, "e/f": 3, "g~h": 4, "*": 5, "0": 6, "at": 7, "Time": 8, "time": 9, "🚀": 10}\n'
+
+    assert read(tmp_path, put(tmp_path, "t.jsonl", content)) == (
+        [{'a"b': "1", "c.d": "2", "e/f": "3", "g~h": "4", "*": "5", "0": "6", "at": "7", "Time": "8", "time": "9",
+          "🚀": "10"}], 0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "nope\n", '[{"a": 1},\n {"a": 2}]\n'])
+def test_a_file_without_one_object_is_refused(tmp_path, content):
+    with pytest.raises(DataError, match=r"t\.json holds no JSON object\. Allowed: json lines: one object a line"):
+        read(tmp_path, put(tmp_path, "t.json", content))
+
+
+def test_plain_and_zipped_files_are_read_together(tmp_path):
+    put(tmp_path, "part/1.jsonl", '{"a": 1}\nnope\n')
+    put(tmp_path, "part/2.jsonl.gz", '{"b": 2}\nnope\nnope\n')
+
+    assert read(tmp_path, "part/*") == ([{"a": "1", "b": None}, {"a": None, "b": "2"}], 3)
+
+
+def test_a_cut_off_gz_is_refused(tmp_path):
+    put(tmp_path, "t.jsonl.gz", "".join(f'{{"a": {i * 7919 % 100_003}}}\n' for i in range(20_000)))
+    (tmp_path / "t.jsonl.gz").write_bytes((tmp_path / "t.jsonl.gz").read_bytes()[:-500])
+
+    with pytest.raises(DataError, match=r"t\.jsonl\.gz cannot be read: .*whole"):
+        read(tmp_path, "t.jsonl.gz")
+
+
+class TestNested:
+    def nested(self, tmp_path, content, name):
+        with open_workbench("1GB") as con:
+            raw = read_raw(con, put(tmp_path, "t.jsonl", content), tmp_path)
+            column = raw.column(name, "events[0].values.size")
+            return raw.table.select(result=column).order_by("result").to_pyarrow()["result"].to_pylist()
+
+    def test_a_dot_leads_into_an_object(self, tmp_path):
+        content = '{"properties": {"size": 3, "file": {"kind": "pdf"}}}\n{"properties": null}\n'
+
+        assert self.nested(tmp_path, content, "properties.size") == ["3", None]
+        assert self.nested(tmp_path, content, "properties.file.kind") == ["pdf", None]
+
+    def test_a_key_with_a_dot_comes_before_the_way_into_an_object(self, tmp_path):
+        assert self.nested(tmp_path, '{"p.size": 1, "p": {"size": 2}}\n', "p.size") == ["1"]
+
+    def test_the_way_leads_through_a_key_with_a_dot(self, tmp_path):
+        assert self.nested(tmp_path, '{"p.q": {"size": 2}}\n', "p.q.size") == ["2"]
+
+    def test_an_object_written_as_a_text_is_an_object(self, tmp_path):
+        content = '{"properties": "{\\"size\\": 3}"}\n{"properties": "no json"}\n'
+
+        assert self.nested(tmp_path, content, "properties.size") == ["3", None]
+
+    def test_a_field_that_no_row_has_comes_with_the_nearest(self, tmp_path):
+        expected = r"t\.jsonl has no column `p\.sise`, did you mean `p\.size`.*Allowed: p, p\.kind, p\.size"
+
+        with pytest.raises(DataError, match=expected):
+            self.nested(tmp_path, '{"p": {"size": 3}}\n{"p": {"kind": 3}}\n{"p": [1]}\n{"p": null}\n', "p.sise")
+
+    def test_an_object_as_a_whole_is_its_text(self, tmp_path):
+        with open_workbench("1GB") as con:
+            raw = read_raw(con, put(tmp_path, "t.jsonl", '{"p": {"size": 3}}\n'), tmp_path)
+
+            assert rows_of_raw(raw) == [{"p": '{"size":3}'}]

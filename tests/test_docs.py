@@ -1,0 +1,96 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbclient import NotebookClient
+
+from pql_model.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _generated() -> dict[str, str]:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    pages: dict[str, str] = module.pages()
+    return pages
+
+
+@pytest.mark.parametrize("page", ["config.md", "features.md"])
+def test_a_generated_page_is_up_to_date(page):
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generated()[page], "run `python docs/generate.py`"
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+def test_links_between_files_lead_somewhere(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        if not link.startswith("http"):
+            assert ((ROOT / file).parent / link).exists(), f"{file} links to {link}"
+
+
+def test_the_readme_names_every_command_that_a_newcomer_needs():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert {f"pql {name}" for name in ("demo", "init", "check", "train", "score", "schema")} == {f"pql {c}" for c in commands}
+    for name in commands:
+        assert f"pql {name}" in text
+
+
+def test_the_ci_script_runs_the_readmes_test_line():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = re.search(r"<!-- test-line -->\n```sh\n(.+)\n```\n<!-- /test-line -->", readme)
+    assert line is not None
+    for part in ("-c constraints.txt", "ruff check .", "ruff format --check .", "mypy", "pytest"):
+        assert part in line[1]
+    assert "test-line" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_constraints_name_versions_and_no_index():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) > 50
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+", pin) for pin in pins)
+
+
+def test_mlproject_entry_points_are_commands():
+    project = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    for name, entry in project["entry_points"].items():
+        assert name in commands
+        assert entry["command"].startswith(f"python -m pql_model {name} ")
+
+
+def test_the_readmes_python_example_runs(tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.+?)```", readme, re.DOTALL)
+    assert code is not None
+    done = subprocess.run(
+        [sys.executable, "-c", code[1]], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Estimate(value=0." in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    content = nbformat.read(notebook, as_version=4)
+    NotebookClient(content, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in content.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert any("image/png" in output.get("data", {}) for output in outputs)

@@ -1,0 +1,33 @@
+"""The dozen names that people write: each explains itself with an example that runs (as a doctest)."""
+
+import inspect
+
+import pytest
+
+import pql_model
+
+NAMES = (
+    "Config", "Feature", "FittedModel", "PqlError", "build_features", "check", "init", "load_config", "make_demo",
+    "parse_feature", "score", "train",
+)  # fmt: skip
+
+
+def test_the_door_is_these_names():
+    assert tuple(pql_model.__all__) == NAMES and tuple(dir(pql_model)) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_has_a_docstring_with_an_example(name):
+    text = inspect.getdoc(getattr(pql_model, name))
+    assert text and len(text.splitlines()[0]) > 15
+    assert ">>> " in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_at_home_in_the_package(name):
+    assert getattr(pql_model, name).__module__.startswith("pql_model.")
+
+
+def test_another_name_is_refused_with_those_that_exist():
+    with pytest.raises(AttributeError, match="pql_model has no `trian`. Allowed: Config, Feature"):
+        pql_model.trian  # noqa: B018
