@@ -21,8 +21,9 @@ def _nobody_elses_tracking_server():
 
 @pytest.fixture(scope="session")
 def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import pql_model.registry.tracking  # noqa: F401 (sets MLflow's defaults)
     from mlflow.tracking import MlflowClient
+
+    import pql_model.registry.tracking  # noqa: F401 (sets MLflow's defaults)
 
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()

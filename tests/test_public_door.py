@@ -13,13 +13,15 @@ NAMES = (
 
 
 def test_the_door_is_these_names():
-    assert tuple(pql_model.__all__) == NAMES and tuple(dir(pql_model)) == NAMES
+    assert tuple(pql_model.__all__) == NAMES
+    assert tuple(dir(pql_model)) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_name_has_a_docstring_with_an_example(name):
     text = inspect.getdoc(getattr(pql_model, name))
-    assert text and len(text.splitlines()[0]) > 15
+    assert text
+    assert len(text.splitlines()[0]) > 15
     assert ">>> " in text
 
 
@@ -29,5 +31,5 @@ def test_every_name_is_at_home_in_the_package(name):
 
 
 def test_another_name_is_refused_with_those_that_exist():
-    with pytest.raises(AttributeError, match="pql_model has no `trian`. Allowed: Config, Feature"):
+    with pytest.raises(AttributeError, match=r"pql_model has no `trian`. Allowed: Config, Feature"):
         pql_model.trian  # noqa: B018

@@ -28,6 +28,7 @@ app = typer.Typer(
 )  # fmt: skip
 out = Console()
 err = Console(stderr=True)
+INTERRUPTED = 130
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The product's `pql.yaml`.")]
 JsonOption = Annotated[
@@ -178,14 +179,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(given, prog_name="pql", standalone_mode=False) or 0
+        if code == INTERRUPTED:  # Typer swallows Ctrl-C and returns this
+            raise KeyboardInterrupt
     except PqlError as error:
         code = _failed(error.as_json(), str(error), given, error.exit_code)
     except typer.exceptions.TyperException as error:
         code = _failed({"type": "UsageError", "message": _usage(error)}, _usage(error), given, 2)
     except (KeyboardInterrupt, typer.Abort):
-        code = _failed(
-            {"type": "Interrupted", "message": "interrupted"}, "Interrupted; nothing half-made was left.", given, 130
-        )
+        told = "Interrupted; nothing half-made was left."
+        code = _failed({"type": "Interrupted", "message": told}, told, given, INTERRUPTED)
     except Exception as error:  # noqa: BLE001 (the edge of the process: whatever is left is a fault of ours)
         traceback.print_exc()
         told = f"This is a fault of pql, not of your data: {type(error).__name__}: {error}"

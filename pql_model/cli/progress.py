@@ -28,14 +28,15 @@ class Bars:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._finish()
-        self._bars.stop()
+        if self._console.is_terminal:
+            self._bars.stop()
 
     def stage(self, name: str) -> None:
         self._finish()
         if self._console.is_terminal:
             self._task = self._bars.add_task(name, total=None, note="")
         else:
-            self._console.print(f"{name} ...", highlight=False)
+            self._console.print(f"{name} ...", highlight=False, markup=False)
 
     def share(self, done: float, note: str = "") -> None:
         if self._task is not None:

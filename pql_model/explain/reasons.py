@@ -56,8 +56,8 @@ def explain(contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, 
     shown = [_shown(column, table) for column in manifest.columns]
     strongest = np.argsort(-np.abs(by_behaviour), axis=1, kind="stable")[:, :top]
     texts = [
-        [_reason(row, shown, by_column, by_behaviour[row, b], np.flatnonzero(member[b]), manifest) for b in strongest[row]
-         if by_behaviour[row, b] != 0]
+        [_reason(row, shown, by_column, by_behaviour[row, b], np.flatnonzero(member[b]), manifest)
+         for b in strongest[row] if by_behaviour[row, b] != 0]
         for row in range(len(by_column))
     ]  # fmt: skip
     sums = {name: by_column[:, part == name].sum(axis=1) for name in ("usage", "fit", "timing")}

@@ -1,8 +1,8 @@
 """The leakage audit: columns that know the outcome, found before anything is fitted.
 
 It reads training rows only, one per entity, and judges each column alone: a behaviour against the outcome of
-its row, a trait, which is the same in all rows of an entity, against whether any of them converted. What it finds is quarantined and
-named with its figure; `allow:` in the config takes a column back.
+its row, a trait, which is the same in all rows of an entity, against whether any of them converted. What it
+finds is quarantined and named with its figure; `allow:` in the config takes a column back.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def audit(
     manifest
         The columns a model would read.
     unused
-        Traits that are left out anyway, with the reason; those that hold times are named as findings.
+        Traits that are left out anyway, with the reason; those that know the outcome are named all the same.
     allow
         Columns (or traits) to let through.
     """
@@ -77,8 +77,11 @@ def audit(
         found = _judge(column, table.loc[first, column.name], y[first], allowed)
         findings += [found] if found is not None else []
     for trait, why in unused.items():
+        name = trait_name(trait)
         if why.startswith("a date"):
-            findings.append(Finding(trait_name(trait), "undated_time", why, None, "quarantined"))
+            findings.append(Finding(name, "undated_time", why, None, "quarantined"))
+        elif (found := _fill(table.loc[first, name], ever[first])) is not None:
+            findings.append(Finding(name, *found, "quarantined"))
     return findings
 
 
@@ -88,7 +91,7 @@ def quarantined(findings: Sequence[Finding]) -> list[str]:
 
 
 def _judge(column: ModelColumn, values: pd.Series, y: np.ndarray, allowed: set[str]) -> Finding | None:
-    found = _fill(column, values, y) if column.kind != "feature" else None
+    found = _fill(values, y) if column.kind != "feature" else None
     if found is None:
         found = _separation(column, values, y)
     if found is None:
@@ -98,7 +101,7 @@ def _judge(column: ModelColumn, values: pd.Series, y: np.ndarray, allowed: set[s
     return Finding(column.name, kind, reason, auc, "allowed" if taken_back else "quarantined")
 
 
-def _fill(column: ModelColumn, values: pd.Series, y: np.ndarray) -> tuple[str, str, float] | None:
+def _fill(values: pd.Series, y: np.ndarray) -> tuple[str, str, float] | None:
     """Filled (or missing) far more often for those who converted."""
     filled = as_texts(values).notna().to_numpy()
     table = [[int((filled & y).sum()), int((~filled & y).sum())], [int((filled & ~y).sum()), int((~filled & ~y).sum())]]

@@ -40,7 +40,7 @@ class FittedModel:
     >>> from pql_model.model.calibrate import fit_calibration
     >>> from pql_model.model.columns import ModelColumn
     >>> manifest = Manifest((ModelColumn("trait.seats", "number"),))
-    >>> table, converted = pd.DataFrame({"trait.seats": [2, 90] * 50}), np.tile([0.0, 1.0], 50)
+    >>> table, converted = pd.DataFrame({"trait.seats": [2, 90] * 200}), np.tile([0.0, 1.0], 200)
     >>> X = manifest.matrix(table)
     >>> ensemble = fit_ensemble(training_data(X, converted, manifest.names, []), Params(rounds=20), seed=7)
     >>> calibration = fit_calibration(ensemble.margin(X), converted)
@@ -77,7 +77,7 @@ class FittedModel:
         parts["manifest.json"] = _text(self.manifest.as_json())
         parts["calibration.json"] = _text(self.calibration.as_json())
         about = {"format": FORMAT, "boosters": len(self.ensemble.boosters), "reference": list(self.reference),
-                 "facts": self.facts, "sha256": {name: _digest(text.encode()) for name, text in parts.items()}}  # fmt: skip
+                 "facts": self.facts, "sha256": {n: _digest(text.encode()) for n, text in parts.items()}}  # fmt: skip
         for name, text in {**parts, "model.json": _text(about)}.items():
             (folder / name).write_bytes(text.encode())
 

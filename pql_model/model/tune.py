@@ -176,10 +176,22 @@ def _fold_score(problem: Problem, params: Params, fold: int) -> float:
 
 
 def out_of_fold(problem: Problem, params: Params) -> tuple[np.ndarray, np.ndarray]:
-    """Row positions that some fold checked, and their margins from models that had not seen them."""
+    """Row positions that some fold checked, and their margins from models that had not seen them.
+
+    A margin starts from the log-odds of the rows a model was fitted on, and these differ between folds. They are
+    moved to those of all rows, so that calibration learns the level of the final model and not that of a fold.
+    """
     fitted = [fit_ensemble(data, params, problem.seed) for data in problem.fold_data]
-    margins = [e.margin(problem.X[fold.check]) for e, fold in zip(fitted, problem.folds.folds, strict=True)]
+    level = _log_odds(problem.y)
+    margins = [
+        ensemble.margin(problem.X[fold.check]) + level - _log_odds(problem.y[fold.fit])
+        for ensemble, fold in zip(fitted, problem.folds.folds, strict=True)
+    ]
     return np.concatenate([fold.check for fold in problem.folds.folds]), np.concatenate(margins)
+
+
+def _log_odds(y: np.ndarray) -> float:
+    return float(np.log(y.mean() / (1 - y.mean())))
 
 
 def _record(number: int, trial: optuna.trial.FrozenTrial) -> Trial:

@@ -107,5 +107,5 @@ def _refuse_early_conversions(sources: Sources, received: str) -> None:
             f"All {early:,} conversions lie before the sign-up of their entity: nobody was at risk and then converted",
             received=received,
             allowed="conversions after sign-up; a few before it are left out",
-            remedy="check that `conversions.columns.time` is the payment and `entities.columns.signed_up` the beginning",
+            remedy="check that `conversions.columns.time` is the payment and `entities.columns.signed_up` the start",
         )

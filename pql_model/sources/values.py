@@ -30,7 +30,7 @@ def _epoch_us(when: dt.timestamp) -> int:  # type: ignore[empty-body]
 
 
 @ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
-def _try_strptime(written: str, form: str) -> dt.timestamp:  # type: ignore[empty-body]
+def _try_strptime(written: str, form: str) -> dt.timestamp:
     """DuckDB's reading of a time in a given form, null where it is not in it."""
 
 

@@ -22,4 +22,5 @@ def test_where_nobody_watches_there_is_a_line_for_each_stage():
 
 def test_on_a_terminal_the_stages_are_bars_and_sentences_stay():
     text = text_of(terminal=True)
-    assert "fit" in text and "3 rows of [y] are odd" in text
+    assert "fit" in text
+    assert "3 rows of [y] are odd" in text

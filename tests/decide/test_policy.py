@@ -14,7 +14,8 @@ def policy(**raw):
 
 def test_without_a_policy_the_top_tenth_of_the_test_period_is_the_threshold():
     rule = make_rule(None, Y, P)
-    assert rule.probability == pytest.approx(0.81) and rule.leads is None
+    assert rule.probability == pytest.approx(0.81)
+    assert rule.leads is None
     assert "no policy given" in rule.words
     assert rule.qualify(P).sum() == 1
 
@@ -35,7 +36,8 @@ def test_a_capacity_larger_than_the_rows_takes_them_all():
 
 def test_a_probability_is_the_threshold_itself():
     rule = make_rule(policy(probability=0.6), Y, P)
-    assert rule.qualify(P).sum() == 4 and rule.words == "probability at least 0.6"
+    assert rule.qualify(P).sum() == 4
+    assert rule.words == "probability at least 0.6"
 
 
 def test_a_precision_takes_the_lowest_threshold_that_kept_it():
@@ -67,7 +69,8 @@ def test_expected_conversions_are_the_sum_with_the_luck_of_the_draw():
 @pytest.mark.parametrize("rows", [1, 64, 1000, 1001, 50_000])
 def test_any_number_of_selected_has_an_interval(rows):
     found = expected_conversions(np.full(rows, 0.5))
-    assert found.value == rows / 2 and 0 <= found.low <= found.value <= found.high <= rows
+    assert found.value == rows / 2
+    assert 0 <= found.low <= found.value <= found.high <= rows
 
 
 def test_exact_and_normal_agree_where_they_meet():

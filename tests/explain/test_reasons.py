@@ -34,7 +34,9 @@ def test_the_parts_and_the_base_value_add_up_to_the_margin():
     model, (table, _) = small_model(), small_table(seed=3)
     contributions = model.ensemble.contributions(MANIFEST.matrix(table))
     found = explain(contributions, table, MANIFEST)
-    np.testing.assert_allclose(found.usage + found.fit + found.timing + found.base, model.margin(table), atol=1e-6, rtol=0)
+    np.testing.assert_allclose(
+        found.usage + found.fit + found.timing + found.base, model.margin(table), atol=1e-6, rtol=0
+    )
 
 
 def test_columns_of_one_behaviour_are_one_reason_told_by_the_loudest():
@@ -71,7 +73,9 @@ def test_what_says_nothing_is_no_reason():
     assert explain(zeros(), row(), MANIFEST).texts == [[]]
 
 
-@pytest.mark.parametrize(("value", "told"), [(None, "unknown"), ("n/a", "unknown"), ("12", "12"), (True, "1"), (2.5, "2.5")])
+@pytest.mark.parametrize(
+    ("value", "told"), [(None, "unknown"), ("n/a", "unknown"), ("12", "12"), (True, "1"), (2.5, "2.5")]
+)
 def test_a_number_is_told_as_the_model_reads_it(value, told):
     contributions = zeros()
     contributions[0, 3] = 1.0

@@ -24,7 +24,9 @@ def test_usage_fit_timing_and_base_are_the_margin(model):
     table, _ = small_table(seed=9)
     rows = scored_rows(model, table)
     base = model.ensemble.contributions(model.manifest.matrix(table))[:, -1]
-    np.testing.assert_allclose(rows[["usage", "fit", "timing"]].sum(axis=1) + base, model.margin(table), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        rows[["usage", "fit", "timing"]].sum(axis=1) + base, model.margin(table), rtol=0, atol=1e-6
+    )
 
 
 def test_the_columns_are_those_of_a_scored_row(model):
@@ -56,9 +58,10 @@ def test_without_entity_and_as_of_the_features_are_enough(model):
 
 def test_an_empty_table_gives_no_rows_and_all_columns(model):
     rows = scored_rows(model, small_table(rows=1)[0][:0])
-    assert len(rows) == 0 and "reasons" in rows.columns
+    assert len(rows) == 0
+    assert "reasons" in rows.columns
 
 
 def test_a_missing_column_is_named(model):
-    with pytest.raises(FeatureMismatchError, match="lacks 1 of 5 columns: trait.size"):
+    with pytest.raises(FeatureMismatchError, match=r"lacks 1 of 5 columns: trait.size"):
         scored_rows(model, small_table(rows=1)[0].drop(columns="trait.size"))

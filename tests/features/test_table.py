@@ -6,14 +6,26 @@ from pql_model.features.spec import Feature
 from pql_model.features.table import feature_table, has_value
 from pql_model.snapshots.labels import label_snapshots
 
-ACCOUNTS = [{"account": name, "signed_up": "2026-01-01", "size": size} for name, size in (("a", "10"), ("b", None), ("c", "x"))]
-EVENTS = [{"account": "a", "event": "upload", "time": "2026-01-02", "mb": 2.5}, {"account": "b", "event": "view", "time": "2026-01-03"}]
+ACCOUNTS = [
+    {"account": name, "signed_up": "2026-01-01", "size": size} for name, size in (("a", "10"), ("b", None), ("c", "x"))
+]
+EVENTS = [
+    {"account": "a", "event": "upload", "time": "2026-01-02", "mb": 2.5},
+    {"account": "b", "event": "view", "time": "2026-01-03"},
+]
 PAID = [{"account": "b", "time": "2026-01-20"}]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    config = product(tmp_path_factory.mktemp("table"), ACCOUNTS, EVENTS, PAID, snapshots={"at_days": [7]}, observed_until="2026-06-01")
+    config = product(
+        tmp_path_factory.mktemp("table"),
+        ACCOUNTS,
+        EVENTS,
+        PAID,
+        snapshots={"at_days": [7]},
+        observed_until="2026-06-01",
+    )
     with opened(config) as (con, sources):
         yield sources, label_snapshots(con, config, sources)
 
@@ -23,7 +35,8 @@ def test_features_and_traits_stand_side_by_side_sorted_by_entity(world):
     features = [Feature("upload", "count"), Feature("upload", "sum", value="mb")]
     table = feature_table(sources, snapshots.table, features, {"size": "trait.size"})
     assert list(table.columns) == ["entity", "as_of", "upload.count.ever", "upload.sum.mb.ever", "trait.size"]
-    assert table["entity"].tolist() == ["a", "b", "c"] and table["as_of"].tolist() == [at("2026-01-08")] * 3
+    assert table["entity"].tolist() == ["a", "b", "c"]
+    assert table["as_of"].tolist() == [at("2026-01-08")] * 3
     assert table["upload.sum.mb.ever"].tolist() == [2.5, 0.0, 0.0]
     assert table["trait.size"].fillna("").tolist() == ["10", "", "x"]
 
@@ -38,5 +51,5 @@ def test_a_value_that_no_table_has_is_refused(world):
     sources, snapshots = world
     gone = Feature("upload", "max", value="minutes")
     assert (has_value(sources, gone), has_value(sources, Feature("upload", "count"))) == (False, True)
-    with pytest.raises(DataError, match="No table of events has the values that are asked for: minutes. Allowed: mb"):
+    with pytest.raises(DataError, match=r"No table of events has the values that are asked for: minutes. Allowed: mb"):
         feature_table(sources, snapshots.table, [gone], {})

@@ -90,6 +90,7 @@ def test_a_date_is_named_because_it_is_undated_itself():
     rng = np.random.default_rng(1)
     y = outcomes(100, rng)
     table = honest(y, rng)
+    table["trait.zip"] = "8000"
     unused = {"last_login": "a date or time, undated itself: it may know the future", "zip": "constant"}
     findings = audit(table, y, manifest_of(table), unused, [])
     assert [f.as_json() for f in findings] == [
@@ -130,3 +131,13 @@ def test_the_reason_holds_the_figure():
     table = guilty(y, rng)[["entity", "trait.manager"]]
     (finding,) = audit(table, y, manifest_of(table), {}, [])
     assert finding.reason == "filled for 87% of those who converted and 1.3% of the others: written after the outcome"
+
+
+def test_a_trait_that_is_not_used_anyway_is_named_if_only_converters_have_it():
+    rng = np.random.default_rng(1)
+    y = outcomes(100, rng)
+    table = honest(y, rng)
+    manifest = manifest_of(table)
+    table["trait.contract"] = np.where(y, [f"C-{i}" for i in range(len(y))], None)
+    findings = audit(table, y, manifest, {"contract": "an identifier or free text"}, [])
+    assert [(f.column, f.kind, f.action) for f in findings] == [("trait.contract", "filled_for_converters", "quarantined")]

@@ -58,4 +58,5 @@ def test_a_text_that_is_no_model_is_refused():
 def test_the_default_parameters_are_a_regularised_prior():
     prior = Params()
     assert (prior.num_leaves, prior.extra_trees, prior.averaged) == (7, True, 5)
-    assert prior.for_lightgbm(3)["seed"] == 3 and "rounds" not in prior.for_lightgbm(3)
+    assert prior.for_lightgbm(3)["seed"] == 3
+    assert "rounds" not in prior.for_lightgbm(3)

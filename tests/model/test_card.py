@@ -47,5 +47,7 @@ def test_the_card_says_what_was_tested_and_what_was_found():
 
 def test_where_there_is_nothing_to_say_the_card_says_so():
     text = card(findings=(), auc=Estimate(0.75, math.nan, math.nan))
-    assert "Nothing was found." in text and "None." in text
-    assert "| roc_auc | 0.750 | - to - |" in text.splitlines() and "nan" not in text
+    assert "Nothing was found." in text
+    assert "None." in text
+    assert "| roc_auc | 0.750 | - to - |" in text.splitlines()
+    assert "nan" not in text

@@ -38,7 +38,8 @@ def test_the_model_and_its_baselines_are_measured_on_the_same_rows():
         roc_auc_score(given.frame["converted"], given.activity)
     )
     assert list(found.baselines) == ["base_rate", "activity", "logistic_regression"]
-    assert "precision_at_capacity" not in found.test and found.unseen is None
+    assert "precision_at_capacity" not in found.test
+    assert found.unseen is None
 
 
 def test_the_capacity_has_a_precision_of_its_own():
@@ -67,7 +68,8 @@ def test_the_rule_in_force_has_a_rate_a_reach_and_a_share():
 
 def test_a_rule_that_nobody_meets_has_no_rate():
     found = evaluation.evaluate_test(rows(meets_definition=np.zeros(200, bool)), None, 7).baselines["definition"]
-    assert math.isnan(found["rate"].value) and found["recall"].value == 0
+    assert math.isnan(found["rate"].value)
+    assert found["recall"].value == 0
 
 
 def test_months_are_those_of_as_of():

@@ -29,7 +29,8 @@ def training_rows(rows=400):
 def test_the_fit_is_calibrated_on_rows_that_were_not_seen():
     frame, X = training_rows()
     found = fit_model(frame, X, MANIFEST, HORIZON, "trial", 7, Budget(1))
-    assert found.folds.kind == "expanding" and found.calibration.kind == "platt"
+    assert found.folds.kind == "expanding"
+    assert found.calibration.kind == "platt"
     p = found.calibration.apply(found.ensemble.margin(X))
     assert abs(p.mean() - frame["converted"].mean()) < 0.06
 
@@ -41,7 +42,8 @@ def test_more_rows_than_tuning_needs_are_thinned_by_whole_entities(monkeypatch):
     problem = fitting.Problem(X, frame["converted"].to_numpy(float), MANIFEST.names, MANIFEST.categorical,
                               fitting.tuning_folds(frame, HORIZON, "trial", 7), 7)  # fmt: skip
     thin = fitting._thinned(problem, frame, HORIZON, "trial")
-    assert 120 < len(thin.y) < 280 and len(thin.y) % 2 == 0
+    assert 120 < len(thin.y) < 280
+    assert len(thin.y) % 2 == 0
     assert max(fold.check.max() for fold in thin.folds.folds) < len(thin.y)
 
 
@@ -57,7 +59,8 @@ def test_the_digest_changes_with_anything_the_model_sees():
     other = X.copy()
     other[3, 0] += 1
     flipped = frame.assign(converted=~frame["converted"])
-    assert digest(frame, X, MANIFEST.names, "config") == same and len(same) == 16
+    assert digest(frame, X, MANIFEST.names, "config") == same
+    assert len(same) == 16
     changed = {digest(frame, other, MANIFEST.names, "config"), digest(flipped, X, MANIFEST.names, "config"),
-               digest(frame, X, MANIFEST.names, "another"), digest(frame, X, MANIFEST.names[::-1], "config")}  # fmt: skip
+               digest(frame, X, MANIFEST.names, "other"), digest(frame, X, MANIFEST.names[::-1], "config")}  # fmt: skip
     assert len(changed | {same}) == 5

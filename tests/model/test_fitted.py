@@ -40,7 +40,9 @@ def test_saving_what_was_loaded_writes_the_same_bytes(folder, tmp_path):
 def test_the_folder_holds_text_and_json_only(folder):
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["booster_0.txt", "booster_1.txt", "calibration.json", "manifest.json", "model.json"]
-    assert all(path.read_text(encoding="utf-8").isprintable() or path.suffix in (".txt", ".json") for path in folder.iterdir())
+    assert all(
+        path.read_text(encoding="utf-8").isprintable() or path.suffix in (".txt", ".json") for path in folder.iterdir()
+    )
     assert not any(path.read_bytes().startswith(b"\x80") for path in folder.iterdir())
 
 
@@ -79,13 +81,13 @@ def test_a_model_file_that_is_none_is_refused(folder, content):
 def test_another_format_is_refused(folder):
     about = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**about, "format": 99}))
-    with pytest.raises(DataError, match="This model has another format. Received: 99. Allowed: 1"):
+    with pytest.raises(DataError, match=r"This model has another format. Received: 99. Allowed: 1"):
         FittedModel.load(folder)
 
 
 def test_a_table_without_a_column_is_refused(model):
     table, _ = small_table(rows=5)
-    with pytest.raises(FeatureMismatchError, match="lacks 1 of 5 columns: trait.seats"):
+    with pytest.raises(FeatureMismatchError, match=r"lacks 1 of 5 columns: trait.seats"):
         model.probability(table.drop(columns="trait.seats"))
 
 

@@ -34,4 +34,7 @@ def test_names_that_only_differ_at_their_end_stay_two_bars(tmp_path):
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path):
     table = pd.DataFrame({"behaviour": ["a", "b"], "mean_abs": [0.5, 0.1]})
-    assert plot_importance(table, tmp_path / "a.png").read_bytes() == plot_importance(table, tmp_path / "b.png").read_bytes()
+    assert (
+        plot_importance(table, tmp_path / "a.png").read_bytes()
+        == plot_importance(table, tmp_path / "b.png").read_bytes()
+    )

@@ -97,7 +97,8 @@ def test_what_is_better_on_every_fold_replaces_the_prior(monkeypatch):
 
     monkeypatch.setattr(tuning, "_fold_score", better)
     tuned = tune(problem(), 3)
-    assert tuned.params != Params() and tuned.score > 0.75
+    assert tuned.params != Params()
+    assert tuned.score > 0.75
 
 
 def test_after_the_timeout_no_trial_starts_but_one_is_always_done(quick):
@@ -106,4 +107,5 @@ def test_after_the_timeout_no_trial_starts_but_one_is_always_done(quick):
 
 def test_out_of_fold_margins_are_those_of_rows_that_were_not_seen():
     rows, margins = tuning.out_of_fold(problem(), Params(rounds=10, averaged=1))
-    assert rows.tolist() == list(range(75, 300)) and margins.shape == (225,)
+    assert rows.tolist() == list(range(75, 300))
+    assert margins.shape == (225,)

@@ -20,7 +20,8 @@ def test_the_json_has_every_field_of_the_contract(result, told):
     assert {"dir", "train", "report", "scores", "truth"} <= set(told)
     assert told["dir"] == str(result.folder)
     assert told["train"]["run_id"] == result.trained.registered.run_id
-    assert (result.folder / told["scores"]).exists() and (result.folder / told["report"]).exists()
+    assert (result.folder / told["scores"]).exists()
+    assert (result.folder / told["report"]).exists()
 
 
 def test_the_scores_are_of_the_model_that_was_trained_whether_promoted_or_not(result, told):
@@ -31,5 +32,7 @@ def test_the_scores_are_of_the_model_that_was_trained_whether_promoted_or_not(re
 
 def test_what_was_planted_stands_beside_what_was_found(told):
     lines = {line["what"]: line for line in told["truth"]["comparison"]}
-    assert lines["unusable rows, by reason"]["agrees"] and lines["columns that know the outcome"]["agrees"]
-    assert "probabilities" not in told["truth"] and told["truth"]["leaking_columns"]
+    assert lines["unusable rows, by reason"]["agrees"]
+    assert lines["columns that know the outcome"]["agrees"]
+    assert "probabilities" not in told["truth"]
+    assert told["truth"]["leaking_columns"]

@@ -20,5 +20,6 @@ def test_a_training_leaves_files_that_can_be_read_without_us(trained):
 def test_the_card_says_the_verdict_and_the_leaks(trained):
     card = (trained.folder / "model_card.md").read_text()
     assert card.startswith("# Model card: nimbus-boards\n")
-    assert f"**Verdict: {trained.verdict.name}.**" in card and "`trait.lifetime_logins`" in card
+    assert f"**Verdict: {trained.verdict.name}.**" in card
+    assert "`trait.lifetime_logins`" in card
     assert "nan" not in card

@@ -29,13 +29,14 @@ def test_the_config_is_written_beside_its_reasons_with_paths_from_its_own_folder
     assert config.entities.columns.signed_up == "created_at"
     assert config.conversions.columns.model_dump() == {"entity": "account_id", "time": "paid_at", "value": "mrr"}
     assert result.as_json() == {"config": str(data.parent / "pql.yaml"), "notes": list(result.notes)}
-    assert len(result.notes) >= 5 and not list(data.parent.glob("*.part"))
+    assert len(result.notes) >= 5
+    assert not list(data.parent.glob("*.part"))
 
 
 def test_a_config_that_is_there_is_kept_unless_forced(data, tmp_path):
     path = tmp_path / "pql.yaml"
     path.write_text("mine")
-    with pytest.raises(DataError, match="There is a config already. Received: .*pql.yaml. Do: .*`--force`"):
+    with pytest.raises(DataError, match=r"There is a config already. Received: .*pql.yaml. Do: .*`--force`"):
         init(*tables(data), output=path)
     assert path.read_text() == "mine"
     assert load_config(init(*tables(data), output=path, force=True).path).motion == "trial"
@@ -48,7 +49,8 @@ def test_the_name_is_that_of_the_folder(data, tmp_path):
 
 def test_without_the_other_tables_their_part_is_left_to_fill_in(data, tmp_path):
     result = init([data / "events.parquet"], output=tmp_path / "pql.yaml")
-    assert "# entities:" in result.path.read_text() and "# conversions:" in result.path.read_text()
+    assert "# entities:" in result.path.read_text()
+    assert "# conversions:" in result.path.read_text()
     assert any("No conversions were given" in note for note in result.notes)
 
 

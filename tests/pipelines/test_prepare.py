@@ -44,14 +44,15 @@ def test_what_only_the_definition_reads_is_computed_and_not_given_to_the_model(f
 
 def test_a_definition_that_names_an_event_the_data_do_not_have_is_refused(folder):
     config = trial_files(folder, definition={"all": [{"event": "logins", "at_least": 2}]})
-    with pytest.raises(DataError, match="names event `logins`, which the data do not have; did you mean `login`?"):
+    with pytest.raises(DataError, match=r"names event `logins`, which the data do not have; did you mean `login`?"):
         prepared(config)
 
 
 def test_the_features_of_another_model_are_computed_too_as_far_as_they_can_be(folder):
     also = Manifest((ModelColumn("login.count.first_3d", "feature"), ModelColumn("login.sum.mb.ever", "feature")))
     found = prepared(trial_files(folder), also)
-    assert "login.count.first_3d" in found.table.columns and "login.sum.mb.ever" not in found.table.columns
+    assert "login.count.first_3d" in found.table.columns
+    assert "login.sum.mb.ever" not in found.table.columns
     assert features_of(None) == []
 
 

@@ -22,7 +22,8 @@ def config(tmp_path_factory, with_store):
     """Aged 5 to 11 days, so that a day in the middle has a few dozen at risk; a model in force."""
     path = trial_files(
         with_store(tmp_path_factory.mktemp("score")), accounts=400, each=10,
-        snapshots={"at_days": [5, 10]}, exclude={"entities": {"seats": [3]}}, policy={"capacity": {"leads": 4, "per": "7d"}},
+        snapshots={"at_days": [5, 10]}, exclude={"entities": {"seats": [3]}},
+        policy={"capacity": {"leads": 4, "per": "7d"}},
         definition={"all": [{"event": "login", "at_least": 6, "within": "first 5d"}]},
     )  # fmt: skip
     train(path, trials=1, promote="force")
@@ -58,10 +59,12 @@ def test_the_rows_have_the_columns_of_the_contract_best_first(config, tmp_path):
     rows = pd.read_parquet(tmp_path / "scores.parquet")
     assert list(rows.columns) == COLUMNS
     pd.testing.assert_frame_equal(rows, result.rows, check_dtype=False)
-    assert rows["probability"].is_monotonic_decreasing and rows["probability"].between(0, 1).all()
+    assert rows["probability"].is_monotonic_decreasing
+    assert rows["probability"].between(0, 1).all()
     assert rows["as_of"].unique().tolist() == [pd.Timestamp(AS_OF)]
     assert rows["is_pql"].tolist() == [True] * 4 + [False] * (len(rows) - 4)
-    assert rows["meets_definition"].isin([True, False]).all() and rows["meets_definition"].any()
+    assert rows["meets_definition"].isin([True, False]).all()
+    assert rows["meets_definition"].any()
     assert set(json.loads(rows["reasons"].iloc[0])[0]) == {"sign", "log_odds", "column", "value", "words"}
 
 
@@ -129,17 +132,18 @@ def test_without_as_of_and_output_the_end_of_the_data_and_the_folder_of_the_conf
     result = score(config)
     newest = max(pd.read_parquet(config.parent / n)["time"].max() for n in ("events.parquet", "paid.parquet"))
     assert result.as_of == int((newest - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(microseconds=1))
-    assert result.output == config.parent / "scores.parquet" and result.output.exists()
+    assert result.output == config.parent / "scores.parquet"
+    assert result.output.exists()
     assert newest > pd.Timestamp(START, tz="UTC")
 
 
 def test_a_time_that_is_none_is_refused(config):
-    with pytest.raises(DataError, match="`as_of` is not a time. Received: yesterday. Allowed: a date 2026-06-30"):
+    with pytest.raises(DataError, match=r"`as_of` is not a time. Received: yesterday. Allowed: a date 2026-06-30"):
         score(config, as_of="yesterday")
 
 
 def test_an_output_of_another_kind_is_refused(config, tmp_path):
-    with pytest.raises(DataError, match="Scores are written as parquet or csv. Received: .*scores.xlsx"):
+    with pytest.raises(DataError, match=r"Scores are written as parquet or csv. Received: .*scores.xlsx"):
         score(config, output=tmp_path / "scores.xlsx")
 
 

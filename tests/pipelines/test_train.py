@@ -45,7 +45,8 @@ def test_the_json_has_every_field_of_the_contract(told):
         assert set(told["baselines"][name]["roc_auc"]) == INTERVAL
     assert all({"column", "reason", "auc", "action"} <= set(leak) for leak in told["leakage"])
     assert (type(told["promotion"]["promoted"]), type(told["promotion"]["reason"])) == (bool, str)
-    assert told["features"] > 50 and {"read", "features", "tune and fit"} <= set(told["seconds"])
+    assert told["features"] > 50
+    assert {"read", "features", "tune and fit"} <= set(told["seconds"])
     assert os.path.isfile(told["files"]["test_predictions"])
 
 
@@ -98,7 +99,8 @@ def test_the_run_holds_everything_a_reader_needs(trained, told, client):
 def test_nothing_half_made_is_left_and_the_environment_is_as_it_was(trained):
     home = trained.folder.parent.parent
     assert [path.name for path in (home / "runs").iterdir() if path.name.startswith(".")] == []
-    assert not list(home.rglob("*.journal")) and not list(home.rglob("*.part"))
+    assert not list(home.rglob("*.journal"))
+    assert not list(home.rglob("*.part"))
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
@@ -106,8 +108,10 @@ def test_the_same_data_again_give_the_same_model_bit_for_bit_which_is_not_promot
     first, second = trained.registered, retrained.registered
     assert (first.version, second.version) == ("1", "2")
     assert second.model.ensemble.texts() == first.model.ensemble.texts()
-    assert second.model.calibration == first.model.calibration and second.model.manifest == first.model.manifest
-    assert trained.promotion.promoted and not retrained.promotion.promoted
+    assert second.model.calibration == first.model.calibration
+    assert second.model.manifest == first.model.manifest
+    assert trained.promotion.promoted
+    assert not retrained.promotion.promoted
     assert "ROC-AUC differs by +0.000 (likely +0.000 to +0.000)" in retrained.promotion.reason
     assert (trained.as_json()["model"]["alias"], retrained.as_json()["model"]["alias"]) == ("champion", "challenger")
     tracking = Tracking(load_config(trained.folder / "../../pql.yaml"))
@@ -123,12 +127,16 @@ def test_the_same_data_again_give_the_same_model_bit_for_bit_which_is_not_promot
     ],
 )
 def test_a_champion_that_cannot_be_compared_stays_with_the_reason(trained, facts, gone, why):
-    ours = replace(trained.registered.model, facts={**trained.registered.model.facts, "test_start": 1, "labels_until": 0})
+    ours = replace(
+        trained.registered.model, facts={**trained.registered.model.facts, "test_start": 1, "labels_until": 0}
+    )
     champion = replace(trained.registered, model=replace(ours, facts={**ours.facts, **facts}))
     table = trained.prepared.table[trained.prepared.split.test].drop(columns=gone)
     later = trained.prepared.snapshots.frame[trained.prepared.split.test]
     found = _compare(champion, ours, table, later, Verdict("ready", "", ""), "auto", 7)
-    assert not found.promoted and found.reason.startswith("not promoted: ") and why in found.reason
+    assert not found.promoted
+    assert found.reason.startswith("not promoted: ")
+    assert why in found.reason
 
 
 # ---------------------------------------------------------------- a small trial: interrupted, forced
@@ -148,13 +156,15 @@ def test_a_run_that_breaks_while_it_logs_leaves_nothing_and_can_be_run_again(sma
         with pytest.raises(OSError, match="disk full"):
             train(small, trials=1)
     tracking = Tracking(load_config(small))
-    assert tracking.find("1") is None and tracking.find("challenger") is None
+    assert tracking.find("1") is None
+    assert tracking.find("challenger") is None
     assert list((small.parent / "runs").iterdir()) == []
     assert len(list((small.parent / ".pql" / "tuning").glob("*.journal"))) == 1  # tuning need not be done again
 
     forced = train(small, trials=1, promote="force")
     assert [path.name for path in (small.parent / "runs").iterdir()] == [forced.registered.run_id]
-    assert forced.promotion.promoted and tracking.get("champion").version == "1"
+    assert forced.promotion.promoted
+    assert tracking.get("champion").version == "1"
     _plain_mlflow_scores_number_traits(small.parent, forced)
 
 
@@ -188,7 +198,8 @@ def test_freemium_from_several_gz_files_late_rows_values_and_json_lines(freemium
     assert told["test"]["roc_auc"]["value"] > 0.6
     assert set(told["unseen_entities"]["roc_auc"]) == INTERVAL  # beside all later rows
     names = result.registered.model.manifest.names
-    assert "file+uploaded.sum.megabytes.last_28d" in names and "trait.size" in names
+    assert "file+uploaded.sum.megabytes.last_28d" in names
+    assert "trait.size" in names
     assert told["snapshots"]["left_out"]["immature"] > 0
 
 

@@ -39,7 +39,9 @@ def scored(trained, table, tmp_path_factory):
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    done = subprocess.run([sys.executable, "-c", SCRIPT, model, *paths], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, model, *paths], env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return [pd.read_parquet(path) for path in paths[1:]]
 

@@ -54,8 +54,11 @@ def client(home):
 def test_without_a_model_none_is_found_and_the_error_says_what_to_do(tmp_path, with_store):
     config = product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], [])
     tracking = Tracking(config)
-    assert tracking.find("champion") is None and tracking.find("1") is None
-    with pytest.raises(ModelNotFoundError, match="There is no champion of the model `small-world`.*Do: train with `pql train`"):
+    assert tracking.find("champion") is None
+    assert tracking.find("1") is None
+    with pytest.raises(
+        ModelNotFoundError, match=r"There is no champion of the model `small-world`.*Do: train with `pql train`"
+    ):
         tracking.get("champion")
 
 
@@ -98,7 +101,8 @@ def test_the_model_that_is_stored_holds_no_pickle(logged, home):
     assert {path.suffix for path in stored} == {".txt", ".json", ".yaml", ".py", ""}  # "" is MLmodel
     assert not any(path.read_bytes().startswith(b"\x80") for path in stored)
     (about, *_) = (home / "mlruns" / "models").rglob("MLmodel")
-    assert "model_code_path" in about.read_text() and "python_model.pkl" not in about.read_text()
+    assert "model_code_path" in about.read_text()
+    assert "python_model.pkl" not in about.read_text()
 
 
 def test_the_environment_is_left_as_it_was(config, home, monkeypatch):
@@ -123,7 +127,9 @@ def test_a_run_that_breaks_while_it_logs_leaves_no_version(config, home, client,
 
 
 def test_a_tracking_server_that_makes_no_sense_is_refused_in_words(config):
-    with pytest.raises(PqlError, match="MLflow cannot be used: .*Received: nonsense://here. Do: check MLFLOW_TRACKING_URI"):
+    with pytest.raises(
+        PqlError, match=r"MLflow cannot be used: .*Received: nonsense://here. Do: check MLFLOW_TRACKING_URI"
+    ):
         Tracking(config, "nonsense://here")
 
 

@@ -60,7 +60,9 @@ def freemium_files(home: Path, accounts: int = 150, days: int = 210) -> tuple[Pa
     ]
     (home / "accounts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     paid = np.flatnonzero(pays < days)
-    pd.DataFrame({"workspace": [f"w{i}" for i in paid], "paid_at": when(pays[paid])}).to_csv(home / "paid.csv", index=False)
+    pd.DataFrame({"workspace": [f"w{i}" for i in paid], "paid_at": when(pays[paid])}).to_csv(
+        home / "paid.csv", index=False
+    )
     config = write_config(
         home,
         name="free-boards",
@@ -155,7 +157,9 @@ def trial_files(
         home,
         **{
             "name": "small-trial",
-            "events": [{"table": "events.parquet", "columns": {"entity": "account", "event": "action", "time": "time"}}],
+            "events": [
+                {"table": "events.parquet", "columns": {"entity": "account", "event": "action", "time": "time"}}
+            ],
             "entities": {"table": "accounts.parquet", "columns": {"entity": "account", "signed_up": "created"}},
             "conversions": {"table": "paid.parquet", "columns": {"entity": "account", "time": "time"}},
             "motion": "trial",
@@ -165,4 +169,3 @@ def trial_files(
             **config,
         },
     )
-
