@@ -42,7 +42,9 @@ def main(names: list[str]) -> None:
         out.parent.mkdir(exist_ok=True)
         out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         auc = result["test"]["roc_auc"]
-        print(f"{name}: ROC-AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f}), reference {REFERENCES[name]}; {out}")
+        print(
+            f"{name}: ROC-AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f}), reference {REFERENCES[name]}; {out}"
+        )
 
 
 if __name__ == "__main__":

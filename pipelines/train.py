@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-
 import pandas as pd
 
 from pql_model.config.load import dump_config, load_config
@@ -23,7 +22,6 @@ from pql_model.criteria.evaluate import meets
 from pql_model.decide.policy import make_rule
 from pql_model.errors import DataError
 from pql_model.explain.reasons import behaviour_shares
-
 from pql_model.model.baselines import ACTIVITY, logistic_regression
 from pql_model.model.evaluation import Evaluation, TestRows, evaluate_test
 from pql_model.model.fit import Budget, Fit, digest, fit_model

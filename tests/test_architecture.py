@@ -73,9 +73,7 @@ _GAPS = {
     "through tests/sources/test_draft.py and test_recognise.py, none of its own yet": (
         "sources/keys sources/shapes sources/sketch sources/traits"
     ),
-    "not written yet": (
-        "demo/mechanism demo/unusable demo/usage sources/coverage sources/sketching"
-    ),
+    "not written yet": ("demo/mechanism demo/unusable demo/usage sources/coverage sources/sketching"),
 }
 UNTESTED = {f"pql_model/{name}.py": why for why, names in _GAPS.items() for name in names.split()}
 """Module -> why its test is missing. To be emptied."""

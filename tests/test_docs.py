@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def _generated() -> dict[str, str]:
     spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     pages: dict[str, str] = module.pages()
@@ -33,7 +34,9 @@ def test_a_generated_page_is_up_to_date(page):
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generated()[page], "run `python docs/generate.py`"
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize(
+    "file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
 def test_links_between_files_lead_somewhere(file):
     text = (ROOT / file).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
@@ -44,7 +47,9 @@ def test_links_between_files_lead_somewhere(file):
 def test_the_readme_names_every_command_that_a_newcomer_needs():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    assert {f"pql {name}" for name in ("demo", "init", "check", "train", "score", "schema")} == {f"pql {c}" for c in commands}
+    assert {f"pql {name}" for name in ("demo", "init", "check", "train", "score", "schema")} == {
+        f"pql {c}" for c in commands
+    }
     for name in commands:
         assert f"pql {name}" in text
 
@@ -78,7 +83,11 @@ def test_the_readmes_python_example_runs(tmp_path):
     code = re.search(r"```python\n(.+?)```", readme, re.DOTALL)
     assert code is not None
     done = subprocess.run(
-        [sys.executable, "-c", code[1]], cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [sys.executable, "-c", code[1]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     assert "Estimate(value=0." in done.stdout
@@ -90,7 +99,9 @@ def test_a_notebook_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     content = nbformat.read(notebook, as_version=4)
-    NotebookClient(content, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    NotebookClient(
+        content, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     outputs = [output for cell in content.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
     assert any("image/png" in output.get("data", {}) for output in outputs)

@@ -204,6 +204,6 @@ def _usage(error: Exception) -> str:
 def _failed(told: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:
     if "--json" in given:
         _printed({"error": told}, as_json=True)
-    err.print(f"[red]Error:[/] ", end="")
+    err.print("[red]Error:[/] ", end="")
     err.print(words, markup=False, highlight=False)
     return code

@@ -251,9 +251,9 @@ def _aggregate_value(t: Table, feature: Feature, inside: Column, start: Column |
 
 def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.ndarray) -> np.ndarray:
     if feature.measure == "days_since_last":
-        return (as_of - raw) / DAY
+        return np.asarray((as_of - raw) / DAY)
     if feature.measure == "days_to_first":
-        return (raw - signed_up) / DAY
+        return np.asarray((raw - signed_up) / DAY)
     if feature.measure == "session_minutes":
         return raw / MINUTE
     if feature.measure == "sum":

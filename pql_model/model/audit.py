@@ -80,8 +80,8 @@ def audit(
         name = trait_name(trait)
         if why.startswith("a date"):
             findings.append(Finding(name, "undated_time", why, None, "quarantined"))
-        elif (found := _fill(table.loc[first, name], ever[first])) is not None:
-            findings.append(Finding(name, *found, "quarantined"))
+        elif (filled := _fill(table.loc[first, name], ever[first])) is not None:
+            findings.append(Finding(name, *filled, "quarantined"))
     return findings
 
 

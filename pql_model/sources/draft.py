@@ -134,7 +134,7 @@ def _event_table(sketch: TableSketch, guess: Guess) -> list[str]:
     elif guess.counts:
         shape = "already counted, one column an event"
     by = f"; looks like an export of {guess.export}" if guess.export else ""
-    lines = _comment(f"{sketch.path}: {shape}{by}", indent="  ")
+    lines = _comment(f"{sketch.file}: {shape}{by}", indent="  ")
     lines.append(f"  - table: {_scalar(sketch.path)}")
     if guess.event is not None:
         lines.append(_line("event", guess.event, "named after the file; say what one row is", 4))
@@ -154,7 +154,7 @@ def _entities(found: tuple[TableSketch, Guess] | None) -> tuple[list[str], list[
     sketch, guess = found
     traits, left_out = split_traits(sketch, guess.roles.values())
     lines = ["entities:", f"  table: {_scalar(sketch.path)}", "  columns:", *_roles(guess, 4)]
-    notes = [f"`{name}` of {sketch.path} is not used as a trait: {why}." for name, why in left_out.items()]
+    notes = [f"`{name}` of {sketch.file} is not used as a trait: {why}." for name, why in left_out.items()]
     if left_out:
         lines += _comment("Left out of the traits:", indent="  ")
         lines += [line for name, why in left_out.items() for line in _comment(f"  {name}: {why}", indent="  ")]
@@ -164,7 +164,7 @@ def _entities(found: tuple[TableSketch, Guess] | None) -> tuple[list[str], list[
     else:
         lines.append("  traits: []")
     notes += [
-        f"Trait `{name}` of {sketch.path} may speak of the outcome itself: look at the leakage audit of `pql check`."
+        f"Trait `{name}` of {sketch.file} may speak of the outcome itself: look at the leakage audit of `pql check`."
         for name in traits
         if may_be_outcome(name)
     ]
@@ -204,7 +204,7 @@ def _resolution(guesses: _Guesses) -> tuple[list[str], list[str]]:
         return [], []
     tables = [*guesses.events, *([guesses.conversions] if guesses.conversions else [])]
     daily = [(sketch, guess) for sketch, guess in tables if guess.covers in (None, "1d")]
-    dated = [sketch.path for sketch, guess in daily if _dates_only(sketch, guess, "time")]
+    dated = [sketch.file for sketch, guess in daily if _dates_only(sketch, guess, "time")]
     if not dated:
         return [], []
     why = f"{' and '.join(dated)} {'has' if len(dated) == 1 else 'have'} dates only while sign-ups have times of day"
@@ -228,7 +228,7 @@ def _examples() -> list[str]:
 
 def _told(guess: Guess, sketch: TableSketch, several: bool) -> list[str]:
     """The reasons, each with its table where there are several of events."""
-    return [f"{sketch.path}: {reason}" if several and reason[0] == "`" else reason for reason in guess.reasons]
+    return [f"{sketch.file}: {reason}" if several and reason[0] == "`" else reason for reason in guess.reasons]
 
 
 def _gaps(guesses: _Guesses) -> Iterable[str]:

@@ -214,5 +214,5 @@ def _is_id_like(column: ColumnSketch) -> bool:
 
 def _spoken(column: ColumnSketch, others: Sequence[tuple[TableSketch, ColumnSketch]]) -> tuple[int, str]:
     mine = {_plain_id(sample) for sample in column.samples}
-    counted = [(len(mine & {_plain_id(s) for s in c.samples}), table.path) for table, c in others]
+    counted = [(len(mine & {_plain_id(s) for s in c.samples}), table.file) for table, c in others]
     return max(counted, key=lambda pair: pair[0], default=(0, ""))

@@ -105,8 +105,8 @@ class _Finder:
     def __init__(self, sketch: TableSketch, what: str, exports: Sequence[Export] = ()) -> None:
         if sketch.rows == 0 or not sketch.columns:
             raise DataError(
-                f"{sketch.path} has no rows: nothing can be guessed from it",
-                received=f"{what}: {sketch.path}",
+                f"{sketch.file} has no rows: nothing can be guessed from it",
+                received=f"{what}: {sketch.file}",
                 remedy="give a table with a header and rows",
             )
         self.sketch, self.what = sketch, what
@@ -154,7 +154,7 @@ class _Finder:
             looks = "".join(f"; `{c.name}` holds `{c.samples[0][:40]}`, which cannot be read" for c in unreadable[:1])
             usual, rule = "timestamp", f"; times are 2026-06-30, 2026-06-30T12:00:00Z or epoch numbers{looks}"
         return DataError(
-            f"No column of {self.sketch.path} seems to hold {say}",
+            f"No column of {self.sketch.file} seems to hold {say}",
             received=", ".join(column.name for column in self.sketch.columns),
             remedy=f"rename the right column to `{usual}`, or write pql.yaml by hand with "
             f"`{self.what}: columns: {{{role}: COLUMN}}`{rule}",
@@ -216,13 +216,13 @@ def recognise_entities(sketch: TableSketch, others: Sequence[TableSketch] = ()) 
     find.take("entity", key.column, key.why)
     if not sketch.unique(key.column):
         find.doubts.append(
-            f"`{key.column.name}` of {sketch.path} is not unique: further rows of an entity will be set aside."
+            f"`{key.column.name}` of {sketch.file} is not unique: further rows of an entity will be set aside."
         )
     column, why = _best_time(find, "entities")
     find.take("signed_up", column, why)
     if column is None:
         find.doubts.append(
-            f"No column of {sketch.path} seems to be the time of sign-up: every entity counts from the start."
+            f"No column of {sketch.file} seems to be the time of sign-up: every entity counts from the start."
         )
     return find.guess(key.kind if key.sure else None)
 
@@ -245,7 +245,7 @@ def recognise_conversions(sketch: TableSketch, ids: Ids | None = None) -> Guess:
 def ids_of(sketch: TableSketch, guess: Guess) -> Ids:
     """The ids that other tables should speak of."""
     column = next(c for c in sketch.columns if c.name == guess.roles["entity"])
-    return Ids(sketch.path, column.plain, column.samples, guess.kind)
+    return Ids(sketch.file, column.plain, column.samples, guess.kind)
 
 
 def _take_entity(find: _Finder, ids: Ids | None, prefer: EntityKind | None) -> Key:
@@ -255,7 +255,7 @@ def _take_entity(find: _Finder, ids: Ids | None, prefer: EntityKind | None) -> K
     find.take("entity", key.column, key.why)
     if ids and not key.found and key.column.plain != ids.column:
         find.doubts.append(
-            f"None of the sampled values of `{key.column.name}` in {find.sketch.path} is among the sampled ids of "
+            f"None of the sampled values of `{key.column.name}` in {find.sketch.file} is among the sampled ids of "
             f"{ids.table}: `pql check` counts how many match."
         )
     return key
@@ -296,7 +296,7 @@ def _take_known_at(find: _Finder) -> None:
         lag = _middle(column.instants) - _middle(time.instants)
         if (column.distinct <= 1 and find.sketch.looked > 1) or lag > 2 * DAY:
             find.doubts.append(
-                f"`{column.name}` of {find.sketch.path} was left out as `known_at`: it lies far after `{time.name}`, "
+                f"`{column.name}` of {find.sketch.file} was left out as `known_at`: it lies far after `{time.name}`, "
                 "as when a history is loaded all at once, and would hide what was known."
             )
         elif lag > -HOUR:
@@ -362,17 +362,17 @@ def _with_shape(find: _Finder, kind: EntityKind | None) -> Guess:
     found = shapes.counts_of(sketch, find.free, by_name[find.roles["entity"]], by_name[find.roles["time"]])
     if found is None:
         name = shapes.event_name(sketch.stem)
-        say = f"Every row of {sketch.path} is one event, `{name}`: no column seems to name events."
+        say = f"Every row of {sketch.file} is one event, `{name}`: no column seems to name events."
         guess = find.guess(kind)
         return _with_values(find, replace(guess, reasons=(*guess.reasons, say), event=name))
     find.roles.pop("known_at", None)  # a sum is known when its time is over
     guess = find.guess(kind)
-    say = f"{sketch.path} is already counted: a row sums up {found.covers}, {found.why}."
+    say = f"{sketch.file} is already counted: a row sums up {found.covers}, {found.why}."
     return replace(guess, reasons=(*guess.reasons, say), counts=found.counts, users=found.users, covers=found.covers)
 
 
 def _with_values(find: _Finder, guess: Guess) -> Guess:
-    path = find.sketch.path
+    path = find.sketch.file
     values, left = shapes.values_of(find.free, find.export)
     said = []
     if values:

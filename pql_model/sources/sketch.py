@@ -96,6 +96,11 @@ class TableSketch:
     rows: int
 
     @property
+    def file(self) -> str:
+        """The file's name without its folders, for sentences."""
+        return re.split(r"[/\\]", self.path)[-1]
+
+    @property
     def looked(self) -> int:
         return min(self.rows, SKETCH_ROWS)
 

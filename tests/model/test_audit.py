@@ -140,4 +140,6 @@ def test_a_trait_that_is_not_used_anyway_is_named_if_only_converters_have_it():
     manifest = manifest_of(table)
     table["trait.contract"] = np.where(y, [f"C-{i}" for i in range(len(y))], None)
     findings = audit(table, y, manifest, {"contract": "an identifier or free text"}, [])
-    assert [(f.column, f.kind, f.action) for f in findings] == [("trait.contract", "filled_for_converters", "quarantined")]
+    assert [(f.column, f.kind, f.action) for f in findings] == [
+        ("trait.contract", "filled_for_converters", "quarantined")
+    ]

@@ -351,9 +351,12 @@ def test_without_rows_every_column_is_constant():
 
 def test_a_conforming_table_has_numbers_as_floats_and_categories_as_texts_or_none():
     manifest = Manifest((ModelColumn("trait.seats", "number"), ModelColumn("trait.size", "category", ("1", "2"))))
-    table = pd.DataFrame({"entity": ["a", "b", "c"], "trait.seats": ["5", "n/a", None], "trait.size": [1.0, np.nan, 2.0]})
+    table = pd.DataFrame(
+        {"entity": ["a", "b", "c"], "trait.seats": ["5", "n/a", None], "trait.size": [1.0, np.nan, 2.0]}
+    )
     found = manifest.conform(table)
-    assert found["trait.seats"].dtype == np.float64 and found["trait.seats"].iloc[0] == 5
+    assert found["trait.seats"].dtype == np.float64
+    assert found["trait.seats"].iloc[0] == 5
     assert found["trait.seats"].isna().tolist() == [False, True, True]
     assert found["trait.size"].tolist() == ["1", None, "2"]
     assert table["trait.seats"].tolist()[:2] == ["5", "n/a"]  # the given table is not changed
