@@ -19,7 +19,7 @@ from pql_model.errors import DataError
 from pql_model.explain.scored import scored_rows
 from pql_model.features.table import feature_table
 from pql_model.model.columns import trait_name
-from pql_model.model.metrics import Estimate
+from pql_model.model.estimate import Estimate
 from pql_model.pipelines.prepare import features_of
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Registered, Tracking

@@ -23,10 +23,11 @@ from pql_model.decide.policy import make_rule
 from pql_model.errors import DataError
 from pql_model.explain.reasons import behaviour_shares
 from pql_model.model.baselines import ACTIVITY, logistic_regression
+from pql_model.model.estimate import Estimate
 from pql_model.model.evaluation import Evaluation, TestRows, evaluate_test
 from pql_model.model.fit import Budget, Fit, digest, fit_model
 from pql_model.model.fitted import FittedModel, reference_quantiles
-from pql_model.model.metrics import Estimate, evaluate, paired_difference
+from pql_model.model.metrics import evaluate, paired_difference
 from pql_model.model.split import describe
 from pql_model.model.tune import DEFAULT_TRIALS
 from pql_model.model.verdict import Promotion, Verdict, gate, judge

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from pql_model.config.schema import Policy
-from pql_model.model.metrics import Estimate
+from pql_model.model.estimate import Estimate
 
 _EXACT = 1_000
 DEFAULT_SHARE = 0.1

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pql_model.model.audit import Finding
+from pql_model.model.estimate import Estimate
 from pql_model.model.evaluation import Evaluation
 from pql_model.model.fitted import FittedModel
-from pql_model.model.metrics import Estimate
 from pql_model.model.verdict import Promotion, Verdict
 
 _SHOWN = (

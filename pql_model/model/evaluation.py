@@ -7,15 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pql_model.model.metrics import (
-    METRICS,
-    NEED_PROBABILITIES,
-    Estimate,
-    evaluate,
-    precision_at_count,
-    reliability_table,
-    wilson,
-)
+from pql_model.model.estimate import Estimate, wilson
+from pql_model.model.metrics import METRICS, NEED_PROBABILITIES, evaluate, precision_at_count, reliability_table
 from pql_model.windows import to_datetime
 
 

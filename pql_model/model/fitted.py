@@ -40,12 +40,12 @@ class FittedModel:
     >>> from pql_model.model.calibrate import fit_calibration
     >>> from pql_model.model.columns import ModelColumn
     >>> manifest = Manifest((ModelColumn("trait.seats", "number"),))
-    >>> table, converted = pd.DataFrame({"trait.seats": [2, 90] * 200}), np.tile([0.0, 1.0], 200)
+    >>> table, converted = pd.DataFrame({"trait.seats": range(400)}), np.repeat([0.0, 1.0], 200)
     >>> X = manifest.matrix(table)
     >>> ensemble = fit_ensemble(training_data(X, converted, manifest.names, []), Params(rounds=20), seed=7)
     >>> calibration = fit_calibration(ensemble.margin(X), converted)
     >>> model = FittedModel(ensemble, calibration, manifest, reference_quantiles(np.array([0.2, 0.8])), {})
-    >>> few, many = model.probability(table)[:2]
+    >>> few, many = model.probability(table)[[5, 395]]
     >>> bool(few < 0.5 < many)
     True
     """

@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -23,29 +22,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from pql_model.errors import DataError, listed, nearest
+from pql_model.model.estimate import Estimate, wilson
 
 Floats = NDArray[np.float64]
 
 RESAMPLES, SEED, BINS = 1000, 7, 10
 CLIP = 1e-15  # log loss is taken of probabilities at least this far from 0 and 1
 _CELLS = 1_000_000  # of one level x resample table; about a dozen of them are alive at a time, so 100 MB
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 95 % interval; NaN where there is nothing to say.
-
-    >>> Estimate(0.8, 0.7, float("nan")).as_json()
-    {'value': 0.8, 'low': 0.7, 'high': None}
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def as_json(self) -> dict[str, float | None]:
-        """The same as an object; JSON has no NaN, so None stands for it."""
-        return {name: None if math.isnan(number) else float(number) for name, number in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -376,23 +359,6 @@ def paired_difference(
     samples = [_sample(y, score, entities, [name]) for score in (first, second)]
     (value, draws), (other_value, other_draws) = (_draws(s, [METRICS[name]], resamples, seed) for s in samples)
     return _estimate(value[0] - other_value[0], draws[0] - other_draws[0], samples[0].entities)
-
-
-def wilson(successes: int, n: int) -> Estimate:
-    """A share of independent trials with Wilson's score interval (Wilson 1927, JASA 22:209-212).
-
-    >>> wilson(0, 20)
-    Estimate(value=0.0, low=0.0, high=0.161...)
-    """
-    if not 0 <= successes <= n:
-        raise DataError("More successes than trials", received=f"{successes} of {n}", allowed="0 <= successes <= n")
-    if n == 0:
-        return Estimate(math.nan, math.nan, math.nan)
-    z, share = NormalDist().inv_cdf(0.975), successes / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # at the ends the bound is exact, and rounding must not leave 1e-18 there
-    return Estimate(share, middle - half if successes else 0.0, middle + half if successes < n else 1.0)
 
 
 def reliability_table(

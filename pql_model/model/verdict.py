@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pql_model.model.metrics import Estimate
+from pql_model.model.estimate import Estimate
 
 MIN_TRAIN_CONVERSIONS, MIN_TEST_CONVERSIONS = 50, 20
 READY_AUC_LOW, READY_LIFT_LOW = 0.60, 1.5

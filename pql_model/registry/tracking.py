@@ -27,8 +27,8 @@ from mlflow.types.schema import ColSpec, Schema
 from pql_model.config.schema import Config
 from pql_model.errors import ModelNotFoundError, PqlError
 from pql_model.model.columns import Manifest
+from pql_model.model.estimate import Estimate
 from pql_model.model.fitted import FittedModel
-from pql_model.model.metrics import Estimate
 from pql_model.model.tune import Trial
 
 CHAMPION, CHALLENGER = "champion", "challenger"

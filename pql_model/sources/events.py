@@ -33,11 +33,12 @@ REASONS = {
 """Why an event row is set aside, in the order in which rows are judged: each row has one reason."""
 
 _BOT_NAMES = (
-    r"(^|[^a-z])(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider|healthcheck"
-    r"|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
+    r"(?i)^([^@]*[^a-z@])?(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider"
+    r"|healthcheck|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
 )
+"""Before the `@` of an address: the name of a domain is not that of a user."""
 _BOT_AGENTS = (
-    r"bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
+    r"(?i)bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
     r"|python-requests|go-http-client|pingdom|lighthouse|uptime"
 )
 _BOT_COLUMNS = ("is_bot", "bot", "$bot", "is_robot", "isbot")
@@ -166,11 +167,11 @@ def _doubts(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
 
 def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> Column:
     """By the user's name, the browser's name, or a column that says so."""
-    signs = [] if person is None else [person.lower().split("@")[0].re_search(_BOT_NAMES)]
+    signs = [] if person is None else [person.re_search(_BOT_NAMES)]
     by_lower = {name.lower(): name for name in raw.columns}
     agent = spec.columns.user_agent or next((by_lower[n] for n in _AGENT_COLUMNS if n in by_lower), None)
     if agent is not None:
-        signs.append(text(raw.column(agent, f"{at}.columns.user_agent")).lower().re_search(_BOT_AGENTS))
+        signs.append(text(raw.column(agent, f"{at}.columns.user_agent")).re_search(_BOT_AGENTS))
     mapped = {*spec.values.values(), *(spec.counts or {}).values(), *spec.columns.model_dump().values()}
     said = next((by_lower[n] for n in _BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
     if said is not None:

@@ -44,11 +44,13 @@ def identifier(column: Column) -> Column:
 
     Numbers with a fraction and texts such as `0012` stay as they are; `nan` and `null` are no ids.
     """
-    written = text(column)
-    if column.type().is_floating():
+    kind = column.type()
+    if kind.is_integer():
+        return column.cast("string")
+    if kind.is_floating():
         whole = ibis.ifelse(column % 1 == 0, column, ibis.null("float64")).try_cast("int64")
-        written = ibis.coalesce(whole.cast("string"), written)
-    written = written.re_replace(_WHOLE, r"\1")
+        return ibis.coalesce(whole.cast("string"), column.cast("string").nullif("nan"))
+    written = text(column).re_replace(_WHOLE, r"\1")
     return ibis.ifelse(written.lower().isin(_NOTHING), ibis.null("string"), written)
 
 

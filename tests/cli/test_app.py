@@ -18,7 +18,7 @@ def run(capsys):
     """Run the command line in this process: exit code, stdout, stderr."""
 
     def run_(*arguments):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as left:
             main([str(argument) for argument in arguments])
         told = capsys.readouterr()
         return left.value.code, told.out, told.err

@@ -41,7 +41,7 @@ def refused(capsys):
     """Run a command that must fail with exit 2; the sentence, the same on stderr and in the JSON object."""
 
     def run(home, command="check"):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit, match=r"^[02]$") as left:
             main([command, "-c", str(home / "pql.yaml"), "--json"])
         told = capsys.readouterr()
         assert left.value.code == 2, told.err
@@ -57,7 +57,7 @@ def refused(capsys):
 @pytest.fixture
 def accepted(capsys):
     def run(home, command="check", *more):
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit, match=r"^[02]$") as left:
             main([command, "-c", str(home / "pql.yaml"), "--json", *more])
         told = capsys.readouterr()
         assert left.value.code == 0, told.err
@@ -245,7 +245,7 @@ ODD = '🚀 "launch", [now] {x: 1}'
 
 
 def test_an_event_name_with_emoji_quotes_comma_and_brackets_is_trained_on(tmp_path, with_store, accepted):
-    trial_files(with_store(tmp_path), names=[ODD, "log\tin", "any"])
+    trial_files(with_store(tmp_path), accounts=480, names=[ODD, "log\tin", "any"])
     told = accepted(tmp_path, "train", "--trials", "1", "--promote", "never")
     behaviours = {behaviour["behaviour"]: behaviour["share"] for behaviour in told["behaviours"]}
     assert behaviours[ODD] > 0.1  # it is what decides

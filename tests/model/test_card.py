@@ -5,8 +5,9 @@ from small_model import small_model
 
 from pql_model.model.audit import Finding
 from pql_model.model.card import model_card
+from pql_model.model.estimate import Estimate
 from pql_model.model.evaluation import Evaluation
-from pql_model.model.metrics import METRICS, Estimate
+from pql_model.model.metrics import METRICS
 from pql_model.model.verdict import Promotion, Verdict
 
 LEAK = Finding("trait.manager", "filled_for_converters", "filled for 96%", 0.98, "quarantined")

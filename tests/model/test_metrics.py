@@ -1,24 +1,22 @@
 """Metrics agree with scikit-learn and with resampling by hand; intervals are about entities."""
 
-import json
 import time
 import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from pql_model.errors import DataError
 from pql_model.model import metrics
+from pql_model.model.estimate import wilson
 from pql_model.model.metrics import (
     METRICS,
-    Estimate,
     evaluate,
     paired_difference,
     precision_at_count,
     reliability_table,
-    wilson,
 )
 
 NAMES = [
@@ -273,11 +271,6 @@ def test_no_rows_have_no_values():
     assert all(estimate.as_json() == {"value": None, "low": None, "high": None} for estimate in found.values())
 
 
-def test_an_estimate_becomes_json_without_nan():
-    text = json.dumps(Estimate(np.float64(0.5), float("nan"), 1).as_json(), allow_nan=False)
-    assert text == '{"value": 0.5, "low": null, "high": 1.0}'
-
-
 @pytest.mark.parametrize(
     ("y", "p", "entities", "message"),
     [
@@ -340,23 +333,6 @@ def test_a_model_does_not_differ_from_itself_nor_from_its_own_ranks():
 def test_a_difference_in_a_metric_of_probabilities_needs_probabilities_from_both():
     with pytest.raises(DataError, match="must lie in 0 to 1 for brier"):
         paired_difference([0, 1], [0.1, 0.9], [3, 4], ["a", "b"], "brier")
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (3, 17), (450, 1000), (1, 1)])
-def test_wilson_equals_scipy(successes, n):
-    reference = binomtest(successes, n).proportion_ci(method="wilson")
-    found = wilson(successes, n)
-    assert (found.low, found.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
-    assert 0 <= found.low <= found.value <= found.high <= 1
-
-
-def test_wilson_of_nothing_is_nothing():
-    assert wilson(0, 0).as_json() == {"value": None, "low": None, "high": None}
-
-
-def test_wilson_refuses_more_successes_than_trials():
-    with pytest.raises(DataError, match=r"More successes than trials\. Received: 3 of 2"):
-        wilson(3, 2)
 
 
 def test_the_reliability_table_puts_equally_many_rows_in_a_bin():

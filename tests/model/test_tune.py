@@ -38,13 +38,13 @@ def test_the_first_trial_is_the_prior():
     assert Params(**tune(problem(), 1).trials[0].params) == Params()
 
 
-@pytest.mark.parametrize("killed_after", [1, 5, 12])
+@pytest.mark.parametrize("killed_after", [1, 12])
 def test_a_study_killed_between_trials_goes_on_as_if_nothing_had_happened(quick, tmp_path, killed_after):
     def stop(done, planned, best):
         if done == killed_after:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("killed")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="killed"):
         tune(problem(), 15, journal=tmp_path / "a.journal", progress=stop)
     told = []
     resumed = tune(problem(), 15, journal=tmp_path / "a.journal", progress=lambda *now: told.append(now[:2]))
@@ -62,12 +62,12 @@ def test_a_study_killed_within_a_trial_tries_it_again(quick, tmp_path, monkeypat
         calls.append(1)
         if len(calls) == killed_in + 1:
             study.ask()  # open, and never told
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("killed")
         plain(study, work)
 
     with monkeypatch.context() as patch:
         patch.setattr(tuning, "_one_trial", killed)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="killed"):
             tune(problem(), 12, journal=tmp_path / "a.journal")
     assert tune(problem(), 12, journal=tmp_path / "a.journal") == unbroken
 

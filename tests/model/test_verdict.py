@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pql_model.model.metrics import Estimate
+from pql_model.model.estimate import Estimate
 from pql_model.model.verdict import Verdict, gate, judge
 
 

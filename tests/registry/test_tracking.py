@@ -10,7 +10,7 @@ from small_model import MANIFEST, small_model, small_table
 from worlds import product
 
 from pql_model.errors import ModelNotFoundError, PqlError
-from pql_model.model.metrics import Estimate
+from pql_model.model.estimate import Estimate
 from pql_model.model.tune import Trial
 from pql_model.registry.tracking import Record, Tracking, artifact_table
 
