@@ -74,7 +74,7 @@ def fit_model(
         )
     y = frame["converted"].to_numpy(float)
     folds = tuning_folds(frame, horizon, motion, seed)
-    problem = Problem(X, y, manifest.names, manifest.categorical, folds, seed)
+    problem = Problem(X, y, manifest.names, manifest.categorical, folds, seed, frame["entity"].to_numpy())
     tuned = tune(_thinned(problem, frame, horizon, motion), budget.trials, budget.timeout, budget.journal, progress)
     rows, margins = out_of_fold(problem, tuned.params)
     calibration = fit_calibration(margins, y[rows])
@@ -90,4 +90,6 @@ def _thinned(problem: Problem, frame: pd.DataFrame, horizon: Duration, motion: s
     place = pd.util.hash_array(frame["entity"].to_numpy(dtype=object)) / 2.0**64
     kept = np.flatnonzero(place < most / len(frame))
     folds = tuning_folds(frame.iloc[kept], horizon, motion, problem.seed)
-    return replace(problem, X=problem.X[kept], y=problem.y[kept], folds=folds)
+    return replace(
+        problem, X=problem.X[kept], y=problem.y[kept], folds=folds, entities=frame["entity"].to_numpy()[kept]
+    )

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 from sklearn.metrics import roc_auc_score
 
 from pql_model.model.booster import Params, fit_ensemble, training_data
+from pql_model.model.metrics import paired_difference
 from pql_model.model.split import Folds
 
 MAX_AVERAGED_IN_TUNING = 2
@@ -48,7 +49,10 @@ class Tuned:
 
 @dataclass(frozen=True)
 class Problem:
-    """What tuning works on: the training matrix and its folds."""
+    """What tuning works on: the training matrix and its folds.
+
+    `entities` says which rows belong together, (rows,); without it each row is on its own.
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -56,6 +60,7 @@ class Problem:
     categorical: list[int]
     folds: Folds
     seed: int
+    entities: np.ndarray | None = None
 
     @cached_property
     def fold_data(self) -> list[Any]:
@@ -114,7 +119,7 @@ def tune(
         _one_trial(study, problem)
         if progress is not None:
             progress(len(_finished(study)), trials, _best(study).value or float("nan"))
-    chosen = _chosen(study)
+    chosen = _chosen(study, problem)
     tried = tuple(_record(number, trial) for number, trial in enumerate(_finished(study)))
     return Tuned(Params(**chosen.params), float(chosen.value or 0.0), tried)
 
@@ -139,17 +144,32 @@ def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
     return max(complete, key=lambda t: (t.value or 0.0, -t.number))
 
 
-def _chosen(study: optuna.Study) -> optuna.trial.FrozenTrial:
+def _chosen(study: optuna.Study, problem: Problem) -> optuna.trial.FrozenTrial:
     """The best trial, if its lead over the prior is more than the luck of so many tries.
 
     The best of many looks better than it is: the largest of n standard normals is about sqrt(2 ln n), so the lead
-    must exceed so many standard errors of the difference over folds. With few conversions it rarely does.
+    must exceed so many of its standard errors. With few conversions it rarely does.
     """
     prior, best = _finished(study)[0], _best(study)  # the first trial is never pruned
-    lead = np.subtract(best.user_attrs["folds"], prior.user_attrs["folds"])
-    error = lead.std(ddof=1) / np.sqrt(len(lead)) if len(lead) > 1 else np.inf
-    luck = np.sqrt(2 * np.log(max(len(_finished(study)), 2)))
-    return best if lead.mean() > luck * error else prior
+    if best.number == prior.number:
+        return prior
+    lead, error = _lead(problem, Params(**best.params), Params(**prior.params))
+    luck = np.sqrt(2 * np.log(len(_finished(study))))
+    return best if lead > luck * error else prior
+
+
+def _lead(problem: Problem, first: Params, second: Params) -> tuple[float, float]:
+    """By how much the first ranks better on the folds, and the standard error of that: a paired bootstrap of entities."""
+    names = problem.entities if problem.entities is not None else np.arange(len(problem.y))
+    found, weights = [], []
+    for step, fold in enumerate(problem.folds.folds):
+        ours, theirs = (_fold_margin(problem, params, step) for params in (first, second))
+        y = problem.y[fold.check]
+        found.append(paired_difference(y, ours, theirs, names[fold.check], resamples=300, seed=problem.seed))
+        weights.append(float(y.sum()))
+    share = np.array(weights) / sum(weights)
+    errors = np.array([(estimate.high - estimate.low) / (2 * 1.96) for estimate in found])
+    return float(share @ [estimate.value for estimate in found]), float(np.sqrt(((share * errors) ** 2).sum()))
 
 
 def _one_trial(study: optuna.Study, problem: Problem) -> None:
@@ -164,15 +184,17 @@ def _one_trial(study: optuna.Study, problem: Problem) -> None:
         if step + 1 < len(problem.folds.folds) and trial.should_prune():
             study.tell(trial, state=TrialState.PRUNED)
             return
-    trial.set_user_attr("folds", scores)
     study.tell(trial, so_far)
 
 
 def _fold_score(problem: Problem, params: Params, fold: int) -> float:
+    return float(roc_auc_score(problem.y[problem.folds.folds[fold].check], _fold_margin(problem, params, fold)))
+
+
+def _fold_margin(problem: Problem, params: Params, fold: int) -> np.ndarray:
     params = replace(params, averaged=min(params.averaged, MAX_AVERAGED_IN_TUNING))
     ensemble = fit_ensemble(problem.fold_data[fold], params, problem.seed)
-    check = problem.folds.folds[fold].check
-    return float(roc_auc_score(problem.y[check], ensemble.margin(problem.X[check])))
+    return ensemble.margin(problem.X[problem.folds.folds[fold].check])
 
 
 def out_of_fold(problem: Problem, params: Params) -> tuple[np.ndarray, np.ndarray]:

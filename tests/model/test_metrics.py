@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from pql_model.errors import DataError
 from pql_model.model import metrics
-from pql_model.model.estimate import wilson
+from pql_model.model.estimate import Estimate, wilson
 from pql_model.model.metrics import (
     METRICS,
     evaluate,

@@ -79,26 +79,21 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_taken_up(quick, tmp_path):
     assert tune(problem(), 8, journal=journal).params == tune(problem(), 8).params
 
 
-def test_the_prior_is_kept_when_nothing_is_clearly_better(monkeypatch):
-    def luck(_, params, fold):  # better on one fold, as much worse on another
-        if params == Params():
-            return 0.70
-        return (0.79, 0.69, 0.65)[fold]
-
-    monkeypatch.setattr(tuning, "_fold_score", luck)
-    tuned = tune(problem(), 6)
-    assert max(trial.score for trial in tuned.trials if trial.score is not None) > 0.70
-    assert (tuned.params, tuned.score) == (Params(), pytest.approx(0.70))
+@pytest.mark.parametrize(("lead", "error", "taken"), [(0.02, 0.02, False), (0.02, 0.005, True), (-0.01, 0.001, False)])
+def test_a_setting_replaces_the_prior_only_if_its_lead_is_more_than_luck(monkeypatch, lead, error, taken):
+    monkeypatch.setattr(tuning, "_fold_score", lambda _, params, __: 0.70 if params == Params() else 0.72)
+    monkeypatch.setattr(tuning, "_lead", lambda *_: (lead, error))
+    tuned = tune(problem(), 6)  # the best of six is lucky by 1.9 standard errors
+    assert (tuned.params != Params()) == taken
+    assert tuned.score == pytest.approx(0.72 if taken else 0.70)
 
 
-def test_what_is_better_on_every_fold_replaces_the_prior(monkeypatch):
-    def better(_, params, fold):
-        return 0.70 if params == Params() else 0.75 + fold / 1000
-
-    monkeypatch.setattr(tuning, "_fold_score", better)
-    tuned = tune(problem(), 3)
-    assert tuned.params != Params()
-    assert tuned.score > 0.75
+def test_a_setting_has_no_lead_over_itself_and_a_large_one_over_a_setting_that_cannot_learn():
+    useless = Params(rounds=1, averaged=1, min_data_in_leaf=10_000)
+    learning = Params(rounds=40, averaged=1)
+    assert tuning._lead(problem(), learning, learning) == (0.0, 0.0)
+    lead, error = tuning._lead(problem(), learning, useless)
+    assert lead > 2 * error > 0
 
 
 def test_after_the_timeout_no_trial_starts_but_one_is_always_done(quick):

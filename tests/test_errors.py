@@ -1,0 +1,49 @@
+import pytest
+
+from pql_model.errors import (
+    ConfigError,
+    DataError,
+    Fault,
+    FeatureMismatchError,
+    ModelNotFoundError,
+    PqlError,
+    listed,
+    nearest,
+)
+
+
+def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
+    error = DataError("The table has no rows", received="events.csv", allowed=["one row", "more"], remedy="give one.")
+    assert str(error) == "The table has no rows. Received: events.csv. Allowed: one row, more. Do: give one."
+    assert error.as_json() == {
+        "type": "DataError",
+        "message": str(error),
+        "received": "events.csv",
+        "allowed": ["one row", "more"],
+        "remedy": "give one.",
+    }
+
+
+def test_faults_are_listed_in_the_order_of_the_file():
+    error = ConfigError("pql.yaml", [Fault("b", "late", 9), Fault("a", "early", 2)])
+    assert str(error) == "pql.yaml has 2 faults:\n  - line 2: a: early\n  - line 9: b: late."
+    assert [fault["line"] for fault in error.as_json()["faults"]] == [2, 9]
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin", "status"),
+    [(DataError, ValueError, 422), (FeatureMismatchError, ValueError, 409), (ModelNotFoundError, LookupError, 404)],
+)
+def test_errors_are_also_builtins_and_carry_their_http_status(kind, builtin, status):
+    assert issubclass(kind, builtin)
+    assert issubclass(kind, PqlError)
+    assert (kind.http_status, kind.exit_code) == (status, 2)
+
+
+def test_the_nearest_name_ignores_case_and_far_names():
+    assert nearest("Horzon", ["horizon", "motion"]) == "horizon"
+    assert nearest("xyz", ["horizon", "motion"]) is None
+
+
+def test_long_lists_are_cut():
+    assert listed(range(2000), 3) == "0, 1, 2 and 1,997 more"
