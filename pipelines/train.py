@@ -121,7 +121,7 @@ def train(
     Raises
     ------
     ConfigError, DataError
-        If the config or the data cannot be used; nothing has been written then.
+        If the config or the data cannot be used; nothing has been logged or registered then.
 
     Examples
     --------

@@ -74,7 +74,7 @@ class PqlError(Exception):
             parts.append(f"Allowed: {allowed if isinstance(allowed, str) else listed(allowed)}")
         if remedy is not None:
             parts.append(f"Do: {remedy.rstrip('.')}")
-        super().__init__(". ".join(parts) + ".")
+        super().__init__(" ".join(part if part.endswith("?") else f"{part}." for part in parts))
 
     def as_json(self) -> dict[str, object]:
         """The same as an object, for `--json` and HTTP."""

@@ -38,7 +38,7 @@ def _texts(raw: Any) -> Any:
         return raw
     if stray := [value for value in raw if value is None or isinstance(value, dict | list)]:
         raise ValueError(f"a list of texts or numbers holds `{stray[0]}`; quote it if it is meant as a text")
-    return [str(value) for value in raw]
+    return [str(value).lower() if isinstance(value, bool) else str(value) for value in raw]
 
 
 def _instant(raw: Any) -> Any:

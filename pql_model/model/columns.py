@@ -116,8 +116,8 @@ def as_numbers(column: pd.Series) -> np.ndarray:
 
 
 def as_texts(column: pd.Series) -> pd.Series:
-    """Trimmed texts; missing stays missing; whole floats lose their `.0`."""
-    if pd.api.types.is_float_dtype(column) or column.dtype == object:
+    """Trimmed texts; missing stays missing; whole floats lose their `.0`; truth values are `true` and `false`."""
+    if pd.api.types.is_float_dtype(column) or pd.api.types.is_bool_dtype(column) or column.dtype == object:
         column = column.map(_plain, na_action="ignore")
     texts = column.astype("string").str.strip()
     return texts.mask(texts == "")
@@ -125,6 +125,8 @@ def as_texts(column: pd.Series) -> pd.Series:
 
 def _plain(value: Any) -> Any:
     """One value at a time: what a value is called must not depend on its neighbours."""
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
     return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else value
 
 

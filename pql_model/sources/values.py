@@ -17,6 +17,9 @@ _NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
 _WHOLE = r"^(-?\d+)\.0+$"
 _NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
 """How programs write a missing id: as an id it would be one entity that did everything."""
+_TO_TRIM = r"^\s|\s$|^$"
+_TO_TIDY = _TO_TRIM + r"|\.0+$|(?i:^(nan|null|none|nil|<na>|\\n|nat|\(null\)|undefined)$)"
+"""Which texts need work at all: one search is cheap, trimming and comparing every text is not."""
 _WITH_TIME = r"\d\d?:\d\d"
 _ZONED = r"\d\d?:\d\d.*([A-Za-z]|[+-]\d\d(:?\d\d)?)$"
 _EARLIEST, _LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
@@ -36,7 +39,8 @@ def _try_strptime(written: str, form: str) -> dt.timestamp:
 
 def text(column: Column) -> Column:
     """Trimmed text; null for nothing."""
-    return column.cast("string").strip().nullif("")
+    written = column.cast("string")
+    return ibis.ifelse(written.re_search(_TO_TRIM), written.strip().nullif(""), written)
 
 
 def identifier(column: Column) -> Column:
@@ -50,10 +54,10 @@ def identifier(column: Column) -> Column:
     if kind.is_floating():
         whole = ibis.ifelse(column % 1 == 0, column, ibis.null("float64")).try_cast("int64")
         return ibis.coalesce(whole.cast("string"), column.cast("string").nullif("nan"))
-    written = text(column)  # most ids are spared the two dear comparisons
-    written = ibis.ifelse(written.endswith(".0") | written.endswith("00"), written.re_replace(_WHOLE, r"\1"), written)
-    short = written.length() <= max(map(len, _NOTHING))
-    return ibis.ifelse(short & written.lower().isin(_NOTHING), ibis.null("string"), written)
+    written = column.cast("string")
+    tidy = text(column).re_replace(_WHOLE, r"\1")
+    tidy = ibis.ifelse(tidy.lower().isin(_NOTHING), ibis.null("string"), tidy)
+    return ibis.ifelse(written.re_search(_TO_TIDY), tidy, written)
 
 
 def number(column: Column) -> Column:

@@ -13,7 +13,7 @@ def test_ids_that_yaml_reads_as_numbers_or_dates_stay_texts():
     config = parse_config(SMALL + "exclude: {users: [17, 2026-01-31], entities: {tier: [1, true]}}")
 
     assert config.exclude.users == ["17", "2026-01-31"]
-    assert config.exclude.entities == {"tier": ["1", "True"]}
+    assert config.exclude.entities == {"tier": ["1", "true"]}
 
 
 @pytest.mark.parametrize(
