@@ -71,10 +71,17 @@ def _reason(
     loudest = columns[np.argmax(by_column[row, columns] * np.sign(total))]
     column = manifest.columns[loudest]
     value = shown[loudest][row]
-    told = "unknown" if value is None else f"{value:g}" if isinstance(value, float) else value
+    told = _missing(column) if value is None else f"{value:g}" if isinstance(value, float) else value
     sign = "+" if total > 0 else "-"
     return {"sign": sign, "log_odds": round(float(total), 4), "column": column.name, "value": value,
             "words": f"{column.words}: {told} ({sign})"}  # fmt: skip
+
+
+def _missing(column: ModelColumn) -> str:
+    """What a missing number means: of a behaviour, that it did not happen."""
+    if column.kind != "feature":
+        return "unknown"
+    return "never" if parse_feature(column.name).measure in ("days_since_last", "days_to_first") else "none"
 
 
 def _shown(column: ModelColumn, table: pd.DataFrame) -> list[Any]:

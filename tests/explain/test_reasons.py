@@ -4,7 +4,7 @@ import pytest
 from small_model import MANIFEST, small_model, small_table
 
 from pql_model.explain.reasons import behaviour_of, behaviour_shares, explain
-from pql_model.model.columns import ModelColumn
+from pql_model.model.columns import Manifest, ModelColumn
 
 
 def zeros(rows=1):
@@ -117,3 +117,10 @@ def test_the_table_is_not_changed():
     before = table.copy()
     explain(zeros(5), table, MANIFEST)
     pd.testing.assert_frame_equal(table, before)
+
+
+def test_a_behaviour_that_did_not_happen_is_told_as_never():
+    manifest = Manifest((ModelColumn("Teammate+Invited.days_since_last.ever", "feature"), ModelColumn("x.max.mb.ever", "feature")))
+    table = pd.DataFrame({name: [np.nan] for name in manifest.names})
+    words = [reason["words"] for reason in explain(np.array([[-1.0, 0.5, 0.0]]), table, manifest).texts[0]]
+    assert words == ["days since the last `Teammate Invited`: never (-)", "largest mb of `x` so far: none (+)"]
