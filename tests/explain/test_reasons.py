@@ -120,7 +120,9 @@ def test_the_table_is_not_changed():
 
 
 def test_a_behaviour_that_did_not_happen_is_told_as_never():
-    manifest = Manifest((ModelColumn("Teammate+Invited.days_since_last.ever", "feature"), ModelColumn("x.max.mb.ever", "feature")))
+    manifest = Manifest(
+        (ModelColumn("Teammate+Invited.days_since_last.ever", "feature"), ModelColumn("x.max.mb.ever", "feature"))
+    )
     table = pd.DataFrame({name: [np.nan] for name in manifest.names})
     words = [reason["words"] for reason in explain(np.array([[-1.0, 0.5, 0.0]]), table, manifest).texts[0]]
     assert words == ["days since the last `Teammate Invited`: never (-)", "largest mb of `x` so far: none (+)"]
