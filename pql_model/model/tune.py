@@ -23,7 +23,7 @@ from pql_model.model.split import Folds
 
 MAX_AVERAGED_IN_TUNING = 2
 """Seeds averaged while trying a setting; the chosen one is fitted with all of its seeds."""
-MAX_TUNING_ROWS, MAX_TUNING_CELLS = 40_000, 5_000_000
+MAX_TUNING_ROWS, MAX_TUNING_CELLS = 40_000, 3_000_000
 """More training rows (or rows x columns) are thinned by whole entities for tuning; the final fit uses all."""
 DEFAULT_TRIALS = 30
 
