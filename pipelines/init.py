@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +67,10 @@ def init(
         )
     home = path.parent
     home.mkdir(parents=True, exist_ok=True)  # first: `..` leads nowhere from a folder that does not exist
-    with open_workbench() as con:
-        logs = [sketch_table(con, _relative(table, home), home, f"events_{i}") for i, table in enumerate(events)]
+    with open_workbench(keep_order=True) as con:
+        logs = [
+            sketch_table(con, _relative(table, home), home, f"events_{i}") for i, table in enumerate(_globs(events))
+        ]
         who = sketch_table(con, _relative(entities, home), home, "entities") if entities else None
         paid = sketch_table(con, _relative(conversions, home), home, "conversions") if conversions else None
     draft = draft_config(name or home.name, logs, who, paid)
@@ -74,6 +78,19 @@ def init(
     part.write_text(draft.text, encoding="utf-8")
     part.replace(path)
     return InitResult(path, draft.notes)
+
+
+def _globs(tables: Sequence[str | Path]) -> list[str]:
+    """Files that differ in their number only, and are all there are, as the glob that names them."""
+    families: dict[str, list[str]] = {}
+    for table in map(str, tables):
+        folder, name = os.path.split(table)
+        families.setdefault(os.path.join(glob.escape(folder), re.sub(r"\d+", "*", glob.escape(name))), []).append(table)
+    return [
+        table
+        for pattern, members in families.items()
+        for table in ([pattern] if len(members) > 1 and set(glob.glob(pattern)) == set(members) else members)
+    ]
 
 
 def _relative(table: str | Path, home: Path) -> str:

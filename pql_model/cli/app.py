@@ -70,6 +70,9 @@ def init(
     events: Annotated[
         list[str], typer.Option("--events", help="A file or glob of events; give it several times for several tables.")
     ],
+    more: Annotated[
+        list[str] | None, typer.Argument(help="Further files of events, as when the shell has expanded a glob.")
+    ] = None,
     entities: Annotated[str | None, typer.Option(help="The file of accounts (or users): who can convert.")] = None,
     conversions: Annotated[str | None, typer.Option(help="The file of payments: who did, and when.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write.")] = Path("pql.yaml"),
@@ -78,7 +81,7 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Look at the data and write `pql.yaml`, asking nothing. Knows Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe exports."""
-    result = pql_model.init(events, entities, conversions, output=output, name=name, force=force)
+    result = pql_model.init([*events, *(more or [])], entities, conversions, output=output, name=name, force=force)
     if _printed(result.as_json(), as_json):
         return
     for note in result.notes:

@@ -21,13 +21,15 @@ MEMORY_SHARE = 0.5
 
 
 @contextmanager
-def open_workbench(memory_limit: str | None = None) -> Iterator[Connection]:
+def open_workbench(memory_limit: str | None = None, keep_order: bool = False) -> Iterator[Connection]:
     """An empty DuckDB database in a temporary folder, gone afterwards.
 
     Parameters
     ----------
     memory_limit
         Such as `4GB`. Default: the environment's `PQL_MEMORY_LIMIT`, else half of the machine's memory.
+    keep_order
+        Keep the rows of files in their order, which costs memory; only `pql init` looks at the first rows.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def open_workbench(memory_limit: str | None = None) -> Iterator[Connection]:
         try:
             con.raw_sql("SET TimeZone = 'UTC'")
             con.raw_sql("SET autoinstall_known_extensions = false")  # nothing is fetched
-            con.raw_sql("SET preserve_insertion_order = false")
+            con.raw_sql(f"SET preserve_insertion_order = {str(keep_order).lower()}")
             yield con
         finally:
             con.disconnect()

@@ -58,3 +58,16 @@ def test_a_missing_file_is_named_and_nothing_is_written(data, tmp_path):
     with pytest.raises(DataError, match=r"There is no file .*event.parquet, did you mean `events.parquet`\?"):
         init([data / "event.parquet"], output=tmp_path / "pql.yaml")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbered_files_that_the_shell_has_listed_become_one_glob_again(data, tmp_path):
+    for number in (1, 2, 10):
+        (tmp_path / f"log-{number}.csv").write_text(
+            f"who,what,at\nu{number},open,2025-01-0{number % 9 + 1}\nu1,close,2025-01-02\n"
+        )
+    files = sorted(tmp_path.glob("log-*.csv"))
+    every = init(files, output=tmp_path / "all.yaml").path.read_text()
+    assert every.count("- table:") == 1
+    assert "- table: log-*.csv" in every
+    some = init(files[:2], output=tmp_path / "some.yaml").path.read_text()
+    assert some.count("- table:") == 2
