@@ -24,6 +24,7 @@ from pql_model.pipelines.prepare import features_of
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Registered, Tracking
 from pql_model.snapshots.grid import scoring_grid
+from pql_model.sources.coverage import newest_event
 from pql_model.sources.read import read_sources
 from pql_model.sources.workbench import open_workbench
 
@@ -66,7 +67,7 @@ def score(
     Parameters
     ----------
     as_of
-        A date or ISO time; default: the end of the data.
+        A date or ISO time; default: the newest event of the data.
     output
         A `.parquet` or `.csv` file; default `scores.parquet` beside the config. Who qualified in the file that is
         there already is not newly qualified.
@@ -100,7 +101,7 @@ def score(
     with open_workbench() as con:
         with stages("read"):
             sources = read_sources(con, config)
-            instant = asked if asked is not None else sources.observed_until
+            instant = asked if asked is not None else newest_event(sources.events.table)
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
             left = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()

@@ -131,7 +131,8 @@ def train(
 def score(
     config: ConfigOption = Path("pql.yaml"),
     as_of: Annotated[
-        str | None, typer.Option("--as-of", help="Score as of this date or time; default: the end of the data.")
+        str | None,
+        typer.Option("--as-of", help="Score as of this date or time; default: the newest event of the data."),
     ] = None,
     output: Annotated[
         Path | None,

@@ -12,6 +12,11 @@ _WEEK = 7 * DAY
 _MONDAY = 4 * DAY  # 1970-01-05 was a Monday
 
 
+def newest_event(events: Table) -> int:
+    """When the log ends: payments may be known for longer, but later than this nobody's behaviour is."""
+    return int(events.time.max().to_pyarrow().as_py())
+
+
 def weeks(events: Table) -> list[dict[str, Any]]:
     """Events and active entities by week that begins on a Monday, empty weeks included."""
     week = (events.time - _MONDAY) // _WEEK

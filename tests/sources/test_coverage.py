@@ -1,7 +1,7 @@
 import ibis
 import pyarrow as pa
 
-from pql_model.sources.coverage import weeks
+from pql_model.sources.coverage import newest_event, weeks
 from pql_model.windows import parse_instant
 
 
@@ -19,3 +19,7 @@ def test_weeks_begin_on_monday_and_an_empty_week_is_shown():
 def test_no_events_have_no_weeks():
     empty = pa.table({"entity": pa.array([], pa.string()), "time": pa.array([], pa.int64())})
     assert weeks(ibis.memtable(empty)) == []
+
+
+def test_the_newest_event_ends_the_log():
+    assert newest_event(ibis.memtable(pa.table({"time": [3, 9, 4]}))) == 9
