@@ -117,7 +117,7 @@ def show_comparison(console: Console, lines: Iterable[dict[str, Any]]) -> None:
 
 def _snapshots(console: Console, snapshots: dict[str, Any]) -> None:
     rows = [
-        (name, f"{p['rows']:,}", f"{p['entities']:,}", f"{p['conversions']:,}", str(p['from'])[:10], str(p['to'])[:10])
+        (name, f"{p['rows']:,}", f"{p['entities']:,}", f"{p['conversions']:,}", str(p["from"])[:10], str(p["to"])[:10])
         for name, p in (("training", snapshots["train"]), ("test, later", snapshots["test"]))
     ]
     _table(console, "Snapshots", ["", "rows", "entities", "conversions", "from", "to"], rows)

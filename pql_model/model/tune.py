@@ -26,6 +26,7 @@ MAX_AVERAGED_IN_TUNING = 2
 MAX_TUNING_ROWS, MAX_TUNING_CELLS = 40_000, 3_000_000
 """More training rows (or rows x columns) are thinned by whole entities for tuning; the final fit uses all."""
 DEFAULT_TRIALS = 30
+_SMALLEST_LEAF = 5
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,19 @@ class Problem:
         return [training_data(self.X[f.fit], self.y[f.fit], self.names, self.categorical) for f in self.folds.folds]
 
 
+def prior(rows: int) -> Params:
+    """The first setting tried: the defaults, with leaves that a small table can fill at all."""
+    leaf = Params().min_data_in_leaf
+    return Params(min_data_in_leaf=min(leaf, max(_SMALLEST_LEAF, rows // leaf)))
+
+
 def suggest(trial: optuna.trial.BaseTrial, rows: int) -> Params:
     """The search space. Averaging over seeds and extra trees are in it; large leaves and deep trees are not."""
     return Params(
         num_leaves=trial.suggest_int("num_leaves", 2, 31, log=True),
-        min_data_in_leaf=trial.suggest_int("min_data_in_leaf", 10, max(40, min(2_000, rows // 20)), log=True),
+        min_data_in_leaf=trial.suggest_int(
+            "min_data_in_leaf", _SMALLEST_LEAF, max(40, min(2_000, rows // 20)), log=True
+        ),
         learning_rate=trial.suggest_float("learning_rate", 0.015, 0.15, log=True),
         rounds=trial.suggest_int("rounds", 40, 300, log=True),
         feature_fraction=trial.suggest_float("feature_fraction", 0.1, 1.0),
@@ -110,7 +119,7 @@ def tune(
     )  # fmt: skip
     started = time.monotonic()
     if not _finished(study):  # also where a run was killed in its first trial
-        study.enqueue_trial(asdict(Params()))
+        study.enqueue_trial(asdict(prior(len(problem.y))))
     while len(done := _finished(study)) < trials:
         if timeout is not None and done and time.monotonic() - started > timeout:
             break

@@ -5,7 +5,7 @@ from small_model import MANIFEST, small_table
 from pql_model.model import tune as tuning
 from pql_model.model.booster import Params
 from pql_model.model.split import Fold, Folds
-from pql_model.model.tune import Problem, tune
+from pql_model.model.tune import Problem, prior, tune
 
 TABLE, Y = small_table(rows=300)
 ROWS = np.arange(300)
@@ -35,7 +35,7 @@ def test_the_same_seed_twice_tries_and_chooses_the_same():
 
 
 def test_the_first_trial_is_the_prior():
-    assert Params(**tune(problem(), 1).trials[0].params) == Params()
+    assert Params(**tune(problem(), 1).trials[0].params) == prior(300)
 
 
 @pytest.mark.parametrize("killed_after", [1, 12])
@@ -81,10 +81,10 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_taken_up(quick, tmp_path):
 
 @pytest.mark.parametrize(("lead", "error", "taken"), [(0.02, 0.02, False), (0.02, 0.005, True), (-0.01, 0.001, False)])
 def test_a_setting_replaces_the_prior_only_if_its_lead_is_more_than_luck(monkeypatch, lead, error, taken):
-    monkeypatch.setattr(tuning, "_fold_score", lambda _, params, __: 0.70 if params == Params() else 0.72)
+    monkeypatch.setattr(tuning, "_fold_score", lambda _, params, __: 0.70 if params == prior(300) else 0.72)
     monkeypatch.setattr(tuning, "_lead", lambda *_: (lead, error))
     tuned = tune(problem(), 6)  # the best of six is lucky by 1.9 standard errors
-    assert (tuned.params != Params()) == taken
+    assert (tuned.params != prior(300)) == taken
     assert tuned.score == pytest.approx(0.72 if taken else 0.70)
 
 
@@ -104,3 +104,8 @@ def test_out_of_fold_margins_are_those_of_rows_that_were_not_seen():
     rows, margins = tuning.out_of_fold(problem(), Params(rounds=10, averaged=1))
     assert rows.tolist() == list(range(75, 300))
     assert margins.shape == (225,)
+
+
+@pytest.mark.parametrize(("rows", "leaf"), [(10, 5), (300, 7), (1600, 40), (10**6, 40)])
+def test_the_prior_has_leaves_that_a_small_table_can_fill(rows, leaf):
+    assert prior(rows) == Params(min_data_in_leaf=leaf)
