@@ -14,6 +14,7 @@ from pql_model.errors import DataError
 from pql_model.sources.draft import draft_config
 from pql_model.sources.sketching import sketch_table
 from pql_model.sources.workbench import open_workbench
+from pql_model.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,7 @@ def init(
         who = sketch_table(con, _relative(entities, home), home, "entities") if entities else None
         paid = sketch_table(con, _relative(conversions, home), home, "conversions") if conversions else None
     draft = draft_config(name or home.name, logs, who, paid)
-    part = path.with_name(path.name + ".part")
-    part.write_text(draft.text, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, lambda at: at.write_text(draft.text, encoding="utf-8"))
     return InitResult(path, draft.notes)
 
 

@@ -27,6 +27,7 @@ from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.coverage import newest_event
 from pql_model.sources.read import read_sources
 from pql_model.sources.workbench import open_workbench
+from pql_model.whole import write_whole
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def score(
         rows["as_of"] = pd.to_datetime(rows["as_of"].to_numpy(np.int64), unit="us", utc=True)
         rows["scored_at"] = pd.Timestamp(windows.to_datetime(windows.now()))
         rows = rows[[*_ORDER]].sort_values(["probability", "entity"], ascending=[False, True], ignore_index=True)
-        _write(rows, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda at: (rows.to_csv if path.suffix == ".csv" else rows.to_parquet)(at, index=False))
     not_scored = {row["reason"]: row["rows"] for row in sorted(left, key=lambda row: -row["rows"])}
     expected = expected_conversions(rows.loc[rows["is_pql"], "probability"].to_numpy())
     return ScoreResult(rows, path, registered, rule, instant, not_scored, expected, stages.seconds)
@@ -163,17 +165,6 @@ def _qualified_before(path: Path) -> list[str]:
             remedy="name another with `--output`",
         ) from error
     return before.loc[before["is_pql"].astype(bool), "entity"].astype(str).tolist()
-
-
-def _write(rows: pd.DataFrame, path: Path) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    if path.suffix == ".csv":
-        rows.to_csv(part, index=False)
-    else:
-        rows.to_parquet(part, index=False)
-    part.replace(path)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ In this order, so that no decision can look ahead:
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -28,6 +26,7 @@ from pql_model.demo.mechanism import CRITERIA, HORIZON_DAYS, SIZE_EFFECT, paymen
 from pql_model.demo.unusable import Names, as_rows, iso_texts, with_unusable_rows
 from pql_model.demo.usage import END, NEVER, SIZES, Accounts, Bools, Ints, draw_accounts, paid_usage, trial_usage
 from pql_model.errors import DataError
+from pql_model.whole import write_whole
 from pql_model.windows import DAY
 
 MANAGERS = ("A. Ito", "B. Okafor", "C. Lindqvist", "D. Moreau", "E. Rossi", "F. Haddad", "G. Novak")
@@ -155,19 +154,10 @@ def write_world(world: World, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     truth = json.dumps(world.truth.as_json(), indent=1)
     for name, table in (("accounts.csv", world.accounts), ("subscriptions.csv", world.conversions)):
-        _write_whole(folder / name, partial(table.to_csv, index=False, lineterminator="\n"))
-    _write_whole(folder / "events.parquet", partial(world.events.to_parquet, index=False))
-    _write_whole(folder / "truth.json", lambda at: at.write_text(truth + "\n", encoding="utf-8"))
-    _write_whole(folder / "pql.yaml", lambda at: at.write_text(world.config, encoding="utf-8"))
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        write_whole(folder / name, partial(table.to_csv, index=False, lineterminator="\n"))
+    write_whole(folder / "events.parquet", partial(world.events.to_parquet, index=False))
+    write_whole(folder / "truth.json", lambda at: at.write_text(truth + "\n", encoding="utf-8"))
+    write_whole(folder / "pql.yaml", lambda at: at.write_text(world.config, encoding="utf-8"))
 
 
 def _truth(snapshots: pd.DataFrame, names: Names, newest: int, set_aside: dict[str, int]) -> Truth:

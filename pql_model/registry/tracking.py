@@ -18,7 +18,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 
 import mlflow
-import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
@@ -132,10 +131,6 @@ class Tracking:
                 self.client.log_metric(child.info.run_id, "fold_roc_auc", trial.score)
             self.client.set_terminated(child.info.run_id, "FINISHED" if trial.state == "complete" else "KILLED")
 
-    def set_note(self, run_id: str, key: str, value: str) -> None:
-        """Add a tag to a finished run."""
-        self.client.set_tag(run_id, key, value)
-
     def promote(self, version: str) -> None:
         """Make a version the champion."""
         self.client.set_registered_model_alias(self.name, CHAMPION, version)
@@ -204,11 +199,3 @@ def _signature(manifest: Manifest) -> ModelSignature:
         ColSpec("string" if c.kind == "category" else "double", c.name, required=False) for c in manifest.columns
     ]
     return ModelSignature(inputs=Schema(columns))
-
-
-def artifact_table(frame: pd.DataFrame, path: Path) -> Path:
-    """Write a table whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    frame.to_parquet(part, index=False)
-    part.replace(path)
-    return path

@@ -1,9 +1,7 @@
 import os
-from pathlib import Path
 
 import mlflow
 import numpy as np
-import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 from small_model import MANIFEST, small_model, small_table
@@ -12,7 +10,7 @@ from worlds import product
 from pql_model.errors import ModelNotFoundError, PqlError
 from pql_model.model.estimate import Estimate
 from pql_model.model.tune import Trial
-from pql_model.registry.tracking import Record, Tracking, artifact_table
+from pql_model.registry.tracking import Record, Tracking
 
 NAN = float("nan")
 
@@ -131,12 +129,6 @@ def test_a_tracking_server_that_makes_no_sense_is_refused_in_words(config):
         PqlError, match=r"MLflow cannot be used: .*Received: nonsense://here. Do: check MLFLOW_TRACKING_URI"
     ):
         Tracking(config, "nonsense://here")
-
-
-def test_an_artifact_table_is_written_whole(tmp_path):
-    path = artifact_table(pd.DataFrame({"a": [1]}), tmp_path / "a.parquet")
-    assert pd.read_parquet(path)["a"].tolist() == [1]
-    assert [p.name for p in Path(tmp_path).iterdir()] == ["a.parquet"]
 
 
 def test_the_stored_model_takes_missing_values_other_orders_and_what_conforms(logged, config, home):
