@@ -23,14 +23,17 @@ REFERENCES = {"ds365": 0.728, "relax": 0.802}
 """ROC-AUC that honest, untuned references reach (the better of logistic regression and boosting)."""
 
 
+def lay_out(name: str, home: Path) -> Path:
+    """The data set and its `pql.yaml` side by side in a folder; returns the config's path."""
+    for file in (DATA / name).iterdir():
+        (home / file.name).symlink_to(file)
+    return Path(shutil.copy(HERE / "real" / f"{name}.yaml", home / "pql.yaml"))
+
+
 def run(name: str, trials: int = 30) -> dict[str, object]:
     """Train one data set in a temporary folder; returns what `pql train --json` prints."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        for file in (DATA / name).iterdir():
-            (home / file.name).symlink_to(file)
-        shutil.copy(HERE / "real" / f"{name}.yaml", home / "pql.yaml")
-        return pql_model.train(home / "pql.yaml", trials=trials).as_json()
+        return pql_model.train(lay_out(name, Path(folder)), trials=trials).as_json()
 
 
 def main(names: list[str]) -> None:

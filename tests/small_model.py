@@ -44,7 +44,7 @@ def small_table(rows: int = 400, seed: int = 1) -> tuple[pd.DataFrame, np.ndarra
 def small_model(seed: int = 1) -> FittedModel:
     table, y = small_table(seed=seed)
     X = MANIFEST.matrix(table)
-    ensemble = fit_ensemble(training_data(X, y, MANIFEST.names, MANIFEST.categorical), PARAMS, seed)
+    ensemble = fit_ensemble(training_data(X, y, MANIFEST.names, MANIFEST.categorical), [PARAMS], seed)
     calibration = fit_calibration(ensemble.margin(X), y)
     reference = reference_quantiles(calibration.apply(ensemble.margin(X)))
     facts = {

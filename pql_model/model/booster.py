@@ -30,10 +30,9 @@ FIXED: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Params:
-    """What tuning chooses. `averaged` boosters differ in their seed only and are averaged.
+    """One setting. `averaged` boosters differ in their seed only and are averaged.
 
-    The defaults are the prior: a strongly regularised forest of small random trees, which few conversions
-    cannot mislead. Tuning leaves it only for something clearly better.
+    The defaults are a strongly regularised forest of small random trees, which few conversions cannot mislead.
     """
 
     num_leaves: int = 7
@@ -45,10 +44,12 @@ class Params:
     lambda_l2: float = 10.0
     path_smooth: float = 0.0
     extra_trees: bool = True
-    averaged: int = 5
+    averaged: int = 3
 
-    def for_lightgbm(self, seed: int) -> dict[str, object]:
+    def for_lightgbm(self, seed: int, monotone: Sequence[int] = ()) -> dict[str, object]:
         chosen = {k: v for k, v in self.__dict__.items() if k not in ("rounds", "averaged")}
+        if any(monotone):
+            chosen["monotone_constraints"] = list(monotone)
         return {**FIXED, **chosen, "seed": seed, "num_threads": min(4, os.cpu_count() or 1)}
 
 
@@ -103,7 +104,14 @@ def training_data(X: np.ndarray, y: np.ndarray, names: Sequence[str], categorica
     ).construct()  # fmt: skip
 
 
-def fit_ensemble(data: lgb.Dataset, params: Params, seed: int) -> Ensemble:
-    """Fit `params.averaged` boosters on `training_data`."""
-    seeds = [seed + 1000 * k for k in range(params.averaged)]
-    return Ensemble(tuple(lgb.train(params.for_lightgbm(s), data, num_boost_round=params.rounds) for s in seeds))
+def fit_ensemble(data: lgb.Dataset, settings: Sequence[Params], seed: int, monotone: Sequence[int] = ()) -> Ensemble:
+    """Fit every setting on `training_data`, each with its seeds; all boosters weigh the same.
+
+    Parameters
+    ----------
+    monotone
+        -1, 0 or 1 per column: the margin may only fall, do either, or only rise with it. Never of a categorical
+        column, which LightGBM answers by ending the process.
+    """
+    fits = [(params, seed + 1000 * k) for params in settings for k in range(params.averaged)]
+    return Ensemble(tuple(lgb.train(p.for_lightgbm(s, monotone), data, num_boost_round=p.rounds) for p, s in fits))

@@ -50,7 +50,7 @@ def digest(frame: pd.DataFrame, X: np.ndarray, names: list[str], salt: str) -> s
 
 def fit_model(
     frame: pd.DataFrame, X: np.ndarray, manifest: Manifest, horizon: Duration, motion: str, seed: int, budget: Budget,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Callable[[int, int, float], None] | None = None, monotone: tuple[int, ...] = (),
 ) -> Fit:  # fmt: skip
     """Fit on training rows.
 
@@ -60,6 +60,8 @@ def fit_model(
         entity, as_of, signed_up, converted of the training rows.
     X
         Their matrix by the manifest, (rows, columns).
+    monotone
+        -1, 0 or 1 per column: how the probability may move with it.
 
     Raises
     ------
@@ -74,11 +76,12 @@ def fit_model(
         )
     y = frame["converted"].to_numpy(float)
     folds = tuning_folds(frame, horizon, motion, seed)
-    problem = Problem(X, y, manifest.names, manifest.categorical, folds, seed, frame["entity"].to_numpy())
+    problem = Problem(X, y, manifest.names, manifest.categorical, folds, seed, frame["entity"].to_numpy(), monotone)
     tuned = tune(_thinned(problem, frame, horizon, motion), budget.trials, budget.timeout, budget.journal, progress)
-    rows, margins = out_of_fold(problem, tuned.params)
+    rows, margins = out_of_fold(problem, tuned.settings)
     calibration = fit_calibration(margins, y[rows])
-    ensemble = fit_ensemble(training_data(X, y, manifest.names, manifest.categorical), tuned.params, seed)
+    data = training_data(X, y, manifest.names, manifest.categorical)
+    ensemble = fit_ensemble(data, tuned.settings, seed, monotone)
     return Fit(ensemble, calibration, tuned, folds)
 
 

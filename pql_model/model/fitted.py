@@ -42,7 +42,7 @@ class FittedModel:
     >>> manifest = Manifest((ModelColumn("trait.seats", "number"),))
     >>> table, converted = pd.DataFrame({"trait.seats": range(400)}), np.repeat([0.0, 1.0], 200)
     >>> X = manifest.matrix(table)
-    >>> ensemble = fit_ensemble(training_data(X, converted, manifest.names, []), Params(rounds=20), seed=7)
+    >>> ensemble = fit_ensemble(training_data(X, converted, manifest.names, []), [Params(rounds=20)], seed=7)
     >>> calibration = fit_calibration(ensemble.margin(X), converted)
     >>> model = FittedModel(ensemble, calibration, manifest, reference_quantiles(np.array([0.2, 0.8])), {})
     >>> few, many = model.probability(table)[[5, 395]]

@@ -1,4 +1,8 @@
-"""The one door to Optuna: a search over strongly regularised LightGBM on folds inside the training period."""
+"""The one door to Optuna: a search over strongly regularised LightGBM on folds inside the training period.
+
+The result is an average, not a winner. With hundreds of conversions the best of many settings is best by luck
+as much as by merit; the average of two priors and the few best found is never far from the best of them.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,12 @@ from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.metrics import paired_difference
 from pql_model.model.split import Folds
 
-MAX_AVERAGED_IN_TUNING = 2
-"""Seeds averaged while trying a setting; the chosen one is fitted with all of its seeds."""
+SEEDS = 2
+"""Seeds averaged while trying a setting, and of each setting found; the priors have the seeds of `Params`."""
+MOST_FOUND = 3
+"""So many of the best settings are averaged with the priors."""
+CONVERSIONS_PER_TRIAL = 10
+"""One setting is tried for so many conversions: with few, the best of many is an accident."""
 MAX_TUNING_ROWS, MAX_TUNING_CELLS = 40_000, 3_000_000
 """More training rows (or rows x columns) are thinned by whole entities for tuning; the final fit uses all."""
 DEFAULT_TRIALS = 30
@@ -41,8 +49,19 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The parameters chosen, their score, and everything that was tried."""
+    """What tuning came to.
 
+    Attributes
+    ----------
+    settings
+        Those that the model averages: the priors that were not clearly beaten, then the best that were found.
+    params, score
+        The best single setting and its score on the folds.
+    trials
+        Everything that was tried.
+    """
+
+    settings: tuple[Params, ...]
     params: Params
     score: float
     trials: tuple[Trial, ...]
@@ -52,7 +71,8 @@ class Tuned:
 class Problem:
     """What tuning works on: the training matrix and its folds.
 
-    `entities` says which rows belong together, (rows,); without it each row is on its own.
+    `entities` says which rows belong together, (rows,); without it each row is on its own. `monotone` is as in
+    `fit_ensemble`.
     """
 
     X: np.ndarray
@@ -62,6 +82,7 @@ class Problem:
     folds: Folds
     seed: int
     entities: np.ndarray | None = None
+    monotone: tuple[int, ...] = ()
 
     @cached_property
     def fold_data(self) -> list[Any]:
@@ -69,14 +90,30 @@ class Problem:
         return [training_data(self.X[f.fit], self.y[f.fit], self.names, self.categorical) for f in self.folds.folds]
 
 
-def prior(rows: int) -> Params:
-    """The first setting tried: the defaults, with leaves that a small table can fill at all."""
-    leaf = Params().min_data_in_leaf
-    return Params(min_data_in_leaf=min(leaf, max(_SMALLEST_LEAF, rows // leaf)))
+def priors(rows: int) -> tuple[Params, Params]:
+    """The settings tried first: a forest of random trees, and ordinary stumps, which find exact thresholds.
+
+    Their leaves are such that a small table can fill them at all.
+    """
+    leaf = min(Params().min_data_in_leaf, max(_SMALLEST_LEAF, rows // Params().min_data_in_leaf))
+    stumps = Params(
+        num_leaves=2, min_data_in_leaf=leaf, rounds=150, feature_fraction=0.3, bagging_fraction=0.7, path_smooth=20.0,
+        extra_trees=False,
+    )  # fmt: skip
+    return Params(min_data_in_leaf=leaf), stumps
+
+
+def affordable(trials: int, conversions: int) -> int:
+    """How many settings are tried: the two priors always, others as far as the conversions can tell them apart.
+
+    >>> affordable(30, conversions=40), affordable(30, conversions=150), affordable(30, conversions=900)
+    (4, 15, 30)
+    """
+    return max(2, min(trials, conversions // CONVERSIONS_PER_TRIAL))
 
 
 def suggest(trial: optuna.trial.BaseTrial, rows: int) -> Params:
-    """The search space. Averaging over seeds and extra trees are in it; large leaves and deep trees are not."""
+    """The search space. Extra trees are in it; large leaves and deep trees are not."""
     return Params(
         num_leaves=trial.suggest_int("num_leaves", 2, 31, log=True),
         min_data_in_leaf=trial.suggest_int(
@@ -89,7 +126,7 @@ def suggest(trial: optuna.trial.BaseTrial, rows: int) -> Params:
         lambda_l2=trial.suggest_float("lambda_l2", 0.1, 100.0, log=True),
         path_smooth=trial.suggest_float("path_smooth", 0.0, 50.0),
         extra_trees=trial.suggest_categorical("extra_trees", [True, False]),
-        averaged=trial.suggest_categorical("averaged", [1, 3, 5]),
+        averaged=SEEDS,
     )
 
 
@@ -104,6 +141,8 @@ def tune(
 
     Parameters
     ----------
+    trials
+        Settings to try, the two priors among them; fewer are tried where conversions are few (`affordable`).
     journal
         File that remembers finished trials; a killed run resumes from it.
     timeout
@@ -117,20 +156,24 @@ def tune(
         study_name="pql", direction="maximize", storage=_storage(journal), load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
     )  # fmt: skip
-    started = time.monotonic()
-    if not _finished(study):  # also where a run was killed in its first trial
-        study.enqueue_trial(asdict(prior(len(problem.y))))
+    started, trials = time.monotonic(), affordable(trials, int(problem.y.sum()))
+    known = priors(len(problem.y))
     while len(done := _finished(study)) < trials:
-        if timeout is not None and done and time.monotonic() - started > timeout:
+        if timeout is not None and len(done) >= len(known) and time.monotonic() - started > timeout:
             break
-        # A fresh seed for each trial: a resumed search proposes what the unbroken one would have proposed.
-        study.sampler = optuna.samplers.TPESampler(seed=problem.seed + 7919 * len(done), n_startup_trials=10)
+        if len(done) < len(known) and not _waiting(study):  # also where a run was killed in its first trials
+            study.enqueue_trial({k: v for k, v in asdict(known[len(done)]).items() if k != "averaged"})
+        # A fresh seed for each trial, and no regard to trials left open: a resumed search proposes what the
+        # unbroken one would have proposed.
+        study.sampler = optuna.samplers.TPESampler(
+            seed=problem.seed + 7919 * len(done), n_startup_trials=10, constant_liar=False
+        )
         _one_trial(study, problem)
         if progress is not None:
             progress(len(_finished(study)), trials, _best(study).value or float("nan"))
-    chosen = _chosen(study, problem)
+    best = _best(study)
     tried = tuple(_record(number, trial) for number, trial in enumerate(_finished(study)))
-    return Tuned(Params(**chosen.params), float(chosen.value or 0.0), tried)
+    return Tuned(_averaged(study, problem), _params(best), float(best.value or 0.0), tried)
 
 
 def _storage(journal: Path | None) -> BaseStorage:
@@ -148,23 +191,39 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return [t for t in study.get_trials(deepcopy=False) if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
 
 
+def _waiting(study: optuna.Study) -> bool:
+    return bool(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+
 def _best(study: optuna.Study) -> optuna.trial.FrozenTrial:
+    return _ranked(study)[0]
+
+
+def _ranked(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     complete = [t for t in _finished(study) if t.state == TrialState.COMPLETE]
-    return max(complete, key=lambda t: (t.value or 0.0, -t.number))
+    return sorted(complete, key=lambda t: (-(t.value or 0.0), t.number))
 
 
-def _chosen(study: optuna.Study, problem: Problem) -> optuna.trial.FrozenTrial:
-    """The best trial, if its lead over the prior is more than the luck of so many tries.
+def _params(trial: optuna.trial.FrozenTrial) -> Params:
+    return Params(**trial.params, averaged=SEEDS)
 
-    The best of many looks better than it is: the largest of n standard normals is about sqrt(2 ln n), so the lead
-    must exceed so many of its standard errors. With few conversions it rarely does.
+
+def _averaged(study: optuna.Study, problem: Problem) -> tuple[Params, ...]:
+    """The priors that the best does not clearly beat, and the best that were found.
+
+    The best of many looks better than it is: the largest of n standard normals is about sqrt(2 ln n), so a prior is
+    left out only if the lead over it exceeds so many of its standard errors. What is found must beat one of them.
     """
-    prior, best = _finished(study)[0], _best(study)  # the first trial is never pruned
-    if best.number == prior.number:
-        return prior
-    lead, error = _lead(problem, Params(**best.params), Params(**prior.params))
-    luck = np.sqrt(2 * np.log(len(_finished(study))))
-    return best if lead > luck * error else prior
+    known, tried, ranked = priors(len(problem.y)), _finished(study), _ranked(study)
+    first, best = tried[: len(known)], ranked[0]  # the first trials are the priors, and never pruned
+    if best in first:
+        return known
+    luck = np.sqrt(2 * np.log(len(tried)))
+    leads = [_lead(problem, _params(best), prior) for prior in known]
+    kept = [prior for prior, (lead, error) in zip(known, leads, strict=True) if lead <= luck * error]
+    least = min(trial.value or 0.0 for trial in first)
+    found = [_params(t) for t in ranked[:MOST_FOUND] if t not in first and (t.value or 0.0) > least]
+    return (*kept, *found)
 
 
 def _lead(problem: Problem, first: Params, second: Params) -> tuple[float, float]:
@@ -201,18 +260,17 @@ def _fold_score(problem: Problem, params: Params, fold: int) -> float:
 
 
 def _fold_margin(problem: Problem, params: Params, fold: int) -> np.ndarray:
-    params = replace(params, averaged=min(params.averaged, MAX_AVERAGED_IN_TUNING))
-    ensemble = fit_ensemble(problem.fold_data[fold], params, problem.seed)
+    ensemble = fit_ensemble(problem.fold_data[fold], [replace(params, averaged=SEEDS)], problem.seed, problem.monotone)
     return ensemble.margin(problem.X[problem.folds.folds[fold].check])
 
 
-def out_of_fold(problem: Problem, params: Params) -> tuple[np.ndarray, np.ndarray]:
+def out_of_fold(problem: Problem, settings: tuple[Params, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Row positions that some fold checked, and their margins from models that had not seen them.
 
     A margin starts from the log-odds of the rows a model was fitted on, and these differ between folds. They are
     moved to those of all rows, so that calibration learns the level of the final model and not that of a fold.
     """
-    fitted = [fit_ensemble(data, params, problem.seed) for data in problem.fold_data]
+    fitted = [fit_ensemble(data, settings, problem.seed, problem.monotone) for data in problem.fold_data]
     level = _log_odds(problem.y)
     margins = [
         ensemble.margin(problem.X[fold.check]) + level - _log_odds(problem.y[fold.fit])

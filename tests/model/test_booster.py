@@ -10,7 +10,7 @@ X = MANIFEST.matrix(TABLE)
 
 
 def fitted(seed=1):
-    return fit_ensemble(training_data(X, Y, MANIFEST.names, MANIFEST.categorical), PARAMS, seed)
+    return fit_ensemble(training_data(X, Y, MANIFEST.names, MANIFEST.categorical), [PARAMS], seed)
 
 
 def test_the_same_seed_gives_the_same_text_and_another_seed_does_not():
@@ -20,8 +20,8 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_does_not():
 
 def test_rows_binned_once_serve_any_number_of_fits():
     data = training_data(X, Y, MANIFEST.names, MANIFEST.categorical)
-    fit_ensemble(data, Params(rounds=20, averaged=1, num_leaves=31, min_data_in_leaf=5), 5)
-    assert fit_ensemble(data, PARAMS, 1).texts() == fitted().texts()
+    fit_ensemble(data, [Params(rounds=20, averaged=1, num_leaves=31, min_data_in_leaf=5)], 5)
+    assert fit_ensemble(data, [PARAMS], 1).texts() == fitted().texts()
 
 
 def test_averaged_boosters_differ_and_their_margins_are_averaged():
@@ -55,8 +55,19 @@ def test_a_text_that_is_no_model_is_refused():
         Ensemble.from_texts(["tree\nversion=nonsense\n"])
 
 
-def test_the_default_parameters_are_a_regularised_prior():
-    prior = Params()
-    assert (prior.num_leaves, prior.extra_trees, prior.averaged) == (7, True, 5)
-    assert prior.for_lightgbm(3)["seed"] == 3
-    assert "rounds" not in prior.for_lightgbm(3)
+def test_the_default_parameters_are_a_regularised_forest():
+    forest = Params()
+    assert (forest.num_leaves, forest.extra_trees, forest.averaged) == (7, True, 3)
+    assert forest.for_lightgbm(3)["seed"] == 3
+    assert "rounds" not in forest.for_lightgbm(3)
+
+
+def test_a_monotone_column_never_lowers_the_margin():
+    X = np.column_stack([np.arange(300.0), np.tile([0.0, 1.0], 150)])
+    y = ((np.arange(300) // 60) % 2).astype(float)  # up and down along the first column
+    data = training_data(X, y, ["a", "b"], [])
+    free, rising = (fit_ensemble(data, [Params(min_data_in_leaf=5)], 7, m) for m in ((), (1, 0)))
+    steps = [np.diff(e.margin(np.column_stack([np.arange(300.0), np.zeros(300)]))) for e in (free, rising)]
+    assert steps[0].min() < 0
+    assert steps[1].min() >= -1e-12
+    assert steps[1].max() > 0

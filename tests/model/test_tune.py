@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_model import MANIFEST, small_table
@@ -5,7 +7,7 @@ from small_model import MANIFEST, small_table
 from pql_model.model import tune as tuning
 from pql_model.model.booster import Params
 from pql_model.model.split import Fold, Folds
-from pql_model.model.tune import Problem, prior, tune
+from pql_model.model.tune import SEEDS, Problem, affordable, priors, tune
 
 TABLE, Y = small_table(rows=300)
 ROWS = np.arange(300)
@@ -31,25 +33,31 @@ def test_the_same_seed_twice_tries_and_chooses_the_same():
     once, twice = tune(problem(), 3), tune(problem(), 3)
     assert once == twice
     assert [trial.number for trial in once.trials] == [0, 1, 2]
-    assert tune(problem(seed=8), 3).trials[1].params != once.trials[1].params
+    assert tune(problem(seed=8), 3).trials[2].params != once.trials[2].params
 
 
-def test_the_first_trial_is_the_prior():
-    assert Params(**tune(problem(), 1).trials[0].params) == prior(300)
+def test_the_first_two_trials_are_the_priors_however_few_were_asked_for(quick):
+    tried = tune(problem(), 1).trials
+    assert [Params(**trial.params) for trial in tried] == list(priors(300))
 
 
-@pytest.mark.parametrize("killed_after", [1, 12])
+@pytest.mark.parametrize(("conversions", "tried"), [(3, 2), (45, 4), (290, 29), (5_000, 30)])
+def test_few_conversions_allow_few_trials(conversions, tried):
+    assert affordable(30, conversions) == tried
+
+
+@pytest.mark.parametrize("killed_after", [1, 11])
 def test_a_study_killed_between_trials_goes_on_as_if_nothing_had_happened(quick, tmp_path, killed_after):
     def stop(done, planned, best):
         if done == killed_after:
             raise KeyboardInterrupt("killed")
 
     with pytest.raises(KeyboardInterrupt, match="killed"):
-        tune(problem(), 15, journal=tmp_path / "a.journal", progress=stop)
+        tune(problem(), 12, journal=tmp_path / "a.journal", progress=stop)
     told = []
-    resumed = tune(problem(), 15, journal=tmp_path / "a.journal", progress=lambda *now: told.append(now[:2]))
-    assert resumed == tune(problem(), 15)
-    assert told[0] == (killed_after + 1, 15)  # what was done is not done again
+    resumed = tune(problem(), 12, journal=tmp_path / "a.journal", progress=lambda *now: told.append(now[:2]))
+    assert resumed == tune(problem(), 12)
+    assert told[0] == (killed_after + 1, 12)  # what was done is not done again
     assert {trial.state for trial in resumed.trials} == {"complete", "pruned"}
 
 
@@ -79,13 +87,35 @@ def test_a_journal_cut_in_the_middle_of_a_line_is_taken_up(quick, tmp_path):
     assert tune(problem(), 8, journal=journal).params == tune(problem(), 8).params
 
 
-@pytest.mark.parametrize(("lead", "error", "taken"), [(0.02, 0.02, False), (0.02, 0.005, True), (-0.01, 0.001, False)])
-def test_a_setting_replaces_the_prior_only_if_its_lead_is_more_than_luck(monkeypatch, lead, error, taken):
-    monkeypatch.setattr(tuning, "_fold_score", lambda _, params, __: 0.70 if params == prior(300) else 0.72)
-    monkeypatch.setattr(tuning, "_lead", lambda *_: (lead, error))
-    tuned = tune(problem(), 6)  # the best of six is lucky by 1.9 standard errors
-    assert (tuned.params != prior(300)) == taken
-    assert tuned.score == pytest.approx(0.72 if taken else 0.70)
+def scored(monkeypatch, first, second, others, lead=(0.0, 0.01)):
+    """Folds on which the two priors and every other setting score as given."""
+    known = dict(zip(priors(300), (first, second), strict=True))
+    monkeypatch.setattr(tuning, "_fold_score", lambda _, p, __: known.get(replace(p, averaged=3), others))
+    monkeypatch.setattr(tuning, "_lead", lambda *_: lead)
+    return tune(problem(), 6)
+
+
+def test_what_was_found_is_averaged_with_the_priors_unless_it_clearly_beats_them(monkeypatch):
+    alike = scored(monkeypatch, 0.70, 0.70, 0.72, lead=(0.02, 0.02))
+    assert alike.settings[:2] == priors(300)
+    assert len(alike.settings) == 5
+    clearly = scored(monkeypatch, 0.70, 0.70, 0.72, lead=(0.02, 0.005))  # the best of six is lucky by 1.9 errors
+    assert len(clearly.settings) == 3
+    assert not set(clearly.settings) & set(priors(300))
+    assert clearly.score == pytest.approx(0.72)
+
+
+def test_what_beats_no_prior_is_not_averaged(monkeypatch):
+    found = scored(monkeypatch, 0.72, 0.71, 0.70)
+    assert found.settings == priors(300)
+    assert found.params == replace(priors(300)[0], averaged=SEEDS)
+
+
+def test_settings_between_the_two_priors_join_both(monkeypatch):
+    found = scored(monkeypatch, 0.72, 0.70, 0.71)
+    assert found.settings == priors(300)  # a prior is the best: nothing can beat it by luck
+    best_found = scored(monkeypatch, 0.70, 0.69, 0.71).settings
+    assert best_found[:2] == priors(300)
 
 
 def test_a_setting_has_no_lead_over_itself_and_a_large_one_over_a_setting_that_cannot_learn():
@@ -96,16 +126,18 @@ def test_a_setting_has_no_lead_over_itself_and_a_large_one_over_a_setting_that_c
     assert lead > 2 * error > 0
 
 
-def test_after_the_timeout_no_trial_starts_but_one_is_always_done(quick):
-    assert len(tune(problem(), 10, timeout=1e-9).trials) == 1
+def test_after_the_timeout_no_trial_starts_but_the_priors_are_always_tried(quick):
+    assert len(tune(problem(), 10, timeout=1e-9).trials) == 2
 
 
 def test_out_of_fold_margins_are_those_of_rows_that_were_not_seen():
-    rows, margins = tuning.out_of_fold(problem(), Params(rounds=10, averaged=1))
+    rows, margins = tuning.out_of_fold(problem(), (Params(rounds=10, averaged=1),))
     assert rows.tolist() == list(range(75, 300))
     assert margins.shape == (225,)
 
 
 @pytest.mark.parametrize(("rows", "leaf"), [(10, 5), (300, 7), (1600, 40), (10**6, 40)])
-def test_the_prior_has_leaves_that_a_small_table_can_fill(rows, leaf):
-    assert prior(rows) == Params(min_data_in_leaf=leaf)
+def test_the_priors_have_leaves_that_a_small_table_can_fill(rows, leaf):
+    forest, stumps = priors(rows)
+    assert forest == Params(min_data_in_leaf=leaf)
+    assert (stumps.num_leaves, stumps.extra_trees, stumps.min_data_in_leaf) == (2, False, leaf)

@@ -1,0 +1,131 @@
+"""How close to the truth a model comes with 100 to 2,000 conversions, beside what people use instead.
+
+    python benchmarks/small_data.py          # the made-up worlds, about half an hour on two cores
+    python benchmarks/small_data.py --real   # third-party data, see real_data.py: out of time, highnote cross-validated
+
+Contenders, on the same rows: LightGBM with its defaults; the single best of a search on the folds ("tuned"); what
+`pql train` fits ("ours"); logistic regression. Written to benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from real_data import DATA, HERE, lay_out
+from scipy.special import logit
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+from small_worlds import MECHANISMS, small_world
+
+from pql_model.config.load import load_config
+from pql_model.model.baselines import logistic_regression
+from pql_model.model.booster import Params, fit_ensemble, training_data
+from pql_model.model.columns import Manifest, trait_name, type_traits
+from pql_model.model.fit import Budget, fit_model
+from pql_model.model.metrics import paired_difference
+from pql_model.pipelines.prepare import prepare
+from pql_model.progress import Stages
+from pql_model.sources.workbench import open_workbench
+from pql_model.windows import Duration
+
+HORIZON = Duration.parse("30d")
+SIZES = {100: 4, 200: 4, 500: 2, 2000: 1}
+"""Conversions in training -> worlds of each mechanism."""
+TRIALS = 30
+DEFAULTS = Params(
+    num_leaves=31, min_data_in_leaf=20, learning_rate=0.1, rounds=100, feature_fraction=1.0, bagging_fraction=1.0,
+    lambda_l2=0.0, path_smooth=0.0, extra_trees=False, averaged=1,
+)  # fmt: skip
+CONTENDERS = ("defaults", "tuned", "ours", "logistic regression")
+
+
+def margins(
+    frame: pd.DataFrame, X: np.ndarray, manifest: Manifest, later: np.ndarray, horizon: Duration = HORIZON
+) -> dict[str, np.ndarray]:
+    """Each contender's log-odds of the later rows."""
+    y = frame["converted"].to_numpy(float)
+    data = training_data(X, y, manifest.names, manifest.categorical)
+    fit = fit_model(frame, X, manifest, horizon, "trial", 7, Budget(TRIALS))
+    straight = logistic_regression(X, y, later, manifest)
+    return {
+        "defaults": fit_ensemble(data, [DEFAULTS], 7).margin(later),
+        "tuned": fit_ensemble(data, [fit.tuned.params], 7).margin(later),
+        "ours": fit.ensemble.margin(later),
+        "logistic regression": logit(np.clip(straight, 1e-12, 1 - 1e-12)),
+    }
+
+
+def worlds(sizes: dict[int, int], tell: Callable[[str], None] = print) -> pd.DataFrame:
+    """One row a world: the truth's ROC-AUC, and by how much each contender falls short of it."""
+    rows = []
+    for conversions, repeats in sizes.items():
+        for mechanism in MECHANISMS:
+            for seed in range(repeats):
+                world = small_world(mechanism, conversions, seed)
+                truth = float(roc_auc_score(world.outcome, world.truth))
+                found = margins(world.frame, world.X, world.manifest, world.later)
+                short = {name: truth - float(roc_auc_score(world.outcome, m)) for name, m in found.items()}
+                rows.append({"conversions": conversions, "mechanism": mechanism, "seed": seed, "truth": truth, **short})
+                tell(f"{conversions} {mechanism} {seed}: " + ", ".join(f"{n} {s:.4f}" for n, s in short.items()))
+    return pd.DataFrame(rows)
+
+
+def out_of_time(name: str) -> dict[str, object]:
+    """The contenders on the later rows of a product's data."""
+    with tempfile.TemporaryDirectory() as folder, open_workbench() as con:
+        config = load_config(lay_out(name, Path(folder)))
+        data = prepare(con, config, Stages(None))
+        X, frame = data.manifest.matrix(data.table), data.snapshots.frame
+    train, test = data.split.train, data.split.test
+    found = margins(frame[train], X[train], data.manifest, X[test], config.horizon)
+    return beside(found, data.converted[test], frame["entity"][test])
+
+
+def highnote(folds: int = 5) -> dict[str, object]:
+    """Out-of-fold predictions of the contenders on a static table of a music service."""
+    table = pd.read_csv(DATA / "highnote" / "HighNote_Data.csv.gz")
+    y = table["adopter"].to_numpy(int)
+    traits = [c for c in table.columns if c not in ("ID", "adopter")]
+    table = table.rename(columns={t: trait_name(t) for t in traits})
+    manifest = Manifest(type_traits(table, traits).columns)
+    X = manifest.matrix(table)
+    frame = pd.DataFrame({"entity": table["ID"].astype(str), "as_of": 0, "signed_up": 0, "converted": y == 1})
+    scores = {name: np.zeros(len(y)) for name in CONTENDERS}
+    for fit, check in StratifiedKFold(folds, shuffle=True, random_state=7).split(X, y):
+        for name, margin in margins(frame.iloc[fit], X[fit], manifest, X[check]).items():
+            scores[name][check] = margin
+    return beside(scores, y, frame["entity"])
+
+
+def beside(scores: dict[str, np.ndarray], y: np.ndarray, entities: pd.Series) -> dict[str, object]:
+    """ROC-AUC of each, and the paired difference of ours to logistic regression."""
+    ahead = paired_difference(y, scores["ours"], scores["logistic regression"], entities)
+    found = {name: float(roc_auc_score(y, score)) for name, score in scores.items()}
+    return {**found, "ours minus logistic regression": ahead.as_json()}
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--real", action="store_true")
+    out = HERE / "results"
+    out.mkdir(exist_ok=True)
+    if asked.parse_args().real:
+        found = {"ds365": out_of_time("ds365"), "relax": out_of_time("relax"), "highnote": highnote()}
+        text = json.dumps(found, indent=1)
+        (out / "small_data_real.json").write_text(text + "\n", encoding="utf-8")
+        print(text)
+        return
+    table = worlds(SIZES)
+    table.round(5).to_csv(out / "small_data.csv", index=False)
+    print(table.groupby("conversions")[["truth", *CONTENDERS]].mean().round(3).to_string())
+    print(table.groupby(["conversions", "mechanism"])[["truth", *CONTENDERS]].mean().round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()
