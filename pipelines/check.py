@@ -8,19 +8,39 @@ from typing import Any
 
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
+from pql_model.errors import NotEnoughDataError
+from pql_model.model.finding import Finding
 from pql_model.model.split import describe
-from pql_model.pipelines.prepare import Prepared, prepare
+from pql_model.pipelines.prepare import Prepared, audit_entities, prepare_from
 from pql_model.progress import Listener, Stages
 from pql_model.sources.coverage import weeks
+from pql_model.sources.entities import no_conversions
+from pql_model.sources.read import Sources, read_sources
 from pql_model.sources.workbench import open_workbench
 from pql_model.windows import iso
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What `check` found."""
+    """What `check` found.
 
-    prepared: Prepared
+    Attributes
+    ----------
+    sources
+        The tables as they were read.
+    prepared
+        The snapshots and features of a training; None where nothing can be trained.
+    findings, traits_not_used
+        The leakage audit, and the traits that are left out anyway, with the reason.
+    error
+        Why nothing can be trained, if so.
+    """
+
+    sources: Sources
+    prepared: Prepared | None
+    findings: tuple[Finding, ...]
+    traits_not_used: dict[str, str]
+    error: NotEnoughDataError | None
     events: int
     entities: int
     conversions: int
@@ -28,10 +48,9 @@ class CheckResult:
     seconds: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `pql check --json` prints."""
-        data = self.prepared
-        sources, frame = data.sources, data.snapshots.frame
-        return {
+        """The object that `pql check --json` prints; with `error` where nothing can be trained."""
+        sources = self.sources
+        told = {
             "events": self.events,
             "entities": self.entities,
             "conversions": self.conversions,
@@ -43,23 +62,35 @@ class CheckResult:
                 "conversions": sources.conversions.set_aside,
             },
             "observed_until": iso(sources.observed_until),
+            **self._of_training(),
+            "leakage": [finding.as_json() for finding in self.findings],
+            "traits_not_used": self.traits_not_used,
+            "weeks": self.weeks,
+            "warnings": list(sources.warnings),
+            "seconds": self.seconds,
+        }
+        return {**told, "error": self.error.as_json()} if self.error is not None else told
+
+    def _of_training(self) -> dict[str, Any]:
+        if self.prepared is None:
+            return {"snapshots": None, "events_offered": None, "features": None}
+        data, frame = self.prepared, self.prepared.snapshots.frame
+        return {
             "snapshots": {
                 "train": describe(frame, data.split.train),
                 "test": describe(frame, data.split.test),
                 "left_out": {**data.snapshots.left_out, **data.split.left_out},
             },
-            "leakage": [finding.as_json() for finding in data.findings],
-            "traits_not_used": data.typed.unused,
             "events_offered": data.offered.words,
             "features": len(data.manifest.columns),
-            "weeks": self.weeks,
-            "warnings": list(sources.warnings),
-            "seconds": self.seconds,
         }
 
 
 def check(config: Config | str | Path, *, listener: Listener | None = None) -> CheckResult:
     """Read everything, count what cannot be used by reason, and audit for leaks.
+
+    Where the data are too little to train on (no conversions, one class, too short a history), the counts and
+    what of the audit needs no snapshots are given all the same, and `error` says why.
 
     Raises
     ------
@@ -77,10 +108,25 @@ def check(config: Config | str | Path, *, listener: Listener | None = None) -> C
     config = config if isinstance(config, Config) else load_config(config)
     stages = Stages(listener)
     with open_workbench() as con:
-        data = prepare(con, config, stages)
-        counted = [
+        with stages("read"):
+            sources = read_sources(con, config, may_lack_conversions=True)
+        events, entities, conversions = (
             int(table.count().to_pyarrow().as_py())
-            for table in (data.sources.events.table, data.sources.entities.table, data.sources.conversions.table)
-        ]
-        by_week = weeks(data.sources.events.table)
-    return CheckResult(data, counted[0], counted[1], counted[2], by_week, stages.seconds)
+            for table in (sources.events.table, sources.entities.table, sources.conversions.table)
+        )
+        by_week = weeks(sources.events.table)
+        prepared, error = None, no_conversions(config.conversions.table, sources.conversions)
+        if error is None:
+            try:
+                prepared = prepare_from(con, config, sources, stages)
+            except NotEnoughDataError as lacking:
+                error = lacking
+        if prepared is not None:
+            findings, unused = prepared.findings, prepared.typed.unused
+        else:
+            with stages("audit"):
+                found, typed = audit_entities(con, config, sources)
+            findings, unused = tuple(found), typed.unused
+    return CheckResult(
+        sources, prepared, findings, unused, error, events, entities, conversions, by_week, stages.seconds
+    )

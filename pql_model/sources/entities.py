@@ -12,7 +12,7 @@ from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError, listed
 from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
-from pql_model.sources.workbench import Connection
+from pql_model.sources.workbench import Connection, in_file_order
 from pql_model.windows import iso
 
 Table = Any
@@ -21,12 +21,16 @@ Column = Any
 
 @dataclass(frozen=True)
 class Entities:
-    """`table`: entity, signed_up (microseconds, null where unknown), excluded (bool), `trait_*` as they came."""
+    """`table`: entity, signed_up (microseconds, null where unknown), excluded (bool), `trait_*` as they came.
+
+    `positions`: entity and `position`, the place of its first row in the file; null, or no table, where rows have no order.
+    """
 
     table: Table
     traits: tuple[str, ...]
     set_aside: dict[str, int]
     warnings: tuple[str, ...] = ()
+    positions: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -51,27 +55,10 @@ def read_entities(con: Connection, config: Config) -> Entities:
     DataError
         If an entity is listed with several sign-ups, or columns are missing.
     """
-    spec = config.entities
-    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")
-    signup = None
-    if spec.columns.signed_up is not None:
-        signup = times(raw.column(spec.columns.signed_up, "entities.columns.signed_up"), config.resolution)
-    traits = _traits(config, raw)
-    marks = {
-        f"mark_{i}": _one_of(raw.column(column, f"exclude.entities.{column}"), values)
-        for i, (column, values) in enumerate(config.exclude.entities.items())
-    }
-    staged = con.create_table(
-        "staged_entities",
-        raw.table.select(
-            entity=identifier(raw.column(spec.columns.entity, "entities.columns.entity")),
-            signed_up=signup.instant if signup else ibis.null("int64"),
-            given=signup.given if signup else ibis.literal(False),
-            zoned=signup.zoned if signup else ibis.null("boolean"),
-            **marks,
-            **{trait_column(t): raw.column(t, "entities.traits") for t in traits},
-        ),
-    )
+    with in_file_order(con):
+        raw, staged = _stage_entities(con, config)
+    spec, traits = config.entities, _traits(config, raw)
+    marks = [f"mark_{i}" for i in range(len(config.exclude.entities))]
     named = staged.entity.notnull()
     # in freemium no sign-up is needed, but one that cannot be read is not the same as none
     unread = staged.signed_up.isnull() & (staged.given if config.motion == "freemium" else ibis.literal(True))
@@ -83,7 +70,7 @@ def read_entities(con: Connection, config: Config) -> Entities:
     refuse_mixed_zones(spec.table, str(spec.columns.signed_up), lost["zoned"], lost["naive"])
     good = staged.filter(named & ~unread)
     _refuse_several_signups(good, spec.table)
-    entities, usable = con.create_table("entities", _one_each(good, list(marks), traits)), _count(good)
+    entities, usable = con.create_table("entities", _one_each(good, marks, traits)), _count(good)
     kept = _count(entities)
     if not kept:
         raise DataError(
@@ -99,7 +86,35 @@ def read_entities(con: Connection, config: Config) -> Entities:
     }
     idle = [column for mark, column in zip(marks, config.exclude.entities, strict=True) if not lost[mark]]
     warnings = tuple(f"`exclude.entities.{column}` matches no row of {spec.table}." for column in idle)
-    return Entities(entities, traits, {reason: n for reason, n in counts.items() if n}, warnings)
+    positions = good.group_by("entity").agg(position=good.position.min())
+    set_aside = {reason: n for reason, n in counts.items() if n}
+    return Entities(entities, traits, set_aside, warnings, positions)
+
+
+def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table]:
+    """The table as it came, and its rows read."""
+    spec = config.entities
+    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")
+    signup = None
+    if spec.columns.signed_up is not None:
+        signup = times(raw.column(spec.columns.signed_up, "entities.columns.signed_up"), config.resolution)
+    marks = {
+        f"mark_{i}": _one_of(raw.column(column, f"exclude.entities.{column}"), values)
+        for i, (column, values) in enumerate(config.exclude.entities.items())
+    }
+    staged = con.create_table(
+        "staged_entities",
+        raw.table.select(
+            position=ibis.row_number() if raw.in_order else ibis.null("int64"),
+            entity=identifier(raw.column(spec.columns.entity, "entities.columns.entity")),
+            signed_up=signup.instant if signup else ibis.null("int64"),
+            given=signup.given if signup else ibis.literal(False),
+            zoned=signup.zoned if signup else ibis.null("boolean"),
+            **marks,
+            **{trait_column(t): raw.column(t, "entities.traits") for t in _traits(config, raw)},
+        ),
+    )
+    return raw, staged
 
 
 def _traits(config: Config, raw: RawTable) -> tuple[str, ...]:
@@ -155,13 +170,7 @@ def _refuse_several_signups(good: Table, source: str) -> None:
 
 
 def read_conversions(con: Connection, config: Config, entities: Table) -> Conversions:
-    """Stage the first conversion of each entity as table `conversions`.
-
-    Raises
-    ------
-    NotEnoughDataError
-        If there is none.
-    """
+    """Stage the first conversion of each entity as table `conversions`; there may be none."""
     spec = config.conversions
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions")
     when = times(raw.column(spec.columns.time, "conversions.columns.time"), config.resolution)
@@ -195,14 +204,19 @@ def read_conversions(con: Connection, config: Config, entities: Table) -> Conver
     first = good.mutate(place=place).filter(lambda t: t.place == 0).select("entity", "time", "value")
     conversions = con.create_table("conversions", first)
     set_aside = {r: n for r, n in {"broken_line": raw.broken_lines, **counts}.items() if n}
-    if not _count(conversions):
-        why = ", ".join(f"{n:,} {r}" for r, n in set_aside.items())
-        raise NotEnoughDataError(
-            f"There are no conversions: {spec.table} has {rows:,} rows and none can be used",
-            received=why or "an empty table",
-            remedy="check `conversions.columns`, and that its entity ids are those of the entities table",
-        )
     return Conversions(conversions, rows + raw.broken_lines, set_aside)
+
+
+def no_conversions(source: str, conversions: Conversions) -> NotEnoughDataError | None:
+    """What is to be said where there is not one conversion."""
+    if _count(conversions.table):
+        return None
+    why = ", ".join(f"{n:,} {r}" for r, n in conversions.set_aside.items())
+    return NotEnoughDataError(
+        f"There are no conversions: {source} has {conversions.rows:,} rows and none can be used",
+        received=why or "an empty table",
+        remedy="check `conversions.columns`, and that its entity ids are those of the entities table",
+    )
 
 
 def _count(table: Table) -> int:

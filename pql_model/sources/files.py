@@ -53,12 +53,15 @@ class RawTable:
         Its column names, as in the file.
     broken_lines
         Lines that are no rows: wrong number of fields, a quote that never ends, not JSON, too long.
+    in_order
+        Whether its rows have an order, as those of files do.
     """
 
     source: str
     table: Table
     names: dict[str, Column]
     broken_lines: int = 0
+    in_order: bool = True
 
     @property
     def columns(self) -> list[str]:
@@ -186,7 +189,7 @@ def _from_connection(con: Connection, url: str, table: str, home: Path, name: st
         raise DataError(
             f"The connection cannot be used: {said}", received=_without_password(url), remedy="correct `connection:`"
         ) from error
-    return RawTable(table, staged, {column: staged[column] for column in staged.columns})
+    return RawTable(table, staged, {column: staged[column] for column in staged.columns}, in_order=False)
 
 
 def _from_duckdb(con: Connection, url: str, table: str, home: Path, name: str) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 from pql_model import windows
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
-from pql_model.sources.entities import Conversions, Entities, read_conversions, read_entities
+from pql_model.sources.entities import Conversions, Entities, no_conversions, read_conversions, read_entities
 from pql_model.sources.events import EventLog, Staged, finish_events, refuse_unusable, stage_events
 from pql_model.sources.workbench import Connection
 from pql_model.windows import DAY, iso
@@ -37,7 +37,7 @@ class Sources:
     warnings: tuple[str, ...]
 
 
-def read_sources(con: Connection, config: Config) -> Sources:
+def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool = False) -> Sources:
     """Read and judge every table that the config names.
 
     Parameters
@@ -46,11 +46,15 @@ def read_sources(con: Connection, config: Config) -> Sources:
         An open workbench.
     config
         The product.
+    may_lack_conversions
+        Read on where there is not one conversion, for those who only want to see what the data hold.
 
     Raises
     ------
     DataError
         If a table is missing, cannot be read, or is mostly unusable.
+    NotEnoughDataError
+        If there are no conversions.
     """
     entities = read_entities(con, config)
     refuse_unusable(
@@ -59,7 +63,11 @@ def read_sources(con: Connection, config: Config) -> Sources:
     staged = [stage_events(con, config, index) for index in range(len(config.events))]
     _refuse_foreign_ids(config, staged, entities.table)
     conversions = read_conversions(con, config, entities.table)
-    refuse_unusable(config.conversions.table, conversions.rows, conversions.set_aside, config.max_set_aside)
+    lacking = no_conversions(config.conversions.table, conversions)
+    if lacking is None:
+        refuse_unusable(config.conversions.table, conversions.rows, conversions.set_aside, config.max_set_aside)
+    elif not may_lack_conversions:
+        raise lacking
     observed_until = config.observed_until
     if observed_until is None:
         observed_until = _newest_instant(staged, entities.table, conversions.table)

@@ -58,6 +58,17 @@ def open_workbench(memory_limit: str | None = None, keep_order: bool = False) ->
             con.disconnect()
 
 
+@contextmanager
+def in_file_order(con: Connection) -> Iterator[None]:
+    """Read files row by row in their order for a while: it costs memory, so only small tables are read so."""
+    before = con.raw_sql("select current_setting('preserve_insertion_order')").fetchone()[0]
+    con.raw_sql("SET preserve_insertion_order = true")
+    try:
+        yield
+    finally:
+        con.raw_sql(f"SET preserve_insertion_order = {str(bool(before)).lower()}")
+
+
 def _half_of_memory() -> str:
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

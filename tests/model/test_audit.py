@@ -2,8 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.model.audit import audit, quarantined
+from pql_model.model.audit import audit, audit_changes, quarantined
 from pql_model.model.columns import Manifest, ModelColumn
+from pql_model.sources.around import Around
+from pql_model.sources.evidence import Evidence
+from pql_model.sources.extracts import Changes
 
 SIZES = (100, 300, 1000)  # conversions, a tenth of the entities
 PLANTED = {
@@ -90,9 +93,10 @@ def test_a_date_is_named_because_it_is_undated_itself():
     rng = np.random.default_rng(1)
     y = outcomes(100, rng)
     table = honest(y, rng)
-    table["trait.zip"] = "8000"
+    manifest = manifest_of(table)
+    table = table.assign(**{"trait.zip": "8000", "trait.last_login": "2026-01-05"})
     unused = {"last_login": "a date or time, undated itself: it may know the future", "zip": "constant"}
-    findings = audit(table, y, manifest_of(table), unused, [])
+    findings = audit(table, y, manifest, unused, [])
     assert [f.as_json() for f in findings] == [
         {
             "column": "trait.last_login",
@@ -143,3 +147,73 @@ def test_a_trait_that_is_not_used_anyway_is_named_if_only_converters_have_it():
     assert [(f.column, f.kind, f.action) for f in findings] == [
         ("trait.contract", "filled_for_converters", "quarantined")
     ]
+
+
+def order_of(entities, **columns):
+    return pd.DataFrame({"signed_up": np.nan, "position": np.nan, **columns}, index=entities)
+
+
+def test_the_order_of_the_rows_is_judged_where_it_is_known():
+    rng = np.random.default_rng(1)
+    y = outcomes(100, rng)
+    table = honest(y, rng)
+    entities = table["entity"].to_numpy()
+    by_outcome = np.argsort(np.argsort(y))
+    for position, kinds in ((by_outcome, ["row_order"]), (np.arange(len(y)), []), (np.nan, [])):
+        evidence = Evidence(order=order_of(entities, position=position))
+        assert [f.kind for f in audit(table, y, manifest_of(table), {}, [], evidence)] == kinds
+
+
+def test_rows_sorted_by_sign_up_are_honest_though_the_rate_drifts():
+    rng = np.random.default_rng(2)
+    n = 2000
+    y = rng.random(n) < np.linspace(0.3, 0.02, n)
+    table = pd.DataFrame({"entity": [f"a{i}" for i in range(n)], "trait.number": np.arange(n)})
+    manifest = Manifest((ModelColumn("trait.number", "number"),))
+    rows = np.arange(n)
+    dated = Evidence(order=order_of(table["entity"], position=rows, signed_up=rows))
+    assert audit(table, y, manifest, {}, [], dated) == []
+    undated = audit(table, y, manifest, {}, [], Evidence(order=order_of(table["entity"], position=rows)))
+    assert [f.kind for f in undated] == ["row_order", "identifier"]
+
+
+def test_an_event_that_is_the_act_of_buying_goes_with_all_its_features():
+    rng = np.random.default_rng(3)
+    y = outcomes(100, rng)
+    table = honest(y, rng)
+    around = [Around("Upload", 500, 5, 90, 2.0), Around("Invited", 400, 0, 80, 75.0)]
+    findings = audit(table, y, manifest_of(table), {}, [], Evidence(around=around))
+    assert [(f.column, f.kind) for f in findings] == [("Invited", "act_of_buying")]
+    assert quarantined(findings) == ["Invited.count.ever"]
+
+
+def changes(trait="seats", converters=100, converters_changed=40, others=900, others_changed=27):
+    return Changes(trait, converters, converters_changed, others, others_changed)
+
+
+def test_a_trait_whose_change_follows_the_outcome_is_quarantined():
+    (found,) = audit_changes([changes()], [])
+    assert (found.column, found.kind, found.action) == ("trait.seats", "changes_between_extracts", "quarantined")
+    assert found.reason == (
+        "changed between the two extracts for 40.0% of those who converted and 3.0% of the others: it follows the outcome"
+    )
+    assert found.auc == pytest.approx(0.685)
+    assert audit_changes([changes()], ["seats"])[0].action == "allowed"
+
+
+def test_a_trait_that_changes_for_everybody_alike_is_named_and_kept():
+    (found,) = audit_changes([changes(converters_changed=5, others_changed=40)], [])
+    assert (found.kind, found.action, found.auc) == ("changes_between_extracts", "kept", None)
+
+
+def test_a_trait_that_hardly_ever_changes_is_not_named():
+    assert audit_changes([changes(converters_changed=1, others_changed=3)], []) == []
+    assert audit_changes([changes(converters=0, converters_changed=0)], []) == []
+
+
+def test_of_two_findings_about_one_column_the_heavier_stays():
+    rng = np.random.default_rng(100)
+    y = outcomes(100, rng)
+    table = guilty(y, rng)[["entity", "trait.logins"]]
+    evidence = Evidence(changes=[changes("logins")])
+    assert [f.kind for f in audit(table, y, manifest_of(table), {}, [], evidence)] == ["separates_too_well"]

@@ -2,6 +2,7 @@ import json
 
 import pandas as pd
 import pytest
+import yaml
 from products import trial_files
 
 import pql_model
@@ -23,7 +24,7 @@ def test_every_unusable_row_is_counted_by_its_reason(trained, told):
     truth = json.loads((trained.folder / "../../truth.json").read_text())
     assert told["set_aside"] == {reason: n for reason, n in truth["expected_set_aside"].items() if n}
     assert told["events"] == told["rows_read"] - sum(told["set_aside"].values())
-    assert (told["entities"], told["conversions"]) == (1000, _payers(trained))
+    assert (told["entities"], told["conversions"]) == (1200, _payers(trained))
 
 
 def _payers(trained):
@@ -63,3 +64,68 @@ def test_a_log_of_two_thousand_event_names_says_what_was_left_out(tmp_path):
     assert told["events_offered"].endswith("beyond the limit of `offer.events`")
     assert "done by too few entities" in told["events_offered"]
     assert counts > 1900
+
+
+def test_a_history_that_is_too_short_still_has_its_counts_and_its_leaks(tmp_path):
+    path = trial_files(tmp_path, horizon="150d")
+    accounts, paid = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("accounts", "paid"))
+    stage = accounts["account"].isin(paid["account"]).map({True: "won", False: "open"})
+    accounts.assign(stage=stage).to_parquet(tmp_path / "accounts.parquet")
+    told = json.loads(json.dumps(check(path).as_json(), allow_nan=False))
+    assert (told["entities"], told["events"], told["snapshots"]) == (240, 12 * 240, None)
+    assert told["conversions"] == len(paid)
+    assert [leak["column"] for leak in told["leakage"]] == ["trait.stage"]
+    assert len(told["weeks"]) > 3
+    assert "history is too short" in told["error"]["message"]
+    assert told["error"]["remedy"]
+
+
+def test_without_conversions_there_are_counts_and_no_audit(tmp_path):
+    path = trial_files(tmp_path)
+    paid = pd.read_parquet(tmp_path / "paid.parquet")
+    paid.head(0).to_parquet(tmp_path / "paid.parquet")
+    told = check(path).as_json()
+    assert (told["events"], told["entities"], told["conversions"], told["leakage"]) == (12 * 240, 240, 0, [])
+    assert told["error"]["message"].startswith("There are no conversions: paid.parquet has 0 rows")
+
+
+def test_data_that_can_be_trained_on_have_no_error(told):
+    assert "error" not in told
+
+
+def planted(home):
+    """A checkout minutes before each payment, a report that only customers get, and a stage that moved."""
+    path = trial_files(home, accounts=480)
+    accounts, log, paid = (pd.read_parquet(home / f"{name}.parquet") for name in ("accounts", "events", "paid"))
+    minutes = pd.Timedelta(minutes=1)
+    before = paid.assign(action="checkout started", time=paid["time"] - 3 * minutes)
+    tried = log.groupby("account").head(1).sample(60, random_state=1).assign(action="checkout started")
+    after = paid.assign(action="invoice read", time=paid["time"] + 2000 * minutes)
+    pd.concat([log, before, tried, after]).to_parquet(home / "events.parquet")
+    accounts.sort_values("account", key=lambda a: ~a.isin(paid["account"])).to_parquet(home / "accounts.parquet")
+    accounts["seats"] = accounts["seats"].where(~accounts["account"].isin(paid["account"].head(70)), "0")
+    accounts.to_parquet(home / "then.parquet")
+    raw = yaml.safe_load(path.read_text())
+    raw["entities"]["earlier"] = {"table": "then.parquet"}
+    path.write_text(yaml.safe_dump(raw))
+    return path
+
+
+def test_leaks_beyond_the_feature_table_are_found(tmp_path):
+    told = check(planted(tmp_path)).as_json()
+    assert {leak["column"]: (leak["kind"], leak["action"]) for leak in told["leakage"]} == {
+        "(row order)": ("row_order", "named"),
+        "trait.seats": ("changes_between_extracts", "quarantined"),
+        "checkout started": ("act_of_buying", "quarantined"),
+        "invoice read": ("after_conversion", "named"),
+    }
+
+
+def test_an_event_is_allowed_by_its_name(tmp_path):
+    path = planted(tmp_path)
+    guilty = check(path)
+    path.write_text(path.read_text() + "allow: [checkout started, seats]\n")
+    allowed = check(path)
+    assert {f.action for f in allowed.findings} == {"allowed", "named"}
+    gone = set(allowed.prepared.manifest.names) - set(guilty.prepared.manifest.names)
+    assert {name.split(".")[0] for name in gone} == {"checkout+started", "trait"}

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pql_model.errors import DataError
-from pql_model.sources.workbench import open_workbench
+from pql_model.sources.workbench import in_file_order, open_workbench
 
 
 def setting(con, name):
@@ -55,3 +55,11 @@ def test_a_limit_that_is_none_is_refused(monkeypatch):
 
     with pytest.raises(DataError, match=r"`lots` is no memory limit\. Allowed: .*4GB"), open_workbench():
         pass
+
+
+@pytest.mark.parametrize("keep_order", [False, True])
+def test_files_are_read_in_their_order_for_a_while(keep_order):
+    with open_workbench("1GB", keep_order) as con:
+        with in_file_order(con):
+            assert setting(con, "preserve_insertion_order") == "true"
+        assert setting(con, "preserve_insertion_order") == str(keep_order).lower()

@@ -1,0 +1,167 @@
+"""What the leakage audit catches and what it spares: real data with known traps, and generated products.
+
+    python benchmarks/leakage.py --worlds 20
+
+Writes benchmarks/results/leakage.json and docs/leakage.md. The real data are third-party and not part of the project
+(see real_data.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from leakage_worlds import LEAKS, make_world
+from real_data import DATA, HERE
+
+import pql_model
+
+STATIC = {"highnote": ("HighNote_Data.csv.gz", "adopter"), "xeducation": ("Leads.csv.gz", "Converted")}
+GUILTY = {
+    "highnote": {"ID", "(row order)"},
+    "xeducation": {
+        "Tags", "Lead Quality", "Lead Profile", "Last Activity", "Last Notable Activity", "Asymmetrique Activity Index",
+        "Asymmetrique Profile Index", "Asymmetrique Activity Score", "Asymmetrique Profile Score",
+    },
+    "relax": {"last_session_creation_time"},
+    "ds365": set(),
+}  # fmt: skip
+"""What the descriptions of the data say knows the outcome; every other column is honest."""
+
+
+def static(name: str) -> dict[str, Any]:
+    """Audit a table without times, as it lies in its file."""
+    file, outcome = STATIC[name]
+    frame = pd.read_csv(DATA / name / file)
+    found = [finding.as_json() for finding in pql_model.audit_table(frame, outcome)]
+    columns = [column for column in frame.columns if column != outcome]
+    return _told(name, found, len(frame), int(frame[outcome].sum()), [*columns, "(row order)"])
+
+
+def dated(name: str) -> dict[str, Any]:
+    """`pql check` of a product."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        for file in (DATA / name).iterdir():
+            (home / file.name).symlink_to(file)
+        shutil.copy(HERE / "real" / f"{name}.yaml", home / "pql.yaml")
+        result = pql_model.check(home / "pql.yaml")
+    train = result.as_json()["snapshots"]["train"]
+    names = [*_judged(result), "(row order)"]
+    found = [{**finding.as_json(), "column": _plain(finding.column)} for finding in result.findings]
+    return _told(name, found, train["entities"], train["conversions"], names)
+
+
+def _judged(result: Any) -> list[str]:
+    """Traits, features and events that were judged."""
+    features = [column.name for column in result.prepared.manifest.columns if column.kind == "feature"]
+    return [*result.sources.entities.traits, *features, *result.prepared.offered.events]
+
+
+def _told(
+    name: str, found: list[dict[str, Any]], entities: int, conversions: int, columns: Sequence[str]
+) -> dict[str, Any]:
+    by_column = {finding["column"]: finding for finding in found}
+    guilty = GUILTY[name]
+    taken = {column for column, finding in by_column.items() if finding["action"] in ("quarantined", "named")}
+    return {
+        "entities": entities, "conversions": conversions, "columns": len(columns), "findings": found,
+        "guilty": len(guilty), "caught": sorted(guilty & taken), "missed": sorted(guilty - taken),
+        "honest": len(set(columns) - guilty), "accused": sorted(taken - guilty),
+    }  # fmt: skip
+
+
+def world(seed: int, leaking: bool) -> dict[str, Any]:
+    """One generated product through `pql check`."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_world(Path(folder), seed, leaking)
+        result = pql_model.check(Path(folder) / "pql.yaml")
+    heavy = {_plain(f.column): f.kind for f in result.findings if f.action != "kept"}
+    features = [name for name in _judged(result) if name not in made.honest | made.leaks and "." in name]
+    return {
+        "seed": seed, "conversions": made.conversions,
+        "in_training": result.as_json()["snapshots"]["train"]["conversions"],
+        "judged": len(made.honest) + len(features), "kept": sum(f.action == "kept" for f in result.findings),
+        "accused": sorted(set(heavy) - made.leaks), "caught": {n: heavy[n] for n in sorted(made.leaks & set(heavy))},
+    }  # fmt: skip
+
+
+def _plain(column: str) -> str:
+    return column.removeprefix("trait.").replace("+", " ")
+
+
+# ---------------------------------------------------------------- the page
+
+
+def page(results: dict[str, Any]) -> str:
+    """docs/leakage.md, between its two fixed parts."""
+    lines = [*_real_table(results["real"]), "", *_world_tables(results["clean"], results["leaking"])]
+    template = (HERE / "leakage_page.md").read_text(encoding="utf-8")
+    return template.replace("<!-- results -->", "\n".join(lines))
+
+
+def _real_table(real: dict[str, Any]) -> Iterable[str]:
+    yield "| data | entities / conversions | what knows the outcome | caught | honest columns accused |"
+    yield "|---|---|---|---|---|"
+    for name, r in real.items():
+        caught = f"{len(r['caught'])} of {r['guilty']}"
+        accused = f"{len(r['accused'])} of {r['honest']}"
+        guilty = ", ".join(f"`{column}`" for column in sorted(GUILTY[name])) or "nothing"
+        yield f"| {name} | {r['entities']:,} / {r['conversions']:,} | {guilty} | {caught} | {accused} |"
+    yield ""
+    yield "| data | column | kind | figure | action |"
+    yield "|---|---|---|---|---|"
+    for name, r in real.items():
+        for f in r["findings"]:
+            auc = "" if f["auc"] is None else f"{f['auc']:.3f}"
+            yield f"| {name} | `{f['column']}` | `{f['kind']}` | {auc} | {f['action']} |"
+
+
+def _world_tables(clean: Sequence[dict[str, Any]], leaking: Sequence[dict[str, Any]]) -> Iterable[str]:
+    yield f"{_accusations(clean, 'without leaks')} {_accusations(leaking, 'with leaks')}"
+    yield ""
+    yield f"| planted in {len(leaking)} products | caught | as |"
+    yield "|---|---|---|"
+    for name, words in LEAKS.items():
+        kinds = Counter(r["caught"][name] for r in leaking if name in r["caught"])
+        yield f"| `{name}`: {words} | {sum(kinds.values())} | {', '.join(f'`{kind}`' for kind in kinds)} |"
+    caught = sum(len(r["caught"]) for r in leaking)
+    yield f"| **all** | **{caught} of {len(leaking) * len(LEAKS)}** ({caught / (len(leaking) * len(LEAKS)):.1%}) | |"
+
+
+def _accusations(worlds: Sequence[dict[str, Any]], which: str) -> str:
+    accused, judged = sum(len(r["accused"]) for r in worlds), sum(r["judged"] for r in worlds)
+    hit = sum(bool(r["accused"]) for r in worlds)
+    least, most = (f(r["in_training"] for r in worlds) for f in (min, max))
+    return (
+        f"In {len(worlds)} products {which} ({least} to {most} conversions in training) {accused} of {judged:,} honest columns and "
+        f"events were accused, in {hit} products."
+    )
+
+
+def main() -> None:
+    """Measure everything and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worlds", type=int, default=20)
+    worlds = range(1, parser.parse_args().worlds + 1)
+    runs: dict[str, Callable[[str], dict[str, Any]]] = {**dict.fromkeys(STATIC, static), "relax": dated, "ds365": dated}
+    results: dict[str, Any] = {
+        "real": {name: run(name) for name, run in runs.items() if (DATA / name).is_dir()},
+        "clean": [world(seed, leaking=False) for seed in worlds],
+        "leaking": [world(seed, leaking=True) for seed in worlds],
+    }
+    out = HERE / "results" / "leakage.json"
+    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (HERE.parent / "docs" / "leakage.md").write_text(page(results), encoding="utf-8")
+    print(page(results))
+
+
+if __name__ == "__main__":
+    main()

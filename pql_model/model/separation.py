@@ -1,0 +1,163 @@
+"""How well one column alone tells who converts, and how much of that is luck: the statistics of the leakage audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.stats import nchypergeom_fisher, norm, rankdata
+
+FAMILY = 0.05
+"""Chance of one or more false accusations over all columns that are tried."""
+_BINS = 20
+_ENOUGH, _TOO_MANY = 20, 20_000
+_WIDEST = 12.0  # log-odds
+_MIN_ROWS, _MIN_SHARE = 10, 0.02
+
+
+def corrected_z(tried: int) -> float:
+    """How many standard errors a bound lies away, one-sided, if `tried` columns are judged (Bonferroni).
+
+    >>> round(corrected_z(1), 2), round(corrected_z(500), 2)
+    (1.64, 3.72)
+    """
+    return float(norm.isf(FAMILY / max(tried, 1)))
+
+
+def roc_auc(score: np.ndarray, y: np.ndarray) -> float:
+    """Mann-Whitney with ties counted half; 0.5 where there is one class only.
+
+    >>> roc_auc(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True]))
+    0.875
+    """
+    positives, negatives = int(y.sum()), int((~y).sum())
+    if not positives or not negatives:
+        return 0.5
+    ranks = rankdata(score)
+    return float((ranks[y].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def auc_error(auc: float, positives: int, negatives: int) -> float:
+    """Standard error of an AUC (Hanley & McNeil 1982), never below that of a chance AUC divided by three.
+
+    >>> round(auc_error(0.5, 60, 540), 3), round(auc_error(1.0, 60, 540), 3)
+    (0.039, 0.013)
+    """
+    if not positives or not negatives:
+        return 0.5
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
+    chance = (positives + negatives + 1) / (12 * positives * negatives)
+    return float(max(np.sqrt(max(variance, 0.0) / (positives * negatives)), np.sqrt(chance) / 3))
+
+
+def surely_above(auc: float, y: np.ndarray, z: float) -> float:
+    """The low end of an AUC."""
+    return auc - z * auc_error(auc, int(y.sum()), int((~y).sum()))
+
+
+def best_auc(numbers: np.ndarray | None, texts: np.ndarray, y: np.ndarray) -> float:
+    """The AUC of a column read in every way that could give it away.
+
+    Parameters
+    ----------
+    numbers
+        Its values as float64 with NaN for missing, where they are numbers: read in order, and in twenty bins.
+    texts
+        The same as texts, missing as the empty text: read as categories, where some repeat.
+    y
+        Outcomes, bool, (rows,).
+    """
+    found = []
+    if numbers is not None:
+        in_order = roc_auc(np.where(np.isnan(numbers), -np.inf, numbers), y)
+        found += [max(in_order, 1 - in_order), roc_auc(rate_elsewhere(_binned(numbers), y), y)]
+    if pd.Series(texts).nunique() <= len(texts) / 2:
+        found.append(roc_auc(rate_elsewhere(texts, y), y))
+    return max(found, default=0.5)
+
+
+def rate_elsewhere(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """For each row the conversion rate of its group in the other half of the rows: nobody is judged by himself."""
+    half = np.empty(len(y), bool)
+    for outcome in (y, ~y):  # both halves hold as many that converted
+        half[outcome] = np.arange(int(outcome.sum())) % 2 == 0
+    score = np.empty(len(y))
+    for mine, other in ((half, ~half), (~half, half)):
+        rate = pd.Series(y[other].astype(float)).groupby(groups[other]).agg(["sum", "count"])
+        smooth = (rate["sum"] + y.mean()) / (rate["count"] + 1)
+        score[mine] = pd.Series(groups[mine]).map(smooth).fillna(y.mean()).to_numpy()
+    return score
+
+
+def _binned(numbers: np.ndarray) -> np.ndarray:
+    """Twenty bins of about equal size; missing is a bin of its own."""
+    missing = np.isnan(numbers)
+    if missing.all():
+        return np.full(len(numbers), -1)
+    edges = np.unique(np.quantile(numbers[~missing], np.linspace(0, 1, _BINS + 1)[1:-1]))
+    return np.asarray(np.where(missing, -1, np.searchsorted(edges, numbers, side="right")))
+
+
+@dataclass(frozen=True)
+class OddsRatio:
+    """How many times larger the odds of one group are than those of another, and what it surely is at least."""
+
+    value: float
+    low: float
+
+
+def odds_ratio(a: int, b: int, c: int, d: int, z: float) -> OddsRatio:
+    """Of [[a, b], [c, d]]: converted and not in one group, converted and not in the other.
+
+    The value is Haldane's. The low end is Woolf's, or, where a cell is small, the exact one: the ratio that would give
+    so large an `a` only as often as a normal variable exceeds `z` (Fisher's noncentral hypergeometric distribution).
+
+    >>> few, many = odds_ratio(6, 1, 4, 89, z=2), odds_ratio(600, 100, 400, 8900, z=2)
+    >>> round(few.value), round(few.low), round(many.value), round(many.low)
+    (86, 10, 133, 105)
+    """
+    cells = np.array([a, b, c, d]) + 0.5
+    log = np.log(cells[0] * cells[3] / (cells[1] * cells[2]))
+    if min(a, b, c, d) >= _ENOUGH or a + b + c + d > _TOO_MANY:  # exact takes seconds there
+        return OddsRatio(float(np.exp(log)), float(np.exp(log - z * np.sqrt((1 / cells).sum()))))
+    return OddsRatio(float(np.exp(log)), _exact_low(a, b, c, d, float(norm.sf(z))))
+
+
+def _exact_low(a: int, b: int, c: int, d: int, alpha: float) -> float:
+    """The odds ratio at which `a` or more has the chance `alpha`."""
+
+    def beyond(log: float) -> float:
+        return float(nchypergeom_fisher(a + b + c + d, a + b, a + c, np.exp(log)).sf(a - 1)) - alpha
+
+    if beyond(-_WIDEST) > 0:
+        return 0.0
+    return (
+        float(np.exp(brentq(beyond, -_WIDEST, _WIDEST, xtol=1e-3))) if beyond(_WIDEST) > 0 else float(np.exp(_WIDEST))
+    )
+
+
+@dataclass(frozen=True)
+class Apart:
+    """The two categories of a column whose outcomes differ most."""
+
+    best: str
+    best_rate: float
+    worst: str
+    worst_rate: float
+    ratio: OddsRatio
+
+
+def furthest_apart(texts: np.ndarray, y: np.ndarray, tried: int) -> Apart | None:
+    """The categories (missing is one) with the highest and the lowest rate, of those that hold 2 % of the rows."""
+    groups = pd.Series(y).groupby(texts).agg(["sum", "count"])
+    groups = groups[groups["count"] >= max(_MIN_ROWS, _MIN_SHARE * len(y))]
+    if len(groups) < 2:
+        return None
+    groups = groups.assign(rate=groups["sum"] / groups["count"]).sort_values("rate", kind="stable")
+    worst, best = groups.index[0], groups.index[-1]
+    (c, a), (m, n) = (groups[name].iloc[[0, -1]].astype(int).tolist() for name in ("sum", "count"))
+    ratio = odds_ratio(a, n - a, c, m - c, corrected_z(tried * len(groups)))
+    return Apart(str(best) or "nothing", a / n, str(worst) or "nothing", c / m, ratio)
