@@ -69,15 +69,29 @@ def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, least: floa
     return float(sorted_p[np.flatnonzero(keeps)[-1]]) if keeps.any() else None
 
 
-def expected_conversions(probability: np.ndarray) -> Estimate:
-    """How many of the selected will convert: the mean and the middle 95 % of the Poisson binomial distribution.
+def expected_conversions(probability: np.ndarray, learnt_from: float | None = None) -> Estimate:
+    """How many of the selected will convert, and the range in which the number that does falls 95 % of the time.
 
-    The interval holds the luck of the draw, not the error of the probabilities.
+    The range holds the luck of the draw (the Poisson binomial distribution) and, added in squares, the error of a level
+    of probabilities that was learnt from so many conversions. It does not hold a market that changes.
+
+    Parameters
+    ----------
+    probability
+        Of the selected, one row an entity.
+    learnt_from
+        Entities that converted in training; None where the probabilities are known.
+
+    >>> expected_conversions(np.full(100, 0.25), learnt_from=100)
+    Estimate(value=25.0, low=16.0, high=35.0)
     """
     if not len(probability):
         return Estimate(0.0, 0.0, 0.0)
+    mean = float(probability.sum())
     low, high = _middle(probability, 0.95)
-    return Estimate(float(probability.sum()), low, high)
+    off = 1.96 * mean / np.sqrt(max(1.0, learnt_from)) if learnt_from is not None else 0.0
+    low, high = mean - np.hypot(mean - low, off), mean + np.hypot(high - mean, off)
+    return Estimate(mean, float(max(0.0, np.round(low))), float(min(len(probability), np.round(high))))
 
 
 def _middle(probability: np.ndarray, share: float) -> tuple[float, float]:

@@ -34,10 +34,17 @@ def wilson(successes: int, n: int) -> Estimate:
     """
     if not 0 <= successes <= n:
         raise DataError("More successes than trials", received=f"{successes} of {n}", allowed="0 <= successes <= n")
-    if n == 0:
-        return Estimate(math.nan, math.nan, math.nan)
-    z, share = NormalDist().inv_cdf(0.975), successes / n
+    return wilson_around(successes / n, n) if n else Estimate(math.nan, math.nan, math.nan)
+
+
+def wilson_around(share: float, n: float) -> Estimate:
+    """Wilson's interval of a share that is known to as much as `n` independent trials would tell.
+
+    >>> wilson_around(0.5, math.inf)
+    Estimate(value=0.5, low=0.5, high=0.5)
+    """
+    z = NormalDist().inv_cdf(0.975)
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # at the ends the bound is exact, and rounding must not leave 1e-18 there
-    return Estimate(share, middle - half if successes else 0.0, middle + half if successes < n else 1.0)
+    return Estimate(share, middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0)

@@ -3,16 +3,13 @@
 Several snapshots of one entity are no independent evidence, so a bootstrap of rows would promise too much
 (cluster bootstrap: Field & Welsh 2007, "Bootstrapping clustered data"). A resample draws as many entities
 as there are, with replacement; every row weighs as often as its entity was drawn.
-
-Rows with equal predictions are summed into one *level* before anything is measured. Every metric then reads
-two tables, level x resample, of conversions and rows, so ties need no rule of their own and the order of
-the rows can change nothing.
+From the draws to an interval: `intervals`. What is measured: `tally`. How often the intervals hold the truth:
+docs/intervals.md.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -22,148 +19,22 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from pql_model.errors import DataError, listed, nearest
-from pql_model.model.estimate import Estimate, wilson
+from pql_model.model.calibration_error import calibration_error
+from pql_model.model.estimate import Estimate
+from pql_model.model.intervals import Units, around_rate, percentile, settle
+from pql_model.model.tally import METRICS, NEED_PROBABILITIES, RATES, Floats, Metric, Tally, precision
 
-Floats = NDArray[np.float64]
+__all__ = [
+    "METRICS", "NEED_PROBABILITIES", "RESAMPLES", "SEED", "Floats", "Sample", "drawn_entities", "evaluate",
+    "paired_difference", "precision_at_count", "reliability_table", "sample_of",
+]  # fmt: skip
 
 RESAMPLES, SEED, BINS = 1000, 7, 10
-CLIP = 1e-15  # log loss is taken of probabilities at least this far from 0 and 1
 _CELLS = 1_000_000  # of one level x resample table; about a dozen of them are alive at a time, so 100 MB
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Levels of the prediction, best first, as counted in some resamples.
-
-    Attributes
-    ----------
-    score, bins
-        The distinct predictions, descending, and the equal-mass bin of each on the full sample: (levels,).
-    positives, rows
-        Weight of the conversions and of all rows at each level: (levels, resamples).
-    """
-
-    score: Floats
-    bins: NDArray[np.intp]
-    positives: Floats
-    rows: Floats
-
-    @cached_property
-    def negatives(self) -> Floats:
-        return self.rows - self.positives
-
-    @cached_property
-    def cumulative_positives(self) -> Floats:
-        return np.cumsum(self.positives, axis=0)
-
-    @cached_property
-    def cumulative_rows(self) -> Floats:
-        return np.cumsum(self.rows, axis=0)
-
-    @property
-    def all_positives(self) -> Floats:
-        return np.asarray(self.cumulative_positives[-1])
-
-    @property
-    def all_rows(self) -> Floats:
-        return np.asarray(self.cumulative_rows[-1])
-
-    def only_two_classes(self, values: Floats) -> Floats:
-        """`values`, with NaN for the resamples that hold one class only: nothing can be ranked there."""
-        both = (self.all_positives > 0) & (self.all_positives < self.all_rows)
-        return np.where(both, values, np.nan)
-
-
-def _ratio(top: Floats, bottom: Floats) -> Floats:
-    """`top / bottom`, 0 where both are 0."""
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
-
-
-def _dot(first: Floats, second: Floats) -> Floats:
-    """Sum over levels, per resample; not by BLAS, whose last bits depend on the number of threads."""
-    return np.asarray(np.einsum("gr,gr->r", first, second))
-
-
-def _roc_auc(tally: Tally) -> Floats:
-    """P(a conversion is ranked above a non-conversion), ties half: the Mann-Whitney statistic."""
-    all_negatives = tally.all_rows - tally.all_positives
-    below = all_negatives - (tally.cumulative_rows - tally.cumulative_positives)
-    wins = _dot(tally.positives, below) + _dot(tally.positives, tally.negatives) / 2
-    return tally.only_two_classes(_ratio(wins, tally.all_positives * all_negatives))
-
-
-def _average_precision(tally: Tally) -> Floats:
-    """Sum over distinct scores of (rise of recall) x (precision there), not interpolated."""
-    precision = _ratio(tally.cumulative_positives, tally.cumulative_rows)
-    return tally.only_two_classes(_ratio(_dot(tally.positives, precision), tally.all_positives))
-
-
-def _brier(tally: Tally) -> Floats:
-    p = tally.score[:, None]
-    return (_dot((1 - p) ** 2, tally.positives) + _dot(p**2, tally.negatives)) / tally.all_rows
-
-
-def _log_loss(tally: Tally) -> Floats:
-    p = np.clip(tally.score, CLIP, 1 - CLIP)[:, None]
-    return -(_dot(np.log(p), tally.positives) + _dot(np.log1p(-p), tally.negatives)) / tally.all_rows
-
-
-def _calibration_error(tally: Tally) -> Floats:
-    """Expected calibration error: mean over rows of |mean prediction - rate| of their bin.
-
-    The bins hold equally many rows of the full sample and stay the same in every resample. The error is
-    above zero even for a perfect model, as chance alone moves the rates.
-    """
-    gaps = tally.score[:, None] * tally.rows - tally.positives
-    starts = np.flatnonzero(np.diff(tally.bins, prepend=-1))
-    return np.asarray(np.abs(np.add.reduceat(gaps, starts, axis=0)).sum(axis=0) / tally.all_rows)
-
-
-def _base_rate(tally: Tally) -> Floats:
-    return np.asarray(tally.all_positives / tally.all_rows)
-
-
-def _precision(tally: Tally, count: Floats | float) -> Floats:
-    """Rate among the `count` best rows (count > 0, may be a fraction of a row), expected over random ties."""
-    count = np.asarray(np.minimum(count, tally.all_rows))
-    cut = np.minimum((tally.cumulative_rows < count).sum(axis=0), len(tally.score) - 1)
-    at = (cut, np.arange(len(count)))
-    too_many = tally.cumulative_rows[at] - count  # rows of the level at the cut that are not taken
-    found = tally.cumulative_positives[at] - too_many * _ratio(tally.positives[at], tally.rows[at])
-    return np.asarray(np.clip(found / count, 0, 1))
-
-
-def _precision_at_share(tally: Tally, share: float) -> Floats:
-    return _precision(tally, share * tally.all_rows)
-
-
-def _lift_at_share(tally: Tally, share: float) -> Floats:
-    return tally.only_two_classes(_ratio(_precision_at_share(tally, share), _base_rate(tally)))
-
-
-Metric = Callable[[Tally], Floats]
-
-METRICS: dict[str, Metric] = {
-    "roc_auc": _roc_auc,
-    "average_precision": _average_precision,
-    "brier": _brier,
-    "log_loss": _log_loss,
-    "calibration_error": _calibration_error,
-    **{f"lift_at_{k}pct": partial(_lift_at_share, share=k / 100) for k in (5, 10, 20)},
-    **{f"precision_at_{k}pct": partial(_precision_at_share, share=k / 100) for k in (5, 10, 20)},
-    "base_rate": _base_rate,
-}
-"""Name -> function of a `Tally`, which gives one value per resample."""
-
-_SHARE = {"base_rate": 1.0} | {f"precision_at_{k}pct": k / 100 for k in (5, 10, 20)}
-"""Metrics that are a plain rate, and the share of the rows they are about."""
-
-NEED_PROBABILITIES = frozenset({"brier", "log_loss", "calibration_error"})
-"""The other metrics read only the order, so they take any score (an activity count, say)."""
-
-
-@dataclass(frozen=True)
-class _Sample:
+class Sample:
     """Checked rows, summed by (level, entity) as sparse tables of shape (levels, entities)."""
 
     score: Floats
@@ -175,20 +46,32 @@ class _Sample:
     def entities(self) -> int:
         return int(self.rows.shape[1])
 
+    @cached_property
+    def units(self) -> Units:
+        return Units.of(self.positives.sum(axis=0), self.rows.sum(axis=0))
+
+    @cached_property
+    def whole(self) -> Tally:
+        """Every entity once."""
+        return self.tally(np.ones((self.entities, 1)))
+
     def tally(self, weights: Floats) -> Tally:
         """Count with `weights` of shape (entities, resamples)."""
         return Tally(self.score, self.bins, self.positives @ weights, self.rows @ weights)
 
     def resampled(self, resamples: int, seed: int) -> Iterator[Tally]:
         """Tallies of `resamples` draws of entities, some at a time: the same draws for the same entities."""
-        generator = np.random.default_rng(seed)
-        n = self.entities
-        step = max(1, min(64, _CELLS // max(len(self.score), n)))
-        for start in range(0, resamples, step):
-            width = min(step, resamples - start)
-            drawn = generator.integers(0, n, size=(width, n)) * width + np.arange(width)[:, None]
-            counts = np.bincount(drawn.ravel(), minlength=n * width)
-            yield self.tally(counts.reshape(n, width).astype(np.float64))
+        return map(self.tally, drawn_entities(self.entities, len(self.score), resamples, seed))
+
+
+def drawn_entities(n: int, levels: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """How often each of `n` entities is drawn in each resample, (n, some), few enough at a time for the memory."""
+    generator = np.random.default_rng(seed)
+    step = max(1, min(64, _CELLS // max(levels, n)))
+    for start in range(0, resamples, step):
+        width = min(step, resamples - start)
+        drawn = generator.integers(0, n, size=(width, n)) * width + np.arange(width)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=n * width).reshape(n, width).astype(np.float64)
 
 
 def _numbers(values: ArrayLike, what: str) -> Floats:
@@ -229,7 +112,7 @@ def _check(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequenc
             raise DataError(what, received=f"{bad.sum():,} rows of which that is not true", remedy=remedy)
 
 
-def _sample(y: ArrayLike, score: ArrayLike, entities: ArrayLike, names: Sequence[str], bins: int = BINS) -> _Sample:
+def sample_of(y: ArrayLike, score: ArrayLike, entities: ArrayLike, names: Sequence[str], bins: int = BINS) -> Sample:
     """Check the rows for the metrics named and sum them up by level and entity."""
     truth, given = _numbers(y, "Outcomes"), _numbers(score, "Predictions")
     codes, known = pd.factorize(pd.Series(entities), sort=True)
@@ -240,39 +123,16 @@ def _sample(y: ArrayLike, score: ArrayLike, entities: ArrayLike, names: Sequence
     rows, positives = (sparse.coo_array((w, (best_first, codes)), shape).tocsr() for w in (np.ones_like(truth), truth))
     sizes = np.bincount(best_first, minlength=len(ascending))
     middle = (np.cumsum(sizes) - sizes / 2) / max(1, len(truth))  # a level goes where the middle of its rows lies
-    return _Sample(ascending[::-1], (middle * bins).astype(np.intp), positives, rows)
+    return Sample(ascending[::-1], (middle * bins).astype(np.intp), positives, rows)
 
 
-def _draws(sample: _Sample, metrics: Sequence[Metric], resamples: int, seed: int) -> tuple[Floats, Floats]:
+def _draws(sample: Sample, metrics: Sequence[Metric], resamples: int, seed: int) -> tuple[Floats, Floats]:
     """Values on the sample, shape (metrics,), and on its resamples, shape (metrics, resamples)."""
-    if not len(sample.score):
+    if not len(sample.score) or not metrics:
         return np.full(len(metrics), np.nan), np.full((len(metrics), 1), np.nan)
-    whole = sample.tally(np.ones((sample.entities, 1)))
-    value = np.array([metric(whole)[0] for metric in metrics])
+    value = np.array([metric(sample.whole)[0] for metric in metrics])
     parts = [np.stack([metric(part) for metric in metrics]) for part in sample.resampled(resamples, seed)]
     return value, np.concatenate(parts, axis=1) if parts else np.full((len(metrics), 1), np.nan)
-
-
-def _estimate(value: float, draws: Floats, units: int) -> Estimate:
-    """Percentile interval of the draws that have a value; NaN unless at least two entities vary.
-
-    Widened where needed so that it holds the value: calibration error is biased upwards in resamples.
-    """
-    usable = draws[~np.isnan(draws)]
-    if math.isnan(value) or not len(usable) or units < 2:
-        return Estimate(float(value), math.nan, math.nan)
-    low, high = np.percentile(usable, [2.5, 97.5])
-    return Estimate(float(value), float(min(low, value)), float(max(high, value)))
-
-
-def _not_too_sure(rate: Estimate, units: float) -> Estimate:
-    """Wilson's interval on the entities behind a rate whose every draw is 0, or 1; else the rate unchanged.
-
-    No resample of zero conversions holds one, yet "0 of 20" is no proof of zero.
-    """
-    flat = rate.high - rate.low < 1e-9 and min(rate.value, 1 - rate.value) < 1e-9
-    n = max(1, int(units))
-    return wilson(n * round(rate.value), n) if flat else rate
 
 
 def evaluate(
@@ -298,8 +158,9 @@ def evaluate(
     dict
         Name -> estimate. Rank metrics (ROC-AUC, average precision, lift) are NaN where there is one class
         only; resamples with one class are skipped for them. Precision and lift at k take exactly k % of the
-        rows, the row or the tie at the cut pro rata: the expectation under random tie-breaking. One entity alone
-        has no interval.
+        rows, the row or the tie at the cut pro rata: the expectation under random tie-breaking. Calibration error
+        is over ten bins of equally many rows, without the share of chance. One entity alone has no interval, and
+        a single one that converted none for ROC-AUC and average precision.
 
     Raises
     ------
@@ -312,11 +173,19 @@ def evaluate(
     0.75
     """
     chosen = list(METRICS) if names is None else list(names)
-    sample = _sample(y, probability, entities, chosen)
-    value, draws = _draws(sample, [METRICS[name] for name in chosen], resamples, seed)
-    found = {name: _estimate(value[i], draws[i], sample.entities) for i, name in enumerate(chosen)}
-    shares = {name: share * sample.entities for name, share in _SHARE.items() if name in found}
-    return found | {name: _not_too_sure(found[name], units) for name, units in shares.items()}
+    sample = sample_of(y, probability, entities, chosen)
+    drawn = [name for name in chosen if name != "calibration_error"]
+    value, draws = _draws(sample, [METRICS[name] for name in drawn], resamples, seed)
+    found = {
+        name: settle(name, value[i], draws[i], sample.units, _highest(sample, name)) for i, name in enumerate(drawn)
+    }
+    if "calibration_error" in chosen:
+        found["calibration_error"] = calibration_error(sample.score, sample.bins, sample.positives, sample.rows)
+    return {name: found[name] for name in chosen}
+
+
+def _highest(sample: Sample, name: str) -> float:
+    return float(RATES[name].highest(sample.whole)[0]) if name in RATES and len(sample.score) else 1.0
 
 
 def precision_at_count(
@@ -335,10 +204,10 @@ def precision_at_count(
     """
     if count < 1:
         raise DataError("The capacity must be positive", received=count, allowed="1 or more")
-    sample = _sample(y, probability, entities, names=())
-    value, draws = _draws(sample, [partial(_precision, count=count)], resamples, seed)
+    sample = sample_of(y, probability, entities, names=())
+    value, draws = _draws(sample, [partial(precision, count=count)], resamples, seed)
     share = min(1.0, count / max(1.0, sample.rows.sum()))
-    return _not_too_sure(_estimate(value[0], draws[0], sample.entities), share * sample.entities)
+    return around_rate(value[0], draws[0], sample.units, share * sample.entities)
 
 
 def paired_difference(
@@ -356,9 +225,9 @@ def paired_difference(
     >>> paired_difference([0, 1, 0, 1], [0.1, 0.9, 0.2, 0.8], [0.1, 0.9, 0.8, 0.2], ["a", "b", "c", "d"]).value
     0.25
     """
-    samples = [_sample(y, score, entities, [name]) for score in (first, second)]
+    samples = [sample_of(y, score, entities, [name]) for score in (first, second)]
     (value, draws), (other_value, other_draws) = (_draws(s, [METRICS[name]], resamples, seed) for s in samples)
-    return _estimate(value[0] - other_value[0], draws[0] - other_draws[0], samples[0].entities)
+    return percentile(value[0] - other_value[0], draws[0] - other_draws[0], samples[0].units)
 
 
 def reliability_table(
@@ -380,13 +249,13 @@ def reliability_table(
     """
     if bins < 1:
         raise DataError("There must be at least one bin", received=bins, allowed="1 or more")
-    sample = _sample(y, probability, entities, ["calibration_error"], bins)
+    sample = sample_of(y, probability, entities, ["calibration_error"], bins)
     levels_of = [np.flatnonzero(sample.bins == i) for i in np.unique(sample.bins)[::-1]]
     value, draws = _draws(sample, [partial(_rate_of_levels, levels=levels) for levels in levels_of], resamples, seed)
     rows = []
     for i, levels in enumerate(levels_of):
         inside, conversions = sample.rows[levels], sample.positives[levels].sum()
-        rate = _not_too_sure(_estimate(value[i], draws[i], sample.entities), len(np.unique(inside.indices)))
+        rate = around_rate(value[i], draws[i], sample.units, len(np.unique(inside.indices)))
         predicted = sample.score[levels] @ inside.sum(axis=1) / inside.sum()
         rows.append((i + 1, predicted, rate.value, rate.low, rate.high, int(inside.sum()), int(conversions)))
     return pd.DataFrame(rows, columns=["bin", "predicted", "observed", "low", "high", "n", "conversions"])
@@ -394,4 +263,5 @@ def reliability_table(
 
 def _rate_of_levels(tally: Tally, levels: NDArray[np.intp]) -> Floats:
     rows = tally.rows[levels].sum(axis=0)
-    return np.where(rows > 0, _ratio(tally.positives[levels].sum(axis=0), rows), np.nan)
+    found = tally.positives[levels].sum(axis=0)
+    return np.asarray(np.divide(found, rows, out=np.full_like(rows, np.nan), where=rows > 0))

@@ -66,6 +66,19 @@ def test_expected_conversions_are_the_sum_with_the_luck_of_the_draw():
     assert (found.low, found.high) == (21, 39)
 
 
+def test_a_level_learnt_from_few_conversions_widens_the_range():
+    p = np.full(1000, 0.3)
+    known, learnt = expected_conversions(p), expected_conversions(p, learnt_from=100)
+    assert (known.low, known.high) == (272, 329)  # 300 and 1.96 sqrt(1,000 x 0.3 x 0.7) to either side
+    assert (learnt.low, learnt.high) == (235, 366)  # and the 10 % of 300 by which 100 conversions may mislead
+    assert expected_conversions(p, learnt_from=0).high == 889  # as from one
+
+
+def test_what_is_expected_stays_between_nobody_and_everybody():
+    found = expected_conversions(np.full(3, 0.9), learnt_from=1)
+    assert (found.low, found.high) == (0, 3)
+
+
 @pytest.mark.parametrize("rows", [1, 64, 1000, 1001, 50_000])
 def test_any_number_of_selected_has_an_interval(rows):
     found = expected_conversions(np.full(rows, 0.5))

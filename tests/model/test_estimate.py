@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from pql_model.errors import DataError
-from pql_model.model.estimate import Estimate, wilson
+from pql_model.model.estimate import Estimate, wilson, wilson_around
 
 
 def test_an_estimate_becomes_json_without_nan():
@@ -28,3 +28,11 @@ def test_wilson_of_nothing_is_nothing():
 def test_wilson_refuses_more_successes_than_trials():
     with pytest.raises(DataError, match=r"More successes than trials\. Received: 3 of 2"):
         wilson(3, 2)
+
+
+def test_an_effective_number_of_trials_need_not_be_whole():
+    assert wilson_around(0.3, 20) == wilson(6, 20)
+    low, between, high = (wilson_around(0.3, n) for n in (20, 20.5, 21))
+    assert low.low < between.low < high.low
+    assert low.high > between.high > high.high
+    assert wilson_around(0.3, float("inf")) == Estimate(0.3, 0.3, 0.3)

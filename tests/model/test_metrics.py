@@ -1,4 +1,4 @@
-"""Metrics agree with scikit-learn and with resampling by hand; intervals are about entities."""
+"""Metrics agree with scikit-learn, draws with resampling by hand; intervals are about entities."""
 
 import time
 import warnings
@@ -6,11 +6,13 @@ import warnings
 import numpy as np
 import pytest
 from scipy.stats import norm
+from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from pql_model.errors import DataError
 from pql_model.model import metrics
 from pql_model.model.estimate import Estimate, wilson
+from pql_model.model.intervals import Units
 from pql_model.model.metrics import (
     METRICS,
     evaluate,
@@ -18,9 +20,10 @@ from pql_model.model.metrics import (
     precision_at_count,
     reliability_table,
 )
+from pql_model.model.tally import RATES
 
 NAMES = [
-    "roc_auc", "average_precision", "brier", "log_loss", "calibration_error",
+    "roc_auc", "average_precision", "brier", "log_loss", "calibration_error", "observed_over_expected",
     "lift_at_5pct", "lift_at_10pct", "lift_at_20pct",
     "precision_at_5pct", "precision_at_10pct", "precision_at_20pct", "base_rate",
 ]  # fmt: skip
@@ -96,18 +99,6 @@ def test_a_share_that_is_no_whole_row_takes_a_part_of_one():
     assert values(y, p)["precision_at_5pct"] == pytest.approx(1.0)
 
 
-def test_calibration_error_is_the_mean_gap_of_ten_equal_bins():
-    y, p, _ = world(n=200, digits=15)
-    bins = np.argsort(np.argsort(p)) // 20
-    gaps = [abs(p[bins == i].mean() - y[bins == i].mean()) for i in range(10)]
-    assert values(y, p)["calibration_error"] == pytest.approx(np.mean(gaps), rel=1e-12)
-
-
-def test_calibration_error_never_splits_a_tie():
-    assert values([1, 0, 0, 0] * 5, [0.25] * 20)["calibration_error"] == pytest.approx(0.0, abs=1e-15)
-    assert values([1, 0] * 10, [0.25] * 10 + [0.75] * 10)["calibration_error"] == pytest.approx(0.25)
-
-
 def test_metrics_of_the_order_take_any_score():
     found = evaluate([0, 1, 1], [3, 12, 40], ["a", "b", "c"], names=["roc_auc", "lift_at_20pct"], resamples=50)
     assert found["roc_auc"].value == 1.0
@@ -118,7 +109,7 @@ def test_metrics_of_the_order_take_any_score():
 
 
 def by_hand(name, y, p, entities, resamples, seed):
-    """The same bootstrap, with the rows of the drawn entities written out."""
+    """The draws of the same bootstrap, with the rows of the drawn entities written out."""
     rng = np.random.default_rng(seed)
     known = np.unique(entities)
     rows_of = [np.flatnonzero(entities == entity) for entity in known]
@@ -127,14 +118,32 @@ def by_hand(name, y, p, entities, resamples, seed):
         rows = np.concatenate([rows_of[i] for i in rng.integers(0, len(known), len(known))])
         if 0 < y[rows].sum() < len(rows):
             found.append(evaluate(y[rows], p[rows], np.arange(len(rows)), names=[name], resamples=0)[name].value)
-    return np.percentile(found, [2.5, 97.5])
+    return np.array(found)
+
+
+def with_conversion(y, entities):
+    return len(set(entities[y == 1])), len(set(entities[y == 0]))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "calibration_error"])
-def test_the_interval_equals_that_of_rows_written_out_by_hand(name):
+def test_the_interval_comes_from_the_draws_of_rows_written_out_by_hand(name):
     y, p, entities = world(n=120, entities=40)
     found = evaluate(y, p, entities, names=[name], resamples=100, seed=3)[name]
-    assert [found.low, found.high] == pytest.approx(by_hand(name, y, p, entities, 100, 3), rel=1e-9)
+    draws, n = by_hand(name, y, p, entities, 100, 3), min(with_conversion(y, entities))
+    wider = np.sqrt(n / (n - 1))
+    if name not in RATES:
+        tail = 100 * norm.cdf(-wider * student.ppf(0.975, n - 1))
+        expected = np.percentile(draws, [tail, 100 - tail])
+    else:
+        base = y.mean()
+        share = 0.05 * (1 + name.count("10")) * (4 if "20" in name else 1)
+        highest = {"b": 1.0, "p": 1.0, "o": 1 / p.mean(), "l": 1 / max(share, base)}[name[0]]
+        q, error = found.value / highest, wider * draws.std(ddof=1) / highest
+        trials = q * (1 - q) / error**2
+        z = norm.ppf(0.975)
+        middle, half = q + z**2 / (2 * trials), z * np.sqrt(q * (1 - q) / trials + z**2 / (4 * trials**2))
+        expected = np.array([middle - half, middle + half]) / (1 + z**2 / trials) * highest
+    assert [found.low, found.high] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", SKLEARN)
@@ -148,26 +157,8 @@ def test_the_interval_equals_that_of_scikit_learn_on_rows_written_out(name):
         rows = np.concatenate([np.flatnonzero(entities == entity) for entity in drawn])
         found.append(SKLEARN[name](y[rows], p[rows]))
     estimate = evaluate(y, p, entities, names=[name], resamples=60, seed=3)[name]
-    assert [estimate.low, estimate.high] == pytest.approx(np.percentile(found, [2.5, 97.5]), rel=1e-9)
-
-
-def test_the_bins_of_the_calibration_error_stay_those_of_the_sample():
-    y, p, entities = world(n=120, entities=40)
-    order = np.argsort(-p, kind="stable")
-    _, level, size = np.unique(-p[order], return_inverse=True, return_counts=True)
-    bins = np.empty(120, dtype=int)
-    bins[order] = ((np.cumsum(size) - size / 2) / 12)[level].astype(int)
-    rng = np.random.default_rng(3)
-    known = np.unique(entities)
-    found = []
-    for _ in range(60):
-        drawn = known[rng.integers(0, len(known), len(known))]
-        rows = np.concatenate([np.flatnonzero(entities == entity) for entity in drawn])
-        found.append(sum(abs((p[rows] - y[rows])[bins[rows] == i].sum()) for i in range(10)) / len(rows))
-    estimate = evaluate(y, p, entities, names=["calibration_error"], resamples=60, seed=3)["calibration_error"]
-    low, high = np.percentile(found, [2.5, 97.5])
-    assert estimate.low == pytest.approx(min(low, estimate.value), rel=1e-9)
-    assert estimate.high == pytest.approx(high, rel=1e-9)
+    tail = 100 * norm.cdf(-Units(40, min(with_conversion(y, entities))).reach)
+    assert [estimate.low, estimate.high] == pytest.approx(np.percentile(found, [tail, 100 - tail]), rel=1e-9)
 
 
 def test_further_snapshots_of_the_same_entities_do_not_narrow_the_interval():
@@ -239,8 +230,37 @@ def test_one_class_has_no_rank_metric_and_certainly_not_one_half(outcome):
 
 
 def test_resamples_with_one_class_are_skipped():
-    found = evaluate([1] + [0] * 9, np.linspace(0.9, 0.1, 10), range(10), names=["roc_auc"], resamples=200)["roc_auc"]
-    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+    y, p = [1, 1] + [0] * 8, [0.9, 0.2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    found = evaluate(y, p, range(10), names=["roc_auc"], resamples=200)["roc_auc"]
+    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
+
+
+def test_one_conversion_has_no_interval_of_its_rank():
+    found = evaluate([1] + [0] * 9, np.linspace(0.9, 0.1, 10), range(10), resamples=200)
+    assert found["roc_auc"].as_json() == {"value": 1.0, "low": None, "high": None}
+    assert found["average_precision"].low != found["average_precision"].low
+    assert found["base_rate"].low < 0.1 < found["base_rate"].high
+
+
+def test_a_perfect_order_of_a_few_is_no_proof_of_perfection():
+    found = evaluate([1] * 8 + [0] * 40, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["roc_auc"]
+    assert found == wilson(8, 8)
+    assert found.low == pytest.approx(0.676, abs=1e-3)
+
+
+def test_no_conversion_among_the_best_is_no_proof_of_a_lift_of_zero():
+    found = evaluate([0] * 40 + [1] * 8, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["lift_at_10pct"]
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(wilson(0, 4).high * 6)  # of 4.8 rows, and six times the base rate is the most
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_interval_leaves_the_range_of_its_metric(seed):
+    y, p, entities = world(n=60, entities=25, digits=1, seed=seed)
+    found = evaluate(y, p, entities, resamples=100)
+    for name, estimate in found.items():
+        highest = {"lift": 1 / y.mean(), "log_": 34.6, "obse": 1 / p.mean()}.get(name[:4], 1.0)
+        assert 0 <= estimate.low <= estimate.value <= estimate.high <= highest + 1e-9, name
 
 
 def test_no_conversion_among_20_is_no_proof_of_zero():
