@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
+import platform
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +27,19 @@ from mlflow.tracking import MlflowClient
 from mlflow.types.schema import ColSpec, Schema
 
 from pql_model.config.schema import Config
-from pql_model.errors import ModelNotFoundError, PqlError
+from pql_model.errors import DataError, ModelNotFoundError, PqlError
+from pql_model.lock import held
 from pql_model.model.columns import Manifest
 from pql_model.model.estimate import Estimate
 from pql_model.model.fitted import FittedModel
 from pql_model.model.tune import Trial
+from pql_model.registry.history import CHAMPIONS_TAG, Version, previous, promoted, read_champions, version_of
+from pql_model.whole import write_whole
+from pql_model.windows import iso, now
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+_PLACE = "pql.logged_from"
+"""Tag of a run: the folder and machine that log it, as a digest. Who holds that folder's lock knows the others are dead."""
 _CODE = Path(__file__).with_name("pyfunc.py")
 
 
@@ -41,6 +50,15 @@ class Registered:
     name: str
     version: str
     run_id: str
+    model: FittedModel
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A finished run with its model, not registered yet."""
+
+    run_id: str
+    model_uri: str
     model: FittedModel
 
 
@@ -72,22 +90,43 @@ class Tracking:
             logging.getLogger(name).setLevel(logging.ERROR)
         self.name = config.name
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{config.home / 'mlflow.db'}"
+        self._lock = config.home / ".pql" / "registry.lock"
+        place = f"{platform.node()}:{self._lock.resolve()}"
+        self._place = hashlib.sha256(place.encode()).hexdigest()[:16]
         try:
+            _make_store(self.uri)
             self.client = MlflowClient(self.uri, self.uri)
-            found = self.client.get_experiment_by_name(config.name)
-            if found is None:
-                local = self.uri.startswith("sqlite")
-                place = (config.home / "mlruns").as_uri() if local else None
-                self.experiment_id = self.client.create_experiment(config.name, artifact_location=place)
-            else:
-                self.experiment_id = found.experiment_id
+            self.experiment_id = self._experiment(config)
         except MlflowException as error:
             raise PqlError(
                 f"MLflow cannot be used: {error}", received=self.uri, remedy="check MLFLOW_TRACKING_URI"
             ) from error
 
-    def log_training(self, model: FittedModel, record: Record) -> Registered:
-        """Log a run with all its files, then register the model: a killed run leaves no version."""
+    def _experiment(self, config: Config) -> str:
+        found = self.client.get_experiment_by_name(config.name)
+        if found is None:
+            place = (config.home / "mlruns").as_uri() if self.uri.startswith("sqlite") else None
+            try:
+                return str(self.client.create_experiment(config.name, artifact_location=place))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # that is: another training was quicker
+                    raise
+                found = self.client.get_experiment_by_name(config.name)
+        return str(found.experiment_id)
+
+    @contextmanager
+    def alone(self, waiting: Callable[[], object]) -> Iterator[None]:
+        """Nobody else registers or promotes from this folder meanwhile; `waiting` is called once if somebody does now.
+
+        What the gate has compared with is then still the champion when the aliases change. Machines that share a
+        tracking server but not the folder do not see this lock.
+        """
+        with held(self._lock, waiting):
+            yield
+
+    def log(self, model: FittedModel, record: Record) -> Logged:
+        """Log a finished run with all its files and its model; nothing is registered yet. Only while `alone`."""
+        self._close_dead_runs()
         with self._as_default(), self._run() as run_id:
             mlflow.log_params(record.params)
             mlflow.set_tags(record.tags)
@@ -97,10 +136,24 @@ class Tracking:
                 put = mlflow.log_artifacts if path.is_dir() else mlflow.log_artifact  # a folder: what is in it
                 put(str(path), artifact_path=folder if folder != "." else None)
             self._log_trials(run_id, record.trials)
-            info = self._log_model(model)
-            version = self._register(info.model_uri, run_id)
+            return Logged(run_id, self._log_model(model).model_uri, model)
+
+    def register(self, logged: Logged, tags: dict[str, str]) -> Registered:
+        """Make a version of a logged model, whole and with all its tags at once, and the challenger."""
+        with self._as_default():
+            self._ensure_registered_model()
+            made = self.client.create_model_version(
+                self.name, logged.model_uri, logged.run_id, tags={"run_id": logged.run_id, **tags}
+            )
+        version = str(made.version)
         self.client.set_registered_model_alias(self.name, CHALLENGER, version)
-        return Registered(self.name, str(version), run_id, model)
+        return Registered(self.name, version, logged.run_id, logged.model)
+
+    def _close_dead_runs(self) -> None:
+        """Runs that were being logged from here when their process was killed would be running for ever."""
+        query = f"tags.`{_PLACE}` = '{self._place}' and attributes.status = 'RUNNING'"
+        for run in self.client.search_runs([self.experiment_id], query):
+            self.client.set_terminated(run.info.run_id, "KILLED")
 
     def _log_model(self, model: FittedModel) -> Any:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -113,17 +166,19 @@ class Tracking:
                 signature=_signature(model.manifest), pip_requirements=["pql-model"],
             )  # fmt: skip
 
-    def _register(self, model_uri: str, run_id: str) -> str:
+    def _ensure_registered_model(self) -> None:
         try:
-            self.client.get_registered_model(self.name)
-        except MlflowException:  # MLflow has no other way to say that there is none
             self.client.create_registered_model(self.name)
-        return str(self.client.create_model_version(self.name, model_uri, run_id, tags={"run_id": run_id}).version)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
 
     def _log_trials(self, run_id: str, trials: Sequence[Trial]) -> None:
         for trial in trials:
             child = self.client.create_run(
-                self.experiment_id, run_name=f"trial {trial.number}", tags={"mlflow.parentRunId": run_id}
+                self.experiment_id,
+                run_name=f"trial {trial.number}",
+                tags={"mlflow.parentRunId": run_id, _PLACE: self._place},
             )
             for key, value in trial.params.items():
                 self.client.log_param(child.info.run_id, key, value)
@@ -131,12 +186,77 @@ class Tracking:
                 self.client.log_metric(child.info.run_id, "fold_roc_auc", trial.score)
             self.client.set_terminated(child.info.run_id, "FINISHED" if trial.state == "complete" else "KILLED")
 
-    def promote(self, version: str) -> None:
-        """Make a version the champion."""
+    def promote(self, version: str, by: str = "auto") -> None:
+        """Make a version the champion, then note when and `by` what. Only while `alone`.
+
+        The alias comes first: a history that ends with another version than the champion mends itself.
+        """
+        before, champions = self.champion(), self._champions()
         self.client.set_registered_model_alias(self.name, CHAMPION, version)
+        history = json.dumps(promoted(champions, before, version))
+        self.client.set_registered_model_tag(self.name, CHAMPIONS_TAG, history)
+        instant = iso(now())
+        self.client.set_model_version_tag(self.name, version, "promoted_at", instant)
+        self.client.set_model_version_tag(self.name, version, "promoted_by", by)
+        if "rolled_back_at" in self.client.get_model_version(self.name, version).tags:
+            self.client.delete_model_version_tag(self.name, version, "rolled_back_at")
+        if by == "rollback" and before is not None:
+            self.client.set_model_version_tag(self.name, before, "rolled_back_at", instant)
+
+    def champion(self) -> str | None:
+        """The champion's version, without loading it."""
+        return self._aliases().get(CHAMPION)
+
+    def versions(self) -> list[Version]:
+        """Every version of the registered model, the newest first."""
+        if self._registered_model() is None:
+            return []
+        found = sorted(self._all_versions(), key=lambda version: -int(version.version))
+        aliases = self._aliases()
+        before = previous(self._champions(), aliases.get(CHAMPION), {str(version.version) for version in found})
+        pointing = [*aliases.items(), *([(PREVIOUS, before)] if before else [])]
+        return [
+            version_of(
+                str(v.version), v.creation_timestamp, v.run_id, v.tags,
+                sorted(alias for alias, version in pointing if version == str(v.version)),
+            )
+            for v in found
+        ]  # fmt: skip
+
+    def _all_versions(self) -> list[Any]:
+        found: list[Any] = []
+        token = None
+        while True:
+            page = self.client.search_model_versions(f"name = '{self.name}'", page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def _registered_model(self) -> Any:
+        try:
+            return self.client.get_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+
+    def _aliases(self) -> dict[str, str]:
+        model = self._registered_model()
+        return {alias: str(version) for alias, version in model.aliases.items()} if model is not None else {}
+
+    def _champions(self) -> list[str]:
+        model = self._registered_model()
+        return read_champions(model.tags.get(CHAMPIONS_TAG)) if model is not None else []
 
     def find(self, alias: str = CHAMPION) -> Registered | None:
-        """The model an alias (or a version number) points to, or None."""
+        """The model an alias (or a version number) points to, or None.
+
+        Raises
+        ------
+        DataError
+            If there is one, but its files cannot be read.
+        """
         try:
             if alias.isdigit():
                 found = self.client.get_model_version(self.name, alias)
@@ -144,9 +264,15 @@ class Tracking:
                 found = self.client.get_model_version_by_alias(self.name, alias)
         except MlflowException:  # no such model or alias: MLflow has no other way to say so
             return None
-        with self._as_default(), tempfile.TemporaryDirectory() as folder:
-            local = Path(mlflow.artifacts.download_artifacts(artifact_uri=found.source, dst_path=folder))
-            model = FittedModel.load(local / "artifacts" / "model")
+        try:
+            with self._as_default(), tempfile.TemporaryDirectory() as folder:
+                local = Path(mlflow.artifacts.download_artifacts(artifact_uri=found.source, dst_path=folder))
+                model = FittedModel.load(local / "artifacts" / "model")
+        except (DataError, MlflowException, OSError) as error:
+            raise DataError(
+                f"The files of version {found.version} of the model `{self.name}` cannot be read: {error}",
+                received=found.source, remedy="restore them, or choose another version: `pql models` lists them",
+            ) from error  # fmt: skip
         return Registered(self.name, str(found.version), str(found.run_id or found.tags.get("run_id", "")), model)
 
     def get(self, alias: str = CHAMPION) -> Registered:
@@ -184,8 +310,19 @@ class Tracking:
     def _run(self) -> Iterator[str]:
         """A new run, or the one that `mlflow run` has opened for us."""
         given = os.environ.get("MLFLOW_RUN_ID")
-        with mlflow.start_run(run_id=given, experiment_id=None if given else self.experiment_id) as run:
+        where = None if given else self.experiment_id
+        with mlflow.start_run(run_id=given, experiment_id=where, tags={_PLACE: self._place}) as run:
             yield str(run.info.run_id)
+
+
+def _make_store(uri: str) -> None:
+    """Make a new SQLite store whole or not at all, once: MLflow's own steps cannot be taken up when one was broken off."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or "?" in uri or path.exists():
+        return
+    with held(path.parent / ".pql" / "store.lock", lambda: None):
+        if not path.exists():
+            write_whole(path, lambda at: MlflowClient(f"sqlite:///{at}", f"sqlite:///{at}").search_experiments())
 
 
 def _ends(estimate: Estimate) -> list[tuple[str, float]]:

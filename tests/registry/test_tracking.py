@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import mlflow
 import numpy as np
@@ -7,9 +8,10 @@ from mlflow.tracking import MlflowClient
 from small_model import MANIFEST, small_model, small_table
 from worlds import product
 
-from pql_model.errors import ModelNotFoundError, PqlError
+from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.model.estimate import Estimate
 from pql_model.model.tune import Trial
+from pql_model.registry import tracking as module
 from pql_model.registry.tracking import Record, Tracking
 
 NAN = float("nan")
@@ -29,6 +31,11 @@ def record(folder, **changes):
     return Record(**{**given, **changes})
 
 
+def add(tracking, home, seed=1, **tags):
+    """Log and register a model."""
+    return tracking.register(tracking.log(small_model(seed), record(home)), tags)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, with_store):
     return with_store(tmp_path_factory.mktemp("registry"))
@@ -41,7 +48,7 @@ def config(home):
 
 @pytest.fixture(scope="module")
 def logged(config, home):
-    return Tracking(config).log_training(small_model(), record(home))
+    return add(Tracking(config), home, verdict="ready")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +92,7 @@ def test_a_new_version_is_the_challenger_and_becomes_champion_when_promoted(logg
     tracking = Tracking(config)
     assert tracking.get("challenger").version == logged.version == "1"
     tracking.promote("1")
-    second = tracking.log_training(small_model(seed=2), record(home))
+    second = add(tracking, home, seed=2)
     assert (tracking.get("champion").version, tracking.get("challenger").version, second.version) == ("1", "2", "2")
     assert tracking.get("1").run_id == logged.run_id
 
@@ -119,9 +126,113 @@ def test_a_run_that_breaks_while_it_logs_leaves_no_version(config, home, client,
     before = len(client.search_model_versions("name = 'small-world'"))
     monkeypatch.setattr(Tracking, "_log_model", broken)
     with pytest.raises(OSError, match="disk full"):
-        Tracking(config).log_training(small_model(), record(home))
+        add(Tracking(config), home)
     assert len(client.search_model_versions("name = 'small-world'")) == before
     assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+# ---------------------------------------------------------------- versions, champions, and the way back
+
+
+@pytest.fixture
+def fresh(tmp_path, with_store):
+    """A product of its own: nothing registered yet."""
+    return Tracking(product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], []))
+
+
+def versions(tracking, home, number):
+    """Register so many versions of one logged model: logging each would take a second."""
+    logged = tracking.log(small_model(), record(home, trials=[]))
+    return [tracking.register(logged, {"verdict": "ready"}).version for _ in range(number)]
+
+
+def test_what_has_no_version_has_no_list_and_no_champion(fresh):
+    assert (fresh.versions(), fresh.champion()) == ([], None)
+
+
+def test_a_version_has_all_its_tags_from_the_start_and_nobody_but_it_is_the_challenger(fresh, tmp_path):
+    made = add(fresh, tmp_path, verdict="weak", roc_auc="0.7", roc_auc_low="0.6", roc_auc_high="0.8", promotion="why")
+    (only,) = fresh.versions()
+    assert (only.version, only.aliases, only.run_id) == ("1", ("challenger",), made.run_id)
+    assert (only.verdict, only.roc_auc, only.promotion) == ("weak", Estimate(0.7, 0.6, 0.8), "why")
+    assert (only.promoted_at, only.rolled_back_at, only.forced) == (None, None, False)
+    assert only.trained_at > "2026"
+
+
+def test_champions_are_remembered_in_their_order_and_the_way_back_is_shown(fresh, tmp_path):
+    versions(fresh, tmp_path, 3)
+    for version in ("1", "2", "3"):
+        fresh.promote(version)
+    assert [(v.version, v.aliases) for v in fresh.versions()] == [
+        ("3", ("challenger", "champion")), ("2", ("previous",)), ("1", ()),
+    ]  # fmt: skip
+    assert fresh.client.get_registered_model(fresh.name).tags["champions"] == '["1", "2", "3"]'
+    fresh.promote("2", by="rollback")
+    three, two, one = fresh.versions()
+    assert (three.aliases, two.aliases, one.aliases) == (("challenger",), ("champion",), ("previous",))
+    assert three.rolled_back_at == two.promoted_at
+    fresh.promote("3", by="force")  # the tag of having been left goes
+    assert fresh.versions()[0].rolled_back_at is None
+
+
+def test_a_champion_made_by_hand_in_mlflow_is_known_once_it_is_replaced(fresh, tmp_path):
+    versions(fresh, tmp_path, 2)
+    fresh.client.set_registered_model_alias(fresh.name, "champion", "1")
+    fresh.promote("2")
+    assert fresh.versions()[1].aliases == ("previous",)
+
+
+def test_a_model_whose_files_are_gone_is_an_error_that_names_it(fresh, tmp_path):
+    versions(fresh, tmp_path, 1)
+    shutil.rmtree(tmp_path / "mlruns" / "models")
+    with pytest.raises(
+        DataError, match=r"The files of version 1 of the model `small-world` cannot be read.*pql models"
+    ):
+        fresh.get("1")
+
+
+# ---------------------------------------------------------------- what a killed process leaves
+
+
+def test_runs_that_a_killed_process_left_running_are_closed_by_the_next_and_others_are_not(fresh, tmp_path):
+    place = {module._PLACE: fresh._place}
+    dead, elsewhere, by_hand = (
+        fresh.client.create_run(fresh.experiment_id, tags=tags).info.run_id
+        for tags in (place, {module._PLACE: "another folder"}, {})
+    )
+    logged = fresh.log(small_model(), record(tmp_path))
+    status = {run.info.run_id: run.info.status for run in fresh.client.search_runs([fresh.experiment_id])}
+    assert (status[dead], status[elsewhere], status[by_hand]) == ("KILLED", "RUNNING", "RUNNING")
+    assert status[logged.run_id] == "FINISHED"
+    assert fresh.versions() == []  # logged, not registered
+
+
+def test_the_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+    class Killed:
+        def __init__(self, uri, _):
+            self.path = uri.removeprefix("sqlite:///")
+
+        def search_experiments(self):
+            with open(self.path, "w") as half:
+                half.write("half a database")
+            raise OSError("killed")
+
+    monkeypatch.setattr(module, "MlflowClient", Killed)
+    with pytest.raises(OSError, match="killed"):
+        module._make_store(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert [path.name for path in tmp_path.iterdir()] == [".pql"]
+
+
+def test_an_experiment_that_another_training_makes_at_the_same_moment_is_used(config, monkeypatch):
+    tracking = Tracking(config)
+    real, asked = tracking.client.get_experiment_by_name, []
+
+    def not_yet(name):
+        asked.append(name)
+        return None if len(asked) == 1 else real(name)
+
+    monkeypatch.setattr(tracking.client, "get_experiment_by_name", not_yet)
+    assert tracking._experiment(config) == tracking.experiment_id
 
 
 def test_a_tracking_server_that_makes_no_sense_is_refused_in_words(config):

@@ -1,0 +1,100 @@
+"""`monotone:` of the config as a direction per column: more of this never lowers (or raises) the probability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import unquote_plus
+
+from pql_model.errors import DataError, nearest
+from pql_model.features.spec import Feature, parse_feature
+from pql_model.measures import ANY
+from pql_model.model.columns import Manifest, ModelColumn, trait_name
+
+_SIGN = {"increasing": 1, "decreasing": -1}
+
+
+def monotone_directions(monotone: Mapping[str, str], manifest: Manifest) -> tuple[int, ...]:
+    """Direction of each column of a manifest: 1, -1, or 0 where the model is free.
+
+    The name of an event holds the measures of it that are 0 where nothing happened (counts, days, users, sums, streaks,
+    sessions): only of these is more plainly more. Whether recent is better than long ago is another question; a
+    column is held by its own name, which goes before that of its event.
+
+    Parameters
+    ----------
+    monotone
+        Event, `any`, trait or column -> `increasing` or `decreasing`.
+
+    Raises
+    ------
+    DataError
+        If a category is among them: it has no order, and LightGBM would end the process.
+
+    Examples
+    --------
+    >>> names = ["Upload.count.ever", "Upload.days_since_last.ever", "trait.seats"]
+    >>> manifest = Manifest(tuple(ModelColumn(name, "number" if "trait" in name else "feature") for name in names))
+    >>> monotone_directions({"Upload": "increasing", "seats": "decreasing"}, manifest)
+    (1, 0, -1)
+    """
+    for name in monotone:
+        for column in manifest.columns:
+            if column.kind == "category" and _speaks_of(name, column):
+                raise DataError(
+                    f"`monotone` names the trait `{column.words}`, whose values are categories: these have no order",
+                    received=f"{name}: {monotone[name]}", allowed="events, traits that are numbers, columns of features",
+                    remedy="take it out of `monotone:`, or write its values as numbers",
+                )  # fmt: skip
+    return tuple(_direction(monotone, column) for column in manifest.columns)
+
+
+def idle_names(monotone: Mapping[str, str], manifest: Manifest) -> list[str]:
+    """Names that hold no column: what they speak of was not offered, says nothing, or was quarantined."""
+    return [name for name in monotone if not any(_speaks_of(name, column) for column in manifest.columns)]
+
+
+def check_monotone(monotone: Mapping[str, str], events: Sequence[str], traits: Sequence[str]) -> None:
+    """Refuse a name that the data do not have, or that could mean two things.
+
+    Raises
+    ------
+    DataError
+        With the nearest name.
+    """
+    for name in monotone:
+        if name in (ANY, *events) and name in traits:
+            raise DataError(
+                f"`monotone` names `{name}`, which is an event and a trait",
+                received=name,
+                allowed=f"`{trait_name(name)}` for the trait, `{Feature(name, 'count').name}` and the like for the event",
+                remedy="name the column",
+            )
+        if name not in (ANY, *events, *traits) and not _is_column(name, events, traits):
+            close = nearest(name, [ANY, *events, *traits])
+            raise DataError(
+                f"`monotone` names `{name}`, which the data do not have" + (f"; did you mean `{close}`?" if close else ""),
+                received=name, allowed=list(dict.fromkeys([ANY, *events, *traits])), remedy="correct `monotone:` in the config",
+            )  # fmt: skip
+
+
+def _is_column(name: str, events: Sequence[str], traits: Sequence[str]) -> bool:
+    if name in map(trait_name, traits):
+        return True
+    try:
+        return parse_feature(name).event in (ANY, *events)
+    except ValueError:
+        return False
+
+
+def _direction(monotone: Mapping[str, str], column: ModelColumn) -> int:
+    names = sorted((name for name in monotone if _speaks_of(name, column)), key=lambda name: name != column.name)
+    return _SIGN[monotone[names[0]]] if names else 0
+
+
+def _speaks_of(name: str, column: ModelColumn) -> bool:
+    if name == column.name:
+        return True
+    if column.kind != "feature":
+        return name == unquote_plus(column.name.removeprefix(trait_name("")))
+    feature = parse_feature(column.name)
+    return name == feature.event and feature.rule.empty == 0

@@ -1,0 +1,69 @@
+import pytest
+
+from pql_model.model.estimate import Estimate
+from pql_model.registry.history import previous, promoted, read_champions, version_of
+
+
+@pytest.mark.parametrize(
+    ("champions", "current", "version", "after"),
+    [
+        ([], None, "1", ["1"]),
+        (["1"], "1", "2", ["1", "2"]),
+        (["1", "2", "3"], "3", "2", ["1", "2"]),  # back: what came after is taken off
+        (["1", "2", "3"], "3", "1", ["1"]),
+        ([], "4", "5", ["4", "5"]),  # a champion from before there was a history
+        (["1"], "2", "3", ["1", "2", "3"]),  # killed between the alias and the history
+        (["1", "2"], None, "3", ["1", "2", "3"]),
+        (["1", "2"], "2", "2", ["1", "2"]),
+    ],
+)
+def test_the_history_after_a_promotion(champions, current, version, after):
+    assert promoted(champions, current, version) == after
+
+
+@pytest.mark.parametrize(
+    ("champions", "current", "existing", "before"),
+    [
+        ([], None, [], None),
+        (["1"], "1", ["1"], None),
+        (["1", "2"], "2", ["1", "2"], "1"),
+        (["1", "2", "3"], "3", ["1", "3"], "1"),  # 2 was deleted
+        (["1"], "2", ["1", "2"], "1"),  # the history does not know the champion
+        (["1", "2"], None, ["1", "2"], "2"),  # the alias was deleted
+    ],
+)
+def test_the_champion_before_this_one(champions, current, existing, before):
+    assert previous(champions, current, existing) == before
+
+
+@pytest.mark.parametrize(("tag", "found"), [(None, []), ("[1, 2]", ["1", "2"]), ("nonsense", []), ("{}", [])])
+def test_a_tag_that_a_person_has_spoilt_is_no_history(tag, found):
+    assert read_champions(tag) == found
+
+
+def version(**tags):
+    return version_of("2", 1_767_225_600_000, "run", tags, ["champion"])
+
+
+def test_a_version_is_read_from_its_tags():
+    found = version(
+        verdict="ready", roc_auc="0.7", roc_auc_low="0.6", roc_auc_high="nan", promotion="why", forced="true"
+    )
+    assert (found.trained_at, found.forced, found.promotion) == ("2026-01-01", True, "why")
+    assert found.as_json()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
+    assert found.as_json()["aliases"] == ["champion"]
+
+
+def test_a_version_of_an_older_release_has_no_figures():
+    found = version_of("1", 0, None, {"run_id": "r"}, [])
+    assert (found.verdict, found.roc_auc, found.run_id) == (None, None, "r")
+    assert found.as_json()["roc_auc"] is None
+    assert version(roc_auc="0.7").roc_auc.value == Estimate(0.7, 0.7, 0.7).value
+
+
+def test_a_promotion_that_never_happened_is_not_told_as_one():
+    broken = version(promotion="promoted: it is better", to_be_promoted="true")
+    assert broken.promotion == "not promoted: its training was broken off before that (promoted: it is better)"
+    done = version(promotion="promoted: it is better", to_be_promoted="true", promoted_at="2026-01-02")
+    assert done.promotion == "promoted: it is better"
+    assert version(promotion="not promoted: equal", to_be_promoted="false").promotion == "not promoted: equal"
