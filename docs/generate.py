@@ -84,6 +84,7 @@ def config_page() -> str:
 
 _TITLES = {
     "EventTable": "`events`", "EventColumns": "`events[].columns`", "EntityTable": "`entities`", "EntityColumns": "`entities.columns`",
+    "EarlierTable": "`entities.earlier`",
     "ConversionTable": "`conversions`", "ConversionColumns": "`conversions.columns`", "Snapshots": "`snapshots`", "Windows": "`windows`",
     "Exclude": "`exclude`", "Definition": "`definition`", "Criterion": "A condition of `definition`", "Policy": "`policy`",
     "Capacity": "`policy.capacity`", "Offer": "`offer`",
@@ -125,6 +126,8 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
         "number": "number",
         "boolean": "true or false",
     }
+    if choices := field.get("additionalProperties", {}) and field["additionalProperties"].get("enum"):
+        return f"name: {' or '.join(f'`{choice}`' for choice in choices)}"
     kinds = field.get("type", "string")
     known = [names[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind in names]
     return "date or time" if field.get("format") == "date-time" else " or ".join(known)

@@ -13,14 +13,16 @@ from pql_model.config.schema import Config
 from pql_model.model.card import model_card
 from pql_model.model.evaluation import Evaluation, TestRows
 from pql_model.model.fitted import FittedModel
-from pql_model.model.plots import plot_calibration, plot_importance, plot_tradeoff
-from pql_model.model.verdict import Promotion, Verdict
+from pql_model.model.gate import Promotion
+from pql_model.model.plots import plot_calibration, plot_importance, plot_months, plot_tradeoff
+from pql_model.model.supported import Supported
+from pql_model.model.verdict import Verdict
 from pql_model.pipelines.prepare import Prepared
 
 
 def write_run_files(
     folder: Path, config: Config, model: FittedModel, evaluation: Evaluation, verdict: Verdict, promotion: Promotion,
-    data: Prepared, rows: TestRows, importance: pd.DataFrame,
+    data: Prepared, rows: TestRows, importance: pd.DataFrame, supported: Supported | None,
 ) -> dict[str, Path]:  # fmt: skip
     """Write predictions, tables, plots and the model card into `folder`; returns them for MLflow."""
     folder.mkdir(parents=True)
@@ -34,18 +36,25 @@ def write_run_files(
     )
     predictions.to_parquet(folder / "test_predictions.parquet", index=False)
     evaluation.reliability.to_csv(folder / "reliability.csv", index=False)
-    evaluation.months.to_csv(folder / "months.csv", index=False)
+    evaluation.promises.months.to_csv(folder / "months.csv", index=False)
+    _write_json(folder / "promises.json", evaluation.promises.as_json())
+    if supported is not None:
+        _write_json(folder / "supported.json", supported.as_json())
     importance.to_csv(folder / "behaviours.csv", index=False)
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
-    (folder / "features.json").write_text(
-        json.dumps(model.manifest.as_json(), ensure_ascii=False, indent=1), encoding="utf-8"
-    )
-    findings = [finding.as_json() for finding in data.findings]
-    (folder / "leakage.json").write_text(json.dumps(findings, ensure_ascii=False, indent=1), encoding="utf-8")
-    card = model_card(model, evaluation, verdict, promotion, data.findings, importance, data.sources.events.by_reason())
+    _write_json(folder / "features.json", model.manifest.as_json())
+    _write_json(folder / "leakage.json", [finding.as_json() for finding in data.findings])
+    _write_json(folder / "promotion.json", promotion.as_json())
+    set_aside = data.sources.events.by_reason()
+    card = model_card(model, evaluation, verdict, promotion, data.findings, importance, set_aside, supported)
     (folder / "model_card.md").write_text(card, encoding="utf-8")
     plot_calibration(evaluation.reliability, folder / "calibration.png")
+    plot_months(evaluation.promises.months, folder / "expected_observed.png")
     scores = {"model": rows.probability, "logistic regression": rows.logistic, "activity": rows.activity}
     plot_tradeoff(rows.frame["converted"].to_numpy(float), scores, folder / "tradeoff.png")
     plot_importance(importance, folder / "importance.png")
     return {".": folder}
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")

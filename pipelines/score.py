@@ -124,7 +124,8 @@ def score(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda at: (rows.to_csv if path.suffix == ".csv" else rows.to_parquet)(at, index=False))
     not_scored = {row["reason"]: row["rows"] for row in sorted(left, key=lambda row: -row["rows"])}
-    expected = expected_conversions(rows.loc[rows["is_pql"], "probability"].to_numpy())
+    learnt_from = fitted.facts["train"].get("converting_entities")
+    expected = expected_conversions(rows.loc[rows["is_pql"], "probability"].to_numpy(), learnt_from)
     return ScoreResult(rows, path, registered, rule, instant, not_scored, expected, stages.seconds)
 
 

@@ -6,13 +6,16 @@ Read it from top to bottom: `train` is the whole run. It can be changed and run 
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -22,22 +25,29 @@ from pql_model.criteria.evaluate import meets
 from pql_model.decide.policy import make_rule
 from pql_model.errors import DataError
 from pql_model.explain.reasons import behaviour_shares
+from pql_model.model.audit import quarantined
 from pql_model.model.baselines import ACTIVITY, logistic_regression
+from pql_model.model.columns import Manifest
 from pql_model.model.estimate import Estimate
 from pql_model.model.evaluation import Evaluation, TestRows, evaluate_test
 from pql_model.model.fit import Budget, Fit, digest, fit_model
 from pql_model.model.fitted import FittedModel, reference_quantiles
-from pql_model.model.metrics import evaluate, paired_difference
+from pql_model.model.gate import Comparison, Incomparable, Promote, Promotion, compare, decide
+from pql_model.model.monotone import monotone_directions
+from pql_model.model.outlook import Evidence
+from pql_model.model.promises import History
 from pql_model.model.split import describe
+from pql_model.model.supported import Supported, what_is_supported
 from pql_model.model.tune import DEFAULT_TRIALS
-from pql_model.model.verdict import Promotion, Verdict, gate, judge
+from pql_model.model.verdict import Verdict, judge
 from pql_model.pipelines.files import write_run_files
+from pql_model.pipelines.journal import Journal
 from pql_model.pipelines.prepare import Prepared, prepare
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Record, Registered, Tracking
 from pql_model.sources.workbench import open_workbench
 
-Promote = Literal["auto", "never", "force"]
+_WAITING = "Another training or rollback in this folder is at the registry; waiting for it."
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,8 @@ class TrainResult:
         Behaviours by mean absolute contribution on the test rows.
     folder
         Where the run's files lie.
+    supported
+        What the data support where the verdict refuses the model; None where it does not.
     """
 
     registered: Registered
@@ -65,6 +77,7 @@ class TrainResult:
     importance: pd.DataFrame
     seconds: dict[str, float]
     folder: Path
+    supported: Supported | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The object that `pql train --json` prints."""
@@ -76,6 +89,8 @@ class TrainResult:
             "model": {"name": model.name, "version": model.version, "alias": alias},
             "verdict": self.verdict.name,
             "verdict_sentence": self.verdict.sentence,
+            "verdict_would_change": self.verdict.would_change,
+            "supported": self.supported.as_json() if self.supported else None,
             "snapshots": {
                 "train": describe(frame, prepared.split.train),
                 "test": describe(frame, prepared.split.test),
@@ -84,9 +99,11 @@ class TrainResult:
             "test": _json_metrics(self.evaluation.test),
             "unseen_entities": _json_metrics(self.evaluation.unseen) if self.evaluation.unseen else None,
             "baselines": {name: _json_metrics(metrics) for name, metrics in self.evaluation.baselines.items()},
+            "calibration": self.evaluation.promises.as_json(),
             "leakage": [finding.as_json() for finding in prepared.findings],
             "traits_not_used": prepared.typed.unused,
-            "promotion": {"promoted": self.promotion.promoted, "reason": self.promotion.reason},
+            "promotion": self.promotion.as_json(),
+            "folds": self.fit.folds.as_json(),
             "features": len(model.model.manifest.columns),
             "events_offered": prepared.offered.words,
             "set_aside": prepared.sources.events.by_reason(),
@@ -114,7 +131,7 @@ def train(
     trials, timeout
         The tuning budget; with a timeout (seconds) the result depends on the machine's speed.
     promote
-        `auto`: only what is better on later accounts. `never`, `force`.
+        `auto`: only what is better on later accounts. `never`, `force`; what the gate would have done is recorded.
     listener
         Told about progress.
 
@@ -134,25 +151,27 @@ def train(
     config = config if isinstance(config, Config) else load_config(config)
     stages = Stages(listener)
     tracking = Tracking(config)
-    champion, unreadable = _champion(tracking)
 
     with open_workbench() as con:
-        data = prepare(con, config, stages, also=champion.model.manifest if champion else None)
+        data = prepare(con, config, stages, also=_manifest(tracking))
     frame, train_rows, test_rows = data.snapshots.frame, data.split.train, data.split.test
     X = data.manifest.matrix(data.table)
 
     with stages("tune and fit"):
         seen = digest(frame[train_rows], X[train_rows], data.manifest.names, dump_config(config))
-        journal = config.home / ".pql" / "tuning" / f"{seen}-{trials}.journal"
-        fit = fit_model(
-            frame[train_rows], X[train_rows], data.manifest, config.horizon, config.motion, config.seed,
-            Budget(trials, timeout, journal),
-            progress=lambda done, planned, best: stages.listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
-        )  # fmt: skip
+        journal = Journal.of(config.home, seen, trials)
+        with journal.open(stages.listener) as path:
+            fit = fit_model(
+                frame[train_rows], X[train_rows], data.manifest, config.horizon, config.motion, config.seed,
+                Budget(trials, timeout, path),
+                progress=lambda done, planned, best: stages.listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
+                monotone=monotone_directions(config.monotone, data.manifest),
+            )  # fmt: skip
 
     with stages("evaluate"):
         table, later = data.table[test_rows], frame[test_rows]
-        probability = fit.calibration.apply(fit.ensemble.margin(X[test_rows]))
+        everyone = fit.calibration.apply(fit.ensemble.margin(X))
+        probability = everyone[test_rows]
         rows = TestRows(
             frame=later,
             probability=probability,
@@ -160,28 +179,32 @@ def train(
             logistic=logistic_regression(X[train_rows], data.converted[train_rows], X[test_rows], data.manifest),
             train_rate=float(data.converted[train_rows].mean()),
             in_training=later["entity"].isin(frame["entity"][train_rows]).to_numpy(),
+            history=History(
+                frame.assign(probability=everyone), train_rows, test_rows, config.horizon, fit.calibration.kind
+            ),
             meets_definition=meets(config.definition, table) if config.definition else None,
         )
         capacity = config.policy.capacity.leads if config.policy and config.policy.capacity else None
         evaluation = evaluate_test(rows, capacity, config.seed)
-        verdict = judge(evaluation.test, int(data.converted[train_rows].sum()), int(data.converted[test_rows].sum()))
+        verdict = judge(evaluation.test, Evidence.of(frame, train_rows, test_rows))
+        supported = None if verdict.usable else _supported(data, config)
         importance = behaviour_shares(fit.ensemble.contributions(X[test_rows]), data.manifest)
         model = FittedModel(
             fit.ensemble, fit.calibration, data.manifest, reference_quantiles(probability),
-            facts=_facts(config, data, verdict, make_rule(config.policy, later["converted"].to_numpy(float), probability)),
+            facts=_facts(config, data, fit, verdict, make_rule(config.policy, later["converted"].to_numpy(float), probability)),
         )  # fmt: skip
 
-    with stages("register"):
-        if unreadable and promote == "auto":
-            promotion = Promotion(False, f"not promoted: the champion cannot be compared with. {unreadable}")
-        else:
-            promotion = _compare(champion, model, table, later, verdict, promote, config.seed)
-        draft = config.home / "runs" / f".{uuid.uuid4().hex}"
-        try:
-            files = write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance)
+    with stages("register"), tracking.alone(lambda: stages.listener.say(_WAITING)):
+        against = _against(tracking, model, table, later, config.seed) if verdict.usable else None
+        promotion = decide(verdict, against, promote)
+        with _draft(config.home / "runs") as draft:
+            files = write_run_files(
+                draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported
+            )
             record = Record(
                 params={
                     **asdict(fit.tuned.params),
+                    "settings": json.dumps([asdict(setting) for setting in fit.tuned.settings]),
                     "trials": len(fit.tuned.trials),
                     "folds": fit.folds.kind,
                     "seed": config.seed,
@@ -189,62 +212,69 @@ def train(
                 trials=fit.tuned.trials,
                 metrics=evaluation.test,
                 numbers=_numbers(evaluation, data, fit),
-                tags={
-                    "verdict": verdict.name,
-                    "promotion": promotion.reason,
-                    "data_digest": seen,
-                    "feature_set": data.manifest.hash,
-                },
+                tags={**_decided(verdict, promotion), "data_digest": seen, "feature_set": data.manifest.hash},
                 files=files,
             )
-            registered = tracking.log_training(model, record)
-            folder = draft.rename(draft.with_name(registered.run_id))
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            logged = tracking.log(model, record)
+            folder = draft.rename(draft.with_name(logged.run_id))
+        registered = tracking.register(logged, _of_version(verdict, promotion, evaluation))
         if promotion.promoted:
-            tracking.promote(registered.version)
-        journal.unlink(missing_ok=True)
-    return TrainResult(registered, verdict, promotion, data, fit, evaluation, importance, stages.seconds, folder)
+            tracking.promote(registered.version, by=promotion.mode)
+    journal.forget()
+    return TrainResult(
+        registered, verdict, promotion, data, fit, evaluation, importance, stages.seconds, folder, supported
+    )
 
 
-def _champion(tracking: Tracking) -> tuple[Registered | None, str | None]:
-    """The champion, or why it cannot be read; that must not stop a training."""
+def _manifest(tracking: Tracking) -> Manifest | None:
+    """The champion's columns; that it cannot be read must not stop a training."""
     try:
-        return tracking.find("champion"), None
+        champion = tracking.find("champion")
+    except DataError:  # the gate will say so
+        return None
+    return champion.model.manifest if champion else None
+
+
+def _against(
+    tracking: Tracking, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame, seed: int
+) -> Comparison | Incomparable | None:
+    """The comparison with whoever is champion now: another training may have promoted its own since this one began."""
+    try:
+        champion = tracking.find("champion")
     except DataError as error:
-        return None, str(error)
+        return Incomparable(f"the champion cannot be compared with. {error}")
+    return compare(champion.model, champion.version, challenger, table, later, seed) if champion else None
 
 
-def _compare(
-    champion: Registered | None, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame,
-    verdict: Verdict, promote: Promote, seed: int,
-) -> Promotion:  # fmt: skip
-    """The gate, on the same later rows for both."""
-    if champion is None or promote != "auto" or not verdict.usable:
-        return gate(verdict, None, None, promote)
-    asked = ("horizon", "motion", "entity")
-    other = {key: champion.model.facts.get(key) for key in asked}
-    if other != {key: challenger.facts[key] for key in asked}:
-        return Promotion(False, f"not promoted: the champion answers another question ({other}); use `--promote force`")
-    if champion.model.facts["labels_until"] > challenger.facts["test_start"]:
-        return Promotion(
-            False, "not promoted: the champion has learnt from part of this test period, so the two cannot be compared"
-        )
-    if lost := set(champion.model.manifest.names) - set(table.columns):
-        return Promotion(
-            False, f"not promoted: the champion's columns {sorted(lost)} are gone, so the two cannot be compared"
-        )
-    y, entities = later["converted"].to_numpy(float), later["entity"].to_numpy()
-    ours, theirs = challenger.probability(table), champion.model.probability(table)
-    difference = paired_difference(y, ours, theirs, entities, "roc_auc", seed=seed)
-    errors = [
-        evaluate(y, p, entities, names=["calibration_error"], resamples=1)["calibration_error"].value
-        for p in (ours, theirs)
-    ]
-    return gate(verdict, difference, (errors[0], errors[1]), promote)
+@contextmanager
+def _draft(runs: Path) -> Iterator[Path]:
+    """A folder to be renamed when it is whole. What killed trainings left is swept away: this one has the lock."""
+    for left in runs.glob(".train-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    draft = runs / f".train-{uuid.uuid4().hex}"
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
-def _facts(config: Config, data: Prepared, verdict: Verdict, rule: Any) -> dict[str, Any]:
+def _decided(verdict: Verdict, promotion: Promotion) -> dict[str, str]:
+    """What the run and the version both say about the gate."""
+    forced = {"forced": "true"} if promotion.forced else {}
+    return {"verdict": verdict.name, "promotion": promotion.reason, "gate": promotion.gate.words, **forced}
+
+
+def _of_version(verdict: Verdict, promotion: Promotion, evaluation: Evaluation) -> dict[str, str]:
+    auc = evaluation.test["roc_auc"]
+    figures = {"roc_auc": auc.value, "roc_auc_low": auc.low, "roc_auc_high": auc.high}
+    return {
+        **_decided(verdict, promotion),
+        "to_be_promoted": str(promotion.promoted).lower(),
+        **{name: f"{value:.6f}" for name, value in figures.items()},
+    }
+
+
+def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict, rule: Any) -> dict[str, Any]:
     frame, split = data.snapshots.frame, data.split
     return {
         "name": config.name,
@@ -255,10 +285,18 @@ def _facts(config: Config, data: Prepared, verdict: Verdict, rule: Any) -> dict[
         "test": describe(frame, split.test),
         "labels_until": int(frame["as_of"][split.train].max()) + config.horizon.us,
         "test_start": split.test_start,
+        "folds": fit.folds.as_json(),
+        "settings": [asdict(setting) for setting in fit.tuned.settings],
         "verdict": verdict.name,
         "rule": asdict(rule),
         "config": dump_config(config),
     }
+
+
+def _supported(data: Prepared, config: Config) -> Supported:
+    """Base rate and single-behaviour rates, in place of a model that cannot be trusted."""
+    guilty = quarantined(data.findings)
+    return what_is_supported(data.snapshots.frame, data.table, data.offered.events, config.horizon, guilty)
 
 
 def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, float]:

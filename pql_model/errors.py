@@ -122,6 +122,35 @@ class NotEnoughDataError(DataError):
     """There is too little to learn from: no conversions, one class, too short a history."""
 
 
+class TooFewConversionsError(NotEnoughDataError):
+    """There are too few conversions for any model. The verdict comes with it, and what the data support all the same.
+
+    Parameters
+    ----------
+    entities, conversions
+        How many were at risk, and how many of them converted.
+    rate
+        Their quotient: value, low and high.
+    """
+
+    verdict = "too_few_conversions"
+
+    def __init__(
+        self, what: str, *, entities: int, conversions: int, rate: dict[str, float | None], received: str, allowed: str,
+    ) -> None:  # fmt: skip
+        self.base_rate = {"entities": entities, "conversions": conversions, "rate": rate}
+        share, low, high = (f"{number:.1%}" for number in rate.values() if number is not None)
+        super().__init__(
+            what,
+            received=f"{received}; {conversions:,} of {entities:,} entities converted, {share} (likely {low} to {high})",
+            allowed=allowed,
+            remedy="wait for more conversions, or take an earlier step than the payment as the conversion",
+        )
+
+    def as_json(self) -> dict[str, object]:
+        return {**super().as_json(), "verdict": self.verdict, "base_rate": self.base_rate}
+
+
 class FeatureMismatchError(PqlError, ValueError):
     """A table does not have the columns that a model was trained on."""
 

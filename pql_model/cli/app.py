@@ -91,13 +91,21 @@ def init(
 
 @app.command()
 def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) -> None:
-    """Count what can be used and what cannot, by reason and week, and look for leaks. Trains nothing."""
+    """Count what can be used and what cannot, by reason and week, and look for leaks. Trains nothing.
+
+    Where nothing could be trained (no conversions, too short a history) the counts are shown all the same, then the
+    reason, and the exit code is 2.
+    """
     from pql_model.cli import show
 
     with Bars(err) as bars:
-        told = pql_model.check(config, listener=bars).as_json()
+        result = pql_model.check(config, listener=bars)
+    told = result.as_json()
     if not _printed(told, as_json):
         show.show_check(out, told)
+    if result.error is not None:
+        _said(str(result.error))
+        raise typer.Exit(result.error.exit_code)
 
 
 @app.command()
@@ -128,6 +136,44 @@ def train(
 
 
 @app.command()
+def backtest(
+    config: ConfigOption = Path("pql.yaml"),
+    cutoffs: Annotated[
+        str | None,
+        typer.Option(help="Dates (or times) with commas between them: 2026-01-01,2026-02-01."),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of dates a step such as 30d, laid back from the end of the data while there are 50 conversions to learn from."
+        ),
+    ] = None,
+    trials: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="How many settings tuning tries at each cut-off; fewer than in a training, as each cut-off is tuned anew.",
+        ),
+    ] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Had we retrained it at past cut-offs and used each model until the next one: what would it have been worth?
+
+    For a cut-off D the model learns only from snapshots with as_of + horizon <= D, whose outcome was final then; which
+    events are offered, the audit, tuning and calibration see nothing later either. Scored are the snapshots from D until
+    the next cut-off (the last one: as long as the one before it; a single one: one horizon) whose outcome is final by now.
+    A run that was broken off goes on with its finished folds when the same command is given again.
+    """
+    from pql_model.cli.show_backtest import show_backtest
+
+    with Bars(err) as bars:
+        told = pql_model.backtest(config, cutoffs=cutoffs, every=every, trials=trials, listener=bars).as_json()
+    if not _printed(told, as_json):
+        show_backtest(out, told)
+
+
+@app.command()
 def score(
     config: ConfigOption = Path("pql.yaml"),
     as_of: Annotated[
@@ -148,6 +194,31 @@ def score(
         result = pql_model.score(config, as_of=as_of, output=output, model=model, listener=bars)
     if not _printed(result.as_json(), as_json):
         show.show_score(out, result.as_json(), _best(result))
+
+
+@app.command()
+def models(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) -> None:
+    """List the trained versions: verdict, ROC-AUC, which is champion, since when, and why."""
+    from pql_model.cli.show_models import show_models
+
+    told = pql_model.models(config).as_json()
+    if not _printed(told, as_json):
+        show_models(out, told)
+
+
+@app.command()
+def rollback(
+    config: ConfigOption = Path("pql.yaml"),
+    to: Annotated[
+        str | None, typer.Option(help="A version number, see `pql models`; default: the champion before this one.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the previous champion champion again. Twice goes back two champions; nothing is deleted."""
+    with Bars(err) as bars:
+        told = pql_model.rollback(config, to=to, listener=bars).as_json()
+    if not _printed(told, as_json):
+        out.print(told["words"], highlight=False, markup=False)
 
 
 @app.command()
@@ -208,6 +279,10 @@ def _usage(error: Exception) -> str:
 def _failed(told: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:
     if "--json" in given:
         _printed({"error": told}, as_json=True)
+    _said(words)
+    return code
+
+
+def _said(words: str) -> None:
     err.print("[red]Error:[/] ", end="")
     err.print(words, markup=False, highlight=False)
-    return code

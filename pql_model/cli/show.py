@@ -41,9 +41,15 @@ def show_check(console: Console, found: dict[str, Any]) -> None:
             f"\n[bold]Events by week[/], {found['weeks'][0]['week']} to {found['weeks'][-1]['week']}, at most {max(counts):,}"
         )
         console.print(_spark(counts), highlight=False)
-    _snapshots(console, found["snapshots"])
-    _leakage(console, found["leakage"], found["traits_not_used"])
-    console.print(f"\n{escape(found['events_offered'])}; {found['features']} features.", highlight=False)
+    trainable = found["snapshots"] is not None
+    if trainable:
+        _snapshots(console, found["snapshots"])
+    if trainable or found["conversions"]:
+        _leakage(console, found["leakage"], found["traits_not_used"])
+    else:
+        console.print("\n[bold]Leakage audit[/]: nothing can be said without conversions.")
+    if trainable:
+        console.print(f"\n{escape(found['events_offered'])}; {found['features']} features.", highlight=False)
     for warning in found["warnings"]:
         console.print(f"[yellow]Warning:[/] {escape(warning)}", highlight=False)
 
@@ -52,6 +58,9 @@ def show_train(console: Console, result: dict[str, Any]) -> None:
     """The verdict first, then the figures behind it."""
     colour = _COLOURS[result["verdict"]]
     console.print(f"\n[bold {colour}]{result['verdict']}[/]  {escape(result['verdict_sentence'])}", highlight=False)
+    console.print(f"What would change it: {escape(result['verdict_would_change'])}", highlight=False)
+    if result["supported"]:
+        _supported(console, result["supported"])
     _snapshots(console, result["snapshots"])
     test = result["test"]
     rows = [(words, *_numbers(test[name])) for name, words in _METRICS.items() if name in test]
@@ -67,6 +76,7 @@ def show_train(console: Console, result: dict[str, Any]) -> None:
     others = {"the model": test, **result["baselines"]}
     rows = [(name.replace("_", " "), *_numbers(m["roc_auc"])) for name, m in others.items() if "roc_auc" in m]
     _table(console, "Beside the baselines", ["", "ROC-AUC", "95 % interval"], rows)
+    _calibration(console, result["calibration"])
     shown = [b for b in result["behaviours"] if b["share"] >= 0.005][:8]
     rows = [(b["behaviour"], b["part"], f"{b['share']:.0%}") for b in shown]
     _table(console, "What it looks at", ["behaviour", "part", "share"], rows)
@@ -124,6 +134,30 @@ def _snapshots(console: Console, snapshots: dict[str, Any]) -> None:
     left = ", ".join(f"{count:,} {reason}" for reason, count in snapshots["left_out"].items() if count)
     if left:
         console.print(f"left out: {left}", style="dim", highlight=False)
+
+
+def _supported(console: Console, supported: dict[str, Any]) -> None:
+    """What is left to say where the model is refused."""
+    console.print(f"\nWhat the data do support: {escape(supported['sentence'])}", highlight=False)
+    rows = []
+    for behaviour in supported["behaviours"]:
+        times = "at least once" if behaviour["at_least"] == 1 else f"at least {behaviour['at_least']} times"
+        sides = (behaviour[side]["rate"] for side in ("did", "did_not"))
+        rates = [f"{rate['value']:.1%} ({rate['low']:.1%} to {rate['high']:.1%})" for rate in sides]
+        rows.append((behaviour["event"], times, *rates, f"{behaviour['p_value']:.2g}"))
+    columns = ["behaviour", "", "of those who did it", "of the others", "p, corrected"]
+    _table(console, "Single behaviours and the share that converted", columns, rows)
+
+
+def _calibration(console: Console, calibration: dict[str, Any]) -> None:
+    rows = [
+        (m["month"], f"{m['rows']:,}", f"{m['expected']:.1f}", f"{m['low']} to {m['high']}", str(m["observed"]), m["flag"],
+         f"{m['corrected_expected']:.1f}")
+        for m in calibration["months"]
+    ]  # fmt: skip
+    columns = ["month", "rows", "expected", "95 % of the time", "observed", "", "expected, corrected"]
+    _table(console, f"Does the probability keep its word? ({calibration['method']})", columns, rows)
+    console.print(escape(calibration["sentence"]), highlight=False)
 
 
 def _leakage(console: Console, findings: list[dict[str, Any]], unused: dict[str, str]) -> None:

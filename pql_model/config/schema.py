@@ -77,6 +77,12 @@ class EntityColumns(Strict):
     signed_up: str | None = Field(None, description="When the trial or free plan began.")
 
 
+class EarlierTable(Strict):
+    """An earlier extract of the entities, with the same columns."""
+
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+
+
 class EntityTable(Strict):
     """Who can convert, and what is known of them."""
 
@@ -85,6 +91,10 @@ class EntityTable(Strict):
     table: str
     columns: EntityColumns
     traits: list[str] | None = Field(None, description="Columns to use as traits; default: every other column.")
+    earlier: EarlierTable | None = Field(
+        None,
+        description="The same table extracted earlier: traits that have changed since, more for who converted, are leaks.",
+    )
 
 
 class ConversionColumns(Strict):
@@ -194,7 +204,14 @@ class Config(Strict):
     definition: Definition | None = Field(None, description="The rule in force today, if there is one.")
     policy: Policy | None = None
     seed: int = Field(7, ge=0, lt=2**31)
-    allow: list[str] = Field(default_factory=list, description="Columns the leakage audit must let through.")
+    allow: list[str] = Field(
+        default_factory=list, description="Columns, traits or events the leakage audit must let through."
+    )
+    monotone: dict[str, Literal["increasing", "decreasing"]] = Field(
+        default_factory=dict,
+        description="What may only raise, or only lower, the probability: an event, `any`, a trait that is a number, or a column. "
+        "Of an event, the measures that are 0 where it never happened are held; `days_since_last` and the like by their column.",
+    )
     resolution: Literal["instant", "day"] = Field(
         "instant",
         description="`day`: cut every time to its UTC date. For products where a table has dates only.",

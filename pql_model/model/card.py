@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,9 @@ from pql_model.model.audit import Finding
 from pql_model.model.estimate import Estimate
 from pql_model.model.evaluation import Evaluation
 from pql_model.model.fitted import FittedModel
-from pql_model.model.verdict import Promotion, Verdict
+from pql_model.model.gate import Promotion
+from pql_model.model.supported import Side, Supported
+from pql_model.model.verdict import Verdict
 
 _SHOWN = (
     "roc_auc",
@@ -25,7 +28,7 @@ _SHOWN = (
 
 def model_card(
     model: FittedModel, evaluation: Evaluation, verdict: Verdict, promotion: Promotion, findings: Sequence[Finding],
-    importance: pd.DataFrame, set_aside: dict[str, int],
+    importance: pd.DataFrame, set_aside: dict[str, int], supported: Supported | None = None,
 ) -> str:  # fmt: skip
     """The card as Markdown."""
     facts = model.facts
@@ -36,6 +39,7 @@ def model_card(
         "",
         f"Promotion: {promotion.reason}.",
         "",
+        *(_supported(supported) if supported is not None else []),
         "## What it answers",
         "",
         f"The probability that {'an account' if facts['entity'] == 'account' else 'a user'} who has not paid yet pays within "
@@ -48,6 +52,7 @@ def model_card(
         *[f"| {n} | {p['rows']:,} | {p['entities']:,} | {p['conversions']:,} | {p['from']} | {p['to']} |"
           for n, p in (("training", facts["train"]), ("test, later", facts["test"]))],
         "",
+        *_folds(facts.get("folds")),
         "| metric on the test rows | value | 95 % interval |",
         "|---|---|---|",
         *[_row(name, evaluation.test[name]) for name in _SHOWN],
@@ -58,9 +63,12 @@ def model_card(
         "",
         "## Expected and observed conversions by month",
         "",
-        "| month | rows | expected | observed |",
-        "|---|---|---|---|",
-        *[f"| {m.month} | {m.rows:,} | {m.expected:.1f} | {m.observed:.0f} |" for m in evaluation.months.itertuples()],
+        evaluation.promises.sentence,
+        "",
+        "| month | rows | expected | 95 % of the time | observed | | expected, corrected |",
+        "|---|---|---|---|---|---|---|",
+        *[f"| {m.month} | {m.rows:,} | {m.expected:.1f} | {m.low:,} to {m.high:,} | {m.observed:,} | {m.flag} | {m.corrected_expected:.1f} |"
+          for m in evaluation.promises.months.itertuples()],
         "",
         "## What it looks at",
         "",
@@ -81,6 +89,43 @@ def model_card(
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _supported(supported: Supported) -> list[str]:
+    rows = [
+        f"| {_cell(s.words)} | {_side(s.did)} | {_side(s.did_not)} | {s.p_value:.2g} |" for s in supported.behaviours
+    ]
+    head = (
+        ["", "| behaviour | of those who did it | of the others | p, corrected |", "|---|---|---|---|"] if rows else []
+    )
+    return ["## What the data do support", "", supported.sentence, *head, *rows, ""]
+
+
+def _side(side: Side) -> str:
+    return (
+        f"{side.conversions:,} of {side.looks:,}, {side.rate.value:.1%} ({side.rate.low:.1%} to {side.rate.high:.1%})"
+    )
+
+
+def _folds(folds: dict[str, Any] | None) -> list[str]:
+    """On how many folds it was tuned, and which were left out."""
+    if folds is None:
+        return []
+    how = {
+        "expanding": "later and later in time",
+        "grouped": "by entity, as too few conversions fall into folds in time",
+    }
+    left = [f"- Left out: {fold}." for fold in folds["left_out"]]
+    return [
+        f"Tuned and calibrated on {folds['used']} folds of the training rows, {how[folds['kind']]}.",
+        "",
+        *left,
+        *([""] if left else []),
+    ]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _row(name: str, estimate: Estimate) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pql_model.model.estimate import Estimate, wilson
+from pql_model.model.estimate import Estimate
 from pql_model.model.metrics import METRICS, NEED_PROBABILITIES, evaluate, precision_at_count, reliability_table
-from pql_model.windows import to_datetime
+from pql_model.model.promises import History, Promises, check_promises
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class Evaluation:
         Name -> metrics.
     reliability
         Predicted and observed rate by tenth.
-    months
-        Expected and observed conversions by month of as_of.
+    promises
+        Expected and observed conversions, by month and in sum, raw and corrected.
     """
 
     test: dict[str, Estimate]
     unseen: dict[str, Estimate] | None
     baselines: dict[str, dict[str, Estimate]]
     reliability: pd.DataFrame
-    months: pd.DataFrame
+    promises: Promises
 
 
 @dataclass(frozen=True)
 class TestRows:
-    """Later rows with outcome and predictions."""
+    """Later rows with outcome and predictions, and all rows with a final outcome behind them."""
 
     frame: pd.DataFrame  # entity, as_of, converted
     probability: np.ndarray
@@ -47,6 +47,7 @@ class TestRows:
     logistic: np.ndarray
     train_rate: float
     in_training: np.ndarray
+    history: History
     meets_definition: np.ndarray | None = None
 
 
@@ -72,7 +73,7 @@ def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation
         unseen=unseen,
         baselines=_baselines(rows, y, entities, seed),
         reliability=reliability_table(y, rows.probability, entities, seed=seed),
-        months=_by_month(rows.frame["as_of"].to_numpy(np.int64), y, rows.probability),
+        promises=check_promises(rows.history, seed),
     )
 
 
@@ -90,19 +91,19 @@ def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -
 
 
 def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
-    """A rule as a ranking of two steps, and its rate and reach as shares with Wilson intervals."""
-    ranked = evaluate(y, met.astype(float), entities, seed=seed, names=["roc_auc"])
-    conversions, qualified = int(y.sum()), int(met.sum())
-    caught = int(y[met].sum())
+    """A rule as a ranking of two steps, and its rate and reach.
+
+    Snapshots of one entity mostly tell the same, so rows as trials would make the intervals too narrow.
+    """
+
+    def share(of: np.ndarray, among: np.ndarray) -> Estimate:
+        flat = np.zeros(int(among.sum()))
+        return evaluate(of[among], flat, entities[among], names=["base_rate"], seed=seed)["base_rate"]
+
+    everyone = np.ones(len(y), bool)
     return {
-        **ranked,
-        "rate": wilson(caught, qualified),
-        "recall": wilson(caught, conversions),
-        "qualified_share": wilson(qualified, len(y)),
+        **evaluate(y, met.astype(float), entities, seed=seed, names=["roc_auc"]),
+        "rate": share(y, met),
+        "recall": share(met, y == 1),
+        "qualified_share": share(met, everyone),
     }
-
-
-def _by_month(as_of: np.ndarray, y: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
-    months = pd.Series([to_datetime(int(t)).strftime("%Y-%m") for t in as_of])
-    table = pd.DataFrame({"month": months, "rows": 1, "expected": probability, "observed": y})
-    return table.groupby("month", as_index=False).sum()

@@ -1,4 +1,4 @@
-"""Pictures for the run: calibration, trade-off, what matters. The one door to matplotlib."""
+"""Pictures for the run: calibration, trade-off, what matters, folds in time. The one door to matplotlib."""
 
 from __future__ import annotations
 
@@ -29,6 +29,32 @@ def plot_calibration(reliability: pd.DataFrame, path: Path) -> Path:
     return _save(figure, path)
 
 
+def plot_months(months: pd.DataFrame, path: Path) -> Path:
+    """Conversions that came beside those expected, with the range of chance, by month; raw and corrected.
+
+    Parameters
+    ----------
+    months
+        month, expected, low, high, observed, corrected_expected.
+    """
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    place = np.arange(len(months))
+    below, above = months["expected"] - months["low"], months["high"] - months["expected"]
+    axes.errorbar(
+        place - 0.1, months["expected"], yerr=[below.clip(lower=0), above.clip(lower=0)],
+        fmt="o", color=_BLUE, ecolor=_BLUE, elinewidth=1, label="expected, 95 % of the time",
+    )  # fmt: skip
+    axes.plot(
+        place + 0.1, months["corrected_expected"], "^", color=_GREY, label="expected, by the newest outcomes known"
+    )
+    axes.plot(place, months["observed"], "D", color=_ORANGE, label="observed")
+    axes.set_xticks(place, months["month"], rotation=30, ha="right")
+    axes.set(ylabel="conversions", ylim=(0, None), title="What was promised and what came")
+    figure.legend(frameon=False, loc="outside lower center", ncols=2)
+    return _save(figure, path)
+
+
 def plot_tradeoff(y: np.ndarray, scores: dict[str, np.ndarray], path: Path) -> Path:
     """Share of conversions caught against share of accounts contacted, model and baselines."""
     figure = Figure(figsize=(5.2, 4.6), layout="constrained")
@@ -56,6 +82,36 @@ def plot_importance(importance: pd.DataFrame, path: Path, top: int = 15) -> Path
     axes.barh(range(len(shown)), shown["mean_abs"], color=_BLUE)
     axes.set_yticks(range(len(shown)), names.str.replace("$", r"\$", regex=False))
     axes.set(xlabel="mean absolute change of the log-odds", title="What the model looks at")
+    return _save(figure, path)
+
+
+def plot_folds(table: pd.DataFrame, path: Path) -> Path:
+    """ROC-AUC by cut-off of the model and of logistic regression, and conversions expected and observed.
+
+    Parameters
+    ----------
+    table
+        cutoff, of, metric, value, low, high.
+    """
+    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
+    above, below = figure.subplots(2, sharex=True)
+    folds = table[table["cutoff"] != "pooled"]
+    place = {cutoff: i for i, cutoff in enumerate(folds["cutoff"].unique())}
+    drawn = (("model", "roc_auc", _BLUE, above), ("logistic_regression", "roc_auc", _ORANGE, above),
+             ("model", "observed_conversions", _GREY, below), ("model", "expected_conversions", _BLUE, below))  # fmt: skip
+    for k, (of, metric, colour, axes) in enumerate(drawn):
+        part = folds[(folds["of"] == of) & (folds["metric"] == metric)]
+        left, right = part["value"] - part["low"], part["high"] - part["value"]
+        axes.errorbar(
+            part["cutoff"].map(place) + (k % 2 - 0.5) * 0.12, part["value"], yerr=[left.clip(lower=0), right.clip(lower=0)],
+            fmt="o", color=colour, ecolor=colour, elinewidth=1, label=of.replace("_", " ") if axes is above else metric.split("_")[0],
+        )  # fmt: skip
+    above.axhline(0.5, color=_GREY, linestyle=":")
+    above.set(ylabel="ROC-AUC, 95 % interval", title="Had we used it since then")
+    below.set(ylabel="conversions", xlabel="cut-off")
+    below.set_xticks(list(place.values()), list(place), rotation=30, ha="right")
+    for axes in (above, below):
+        axes.legend(frameon=False)
     return _save(figure, path)
 
 

@@ -7,11 +7,13 @@ happens in the test period, which nobody knew at that time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pql_model.errors import NotEnoughDataError
+from pql_model.errors import NotEnoughDataError, TooFewConversionsError
+from pql_model.model.estimate import wilson
 from pql_model.windows import Duration, iso
 
 _TEST_SHARES = (0.35, 0.30, 0.25, 0.20, 0.15)
@@ -50,10 +52,20 @@ class Fold:
 
 @dataclass(frozen=True)
 class Folds:
-    """Folds and how they were made: `expanding` in time, or `grouped` by entity where time does not suffice."""
+    """Folds and how they were made: `expanding` in time, or `grouped` by entity where time does not suffice.
+
+    Attributes
+    ----------
+    left_out
+        What is not used, with the reason: a fold without conversions would count as a ROC-AUC of one half.
+    """
 
     kind: str
     folds: tuple[Fold, ...]
+    left_out: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "used": len(self.folds), "left_out": list(self.left_out)}
 
 
 def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
@@ -94,6 +106,9 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
             if learned >= judged:
                 break
     if best is None:
+        few = int(frame["entity"][converted].nunique())
+        if few < MIN_FIT_CONVERSIONS:
+            raise too_few_conversions("There are too few conversions to hold out a later test period", frame)
         period = f"{iso(int(as_of.min()))} to {iso(int(as_of.max()))}"
         raise NotEnoughDataError(
             "The history is too short to hold out a later test period",
@@ -103,6 +118,20 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
         )
     _, start, train, test = best
     return Split(train, test, start, {"gap": int((~train & ~test).sum())})
+
+
+def too_few_conversions(what: str, frame: pd.DataFrame, rows: str = "snapshots") -> TooFewConversionsError:
+    """The refusal, with the base rate, which even few conversions tell."""
+    paid = frame.groupby("entity")["converted"].any()
+    conversions, entities = int(paid.sum()), len(paid)
+    return TooFewConversionsError(
+        what,
+        entities=entities,
+        conversions=conversions,
+        rate=wilson(conversions, entities).as_json(),
+        received=f"{int(frame['converted'].sum()):,} conversions in {len(frame):,} {rows}",
+        allowed="several entities that converted and several that did not, early and late",
+    )
 
 
 def _begins(frame: pd.DataFrame, motion: str) -> np.ndarray:
@@ -124,33 +153,36 @@ def tuning_folds(frame: pd.DataFrame, horizon: Duration, motion: str, seed: int)
         If no fold has both classes to learn from and both to check.
     """
     converted = frame["converted"].to_numpy(bool)
-    folds = _in_time(frame, horizon, motion) if converted.any() else []
+    folds, left_out = _in_time(frame, horizon, motion) if converted.any() else ([], ())
     if len(folds) >= 2:
-        return Folds("expanding", tuple(folds))
+        return Folds("expanding", tuple(folds), left_out)
     grouped = _by_entity(frame, converted, seed)
     if not grouped:
-        raise NotEnoughDataError(
-            "There are too few conversions to tune on",
-            received=f"{int(converted.sum()):,} conversions in {len(frame):,} training snapshots",
-            allowed="several entities that converted and several that did not",
-            remedy="shorten `horizon`, or wait for more data",
-        )
-    return Folds("grouped", grouped)
+        raise too_few_conversions("There are too few conversions to tune on", frame, "training snapshots")
+    if len(grouped) < GROUP_FOLDS:
+        left_out += (f"{GROUP_FOLDS - len(grouped)} of {GROUP_FOLDS} folds by entity: one class only",)
+    return Folds("grouped", grouped, left_out)
 
 
-def _in_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> list[Fold]:
-    """Check on the stretches between cuts; learn from what was final when each began."""
+def _in_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> tuple[list[Fold], tuple[str, ...]]:
+    """Check on the stretches between cuts; learn from what was final when each began. The second says what is left out."""
     as_of, begins = frame["as_of"].to_numpy(np.int64), _begins(frame, motion)
     converted = frame["converted"].to_numpy(bool)
     cuts = [int(np.quantile(begins[converted], share, method="nearest")) for share in _FOLD_SHARES]
     ends = [*cuts[1:], np.iinfo(np.int64).max]
-    folds = []
+    folds, left_out = [], []
     for cut, end in zip(cuts, ends, strict=True):
         fit = np.flatnonzero(as_of + horizon.us <= cut)
         check = np.flatnonzero((begins >= cut) & (begins < end))
         if _enough(converted, fit, MIN_FIT_CONVERSIONS) and _enough(converted, check, MIN_CHECK_CONVERSIONS):
             folds.append(Fold(fit, check))
-    return folds
+        else:
+            left_out.append(
+                f"from {iso(cut)}: {converted[fit].sum():,} conversions in {len(fit):,} rows to learn from, "
+                f"{converted[check].sum():,} in {len(check):,} to check on; {MIN_FIT_CONVERSIONS} and {MIN_CHECK_CONVERSIONS} "
+                "are needed, and rows without one"
+            )
+    return folds, tuple(left_out)
 
 
 def _enough(converted: np.ndarray, rows: np.ndarray, least: int) -> bool:
@@ -179,6 +211,7 @@ def describe(frame: pd.DataFrame, mask: np.ndarray) -> dict[str, object]:
         "rows": len(part),
         "entities": int(part["entity"].nunique()),
         "conversions": int(part["converted"].sum()),
+        "converting_entities": int(part.loc[part["converted"].to_numpy(bool), "entity"].nunique()),
         "from": iso(int(part["as_of"].min())) if len(part) else None,
         "to": iso(int(part["as_of"].max())) if len(part) else None,
     }

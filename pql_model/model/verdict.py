@@ -1,14 +1,17 @@
-"""May this model be used? A verdict in a sentence, and the gate between challenger and champion."""
+"""May this model be used? A verdict in a sentence."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pql_model.model.estimate import Estimate
+from pql_model.model.outlook import LONGEST_MONTHS, Evidence, conversions_to_narrow
 
 MIN_TRAIN_CONVERSIONS, MIN_TEST_CONVERSIONS = 50, 20
 READY_AUC_LOW, READY_LIFT_LOW = 0.60, 1.5
-CALIBRATION_SLACK = 0.01
+_TOO_MANY = 10
+"""Times as many conversions as there are: nobody waits for more."""
 
 
 @dataclass(frozen=True)
@@ -24,78 +27,89 @@ class Verdict:
         return self.name in ("ready", "weak")
 
 
-def judge(test: dict[str, Estimate], train_conversions: int, test_conversions: int) -> Verdict:
+def judge(test: dict[str, Estimate], evidence: Evidence) -> Verdict:
     """The verdict on a model by its later accounts.
 
     Parameters
     ----------
     test
         Metrics with intervals on the test rows: roc_auc, lift_at_10pct.
+    evidence
+        How many entities converted, in training and in test.
     """
+    if evidence.train < MIN_TRAIN_CONVERSIONS or evidence.test < MIN_TEST_CONVERSIONS:
+        return _too_few(evidence)
     auc, lift = test["roc_auc"], test["lift_at_10pct"]
-    if train_conversions < MIN_TRAIN_CONVERSIONS or test_conversions < MIN_TEST_CONVERSIONS:
-        return Verdict(
-            "too_few_conversions",
-            f"There are {train_conversions} conversions to learn from and {test_conversions} to test on; "
-            f"below {MIN_TRAIN_CONVERSIONS} and {MIN_TEST_CONVERSIONS} no figure can be trusted.",
-            "More history, a longer horizon, or more sign-ups.",
-        )
     if not auc.low > 0.5:
-        return Verdict(
-            "no_signal",
-            f"On later accounts the model cannot be told from chance (ROC-AUC {auc.value:.2f}, likely {auc.low:.2f} to "
-            f"{auc.high:.2f}; 0.50 is chance).",
-            "Events that show the product's value, or a later snapshot.",
-        )
-    best = f"the top tenth of accounts converts {lift.value:.1f} times as often as all (likely {lift.low:.1f} to {lift.high:.1f})"
+        return _no_signal(auc, evidence)
+    figures = (
+        f"ROC-AUC {_likely(auc)}, the top tenth of accounts converts {lift.value:.1f} times as often as all "
+        f"(likely {lift.low:.1f} to {lift.high:.1f})"
+    )
     if auc.low < READY_AUC_LOW or lift.low < READY_LIFT_LOW:
         return Verdict(
-            "weak",
-            f"There is a signal, but it is small or uncertain: ROC-AUC {auc.value:.2f} (likely {auc.low:.2f} to {auc.high:.2f}), {best}.",
-            "More conversions narrow the range; more telling events raise it.",
+            "weak", f"There is a signal, but it is small or uncertain: {figures}.", _to_be_ready(auc, lift, evidence)
         )
     return Verdict(
         "ready",
-        f"On later accounts the model holds: ROC-AUC {auc.value:.2f} (likely {auc.low:.2f} to {auc.high:.2f}), {best}.",
-        "A fall of these figures on newer accounts.",
+        f"On later accounts the model holds: {figures}.",
+        f"A fall on newer accounts: a low end of ROC-AUC below {READY_AUC_LOW:.2f}, or of that lift below {READY_LIFT_LOW}.",
     )
 
 
-@dataclass(frozen=True)
-class Promotion:
-    """Whether the new model becomes champion, and why."""
-
-    promoted: bool
-    reason: str
+def _likely(estimate: Estimate) -> str:
+    if math.isnan(estimate.low):
+        return f"{estimate.value:.2f}, without an interval"
+    return f"{estimate.value:.2f} (likely {estimate.low:.2f} to {estimate.high:.2f})"
 
 
-def gate(
-    verdict: Verdict, difference: Estimate | None, calibration: tuple[float, float] | None, mode: str
-) -> Promotion:
-    """Champion or not.
+def _too_few(evidence: Evidence) -> Verdict:
+    need = f"{MIN_TRAIN_CONVERSIONS} to learn from and {MIN_TEST_CONVERSIONS} to test on"
+    enough = MIN_TRAIN_CONVERSIONS, MIN_TEST_CONVERSIONS
+    sooner = evidence.months_until(*enough) > LONGEST_MONTHS
+    return Verdict(
+        "too_few_conversions",
+        f"There are {evidence.train} conversions to learn from and {evidence.test} to test on; below "
+        f"{MIN_TRAIN_CONVERSIONS} and {MIN_TEST_CONVERSIONS} no figure can be trusted.",
+        f"More conversions: at the pace so far, {evidence.pace}, there would be {need} {evidence.wait(*enough)}"
+        f"{'; taking an earlier step than the payment as the conversion would be sooner' if sooner else ''}.",
+    )
 
-    Parameters
-    ----------
-    difference
-        ROC-AUC of challenger minus champion on the same rows, or None if there is no champion.
-    calibration
-        Their calibration errors, challenger first.
-    mode
-        `auto`, `never` or `force`.
-    """
-    if mode == "never":
-        return Promotion(False, "not promoted: promotion was switched off")
-    if mode == "force":
-        return Promotion(True, "promoted by force, whatever the figures say")
-    if not verdict.usable:
-        return Promotion(False, f"not promoted: the verdict is {verdict.name}")
-    if difference is None or calibration is None:
-        return Promotion(True, f"promoted: there was no champion and the verdict is {verdict.name}")
-    words = f"ROC-AUC differs by {difference.value:+.3f} (likely {difference.low:+.3f} to {difference.high:+.3f}) on the same later rows"
-    if not difference.low > 0:
-        return Promotion(False, f"not promoted: {words}; better cannot be told from equal")
-    if calibration[0] > calibration[1] + CALIBRATION_SLACK:
-        return Promotion(
-            False, f"not promoted: calibration error {calibration[0]:.3f} against the champion's {calibration[1]:.3f}"
+
+def _no_signal(auc: Estimate, evidence: Evidence) -> Verdict:
+    if auc.low == auc.high:
+        told = "Already in training nothing told who converts from who does not, so every account gets the same probability."
+    else:
+        told = f"On later accounts the model cannot be told from chance (ROC-AUC {_likely(auc)}; 0.50 is chance)."
+    return Verdict("no_signal", told, _more_to_see(evidence))
+
+
+def _more_to_see(evidence: Evidence) -> str:
+    """More conversions where the test is blind for a useful signal; other events where it would have seen one."""
+    seen = evidence.detectable_auc()
+    if seen <= READY_AUC_LOW:
+        return (
+            f"Events that show the product's value, or a later snapshot: {evidence.test} conversions in the test are "
+            f"enough to see a ROC-AUC of {seen:.2f}, so more of them would not help."
         )
-    return Promotion(True, f"promoted: {words}")
+    enough = evidence.conversions_to_detect(READY_AUC_LOW)
+    return (
+        f"More conversions: with {evidence.test} in the test a signal below ROC-AUC {seen:.2f} is likely to go unseen; "
+        f"with {enough} one of {READY_AUC_LOW:.2f} would be seen, {evidence.wait(0, enough)} at the pace so far, {evidence.pace}."
+    )
+
+
+def _to_be_ready(auc: Estimate, lift: Estimate, evidence: Evidence) -> str:
+    """More conversions where they would narrow the range enough; more telling events where the figure itself is small."""
+    needed, small = max(
+        (conversions_to_narrow(auc, READY_AUC_LOW, evidence.test), f"ROC-AUC {auc.value:.2f}"),
+        (conversions_to_narrow(lift, READY_LIFT_LOW, evidence.test), f"a lift of {lift.value:.1f}"),
+    )
+    if needed > _TOO_MANY * evidence.test:
+        return (
+            f"More telling events: {small} itself is small, and more conversions would only narrow the range around it."
+        )
+    return (
+        f"More conversions: if the figures stay, about {needed:.0f} in the test instead of {evidence.test} would narrow "
+        f"the range enough, {evidence.wait(0, int(needed))} at the pace so far, {evidence.pace}."
+    )

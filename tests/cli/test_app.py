@@ -10,7 +10,7 @@ from pql_model.cli import app as cli
 from pql_model.cli.app import main
 from pql_model.demo.world import make_world, write_world
 
-COMMANDS = ("demo", "init", "check", "train", "score", "schema")
+COMMANDS = ("demo", "init", "check", "train", "backtest", "score", "models", "rollback", "schema")
 
 
 @pytest.fixture
@@ -94,6 +94,19 @@ def test_check_for_people_shows_reasons_weeks_and_leaks(run, config):
         assert words in out
 
 
+def test_backtest_prints_one_json_object_or_a_table(run, config):
+    code, out, err = run("backtest", "-c", config, "--cutoffs", "2025-08-01", "--trials", "1", "--json")
+    told = only_json(out)
+    assert code == 0
+    assert [fold["cutoff"] for fold in told["folds"]] == ["2025-08-01"]
+    assert told["pooled"]["roc_auc"]["value"] == told["folds"][0]["roc_auc"]["value"]
+    assert "cut-off 2025-08-01 (1 of 1) ..." in err
+    code, out, err = run("backtest", "-c", config, "--cutoffs", "2001-01-01,2101-01-01", "--json")
+    assert (code, only_json(out)["error"]["type"]) == (2, "DataError")
+    assert "2001-01-01 is too early" in " ".join(err.split())
+    assert "2101-01-01 lies in the future" in " ".join(err.split())
+
+
 def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):
     write_world(make_world(100), tmp_path)
     arguments = ["--events", tmp_path / "events.parquet", "--entities", tmp_path / "accounts.csv", "--conversions",
@@ -107,6 +120,31 @@ def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):
     assert "There is a config already" in err
 
 
+def test_models_lists_the_versions_and_rollback_refuses_what_it_cannot_do(run, config):
+    code, out, _ = run("models", "-c", config, "--json")
+    assert (code, only_json(out)["models"][-1]["version"]) == (0, "1")
+    code, out, _ = run("models", "-c", config)
+    assert code == 0
+    assert "Versions of nimbus-boards" in out
+    code, out, err = run("rollback", "-c", config, "--to", "99", "--json")
+    assert (code, only_json(out)["error"]["type"]) == (2, "ModelNotFoundError")
+    assert "There is no such version of the model `nimbus-boards`. Received: 99." in " ".join(err.split())
+
+
+def test_rollback_says_what_it_did(run, monkeypatch):
+    told = {"words": "Version 1 of [x] is champion again."}
+    asked = {}
+
+    def rolled(config, *, to, listener):
+        asked["to"] = to
+        return type("Result", (), {"as_json": lambda self: told})()
+
+    monkeypatch.setattr(cli.pql_model, "rollback", rolled, raising=False)
+    assert run("rollback")[:2] == (0, "Version 1 of [x] is champion again.\n")
+    assert only_json(run("rollback", "--to", "1", "--json")[1]) == told
+    assert asked == {"to": "1"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -115,6 +153,7 @@ def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):
         (["train", "--trials", "0"], "Invalid value for '--trials'"),
         (["train", "--promote", "perhaps"], "Invalid value for '--promote'"),
         (["train", "--nonsense"], "No such option"),
+        (["backtest", "--trials", "0"], "Invalid value for '--trials'"),
         (["init"], "Missing option '--events'"),
         (["demo", "--accounts", "10"], "Invalid value for '--accounts'"),
     ],

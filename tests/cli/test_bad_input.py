@@ -121,6 +121,24 @@ def test_no_conversions(home, refused, with_store):
     assert refused(home, "train").startswith("There are no conversions: conversions.csv has 0 rows")
 
 
+def test_check_shows_its_counts_where_nothing_can_be_trained(home, capsys):
+    (home / "conversions.csv").write_text("account,time\n")
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["check", "-c", str(home / "pql.yaml")])
+    told = capsys.readouterr()
+    assert "20 usable events of 20 rows, 20 entities, 0 that converted" in " ".join(told.out.split())
+    assert "nothing can be said without conversions" in told.out
+    assert "Error: There are no conversions" in told.err
+
+
+def test_the_object_of_such_a_check_holds_both(home, capsys):
+    (home / "conversions.csv").write_text("account,time\n")
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(["check", "-c", str(home / "pql.yaml"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert (told["events"], told["conversions"], told["error"]["type"]) == (20, 0, "NotEnoughDataError")
+
+
 def test_one_class_only_where_everyone_converts(tmp_path, refused):
     product(tmp_path, accounts(), events(), [{"account": f"a{i}", "time": day(3 * i + 5)} for i in range(20)], **SMALL)
     message = refused(tmp_path)

@@ -29,6 +29,29 @@ def test_a_training_is_told_verdict_first_with_figures_baselines_and_leaks(conso
     assert f"{told['test']['roc_auc']['value']:.3f}" in text
 
 
+def test_a_training_shows_what_would_change_the_verdict_and_whether_the_probability_kept_its_word(console, trained):
+    told = trained.as_json()
+    show_train(console, told)
+    text = " ".join(console.file.getvalue().split())
+    assert f"What would change it: {told['verdict_would_change']}" in text
+    assert told["calibration"]["sentence"] in text
+    month = told["calibration"]["months"][0]
+    assert f"{month['month']} {month['rows']:,} {month['expected']:.1f} {month['low']} to {month['high']}" in text
+    assert "What the data do support" not in text
+
+
+def test_a_refused_model_is_shown_with_what_the_data_do_support(console, trained):
+    side = {"looks": 80, "conversions": 4, "rate": {"value": 0.05, "low": 0.02, "high": 0.12}}
+    once = {"event": "[b]invite", "at_least": 1, "did": side, "did_not": side, "p_value": 0.04, "stands_out": True}
+    often = {**once, "at_least": 3, "p_value": 1.0, "stands_out": False}
+    supported = {"sentence": "8 of 160 converted.", "base_rate": side, "looked_at": 2, "behaviours": [once, often]}
+    show_train(console, {**trained.as_json(), "verdict": "no_signal", "supported": supported})
+    text = " ".join(console.file.getvalue().split())
+    assert "What the data do support: 8 of 160 converted." in text
+    assert "[b]invite at least once 5.0% (2.0% to 12.0%) 5.0% (2.0% to 12.0%) 0.04" in text
+    assert "[b]invite at least 3 times" in text
+
+
 def test_names_that_look_like_markup_are_shown_as_they_are(console):
     result = {
         "rows": 1, "as_of": "2026-01-01", "model": {"name": "m", "version": "1"}, "pql": 1, "rule": "the [bold] best",

@@ -116,3 +116,14 @@ class TestDefinitionAgainstTheTables:
         assert fault(text + "definition: {all: [{event: x, at_least: 1, within: first 7d}]}") == (
             "the definition asks for `count` of window `first 7d`, which needs `entities.columns.signed_up`"
         )
+
+
+class TestMonotone:
+    def test_a_direction_is_one_of_two_words(self):
+        assert fault(SMALL + "monotone: {x: up}") == ("input should be 'increasing' or 'decreasing'. Received: 'up'")
+
+    def test_names_and_directions_are_kept_as_they_are(self):
+        config = parse_config(SMALL + "monotone: {Teammate Invited: increasing, seats: decreasing}")
+
+        assert config.monotone == {"Teammate Invited": "increasing", "seats": "decreasing"}
+        assert parse_config(SMALL).monotone == {}

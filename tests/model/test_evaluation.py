@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from histories import history
 from sklearn.metrics import roc_auc_score
 
 from pql_model.model import evaluation
@@ -26,6 +27,7 @@ def rows(n=200, **changes):
         "logistic": np.clip(0.25 + 0.1 * y + rng.normal(0, 0.1, n), 0.01, 0.99),
         "train_rate": 0.3,
         "in_training": np.zeros(n, bool),
+        "history": history(),
     }
     return evaluation.TestRows(**{**given, **changes})
 
@@ -66,13 +68,21 @@ def test_the_rule_in_force_has_a_rate_a_reach_and_a_share():
     assert found["rate"].low < found["rate"].value < found["rate"].high
 
 
+def test_copies_of_snapshots_do_not_make_a_rule_surer():
+    met, y, entities = np.arange(200) % 4 < 2, rows().frame["converted"].to_numpy(float), np.arange(200) // 2
+    once = evaluation._definition(met, y, entities, 7)
+    again = evaluation._definition(np.tile(met, 3), np.tile(y, 3), np.tile(entities, 3), 7)
+    for name in ("rate", "recall", "qualified_share"):
+        assert vars(again[name]) == pytest.approx(vars(once[name])), name
+
+
 def test_a_rule_that_nobody_meets_has_no_rate():
     found = evaluation.evaluate_test(rows(meets_definition=np.zeros(200, bool)), None, 7).baselines["definition"]
     assert math.isnan(found["rate"].value)
     assert found["recall"].value == 0
 
 
-def test_months_are_those_of_as_of():
-    months = evaluation.evaluate_test(rows(), None, 7).months
-    assert months["month"].tolist() == ["2026-01", "2026-02", "2026-03"]
-    assert (months["rows"].sum(), months["observed"].sum()) == (200, rows().frame["converted"].sum())
+def test_the_promises_are_checked_on_the_whole_history():
+    promises = evaluation.evaluate_test(rows(), None, 7).promises
+    assert promises.months["rows"].sum() == history().test.sum()
+    assert (promises.method, promises.raw.observed) == ("platt", history().frame["converted"][history().test].sum())

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pql_model.model.metrics import reliability_table
-from pql_model.model.plots import plot_calibration, plot_importance, plot_tradeoff
+from pql_model.model.plots import plot_calibration, plot_folds, plot_importance, plot_months, plot_tradeoff
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -38,3 +38,24 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path):
         plot_importance(table, tmp_path / "a.png").read_bytes()
         == plot_importance(table, tmp_path / "b.png").read_bytes()
     )
+
+
+def test_folds_are_drawn_also_where_one_has_nothing_to_rank(tmp_path):
+    lines = [
+        {"cutoff": cutoff, "of": of, "metric": metric, "value": value, "low": value - 0.1, "high": value + 0.1}
+        for cutoff, value in (("2025-01-01", 0.7), ("2025-02-01", np.nan), ("pooled", 0.7))
+        for of, metric in (
+            ("model", "roc_auc"),
+            ("logistic_regression", "roc_auc"),
+            ("model", "expected_conversions"),
+            ("model", "observed_conversions"),
+        )
+    ]
+    assert plot_folds(pd.DataFrame(lines), tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+def test_months_are_drawn_with_what_was_expected_and_what_came(tmp_path):
+    for n in (1, 7):
+        months = pd.DataFrame({"month": [f"2026-0{k + 1}" for k in range(n)], "expected": 4.5, "low": 1, "high": 9,
+                               "observed": 3, "corrected_expected": 3.9})  # fmt: skip
+        assert plot_months(months, tmp_path / "a.png").read_bytes().startswith(PNG)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pql_model.errors import NotEnoughDataError
+from pql_model.errors import NotEnoughDataError, TooFewConversionsError
 from pql_model.model.split import (
     GROUP_FOLDS,
     MIN_CHECK_CONVERSIONS,
@@ -224,6 +224,27 @@ def test_too_short_a_history_is_folded_by_entity_each_fold_with_its_share_of_con
         assert theirs in (converters.sum() // GROUP_FOLDS, converters.sum() // GROUP_FOLDS + 1)
 
 
+def test_a_fold_that_cannot_be_used_is_told_with_its_reason():
+    days = np.arange(200)
+    made = tuning_folds(plain(days % 4 == 0, days), Duration.parse("40d"), "trial", seed=7)
+
+    told = (
+        "from 2024-12-11: 8 conversions in 29 rows to learn from, 7 in 28 to check on; 10 and 5 are needed, "
+        "and rows without one"
+    )
+    assert made.kind == "expanding"
+    assert made.as_json() == {"kind": "expanding", "used": 3, "left_out": [told]}
+
+
+def test_folds_by_entity_tell_why_there_are_none_in_time_and_which_hold_one_class_only():
+    made = tuning_folds(plain(np.arange(20) < 3, range(20)), HORIZON, "trial", seed=7)
+
+    assert (made.kind, len(made.folds)) == ("grouped", 3)
+    assert len(made.left_out) == 5
+    assert "0 conversions in 0 rows to learn from" in made.left_out[0]
+    assert made.left_out[-1] == "2 of 5 folds by entity: one class only"
+
+
 @pytest.mark.parametrize("days", [10, 300], ids=["grouped", "expanding"])
 @pytest.mark.parametrize("motion", ["trial", "freemium"])
 def test_folds_hold_the_same_snapshots_however_the_rows_are_ordered_and_indexed(motion, days):
@@ -277,7 +298,16 @@ def test_conversions_on_one_side_only_are_refused():
     with pytest.raises(NotEnoughDataError, match="history is too short"):
         out_of_time(plain(days < 50, days), HORIZON, "trial")
     with pytest.raises(NotEnoughDataError, match="history is too short"):
-        out_of_time(plain(days > 190, days), HORIZON, "trial")
+        out_of_time(plain(days > 185, days), HORIZON, "trial")
+
+
+def test_fewer_than_ten_conversions_on_one_side_are_too_few_and_the_base_rate_is_told():
+    days = np.arange(200)
+
+    with pytest.raises(TooFewConversionsError, match=r"later test.*4 of 200 entities converted, 2.0%") as told:
+        out_of_time(plain(days > 195, days), HORIZON, "trial")
+    assert told.value.as_json()["verdict"] == "too_few_conversions"
+    assert told.value.base_rate["rate"]["high"] == pytest.approx(0.0503, abs=1e-4)
 
 
 def test_a_training_part_of_converters_only_is_refused():
@@ -301,8 +331,8 @@ def test_a_part_is_described_by_rows_entities_conversions_and_period():
     frame = plain([True, False, True], [0, 1, 2]).assign(entity=["a", "a", "b"]).set_axis([5, 5, 5])
 
     assert describe(frame, np.array([True, True, False])) == {
-        "rows": 2, "entities": 1, "conversions": 1, "from": "2024-10-04", "to": "2024-10-05",
+        "rows": 2, "entities": 1, "conversions": 1, "converting_entities": 1, "from": "2024-10-04", "to": "2024-10-05",
     }  # fmt: skip
     assert describe(frame, np.zeros(3, bool)) == {
-        "rows": 0, "entities": 0, "conversions": 0, "from": None, "to": None,
+        "rows": 0, "entities": 0, "conversions": 0, "converting_entities": 0, "from": None, "to": None,
     }  # fmt: skip

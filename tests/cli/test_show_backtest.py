@@ -1,0 +1,70 @@
+import copy
+import io
+
+import pytest
+from rich.console import Console
+
+from pql_model.cli.show_backtest import show_backtest
+
+NOTHING = {"value": None, "low": None, "high": None}
+
+
+def figures(auc, conversions=20):
+    return {
+        "rows": 1200, "entities": 1100, "conversions": conversions, "roc_auc": auc, "average_precision": auc,
+        "precision_at_10": 0.2515, "precision_at_10pct": auc, "lift_at_10pct": auc, "calibration_error": auc,
+        "calibration": {"expected": 18.44}, "note": None,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def found():
+    auc = {"value": 0.7313, "low": 0.6511, "high": 0.8102}
+    fold = {
+        **figures(auc),
+        "cutoff": "2025-05-01",
+        "scored_to": "2025-06-01",
+        "train": {"conversions": 77},
+        "left_out": {},
+    }
+    silent = {**fold, **figures(NOTHING, 0), "cutoff": "2025-06-01", "scored_to": "2025-07-01",
+              "note": "no conversion among 1,200 snapshots", "left_out": {"in_training": 3}}  # fmt: skip
+    return {
+        "folds": [fold, silent],
+        "skipped": [{"cutoff": "2025-01-01", "reason": "[red]3[/] conversions"}],
+        "pooled": {**figures(auc), "unseen_entities": None},
+        "baselines": {"activity": {"roc_auc": {"value": 0.6, "low": 0.5, "high": None}}, "base_rate": {"brier": auc}},
+        "seconds": {"read": 1.2, "measure": 2.0},
+        "files": {"predictions": "runs/[bold]/predictions.parquet"},
+    }
+
+
+def shown(found):
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    show_backtest(console, found)
+    return console.file.getvalue()
+
+
+def test_each_cut_off_has_a_line_that_fits_a_narrow_terminal(found):
+    lines = [line.split() for line in shown(found).splitlines()]
+    assert ["2025-05-01", "77", "1,200", "20", "18.4", "0.731", "(0.651-0.810)", "25.1%"] in lines
+    assert ["pooled", "1,200", "20", "18.4", "0.731", "(0.651-0.810)", "25.1%"] in lines
+
+
+def test_what_cannot_be_said_is_a_dash_with_the_reason(found):
+    text = shown(found)
+    assert ["2025-06-01", "77", "1,200", "0", "18.4", "-", "25.1%"] in [line.split() for line in text.splitlines()]
+    assert "2025-06-01: no conversion among 1,200 snapshots." in text
+    assert "2025-06-01: 3 rows left out: in_training" in text
+    assert "2025-01-01 is skipped: [red]3[/] conversions." in text
+
+
+def test_the_baselines_stand_beside_the_model(found):
+    text = shown(found)
+    assert "activity" in text
+    assert "(0.500--)" in text
+    assert "runs/[bold]/predictions.parquet" in text
+    assert "base rate" not in text  # it ranks nobody
+    known = copy.deepcopy(found)
+    known["pooled"]["unseen_entities"] = found["pooled"]
+    assert "the model, entities in no training" in shown(known)

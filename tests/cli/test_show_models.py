@@ -1,0 +1,33 @@
+import pytest
+from rich.console import Console
+
+from pql_model.cli.show_models import show_models
+
+MODEL = {
+    "version": "2", "aliases": ["champion"], "trained_at": "2026-03-01T10:20:30.5Z", "run_id": "r", "verdict": "weak",
+    "roc_auc": {"value": 0.71, "low": 0.65, "high": None}, "promotion": "promoted: [it] is better", "forced": False,
+    "promoted_at": "2026-03-01T10:20:40Z", "rolled_back_at": None,
+}  # fmt: skip
+OLD = {**MODEL, "version": "1", "aliases": ["previous"], "verdict": None, "roc_auc": None, "promotion": None,
+       "trained_at": "2026-02-01", "rolled_back_at": "2026-03-02T08:00:00Z"}  # fmt: skip
+
+
+@pytest.fixture
+def shown(capsys):
+    def show(*models):
+        show_models(Console(width=200), {"name": "tiny", "models": list(models)})
+        return capsys.readouterr().out
+
+    return show
+
+
+def test_a_line_for_each_version_and_what_was_decided(shown):
+    text = shown(MODEL, OLD)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "2 2026-03-01 10:20 weak 0.710 (0.650--) champion 2026-03-01 10:20" in lines
+    assert "1 2026-02-01 - - previous 2026-03-01 10:20, rolled back 2026-03-02 08:00" in lines
+    assert "2: promoted: [it] is better" in lines
+
+
+def test_without_a_version_the_way_to_one_is_shown(shown):
+    assert shown() == "There is no version of tiny yet: `pql train` makes one.\n"
