@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from pql_model.errors import PqlError
     from pql_model.features.compile import build_features
     from pql_model.features.spec import Feature, parse_feature
+    from pql_model.model.audit_table import audit_table
     from pql_model.model.fitted import FittedModel
+    from pql_model.pipelines.backtest import backtest
     from pql_model.pipelines.check import check
     from pql_model.pipelines.demo import make_demo
     from pql_model.pipelines.init import init
+    from pql_model.pipelines.rollback import models, rollback
     from pql_model.pipelines.score import score
     from pql_model.pipelines.train import train
 
@@ -27,12 +30,16 @@ _HOME = {
     "Feature": "features.spec",
     "FittedModel": "model.fitted",
     "PqlError": "errors",
+    "audit_table": "model.audit_table",
+    "backtest": "pipelines.backtest",
     "build_features": "features.compile",
     "check": "pipelines.check",
     "init": "pipelines.init",
     "load_config": "config.load",
     "make_demo": "pipelines.demo",
+    "models": "pipelines.rollback",
     "parse_feature": "features.spec",
+    "rollback": "pipelines.rollback",
     "score": "pipelines.score",
     "train": "pipelines.train",
 }
@@ -42,12 +49,16 @@ __all__ = [
     "Feature",
     "FittedModel",
     "PqlError",
+    "audit_table",
+    "backtest",
     "build_features",
     "check",
     "init",
     "load_config",
     "make_demo",
+    "models",
     "parse_feature",
+    "rollback",
     "score",
     "train",
 ]

@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, with_store: Callable[[Path
     import pql_model
 
     folder = with_store(tmp_path_factory.mktemp("demo"))
-    pql_model.make_demo(folder, accounts=1000)
+    pql_model.make_demo(folder, accounts=1200)
     return pql_model.train(folder / "pql.yaml", trials=2)
 
 

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    {"errors", "measures", "progress", "whole", "windows"},
+    {"errors", "lock", "measures", "progress", "whole", "windows"},
     {"config"},
     {"sources"},
     {"snapshots"},

@@ -6,7 +6,9 @@ from pql_model.errors import (
     Fault,
     FeatureMismatchError,
     ModelNotFoundError,
+    NotEnoughDataError,
     PqlError,
+    TooFewConversionsError,
     listed,
     nearest,
 )
@@ -38,6 +40,19 @@ def test_errors_are_also_builtins_and_carry_their_http_status(kind, builtin, sta
     assert issubclass(kind, builtin)
     assert issubclass(kind, PqlError)
     assert (kind.http_status, kind.exit_code) == (status, 2)
+
+
+def test_too_few_conversions_come_with_the_verdict_and_the_base_rate():
+    rate = {"value": 0.0375, "low": 0.0128, "high": 0.1045}
+    error = TooFewConversionsError(
+        "There are too few", entities=80, conversions=3, rate=rate, received="3 in 80 snapshots", allowed="several"
+    )
+    assert isinstance(error, NotEnoughDataError)
+    assert "Received: 3 in 80 snapshots; 3 of 80 entities converted, 3.8% (likely 1.3% to 10.4%)." in str(error)
+    told = error.as_json()
+    assert told["verdict"] == "too_few_conversions"
+    assert told["base_rate"] == {"entities": 80, "conversions": 3, "rate": rate}
+    assert error.exit_code == 2
 
 
 def test_the_nearest_name_ignores_case_and_far_names():

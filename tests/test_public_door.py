@@ -7,8 +7,8 @@ import pytest
 import pql_model
 
 NAMES = (
-    "Config", "Feature", "FittedModel", "PqlError", "build_features", "check", "init", "load_config", "make_demo",
-    "parse_feature", "score", "train",
+    "Config", "Feature", "FittedModel", "PqlError", "audit_table", "backtest", "build_features", "check", "init", "load_config", "make_demo",
+    "models", "parse_feature", "rollback", "score", "train",
 )  # fmt: skip
 
 

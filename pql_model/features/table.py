@@ -51,13 +51,16 @@ def feature_table(
             remedy="map them under `values:` in the config, or train a model without them",
         )
     table = build_features(sources.events.table, snapshots, features, progress)
-    if not trait_names:
-        return table
+    return table.join(trait_table(sources, trait_names), on="entity") if trait_names else table
+
+
+def trait_table(sources: Sources, trait_names: dict[str, str]) -> pd.DataFrame:
+    """The traits of every entity as they came, indexed by entity."""
     entities = sources.entities.table
     columns = {name: entities[trait_column(trait)] for trait, name in trait_names.items()}
     columns = {name: c.cast("float64") if c.type().is_decimal() else c for name, c in columns.items()}
-    traits = entities.select("entity", **columns).to_pandas().set_index("entity")
-    return table.join(traits, on="entity")
+    frame: pd.DataFrame = entities.select("entity", **columns).to_pandas().set_index("entity")
+    return frame
 
 
 def has_value(sources: Sources, feature: Feature) -> bool:

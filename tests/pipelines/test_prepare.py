@@ -48,6 +48,20 @@ def test_a_definition_that_names_an_event_the_data_do_not_have_is_refused(folder
         prepared(config)
 
 
+def test_monotone_names_an_event_or_trait_of_the_data(folder):
+    with pytest.raises(DataError, match=r"`monotone` names `logn`, which the data do not have; did you mean `login`\?"):
+        prepared(trial_files(folder, monotone={"logn": "increasing"}))
+
+
+def test_monotone_is_not_for_a_trait_of_categories(tmp_path):
+    config = trial_files(tmp_path, monotone={"size": "increasing"})
+    accounts = pd.read_parquet(tmp_path / "accounts.parquet")
+    accounts["size"] = ["small", "large"] * (len(accounts) // 2)
+    accounts.to_parquet(tmp_path / "accounts.parquet")
+    with pytest.raises(DataError, match="names the trait `size`, whose values are categories: these have no order"):
+        prepared(config)
+
+
 def test_the_features_of_another_model_are_computed_too_as_far_as_they_can_be(folder):
     also = Manifest((ModelColumn("login.count.first_3d", "feature"), ModelColumn("login.sum.mb.ever", "feature")))
     found = prepared(trial_files(folder), also)

@@ -1,6 +1,5 @@
 import json
 import os
-from dataclasses import replace
 
 import mlflow
 import numpy as np
@@ -11,8 +10,9 @@ from products import freemium_files, trial_files, weekly_counts
 from sklearn.metrics import roc_auc_score
 
 from pql_model.config.load import load_config
-from pql_model.model.verdict import Verdict
-from pql_model.pipelines.train import _compare, train
+from pql_model.errors import DataError
+from pql_model.model.gate import Incomparable
+from pql_model.pipelines.train import _against, _manifest, train
 from pql_model.registry.tracking import Tracking
 
 INTERVAL = {"value", "low", "high"}
@@ -46,8 +46,23 @@ def test_the_json_has_every_field_of_the_contract(told):
     assert all({"column", "reason", "auc", "action"} <= set(leak) for leak in told["leakage"])
     assert (type(told["promotion"]["promoted"]), type(told["promotion"]["reason"])) == (bool, str)
     assert told["features"] > 50
+    assert told["folds"] == {"kind": "expanding", "used": 4, "left_out": []}
     assert {"read", "features", "tune and fit"} <= set(told["seconds"])
     assert os.path.isfile(told["files"]["test_predictions"])
+
+
+def test_the_json_says_what_would_change_the_verdict_and_whether_promises_were_kept(trained, told):
+    assert told["verdict_would_change"] == trained.verdict.would_change
+    assert told["supported"] is None  # the model can be used
+    calibration = told["calibration"]
+    assert {"method", "sentence", "months", "base_rate", "raw", "corrected", "better"} <= set(calibration)
+    assert sum(month["rows"] for month in calibration["months"]) == told["snapshots"]["test"]["rows"]
+    assert calibration["raw"]["observed"] == told["snapshots"]["test"]["conversions"]
+    assert calibration["raw"]["log_loss"] == told["test"]["log_loss"]
+    predictions = pd.read_parquet(told["files"]["test_predictions"])  # what is served is the raw probability
+    assert calibration["raw"]["expected"] == pytest.approx(predictions["probability"].sum(), abs=0.01)
+    by_month = calibration["base_rate"]["by_month"]
+    assert sum(month["rows"] for month in by_month) == len(trained.prepared.snapshots.frame)
 
 
 def test_the_planted_leaks_are_quarantined_and_never_reach_the_model(trained, told):
@@ -85,11 +100,13 @@ def test_the_run_holds_everything_a_reader_needs(trained, told, client):
         assert f"roc_auc{end}" in run.data.metrics
     assert run.data.metrics["roc_auc"] == pytest.approx(told["test"]["roc_auc"]["value"], abs=1e-6)
     assert run.data.metrics["activity_roc_auc"] > 0.4
-    assert {"verdict", "promotion", "data_digest", "feature_set"} <= set(run.data.tags)
+    assert {"verdict", "promotion", "gate", "data_digest", "feature_set"} <= set(run.data.tags)
+    assert "forced" not in run.data.tags
     files = {item.path for item in client.list_artifacts(told["run_id"])}
     assert files >= {
         "config.yaml", "features.json", "leakage.json", "model_card.md", "test_predictions.parquet", "calibration.png",
-        "tradeoff.png", "importance.png", "behaviours.csv", "months.csv", "reliability.csv",
+        "tradeoff.png", "importance.png", "promotion.json", "behaviours.csv", "months.csv", "reliability.csv",
+        "expected_observed.png", "promises.json",
     }  # fmt: skip
     assert files == {path.name for path in trained.folder.iterdir()}
     trials = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{told['run_id']}'")
@@ -113,30 +130,23 @@ def test_the_same_data_again_give_the_same_model_bit_for_bit_which_is_not_promot
     assert trained.promotion.promoted
     assert not retrained.promotion.promoted
     assert "ROC-AUC differs by +0.000 (likely +0.000 to +0.000)" in retrained.promotion.reason
+    written = json.loads((retrained.folder / "promotion.json").read_text())
+    assert written == retrained.as_json()["promotion"]
+    assert written["comparison"]["champion"] == "1"
+    assert f"Promotion: {retrained.promotion.reason}." in (retrained.folder / "model_card.md").read_text()
     assert (trained.as_json()["model"]["alias"], retrained.as_json()["model"]["alias"]) == ("champion", "challenger")
     tracking = Tracking(load_config(trained.folder / "../../pql.yaml"))
     assert (tracking.get("champion").version, tracking.get("challenger").version) == ("1", "2")
 
 
-@pytest.mark.parametrize(
-    ("facts", "gone", "why"),
-    [
-        ({"horizon": "60d"}, [], "the champion answers another question"),
-        ({"labels_until": 2}, [], "the champion has learnt from part of this test period"),
-        ({}, ["trait.region"], "the champion's columns ['trait.region'] are gone"),
-    ],
-)
-def test_a_champion_that_cannot_be_compared_stays_with_the_reason(trained, facts, gone, why):
-    ours = replace(
-        trained.registered.model, facts={**trained.registered.model.facts, "test_start": 1, "labels_until": 0}
-    )
-    champion = replace(trained.registered, model=replace(ours, facts={**ours.facts, **facts}))
-    table = trained.prepared.table[trained.prepared.split.test].drop(columns=gone)
-    later = trained.prepared.snapshots.frame[trained.prepared.split.test]
-    found = _compare(champion, ours, table, later, Verdict("ready", "", ""), "auto", 7)
-    assert not found.promoted
-    assert found.reason.startswith("not promoted: ")
-    assert why in found.reason
+def test_a_champion_that_cannot_be_read_stops_no_training_and_is_named_by_the_gate(trained):
+    class Broken:
+        def find(self, alias):
+            raise DataError("its files are gone")
+
+    assert _manifest(Broken()) is None
+    found = _against(Broken(), trained.registered.model, None, None, 7)
+    assert found == Incomparable("the champion cannot be compared with. its files are gone.")
 
 
 # ---------------------------------------------------------------- a small trial: interrupted, forced
@@ -165,6 +175,11 @@ def test_a_run_that_breaks_while_it_logs_leaves_nothing_and_can_be_run_again(sma
     assert [path.name for path in (small.parent / "runs").iterdir()] == [forced.registered.run_id]
     assert forced.promotion.promoted
     assert tracking.get("champion").version == "1"
+    (version,) = tracking.versions()
+    assert (version.forced, version.promotion) == (True, forced.promotion.reason)
+    tags = tracking.client.get_run(forced.registered.run_id).data.tags
+    assert (tags["forced"], tags["gate"]) == ("true", forced.promotion.gate.words)
+    assert tags["promotion"] == f"promoted by force; the gate said: {tags['gate']}"
     _plain_mlflow_scores_number_traits(small.parent, forced)
 
 
@@ -180,6 +195,20 @@ def _plain_mlflow_scores_number_traits(home, result):
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     expected = pd.read_parquet(result.folder / "test_predictions.parquet")["probability"]
     np.testing.assert_allclose(found["probability"], expected, rtol=0, atol=1e-12)
+
+
+def test_what_may_only_lower_the_probability_does_not_raise_it(tmp_path, with_store):
+    config = trial_files(
+        with_store(tmp_path), monotone={"login": "decreasing", "login.days_since_last.ever": "increasing"}
+    )
+    result = train(config, trials=1, promote="never")
+    model = result.registered.model
+    table = result.prepared.table[result.prepared.split.test]
+    held = [name for name in model.manifest.names if name.startswith("login.") and "days_since_last" not in name]
+    assert held
+    before = model.margin(table)
+    for name in held:
+        assert (model.margin(table.assign(**{name: table[name] + 3})) <= before + 1e-12).all()
 
 
 # ---------------------------------------------------------------- other shapes
@@ -222,8 +251,26 @@ def test_a_weekly_table_that_is_already_counted_and_without_sign_ups(tmp_path, w
     result = train(weekly_counts(with_store(tmp_path)), trials=1, promote="never")
     told = result.as_json()
     assert told["model"] == {"name": "weekly-portals", "version": "1", "alias": "challenger"}
-    assert told["promotion"] == {"promoted": False, "reason": "not promoted: promotion was switched off"}
+    assert not told["promotion"]["promoted"]
+    assert told["promotion"]["reason"].startswith("not promoted: promotion was switched off; the gate said: ")
+    assert told["promotion"]["mode"] == "never"
     names = result.registered.model.manifest.names
     assert {"email_sent.count.last_28d", "email_sent.distinct_users.last_28d", "trait.country"} <= set(names)
     assert not [name for name in names if "signup" in name or ".first_" in name]
     assert told["test"]["roc_auc"]["value"] > 0.55
+
+
+# ---------------------------------------------------------------- too few conversions
+
+
+def test_a_dozen_conversions_give_a_verdict_with_the_base_rate_and_single_behaviours(tmp_path, with_store):
+    result = train(trial_files(with_store(tmp_path), accounts=45), trials=1)
+    told = json.loads(json.dumps(result.as_json(), allow_nan=False))
+    assert (told["verdict"], told["promotion"]["promoted"]) == ("too_few_conversions", False)
+    assert "More conversions: at the pace so far" in told["verdict_would_change"]
+    supported = told["supported"]
+    assert supported["base_rate"]["looks"] == len(result.prepared.snapshots.frame)
+    assert 5 <= supported["base_rate"]["conversions"] <= 20
+    assert {behaviour["event"] for behaviour in supported["behaviours"]} <= {"login", "upload"}
+    assert json.loads((result.folder / "supported.json").read_text()) == supported
+    assert "## What the data do support" in (result.folder / "model_card.md").read_text()
