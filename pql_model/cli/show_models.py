@@ -21,11 +21,11 @@ def show_models(console: Console, found: dict[str, Any]) -> None:
         header_style="dim", padding=(0, 2, 0, 0),
     )  # fmt: skip
     for column in ("version", "trained", "verdict", "ROC-AUC", "", "champion since"):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=bool(column) and column != "champion since")
     for model in found["models"]:
         aliases = ", ".join(f"[{_COLOURS[a]}]{a}[/]" if a in _COLOURS else escape(a) for a in model["aliases"])
         table.add_row(
-            model["version"], _minute(model["trained_at"]), model["verdict"] or "-", _auc(model["roc_auc"]), aliases,
+            model["version"], _day(model["trained_at"]), model["verdict"] or "-", _auc(model["roc_auc"]), aliases,
             _since(model),
         )  # fmt: skip
     console.print(table)
@@ -45,9 +45,9 @@ def _auc(estimate: dict[str, Any] | None) -> str:
 def _since(model: dict[str, Any]) -> str:
     if model["promoted_at"] is None:
         return "-"
-    left = f", rolled back {_minute(model['rolled_back_at'])}" if model["rolled_back_at"] else ""
-    return _minute(model["promoted_at"]) + left
+    left = f", rolled back {_day(model['rolled_back_at'])}" if model["rolled_back_at"] else ""
+    return _day(model["promoted_at"]) + left
 
 
-def _minute(instant: str) -> str:
-    return instant[:16].replace("T", " ")
+def _day(instant: str) -> str:
+    return instant[:10]

@@ -24,8 +24,8 @@ def shown(capsys):
 def test_a_line_for_each_version_and_what_was_decided(shown):
     text = shown(MODEL, OLD)
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "2 2026-03-01 10:20 weak 0.710 (0.650--) champion 2026-03-01 10:20" in lines
-    assert "1 2026-02-01 - - previous 2026-03-01 10:20, rolled back 2026-03-02 08:00" in lines
+    assert "2 2026-03-01 weak 0.710 (0.650--) champion 2026-03-01" in lines
+    assert "1 2026-02-01 - - previous 2026-03-01, rolled back 2026-03-02" in lines
     assert "2: promoted: [it] is better" in lines
 
 
