@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
@@ -85,3 +86,11 @@ def test_the_plan_has_every_size_with_200_repetitions_and_every_world(coverage):
     }
     assert {world for world, *_ in planned} == set(coverage.WORLDS)
     assert min(repetitions for *_, repetitions in planned) == 200
+
+
+def test_the_page_holds_the_table_of_the_results(coverage):
+    cells = json.loads(coverage.RESULTS.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "intervals.md").read_text(encoding="utf-8")
+    assert coverage.table(cells) in page, (
+        "put the table that `python benchmarks/coverage.py` prints into docs/intervals.md"
+    )
