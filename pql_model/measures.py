@@ -24,6 +24,8 @@ class Measure:
         Unit of the number.
     empty
         The number when nothing happened: 0, or None where no number would be true.
+    least, most
+        Between which the number lies whatever happens; None where nothing bounds it. Windows may bound it further.
     needs_value
         It reads a numeric column of the events (`value: megabytes`).
     needs_users
@@ -47,6 +49,8 @@ class Measure:
     needs_users: bool = False
     needs_signup: bool = False
     window: Literal["any", "ever", "last"] = "any"
+    least: float | None = 0.0
+    most: float | None = None
 
 
 _ALL = (
@@ -60,11 +64,11 @@ _ALL = (
     Measure("days_to_first", "both", "days", None, "days from sign-up to the first one",
             "days from sign-up to the first event", "days from sign-up to the first `{event}`", needs_signup=True),
     Measure("sum", "event", "of the value", 0, "sum of a value",
-            event_phrase="total {value} of `{event}`", needs_value=True),
+            event_phrase="total {value} of `{event}`", needs_value=True, least=None),
     Measure("max", "event", "of the value", None, "largest value",
-            event_phrase="largest {value} of `{event}`", needs_value=True),
+            event_phrase="largest {value} of `{event}`", needs_value=True, least=None),
     Measure("last", "event", "of the value", None, "latest value (the largest, if several are the latest)",
-            event_phrase="latest {value} of `{event}`", needs_value=True),
+            event_phrase="latest {value} of `{event}`", needs_value=True, least=None),
     Measure("distinct_values", "event", "values", 0, "how many different values",
             event_phrase="different {value} of `{event}`", needs_value=True),
     Measure("current_streak_days", "entity", "days", 0,
@@ -77,10 +81,10 @@ _ALL = (
     Measure("session_minutes", "entity", "minutes", 0, "minutes inside sessions", "minutes in sessions"),
     Measure("trend", "entity", "-1 to 1", None,
             "(a - b) / (a + b): a counts the events of the window, b those of the equally long window before it",
-            "trend of activity", window="last"),
+            "trend of activity", window="last", least=-1.0, most=1.0),
     Measure("top_user_share", "entity", "share", None,
             "the most active user's share of the events that name a user",
-            "share of the most active user", needs_users=True),
+            "share of the most active user", needs_users=True, most=1.0),
     Measure("days_since_signup", "entity", "days", None, "days from sign-up to as_of",
             "days since sign-up", needs_signup=True, window="ever"),
 )  # fmt: skip
@@ -88,3 +92,5 @@ _ALL = (
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 EVENT_MEASURES = tuple(m.name for m in _ALL if m.scope in ("event", "both"))
 ENTITY_MEASURES = tuple(m.name for m in _ALL if m.scope in ("entity", "both"))
+LESS_IS_MORE = ("days_since_last", "days_to_first", "top_user_share")
+"""Measures of which a smaller number means more engagement: a criterion asks for at most so much."""

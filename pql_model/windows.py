@@ -15,6 +15,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+WEEK = 7 * DAY
+_MONDAY = 4 * DAY  # 1970-01-05 was a Monday
 SESSION_GAP = 30 * MINUTE
 """Two events further apart than this belong to two sessions."""
 
@@ -70,6 +72,15 @@ def iso(instant: int) -> str:
     if instant % DAY == 0:
         return when.date().isoformat()
     return when.replace(tzinfo=None).isoformat() + "Z"
+
+
+def week_of(instant: Any) -> Any:
+    """The Monday, 00:00, of the week an instant lies in; of integers, numpy arrays or Ibis columns.
+
+    >>> iso(week_of(parse_instant("2026-06-30T09:00:00Z")))
+    '2026-06-29'
+    """
+    return (instant - _MONDAY) // WEEK * WEEK + _MONDAY
 
 
 @dataclass(frozen=True, order=True)

@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pql_model.windows import DAY, EVER, HOUR, MINUTE, Duration, Window, iso, parse_instant, to_datetime, to_instant
+from pql_model.windows import (
+    DAY,
+    EVER,
+    HOUR,
+    MINUTE,
+    WEEK,
+    Duration,
+    Window,
+    iso,
+    parse_instant,
+    to_datetime,
+    to_instant,
+    week_of,
+)
 
 
 def test_a_naive_time_is_utc_and_a_date_is_its_midnight():
@@ -67,3 +80,12 @@ def test_words_of_windows():
     assert Window.parse("last 12h").words == "in the last 12 hours"
     assert EVER.words == "so far"
     assert Duration(30 * MINUTE).words == "30 minutes"
+
+
+def test_a_week_begins_on_monday_also_before_1970():
+    assert [iso(week_of(parse_instant(text))) for text in ("2026-01-05", "2026-01-11T23:59:59Z", "1969-12-31")] == [
+        "2026-01-05",
+        "2026-01-05",
+        "1969-12-29",
+    ]
+    assert week_of(parse_instant("2026-01-12")) - week_of(parse_instant("2026-01-11")) == WEEK

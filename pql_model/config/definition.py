@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pql_model.config.types import Strict, TextsField, WindowField
 from pql_model.errors import nearest
@@ -58,6 +59,13 @@ class Criterion(Strict):
             if "window" in raw:
                 raise ValueError("`within` is short for `window`: give one of them")
             raw["window"] = raw.pop("within")
+        return raw
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _is_a_number(cls, raw: Any) -> Any:
+        if isinstance(raw, bool):
+            raise ValueError("a threshold is a number; YAML reads on, off, yes and no as true or false")
         return raw
 
     @model_validator(mode="after")
@@ -131,3 +139,24 @@ class Definition(Strict):
         if self.all_ is not None:
             return len(self.all_)
         return self.at_least_k or 1
+
+
+def unreadable(definition: Definition, values: Collection[str], has_signup: bool) -> Iterator[str]:
+    """What a definition asks for that the tables of a product do not carry, a sentence each.
+
+    Parameters
+    ----------
+    values
+        The names under `values` of the event tables.
+    has_signup
+        Whether the config maps a sign-up time.
+    """
+    for criterion in definition.criteria:
+        if criterion.value is not None and criterion.value not in values:
+            close = nearest(criterion.value, values)
+            hint = f", did you mean `{close}`?" if close else ""
+            yield f"the definition reads the value `{criterion.value}`, which no table has in `values`{hint}"
+        signup = criterion.window.kind == "first" or MEASURES[criterion.measure].needs_signup
+        if criterion.event is not None and signup and not has_signup:
+            what = f"`{criterion.measure}` of window `{criterion.window}`"
+            yield f"the definition asks for {what}, which needs `entities.columns.signed_up`"

@@ -64,12 +64,20 @@ def parse_config(text: str, source: str = "pql.yaml") -> Config:
 
 
 def load_definition(path: str | Path) -> Definition:
-    """Read a definition from a YAML file, either bare or under the key `definition:`."""
+    """Read a definition from a YAML file, either bare or under the key `definition:`, whatever stands beside that.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the definition, each with its line.
+    DataError
+        If there is no such file.
+    """
     path = Path(path)
     if not path.is_file():
         raise DataError(
             "There is no definition file",
-            received=path,
+            received=f"{path}, which is a folder" if path.is_dir() else path,
             remedy="name a YAML file with `all:`, `any:` or `at_least_k:`",
         )
     return _parse(_text_of(path), path.name, Definition, key="definition")
@@ -105,25 +113,29 @@ def _parse(text: str, source: str, model: type[Model], key: str | None = None) -
         problem = getattr(error, "problem", None) or "cannot be read"
         line = mark.line + 1 if mark else None
         raise ConfigError(source, [Fault("", f"not valid YAML: {problem}", line)]) from error
-    if not isinstance(raw, dict):
-        raise ConfigError(
-            source,
-            [Fault("", f"needs keys and values such as `name: my-product`. Received: {type(raw).__name__}")],
-        )
+    _refuse_no_mapping(raw, source, model)
     try:
         lines = dict(_lines(node, ()))
         repeats = list(_repeats(node, ()))
     except RecursionError as error:
         raise ConfigError(source, [Fault("", "an alias refers to itself; write the part out")]) from error
     faults = [Fault(".".join(map(str, at)), "given twice; keep one", line) for at, line in repeats]
-    if key is not None and set(raw) == {key}:
+    if key is not None and key in raw and not set(raw) & set(_keys_at(model, ())):
         raw = raw[key]
         lines = {at[1:]: line for at, line in lines.items() if at[:1] == (key,)}
+        _refuse_no_mapping(raw, source, model, key)
     entries = _all_errors(model, raw)
     faults += [fault for entry in entries for fault in _faults(entry, lines, model)]
     if faults:
         raise ConfigError(source, faults)
     return model.model_validate(raw)
+
+
+def _refuse_no_mapping(raw: Any, source: str, model: type[BaseModel], at: str = "") -> None:
+    if not isinstance(raw, dict):
+        example = "all: [{event: login, at_least: 3}]" if model is Definition else "name: my-product"
+        received = "nothing" if raw is None else type(raw).__name__
+        raise ConfigError(source, [Fault(at, f"needs keys and values such as `{example}`. Received: {received}")])
 
 
 def _all_errors(model: type[BaseModel], raw: dict[str, Any]) -> list[Any]:

@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from pql_model.config.definition import Definition
+from pql_model.config.definition import Definition, unreadable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
-from pql_model.errors import nearest
-from pql_model.measures import ANY, MEASURES
+from pql_model.measures import ANY
 from pql_model.windows import Duration
 
 
@@ -261,15 +260,8 @@ class Config(Strict):
         for name in (name for table in self.events for name in table.values):
             if (other := spelled.setdefault(name.lower(), name)) != name:
                 yield f"`values` has both `{other}` and `{name}`: names must differ in more than case"
-        for criterion in self.definition.criteria if self.definition is not None else []:
-            if criterion.value is not None and criterion.value not in spelled.values():
-                close = nearest(criterion.value, spelled.values())
-                hint = f", did you mean `{close}`?" if close else ""
-                yield f"the definition reads the value `{criterion.value}`, which no table has in `values`{hint}"
-            signup = criterion.window.kind == "first" or MEASURES[criterion.measure].needs_signup
-            if criterion.event is not None and signup and self.entities.columns.signed_up is None:
-                what = f"`{criterion.measure}` of window `{criterion.window}`"
-                yield f"the definition asks for {what}, which needs `entities.columns.signed_up`"
+        if self.definition is not None:
+            yield from unreadable(self.definition, spelled.values(), self.entities.columns.signed_up is not None)
 
     @property
     def schedule(self) -> Snapshots:

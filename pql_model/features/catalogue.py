@@ -50,8 +50,13 @@ def offer_events(events: Table, entities: Table, config: Config, until: int) -> 
     support.sort(key=lambda row: (-row["entities"], row["event"]))
     wide = [row["event"] for row in support if row["entities"] >= config.offer.min_entities]
     kept = tuple(wide[: config.offer.events])
-    known = tuple(sorted(events.select("event").distinct().to_pyarrow()["event"].to_pylist()))
+    known = event_names(events)
     return Offered(kept, known, len(known) - len(wide), len(wide) - len(kept))
+
+
+def event_names(events: Table) -> tuple[str, ...]:
+    """Every event name of the log, sorted."""
+    return tuple(sorted(events.select("event").distinct().to_pyarrow()["event"].to_pylist()))
 
 
 def offer_features(config: Config, events: Sequence[str], has_signup: bool, has_users: bool) -> list[Feature]:

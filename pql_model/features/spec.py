@@ -85,9 +85,15 @@ class Feature:
             what = self.rule.noun
         else:
             what = self.rule.event_phrase.format(event=self.event, value=self.value)
-        if self.rule.window == "ever" or (self.window == EVER and self.measure in ("days_since_last", "days_to_first")):
-            return what
-        return f"{what} {self.window.words}"
+        return what + self.when
+
+    @property
+    def when(self) -> str:
+        """The window in English with a space before it, or nothing where the measure needs none."""
+        said = ("days_since_last", "days_to_first", "current_streak_days")
+        if self.rule.window == "ever" or (self.window == EVER and self.measure in said):
+            return ""
+        return f" {self.window.words}"
 
 
 def parse_feature(name: str) -> Feature:

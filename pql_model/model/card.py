@@ -37,7 +37,7 @@ def model_card(
         "",
         f"**Verdict: {verdict.name}.** {verdict.sentence} What would change it: {verdict.would_change}",
         "",
-        f"Promotion: {promotion.reason}.",
+        f"{promotion.reason[:1].upper()}{promotion.reason[1:]}.",
         "",
         *(_supported(supported) if supported is not None else []),
         "## What it answers",

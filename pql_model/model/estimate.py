@@ -21,9 +21,10 @@ class Estimate:
     low: float
     high: float
 
-    def as_json(self) -> dict[str, float | None]:
-        """The same as an object; JSON has no NaN, so None stands for it."""
-        return {name: None if math.isnan(number) else float(number) for name, number in vars(self).items()}
+    def as_json(self, digits: int | None = None) -> dict[str, float | None]:
+        """The same as an object, rounded if so asked; JSON has no NaN, so None stands for it."""
+        numbers = vars(self) if digits is None else {name: round(x, digits) for name, x in vars(self).items()}
+        return {name: None if math.isnan(number) else float(number) for name, number in numbers.items()}
 
 
 def wilson(successes: int, n: int) -> Estimate:

@@ -15,7 +15,8 @@ import pandas as pd
 from pql_model.model.drift import corrected_probability, has_moved, rate_change
 from pql_model.model.estimate import Estimate
 from pql_model.model.metrics import evaluate, paired_difference
-from pql_model.windows import DAY, Duration, to_datetime
+from pql_model.snapshots.periods import month_of
+from pql_model.windows import Duration
 
 DRAWS = 2000
 _CELLS = 2_000_000
@@ -59,7 +60,7 @@ class Promise:
 
     def as_json(self) -> dict[str, Any]:
         counts = {"expected": round(self.expected, 2), "low": self.low, "high": self.high, "observed": self.observed}
-        return {**counts, "flag": self.flag, **{name: _rounded(e) for name, e in self.metrics.items()}}
+        return {**counts, "flag": self.flag, **{name: e.as_json(6) for name, e in self.metrics.items()}}
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,13 @@ class Promises:
             "base_rate": {
                 "train": round(self.train_rate, 6),
                 "test": round(self.test_rate, 6),
-                "change": _rounded(self.change),
+                "change": self.change.as_json(6),
                 "moved": self.moved,
                 "by_month": self.rates.round({"rate": 6}).to_dict("records"),
             },
             "raw": self.raw.as_json(),
             "corrected": self.corrected.as_json(),
-            "log_loss_difference": _rounded(self.gain),
+            "log_loss_difference": self.gain.as_json(6),
             "better": self.better,
         }
 
@@ -178,7 +179,7 @@ def _by_month(
     later: pd.DataFrame, probabilities: dict[str, np.ndarray], seed: int
 ) -> tuple[pd.DataFrame, dict[str, Promise]]:
     """The table of months, and the same in sum for each probability."""
-    month = _months(later["as_of"])
+    month = month_of(later["as_of"].to_numpy(np.int64))
     names, place = np.unique(month, return_inverse=True)
     observed = np.bincount(place, weights=later["converted"].to_numpy(float)).astype(int)
     table, sums = pd.DataFrame({"month": names, "rows": np.bincount(place)}), {}
@@ -224,16 +225,11 @@ def _middle(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _rates(frame: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(
-        {"month": _months(frame["as_of"]), "rows": 1, "conversions": frame["converted"].astype(int).to_numpy()}
+        {
+            "month": month_of(frame["as_of"].to_numpy(np.int64)),
+            "rows": 1,
+            "conversions": frame["converted"].astype(int).to_numpy(),
+        }
     )
     table = table.groupby("month", as_index=False).sum()
     return table.assign(rate=table["conversions"] / table["rows"])
-
-
-def _months(as_of: pd.Series) -> np.ndarray:
-    days, place = np.unique(as_of.to_numpy(np.int64) // DAY, return_inverse=True)
-    return np.array([to_datetime(int(day) * DAY).strftime("%Y-%m") for day in days])[place]
-
-
-def _rounded(estimate: Estimate) -> dict[str, float | None]:
-    return {name: None if v is None else round(v, 6) for name, v in estimate.as_json().items()}

@@ -8,7 +8,7 @@ Singer & Willett 1993), so plain intervals of shares are right. Which look is ta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from scipy.stats import fisher_exact
 
 from pql_model.features.spec import Feature
 from pql_model.model.estimate import Estimate, wilson
+from pql_model.model.holm import holm
+from pql_model.snapshots.apart import apart
 from pql_model.windows import Duration
 
 MOST = 12
@@ -38,7 +40,7 @@ class Side:
         return cls(len(converted), int(converted.sum()), wilson(int(converted.sum()), len(converted)))
 
     def as_json(self) -> dict[str, Any]:
-        return {"looks": self.looks, "conversions": self.conversions, "rate": _rounded(self.rate)}
+        return {"looks": self.looks, "conversions": self.conversions, "rate": self.rate.as_json(6)}
 
 
 @dataclass(frozen=True)
@@ -128,31 +130,10 @@ def what_is_supported(
         name = Feature(event, "count").name
         if len(found) < MOST and name in table and name not in quarantined:
             found += _compared(event, table[name].to_numpy(float)[looks], converted)[: MOST - len(found)]
+    corrected = holm([single.p_value for single in found])
+    behaviours = [replace(single, p_value=p) for single, p in zip(found, corrected.tolist(), strict=True)]
     order = np.argsort([single.p_value for single in found], kind="stable")
-    p_values = np.array([found[i].p_value for i in order]) * np.arange(len(found), 0, -1)
-    corrected = np.minimum(np.maximum.accumulate(p_values), 1.0) if found else p_values
-    behaviours = [
-        Single(s.event, s.more_than, s.did, s.did_not, float(p))
-        for s, p in zip((found[i] for i in order), corrected, strict=True)
-    ]
-    return Supported(Side.of(converted), tuple(behaviours))
-
-
-def apart(frame: pd.DataFrame, horizon: Duration) -> np.ndarray:
-    """Positions of snapshots of which no two of one entity are less than the horizon apart, the first of each included.
-
-    >>> looks = pd.DataFrame({"entity": ["a", "a", "a", "b"], "as_of": [0, 5, 12, 3]})
-    >>> apart(looks, Duration(10)).tolist()
-    [0, 2, 3]
-    """
-    entity, as_of = pd.factorize(frame["entity"])[0], frame["as_of"].to_numpy(np.int64)
-    free_from: dict[int, int] = {}
-    kept = []
-    for i in np.lexsort((as_of, entity)):
-        if as_of[i] >= free_from.get(int(entity[i]), as_of[i]):
-            kept.append(int(i))
-            free_from[int(entity[i])] = int(as_of[i]) + horizon.us
-    return np.sort(np.array(kept, dtype=np.intp))
+    return Supported(Side.of(converted), tuple(behaviours[i] for i in order))
 
 
 def _compared(event: str, counts: np.ndarray, converted: np.ndarray) -> list[Single]:
@@ -167,7 +148,3 @@ def _compared(event: str, counts: np.ndarray, converted: np.ndarray) -> list[Sin
             cells = [[side.conversions, side.looks - side.conversions] for side in sides]
             found.append(Single(event, more_than, *sides, float(fisher_exact(cells).pvalue)))
     return found
-
-
-def _rounded(estimate: Estimate) -> dict[str, float | None]:
-    return {name: None if v is None else round(v, 6) for name, v in estimate.as_json().items()}

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pql_model.windows import DAY, iso
+from pql_model.windows import WEEK, iso, week_of
 
 Table = Any
-
-_WEEK = 7 * DAY
-_MONDAY = 4 * DAY  # 1970-01-05 was a Monday
 
 
 def newest_event(events: Table) -> int:
@@ -19,14 +16,13 @@ def newest_event(events: Table) -> int:
 
 def weeks(events: Table) -> list[dict[str, Any]]:
     """Events and active entities by week that begins on a Monday, empty weeks included."""
-    week = (events.time - _MONDAY) // _WEEK
-    table = events.mutate(week=week)
+    table = events.mutate(week=week_of(events.time))
     counted = table.group_by("week").agg(events=table.count(), entities=table.entity.nunique()).to_pyarrow().to_pylist()
     by_week = {row["week"]: row for row in counted}
     if not by_week:
         return []
     none = {"events": 0, "entities": 0}
     return [
-        {"week": iso(number * _WEEK + _MONDAY), **{k: by_week.get(number, none)[k] for k in none}}
-        for number in range(min(by_week), max(by_week) + 1)
+        {"week": iso(monday), **{k: by_week.get(monday, none)[k] for k in none}}
+        for monday in range(min(by_week), max(by_week) + 1, WEEK)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def read_entities(con: Connection, config: Config) -> Entities:
     """
     with in_file_order(con):
         raw, staged = _stage_entities(con, config)
-    spec, traits = config.entities, _traits(config, raw)
+    spec, traits = config.entities, traits_of(config, raw)
     marks = [f"mark_{i}" for i in range(len(config.exclude.entities))]
     named = staged.entity.notnull()
     # in freemium no sign-up is needed, but one that cannot be read is not the same as none
@@ -111,19 +111,24 @@ def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table]:
             given=signup.given if signup else ibis.literal(False),
             zoned=signup.zoned if signup else ibis.null("boolean"),
             **marks,
-            **{trait_column(t): raw.column(t, "entities.traits") for t in _traits(config, raw)},
+            **{trait_column(t): raw.column(t, "entities.traits") for t in traits_of(config, raw)},
         ),
     )
     return raw, staged
 
 
-def _traits(config: Config, raw: RawTable) -> tuple[str, ...]:
+def traits_among(config: Config, columns: Iterable[str]) -> tuple[str, ...]:
     """The traits of the config, or every column that has no other use."""
     spec, paid = config.entities, config.conversions
     used = {spec.columns.entity, spec.columns.signed_up}
     if paid.table == spec.table:  # one wide table: when somebody paid is no trait
         used |= {paid.columns.entity, paid.columns.time, paid.columns.value}
-    traits = tuple(spec.traits if spec.traits is not None else [c for c in raw.columns if c not in used])
+    return tuple(spec.traits if spec.traits is not None else [c for c in columns if c not in used])
+
+
+def traits_of(config: Config, raw: RawTable) -> tuple[str, ...]:
+    """The same, refused where two could be mixed up."""
+    spec, traits = config.entities, traits_among(config, raw.columns)
     lower = [trait.lower() for trait in traits]
     if alike := sorted(trait for trait in traits if lower.count(trait.lower()) > 1):
         raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,15 +32,16 @@ REASONS = {
 }
 """Why an event row is set aside, in the order in which rows are judged: each row has one reason."""
 
-_BOT_NAMES = (
+BOT_NAMES = (
     r"(?i)^([^@]*[^a-z@])?(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider"
     r"|healthcheck|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
 )
 """Before the `@` of an address: the name of a domain is not that of a user."""
-_BOT_AGENTS = (
+BOT_AGENTS = (
     r"(?i)bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
     r"|python-requests|go-http-client|pingdom|lighthouse|uptime"
 )
+BOT_TRUTHS = ("true", "t", "1", "yes", "y")
 _BOT_COLUMNS = ("is_bot", "bot", "$bot", "is_robot", "isbot")
 _AGENT_COLUMNS = ("user_agent", "useragent", "context_user_agent", "$user_agent", "$raw_user_agent")
 _PLAIN = ("entity", "user", "event", "time", "known_at", "n", "users")
@@ -165,17 +166,23 @@ def _doubts(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> Column:
-    """By the user's name, the browser's name, or a column that says so."""
-    signs = [] if person is None else [person.re_search(_BOT_NAMES)]
-    by_lower = {name.lower(): name for name in raw.columns}
+def bot_columns(spec: EventTable, columns: Iterable[str]) -> tuple[str | None, str | None]:
+    """The column of the browser's name, and the one that says whether it is a bot, where there are such columns."""
+    by_lower = {name.lower(): name for name in columns}
     agent = spec.columns.user_agent or next((by_lower[n] for n in _AGENT_COLUMNS if n in by_lower), None)
-    if agent is not None:
-        signs.append(text(raw.column(agent, f"{at}.columns.user_agent")).re_search(_BOT_AGENTS))
     mapped = {*spec.values.values(), *(spec.counts or {}).values(), *spec.columns.model_dump().values()}
     said = next((by_lower[n] for n in _BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
+    return agent, said
+
+
+def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> Column:
+    """By the user's name, the browser's name, or a column that says so."""
+    signs = [] if person is None else [person.re_search(BOT_NAMES)]
+    agent, said = bot_columns(spec, raw.columns)
+    if agent is not None:
+        signs.append(text(raw.column(agent, f"{at}.columns.user_agent")).re_search(BOT_AGENTS))
     if said is not None:
-        signs.append(identifier(raw.column(said, "bot")).lower().isin(["true", "t", "1", "yes", "y"]))
+        signs.append(identifier(raw.column(said, "bot")).lower().isin(BOT_TRUTHS))
     verdict = ibis.literal(False)
     for sign in signs:
         verdict = verdict | sign.fill_null(False)

@@ -127,10 +127,10 @@ def read_raw(con: Connection, table: str, home: Path, connection: str | None = N
     DataError
         If it is missing, empty of columns, or not of a readable kind.
     """
-    if connection is not None and connection not in _EMBEDDED and _kind(table) is None:
+    if connection is not None and connection not in _EMBEDDED and file_kind(table) is None:
         return _from_connection(con, connection, table, home, name)
     paths = _paths(table, home)
-    kind = _kind(paths[0])
+    kind = file_kind(paths[0])
     try:
         if kind == "parquet":
             staged = con.read_parquet(paths, table_name=name, union_by_name=True)
@@ -147,7 +147,8 @@ def read_raw(con: Connection, table: str, home: Path, connection: str | None = N
         ) from error
 
 
-def _kind(path: str) -> str | None:
+def file_kind(path: str) -> str | None:
+    """`csv`, `parquet` or `json` for what names files, None for a table of a connection."""
     plain = path.lower().removesuffix(".gz")
     return next((kind for ending, kind in _KINDS.items() if plain.endswith(ending)), None)
 
@@ -168,7 +169,7 @@ def _paths(table: str, home: Path) -> list[str]:
             allowed=there or None,
             remedy="correct `table:` in the config; paths start from its folder; `folder/*.csv` names several",
         )
-    kinds = {_kind(path) for path in found}
+    kinds = {file_kind(path) for path in found}
     if None in kinds or len(kinds) > 1:
         raise DataError(f"{table} is not a kind of file that can be read", received=listed(found, 5), allowed=_ALLOWED)
     return found

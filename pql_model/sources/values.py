@@ -15,14 +15,14 @@ Column = Any
 
 _NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
 _WHOLE = r"^(-?\d+)\.0+$"
-_NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
+NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
 """How programs write a missing id: as an id it would be one entity that did everything."""
 _TO_TRIM = r"^\s|\s$|^$"
 _TO_TIDY = _TO_TRIM + r"|\.0+$|(?i:^(nan|null|none|nil|<na>|\\n|nat|\(null\)|undefined)$)"
 """Which texts need work at all: one search is cheap, trimming and comparing every text is not."""
 _WITH_TIME = r"\d\d?:\d\d"
 _ZONED = r"\d\d?:\d\d.*([A-Za-z]|[+-]\d\d(:?\d\d)?)$"
-_EARLIEST, _LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
+EARLIEST, LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
 _LEAST_EPOCH = 1e8
 """Smaller numbers are no epochs (1973) but spreadsheet serials, ages or an unset 0."""
 
@@ -56,7 +56,7 @@ def identifier(column: Column) -> Column:
         return ibis.coalesce(whole.cast("string"), column.cast("string").nullif("nan"))
     written = column.cast("string")
     tidy = text(column).re_replace(_WHOLE, r"\1")
-    tidy = ibis.ifelse(tidy.lower().isin(_NOTHING), ibis.null("string"), tidy)
+    tidy = ibis.ifelse(tidy.lower().isin(NOTHING), ibis.null("string"), tidy)
     return ibis.ifelse(written.re_search(_TO_TIDY), tidy, written)
 
 
@@ -117,7 +117,7 @@ def times(column: Column, resolution: str = "instant") -> Times:
         zoned = ibis.ifelse(~is_number & written.re_search(_WITH_TIME), written.re_search(_ZONED), ibis.null("boolean"))
     else:
         raise DataError(f"A column of times has the type {kind}", allowed="timestamps, dates, ISO texts, epoch numbers")
-    possible = (instant >= _EARLIEST) & (instant < _LATEST) & (instant != 0)  # 0 is how an unset time is stored
+    possible = (instant >= EARLIEST) & (instant < LATEST) & (instant != 0)  # 0 is how an unset time is stored
     instant = ibis.ifelse(possible, instant, ibis.null("int64"))
     zoned = ibis.ifelse(instant.notnull(), zoned, ibis.null("boolean"))
     if resolution == "day":

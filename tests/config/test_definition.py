@@ -89,6 +89,10 @@ def test_a_threshold_is_a_finite_number():
     refused("finite number", event="x", at_least=float("inf"))
 
 
+def test_yes_is_no_threshold():
+    refused("a threshold is a number; YAML reads on, off, yes and no as true or false", event="x", at_least=True)
+
+
 def test_a_measure_that_does_not_exist_comes_with_the_nearest():
     refused(
         "`activ_days` is not a measure of one event, did you mean `active_days`?",

@@ -150,7 +150,7 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
 
     @pytest.mark.parametrize(
         ("text", "received"),
-        [("", "NoneType"), ("# only a comment\n", "NoneType"), ("- a\n", "list"), ("hello", "str")],
+        [("", "nothing"), ("# only a comment\n", "nothing"), ("- a\n", "list"), ("hello", "str")],
     )
     def test_a_file_that_is_no_mapping_is_refused(self, text, received):
         assert fault(text) == f"needs keys and values such as `name: my-product`. Received: {received}"
@@ -191,6 +191,19 @@ class TestDefinitionFiles:
 
         assert bare == keyed
         assert bare.criteria == [Criterion(event="login", operator=">=", threshold=3, window=EVER)]
+
+    def test_what_stands_beside_the_definition_does_not_matter_unless_it_is_another(self, tmp_path):
+        text = "definition: {any: [{event: login, at_least: 3}]}\n"
+        (tmp_path / "criteria.yaml").write_text(text + "found: today\n")
+        (tmp_path / "two.yaml").write_text(text + "all: [{event: login, at_least: 3}]\n")
+
+        assert load_definition(tmp_path / "criteria.yaml").criteria[0].threshold == 3
+        with pytest.raises(ConfigError, match="unknown key `definition`"):
+            load_definition(tmp_path / "two.yaml")
+
+    def test_a_folder_is_no_definition_file(self, tmp_path):
+        with pytest.raises(DataError, match=r"There is no definition file\. Received: .*, which is a folder"):
+            load_definition(tmp_path)
 
     def test_faults_under_the_key_keep_their_line(self, tmp_path):
         (tmp_path / "d.yaml").write_text("definition:\n  any:\n    - {event: login, measure: sum, at_least: 3}\n")

@@ -6,7 +6,7 @@ import pytest
 from worlds import at, opened, product
 
 from pql_model.config.schema import Config
-from pql_model.features.catalogue import Offered, offer_events, offer_features
+from pql_model.features.catalogue import Offered, event_names, offer_events, offer_features
 from pql_model.windows import DAY
 
 LOG = {"table": "e.csv", "columns": {"entity": "e", "event": "n", "time": "t"}}
@@ -219,3 +219,10 @@ def test_no_feature_is_offered_twice_even_if_a_window_is_listed_twice():
 
 def test_without_events_the_entity_as_a_whole_is_still_described():
     assert all(name.startswith("any.") for name in names(config_of(), events=[]))
+
+
+def test_every_event_name_of_the_log_is_known_once_however_rare(tmp_path):
+    accounts = [{"account": "a", "signed_up": at("2026-01-05")}]
+    events = [{"account": "a", "event": name, "time": at("2026-01-06")} for name in ("upload", "login", "login")]
+    with opened(product(tmp_path, accounts, events, [{"account": "a", "time": at("2026-01-20")}])) as (_, sources):
+        assert event_names(sources.events.table) == ("login", "upload")

@@ -44,7 +44,7 @@ def test_the_card_says_what_was_tested_and_what_was_found():
     for line in (
         "# Model card: tiny",
         "**Verdict: weak.** There is a small signal. What would change it: More conversions.",
-        "Promotion: promoted: there was no champion.",
+        "Promoted: there was no champion.",
         "| test, later | 100 | 100 | 40 | 2026-04-01 | 2026-05-01 |",
         "| roc_auc | 0.750 | 0.700 to 0.800 |",
         "| activity | 0.600 | 0.500 to 0.700 |",

@@ -13,6 +13,10 @@ def test_an_estimate_becomes_json_without_nan():
     assert text == '{"value": 0.5, "low": null, "high": 1.0}'
 
 
+def test_an_estimate_is_rounded_if_so_asked():
+    assert Estimate(1 / 3, float("nan"), 1).as_json(4) == {"value": 0.3333, "low": None, "high": 1.0}
+
+
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (3, 17), (450, 1000), (1, 1)])
 def test_wilson_equals_scipy(successes, n):
     reference = binomtest(successes, n).proportion_ci(method="wilson")
