@@ -17,6 +17,7 @@ from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.decide.policy import Rule, expected_conversions
 from pql_model.errors import DataError
 from pql_model.explain.scored import scored_rows
+from pql_model.explain.words import AGE
 from pql_model.features.table import feature_table
 from pql_model.model.columns import trait_name
 from pql_model.model.estimate import Estimate
@@ -93,7 +94,7 @@ def score(
     """
     config = config if isinstance(config, Config) else load_config(config)
     path = Path(output) if output is not None else config.home / "scores.parquet"
-    asked = _instant(as_of) if as_of is not None else None
+    asked = instant_of(as_of) if as_of is not None else None
     before = _qualified_before(path)
     stages = Stages(listener)
     with stages("load model"):
@@ -107,7 +108,8 @@ def score(
             at_risk = grid.filter(grid.reason.isnull())
             left = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
         with stages("features"):
-            features = list(dict.fromkeys([*features_of(fitted.manifest), *definition_features(config.definition)]))
+            wanted = [*features_of(fitted.manifest), *definition_features(config.definition), AGE]
+            features = list(dict.fromkeys(wanted))
             traits = {trait: trait_name(trait) for trait in sources.entities.traits}
             check_names(config.definition, [f.event for f in features], list(traits))
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
@@ -135,7 +137,14 @@ _ORDER = (
 )  # fmt: skip
 
 
-def _instant(as_of: str) -> int:
+def instant_of(as_of: str) -> int:
+    """The instant that `--as-of` names.
+
+    Raises
+    ------
+    DataError
+        If it is no time.
+    """
     try:
         return windows.parse_instant(as_of)
     except ValueError as error:

@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import typer
-from rich.console import Console
 
 import pql_model
+from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
+from pql_model.cli.criteria import criteria
 from pql_model.cli.progress import Bars
 from pql_model.errors import PqlError
 
@@ -26,14 +27,9 @@ app = typer.Typer(
     name="pql", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
     help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.",
 )  # fmt: skip
-out = Console()
-err = Console(stderr=True)
+app.add_typer(criteria, name="criteria")
 INTERRUPTED = 130
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The product's `pql.yaml`.")]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")
-]
 TrialsOption = Annotated[int, typer.Option(min=1, max=1000, help="How many settings tuning tries.")]
 
 
@@ -54,7 +50,7 @@ def demo(
     with Bars(err) as bars:
         result = run(directory, accounts=accounts, seed=seed, trials=trials, listener=bars)
     told = result.as_json()
-    if _printed(told, as_json):
+    if printed(told, as_json):
         return
     show.show_train(out, told["train"])
     show.show_score(out, told["score"], _best(result.scored))
@@ -82,7 +78,7 @@ def init(
 ) -> None:
     """Look at the data and write `pql.yaml`, asking nothing. Knows Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe exports."""
     result = pql_model.init([*events, *(more or [])], entities, conversions, output=output, name=name, force=force)
-    if _printed(result.as_json(), as_json):
+    if printed(result.as_json(), as_json):
         return
     for note in result.notes:
         out.print(f"- {note}", highlight=False, markup=False)
@@ -101,7 +97,7 @@ def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) 
     with Bars(err) as bars:
         result = pql_model.check(config, listener=bars)
     told = result.as_json()
-    if not _printed(told, as_json):
+    if not printed(told, as_json):
         show.show_check(out, told)
     if result.error is not None:
         _said(str(result.error))
@@ -131,7 +127,7 @@ def train(
 
     with Bars(err) as bars:
         told = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars).as_json()
-    if not _printed(told, as_json):
+    if not printed(told, as_json):
         show.show_train(out, told)
 
 
@@ -169,7 +165,7 @@ def backtest(
 
     with Bars(err) as bars:
         told = pql_model.backtest(config, cutoffs=cutoffs, every=every, trials=trials, listener=bars).as_json()
-    if not _printed(told, as_json):
+    if not printed(told, as_json):
         show_backtest(out, told)
 
 
@@ -192,8 +188,65 @@ def score(
 
     with Bars(err) as bars:
         result = pql_model.score(config, as_of=as_of, output=output, model=model, listener=bars)
-    if not _printed(result.as_json(), as_json):
+    if not printed(result.as_json(), as_json):
         show.show_score(out, result.as_json(), _best(result))
+
+
+@app.command()
+def explain(
+    entity: Annotated[str, typer.Argument(help="The id of an account (or user), as in the entities table.")],
+    config: ConfigOption = Path("pql.yaml"),
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", help="Explain as of this date or time; default: the newest event of the data."),
+    ] = None,
+    model: Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")] = "champion",
+    as_json: JsonOption = False,
+) -> None:
+    """One entity in words: its probability, what speaks for it and against it, and what the definition in force misses.
+
+    What is shown predicts paying; whether it brings paying about, only an experiment can tell. Who is not at risk is
+    explained all the same, with the reason beside it.
+    """
+    from pql_model.cli.show_explain import show_explain
+
+    with Bars(err) as bars:
+        told = pql_model.explain_entity(config, entity, as_of=as_of, model=model, listener=bars).as_json()
+    if not printed(told, as_json):
+        show_explain(out, told)
+
+
+@app.command()
+def report(
+    config: ConfigOption = Path("pql.yaml"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="An .html file; default: growth_report.html beside the config."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="`champion`, `challenger` or a version; default: the champion, else the newest."),
+    ] = None,
+    explorer: Annotated[
+        Literal["counts", "rows", "off"],
+        typer.Option(
+            help="What the definition explorer computes from: counts of combinations, which can be shared; rows, one "
+            "anonymous row an account, which should not leave the company; or no explorer."
+        ),
+    ] = "counts",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the growth report: which behaviours go with paying, which rule to use, and how sure that is.
+
+    One HTML file that loads nothing and holds no names. It says what was found when the model was trained.
+    """
+    told = pql_model.write_report(config, output=output, model=model, explorer=explorer).as_json()
+    if not printed(told, as_json):
+        out.print(
+            f"Wrote {told['output']} ({told['bytes'] / 1024:.0f} KB). Open it in a browser.",
+            highlight=False,
+            markup=False,
+        )
 
 
 @app.command()
@@ -202,7 +255,7 @@ def models(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False)
     from pql_model.cli.show_models import show_models
 
     told = pql_model.models(config).as_json()
-    if not _printed(told, as_json):
+    if not printed(told, as_json):
         show_models(out, told)
 
 
@@ -217,7 +270,7 @@ def rollback(
     """Make the previous champion champion again. Twice goes back two champions; nothing is deleted."""
     with Bars(err) as bars:
         told = pql_model.rollback(config, to=to, listener=bars).as_json()
-    if not _printed(told, as_json):
+    if not printed(told, as_json):
         out.print(told["words"], highlight=False, markup=False)
 
 
@@ -236,12 +289,6 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
         sys.stdout.write(f"pql-model {installed('pql-model')}\n")
         raise typer.Exit
-
-
-def _printed(told: dict[str, Any], as_json: bool) -> bool:
-    if as_json:
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
-    return as_json
 
 
 def _best(scored: Any, most: int = 5) -> list[dict[str, Any]]:
@@ -278,7 +325,7 @@ def _usage(error: Exception) -> str:
 
 def _failed(told: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:
     if "--json" in given:
-        _printed({"error": told}, as_json=True)
+        printed({"error": told}, as_json=True)
     _said(words)
     return code
 

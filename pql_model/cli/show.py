@@ -81,6 +81,7 @@ def show_train(console: Console, result: dict[str, Any]) -> None:
     rows = [(b["behaviour"], b["part"], f"{b['share']:.0%}") for b in shown]
     _table(console, "What it looks at", ["behaviour", "part", "share"], rows)
     _leakage(console, result["leakage"], result["traits_not_used"])
+    _rules(console, result["recommended"], result["in_force"])
     model = result["model"]
     console.print(
         f"\nModel [bold]{escape(model['name'])}[/] version {model['version']}, {escape(result['promotion']['reason'])}.",
@@ -90,6 +91,24 @@ def show_train(console: Console, result: dict[str, Any]) -> None:
         f"Run {result['run_id']}, {sum(result['seconds'].values()):.0f} seconds. Model card: {result['files']['model_card']}",
         highlight=False,
     )
+    console.print(f"Growth report: {result['report']}", highlight=False)
+
+
+def _rules(console: Console, best: dict[str, Any] | None, in_force: dict[str, Any] | None) -> None:
+    """The rule that people can use, and the one they use; `pql criteria list` shows all."""
+    if best is None:
+        console.print("\nNo written rule held on later accounts.", highlight=False)
+    else:
+        rate, base = _numbers(best["tested"]["rate"]), _numbers(best["tested"]["base_rate"])
+        console.print(
+            f"\n[bold]Rule[/]  {escape(best['text'])}: {rate[0]} ({rate[1]}) of later accounts that meet it converted, of all {base[0]}.",
+            highlight=False,
+        )
+    if in_force is not None:
+        console.print(
+            f"In force: {escape(in_force['text'])}: {in_force['verdict']}. {escape(in_force['sentence'])}",
+            highlight=False,
+        )
 
 
 def show_score(console: Console, result: dict[str, Any], best: Iterable[dict[str, Any]]) -> None:

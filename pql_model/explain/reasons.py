@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pql_model.explain.words import AGE, Value, tell
 from pql_model.features.spec import parse_feature
 from pql_model.measures import ANY
+from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
 
 TOP = 3
+PARTS = ("usage", "fit", "timing")
 _TIMING = ("days_since_signup",)
+_TIED = 9
+"""Contributions that agree to so many decimals are tied; of those the behaviour that the manifest names first comes first."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one behaviour adds to one row.
+
+    Attributes
+    ----------
+    log_odds
+        Its contribution to the margin.
+    effect
+        Its share of the prediction, in percentage points: the probability less the one without this contribution.
+        Not what would happen if the behaviour were another.
+    column, value
+        The column of the behaviour that speaks loudest in the direction of the sum, and what it holds.
+    """
+
+    behaviour: str
+    part: str
+    log_odds: float
+    effect: float
+    column: str
+    value: Value
+    told: str
+
+    @property
+    def sign(self) -> str:
+        return "+" if self.log_odds > 0 else "-" if self.log_odds < 0 else ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.told} ({self.sign})" if self.sign else self.told
+
+    def as_json(self) -> dict[str, object]:
+        """As a scored row holds it."""
+        value = round(self.value, 4) if isinstance(self.value, float) else self.value
+        return {
+            "sign": self.sign, "log_odds": round(self.log_odds, 4), "effect": round(self.effect, 2), "behaviour": self.behaviour,
+            "part": self.part, "column": self.column, "value": value, "words": self.words,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,7 +69,7 @@ class Reasons:
     fit: np.ndarray
     timing: np.ndarray
     base: np.ndarray
-    texts: list[list[dict[str, object]]]
+    told: list[list[Reason]]
 
 
 def behaviour_of(column: ModelColumn) -> tuple[str, str]:
@@ -37,7 +82,9 @@ def behaviour_of(column: ModelColumn) -> tuple[str, str]:
     return "usage", "activity as a whole" if feature.event == ANY else feature.event
 
 
-def explain(contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, top: int = TOP) -> Reasons:
+def explain(
+    contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, calibration: Calibration, top: int | None = TOP
+) -> Reasons:
     """Sum SHAP values to behaviours and name the strongest.
 
     Parameters
@@ -46,49 +93,85 @@ def explain(contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, 
         Log-odds, (rows, columns + 1); the last column is the base value.
     table
         Feature table of the same rows, for the values in the words.
+    top
+        So many of each row, those that add nothing left out; None: every behaviour.
     """
-    where = [behaviour_of(column) for column in manifest.columns]
-    part = np.array([part for part, _ in where])
-    by_column = contributions[:, :-1]
-    behaviours = list(dict.fromkeys(behaviour for _, behaviour in where))
-    member = np.array([[behaviour == b for _, behaviour in where] for b in behaviours])
-    by_behaviour = by_column @ member.T.astype(float)
-    shown = [_shown(column, table) for column in manifest.columns]
-    strongest = np.argsort(-np.abs(by_behaviour), axis=1, kind="stable")[:, :top]
-    texts = [
-        [_reason(row, shown, by_column, by_behaviour[row, b], np.flatnonzero(member[b]), manifest)
-         for b in strongest[row] if by_behaviour[row, b] != 0]
-        for row in range(len(by_column))
+    families = _families(manifest)
+    by_column, base = contributions[:, :-1], contributions[:, -1]
+    sums = _columns([_sum(by_column, columns) for columns in families.values()], len(table))
+    order = np.argsort(-np.round(np.abs(sums), _TIED), axis=1, kind="stable")[:, :top]
+    strongest = np.take_along_axis(sums, order, axis=1)
+    loudest = np.take_along_axis(_loudest(by_column, sums, list(families.values())), order, axis=1)
+    effects = _effects(contributions.sum(axis=1), strongest, calibration)
+    teller, keys = _Teller(manifest, table), list(families)
+    told = [
+        [
+            Reason(keys[b][1], keys[b][0], log_odds, effect, *teller(row, column))
+            for b, log_odds, effect, column in zip(*of_row, strict=True) if log_odds != 0 or top is None
+        ]
+        for row, of_row in enumerate(zip(order.tolist(), strongest.tolist(), effects.tolist(), loudest.tolist(), strict=True))
     ]  # fmt: skip
-    sums = {name: by_column[:, part == name].sum(axis=1) for name in ("usage", "fit", "timing")}
-    return Reasons(**sums, base=contributions[:, -1], texts=texts)
+    parts = {name: _sum(sums, [i for i, (part, _) in enumerate(families) if part == name]) for name in PARTS}
+    return Reasons(**parts, base=base, told=told)
 
 
-def _reason(
-    row: int, shown: list[list[Any]], by_column: np.ndarray, total: float, columns: np.ndarray, manifest: Manifest
-) -> dict[str, object]:
-    """The behaviour's sum, told by the column that speaks loudest in the same direction."""
-    loudest = columns[np.argmax(by_column[row, columns] * np.sign(total))]
-    column = manifest.columns[loudest]
-    value = shown[loudest][row]
-    told = _missing(column) if value is None else f"{value:g}" if isinstance(value, float) else value
-    sign = "+" if total > 0 else "-"
-    return {"sign": sign, "log_odds": round(float(total), 4), "column": column.name, "value": value,
-            "words": f"{column.words}: {told} ({sign})"}  # fmt: skip
+def _families(manifest: Manifest) -> dict[tuple[str, str], list[int]]:
+    """(part, behaviour) -> its columns, in the order of the manifest."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for j, column in enumerate(manifest.columns):
+        found.setdefault(behaviour_of(column), []).append(j)
+    return found
 
 
-def _missing(column: ModelColumn) -> str:
-    """What a missing number means: of a behaviour, that it did not happen."""
-    if column.kind != "feature":
-        return "unknown"
-    return "never" if parse_feature(column.name).measure in ("days_since_last", "days_to_first") else "none"
+def _columns(sums: Sequence[np.ndarray], rows: int) -> np.ndarray:
+    return np.column_stack(sums) if sums else np.empty((rows, 0))
 
 
-def _shown(column: ModelColumn, table: pd.DataFrame) -> list[Any]:
-    """The values as the model reads them: a text in a column of numbers is missing."""
+def _sum(values: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    """Added one after the other: a row's sum must not depend, in its last bit, on how many rows are beside it."""
+    total = np.zeros(len(values))
+    for j in columns:
+        total = total + values[:, j]
+    return total
+
+
+def _loudest(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[int]]) -> np.ndarray:
+    """For each row and behaviour the column that speaks loudest in the direction of the sum; of equals the first."""
+    found = np.empty(sums.shape, dtype=np.int64)
+    for b, columns in enumerate(families):
+        values = np.round(by_column[:, columns], _TIED) * np.where(sums[:, b] < 0, -1.0, 1.0)[:, None]
+        found[:, b] = np.array(columns)[np.argmax(values, axis=1)] if len(values) else 0
+    return found
+
+
+def _effects(margin: np.ndarray, strongest: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """Percentage points of probability that go with each contribution."""
+    without = calibration.apply(margin[:, None] - strongest)
+    return np.asarray(100 * (calibration.apply(margin)[:, None] - without))
+
+
+class _Teller:
+    """Values and words of single cells; a column is read when it is first needed."""
+
+    def __init__(self, manifest: Manifest, table: pd.DataFrame) -> None:
+        self._columns = manifest.columns
+        self._table = table
+        self._values: dict[int, list[Value]] = {}
+        ages = as_numbers(table[AGE.name]).tolist() if AGE.name in table.columns else [None] * len(table)
+        self._ages: list[float | None] = ages
+
+    def __call__(self, row: int, j: int) -> tuple[str, Value, str]:
+        if j not in self._values:
+            self._values[j] = _values(self._columns[j], self._table)
+        value = self._values[j][row]
+        return self._columns[j].name, value, tell(self._columns[j], value, self._ages[row])
+
+
+def _values(column: ModelColumn, table: pd.DataFrame) -> list[Value]:
+    """As the model reads them: a text in a column of numbers is missing."""
     if column.kind == "category":
         return [None if pd.isna(text) else str(text) for text in as_texts(table[column.name])]
-    return [None if np.isnan(number) else round(float(number), 4) for number in as_numbers(table[column.name])]
+    return [None if number != number else number for number in as_numbers(table[column.name]).tolist()]
 
 
 def behaviour_shares(contributions: np.ndarray, manifest: Manifest) -> pd.DataFrame:
@@ -99,12 +182,9 @@ def behaviour_shares(contributions: np.ndarray, manifest: Manifest) -> pd.DataFr
     pandas.DataFrame
         behaviour, part (usage, fit, timing), mean_abs (log-odds), share (of the total, 0-1).
     """
-    where = [behaviour_of(column) for column in manifest.columns]
-    sums: dict[tuple[str, str], np.ndarray] = {}
-    for j, key in enumerate(where):
-        sums[key] = sums.get(key, 0.0) + contributions[:, j]
     rows = [
-        {"behaviour": b, "part": part, "mean_abs": float(np.abs(total).mean())} for (part, b), total in sums.items()
+        {"behaviour": behaviour, "part": part, "mean_abs": float(np.abs(_sum(contributions, columns)).mean())}
+        for (part, behaviour), columns in _families(manifest).items()
     ]
     table = pd.DataFrame(rows).sort_values(["mean_abs", "behaviour"], ascending=[False, True], ignore_index=True)
     whole = table["mean_abs"].sum()

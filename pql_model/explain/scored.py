@@ -34,7 +34,7 @@ def scored_rows(model: FittedModel, table: pd.DataFrame) -> pd.DataFrame:
     contributions = model.ensemble.contributions(X)
     # One path to the number: the sum of the contributions is the margin, here and in the service.
     probability = model.calibration.apply(contributions.sum(axis=1))
-    reasons = explain(contributions, table, model.manifest)
+    reasons = explain(contributions, table, model.manifest, model.calibration)
     passed_on = {name: table[name].to_numpy() for name in ("entity", "as_of") if name in table.columns}
     return pd.DataFrame(
         {
@@ -44,7 +44,7 @@ def scored_rows(model: FittedModel, table: pd.DataFrame) -> pd.DataFrame:
             "usage": reasons.usage,
             "fit": reasons.fit,
             "timing": reasons.timing,
-            "reasons": [json.dumps(texts, ensure_ascii=False) for texts in reasons.texts],
+            "reasons": [json.dumps([r.as_json() for r in told], ensure_ascii=False) for told in reasons.told],
             "feature_set": model.manifest.hash,
         }
     )

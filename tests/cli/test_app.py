@@ -10,7 +10,7 @@ from pql_model.cli import app as cli
 from pql_model.cli.app import main
 from pql_model.demo.world import make_world, write_world
 
-COMMANDS = ("demo", "init", "check", "train", "backtest", "score", "models", "rollback", "schema")
+COMMANDS = ("demo", "init", "check", "train", "backtest", "score", "explain", "models", "rollback", "schema")
 
 
 @pytest.fixture
@@ -85,6 +85,25 @@ def test_score_for_people_names_the_first_and_why(run, config, tmp_path):
     assert best in out
     assert "Not scored:" in out
     assert "too_old" in out
+
+
+def test_explain_says_it_as_json_or_for_people(run, config, trained):
+    code, out, err = run("explain", "acc-00007", "-c", config, "--as-of", "2025-06-01", "--json")
+    told = only_json(out)
+    assert code == 0
+    assert (told["entity"], told["as_of"]) == ("acc-00007", "2025-06-01")
+    assert told["model"] == {"name": "nimbus-boards", "version": "1"}
+    assert "features ..." in err
+    code, out, _ = run("explain", "acc-00007", "-c", config, "--as-of", "2025-06-01")
+    assert code == 0
+    assert out.startswith("acc-00007, as of 2025-06-01 (nimbus-boards version 1)")
+    assert "From the base to the probability" in out
+
+
+def test_explain_refuses_an_unknown_entity_with_the_nearest_names(run, config):
+    code, out, err = run("explain", "acc-0007", "-c", config, "--json")
+    assert (code, only_json(out)["error"]["type"]) == (2, "DataError")
+    assert "did you mean `acc-00007`" in " ".join(err.split())
 
 
 def test_check_for_people_shows_reasons_weeks_and_leaks(run, config):

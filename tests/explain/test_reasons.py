@@ -1,10 +1,26 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_model import MANIFEST, small_model, small_table
 
 from pql_model.explain.reasons import behaviour_of, behaviour_shares, explain
+from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest, ModelColumn
+
+AS_IT_IS = Calibration("platt", slope=1.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model()
+
+
+def told(contributions, table, manifest=MANIFEST, **kwargs):
+    """The reasons of each row as a scored row holds them."""
+    found = explain(contributions, table, manifest, kwargs.pop("calibration", AS_IT_IS), **kwargs)
+    return [[reason.as_json() for reason in reasons] for reasons in found.told]
 
 
 def zeros(rows=1):
@@ -30,34 +46,69 @@ def test_a_column_belongs_to_usage_fit_or_timing(column, expected):
     assert behaviour_of(column) == expected
 
 
-def test_the_parts_and_the_base_value_add_up_to_the_margin():
-    model, (table, _) = small_model(), small_table(seed=3)
+def held_out(rows, cells):
+    """Rows that were not in training, some of their cells missing or of values never seen."""
+    table, _ = small_table(rows=rows, seed=99)
+    for row, name, which in cells:
+        table.loc[row, name] = ([None, "never seen", ""] if name == "trait.size" else [np.nan, 1e9, -1.0])[which]
+    return table
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 39), st.sampled_from(MANIFEST.names), st.integers(0, 2)), max_size=30))
+def test_the_parts_behaviours_and_the_base_value_add_up_to_the_margin(model, cells):
+    table = held_out(40, cells)
     contributions = model.ensemble.contributions(MANIFEST.matrix(table))
-    found = explain(contributions, table, MANIFEST)
-    np.testing.assert_allclose(
-        found.usage + found.fit + found.timing + found.base, model.margin(table), atol=1e-6, rtol=0
-    )
+    found = explain(contributions, table, MANIFEST, model.calibration, top=None)
+    margin = model.margin(table)
+    np.testing.assert_allclose(found.usage + found.fit + found.timing + found.base, margin, atol=1e-6, rtol=0)
+    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in found.told])
+    np.testing.assert_allclose(behaviours + found.base, margin, atol=1e-6, rtol=0)
+    for part in ("usage", "fit", "timing"):
+        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in found.told]
+        np.testing.assert_allclose(sums, getattr(found, part), atol=1e-9, rtol=0)
 
 
 def test_columns_of_one_behaviour_are_one_reason_told_by_the_loudest():
     contributions = zeros()
     contributions[0, :2] = [0.5, 0.2]  # both about Teammate Invited
-    (reasons,) = explain(contributions, row(**{"Teammate+Invited.count.first_7d": 3.0}), MANIFEST).texts
+    (reasons,) = told(contributions, row(**{"Teammate+Invited.count.first_7d": 3.0}))
     assert reasons == [
         {
             "sign": "+",
             "log_odds": 0.7,
+            "effect": 16.82,  # a probability of 66.82 % where it would be 50 % without
+            "behaviour": "Teammate Invited",
+            "part": "usage",
             "column": "Teammate+Invited.count.first_7d",
             "value": 3.0,
-            "words": "number of `Teammate Invited` in the first 7 days: 3 (+)",
+            "words": "3 `Teammate Invited` in the first 7 days (+)",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("calibration", "effects"),
+    [
+        (
+            AS_IT_IS,
+            [23.11, -23.11],
+        ),  # 50 % all told; sigmoid(-1) = 26.89 % without the first, 73.11 % without the second
+        (Calibration("constant", intercept=-1.0), [0.0, 0.0]),
+        (Calibration("isotonic", thresholds=(0.3, 0.9), probabilities=(0.1, 0.4)), [10.0, -11.55]),
+    ],
+)
+def test_the_effect_is_the_probability_less_the_one_without_the_behaviour(calibration, effects):
+    contributions = zeros()
+    contributions[0, [3, 4]] = [1.0, -1.0]
+    (reasons,) = told(contributions, row(), calibration=calibration)
+    assert [reason["effect"] for reason in reasons] == effects
 
 
 def test_the_column_that_tells_speaks_in_the_direction_of_the_sum():
     contributions = zeros()
     contributions[0, :2] = [0.5, -0.9]
-    (reason,) = explain(contributions, row(), MANIFEST).texts[0]
+    ((reason,),) = told(contributions, row())
     assert (reason["sign"], reason["log_odds"]) == ("-", -0.4)
     assert reason["column"] == "Teammate+Invited.active_days.ever"
 
@@ -65,35 +116,91 @@ def test_the_column_that_tells_speaks_in_the_direction_of_the_sum():
 def test_reasons_come_strongest_first_and_at_most_three():
     contributions = zeros()
     contributions[0, [0, 2, 3, 4]] = [0.1, -0.4, 0.3, 0.2]
-    (reasons,) = explain(contributions, row(), MANIFEST).texts
+    (reasons,) = told(contributions, row())
     assert [r["column"] for r in reasons] == ["any.days_since_signup.ever", "trait.seats", "trait.size"]
 
 
-def test_what_says_nothing_is_no_reason():
-    assert explain(zeros(), row(), MANIFEST).texts == [[]]
+def test_what_says_nothing_is_no_reason_but_stands_in_the_whole_list():
+    assert told(zeros(), row()) == [[]]
+    (whole,) = told(zeros(), row(), top=None)
+    assert [(r["behaviour"], r["part"], r["sign"]) for r in whole] == [
+        ("Teammate Invited", "usage", ""), ("time since sign-up", "timing", ""), ("seats", "fit", ""), ("size", "fit", ""),
+    ]  # fmt: skip
+    assert not whole[0]["words"].endswith(")")
+
+
+@pytest.mark.parametrize("signs", [[1, 1, 1], [-1, 1, -1], [1, -1, 1]])
+def test_of_equals_the_first_of_the_manifest_comes_first(signs):
+    contributions = zeros()
+    contributions[0, 2:5] = np.array(signs) * np.array([0.3, 0.1 + 0.2, 0.3])  # 0.1 + 0.2 is a little more than 0.3
+    (reasons,) = told(contributions, row())
+    assert [r["behaviour"] for r in reasons] == ["time since sign-up", "seats", "size"]
+
+
+def test_of_columns_that_speak_equally_loud_the_first_tells():
+    contributions = zeros()
+    contributions[0, :2] = [0.3, 0.1 + 0.2]
+    assert told(contributions, row())[0][0]["column"] == "Teammate+Invited.count.first_7d"
+
+
+def test_a_row_has_the_same_sums_to_the_last_bit_alone_and_among_others(model):
+    table, _ = small_table(seed=5)
+    contributions = model.ensemble.contributions(MANIFEST.matrix(table))
+    together = explain(contributions, table, MANIFEST, model.calibration, top=None)
+    for i in (0, 17, 399):
+        alone = explain(contributions[i : i + 1], table[i : i + 1], MANIFEST, model.calibration, top=None)
+        assert alone.told[0] == together.told[i]
+        assert (alone.usage[0], alone.fit[0]) == (together.usage[i], together.fit[i])
+
+
+def test_a_trait_and_an_event_of_one_name_are_two_behaviours():
+    manifest = Manifest((ModelColumn("login.count.ever", "feature"), ModelColumn("trait.login", "number")))
+    table = pd.DataFrame({"login.count.ever": [3.0], "trait.login": [4.0]})
+    (reasons,) = told(np.array([[0.5, -0.25, 0.0]]), table, manifest)
+    assert [(r["part"], r["log_odds"], r["words"]) for r in reasons] == [
+        ("usage", 0.5, "3 `login` so far (+)"), ("fit", -0.25, "login is 4 (-)"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(None, "unknown"), ("n/a", "unknown"), ("12", "12"), (True, "1"), (2.5, "2.5")]
+    ("value", "words"), [(None, "unknown"), ("n/a", "unknown"), ("12", "12"), (True, "1"), (2.5, "2.5")]
 )
-def test_a_number_is_told_as_the_model_reads_it(value, told):
+def test_a_number_is_told_as_the_model_reads_it(value, words):
     contributions = zeros()
     contributions[0, 3] = 1.0
-    (reason,) = explain(contributions, row(**{"trait.seats": value}), MANIFEST).texts[0]
-    assert reason["words"] == f"seats: {told} (+)"
+    assert told(contributions, row(**{"trait.seats": value}))[0][0]["words"] == f"seats is {words} (+)"
 
 
 def test_a_category_is_told_as_text_and_a_missing_one_as_unknown():
     contributions = zeros()
     contributions[0, 4] = -1.0
-    for value, told in (("large", "large"), (None, "unknown"), (np.nan, "unknown")):
-        (reason,) = explain(contributions, row(**{"trait.size": value}), MANIFEST).texts[0]
-        assert reason["words"] == f"size: {told} (-)"
+    for value, words in (
+        ("large", "large"),
+        (None, "unknown"),
+        (np.nan, "unknown"),
+        ("tiny", "tiny, new to the model"),
+    ):
+        assert told(contributions, row(**{"trait.size": value}))[0][0]["words"] == f"size is {words} (-)"
+
+
+@pytest.mark.parametrize(
+    ("age", "when"), [(3.0, "so far, of the first 7 days"), (7.0, "in the first 7 days"), (None, "in the first 7 days")]
+)
+def test_a_first_window_that_is_not_over_says_so_where_the_age_is_known(age, when):
+    contributions = zeros()
+    contributions[0, 0] = 1.0
+    table = row(**{"Teammate+Invited.count.first_7d": 2.0, "any.days_since_signup.ever": age})
+    assert told(contributions, table)[0][0]["words"] == f"2 `Teammate Invited` {when} (+)"
 
 
 def test_no_rows_have_no_reasons():
-    found = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST)
-    assert (found.texts, found.usage.shape) == ([], (0,))
+    found = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST, AS_IT_IS)
+    assert (found.told, found.usage.shape) == ([], (0,))
+
+
+def test_a_model_without_columns_has_no_reasons():
+    found = explain(np.array([[-1.0]]), pd.DataFrame(index=[0]), Manifest(()), AS_IT_IS, top=None)
+    assert (found.told, found.usage.tolist(), found.base.tolist()) == ([[]], [0.0], [-1.0])
 
 
 def test_shares_of_behaviours_add_up_to_one_the_strongest_first():
@@ -115,7 +222,7 @@ def test_a_model_that_looks_at_nothing_has_shares_of_zero():
 def test_the_table_is_not_changed():
     table, _ = small_table(rows=5)
     before = table.copy()
-    explain(zeros(5), table, MANIFEST)
+    explain(zeros(5), table, MANIFEST, AS_IT_IS)
     pd.testing.assert_frame_equal(table, before)
 
 
@@ -124,5 +231,5 @@ def test_a_behaviour_that_did_not_happen_is_told_as_never():
         (ModelColumn("Teammate+Invited.days_since_last.ever", "feature"), ModelColumn("x.max.mb.ever", "feature"))
     )
     table = pd.DataFrame({name: [np.nan] for name in manifest.names})
-    words = [reason["words"] for reason in explain(np.array([[-1.0, 0.5, 0.0]]), table, manifest).texts[0]]
-    assert words == ["days since the last `Teammate Invited`: never (-)", "largest mb of `x` so far: none (+)"]
+    words = [reason["words"] for reason in told(np.array([[-1.0, 0.5, 0.0]]), table, manifest)[0]]
+    assert words == ["no `Teammate Invited` so far (-)", "no mb of `x` so far (+)"]

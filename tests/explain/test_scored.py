@@ -41,7 +41,7 @@ def test_the_columns_are_those_of_a_scored_row(model):
 def test_reasons_are_json_in_the_words_of_people(model):
     reasons = json.loads(scored_rows(model, small_table(rows=1)[0])["reasons"].iloc[0])
     assert 1 <= len(reasons) <= 3
-    assert set(reasons[0]) == {"sign", "log_odds", "column", "value", "words"}
+    assert set(reasons[0]) == {"sign", "log_odds", "effect", "behaviour", "part", "column", "value", "words"}
 
 
 def test_a_row_is_scored_the_same_alone_and_among_others(model):

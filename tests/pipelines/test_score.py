@@ -65,7 +65,16 @@ def test_the_rows_have_the_columns_of_the_contract_best_first(config, tmp_path):
     assert rows["is_pql"].tolist() == [True] * 4 + [False] * (len(rows) - 4)
     assert rows["meets_definition"].isin([True, False]).all()
     assert rows["meets_definition"].any()
-    assert set(json.loads(rows["reasons"].iloc[0])[0]) == {"sign", "log_odds", "column", "value", "words"}
+    assert set(json.loads(rows["reasons"].iloc[0])[0]) == {
+        "sign",
+        "log_odds",
+        "effect",
+        "behaviour",
+        "part",
+        "column",
+        "value",
+        "words",
+    }
 
 
 def test_the_json_has_every_field_of_the_contract(config, tmp_path):

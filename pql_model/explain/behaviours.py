@@ -1,0 +1,245 @@
+"""What goes with conversion, behaviour by behaviour: how much, in which direction, and in what shape.
+
+Read from the SHAP values of held-out rows, summed over all columns of a behaviour: seven windows of one event are one
+behaviour, so none of them takes the others' share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from pql_model.explain.reasons import behaviour_of
+from pql_model.features.spec import parse_feature
+from pql_model.measures import LESS_IS_MORE
+from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
+from pql_model.model.estimate import Estimate
+from pql_model.model.intervals import Units, percentile
+
+Direction = Literal["+", "-", "mixed"]
+Shape = Literal["step", "saturating", "linear", "none"]
+RESAMPLES = 300
+CLEAR = 0.3
+"""Rank correlation from which on a direction is called one."""
+FAINT = 0.005
+"""A smaller share of all contributions has no shape worth a word."""
+_POINTS = 24
+_AS_WELL = 0.02
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """One behaviour on held-out rows.
+
+    Attributes
+    ----------
+    share
+        Of the total of absolute contributions, 0-1, with its interval.
+    direction
+        Whether more of it (more often, more recently, a larger value) goes with a higher probability.
+    column
+        The column that tells most of its contribution; of those that tell as much the shortest window.
+    columns
+        All columns of it, the strongest first, with their share of the total.
+    curve
+        Mean contribution by value of `column`: value, contribution (log-odds), rows.
+    """
+
+    name: str
+    part: str
+    share: Estimate
+    direction: Direction
+    shape: Shape
+    column: ModelColumn
+    columns: tuple[tuple[ModelColumn, float], ...]
+    curve: tuple[dict[str, Any], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The element of `behaviours` in `pql criteria list --json`."""
+        return {
+            "behaviour": self.name,
+            "part": self.part,
+            "share": round(self.share.value, 6),
+            "share_interval": [round(self.share.low, 6), round(self.share.high, 6)],
+            "direction": self.direction,
+            "shape": self.shape,
+            "shown": self.column.name,
+            "words": self.column.words,
+            "features": [{"name": c.name, "words": c.words, "share": round(s, 6)} for c, s in self.columns],
+        }
+
+
+def behaviours(
+    contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, entity: np.ndarray, converted: np.ndarray,
+    seed: int,
+) -> list[Behaviour]:  # fmt: skip
+    """Behaviours by their share, the largest first.
+
+    Parameters
+    ----------
+    contributions
+        SHAP values of held-out rows in log-odds, (rows, columns + 1); the last column is the base value.
+    table
+        Feature table of the same rows.
+    entity, converted
+        Of the same rows; entities are what is resampled.
+    """
+    where = [behaviour_of(column) for column in manifest.columns]
+    names = list(dict.fromkeys(where))
+    total = np.column_stack([_sum(contributions, where, name) for name in names]) if names else np.empty((0, 0))
+    shares = _shares(np.abs(total), entity, converted, seed)
+    strength = np.abs(contributions[:, :-1]).mean(axis=0)
+    whole = max(float(np.abs(total).mean(axis=0).sum()), 1e-12)
+    found = []
+    for k, (part, name) in enumerate(names):
+        members = [j for j, key in enumerate(where) if key == (part, name)]
+        ordered = sorted(members, key=lambda j: (-strength[j], j))
+        j = _telling(total[:, k], ordered, table, manifest)
+        values = _values(manifest.columns[j], table)
+        faint = shares[k].value < FAINT
+        found.append(
+            Behaviour(
+                name=name,
+                part=part,
+                share=shares[k],
+                direction=_direction(manifest.columns[j], values, total[:, k]),
+                shape="none" if faint or values is None else _shape(values, total[:, k]),
+                column=manifest.columns[j],
+                columns=tuple((manifest.columns[i], float(strength[i] / whole)) for i in ordered if strength[i] > 0),
+                curve=_curve(manifest.columns[j], table, total[:, k]),
+            )
+        )
+    return sorted(found, key=lambda b: (-b.share.value, b.name))
+
+
+def _sum(contributions: np.ndarray, where: Sequence[tuple[str, str]], name: tuple[str, str]) -> np.ndarray:
+    return np.asarray(contributions[:, [j for j, key in enumerate(where) if key == name]].sum(axis=1))
+
+
+def _shares(sizes: np.ndarray, entity: np.ndarray, converted: np.ndarray, seed: int) -> list[Estimate]:
+    """Share of each behaviour in the total, with an interval over resampled entities."""
+    code, names = pd.factorize(entity)
+    if not sizes.size or not sizes.sum():
+        return [Estimate(0.0, 0.0, 0.0)] * sizes.shape[1]
+    by_entity = np.zeros((len(names), sizes.shape[1]))
+    np.add.at(by_entity, code, sizes)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES) @ by_entity
+    draws = drawn / drawn.sum(axis=1, keepdims=True)
+    units = Units.of(np.bincount(code, converted), np.bincount(code))
+    value = by_entity.sum(axis=0) / by_entity.sum()
+    return [percentile(float(v), draws[:, k], units) for k, v in enumerate(value)]
+
+
+def _values(column: ModelColumn, table: pd.DataFrame) -> np.ndarray | None:
+    """Numbers to draw a curve over; what never happened comes before everything else. None for texts."""
+    if column.kind == "category":
+        return None
+    return as_numbers(table[column.name])
+
+
+def _telling(total: np.ndarray, members: Sequence[int], table: pd.DataFrame, manifest: Manifest) -> int:
+    """The column whose best single split explains most of the behaviour's contribution."""
+    best: list[tuple[float, int]] = []
+    for j in members[:12]:
+        values = _values(manifest.columns[j], table)
+        if values is None:
+            return members[0]
+        best.append((_step_fit(values, total), j))
+    top = max(fit for fit, _ in best)
+    as_well = [j for fit, j in best if fit >= top - _AS_WELL * abs(top)]
+    return min(as_well, key=lambda j: (_length(manifest.columns[j]), members.index(j)))
+
+
+def _length(column: ModelColumn) -> float:
+    if column.kind != "feature":
+        return 0.0
+    length = parse_feature(column.name).window.length
+    return float("inf") if length is None else float(length.us)
+
+
+def _direction(column: ModelColumn, values: np.ndarray | None, total: np.ndarray) -> Direction:
+    if values is None:
+        return "mixed"
+    if column.kind == "feature" and parse_feature(column.name).measure in LESS_IS_MORE:
+        values = -values
+    known = ~np.isnan(values)
+    if known.sum() < 3 or len(np.unique(values[known])) < 2 or np.ptp(total[known]) == 0:
+        return "mixed"
+    ranks = pd.DataFrame({"value": values[known], "total": total[known]}).rank()
+    correlation = float(ranks["value"].corr(ranks["total"]))
+    return "+" if correlation >= CLEAR else "-" if correlation <= -CLEAR else "mixed"
+
+
+def _shape(values: np.ndarray, total: np.ndarray) -> Shape:
+    """The simplest of the shapes that fits (nearly) best: a line, then a step, then a rise that levels off.
+
+    Each is fitted by least squares to the behaviour's contribution over the value.
+    """
+    known = ~np.isnan(values)
+    x, y = np.minimum(values[known], np.quantile(values[known], 0.99)) if known.any() else values[known], total[known]
+    if len(np.unique(x)) < 2 or np.ptp(y) == 0:
+        return "none"
+    line = _line_fit(x, y)
+    step = _step_fit(x, y)
+    caps = np.unique(np.quantile(x, np.linspace(0.1, 0.9, 9)))
+    level = max((_line_fit(np.minimum(x, cap), y) for cap in caps if cap > x.min()), default=line)
+    best = max(line, step, level)
+    if best < 0.1:
+        return "none"
+    if line >= best - _AS_WELL:
+        return "linear"
+    return "step" if step >= best - _AS_WELL else "saturating"
+
+
+def _line_fit(x: np.ndarray, y: np.ndarray) -> float:
+    """R squared of a straight line."""
+    return 0.0 if np.ptp(x) == 0 else float(np.corrcoef(x, y)[0, 1] ** 2)
+
+
+def _step_fit(values: np.ndarray, y: np.ndarray) -> float:
+    """R squared of the best single split; what is missing lies on the low side."""
+    order = np.argsort(np.where(np.isnan(values), -np.inf, values), kind="stable")
+    x, sorted_y = values[order], y[order]
+    n = len(y)
+    spread = float(((y - y.mean()) ** 2).sum())
+    if n < 2 or spread == 0:
+        return 0.0
+    below = np.arange(1, n)
+    low = np.cumsum(sorted_y)[:-1]
+    gap = low / below - (sorted_y.sum() - low) / (n - below)
+    changes = ~((x[1:] == x[:-1]) | (np.isnan(x[1:]) & np.isnan(x[:-1])))
+    gain = np.where(changes, gap**2 * below * (n - below) / n, 0.0)
+    return float(gain.max() / spread)
+
+
+def _curve(column: ModelColumn, table: pd.DataFrame, total: np.ndarray) -> tuple[dict[str, Any], ...]:
+    """Mean contribution by value: each value where there are few, else groups of equally many rows."""
+    if column.kind == "category":
+        texts = as_texts(table[column.name]).fillna("(unknown)").astype(str)
+        groups = pd.DataFrame({"value": texts.to_numpy(), "total": total}).groupby("value")["total"]
+        told = groups.agg(["mean", "size"]).sort_values("size", ascending=False).head(_POINTS)
+        return tuple(_point(str(value), row["mean"], row["size"]) for value, row in told.iterrows())
+    values = as_numbers(table[column.name])
+    known = ~np.isnan(values)
+    x, y = values[known], total[known]
+    points = [_point(None, float(total[~known].mean()), int((~known).sum()))] if (~known).any() else []
+    if not len(x):
+        return tuple(points)
+    if len(np.unique(x)) > _POINTS:
+        edges = np.unique(np.quantile(x, np.linspace(0, 1, _POINTS + 1)[1:-1]))
+        group = np.searchsorted(edges, x, side="right")
+    else:
+        group = np.unique(x, return_inverse=True)[1]
+    for g in np.unique(group):
+        here = group == g
+        points.append(_point(round(float(np.median(x[here])), 4), float(y[here].mean()), int(here.sum())))
+    return tuple(points)
+
+
+def _point(value: Any, contribution: float, rows: int) -> dict[str, Any]:
+    return {"value": value, "contribution": round(float(contribution), 5), "rows": int(rows)}
