@@ -15,6 +15,7 @@ from pql_model.demo.world import make_world, write_world
 from pql_model.model.audit import quarantined
 from pql_model.model.columns import trait_name
 from pql_model.model.tune import DEFAULT_TRIALS
+from pql_model.pipelines.growth import REPORT
 from pql_model.pipelines.score import ScoreResult, score
 from pql_model.pipelines.train import TrainResult, train
 from pql_model.progress import Listener, Silent
@@ -40,7 +41,7 @@ class DemoResult:
         return {
             "dir": str(self.folder),
             "train": self.trained.as_json(),
-            "report": str(self.trained.folder / "model_card.md"),
+            "report": str(self.trained.folder / REPORT),
             "scores": str(self.scored.output),
             "score": self.scored.as_json(),
             "truth": {**planted, "comparison": self.comparison.as_json()},
@@ -79,5 +80,6 @@ def demo(
     traits = {trait_name(trait): trait for trait in trained.prepared.sources.entities.traits}
     leaks = [traits.get(column, column) for column in quarantined(trained.prepared.findings)]
     set_aside = trained.prepared.sources.events.by_reason()
-    comparison = compare(truth, predictions, list(trained.importance["behaviour"]), leaks, set_aside)
+    criteria = [c["conditions"][0] for c in trained.findings.as_json()["criteria"]]
+    comparison = compare(truth, predictions, list(trained.importance["behaviour"]), leaks, set_aside, criteria)
     return DemoResult(path, trained, scored, comparison, truth)

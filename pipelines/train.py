@@ -41,10 +41,13 @@ from pql_model.model.supported import Supported, what_is_supported
 from pql_model.model.tune import DEFAULT_TRIALS
 from pql_model.model.verdict import Verdict, judge
 from pql_model.pipelines.files import write_run_files
+from pql_model.pipelines.findings import find
+from pql_model.pipelines.growth import REPORT, growth_of, write_growth_files
 from pql_model.pipelines.journal import Journal
 from pql_model.pipelines.prepare import Prepared, prepare
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Record, Registered, Tracking
+from pql_model.report.growth import Findings
 from pql_model.sources.workbench import open_workbench
 
 _WAITING = "Another training or rollback in this folder is at the registry; waiting for it."
@@ -64,6 +67,8 @@ class TrainResult:
         Behaviours by mean absolute contribution on the test rows.
     folder
         Where the run's files lie.
+    findings
+        Criteria and behaviours, as the growth report shows them.
     supported
         What the data support where the verdict refuses the model; None where it does not.
     """
@@ -77,6 +82,7 @@ class TrainResult:
     importance: pd.DataFrame
     seconds: dict[str, float]
     folder: Path
+    findings: Findings
     supported: Supported | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -84,6 +90,7 @@ class TrainResult:
         prepared, frame = self.prepared, self.prepared.snapshots.frame
         model = self.registered
         alias = "champion" if self.promotion.promoted else "challenger"
+        best = self.findings.found.recommended
         return {
             "run_id": model.run_id,
             "model": {"name": model.name, "version": model.version, "alias": alias},
@@ -108,9 +115,12 @@ class TrainResult:
             "events_offered": prepared.offered.words,
             "set_aside": prepared.sources.events.by_reason(),
             "behaviours": self.importance.to_dict("records"),
+            "recommended": best.as_json() if best is not None else None,
+            "in_force": self.findings.found.as_json()["in_force"],
             "seconds": self.seconds,
             "peak_memory_mb": _peak_memory_mb(),
-            "files": {path.stem: str(path) for path in sorted(self.folder.iterdir())},
+            "report": str(self.folder / REPORT),
+            "files": _by_name(sorted(self.folder.iterdir())),
         }
 
 
@@ -188,11 +198,16 @@ def train(
         evaluation = evaluate_test(rows, capacity, config.seed)
         verdict = judge(evaluation.test, Evidence.of(frame, train_rows, test_rows))
         supported = None if verdict.usable else _supported(data, config)
-        importance = behaviour_shares(fit.ensemble.contributions(X[test_rows]), data.manifest)
+        contributions = fit.ensemble.contributions(X[test_rows])
+        importance = behaviour_shares(contributions, data.manifest)
         model = FittedModel(
             fit.ensemble, fit.calibration, data.manifest, reference_quantiles(probability),
             facts=_facts(config, data, fit, verdict, make_rule(config.policy, later["converted"].to_numpy(float), probability)),
         )  # fmt: skip
+
+    with stages("criteria"):
+        findings = find(config, data, model, contributions, everyone, stages.listener.share)
+        growth = growth_of(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.alone(lambda: stages.listener.say(_WAITING)):
         against = _against(tracking, model, table, later, config.seed) if verdict.usable else None
@@ -201,6 +216,7 @@ def train(
             files = write_run_files(
                 draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported
             )
+            write_growth_files(draft, findings, growth)
             record = Record(
                 params={
                     **asdict(fit.tuned.params),
@@ -222,8 +238,16 @@ def train(
             tracking.promote(registered.version, by=promotion.mode)
     journal.forget()
     return TrainResult(
-        registered, verdict, promotion, data, fit, evaluation, importance, stages.seconds, folder, supported
+        registered, verdict, promotion, data, fit, evaluation, importance, stages.seconds, folder, findings, supported
     )
+
+
+def _by_name(paths: list[Path]) -> dict[str, str]:
+    """Files by their name without its ending; with it, where another has the same."""
+    named: dict[str, str] = {}
+    for path in paths:
+        named[path.name if path.stem in named else path.stem] = str(path)
+    return named
 
 
 def _manifest(tracking: Tracking) -> Manifest | None:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from pql_model.model.fitted import FittedModel
     from pql_model.pipelines.backtest import backtest
     from pql_model.pipelines.check import check
+    from pql_model.pipelines.criteria import judge_definition
     from pql_model.pipelines.demo import make_demo
+    from pql_model.pipelines.explain import explain_entity
     from pql_model.pipelines.init import init
+    from pql_model.pipelines.report import list_criteria, write_report
     from pql_model.pipelines.rollback import models, rollback
     from pql_model.pipelines.score import score
     from pql_model.pipelines.train import train
@@ -34,7 +37,10 @@ _HOME = {
     "backtest": "pipelines.backtest",
     "build_features": "features.compile",
     "check": "pipelines.check",
+    "explain_entity": "pipelines.explain",
     "init": "pipelines.init",
+    "judge_definition": "pipelines.criteria",
+    "list_criteria": "pipelines.report",
     "load_config": "config.load",
     "make_demo": "pipelines.demo",
     "models": "pipelines.rollback",
@@ -42,6 +48,7 @@ _HOME = {
     "rollback": "pipelines.rollback",
     "score": "pipelines.score",
     "train": "pipelines.train",
+    "write_report": "pipelines.report",
 }
 
 __all__ = [
@@ -53,7 +60,10 @@ __all__ = [
     "backtest",
     "build_features",
     "check",
+    "explain_entity",
     "init",
+    "judge_definition",
+    "list_criteria",
     "load_config",
     "make_demo",
     "models",
@@ -61,6 +71,7 @@ __all__ = [
     "rollback",
     "score",
     "train",
+    "write_report",
 ]
 
 

@@ -24,7 +24,7 @@ LAYERS = (
     {"model"},
     {"criteria", "explain"},
     {"decide"},
-    {"registry"},
+    {"registry", "report"},
     {"activate", "serve"},
     {"monitor"},
 )

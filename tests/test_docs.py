@@ -49,7 +49,7 @@ def test_the_readme_names_every_command_that_a_newcomer_needs():
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     assert {
         f"pql {name}"
-        for name in ("demo", "init", "check", "train", "backtest", "score", "models", "rollback", "schema")
+        for name in ("demo", "init", "check", "train", "backtest", "report", "score", "explain", "models", "rollback", "schema")
     } == {f"pql {c}" for c in commands}
     for name in commands:
         assert f"pql {name}" in text

@@ -29,8 +29,18 @@ def definition_features(definition: Definition | None) -> list[Feature]:
     return list(dict.fromkeys(criterion_feature(c) for c in criteria if c.event is not None))
 
 
-def check_names(definition: Definition | None, events: Sequence[str], traits: Sequence[str]) -> None:
+def check_names(
+    definition: Definition | None,
+    events: Sequence[str],
+    traits: Sequence[str],
+    place: str = "`definition:` in the config",
+) -> None:
     """Refuse a definition that names an event or trait the data do not have: nobody could ever meet it.
+
+    Parameters
+    ----------
+    place
+        Where the definition stands, for the error.
 
     Raises
     ------
@@ -45,20 +55,26 @@ def check_names(definition: Definition | None, events: Sequence[str], traits: Se
             close = nearest(name, known)
             raise DataError(
                 f"The definition names {kind} `{name}`, which the data do not have" + (f"; did you mean `{close}`?" if close else ""),
-                received=name, allowed=list(known), remedy="correct `definition:` in the config",
+                received=name, allowed=list(known), remedy=f"correct {place}",
             )  # fmt: skip
 
 
 def meets(definition: Definition, table: pd.DataFrame) -> np.ndarray:
     """Whether each row of a feature table meets the definition, bool (rows,). What is missing is not met."""
-    held = np.sum([_holds(criterion, table) for criterion in definition.criteria], axis=0)
+    held = np.sum([holds(criterion, table) for criterion in definition.criteria], axis=0)
     return np.asarray(held >= definition.least)
 
 
-def _holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
+def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
+    """Whether each row meets one criterion, bool (rows,)."""
     if criterion.trait is not None and criterion.in_ is not None:
         return as_texts(table[trait_name(criterion.trait)]).isin(criterion.in_).to_numpy(bool)
-    name = trait_name(criterion.trait) if criterion.trait is not None else criterion_feature(criterion).name
-    values = as_numbers(table[name])
+    values = criterion_values(criterion, table)
     met = _COMPARE[str(criterion.operator)](values, float(criterion.threshold or 0.0))
     return np.asarray(met & ~np.isnan(values))
+
+
+def criterion_values(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
+    """The numbers that a criterion compares, float (rows,); NaN where there is none."""
+    name = trait_name(criterion.trait) if criterion.trait is not None else criterion_feature(criterion).name
+    return as_numbers(table[name])

@@ -34,6 +34,7 @@ def compare(
     behaviours: Sequence[str],
     leaks: Sequence[str],
     set_aside: dict[str, int],
+    criteria: Sequence[dict[str, Any]],
 ) -> Comparison:
     """Hold a training's results against `truth.json`.
 
@@ -45,10 +46,12 @@ def compare(
         Behaviours, the strongest first.
     leaks
         Traits that were quarantined.
+    criteria
+        Conditions of the criteria that were found: event, measure, window, operator, threshold.
     """
     lines = [_counts(truth["expected_set_aside"], set_aside), _leaks(truth["leaking_columns"], leaks)]
     lines += _ranking(truth["probabilities"], predictions)
-    return Comparison((*lines, _behaviours(truth["criteria"], behaviours)))
+    return Comparison((*lines, _behaviours(truth["criteria"], behaviours), _criteria(truth["criteria"], criteria)))
 
 
 def _counts(expected: dict[str, int], found: dict[str, int]) -> tuple[str, str, str, bool]:
@@ -103,3 +106,17 @@ def _behaviours(criteria: Sequence[dict[str, Any]], behaviours: Sequence[str]) -
     planted = list(dict.fromkeys("activity as a whole" if c["event"] == "any" else c["event"] for c in criteria))
     top = list(behaviours[: len(planted) + 2])
     return "behaviours that matter", ", ".join(planted), "strongest: " + ", ".join(top), set(planted) <= set(top)
+
+
+def _criteria(planted: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> tuple[str, str, str, bool]:
+    """Of criteria about usage; few accounts may bring fewer of them to light, but none that was not planted."""
+    usage = [_said(c) for c in found if "event" in c]
+    wanted = [_said(c) for c in planted]
+    return "criteria", "; ".join(wanted), "; ".join(usage) or "none", set(usage) == set(wanted)
+
+
+def _said(c: dict[str, Any]) -> str:
+    """At day 14 `first 14d` and `ever` are the same."""
+    window = "" if c["window"] in ("ever", "first 14d", "last 14d") else f", {c['window']}"
+    what = c["measure"] if c["event"] == "any" else c["event"]
+    return f"{what} {c['operator']} {c['threshold']:g}{window}"

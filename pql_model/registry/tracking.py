@@ -291,6 +291,14 @@ class Tracking:
             )  # fmt: skip
         return found
 
+    def read(self, run_id: str, name: str) -> bytes | None:
+        """A file of a run as it was logged; None if the run has none of this name."""
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+            except (MlflowException, OSError):
+                return None
+
     @contextmanager
     def _as_default(self) -> Iterator[None]:
         """Point MLflow's global state here, and back afterwards."""

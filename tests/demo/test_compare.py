@@ -10,8 +10,14 @@ TRUTH = {
     "expected_set_aside": {"bot": 4, "no_entity": 2, "broken_line": 0},
     "leaking_columns": ["lifetime_logins", "account_manager"],
     "probabilities": {"entity": NAMES, "as_of": TIMES, "probability": TRUE},
-    "criteria": [{"event": "Teammate Invited"}, {"event": "any"}],
+    "criteria": [
+        {"event": "Teammate Invited", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3},
+        {"event": "any", "measure": "distinct_users", "window": "ever", "operator": ">=", "threshold": 4},
+    ],
 }
+INVITED = {"event": "Teammate Invited", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3}
+PEOPLE = {"event": "any", "measure": "distinct_users", "window": "first 14d", "operator": ">=", "threshold": 4}
+SIZE = {"trait": "company_size", "in": ["51-200"]}
 
 
 def predictions(probability=TRUE):
@@ -26,6 +32,7 @@ def lines(**changes):
         "behaviours": ["Upload", "Teammate Invited", "activity as a whole", "region"],
         "leaks": ["account_manager", "lifetime_logins"],
         "set_aside": {"bot": 4, "no_entity": 2},
+        "criteria": [PEOPLE, SIZE, INVITED],
         **changes,
     }
     return {line["what"]: line for line in compare(TRUTH, **given).as_json()}
@@ -35,7 +42,7 @@ def test_what_was_found_as_planted_agrees():
     found = lines()
     assert list(found) == [
         "unusable rows, by reason", "columns that know the outcome", "ROC-AUC on later accounts", "mean probability",
-        "behaviours that matter",
+        "behaviours that matter", "criteria",
     ]  # fmt: skip
     assert all(line["agrees"] for line in found.values())
     assert found["unusable rows, by reason"]["planted"] == "4 bot, 2 no_entity"
@@ -51,6 +58,9 @@ def test_what_was_found_as_planted_agrees():
         ("ROC-AUC on later accounts", {"predictions": predictions(TRUE[::-1])}),
         ("mean probability", {"predictions": predictions([p / 2 for p in TRUE])}),
         ("behaviours that matter", {"behaviours": ["a", "b", "c", "d", "Teammate Invited"]}),
+        ("criteria", {"criteria": [INVITED]}),
+        ("criteria", {"criteria": [INVITED, PEOPLE, {**INVITED, "event": "Upload"}]}),
+        ("criteria", {"criteria": [{**INVITED, "threshold": 4}, PEOPLE]}),
     ],
 )
 def test_what_was_found_otherwise_does_not_agree(what, changes):

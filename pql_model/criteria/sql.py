@@ -1,0 +1,292 @@
+"""A definition as one SQL statement that a warehouse answers as our engine does.
+
+The statement reads the raw tables of `pql.yaml`, step by step: who is at risk, which of their events are visible,
+what each condition compares, who meets the definition.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+from sqlglot import exp
+
+from pql_model.config.definition import Criterion, Definition, unreadable
+from pql_model.config.schema import Config
+from pql_model.criteria import sql_events, sql_tables
+from pql_model.criteria.evaluate import criterion_feature
+from pql_model.criteria.sql_engines import Engine, Node, engine_of
+from pql_model.criteria.sql_header import header
+from pql_model.criteria.sql_measures import SEEN, Measured, Reader, holds
+from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
+from pql_model.errors import DataError, nearest
+from pql_model.features.spec import Feature
+from pql_model.measures import ANY
+from pql_model.sources.events import value_names
+
+_WIDTH = 110
+_LONGEST_NAME = 55
+"""PostgreSQL cuts names after 63 bytes."""
+
+
+def definition_sql(
+    config: Config,
+    definition: Definition,
+    dialect: str,
+    as_of: int | None = None,
+    columns: Mapping[str, Collection[str]] | None = None,
+) -> str:
+    """One statement that lists who meets the definition: entity, as_of, and what each condition compares.
+
+    Parameters
+    ----------
+    dialect
+        One of `pql_model.criteria.sql_engines.ENGINES`.
+    as_of
+        An instant; None: the moment the statement runs.
+    columns
+        Table of the config -> its columns, where they are known. Columns that the config does not name, such as
+        `is_bot`, are read only then.
+
+    Raises
+    ------
+    DataError
+        If the dialect is not known, or the definition reads what the config does not map.
+    """
+    engine = engine_of(dialect)
+    _refuse_unreadable(config, definition)
+    names = table_names(_tables(config))
+    raws = {
+        table: Raw(engine, table, name, config.resolution == "day", (columns or {}).get(table))
+        for table, name in names.items()
+    }
+    plan = _plan(config, definition, engine, as_of)
+    statement = exp.select("entity", "as_of", *plan.labels.values()).from_("measures").where(_met(plan))
+    statement = statement.order_by(col("entity"))
+    for name, select in _ctes(plan, raws):
+        statement = statement.with_(name, as_=select, copy=False)
+    taken = {name.lower() for name in names.values()}
+    body = _apart(statement, taken).transform(_unwrapped).sql(dialect, pretty=True, max_text_width=_WIDTH)
+    return f"{header(config, definition, engine, as_of, raws, columns is not None)}\n{body}\n"
+
+
+# ---------------------------------------------------------------- what is to be said
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the statement says.
+
+    Attributes
+    ----------
+    labels
+        What a condition reads -> its column in the result.
+    thresholds
+        What it reads -> all it is compared with.
+    """
+
+    config: Config
+    definition: Definition
+    engine: Engine
+    as_of: int | None
+    labels: dict[Feature | str, str]
+    thresholds: dict[Feature | str, list[float]]
+
+    @property
+    def features(self) -> list[Feature]:
+        return [subject for subject in self.labels if isinstance(subject, Feature)]
+
+    @property
+    def traits(self) -> dict[str, str]:
+        return {subject: label for subject, label in self.labels.items() if isinstance(subject, str)}
+
+    @property
+    def until(self) -> int | None:
+        """The end of the data, where as_of is later: our engine knows of nothing after it."""
+        until = self.config.observed_until
+        return until if until is not None and self.as_of is not None and self.as_of > until else None
+
+    @property
+    def active(self) -> bool:
+        return self.config.schedule.active_within is not None
+
+
+def _subject(criterion: Criterion) -> Feature | str:
+    return criterion.trait if criterion.trait is not None else criterion_feature(criterion)
+
+
+def _plan(config: Config, definition: Definition, engine: Engine, as_of: int | None) -> _Plan:
+    labels: dict[Feature | str, str] = {}
+    thresholds: dict[Feature | str, list[float]] = {}
+    for criterion in definition.criteria:
+        subject = _subject(criterion)
+        if subject not in labels:
+            labels[subject] = _label(subject, set(labels.values()))
+        if criterion.threshold is not None:
+            thresholds.setdefault(subject, []).append(criterion.threshold)
+    return _Plan(config, definition, engine, as_of, labels, thresholds)
+
+
+def _label(subject: Feature | str, taken: set[str]) -> str:
+    """A name that no dialect has to quote, such as `board_created_count_first_7d`."""
+    if isinstance(subject, str):
+        parts = ["trait", subject]
+    else:
+        event = [] if subject.event == ANY and subject.measure != "count" else [subject.event]
+        window = [subject.window.slug] if subject.when else []
+        parts = [*event, subject.measure, *([subject.value] if subject.value else []), *window]
+    name = re.sub(r"[^a-z0-9]+", "_", "_".join(parts).lower()).strip("_")
+    name = name if name[0].isalpha() else f"of_{name}"
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}_{name[-_LONGEST_NAME // 2 + 1 :]}"
+    return next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
+
+
+def _refuse_unreadable(config: Config, definition: Definition) -> None:
+    has_signup = config.entities.columns.signed_up is not None
+    lacking = list(unreadable(definition, value_names(config.events), has_signup))
+    if lacking:
+        raise DataError("; ".join(lacking), remedy="correct the definition, or map the column in the config")
+    events = [n for t in config.events for n in (*([t.event] if t.event else []), *(t.counts or {}))]
+    any_name = any(table.columns.event is not None for table in config.events)
+    for criterion in definition.criteria:
+        name, known = (
+            (criterion.trait, config.entities.traits) if criterion.trait else (criterion.event, [ANY, *events])
+        )
+        if known is None or name in known or (criterion.event is not None and any_name):
+            continue
+        kind, close = "trait" if criterion.trait else "event", nearest(str(name), known)
+        raise DataError(
+            f"The definition names {kind} `{name}`, which the config does not" + (f"; did you mean `{close}`?" if close else ""),
+            received=name, allowed=list(known), remedy="correct the definition",
+        )  # fmt: skip
+
+
+def _tables(config: Config) -> list[str]:
+    return [config.entities.table, config.conversions.table, *(table.table for table in config.events)]
+
+
+# ---------------------------------------------------------------- the steps
+
+
+def _ctes(plan: _Plan, raws: Mapping[str, Raw]) -> Iterator[Cte]:
+    config = plan.config
+    traits = {label: _trait(plan, trait) for trait, label in plan.traits.items()}
+    yield sql_tables.moment(plan.engine, plan.as_of)
+    yield from sql_tables.entities(config, raws[config.entities.table], traits)
+    yield from sql_tables.conversions(config, raws[config.conversions.table], plan.until)
+    yield sql_tables.at_risk(config, plan.engine, list(traits))
+    needs, reader = _needs(plan), _reader(plan)
+    if plan.features or plan.active:
+        yield from _event_ctes(plan, needs, raws)
+    measured = {
+        label: reader.measure(feature, label, plan.thresholds[feature])
+        for feature, label in ((f, plan.labels[f]) for f in plan.features)
+    }
+    for found in measured.values():
+        yield from found.ctes
+    yield "measures", _measures(plan, measured)
+
+
+def _trait(plan: _Plan, trait: str) -> sql_tables.Trait:
+    listed = {criterion.in_ is not None for criterion in plan.definition.criteria if criterion.trait == trait}
+    if len(listed) > 1:
+        raise DataError(
+            f"Trait `{trait}` is compared both as a text and as a number",
+            remedy="write all its conditions with `in:`, or all with `operator`",
+        )
+    return sql_tables.Trait(trait, as_text=True in listed)
+
+
+def _needs(plan: _Plan) -> sql_events.Needs:
+    features, config = plan.features, plan.config
+    named = frozenset(feature.event for feature in features)
+    measures = {feature.measure for feature in features}
+    values = sql_events.value_columns(value_names(config.events))
+    counted, counted_users = _counted(config)
+    return sql_events.Needs(
+        events=None if plan.active or ANY in named else named,
+        person=bool(measures & {"distinct_users", "top_user_share"}),
+        n=counted and bool(measures & {"count", "trend", "top_user_share"}),
+        n_users=counted_users and "distinct_users" in measures,
+        values={value: column for value, column in values.items() if value in {f.value for f in features}},
+        signed_up=config.entities.columns.signed_up is not None,
+        until=plan.until,
+    )
+
+
+def _counted(config: Config) -> tuple[bool, bool]:
+    """Whether any table of events holds counts, and whether any of these says by how many users."""
+    return any(table.counts for table in config.events), any(table.users for table in config.events)
+
+
+def _reader(plan: _Plan) -> Reader:
+    counted, counted_users = _counted(plan.config)
+    values = sql_events.value_columns(value_names(plan.config.events))
+    return Reader(plan.engine, counted, counted_users, values, plan.config.motion == "freemium")
+
+
+def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -> Iterator[Cte]:
+    tables = [table for table in plan.config.events if sql_events.concerns(table, needs)]
+    parts: list[exp.Select] = []
+    for place, spec in enumerate(tables, 1):
+        raw = raws[spec.table]
+        found = sql_events.event_part(plan.config, spec, raw, needs, f"_{place}" if len(tables) > 1 else "")
+        yield from found.ctes
+        parts += found.parts
+    yield SEEN, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+
+
+def _measures(plan: _Plan, measured: Mapping[str, Measured]) -> exp.Select:
+    has_signup = plan.config.entities.columns.signed_up is not None
+    traits = [col(label, "r") for label in plan.traits.values()]
+    keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if has_signup else []), *traits]
+    columns = [exp.alias_(found.number, label) for label, found in measured.items()]
+    if plan.active:
+        columns.append(exp.alias_(exp.Max(this=col("event_time", "e")), "last_event_at"))
+    table = exp.select(col("entity", "r"), col("as_of", "r"), *traits, *columns).from_("at_risk AS r")
+    if not columns:
+        return table
+    table = table.join(f"{SEEN} AS e", on=col("entity", "e").eq(col("entity", "r")), join_type="left")
+    for found in measured.values():
+        if found.joined is not None:
+            on = col("entity", found.joined).eq(col("entity", "r"))
+            table = table.join(found.joined, on=on, join_type="left")
+    return table.group_by(*[key.copy() for key in keys])
+
+
+def _met(plan: _Plan) -> Node:
+    """At least so many of the conditions; in freemium also active lately."""
+    tests = [holds(criterion, col(plan.labels[_subject(criterion)])) for criterion in plan.definition.criteria]
+    least = plan.definition.least
+    if least == len(tests):
+        met: Node = exp.and_(*tests)
+    elif least == 1:
+        met = exp.or_(*tests)
+    else:
+        points: list[Node] = [exp.case().when(test, number(1)).else_(number(0)) for test in tests]
+        met = reduce(plus, points) >= number(least)
+    within = plan.config.schedule.active_within
+    if within is None:
+        return met
+    return exp.and_(met, col("last_event_at") >= minus(col("as_of"), plan.engine.interval(within)))
+
+
+def _unwrapped(node: exp.Expr) -> exp.Expr:
+    """Arithmetic beside a comparison needs no parentheses."""
+    plain = isinstance(node, exp.Paren) and isinstance(node.this, exp.Add | exp.Sub)
+    return node.this if plain and isinstance(node.parent, exp.GT | exp.GTE | exp.LT | exp.LTE) else node
+
+
+def _apart(statement: exp.Select, taken: Collection[str]) -> exp.Select:
+    """Steps that are called like a raw table get another name."""
+    clashing = {cte.alias: f"{cte.alias}_step" for cte in statement.ctes if cte.alias.lower() in taken}
+    for cte in statement.ctes:
+        cte.set("alias", exp.TableAlias(this=exp.to_identifier(clashing.get(cte.alias, cte.alias))))
+    for table in statement.find_all(exp.Table):
+        if table.name in clashing and not table.meta.get(RAW):
+            if not table.alias:
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
+            table.set("this", exp.to_identifier(clashing[table.this.name]))
+    return statement

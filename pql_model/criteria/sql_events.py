@@ -1,0 +1,237 @@
+"""The visible events of everyone at risk, in SQL, from tables of all three shapes.
+
+Which rows count is decided in `pql_model.sources.events`; this module must equal it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from pql_model.config.schema import Config, EventTable
+from pql_model.criteria.sql_engines import Node
+from pql_model.criteria.sql_raw import (
+    Cte,
+    Raw,
+    ascending,
+    col,
+    given,
+    literal,
+    named,
+    number,
+    one_of,
+    or_null,
+    place,
+    plus,
+    possible,
+)
+from pql_model.measures import ANY
+from pql_model.sources.events import BOT_AGENTS, BOT_NAMES, BOT_TRUTHS, bot_columns, value_names
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the measures read of the events.
+
+    Attributes
+    ----------
+    events
+        Names of the events; None where all of them count.
+    person, n, n_users
+        Whether they read who did it, how often it was counted, by how many users it was counted.
+    values
+        Value -> its column.
+    signed_up
+        Whether entities have a sign-up.
+    until
+        The end of the data, where as_of is later.
+    """
+
+    events: frozenset[str] | None
+    person: bool
+    n: bool
+    n_users: bool
+    values: Mapping[str, str]
+    signed_up: bool
+    until: int | None
+
+
+@dataclass(frozen=True)
+class EventPart:
+    """One table of events: its steps, and the selects that are put together with those of other tables."""
+
+    ctes: list[Cte]
+    parts: list[exp.Select]
+
+
+def value_columns(values: Sequence[str]) -> dict[str, str]:
+    """Value -> a plain name for its column.
+
+    >>> value_columns(["MB used", "größe"])
+    {'MB used': 'value_mb_used', 'größe': 'value_gr_e'}
+    """
+    names: dict[str, str] = {}
+    for value in values:
+        name = re.sub(r"[^a-z0-9]+", "_", f"value_{value.lower()}").strip("_")
+        names[value] = name if name not in names.values() else f"{name}_{len(names)}"
+    return names
+
+
+def name_in_data(event: str) -> str:
+    """An event that the data call `any` is called `any (event)` everywhere else."""
+    return ANY if event == f"{ANY} (event)" else event
+
+
+def concerns(spec: EventTable, needs: Needs) -> bool:
+    """Whether a table can hold events that are asked for."""
+    if needs.events is None or spec.columns.event is not None:
+        return True
+    return bool(needs.events & {spec.event, *(spec.counts or {})})
+
+
+def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix: str) -> EventPart:
+    """The rows of one table, each id once, and the visible ones among them; `suffix` tells tables apart."""
+    columns = _columns(config, spec, raw, needs)
+    name = f"event_rows{suffix}"
+    ctes: list[Cte] = [(name, raw.select(columns))]
+    usable = _usable(raw, spec, columns)
+    if spec.columns.id is not None:
+        star = exp.Column(this=exp.Star(), table=exp.to_identifier("e"))
+        order = place(col("row_id", "e"), *map(ascending, _order(raw, spec, columns)))
+        copies = exp.select(star, exp.alias_(order, "place")).from_(f"{name} AS e")
+        name = f"event_copies{suffix}"
+        ctes.append((name, copies.where(*usable)))
+        usable = [or_null(col("row_id", "e"), col("place", "e").eq(1))]
+    tests = [*usable, *_visible(config, spec, raw, needs), *_of_people(config, raw, columns)]
+    parts = []
+    for outputs, more in _by_event(spec, needs, columns):
+        kept = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if needs.signed_up else [])]
+        part = exp.select(*kept, *[named(node, at) for at, node in outputs.items()]).from_(f"{name} AS e")
+        part = part.join("at_risk AS r", on=col("entity", "r").eq(col("entity", "e")))
+        parts.append(part.where(*[test.copy() for test in tests], *more))
+    return EventPart(ctes, parts)
+
+
+# ---------------------------------------------------------------- the rows
+
+
+def _columns(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> dict[str, Node]:
+    """The columns that are read, named as the statement names them."""
+    of, exclude = spec.columns, config.exclude
+    columns = {"entity": raw.identifier(of.entity) if of.id is not None else raw.text(of.entity)}
+    if of.event is not None:
+        columns["event_name"] = raw.text(of.event)
+    columns["event_time"] = raw.instant(of.time)
+    if of.known_at is not None:
+        columns["known_at"] = raw.instant(of.known_at)
+    if of.user is not None:
+        columns["person"] = raw.identifier(of.user)
+    elif config.entity == "user" and (exclude.bots or exclude.users):
+        columns["person"] = raw.text(of.entity)
+    if of.id is not None:
+        columns["row_id"] = raw.identifier(of.id)
+    if exclude.bots:
+        agent, said = bot_columns(spec, raw.columns or ())
+        named = {"user_agent": agent, "said_bot": said}
+        columns |= {name: exp.Lower(this=raw.text(column)) for name, column in named.items() if column is not None}
+    names = value_columns(value_names(config.events))
+    read = sorted(spec.values) if of.id is not None else sorted(set(spec.values) & set(needs.values))
+    columns |= {names[value]: raw.number(spec.values[value]) for value in read}
+    columns |= {f"count_{i}": raw.number(column) for i, column in enumerate((spec.counts or {}).values())}
+    users = {i: spec.users[event] for i, event in enumerate(spec.counts or {}) if event in spec.users}
+    return columns | {f"users_{i}": raw.number(column) for i, column in users.items()}
+
+
+def _usable(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node]:
+    """What must be readable."""
+    tests: list[Node] = []
+    if spec.columns.id is not None:
+        tests.append(given(col("entity", "e")))
+    if "event_name" in columns:
+        tests.append(col("event_name", "e").neq(literal("")))
+    tests += possible(raw.engine, col("event_time", "e"))
+    if "known_at" in columns:
+        tests.append(or_null(col("known_at", "e"), *possible(raw.engine, col("known_at", "e"))))
+    return tests
+
+
+def _order(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node]:
+    """Which of several rows with one id counts: the earliest to arrive, then the earliest to happen."""
+    time: Node = col("event_time", "e")
+    end = plus(time, raw.engine.interval(spec.covers)) if spec.covers is not None else time
+    arrived = end
+    if "known_at" in columns:
+        known = col("known_at", "e")
+        arrived = exp.Coalesce(this=known, expressions=[end])
+        if spec.covers is not None:
+            arrived = exp.case().when(known > end, known).else_(end)
+    same = ["entity", *(["event_name"] if "event_name" in columns else []), *(["person"] if spec.columns.user else [])]
+    numbers = [name for name in columns if name.startswith(("value_", "count_", "users_"))]
+    return [arrived, *([time] if arrived is not time else []), *[col(name, "e") for name in (*same, *numbers)]]
+
+
+# ---------------------------------------------------------------- which of them are seen
+
+
+def _visible(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> Iterator[Node]:
+    """Not before sign-up, not at or after as_of, and known before it."""
+    time, as_of = col("event_time", "e"), col("as_of", "r")
+    yield time < as_of if spec.covers is None else plus(time, raw.engine.interval(spec.covers)) < as_of
+    if spec.columns.known_at is not None:
+        yield or_null(col("known_at", "e"), col("known_at", "e") < as_of)
+    if needs.signed_up:
+        signed_up = col("signed_up", "r")
+        yield time >= signed_up if config.motion == "trial" else or_null(signed_up, time >= signed_up)
+    if needs.until is not None:
+        yield time <= raw.engine.moment(needs.until)
+
+
+def _of_people(config: Config, raw: Raw, columns: Mapping[str, Node]) -> Iterator[Node]:
+    """Neither bots nor users that the config excludes."""
+    person, agent = col("person", "e"), col("user_agent", "e")
+    if "person" in columns and config.exclude.users:
+        yield or_null(person, exp.not_(one_of(person.copy(), config.exclude.users)))
+    if "person" in columns and config.exclude.bots:
+        found = raw.engine.matches(exp.Lower(this=person.copy()), BOT_NAMES.removeprefix("(?i)"))
+        yield or_null(person, exp.not_(found))
+    if "user_agent" in columns:
+        yield or_null(agent, exp.not_(raw.engine.matches(agent.copy(), BOT_AGENTS.removeprefix("(?i)"))))
+    if "said_bot" in columns:
+        yield or_null(col("said_bot", "e"), exp.not_(one_of(col("said_bot", "e"), BOT_TRUTHS)))
+
+
+def _by_event(
+    spec: EventTable, needs: Needs, columns: Mapping[str, Node]
+) -> Iterator[tuple[dict[str, Node], list[Node]]]:
+    """The columns and further tests of each select: one for a log, one for each event that was counted."""
+    if spec.counts is None:
+        name: Node = col("event_name", "e") if "event_name" in columns else literal(str(spec.event))
+        tests: list[Node] = []
+        if needs.events is not None and "event_name" in columns:
+            written = [name_in_data(event) for event in sorted(needs.events)]
+            tests.append(name.eq(literal(written[0])) if len(written) == 1 else name.isin(*map(literal, written)))
+        yield _outputs(name, spec, needs, columns, number(1), None), tests
+    for i, event in enumerate(spec.counts or {}):
+        if needs.events is None or event in needs.events:
+            users = f"users_{i}" if event in spec.users else None
+            count = col(f"count_{i}", "e")
+            yield _outputs(literal(event), spec, needs, columns, count, users), [count > 0]
+
+
+def _outputs(
+    name: Node, spec: EventTable, needs: Needs, columns: Mapping[str, Node], n: Node, users: str | None
+) -> dict[str, Node]:
+    outputs: dict[str, Node] = {"event_name": name.copy(), "event_time": col("event_time", "e")}
+    if needs.person:
+        outputs["person"] = col("person", "e") if spec.columns.user is not None else exp.cast(exp.null(), "TEXT")
+    if needs.n:
+        outputs["n"] = n.copy()
+    nothing = exp.cast(exp.null(), "DOUBLE")
+    if needs.n_users:
+        outputs["n_users"] = col(users, "e") if users is not None else nothing.copy()
+    for column in needs.values.values():
+        outputs[column] = col(column, "e") if column in columns else nothing.copy()
+    return outputs

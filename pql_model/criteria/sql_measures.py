@@ -1,0 +1,308 @@
+"""What each condition compares, in SQL: over the visible events of an entity, and over its traits.
+
+What is right is defined by `pql_model.features.oracle`; this module must equal it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from pql_model.config.definition import Criterion
+from pql_model.criteria.sql_engines import Engine, Node
+from pql_model.criteria.sql_events import name_in_data
+from pql_model.criteria.sql_raw import (
+    Cte,
+    col,
+    descending,
+    given,
+    literal,
+    minus,
+    number,
+    one_of,
+    over,
+    place,
+    plus,
+    when,
+)
+from pql_model.features.compile import SUM_DIGITS
+from pql_model.features.spec import Feature
+from pql_model.measures import ANY
+from pql_model.windows import DAY, MINUTE, SESSION_GAP, Duration, Window
+
+SEEN = "events_seen"
+"""The step that holds the visible events, called `e` where it is read; `r` is the entity at risk."""
+_COMPARE = {">=": exp.GTE, ">": exp.GT, "<=": exp.LTE, "<": exp.LT, "==": exp.EQ, "!=": exp.NEQ}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number of each entity: an aggregate over its events, and the steps it needs before.
+
+    Attributes
+    ----------
+    number
+        Over `r` (at risk), `e` (visible events) and what is joined.
+    ctes
+        Steps to be made before.
+    joined
+        The last of them, with one row per entity, which is joined; its name.
+    """
+
+    number: Node
+    ctes: tuple[Cte, ...] = ()
+    joined: str | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How features are measured in one statement.
+
+    Attributes
+    ----------
+    counted
+        Whether any row stands for several events.
+    values
+        Value -> its column.
+    may_lack_signup
+        Whether an entity may have no sign-up.
+    """
+
+    engine: Engine
+    counted: bool
+    counted_users: bool
+    values: dict[str, str]
+    may_lack_signup: bool
+
+    def measure(self, feature: Feature, label: str, thresholds: list[float]) -> Measured:
+        """The number of a feature; `label` names its steps, `thresholds` say what it is compared with."""
+        found = _BY_MEASURE[feature.measure](self, feature, label)
+        value = found.number
+        if feature.measure == "sum" and (digits := sum_digits(thresholds)) is not None:
+            value = self.engine.rounded(value, digits)
+        if self.may_lack_signup and feature.window.kind == "first":
+            value = when(given(col("signed_up", "r")), value)
+        return Measured(value, found.ctes, found.joined)
+
+    # ------------------------------------------------------------ which events
+
+    def named(self, feature: Feature) -> list[Node]:
+        if feature.event == ANY:
+            return []
+        return [col("event_name", "e").eq(literal(name_in_data(feature.event)))]
+
+    def inside(self, feature: Feature) -> Node | None:
+        """Whether a visible event is one of the feature's; None where all are."""
+        tests = [*self.named(feature), *self.within(feature.window)]
+        return exp.and_(*tests) if tests else None
+
+    def within(self, window: Window) -> list[Node]:
+        if window.length is None:
+            return []
+        length, time = self.engine.interval(window.length), col("event_time", "e")
+        if window.kind == "last":
+            return [time >= minus(col("as_of", "e"), length)]
+        return [time < plus(col("signed_up", "e"), length)]
+
+    # ------------------------------------------------------------ aggregates
+
+    def count(self, inside: Node | None) -> Node:
+        if self.counted:
+            return _or_zero(exp.Sum(this=when(inside, col("n", "e"))))
+        return exp.Count(this=when(inside, col("event_time", "e")))
+
+    def distinct(self, inside: Node | None, what: Node) -> Node:
+        return exp.Count(this=exp.Distinct(expressions=[when(inside, what)]))
+
+    def users(self, inside: Node | None) -> Node:
+        people = self.distinct(inside, col("person", "e"))
+        if not self.counted_users:
+            return people
+        most = _or_zero(exp.Max(this=when(inside, col("n_users", "e"))))
+        return exp.Anonymous(this="GREATEST", expressions=[people, most])
+
+    def days(self, start: Node, end: Node) -> Node:
+        return exp.Div(this=self.engine.double(self.engine.micros(start, end)), expression=number(DAY))
+
+    def value(self, feature: Feature) -> Node:
+        return col(self.values[str(feature.value)], "e")
+
+    def seen(self, *columns: Node, where: Node | None) -> exp.Select:
+        """Columns of the visible events."""
+        found = exp.select(*columns).from_(f"{SEEN} AS e")
+        return found if where is None else found.where(where)
+
+
+def sum_digits(thresholds: list[float]) -> int | None:
+    """Decimals that a sum is rounded to, so that the order of addition does not decide about a threshold.
+
+    Our engine keeps 12 significant digits; near a threshold that is this many decimals.
+    """
+    sizes = [SUM_DIGITS - 1 - math.floor(math.log10(abs(t))) for t in thresholds if t]
+    return max(sizes) if sizes else None
+
+
+def holds(criterion: Criterion, value: Node) -> Node:
+    """Whether the number, or the text of a trait, meets the condition. Null where it is missing."""
+    if criterion.in_ is not None:
+        return one_of(value, criterion.in_)
+    compare = _COMPARE[str(criterion.operator)]
+    return compare(this=value, expression=number(float(criterion.threshold or 0.0)))
+
+
+# ---------------------------------------------------------------- the measures
+
+
+def _or_zero(node: Node) -> Node:
+    return exp.Coalesce(this=node, expressions=[number(0)])
+
+
+def _plain(aggregate: Callable[[Reader, Feature], Node]) -> Callable[[Reader, Feature, str], Measured]:
+    """A measure that is one aggregate over the visible events."""
+    return lambda reader, feature, _: Measured(aggregate(reader, feature))
+
+
+def _last_time(reader: Reader, feature: Feature) -> Node:
+    latest = exp.Max(this=when(reader.inside(feature), col("event_time", "e")))
+    return reader.days(latest, col("as_of", "r"))
+
+
+def _first_time(reader: Reader, feature: Feature) -> Node:
+    earliest = exp.Min(this=when(reader.inside(feature), col("event_time", "e")))
+    return reader.days(col("signed_up", "r"), earliest)
+
+
+def _active_days(reader: Reader, feature: Feature) -> Node:
+    return reader.distinct(reader.inside(feature), reader.engine.day(col("event_time", "e")))
+
+
+def _joined(label: str, column: str) -> Node:
+    """The one number of an entity in a joined step."""
+    return exp.Max(this=col(column, label))
+
+
+def _last_value(reader: Reader, feature: Feature, label: str) -> Measured:
+    value, entity = reader.value(feature), col("entity", "e")
+    latest = exp.alias_(place(entity, descending(col("event_time", "e")), descending(value)), "place")
+    inside = reader.inside(feature)
+    where = given(value) if inside is None else exp.and_(inside, given(value))
+    rows = reader.seen(entity, exp.alias_(value, "latest"), latest, where=where)
+    last = exp.select("entity", "latest").from_(f"{label}_rows").where(col("place").eq(1))
+    return Measured(_joined(label, "latest"), ((f"{label}_rows", rows), (label, last)), label)
+
+
+def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
+    """The events of the window, each with the time of the one before it."""
+    entity, time = col("entity", "e"), col("event_time", "e")
+    before = over(exp.Lag(this=time.copy()), entity, time.copy())
+    columns = (entity, time, exp.alias_(before, "time_before"))
+    return f"{label}_gaps", reader.seen(*columns, where=reader.inside(feature))
+
+
+def _sessions(reader: Reader, feature: Feature, label: str) -> Measured:
+    time, before = col("event_time", "g"), col("time_before", "g")
+    apart = exp.or_(before.is_(exp.null()), time > plus(before, _session_gap(reader)))
+    counted = exp.Count(this=when(apart, number(1)))
+    return _of_gaps(reader, feature, label, counted)
+
+
+def _session_minutes(reader: Reader, feature: Feature, label: str) -> Measured:
+    time, before = col("event_time", "g"), col("time_before", "g")
+    together = time <= plus(before, _session_gap(reader))
+    spent = exp.Sum(this=when(together, reader.engine.micros(before, time)))
+    minutes = exp.Div(this=reader.engine.double(spent), expression=number(MINUTE))
+    return _of_gaps(reader, feature, label, minutes)
+
+
+def _session_gap(reader: Reader) -> Node:
+    return reader.engine.interval(Duration(SESSION_GAP))
+
+
+def _of_gaps(reader: Reader, feature: Feature, label: str, aggregate: Node) -> Measured:
+    gaps = _gaps(reader, feature, label)
+    entity = col("entity", "g")
+    total = exp.select(entity, exp.alias_(aggregate, "total")).from_(f"{gaps[0]} AS g").group_by(entity.copy())
+    return Measured(_or_zero(_joined(label, "total")), (gaps, (label, total)), label)
+
+
+def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
+    """Runs of consecutive active days: within one, day minus place is the same."""
+    entity = col("entity", "e")
+    as_of, day = col("as_of", "e"), exp.alias_(reader.engine.day(col("event_time", "e")), "active_day")
+    days = reader.seen(entity, as_of, day, where=reader.inside(feature)).distinct()
+    active = col("active_day", "d")
+    run = exp.alias_(minus(reader.engine.day_number(active), place(col("entity", "d"), active.copy())), "run")
+    marked = exp.select(col("entity", "d"), col("as_of", "d"), active, run).from_(f"{label}_days AS d")
+    group = [col("entity", "m"), col("as_of", "m"), col("run", "m")]
+    length, last = exp.Count(this=exp.Star()), exp.Max(this=col("active_day", "m"))
+    runs = exp.select(*group[:2], exp.alias_(length, "days"), exp.alias_(last, "last_day"))
+    runs = runs.from_(f"{label}_marked AS m").group_by(*[node.copy() for node in group])
+    return (f"{label}_days", days), (f"{label}_marked", marked), (f"{label}_runs", runs)
+
+
+def _of_runs(current: bool) -> Callable[[Reader, Feature, str], Measured]:
+    def build(reader: Reader, feature: Feature, label: str) -> Measured:
+        # today, or yesterday as long as today is not over: as_of is at most two midnights after the last active day
+        ends = plus(reader.engine.instant(col("last_day", "s")), reader.engine.interval(Duration(2 * DAY)))
+        unbroken = ends >= col("as_of", "s") if current else None
+        longest = exp.alias_(exp.Max(this=when(unbroken, col("days", "s"))), "days")
+        best = exp.select(col("entity", "s"), longest).from_(f"{label}_runs AS s").group_by(col("entity", "s"))
+        return Measured(_or_zero(_joined(label, "days")), (*_runs(reader, feature, label), (label, best)), label)
+
+    return build
+
+
+def _trend(reader: Reader, feature: Feature, label: str) -> Measured:
+    window = feature.window
+    length = window.length or Duration(DAY)
+    time, as_of = col("event_time", "e"), col("as_of", "e")
+    start = minus(as_of, reader.engine.interval(length))
+    recent = time >= start
+    earlier = exp.and_(time >= minus(as_of, reader.engine.interval(Duration(2 * length.us))), time < start)
+    entity = col("entity", "e")
+    halves = reader.seen(
+        entity, exp.alias_(reader.count(recent), "recent"), exp.alias_(reader.count(earlier), "earlier"), where=None
+    ).group_by(entity.copy())
+    a, b = col("recent", "t"), col("earlier", "t")
+    both = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
+    change = exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=both)
+    trend = exp.select(col("entity", "t"), exp.alias_(change, "trend")).from_(f"{label}_halves AS t")
+    return Measured(_joined(label, "trend"), ((f"{label}_halves", halves), (label, trend)), label)
+
+
+def _top_user_share(reader: Reader, feature: Feature, label: str) -> Measured:
+    entity, person = col("entity", "e"), col("person", "e")
+    inside = reader.inside(feature)
+    where = given(person) if inside is None else exp.and_(given(person), inside)
+    users = reader.seen(entity, person, exp.alias_(reader.count(None), "times"), where=where)
+    users = users.group_by(entity.copy(), person.copy())
+    times = col("times", "u")
+    all_of_them = exp.Nullif(this=exp.Sum(this=times.copy()), expression=number(0))
+    most = exp.Div(this=reader.engine.double(exp.Max(this=times)), expression=all_of_them)
+    share = exp.select(col("entity", "u"), exp.alias_(most, "share")).from_(f"{label}_users AS u")
+    share = share.group_by(col("entity", "u"))
+    return Measured(_joined(label, "share"), ((f"{label}_users", users), (label, share)), label)
+
+
+_BY_MEASURE: dict[str, Callable[[Reader, Feature, str], Measured]] = {
+    "count": _plain(lambda reader, f: reader.count(reader.inside(f))),
+    "active_days": _plain(_active_days),
+    "distinct_users": _plain(lambda reader, f: reader.users(reader.inside(f))),
+    "days_since_last": _plain(_last_time),
+    "days_to_first": _plain(_first_time),
+    "sum": _plain(lambda reader, f: _or_zero(exp.Sum(this=when(reader.inside(f), reader.value(f))))),
+    "max": _plain(lambda reader, f: exp.Max(this=when(reader.inside(f), reader.value(f)))),
+    "last": _last_value,
+    "distinct_values": _plain(lambda reader, f: reader.distinct(reader.inside(f), reader.value(f))),
+    "current_streak_days": _of_runs(current=True),
+    "longest_streak_days": _of_runs(current=False),
+    "breadth": _plain(lambda reader, f: reader.distinct(reader.inside(f), col("event_name", "e"))),
+    "sessions": _sessions,
+    "session_minutes": _session_minutes,
+    "trend": _trend,
+    "top_user_share": _top_user_share,
+    "days_since_signup": _plain(lambda reader, _: reader.days(col("signed_up", "r"), col("as_of", "r"))),
+}

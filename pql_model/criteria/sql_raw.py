@@ -1,0 +1,184 @@
+"""The raw tables of `pql.yaml` in SQL: what they are called, and their columns read as text, time or number.
+
+How a column is read is decided in `pql_model.sources.values`; this module must equal it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from pql_model.criteria.sql_engines import Engine, Node
+from pql_model.sources.files import file_kind
+from pql_model.sources.values import EARLIEST, LATEST, NOTHING
+
+RAW = "raw"
+"""Marks a table of the user's among the steps of the statement."""
+Cte = tuple[str, exp.Query]
+"""A name and what it stands for."""
+_NO_ID = f"^({'|'.join(re.escape(word) for word in NOTHING)})?$"
+"""Lower-case texts that are no id."""
+
+
+def col(name: str, table: str | None = None) -> exp.Column:
+    """One of the columns that the statement itself names."""
+    return exp.column(name, table)
+
+
+def literal(text: str) -> exp.Literal:
+    return exp.Literal.string(text)
+
+
+def number(value: float) -> Node:
+    """A number as people write it: 2 and not 2.0."""
+    return exp.convert(int(value) if float(value).is_integer() and abs(value) < 1e15 else value)
+
+
+def named(node: Node, name: str) -> Node:
+    """`node AS name`, where it is not called so already."""
+    return node.copy() if isinstance(node, exp.Column) and node.name == name else exp.alias_(node, name)
+
+
+def when(test: Node | None, then: Node) -> Node:
+    """`then` where the test holds, else null."""
+    return then.copy() if test is None else exp.case().when(test.copy(), then.copy())
+
+
+def plus(time: Node, length: Node) -> Node:
+    return exp.Add(this=time.copy(), expression=length)
+
+
+def minus(time: Node, length: Node) -> Node:
+    return exp.Sub(this=time.copy(), expression=length)
+
+
+def given(column: Node) -> Node:
+    """Whether there is a value."""
+    return exp.not_(column.copy().is_(exp.null()))
+
+
+def ascending(node: Node) -> exp.Ordered:
+    """Nulls last, in every dialect."""
+    return exp.Ordered(this=node.copy(), nulls_first=False)
+
+
+def descending(node: Node) -> exp.Ordered:
+    return exp.Ordered(this=node.copy(), desc=True, nulls_first=False)
+
+
+def over(function: Node, within: Node, *ranks: Node) -> Node:
+    """A window function over the rows with the same value, in an order."""
+    order = exp.Order(expressions=list(ranks)) if ranks else None
+    return exp.Window(this=function, partition_by=[within.copy()], order=order)
+
+
+def place(within: Node, *ranks: Node) -> Node:
+    """1, 2, 3 of the rows with the same value, in an order."""
+    return over(exp.RowNumber(), within, *ranks)
+
+
+def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
+    """Whether a text is listed; 12 is also 12.0, and with `truths` true is also TRUE."""
+    forms = dict.fromkeys(form for value in values for form in _forms(value, truths))
+    return text.isin(*[literal(form) for form in forms])
+
+
+def _forms(value: str, truths: bool) -> list[str]:
+    if re.fullmatch(r"-?\d+", value):
+        return [value, f"{value}.0"]
+    if truths and value.lower() in ("true", "false"):
+        return [value, value.lower(), value.upper(), value.title()]
+    return [value]
+
+
+def possible(engine: Engine, time: Node) -> list[Node]:
+    """What a time must be: an unset one is often stored as the year 1 or as 1970."""
+    return [time >= engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
+
+
+def or_null(column: Node, *tests: Node) -> Node:
+    """The tests, or nothing to test."""
+    return exp.paren(exp.or_(column.copy().is_(exp.null()), exp.and_(*tests)))
+
+
+@dataclass
+class Raw:
+    """A raw table. It remembers which of its columns were read, and as what.
+
+    Attributes
+    ----------
+    table, name
+        What the config and what SQL call it.
+    day_only
+        Whether times are cut to their UTC date.
+    columns
+        All its columns, where they are known: `properties.size` may be one, else it is a field of `properties`.
+    """
+
+    engine: Engine
+    table: str
+    name: str
+    day_only: bool = False
+    columns: Collection[str] | None = None
+    read: dict[str, str] = field(default_factory=dict)
+
+    def plain(self, name: str, kind: str = "text") -> Node:
+        """The column as it is."""
+        path = name.split(".")
+        nested = len(path) > 1 and name not in (self.columns or ())
+        outer = path[0] if nested else name
+        self.read.setdefault(outer, "JSON" if nested else kind)
+        column = exp.column(self.engine.name(outer))
+        return self.engine.field(column, path[1:]) if nested else column
+
+    def text(self, name: str) -> Node:
+        """Trimmed text."""
+        return exp.Trim(this=self.engine.text(self.plain(name)))
+
+    def identifier(self, name: str) -> Node:
+        """Trimmed text; null for what is no id."""
+        return when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
+
+    def instant(self, name: str) -> Node:
+        read = self.engine.read_instant(self.plain(name, "time"))
+        return self.engine.instant(self.engine.day(read)) if self.day_only else read
+
+    def number(self, name: str) -> Node:
+        """A finite number, else null."""
+        read = self.engine.read_double(self.plain(name, "number"))
+        return when(exp.Abs(this=read.copy()) < exp.Literal.number("1E308"), read)
+
+    def select(self, columns: Mapping[str, Node]) -> exp.Select:
+        """These columns of all its rows."""
+        parts = [self.name] if file_kind(self.table) else self.name.split(".")
+        names = [self.engine.name(part) for part in reversed(parts)]
+        table = exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=False)))
+        table.meta[RAW] = True
+        return exp.select(*[named(node, name) for name, node in columns.items()]).from_(table)
+
+
+def table_names(tables: Sequence[str]) -> dict[str, str]:
+    """Each table of the config by its name in SQL: of a file its stem, of a glob what is fixed of it.
+
+    >>> table_names(["data/events_*.csv.gz", "old/accounts.csv", "accounts.csv", "crm.accounts"])
+    {'data/events_*.csv.gz': 'events', 'old/accounts.csv': 'accounts',
+     'accounts.csv': 'accounts_2', 'crm.accounts': 'crm.accounts'}
+    """
+    names: dict[str, str] = {}
+    for table in dict.fromkeys(tables):
+        name = _stem(table) if file_kind(table) else table
+        taken = {other.lower() for other in names.values()}
+        copies = [name, *(f"{name}_{copy}" for copy in range(2, len(taken) + 2))]
+        names[table] = next(copy for copy in copies if copy.lower() not in taken)
+    return names
+
+
+def _stem(path: str) -> str:
+    """The last part of a path that is a name: `logs/2025/*.parquet` is called `logs`."""
+    parts = re.split(r"[/\\]", path)
+    parts[-1] = parts[-1].split(".")[0]
+    names = [re.sub(r"\W+", "_", re.split(r"[*?\[]", part)[0]).strip("_") for part in parts]
+    return next((name for name in reversed(names) if re.search(r"[^\W\d]", name)), "events")

@@ -1,0 +1,126 @@
+"""Who is at risk, in SQL: entities, conversions and the moment.
+
+What a row must be to count is decided in `pql_model.sources.entities` and `pql_model.snapshots.grid`; this module
+must equal them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from pql_model.config.schema import Config
+from pql_model.criteria.sql_engines import Engine, Node
+from pql_model.criteria.sql_raw import (
+    Cte,
+    Raw,
+    ascending,
+    col,
+    descending,
+    given,
+    minus,
+    number,
+    one_of,
+    or_null,
+    over,
+    place,
+    possible,
+)
+from pql_model.sources.entities import traits_among
+from pql_model.windows import DAY, Duration
+
+
+@dataclass(frozen=True)
+class Trait:
+    """A trait, read as a text where a condition lists values, else as a number."""
+
+    name: str
+    as_text: bool
+
+
+def moment(engine: Engine, as_of: int | None) -> Cte:
+    """One row: as_of."""
+    return "moment", exp.select(exp.alias_(engine.now() if as_of is None else engine.moment(as_of), "as_of"))
+
+
+def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]:
+    """Every row of the entities; of an entity the one with `place` 1 counts.
+
+    Parameters
+    ----------
+    traits
+        Column of the statement -> the trait it holds.
+    """
+    spec = config.entities.columns
+    columns = {"entity": raw.identifier(spec.entity)}
+    if spec.signed_up is not None:
+        columns["signed_up"] = raw.instant(spec.signed_up)
+    columns["excluded"] = _excluded(config, raw)
+    columns |= {name: raw.text(t.name) if t.as_text else raw.number(t.name) for name, t in traits.items()}
+    ties = _ties(config, raw, traits)
+    entity, signed_up = col("entity"), col("signed_up")
+    usable: list[Node] = [given(entity)]
+    kept: list[Node] = [entity, col("excluded"), *map(col, traits)]
+    ranks = [descending(col("excluded")), *[ascending(col(name)) for name in ("signed_up", *ties)]]
+    if spec.signed_up is not None:
+        readable = possible(raw.engine, signed_up)
+        usable += readable if config.motion == "trial" else [or_null(signed_up, *readable)]
+        kept.insert(1, exp.alias_(over(exp.Max(this=signed_up), entity), "signed_up"))  # another row may know it
+    else:
+        del ranks[1]
+    ranked = exp.select(*kept, exp.alias_(place(entity, *ranks), "place")).from_("entity_rows").where(*usable)
+    rows = raw.select({**columns, **{name: node for name, node in ties.items() if name not in columns}})
+    return [("entity_rows", rows), ("entities_ranked", ranked)]
+
+
+def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, Node]:
+    """What decides which of several rows of an entity counts: its traits, as far as the last one that is read.
+
+    Our engine orders by all traits; where the columns are not known, by those that are read.
+    """
+    named = {trait.name: name for name, trait in traits.items()}
+    known = traits_among(config, raw.columns) if raw.columns is not None else config.entities.traits
+    order = list(known if known is not None else named)
+    last = max((place for place, trait in enumerate(order, 1) if trait in named), default=0)
+    return {named.get(trait, f"tie_{place}"): raw.plain(trait) for place, trait in enumerate(order[:last])}
+
+
+def _excluded(config: Config, raw: Raw) -> Node:
+    tests = [one_of(raw.text(column), values, truths=True) for column, values in config.exclude.entities.items()]
+    return exp.case().when(exp.or_(*tests), number(1)).else_(number(0)) if tests else number(0)
+
+
+def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
+    """Who had converted before as_of. `until` is the end of the data, where as_of is later."""
+    spec = config.conversions.columns
+    rows = raw.select({"entity": raw.text(spec.entity), "converted_at": raw.instant(spec.time)})
+    at = col("converted_at", "c")
+    found = exp.select(col("entity", "c")).distinct().from_("conversion_rows AS c")
+    found = found.join("moment AS m", join_type="cross").where(*possible(raw.engine, at), at < col("as_of", "m"))
+    if until is not None:
+        found = found.where(at <= raw.engine.moment(until))
+    return [("conversion_rows", rows), ("converted", found)]
+
+
+def at_risk(config: Config, engine: Engine, traits: Sequence[str]) -> Cte:
+    """Signed up, not converted, not excluded; in a trial also of an age that is scored."""
+    signed = [col("signed_up", "n")] if config.entities.columns.signed_up is not None else []
+    kept = [col("entity", "n"), *signed, col("as_of", "m"), *[col(trait, "n") for trait in traits]]
+    found = exp.select(*kept).from_("entities_ranked AS n").join("moment AS m", join_type="cross")
+    found = found.join("converted AS c", on=col("entity", "c").eq(col("entity", "n")), join_type="left")
+    tests = [col("place", "n").eq(1), col("excluded", "n").eq(0), col("entity", "c").is_(exp.null())]
+    return "at_risk", found.where(*tests, *_old_enough(config, engine))
+
+
+def _old_enough(config: Config, engine: Engine) -> list[Node]:
+    signed_up, as_of = col("signed_up", "n"), col("as_of", "m")
+    if config.motion == "trial":
+        days = config.schedule.at_days or [0]
+        youngest = minus(as_of, engine.interval(Duration(days[0] * DAY))) if days[0] else as_of
+        oldest = minus(as_of, engine.interval(Duration((days[-1] + 1) * DAY)))
+        return [signed_up <= youngest, signed_up >= oldest]
+    if config.entities.columns.signed_up is not None:
+        return [or_null(signed_up, signed_up < as_of)]
+    return []

@@ -1,0 +1,1 @@
+"""The growth report: one self-contained HTML page, rendered from one object of numbers."""

@@ -1,0 +1,332 @@
+"""The one object that the growth report is rendered from: every number of the page stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pql_model.config.definition import Criterion
+from pql_model.criteria.candidates import family_words, roundest
+from pql_model.criteria.evaluate import criterion_values, holds, meets
+from pql_model.criteria.found import FoundCriteria, FoundDefinition, kind_of
+from pql_model.criteria.tested import Cell, Outcomes
+from pql_model.criteria.words import criterion_json, criterion_short, criterion_text, definition_text
+from pql_model.explain.behaviours import Behaviour
+from pql_model.features.spec import parse_feature
+from pql_model.measures import LESS_IS_MORE, MEASURES
+from pql_model.model.columns import as_numbers
+from pql_model.model.estimate import wilson
+from pql_model.report.badge import badge
+from pql_model.report.explorer import TODAY
+from pql_model.snapshots.periods import whole_weeks
+from pql_model.windows import DAY, WEEK, iso, week_of
+
+MOST_OFFERED = 30
+_SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+_CURVE = 12
+_MOST_BEHAVIOURS = 10
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What goes with conversion, as criteria, definitions and behaviours, and the rows it was found and tested on.
+
+    Attributes
+    ----------
+    words
+        What a row is: `as of day 14 of the trial`.
+    table, outcomes, earlier, later
+        Criteria rows, and which of them are earlier and later ones, bool (rows,).
+    variants
+        By criterion id: looser and stricter thresholds of the same column.
+    observed_until, horizon
+        Microseconds.
+    """
+
+    words: str
+    table: pd.DataFrame
+    outcomes: Outcomes
+    earlier: np.ndarray
+    later: np.ndarray
+    found: FoundCriteria
+    behaviours: tuple[Behaviour, ...]
+    variants: Mapping[str, Sequence[Criterion]]
+    observed_until: int
+    horizon: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `pql criteria list --json` prints."""
+        return {**self.found.as_json(), "behaviours": [behaviour.as_json() for behaviour in self.behaviours]}
+
+
+def growth_object(
+    seen: Findings, product: Mapping[str, Any], model: Mapping[str, Any], reliability: pd.DataFrame, months: pd.DataFrame,
+    health: Sequence[Mapping[str, str]], facts: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Everything the page shows, as plain JSON values; see docs/report.md.
+
+    Parameters
+    ----------
+    product
+        product, entity, motion, horizon_days, made_at, config_digest.
+    model
+        name, version, verdict, verdict_sentence, roc_auc, trained_at.
+    reliability, months
+        As `Evaluation` gives them.
+    health
+        `level` (red, amber, ok), `saw`, `does`, `todo` each.
+    """
+    found, told = seen.found, seen.found.as_json()
+    return {
+        **product,
+        "rows_words": seen.words,
+        "model": dict(model),
+        "periods": {"earlier": _period(seen, seen.earlier), "later": _period(seen, seen.later)},
+        "base": told["base"],
+        "badge": badge(found, str(model["verdict"]), health),
+        "criteria": told["criteria"],
+        "definitions": [_with_near_miss(d, j) for d, j in zip(found.definitions, told["definitions"], strict=True)],
+        "not_confirmed": told["not_confirmed"],
+        "tried": told["tried"],
+        "in_force": _with_sentence(told["in_force"], seen),
+        "behaviours": [_behaviour(b, seen) for b in seen.behaviours[:_MOST_BEHAVIOURS]],
+        "volume": _volume(seen.outcomes[seen.later]),
+        "weeks": _weeks(seen),
+        "profiles": _profiles(seen),
+        "calibration": [
+            {"predicted": row["predicted"], "observed": {"value": row["observed"], "low": row["low"], "high": row["high"]},
+             "rows": int(row["n"]), "conversions": int(row["conversions"])}
+            for row in reliability.round(6).to_dict("records")
+        ],
+        "months": [
+            {"month": row["month"], "rows": int(row["rows"]), "expected": round(float(row["expected"]), 2),
+             "observed": int(row["observed"])}
+            for row in months.to_dict("records")
+        ],
+        "health": [dict(line) for line in health],
+        "facts": dict(facts),
+    }  # fmt: skip
+
+
+def offered_criteria(seen: Findings) -> list[dict[str, Any]]:
+    """What the explorer offers: the criteria, those of the rule in force, and other thresholds of the same columns."""
+    offered: list[dict[str, Any]] = []
+    known: set[str] = set()
+
+    def add(name: str, condition: Criterion, group: str) -> None:
+        told = criterion_json(condition)
+        if str(told) in known or len(offered) == MOST_OFFERED:
+            return
+        known.add(str(told))
+        text, short = criterion_text(condition), criterion_short(condition)
+        offered.append({"id": name, "text": text, "short": short, "group": group, "conditions": [told]})
+
+    for criterion in seen.found.criteria:
+        add(criterion.id, criterion.definition.criteria[0], family_words(criterion.mined.family))
+    for k, condition in enumerate(seen.found.rule.criteria if seen.found.rule is not None else []):
+        add(f"t{k + 1}", condition, condition.event or str(condition.trait))
+    for criterion in seen.found.criteria:
+        for k, condition in enumerate(seen.variants.get(criterion.id, ())):
+            add(f"{criterion.id}v{k + 1}", condition, family_words(criterion.mined.family))
+    return offered
+
+
+def explorer_bits(seen: Findings) -> pd.DataFrame:
+    """One row a criteria row: entity, as_of, begins, period, converted, and a bool for every offered criterion."""
+    rows = seen.earlier | seen.later
+    outcomes, table = seen.outcomes[rows], seen.table[rows]
+    bits = pd.DataFrame(
+        {
+            "entity": outcomes.entity,
+            "as_of": outcomes.as_of,
+            "begins": outcomes.begins,
+            "period": np.where(seen.later[rows], "later", "earlier"),
+            "converted": outcomes.converted,
+        }
+    )
+    for each in offered_criteria(seen):
+        bits[each["id"]] = holds(Criterion.model_validate(each["conditions"][0]), table)
+    if seen.found.rule is not None:
+        bits[TODAY] = meets(seen.found.rule, table)
+    return bits
+
+
+def _period(seen: Findings, rows: np.ndarray) -> dict[str, Any]:
+    outcomes = seen.outcomes[rows]
+    days = outcomes.as_of // DAY * DAY
+    return {
+        "from": iso(int(days.min())) if len(days) else None,
+        "to": iso(int(days.max())) if len(days) else None,
+        "rows": len(outcomes),
+        "entities": len(np.unique(outcomes.entity)),
+        "conversions": int(outcomes.converted.sum()),
+    }
+
+
+def _with_near_miss(definition: FoundDefinition, told: dict[str, Any]) -> dict[str, Any]:
+    lacking = "meets all but one of its criteria" if definition.definition.least > 1 else "nobody can lack just one"
+    return {**told, "near_miss": {**told["near_miss"], "text": lacking}}
+
+
+def _with_sentence(told: dict[str, Any] | None, seen: Findings) -> dict[str, Any] | None:
+    if told is None or "against" not in told:
+        return told
+    against = told["against"]
+    new, today = against["only_new"], against["only_today"]
+    sentence = (
+        f"The {new['entities']:,} that only the new rule finds convert at {_of_100(new['rate']['value'])} of 100; "
+        f"the {today['entities']:,} that only today's rule finds convert at {_of_100(today['rate']['value'])} of 100."
+    )
+    return {**told, "against": {**against, "sentence": sentence}}
+
+
+def _of_100(rate: float | None) -> str:
+    return "-" if rate is None else f"{100 * rate:.0f}"
+
+
+def _behaviour(behaviour: Behaviour, seen: Findings) -> dict[str, Any]:
+    """A behaviour, with what came of later rows above and below its threshold."""
+    told = behaviour.as_json()
+    told["share"] = behaviour.share.as_json(6)
+    told["shap"] = [
+        {"value": p["value"], "contribution": p["contribution"], "entities": p["rows"]} for p in behaviour.curve
+    ]
+    mined = next((c for c in seen.found.criteria if c.mined.column in {f["name"] for f in told["features"]}), None)
+    condition = mined.definition.criteria[0] if mined is not None else _half(behaviour, seen)
+    outcomes, table = seen.outcomes[seen.later], seen.table[seen.later]
+    if condition is None:
+        return {**told, "kind": "fit", "threshold": None, "unit": None, "above": None, "below": None, "curve": []}
+    above = holds(condition, table)
+    unit = MEASURES[condition.measure].unit if condition.event is not None else None
+    return {
+        **told,
+        "words": criterion_text(condition),
+        "kind": kind_of(condition),
+        "threshold": condition.threshold,
+        "unit": unit,
+        "above": Cell.of(above, outcomes).as_json(),
+        "below": Cell.of(~above, outcomes).as_json(),
+        "curve": _curve(condition, table, outcomes),
+    }
+
+
+def _half(behaviour: Behaviour, seen: Findings) -> Criterion | None:
+    """Where no criterion was found: more than the median of the earlier rows that did it."""
+    column = behaviour.column
+    if column.kind == "category":
+        return None
+    values = as_numbers(seen.table[column.name][seen.earlier])
+    done = values[~np.isnan(values) & (values > 0)]
+    if len(np.unique(done)) < 2:
+        return None
+    middle = roundest(*np.quantile(done, [0.4, 0.6]))
+    if column.kind == "number":
+        return Criterion.model_validate({"trait": column.words, "operator": ">=", "threshold": middle})
+    feature = parse_feature(column.name)
+    value = {"value": feature.value} if feature.value is not None else {}
+    return Criterion.model_validate(
+        {"event": feature.event, "measure": feature.measure, "window": str(feature.window), "operator": ">=",
+         "threshold": middle, **value}
+        | ({"operator": "<="} if feature.measure in LESS_IS_MORE else {})
+    )  # fmt: skip
+
+
+def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
+    """What came of those past each value of the condition's column."""
+    if condition.threshold is None:
+        return []
+    values = criterion_values(condition, table)
+    falling = condition.operator in ("<=", "<")
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return []
+    levels = np.unique(known)
+    levels = np.unique(
+        np.r_[condition.threshold, levels[np.unique(np.linspace(0, len(levels) - 1, _CURVE).astype(int))]]
+    )
+    points = []
+    for level in levels:
+        past = values <= level if falling else values >= level
+        cell = Cell.of(np.asarray(past), outcomes)
+        points.append({"threshold": round(float(level), 6), **cell.as_json()})
+    return points
+
+
+def _volume(later: Outcomes) -> list[dict[str, Any]]:
+    """The model's own frontier: so many of the best by probability, and what came of them."""
+    if later.probability is None or not len(later):
+        return []
+    order = np.argsort(-later.probability, kind="stable")
+    weeks = max(len(whole_weeks(later.as_of)), 1)
+    inside = np.isin(week_of(later.as_of), whole_weeks(later.as_of))
+    points = []
+    for share in _SHARES:
+        best = np.zeros(len(later), bool)
+        best[order[: max(1, round(share * len(later)))]] = True
+        rate = wilson(int((best & later.converted).sum()), int(best.sum()))
+        points.append(
+            {"share": share, "leads_per_week": round(float((best & inside).sum() / weeks), 2), "rate": rate.as_json(6)}
+        )
+    return points
+
+
+def _weeks(seen: Findings) -> list[dict[str, Any]]:
+    """By week of sign-up (or of the snapshot), the unfinished ones at the end without counts."""
+    outcomes = seen.outcomes
+    if not len(outcomes):
+        return []
+    week = week_of(outcomes.begins)
+    rules: dict[str, np.ndarray] = {d.id: meets(d.definition, seen.table) for d in seen.found.definitions}
+    if seen.found.rule is not None:
+        rules[TODAY] = meets(seen.found.rule, seen.table)
+    age = int((outcomes.as_of - outcomes.begins).max())
+    finished_before = seen.observed_until - seen.horizon - age
+    told = []
+    for monday in range(int(week.min()), int(week_of(np.array([seen.observed_until]))[0]) + 1, WEEK):
+        here = week == monday
+        finished = monday + WEEK <= finished_before
+        counted = {
+            name: {"qualified": int((here & met).sum()), "conversions": int((here & met & outcomes.converted).sum())}
+            for name, met in rules.items()
+        }
+        told.append(
+            {"week": iso(monday), "entities": int(here.sum()), "conversions": int((here & outcomes.converted).sum()),
+             "finished": finished, "by_definition": counted}
+        )  # fmt: skip
+    return told
+
+
+def _profiles(seen: Findings) -> dict[str, list[dict[str, Any]]]:
+    """Whom to call, whom to leave, who lacks one step: counts of later rows, no names."""
+    best, outcomes = seen.found.recommended, seen.outcomes[seen.later]
+    if best is None:
+        return {"call": [], "leave": [], "near": []}
+    table = seen.table[seen.later]
+    each = np.column_stack([holds(c.definition.criteria[0], table) for c in seen.found.criteria])
+    call = [_profile(definition_text(best.definition), meets(best.definition, table), outcomes)]
+    most = np.asarray(each.all(axis=1))
+    if each.shape[1] > 1 and most.any():
+        call.append(_profile(f"meets all {each.shape[1]} criteria", most, outcomes))
+    none = np.asarray(~each.any(axis=1))
+    leave = [_profile("meets none of the criteria", none, outcomes)]
+    return {"call": call, "leave": leave, "near": _near(best, table, outcomes)}
+
+
+def _near(best: FoundDefinition, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
+    members = best.definition.criteria
+    held = np.column_stack([holds(c, table) for c in members])
+    near = held.sum(axis=1) == best.definition.least - 1
+    told = []
+    for k, criterion in enumerate(members):
+        lacks = near & ~held[:, k]
+        if lacks.any() and best.definition.least > 1:
+            told.append(_profile(f"only lacks: {criterion_text(criterion)}", lacks, outcomes))
+    return told
+
+
+def _profile(text: str, here: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:
+    return {"text": text, **Cell.of(here, outcomes).as_json()}

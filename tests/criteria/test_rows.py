@@ -1,0 +1,103 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pql_model.criteria.rows import criteria_rows
+from pql_model.windows import DAY, Duration
+
+HORIZON = Duration.parse("30d")
+
+
+def trial(paid_days, landmarks=(3, 7, 14), signed_up=0):
+    """One entity each; the day it pays, or None. Rows after a conversion do not exist."""
+    rows = [
+        {
+            "entity": f"a{i}",
+            "signed_up": signed_up,
+            "as_of": signed_up + day * DAY,
+            "converted": paid is not None and paid < day + 30,
+        }
+        for i, paid in enumerate(paid_days)
+        for day in landmarks
+        if paid is None or paid >= day
+    ]
+    frame = pd.DataFrame(rows)
+    frame["signed_up"] = frame["signed_up"].astype("Int64")
+    return frame
+
+
+def chosen(frame, train=None):
+    rows = criteria_rows(frame, np.ones(len(frame), bool) if train is None else train, "trial", HORIZON)
+    ages = set((frame["as_of"] - frame["signed_up"])[rows.keep] // DAY)
+    assert ages == {rows.landmark_days}
+    return rows.landmark_days
+
+
+def test_a_trial_is_looked_at_once_as_of_the_last_landmark():
+    frame = trial([20, 30, 18, None, None])
+    rows = criteria_rows(frame, np.ones(len(frame), bool), "trial", HORIZON)
+    assert (rows.words, rows.landmark_days) == ("as of day 14 of the trial", 14)
+    assert frame["entity"][rows.keep].tolist() == ["a0", "a1", "a2", "a3", "a4"]
+
+
+def test_a_third_of_the_conversions_before_it_is_not_yet_too_many():
+    assert chosen(trial([8, 20, 20, None])) == 14
+    assert chosen(trial([8, 9, 20, 20, 20, None])) == 7
+
+
+def test_the_landmark_steps_back_as_far_as_it_must():
+    assert chosen(trial([4, 5, 8, 20, None])) == 3
+    assert chosen(trial([4, 8, 9, 20, 20, None])) == 7
+
+
+def test_conversions_before_the_first_landmark_do_not_count():
+    assert chosen(trial([1, 1, 2, 2, 20, None])) == 14
+
+
+def test_a_conversion_seen_only_from_the_last_landmark_counts():
+    assert chosen(trial([8, 40, 40, None])) == 14  # day 40 lies beyond the horizon of day 3
+
+
+def test_only_training_rows_choose_the_landmark():
+    earlier, later = trial([20, 20, 20, None]), trial([4, 4, 4, 4, 4, 20], signed_up=200 * DAY)
+    frame = pd.concat([earlier, later.assign(entity="later " + later["entity"])], ignore_index=True)
+    train = (frame["as_of"] < 100 * DAY).to_numpy()
+    assert chosen(frame, train) == 14
+    assert chosen(frame) == 3
+
+
+def test_who_is_too_new_for_the_last_landmark_is_not_taken_for_an_early_customer():
+    old, new = trial([20, 20, None]), trial([20, 20, 20, 20], landmarks=(3,), signed_up=6 * DAY)
+    frame = pd.concat([old, new.assign(entity="new " + new["entity"])], ignore_index=True)
+    assert chosen(frame) == 14
+
+
+def test_without_a_conversion_the_last_landmark_stays():
+    assert chosen(trial([None, None])) == 14
+    assert chosen(trial([5, None], landmarks=(3,))) == 3
+
+
+def test_in_freemium_no_two_looks_share_a_conversion():
+    frame = pd.DataFrame(
+        {"entity": "a", "signed_up": pd.array([None] * 6, "Int64"), "as_of": np.arange(6) * 7 * DAY, "converted": False}
+    )
+    rows = criteria_rows(frame, np.ones(6, bool), "freemium", HORIZON)
+    assert rows.keep.tolist() == [True, False, False, False, False, True]
+    assert (rows.words, rows.landmark_days) == ("snapshots at least 30 days apart", None)
+
+
+@pytest.mark.parametrize("change", ["delete", "flip"])
+def test_the_later_outcomes_never_move_the_choice(change):
+    frame = pd.concat(
+        [
+            trial([8, 20, 20, None]),
+            trial([8, 8, 20], signed_up=200 * DAY).assign(entity=["l0", "l0", "l1", "l1", "l2", "l2", "l2"]),
+        ],
+        ignore_index=True,
+    )
+    train = (frame["as_of"] < 100 * DAY).to_numpy()
+    if change == "flip":
+        frame.loc[~train, "converted"] = ~frame.loc[~train, "converted"]
+    else:
+        frame, train = frame[train], train[train]
+    assert chosen(frame, train) == 14

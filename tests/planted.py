@@ -1,0 +1,118 @@
+"""Small products in numpy whose rule is known: counts of events that go together, and outcomes by planted conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pql_model.config.definition import Criterion
+from pql_model.criteria.candidates import Candidate, candidates
+from pql_model.criteria.evaluate import holds
+from pql_model.criteria.mine import Mined, mine
+from pql_model.features.spec import Feature
+from pql_model.measures import ANY
+from pql_model.model.columns import ModelColumn, trait_name
+from pql_model.windows import DAY, Window
+
+DAYS = 14
+WINDOWS = {"first 7d": slice(0, 7), "ever": slice(0, 14), "last 7d": slice(7, 14)}
+EVENTS = ("Board Created", "Teammate Invited", "Export Made", "Comment Added", "Search Used", "Report Shared")
+
+
+def criterion(**raw: Any) -> Criterion:
+    return Criterion.model_validate(raw)
+
+
+def feature(event: str, measure: str = "count", window: str = "ever", value: str | None = None) -> Feature:
+    return Feature(event, measure, Window.parse(window), value)
+
+
+def pace(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """How busy each entity is: makes all it does go together."""
+    return rng.gamma(1.6, 1 / 1.6, rows)
+
+
+def days_of(rng: np.random.Generator, busy: np.ndarray, per_day: float) -> np.ndarray:
+    """How often an entity does an event on each day, (rows, days): by its pace and its own taste."""
+    taste = rng.gamma(1.3, 1 / 1.3, len(busy))
+    return np.asarray(rng.poisson((busy * taste * per_day)[:, None], (len(busy), DAYS)))
+
+
+def counts(event: str, days: np.ndarray) -> dict[Feature, np.ndarray]:
+    """What is counted of an event: over each window, and the days with it."""
+    found = {feature(event, "count", w): days[:, part].sum(axis=1) for w, part in WINDOWS.items()}
+    return {**found, feature(event, "active_days"): (days > 0).sum(axis=1)}
+
+
+def streak(active: np.ndarray) -> np.ndarray:
+    """The longest run of true days of each row."""
+    run, longest = np.zeros(len(active), int), np.zeros(len(active), int)
+    for day in active.T:
+        run = np.where(day, run + 1, 0)
+        longest = np.maximum(longest, run)
+    return longest
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Rows, what can be said of them, and what came of them."""
+
+    table: pd.DataFrame
+    columns: tuple[ModelColumn, ...]
+    offered: tuple[Candidate, ...]
+    y: np.ndarray
+
+    def mine(self, resamples: int = 1, seed: int = 7, traits: Mapping[str, np.ndarray] | None = None) -> list[Mined]:
+        return mine(self.offered, self.y, np.arange(len(self.y)), traits or {}, seed, resamples=resamples)
+
+
+def planted(
+    rng: np.random.Generator,
+    values: Mapping[Feature | str, np.ndarray],
+    rule: Sequence[tuple[Criterion, float]],
+    base: float = 0.1,
+    trait_kinds: Mapping[str, tuple[Any, ...]] | None = None,
+) -> Planted:
+    """Outcomes whose log-odds are a base and the weight of each condition that holds.
+
+    Parameters
+    ----------
+    values
+        Values of features and traits, (rows,) each.
+    rule
+        Conditions with what they add to the log-odds.
+    base
+        The share that converts.
+    trait_kinds
+        `("category", names)` or `("number",)` of each trait.
+    """
+    names = {key: key.name if isinstance(key, Feature) else trait_name(key) for key in values}
+    table = pd.DataFrame({names[key]: of for key, of in values.items()})
+    columns = tuple(
+        ModelColumn(name, *(("feature",) if isinstance(key, Feature) else (trait_kinds or {})[key]))
+        for key, name in names.items()
+    )
+    odds = np.sum([weight * holds(condition, table) for condition, weight in rule], axis=0) + np.zeros(len(table))
+    chance = _with_share(odds, base)
+    made = candidates(columns, table, np.zeros(len(table)), np.full(len(table), DAYS * DAY))
+    return Planted(table, columns, tuple(made), (rng.random(len(table)) < chance).astype(float))
+
+
+def _with_share(odds: np.ndarray, share: float) -> np.ndarray:
+    low, high = -15.0, 15.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (1 / (1 + np.exp(-odds - middle))).mean() < share else (low, middle)
+    return np.asarray(1 / (1 + np.exp(-odds - low)))
+
+
+def product(rng: np.random.Generator, rows: int, events: Sequence[str] = EVENTS) -> dict[Feature | str, np.ndarray]:
+    """Every window of every event and of all together."""
+    busy = pace(rng, rows)
+    days = [days_of(rng, busy, per_day) for per_day in np.exp(rng.uniform(np.log(0.15), np.log(1.2), len(events)))]
+    found = {key: of for event, of_event in zip(events, days, strict=True) for key, of in counts(event, of_event).items()}
+    return {**found, **counts(ANY, np.sum(days, axis=0))}

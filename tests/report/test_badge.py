@@ -1,0 +1,72 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pql_model.config.definition import Definition
+from pql_model.criteria.found import FoundCriteria, FoundDefinition
+from pql_model.criteria.in_force import InForce
+from pql_model.criteria.tested import Cell, Outcomes, tested
+from pql_model.model.estimate import Estimate
+from pql_model.report.badge import badge
+
+RULE = Definition.model_validate({"all": [{"event": "Invited", "at_least": 2}]})
+CLEAN = [{"level": "ok", "saw": "Nothing that stands out.", "does": "", "todo": ""}]
+RED = [{"level": "red", "saw": "`plan` knows the outcome.", "does": "", "todo": ""}]
+
+
+def rows(met, converted_of_met, others_of_1000=60, n=1000):
+    """So many of 1,000 meet a rule; of these and of the others so many (of 1,000) convert."""
+    meets = np.arange(n) < met
+    converted = np.where(meets, np.arange(n) < converted_of_met, (np.arange(n) - met) < others_of_1000 * (n - met) / n)
+    days = np.zeros(n, np.int64)
+    return tested(meets, Outcomes(np.arange(n), days, days, converted.astype(bool)))
+
+
+def found(later, in_force=None):
+    definition = FoundDefinition("d1", RULE, later, later, 0.001, ("c1",), True, Cell(0, 0, Estimate(0, 0, 0)))
+    today = InForce("about right", "", in_force, in_force, (), None, None) if in_force is not None else None
+    return FoundCriteria(
+        "as of day 14", later, later, (), (definition,), (), 12, 3, today, RULE if in_force else None, None
+    )
+
+
+def test_a_rule_that_surely_lifts_and_beats_the_one_in_force_is_for_use():
+    told = badge(found(rows(100, 40), in_force=rows(100, 12)), "ready", CLEAN)
+    assert told["name"] == "use"
+    assert told["sentence"].startswith("Of accounts that meet the rule about 40 of 100 (likely 31 to 50) converted")
+
+
+def test_without_a_rule_in_force_there_is_none_to_beat():
+    assert badge(found(rows(100, 40)), "ready", CLEAN)["name"] == "use"
+
+
+@pytest.mark.parametrize(
+    ("later", "today", "health", "missing"),
+    [
+        (rows(100, 40), rows(100, 36), CLEAN, "a clear lead over the rule in force"),
+        (rows(200, 24), None, CLEAN, "surely at least 1.5"),
+        (rows(100, 40), None, RED, "clean data (`plan` knows the outcome)"),
+    ],
+)
+def test_what_is_missing_for_use_is_said(later, today, health, missing):
+    told = badge(found(later, today), "ready", health)
+    assert told["name"] == "use_with_care"
+    assert missing in told["would_change"]
+
+
+def test_a_lift_that_may_be_chance_or_too_few_is_not_for_use():
+    assert badge(found(rows(100, 7)), "ready", CLEAN)["name"] == "do_not_use"
+    assert badge(found(rows(20, 15)), "ready", CLEAN)["name"] == "do_not_use"
+
+
+def test_without_a_confirmed_rule_there_is_nothing_to_use():
+    nothing = replace(found(rows(100, 40)), definitions=())
+    told = badge(nothing, "no_signal", CLEAN)
+    assert told["name"] == "do_not_use"
+    assert told["sentence"] == "No rule can be recommended: 3 rules were tested on later accounts, and none held."
+    assert "no behaviour stood out" in badge(replace(nothing, tested=0), "ready", CLEAN)["sentence"]
+
+
+def test_the_reader_is_told_if_the_model_is_not_ready():
+    assert "not ready (no_signal)" in badge(found(rows(100, 40)), "no_signal", CLEAN)["sentence"]

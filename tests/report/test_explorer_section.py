@@ -1,0 +1,67 @@
+import json
+
+import pytest
+from growths import bits, condition, explorer_criteria, growth, no_rule_in_force, nothing_found
+from reading import Node, read
+
+from pql_model.report.explorer import explorer_data
+from pql_model.report.explorer_section import explorer, for_the_script
+from pql_model.report.view import View
+
+
+@pytest.fixture(scope="module")
+def data():
+    return explorer_data(bits(), explorer_criteria(), "counts")
+
+
+def page(told, data) -> Node:
+    return read(explorer(View(told, data)))
+
+
+def test_left_out_it_says_what_answers_instead():
+    for data in (None, {"mode": "off"}):
+        found = page(growth(), data)
+        assert "pql criteria test FILE" in found.words()
+        assert found.all("script") == []
+
+
+def test_without_a_script_the_tested_rules_are_shown(data):
+    found = page(growth(), data)
+
+    assert len(found.table("still")) == 8
+    assert "hidden" in found.one("div", id="x").attributes
+
+
+def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
+    found = page(growth(), data)
+
+    assert len(found.all("input", type="checkbox")) == 30
+    assert [legend.words() for legend in found.all("legend")][:3] == ["A lead meets", "Board Created", "Automation Created"]
+    first = found.all("fieldset")[1]
+    assert [label.words() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
+
+
+def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
+    told = for_the_script(View(growth(), data))
+
+    assert told["starts"] == {"best": {"criteria": ["c1", "c2"], "join": "all", "k": 1}, "today": {"criteria": ["c3"], "join": "all", "k": 1}}
+    assert [len(strip["weeks"]) for strip in told["strips"]] == [29, 29, 29]
+
+
+def test_a_rule_in_force_that_the_criteria_cannot_say_has_no_button(data):
+    told = growth()
+    told["in_force"]["conditions"] = [condition("Board Created", 99)]
+
+    assert for_the_script(View(told, data))["starts"]["today"] is None
+    assert for_the_script(View(no_rule_in_force(), data))["starts"]["today"] is None
+
+
+def test_without_a_recommendation_it_starts_empty(data):
+    assert for_the_script(View(nothing_found(), data))["starts"]["best"] is None
+
+
+def test_the_data_stand_in_a_block_that_is_no_script(data):
+    block = page(growth(), data).one("script")
+
+    assert block.attributes == {"type": "application/json", "id": "x-data"}
+    assert json.loads(block.children[0].text)["mode"] == "counts"

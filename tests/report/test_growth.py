@@ -1,0 +1,74 @@
+import json
+
+import numpy as np
+import pytest
+
+from pql_model.report.growth import MOST_OFFERED, explorer_bits, growth_object, offered_criteria
+from pql_model.windows import WEEK, parse_instant
+
+
+@pytest.fixture(scope="module")
+def growth(trained):
+    return json.loads((trained.folder / "growth.json").read_text(encoding="utf-8"))
+
+
+def test_the_weeks_hold_every_row_once(trained, growth):
+    assert sum(week["entities"] for week in growth["weeks"]) == len(trained.findings.outcomes)
+    assert sum(week["conversions"] for week in growth["weeks"]) == int(trained.findings.outcomes.converted.sum())
+    starts = [parse_instant(week["week"]) for week in growth["weeks"]]
+    assert set(np.diff(starts)) == {WEEK}
+
+
+def test_a_week_is_finished_once_its_last_outcome_is_final(trained, growth):
+    findings = trained.findings
+    age = int((findings.outcomes.as_of - findings.outcomes.begins).max())
+    for week in growth["weeks"]:
+        final = parse_instant(week["week"]) + WEEK + age + findings.horizon <= findings.observed_until
+        assert week["finished"] == final
+    assert not growth["weeks"][-1]["finished"]
+
+
+def test_above_and_below_a_threshold_are_all_later_rows(trained, growth):
+    later = trained.findings.found.later.rows
+    told = [b for b in growth["behaviours"] if b["above"] is not None]
+    assert told
+    for behaviour in told:
+        assert behaviour["above"]["entities"] + behaviour["below"]["entities"] == later
+
+
+def test_the_curve_falls_in_volume_and_holds_the_threshold(growth):
+    for behaviour in growth["behaviours"]:
+        counts = [point["entities"] for point in behaviour["curve"]]
+        assert counts == sorted(counts, reverse=True) or counts == sorted(counts)
+        if behaviour["threshold"] is not None:
+            assert behaviour["threshold"] in [point["threshold"] for point in behaviour["curve"]]
+
+
+def test_the_frontier_ends_with_everybody_at_the_base_rate(growth):
+    last = growth["volume"][-1]
+    assert (last["share"], last["rate"]["value"]) == (1.0, growth["base"]["later"]["value"])
+    leads = [point["leads_per_week"] for point in growth["volume"]]
+    assert leads == sorted(leads)
+
+
+def test_the_explorer_offers_each_condition_once(trained):
+    offered = offered_criteria(trained.findings)
+    conditions = [str(each["conditions"]) for each in offered]
+    assert len(set(conditions)) == len(conditions) <= MOST_OFFERED
+    assert {"t1"} <= {each["id"] for each in offered}, "the rule in force is among them"
+    assert set(explorer_bits(trained.findings).columns) >= {each["id"] for each in offered}
+
+
+def test_the_object_is_a_function_of_what_it_is_given(trained, growth):
+    product = {key: growth[key] for key in ("product", "entity", "motion", "horizon_days", "made_at", "config_digest")}
+    promises = trained.evaluation.promises
+    again = growth_object(
+        trained.findings,
+        product,
+        growth["model"],
+        trained.evaluation.reliability,
+        promises.months,
+        growth["health"],
+        growth["facts"],
+    )
+    assert json.loads(json.dumps(again, allow_nan=False)) == growth

@@ -1,0 +1,39 @@
+from pql_model.model.finding import Finding
+from pql_model.report.health import health_lines
+
+
+def finding(action):
+    return Finding("lifetime_logins", "separates_too_well", "alone it has ROC-AUC 0.97", 0.97, action)
+
+
+def levels(*findings, **other):
+    given = {"set_aside": {}, "rows_read": 1000, "warnings": [], "moved": None, **other}
+    return [line["level"] for line in health_lines(findings, **given)]
+
+
+def test_clean_data_have_one_line_that_says_so():
+    assert levels() == ["ok"]
+
+
+def test_what_was_kept_out_is_amber_and_what_was_let_in_is_red():
+    assert levels(finding("quarantined"), finding("allowed"), finding("kept"), finding("named")) == [
+        "amber",
+        "red",
+        "amber",
+    ]
+
+
+def test_unusable_rows_matter_by_their_share():
+    assert levels(set_aside={"bot": 99}) == ["ok"]
+    assert levels(set_aside={"bot": 100}) == ["amber"]
+    assert levels(set_aside={"bot": 200, "duplicate": 100}) == ["red"]
+    [line] = health_lines([], {"bot": 200, "before_signup": 100}, 1000, [], None)
+    assert line["saw"] == "30% of the rows of events cannot be used: bot 200, before signup 100."
+
+
+def test_warnings_and_a_moved_base_rate_are_lines():
+    assert levels(warnings=["No events in the week of 2026-01-05"], moved="The base rate fell.") == ["amber", "amber"]
+
+
+def test_no_rows_at_all_are_no_share():
+    assert levels(rows_read=0) == ["ok"]

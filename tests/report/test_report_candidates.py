@@ -1,0 +1,106 @@
+import copy
+
+import pytest
+from growths import growth, no_rule_in_force, nothing_found, too_few
+from reading import Node, read
+
+from pql_model.report.candidates import candidates, shown, standing, volume
+from pql_model.report.view import View
+
+
+def section(told, make=candidates) -> Node:
+    return read(make(View(told))).one("section")
+
+
+def test_the_recommended_rule_comes_first_and_todays_last_and_eight_at_most():
+    told = growth()
+    told["definitions"][0]["recommended"], told["definitions"][2]["recommended"] = False, True
+    keys = shown(View(told))
+
+    assert (keys[0], keys[-1], len(keys)) == ("definitions.2", "in_force", 8)
+
+
+def test_a_criterion_that_is_todays_rule_has_one_row_only():
+    texts = [row[0] for row in section(growth()).table("rules")]
+
+    assert [text for text in texts if "Teammate Invited" in text and "of these" not in text] == [
+        "At least 2 Teammate Invited in the first 7 daystoday’s rule"
+    ]
+
+
+def test_the_heading_counts_the_rules_that_are_better_than_todays():
+    assert section(growth()).one("h2").words() == "On the later weeks 3 of 7 rules have a better rate than today’s"
+    assert section(no_rule_in_force()).one("h2").words() == "On the later weeks 8 of 8 rules have a better rate than everyone’s"
+
+
+def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_were_tried():
+    told = section(growth()).words()
+
+    assert "Every row was picked on 5 Jan 2026 to 10 May 2026 and is scored here on 11 May 2026 to 5 Jul 2026" in told
+    assert "812 rules were tried on the earlier weeks and 3 tested on the later ones." in told
+
+
+@pytest.mark.parametrize(
+    ("rate", "verdict"),
+    [((0.3, 0.25, 0.35), "better rate than today’s"), ((0.12, 0.08, 0.2), "cannot tell from today’s"), ((0.05, 0.03, 0.07), "lower rate than today’s")],
+)  # fmt: skip
+def test_a_rule_is_ranked_against_todays_only_where_their_ranges_do_not_overlap(rate, verdict):
+    told = growth()
+    told["definitions"][0]["tested"]["rate"] = dict(zip(("value", "low", "high"), rate, strict=True))
+
+    assert standing(View(told), "definitions.0") == verdict
+
+
+def test_a_rule_that_could_be_chance_is_called_that():
+    told = growth()
+    told["definitions"][0]["adjusted_p"] = 0.06
+
+    assert standing(View(told), "definitions.0") == "could be chance"
+
+
+def test_too_few_get_counts_and_no_figure_and_no_rank():
+    row = section(too_few()).table("rules")[0]
+
+    assert row[1:] == ["3 of 11: too few to judge", "–", "–", "–", "–", "too few to judge"]
+
+
+def test_what_was_not_confirmed_is_listed_apart():
+    told = growth()
+    told["not_confirmed"] = [copy.deepcopy(told["definitions"][1]) | {"adjusted_p": 0.4}]
+
+    assert section(told).table("not-confirmed")[0][3] == "0.400"
+
+
+def test_nothing_found_leaves_todays_rule_alone_in_the_table():
+    found = section(nothing_found())
+
+    assert found.one("h2").words() == "No rule was found that holds"
+    assert len(found.table("rules")) == 1
+
+
+def test_windows_that_cannot_be_told_apart_are_both_shown():
+    notes = section(growth()).table("notes")
+
+    assert any("hardly told apart: at least 2 Automation Created ever (21 %)" in row[4] for row in notes)
+
+
+def test_the_best_rate_is_told_for_about_as_many_leads_as_the_rule_gives():
+    found = section(growth(), volume)
+
+    assert found.one("h2").words() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
+    assert len(found.all("circle", class_="dot rule")) == 2 * (3 + 50)  # twice: three rules, and fifty futures
+    assert len(found.all("path", class_="dot today")) == 2
+
+
+def test_without_a_model_there_is_no_curve():
+    told = growth()
+    told["volume"] = []
+
+    assert "no model to rank by" in section(told, volume).words()
+
+
+def test_without_a_rule_the_curve_stands_alone():
+    found = section(nothing_found(), volume)
+
+    assert found.one("h2").words().startswith("If the team can work")
+    assert found.all("table", data_table="futures") == []

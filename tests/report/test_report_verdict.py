@@ -1,0 +1,117 @@
+import pytest
+from growths import few_everywhere, growth, no_rule_in_force, nothing_found, too_few
+from reading import Node, read
+
+from pql_model.report.verdict import against_today, verdict
+from pql_model.report.view import View
+
+
+def section(told) -> Node:
+    return read(verdict(View(told))).one("section")
+
+
+def said(node: Node) -> str:
+    return " ".join(node.words().split())
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("use", "● Use"), ("use_with_care", "◐ Use with care"), ("do_not_use", "○ Do not use yet")]
+)
+def test_the_badge_is_said_in_words_and_by_its_shape(name, label):
+    told = growth()
+    told["badge"]["name"] = name
+
+    assert section(told).children[0].words() == label
+
+
+def test_the_first_sentence_gives_the_rate_its_range_both_frames_and_the_rate_of_everyone():
+    assert (
+        "Of 100 accounts that meet this rule as of day 14 of the trial, about 37 convert within 30 days (likely range 31 to 42), "
+        "63 do not. Of 100 accounts in general, 5 do."
+    ) in said(section(growth()))
+
+
+def test_the_four_numbers_stand_with_their_ranges():
+    numbers = section(growth()).one("dl").all("div")
+
+    assert [said(number) for number in numbers] == [
+        "of 100 convert37range 31 to 42",
+        "with today’s rule11range 10 to 13",
+        "caught of 100 conversions41range 35 to 46",
+        "leads a week3924 to 50 observed",
+    ]
+
+
+def test_of_a_thousand_where_all_rates_are_below_one_percent():
+    assert "Of 1,000 accounts that meet this rule" in said(section(few_everywhere()))
+    assert section(few_everywhere()).one("path", class_="icon yes").attributes["d"].count("M") == 2
+
+
+def test_too_few_is_said_as_counts_without_any_rate():
+    told = section(too_few())
+
+    assert "3 of 11 accounts that meet this rule converted: too few to judge." in said(told)
+    assert said(told.one("h2")).startswith("The best candidate so far: at least 5 Board Created")
+    assert told.one("dl").all("dd")[0].words() == "–"
+    assert told.all("svg") == []
+
+
+def test_where_nothing_was_found_the_page_says_so_first():
+    told = section(nothing_found())
+
+    assert said(told.one("h2")) == "No rule can be recommended yet"
+    assert "Of 100 accounts in general, 5 convert within 30 days" in said(told)
+    assert "What would change this: More conversions" in said(told)
+
+
+def test_a_red_line_in_the_data_is_named_on_the_first_screen():
+    told = growth()
+    told["health"][0]["level"] = "red"
+
+    assert "1 red line in the data health speaks against it." in said(section(told))
+
+
+def test_without_a_rule_in_force_nothing_is_compared():
+    told = no_rule_in_force()
+
+    assert "with today’s rule–no rule in force" in said(section(told))
+    today = read(against_today(View(told))).one("section")
+    assert said(today.one("h2")) == "There is no rule in force to compare with"
+    assert today.all("table") == []
+
+
+def test_both_rules_are_compared_on_the_leads_that_only_one_of_them_finds():
+    today = read(against_today(View(growth()))).one("section")
+
+    assert said(today.one("h2")) == "The new rule finds better leads than today’s: 23 against 6 of 100"
+    assert "The 133 accounts that only the new rule finds convert at 23 of 100 (likely range 16 to 30)" in said(today)
+    assert "Verdict: too lax" in said(today)
+
+
+def test_the_better_rule_is_named_also_if_it_is_todays():
+    told = growth()
+    cells = told["in_force"]["against"]
+    cells["only_new"], cells["only_today"] = cells["only_today"], cells["only_new"]
+
+    heading = said(read(against_today(View(told))).one("h2"))
+    assert heading == "Today’s rule finds better leads than the new one: 23 against 6 of 100"
+
+
+def test_rules_whose_ranges_overlap_are_not_ranked():
+    told = growth()
+    told["in_force"]["against"]["only_today"]["rate"] |= {"value": 0.15, "low": 0.1, "high": 0.2}
+
+    assert "cannot tell these apart" in said(read(against_today(View(told))).one("h2"))
+
+
+def test_too_few_between_the_rules_give_no_finding():
+    today = read(against_today(View(too_few()))).one("section")
+
+    assert said(today.one("h2")) == "The new rule against today’s: too few to judge"
+
+
+def test_the_rule_in_force_is_judged_by_itself_where_no_other_was_found():
+    today = read(against_today(View(nothing_found()))).one("section")
+
+    assert said(today.one("h2")) == "Today’s rule: too lax"
+    assert "about 11 of 100 who meet it convert (likely range 10 to 13)" in said(today)

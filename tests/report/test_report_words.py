@@ -1,0 +1,97 @@
+import pytest
+
+from pql_model.report import words
+
+ESTIMATE = {"value": 0.314, "low": 0.262, "high": 0.361}
+
+
+def test_a_rate_comes_first_as_about_so_many_of_100():
+    assert words.about(0.314) == "about 31 of 100"
+    assert words.about(0.0031, 1000) == "about 3 of 1,000"
+
+
+@pytest.mark.parametrize(
+    ("rates", "per"), [([0.3, 0.001], 100), ([0.01], 100), ([0.0099, 0.002], 1000), ([], 100), ([None], 100)]
+)
+def test_the_page_counts_of_1000_only_where_all_rates_are_below_one_percent(rates, per):
+    assert words.denominator(rates) == per
+
+
+def test_counts_of_100_are_whole_and_halves_go_up():
+    assert [words.of(rate) for rate in (0.005, 0.025, 0.3149, 0.315)] == ["1", "3", "31", "32"]
+
+
+def test_a_rate_that_rounds_to_nothing_is_fewer_than_1_and_one_that_rounds_to_all_is_more_than_99():
+    assert (words.of(0.0049), words.of(0.0), words.of(0.996), words.of(1.0)) == (
+        "fewer than 1",
+        "0",
+        "more than 99",
+        "100",
+    )
+
+
+def test_a_range_is_given_as_numbers():
+    assert words.likely(ESTIMATE) == "likely range 26 to 36 of 100"
+
+
+def test_a_lower_end_of_0_prints_fewer_than_1():
+    assert words.span({"value": 0.01, "low": 0.0, "high": 0.05}) == "fewer than 1 to 5"
+
+
+def test_both_frames_add_up_to_100():
+    for at in range(1001):
+        assert words.of(at / 1000).isdecimal() is False or int(words.of(at / 1000)) + int(
+            words.left_over(at / 1000)
+        ) == 100
+
+
+def test_a_lift_is_never_said_without_both_rates():
+    assert words.lift(0.31, 0.06, 5.1667) == "31 instead of 6 of 100 (5.2 times)"
+
+
+def test_one_decimal_below_10_and_none_above():
+    assert [words.number(value) for value in (0.04, 5.16, 9.94, 9.96, 31.4, -2.34, 0)] == [
+        "0", "5.2", "9.9", "10", "31", "-2.3", "0",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("qualified", "conversions", "base", "judged"),
+    [(30, 5, None, True), (29, 29, None, False), (30, 4, None, False), (1000, 4, 0.06, True), (60, 4, 0.06, False)],
+)
+def test_below_30_or_5_conversions_nothing_is_judged(qualified, conversions, base, judged):
+    assert words.judgeable(qualified, conversions, base) is judged
+
+
+def test_too_few_prints_the_counts_and_no_rate():
+    assert words.few(3, 11) == "3 of 11: too few to judge"
+
+
+def test_ranges_that_touch_are_not_told_apart():
+    assert words.overlap(ESTIMATE, {"low": 0.361, "high": 0.4})
+    assert not words.overlap(ESTIMATE, {"low": 0.362, "high": 0.4})
+    assert words.overlap(ESTIMATE, {"low": None, "high": None})
+
+
+@pytest.mark.parametrize(
+    "claim",
+    ["Inviting drives conversion", "this causes it", "more boards led to paying", "It increases the rate", "the impact of it",
+     "because they invited", "the odds are 3", "3 times more likely", "boards affected conversion"],
+)  # fmt: skip
+def test_words_that_claim_a_cause_are_found(claim):
+    assert words.forbidden(claim)
+
+
+@pytest.mark.parametrize("fair", ["goes with conversion", "is followed by it", "predicts it", "40 leads a week", "Causeway"])
+def test_words_that_claim_no_cause_are_let_through(fair):
+    assert words.forbidden(fair) == []
+
+
+def test_a_rule_reads_as_one_phrase():
+    assert words.rule(["a"], "at_least_k", 1) == "a"
+    assert words.rule(["a", "b", "c"], "all") == "a, b and c"
+    assert words.rule(["a", "b", "c"], "at_least_k", 2) == "at least 2 of these 3: a; b; c"
+
+
+def test_what_is_no_date_is_left_as_it_is():
+    assert (words.day("2026-12-24"), words.day("soon"), words.short_day("2026-12-24")) == ("24 Dec 2026", "soon", "24 Dec")
