@@ -53,6 +53,10 @@ ONE_DOOR = {
     "mlflow": ("pql_model.registry.pyfunc", "pql_model.registry.tracking"),
     "optuna": ("pql_model.model.tune",),
     "rich": ("pql_model.cli",),
+    "sqlglot": tuple(
+        f"pql_model.criteria.{name}"
+        for name in ("sql", "sql_engines", "sql_events", "sql_measures", "sql_raw", "sql_tables")
+    ),
     "typer": ("pql_model.cli",),
 }
 """Heavy dependency -> the modules or packages that may import it."""

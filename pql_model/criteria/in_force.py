@@ -126,7 +126,7 @@ def judge_in_force(
             if found.strictness:
                 better[:, k] = holds(criterion.model_copy(update={"threshold": found.best}), table)
     improved = better.sum(axis=1) >= definition.least
-    verdict, sentence = _verdict(before, now, placed, words)
+    verdict, sentence = _verdict(definition, before, now, placed, words)
     changed = bool((improved != met)[later].any())
     return InForce(
         verdict, sentence, before, now, tuple(placed),
@@ -139,44 +139,46 @@ def _place(
     criterion: Criterion, table: pd.DataFrame, outcomes: Outcomes, decides: np.ndarray, seed: int
 ) -> Placed | None:
     values, y = criterion_values(criterion, table)[decides], outcomes.converted[decides].astype(float)
-    rising = criterion.operator in (">=", ">")
     if criterion.operator not in (">=", ">", "<=", "<") or len(y) < LEAST_ROWS or y.sum() < LEAST_CONVERSIONS:
         return None
-    signed = np.where(np.isnan(values), -np.inf, values if rising else -values)
-    numbers = places(signed[np.isfinite(signed)], len(signed))
-    if len(numbers) < 2:
-        return None
+    sign = 1.0 if criterion.operator in (">=", ">") else -1.0
+    threshold = float(criterion.threshold or 0.0)
+    beyond = _beyond(criterion.operator, threshold, values)
+    signed = np.where(np.isnan(values), -np.inf, sign * values)
+    numbers = np.union1d(places(signed[np.isfinite(signed)], len(signed)), sign * (threshold + beyond))
     steps = Steps(np.searchsorted(numbers, signed, side="right"), len(numbers))
-    binned = Binned.of(np.zeros(len(y)))
-    code = np.unique(outcomes.entity[decides], return_inverse=True)[1]
-    rng = np.random.default_rng(seed)
-
-    def best(weight: np.ndarray) -> tuple[float, float]:
-        [(gain, effect)] = profile([steps], binned, y, weight)
-        gain = np.where(effect > 0, gain, -np.inf)
-        return float(numbers[int(gain.argmax())]), float(gain.max())
-
-    top, gain = best(np.ones(len(y)))
+    gain, top = _best(steps, y, np.ones(len(y)))
     if gain < WORTH:
         return None
+    code = np.unique(outcomes.entity[decides], return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
     drawn = []
     for _ in range(RESAMPLES):
         times = np.bincount(rng.integers(0, code.max() + 1, code.max() + 1), minlength=code.max() + 1)
-        drawn.append(best(times[code].astype(float))[0])
-    sign = 1.0 if rising else -1.0
-    low, high = sorted(sign * float(q) for q in np.quantile(drawn, [0.025, 0.975], method="nearest"))
-    # `more than 2` is `at least 3` of whole numbers: it is compared as the number just beyond
-    whole = bool(np.all(np.mod(values[~np.isnan(values)], 1) == 0))
-    strict = (1.0 if rising else -1.0) if criterion.operator in (">", "<") and whole else 0.0
-    threshold = float(criterion.threshold or 0.0) + strict
-    low, high = (low - strict, high - strict)
-    return Placed(
-        criterion, threshold - strict, sign * top - strict, (low, high), int(decides.sum()), int(y.sum())
-    )  # fmt: skip
+        found, at = _best(steps, y, times[code].astype(float))
+        drawn += [at] if found > 0 else []
+    ends = np.quantile(drawn, [0.025, 0.975], method="nearest").astype(int)
+    low, high = sorted(sign * numbers[ends] - beyond)
+    best = float(sign * numbers[top] - beyond)
+    return Placed(criterion, threshold, best, (float(low), float(high)), int(decides.sum()), int(y.sum()))
+
+
+def _beyond(operator: str, threshold: float, values: np.ndarray) -> float:
+    """From the threshold to the first number that passes: `more than 2` is `at least 3` of whole numbers."""
+    if operator in (">=", "<=") or np.any(np.mod(values[~np.isnan(values)], 1)):
+        return 0.0
+    return (math.floor(threshold) + 1 if operator == ">" else math.ceil(threshold) - 1) - threshold
+
+
+def _best(steps: Steps, y: np.ndarray, weight: np.ndarray) -> tuple[float, int]:
+    """The largest gain of a threshold above which more convert, and its place."""
+    [(gain, effect)] = profile([steps], Binned.of(np.zeros(len(y))), y, weight)
+    rising = np.where(effect > 0, gain, -np.inf)
+    return float(rising.max()), int(rising.argmax())
 
 
 def _verdict(
-    before: Tested, now: Tested, placed: list[Placed], words: Callable[[Criterion], str]
+    definition: Definition, before: Tested, now: Tested, placed: list[Placed], words: Callable[[Criterion], str]
 ) -> tuple[Word, str]:
     stale = _stale(before, now)
     if stale:
@@ -187,17 +189,18 @@ def _verdict(
         low, high = worst.interval
         where = f"the data put the threshold at {worst.best:g} (likely {low:g} to {high:g})"
         return (
-            ("too strict", f"It turns away accounts that pay as often: of `{words(worst.condition)}`, {where}.")
+            ("too strict", f"It turns away accounts that pay as often: for {words(worst.condition)}, {where}.")
             if worst.strictness > 0
-            else ("too lax", f"It lets through accounts that seldom pay: of `{words(worst.condition)}`, {where}.")
+            else ("too lax", f"It lets through accounts that seldom pay: for {words(worst.condition)}, {where}.")
         )
-    if now.note is not None or not placed:
-        why = now.note or "too few conversions on either side of its thresholds"
-        return "cannot tell", f"There is not enough to judge it: {why}."
-    return "about right", (
-        f"Its thresholds are where the data put them, and it still tells: {_of_100(now.rate.value)} of 100 that meet it pay, "
-        f"of everybody {_of_100(now.base.value)}."
-    )
+    if now.note is not None:
+        return "cannot tell", f"There is not enough to judge it: {now.note}."
+    tells = f"{_of_100(now.rate.value)} of 100 that meet it pay, of everybody {_of_100(now.base.value)}"
+    if all(criterion.threshold is None for criterion in definition.criteria):
+        return "cannot tell", f"It has no threshold that could be too lax or too strict: {tells}."
+    if not placed:
+        return "cannot tell", "There is not enough to judge it: too few conversions on either side of its thresholds."
+    return "about right", f"Its thresholds are where the data put them, and it still tells: {tells}."
 
 
 def _stale(before: Tested, now: Tested) -> str | None:

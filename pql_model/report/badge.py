@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pql_model.criteria.found import FoundCriteria, FoundDefinition
+from pql_model.criteria.found import FoundCriteria
 from pql_model.criteria.tested import Tested
-from pql_model.criteria.words import counted_of, rate_text
 
 LEAST_LIFT = 1.5
 THRESHOLDS = (
@@ -30,7 +29,7 @@ def badge(found: FoundCriteria, verdict: str, health: Sequence[Mapping[str, str]
         Findings about the data; a `red` one lowers the badge.
     """
     name, would_change = _judged(found, health)
-    sentence = _sentence(found, verdict)
+    sentence = _sentence(found, verdict, name)
     return {"name": name, "sentence": sentence, "would_change": would_change, "thresholds": list(THRESHOLDS)}
 
 
@@ -54,22 +53,29 @@ def _judged(found: FoundCriteria, health: Sequence[Mapping[str, str]]) -> tuple[
 
 
 def _beats(new: Tested, today: Tested) -> bool:
-    """Whether the new rule's rate is higher by more than chance (Newcombe's interval of a difference, 1998, method 10)."""
-    a, b = new.rate, today.rate
-    if math.isnan(a.value) or math.isnan(b.value):
-        return not math.isnan(a.value)
-    return a.value - b.value > math.hypot(a.value - a.low, b.high - b.value)
+    """Whether the new rule's rate is higher beyond doubt: the two ranges do not overlap, as everywhere on the page."""
+    return new.rate.low > today.rate.high or math.isnan(today.rate.value)
 
 
-def _sentence(found: FoundCriteria, verdict: str) -> str:
-    best: FoundDefinition | None = found.recommended
+def _sentence(found: FoundCriteria, verdict: str, name: str) -> str:
+    """Why the badge is what it is."""
+    best = found.recommended
+    model = "" if verdict in ("ready", "weak") else f" The model behind the scores is not ready ({verdict})."
     if best is None:
         looked = (
             f"{found.tested} rules were tested on later accounts"
             if found.tested
             else "no behaviour stood out on earlier accounts"
         )
-        return f"No rule can be recommended: {looked}, and none held."
-    per = counted_of(best.later.rate, best.later.base)
-    told = f"Of accounts that meet the rule {rate_text(best.later.rate, per)} converted; of all, {rate_text(best.later.base, per)}."
-    return told if verdict in ("ready", "weak") else f"{told} The model behind the scores is not ready ({verdict})."
+        return f"No rule can be recommended: {looked}, and none held.{model}"
+    if name == "do_not_use":
+        return f"The rule did not show itself on later accounts: {best.later.note or 'its lead may be chance'}.{model}"
+    today = (
+        ""
+        if found.in_force is None
+        else " and against the rule in force"
+        if _beats(best.later, found.in_force.later)
+        else ""
+    )
+    lead = f"at least {best.later.lift.low:.1f} times the usual rate"
+    return f"It was found on earlier accounts and held on later ones{today}: {lead}.{model}"

@@ -49,13 +49,24 @@ def _readable(view: View, at: int, side: str) -> bool:
 
 
 def _first(view: View, split: list[int]) -> int | None:
-    return next((at for at in split if _readable(view, at, "above") and _readable(view, at, "below")), None)
+    """The first behaviour of which those who meet it and the rest are told apart."""
+    found = view.growth["behaviours"]
+    return next(
+        (
+            at
+            for at in split
+            if _readable(view, at, "above")
+            and _readable(view, at, "below")
+            and not words.overlap(found[at]["above"]["rate"], found[at]["below"]["rate"])
+        ),
+        None,
+    )
 
 
 def _finding(view: View, split: list[int]) -> str:
     at = _first(view, split)
     if at is None:
-        return "What goes with conversion"
+        return f"What goes with conversion: {words.CANNOT_TELL} yet"
     above, below = (view.facts.say(f"behaviours.{at}.{side}.rate.value", "of") for side in ("above", "below"))
     return f"{esc(view.growth['behaviours'][at]['behaviour'])} goes with conversion: {above} against {below} of {view.per:,}"
 
@@ -63,7 +74,7 @@ def _finding(view: View, split: list[int]) -> str:
 def _sentence(view: View, split: list[int]) -> str:
     at = _first(view, split)
     if at is None:
-        return paragraph("Too few conversions to say more than the counts below.")
+        return paragraph("Those with a behaviour and the rest convert alike, as far as the later weeks tell.")
     above, below = (f"behaviours.{at}.{side}.rate" for side in ("above", "below"))
     says = str(view.growth["behaviours"][at]["words"])
     joint = "where" if says.startswith("`") else "with"
@@ -93,7 +104,7 @@ def _picture(view: View, split: list[int]) -> str:
     title = "How many convert with each behaviour and without it"
     return figure(
         twice(lambda width: dots(rows, view.per, title, width)),
-        "Filled circle: at or above the threshold. Open square: the rest. Bands: the likely range, its likelier half darker.", data,
+        "Filled circle: those who meet it. Open square: the rest. Bands: the likely range, its likelier half darker.", data,
     )  # fmt: skip
 
 

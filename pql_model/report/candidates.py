@@ -24,9 +24,13 @@ def shown(view: View) -> list[str]:
     growth = view.growth
     best = [view.best] if view.best else []
     rules = [f"{kind}.{at}" for kind in ("definitions", "criteria") for at in range(len(growth[kind]))]
-    if view.rule_in_force:  # it has a row of its own
-        rules = [key for key in rules if _parts(view.facts.get(key)) != _parts(growth["in_force"])]
-    found = [*best, *(key for key in rules if key != view.best)]
+    said = [_parts(growth["in_force"])] if view.rule_in_force else []
+    said += [_parts(view.facts.get(key)) for key in best]
+    found = list(best)
+    for key in rules:
+        if _parts(view.facts.get(key)) not in said:  # a definition of one criterion is that criterion
+            said.append(_parts(view.facts.get(key)))
+            found.append(key)
     return found[: MOST - view.rule_in_force] + (["in_force"] if view.rule_in_force else [])
 
 
@@ -64,8 +68,8 @@ def _chosen(view: View) -> str:
 
 def _tried(view: View) -> str:
     return (
-        f"{view.facts.say('tried.definitions', 'count')} rules were tried on the earlier weeks and "
-        f"{view.facts.say('tried.tested', 'count')} tested on the later ones."
+        f"{view.facts.say('tried.definitions', 'count')} combinations were tried on the earlier weeks; "
+        f"{view.facts.say('tried.tested', 'count')} rules were tested on the later ones."
     )
 
 

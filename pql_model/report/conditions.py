@@ -36,19 +36,6 @@ def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def definition_yaml(conditions: list[Mapping[str, Any]], join: str, k: int | None = None) -> str:
-    """A whole definition, as `pql.yaml` and `pql criteria test` read it.
-
-    >>> print(definition_yaml([{"event": "x", "operator": ">=", "threshold": 1}], "any"))
-    definition:
-      any:
-        - {event: "x", operator: ">=", threshold: 1}
-    <BLANKLINE>
-    """
-    head = f"  at_least_k: {k}\n  of:\n" if join == "at_least_k" else f"  {join}:\n"
-    return f"definition:\n{head}" + "".join(f"    - {yaml_line(condition)}\n" for condition in conditions)
-
-
 def sql_text(condition: Mapping[str, Any]) -> str:
     """A condition in the manner of SQL, for people; `pql criteria sql` writes a statement that runs.
 

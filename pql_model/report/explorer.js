@@ -226,7 +226,7 @@
   // ------------------------------------------------------------ words
 
   const round = (value) => Math.floor(value + 0.5);
-  const whole = (value) => value.toLocaleString("en-US");
+  const whole = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 
   function number(value) {
     const rounded = Math.floor(value * 10 + 0.5) / 10;
@@ -240,7 +240,10 @@
     return whole(shown);
   }
 
-  const span = (e) => (of(e.low) === "0" ? "fewer than 1" : of(e.low)) + " to " + of(e.high);
+  function span(e) {
+    const low = of(e.low) === "0" ? "fewer than 1" : of(e.low), high = of(e.high);
+    return low === high && low.includes(" ") ? low : low + " to " + high;
+  }
   const percent = (rate) => number(100 * rate) + " %";
   const amount = (a) => (exact(a) ? whole(a[0]) : whole(a[0]) + " to " + whole(a[1]));
   const judgeable = (x, n) => n >= 30 && Math.max(x, n * data.everyone) >= 5;
@@ -418,7 +421,7 @@
   }
 
   function drawn(weeks) {
-    const width = Math.max(280, Math.min($("strip").clientWidth || 640, 640)), height = 130, left = 36, base = height - 24;
+    const width = matchMedia("(max-width: 44rem)").matches ? 300 : 640, height = 130, left = 36, base = height - 24;
     const told = weeks.map((week) => (week.n >= 30 ? wilson(week.x, week.n) : null));
     const top = Math.max(0.01, ...told.filter(Boolean).map((e) => e.high)), gap = (width - left - 8) / Math.max(weeks.length, 1);
     const y = (rate) => base - (rate / top) * (base - 22);

@@ -32,7 +32,7 @@ def explorer(view: View) -> str:
     how = paragraph(
         "Tick what a lead must meet. The large number is of the later weeks, which had no part in choosing the rules above."
     )
-    live = tag("div", how + _controls(data) + _result(view), id="x", hidden=True)
+    live = tag("div", how + _controls(data) + _result(), id="x", hidden=True)
     return section("explorer", heading, tag("div", still, id="x-still"), live) + data_block(
         "x-data", for_the_script(view)
     )
@@ -77,6 +77,32 @@ def _natural(criterion: dict[str, Any]) -> list[tuple[int, str]]:
 def _box(criterion: dict[str, Any]) -> str:
     box = f'<input type="checkbox" name="criterion" value="{esc(criterion["id"])}">'
     return tag("label", box + marked(criterion["short"]))
+
+
+def _result() -> str:
+    halves = "".join(tag("div", tag("h3", label) + _figures(name), class_=name) for name, label in _HALVES)
+    tables = "".join(tag("div", "", id=f"x-{name}") for name in ("cells", "without", "strip"))
+    copies = "".join(
+        tag("label", label, for_=f"x-{name}") + f'<textarea id="x-{name}" readonly rows="4"></textarea>'
+        + tag("button", "Copy", type="button", data_copy=name, aria_label=f"Copy: {label.lower()}")
+        for name, label in _COPIES
+    )  # fmt: skip
+    download = tag("div", tag("button", "Download these numbers as CSV", type="button", id="x-csv"), class_="buttons")
+    copied = tag("p", "", id="x-copied", role="status")
+    return tag(
+        "div",
+        tag("p", "", id="x-rule", class_="rule") + tag("p", "", id="x-live", role="status", aria_live="polite")
+        + tag("p", "", id="x-honest", class_="honest", hidden=True) + tag("div", halves, class_="halves")
+        + tag("p", "", id="x-near") + tables
+        + tag("details", tag("summary", "Copy this rule") + copies + copied, class_="copy") + download,
+        class_="result",
+    )  # fmt: skip
+
+
+def _figures(period: str) -> str:
+    """Leads a week are a promise for later: of the earlier weeks they are not shown."""
+    shown = [figure for figure in _FIGURES if (period, figure[0]) != ("earlier", "leads")]
+    return tag("dl", "".join(tag("dt", what) + tag("dd", "", id=f"x-{period}-{key}") for key, what in shown))
 
 
 # ---------------------------------------------------------------- what the script reads

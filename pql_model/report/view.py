@@ -64,7 +64,7 @@ class View:
 
     def says(self, key: str, qualified: int, conversions: int) -> bool:
         """Whether the rate at `key` may be printed."""
-        value = self.facts.get(f"{key}.value") if key else None
+        value = self.facts.get(f"{key}.value")
         return value is not None and words.judgeable(qualified, conversions, self.base)
 
     def judged(self, tested: str) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pql_model.criteria.tested import LEAST_CONVERSIONS, LEAST_QUALIFIED, TOO_FEW
+from pql_model.criteria.tested import LEAST_CONVERSIONS, LEAST_QUALIFIED
 
 Estimate = Mapping[str, Any]
 """`{"value", "low", "high"}`: numbers, or None where there is nothing to say."""
@@ -95,17 +95,9 @@ def span(estimate: Estimate, per: int = 100) -> str:
     """
     if estimate["low"] is None or estimate["high"] is None:
         return "unknown"
-    low = of(estimate["low"], per)
-    return f"{'fewer than 1' if low == '0' else low} to {of(estimate['high'], per)}"
-
-
-def likely(estimate: Estimate, per: int = 100) -> str:
-    """`likely range 26 to 36 of 100`.
-
-    >>> likely({"value": 0.3, "low": 0.26, "high": 0.36})
-    'likely range 26 to 36 of 100'
-    """
-    return f"likely range {span(estimate, per)} of {per:,}"
+    low, high = of(estimate["low"], per), of(estimate["high"], per)
+    low = "fewer than 1" if low == "0" else low
+    return low if low == high and " " in low else f"{low} to {high}"
 
 
 def number(value: float | None) -> str:
@@ -152,15 +144,6 @@ def number_span(estimate: Estimate) -> str:
     return f"{number(estimate['low'])} to {number(estimate['high'])}"
 
 
-def lift(rate: float, base: float, times: float, per: int = 100) -> str:
-    """A lift never stands without both rates.
-
-    >>> lift(0.31, 0.06, 5.17)
-    '31 instead of 6 of 100 (5.2 times)'
-    """
-    return f"{of(rate, per)} instead of {of(base, per)} of {per:,} ({number(times)} times)"
-
-
 def judgeable(qualified: int, conversions: int, base: float | None = None) -> bool:
     """Whether a rate may be shown: 30 rows, and 5 conversions seen or, by the rate of everyone, to be expected.
 
@@ -169,15 +152,6 @@ def judgeable(qualified: int, conversions: int, base: float | None = None) -> bo
     """
     expected = qualified * (base or 0.0)
     return qualified >= LEAST_QUALIFIED and max(conversions, expected) >= LEAST_CONVERSIONS
-
-
-def few(conversions: int, qualified: int) -> str:
-    """Instead of a rate, where there is none to give.
-
-    >>> few(3, 11), few(0, 0)
-    ('3 of 11: too few to judge', 'nobody')
-    """
-    return f"{counts(conversions, qualified)}: {TOO_FEW}" if qualified else "nobody"
 
 
 def counts(conversions: int, qualified: int) -> str:

@@ -77,6 +77,4 @@ def read(html: str) -> Node:
 
 def skeleton(node: Node) -> list[Any]:
     """Elements and the names of their attributes, without any text: what a hostile name must not change."""
-    return [
-        [child.tag, sorted(child.attributes), skeleton(child)] for child in node.children if child.tag != "#text"
-    ]
+    return [[child.tag, sorted(child.attributes), skeleton(child)] for child in node.children if child.tag != "#text"]

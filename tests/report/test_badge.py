@@ -34,7 +34,9 @@ def found(later, in_force=None):
 def test_a_rule_that_surely_lifts_and_beats_the_one_in_force_is_for_use():
     told = badge(found(rows(100, 40), in_force=rows(100, 12)), "ready", CLEAN)
     assert told["name"] == "use"
-    assert told["sentence"].startswith("Of accounts that meet the rule about 40 of 100 (likely 31 to 50) converted")
+    assert told["sentence"] == (
+        "It was found on earlier accounts and held on later ones and against the rule in force: at least 3.4 times the usual rate."
+    )
 
 
 def test_without_a_rule_in_force_there_is_none_to_beat():
@@ -64,7 +66,10 @@ def test_without_a_confirmed_rule_there_is_nothing_to_use():
     nothing = replace(found(rows(100, 40)), definitions=())
     told = badge(nothing, "no_signal", CLEAN)
     assert told["name"] == "do_not_use"
-    assert told["sentence"] == "No rule can be recommended: 3 rules were tested on later accounts, and none held."
+    assert (
+        told["sentence"]
+        == "No rule can be recommended: 3 rules were tested on later accounts, and none held. The model behind the scores is not ready (no_signal)."
+    )
     assert "no behaviour stood out" in badge(replace(nothing, tested=0), "ready", CLEAN)["sentence"]
 
 

@@ -14,7 +14,9 @@ def test_the_range_of_a_dot_is_written_beside_it():
 
 
 def test_what_is_too_few_to_judge_gets_no_dot_and_no_band():
-    page = read(dots([("rare", [Mark(NOTHING, "few", "3 of 11, too few"), Mark(RANGE, "few", "nobody")])], 100, "x", 320))
+    page = read(
+        dots([("rare", [Mark(NOTHING, "few", "3 of 11, too few"), Mark(RANGE, "few", "nobody")])], 100, "x", 320)
+    )
 
     assert page.all("circle") + page.all("rect") == []
 

@@ -36,7 +36,11 @@ def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
     found = page(growth(), data)
 
     assert len(found.all("input", type="checkbox")) == 30
-    assert [legend.words() for legend in found.all("legend")][:3] == ["A lead meets", "Board Created", "Automation Created"]
+    assert [legend.words() for legend in found.all("legend")][:3] == [
+        "A lead meets",
+        "Board Created",
+        "Automation Created",
+    ]
     first = found.all("fieldset")[1]
     assert [label.words() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
 
@@ -44,7 +48,10 @@ def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
 def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
     told = for_the_script(View(growth(), data))
 
-    assert told["starts"] == {"best": {"criteria": ["c1", "c2"], "join": "all", "k": 1}, "today": {"criteria": ["c3"], "join": "all", "k": 1}}
+    assert told["starts"] == {
+        "best": {"criteria": ["c1", "c2"], "join": "all", "k": 1},
+        "today": {"criteria": ["c3"], "join": "all", "k": 1},
+    }
     assert [len(strip["weeks"]) for strip in told["strips"]] == [29, 29, 29]
 
 

@@ -5,42 +5,52 @@ from __future__ import annotations
 import csv
 import io
 import os
-import random
 import re
-import shutil
-import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from growths import CANARIES, bits, explorer_criteria, growth, no_rule_in_force, nothing_found, outcomes, simulated, too_few
+from browsing import (
+    CHROMIUM,
+    EVIL,
+    QUIET,
+    axe,
+    close,
+    definitions,
+    every_page,
+    letters,
+    meeting,
+    same_cells,
+    text,
+    tick,
+    violations,
+)
+from growths import (
+    CANARIES,
+    bits,
+    explorer_criteria,
+    growth,
+    outcomes,
+    simulated,
+)
 from reading import read
 
 from pql_model.config.definition import Definition
 from pql_model.criteria.tested import leads_per_week, lift_of
 from pql_model.model.estimate import wilson
-from pql_model.report.explorer import explorer_data
 from pql_model.report.page import render_page, write_page
 from pql_model.report.words import NOT_CAUSES, forbidden
 
 REQUIRED = os.environ.get("PQL_BROWSER") == "required"
 """Set by `.ci/run`: there a machine without a browser is a failure and no reason to skip."""
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 if not REQUIRED:
     pytest.importorskip("playwright", reason="the browser tests need `pip install -e .[dev]`")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: `apt-get install chromium`", allow_module_level=True)
 
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
-EVIL = "</script><img src=x onerror=alert(1)>"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 Visit = Callable[..., Any]
 
 
@@ -58,23 +68,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pages")
-    table, criteria = bits(), explorer_criteria()
-    counts = explorer_data(table, criteria, "counts")
-    evil = [one | {"text": f"at least 1 {EVIL}", "short": EVIL, "group": EVIL} for one in criteria]
-    evil[0]["text"], evil[0]["conditions"] = "=1+1", [{**criteria[0]["conditions"][0], "event": EVIL}]
-    hostile = growth()
-    for rule in [*hostile["criteria"], *hostile["definitions"]]:
-        rule["text"] = f"at least 1 `{EVIL}`"
-    pages = {
-        "counts": (growth(), counts),
-        "rows": (growth(), explorer_data(table, criteria, "rows")),
-        "hostile": (hostile, explorer_data(table, evil, "counts")),
-        "nothing": (nothing_found(), counts),
-        "no_rule": (no_rule_in_force(), explorer_data(table.drop(columns="in_force"), criteria, "counts")),
-        "too_few": (too_few(), counts),
-        "off": (growth(), None),
-    }
-    for name, (told, explorer) in pages.items():
+    for name, (told, explorer) in every_page().items():
         write_page(path / f"{name}.html", render_page(told, explorer))
     return path
 
@@ -91,22 +85,18 @@ def visit(browser: Any, folder: Path) -> Iterator[Visit]:
         page.on("console", lambda message: page.heard.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: page.heard.append(f"error: {error}"))
         page.on("dialog", lambda dialog: (page.heard.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda request: page.heard.append(f"request: {request.url}") if not request.url.startswith("file:") else None)
+        page.on(
+            "request",
+            lambda request: (
+                page.heard.append(f"request: {request.url}") if not request.url.startswith("file:") else None
+            ),
+        )
         page.goto((folder / f"{name}.html").as_uri() + hash_)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-
-
-def text(page: Any, name: str) -> str:
-    return " ".join(page.text_content(f"#x-{name}").split())
-
-
-def tick(page: Any, *ids: str) -> None:
-    for name in ids:
-        page.locator(f"#x input[value={name}]").click()
 
 
 # ---------------------------------------------------------------- nothing goes in or out, nothing breaks
@@ -125,7 +115,9 @@ def test_the_page_asks_for_nothing_and_reports_no_error(visit, name):
 
 def test_the_policy_is_in_force(visit):
     page = visit()
-    page.evaluate("() => { const s = document.createElement('script'); s.textContent = 'window.broke = 1'; document.body.append(s); }")
+    page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = 'window.broke = 1'; document.body.append(s); }"
+    )
 
     assert page.evaluate("window.broke") is None
     assert any("Content Security Policy" in heard for heard in page.heard)
@@ -146,7 +138,9 @@ def test_a_cell_that_a_spreadsheet_would_run_gets_a_quote(visit):
     page = visit("hostile")
     with page.expect_download() as download:
         page.locator("#x-csv").click()
-    cells = [cell for row in csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))) for cell in row]
+    cells = [
+        cell for row in csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))) for cell in row
+    ]
 
     assert "'=1+1" in cells
     assert not [cell for cell in cells if re.match(r"[=+\-@]", cell)]
@@ -170,105 +164,78 @@ def test_the_page_is_light(visit):
 
 @pytest.mark.parametrize("name", ["counts", "rows"])
 def test_it_draws_within_a_second_and_counts_within_a_frame_on_a_machine_six_times_slower(visit, name):
-    page = visit(name)
-    session = page.context.new_cdp_session(page)
-    session.send("Emulation.setCPUThrottlingRate", {"rate": 6})
-    drawn = []
-    for _ in range(3):  # the machine may be busy: the best of three
-        page.reload()
-        drawn.append(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
+    first = visit("off")
+    page = first.context.new_page()
+    session = first.context.new_cdp_session(page)
+    session.send(
+        "Performance.enable", {"timeDomain": "threadTicks"}
+    )  # time of the processor: other programs do not count
+    page.goto(first.url.replace("off.html", f"{name}.html"))
+    page.wait_for_timeout(200)
+    worked = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}["TaskDuration"]
     took = page.evaluate(
         """() => { const rule = {criteria: ['c1', 'c5', 'c9', 'c12'], join: 'at_least_k', k: 2}, times = [];
-        for (let i = 0; i < 9; i++) { const from = performance.now(); window.pqlExplorer.evaluate(rule); times.push(performance.now() - from); }
+        for (let i = 0; i < 20; i++) { const from = performance.now(); window.pqlExplorer.evaluate(rule); times.push(performance.now() - from); }
         return Math.min(...times); }"""
     )
 
-    assert min(drawn) < 1000
-    assert took < 16
+    assert 0.01 < 6 * worked < 1
+    assert 6 * took < 16
 
 
 # ---------------------------------------------------------------- the same numbers as the library
 
 
-def _definitions(most: int, count: int = 200) -> list[dict[str, Any]]:
-    chance, ids = random.Random(5), [one["id"] for one in explorer_criteria()]
-    found = []
-    for _ in range(count):
-        chosen = chance.sample(ids, chance.randint(1, most))
-        found.append({"criteria": chosen, "join": chance.choice(["all", "any", "at_least_k"]), "k": chance.randint(1, len(chosen))})
-    return found
-
-
-def _met(table: pd.DataFrame, rule: dict[str, Any], less: int = 0) -> np.ndarray:
-    least = {"all": len(rule["criteria"]), "any": 1}.get(rule["join"], rule["k"])
-    return np.asarray(table[rule["criteria"]].to_numpy().sum(axis=1) >= least - less)
-
-
-def _close(found: dict[str, float], expected: Any) -> None:
-    for end in ("value", "low", "high"):
-        assert found[end] == pytest.approx(getattr(expected, end), rel=1e-9, abs=1e-12)
-
-
 def test_200_definitions_in_rows_mode_give_exactly_the_librarys_numbers(visit):
-    table, rules, seen = bits(), _definitions(12), outcomes(simulated(), "later")
+    table, rules, seen = bits(), definitions(12), outcomes(simulated(), "later")
     results = visit("rows").evaluate("rules => rules.map(window.pqlExplorer.evaluate)", rules)
-    weeks = pd.to_datetime(table["begins"], unit="us").dt.to_period("W-SUN").dt.start_time.dt.strftime("%Y-%m-%d").to_numpy()
+    weeks = (
+        pd.to_datetime(table["begins"], unit="us")
+        .dt.to_period("W-SUN")
+        .dt.start_time.dt.strftime("%Y-%m-%d")
+        .to_numpy()
+    )
     for rule, result in zip(rules, results, strict=True):
         for period in ("earlier", "later"):
             rows = (table["period"] == period).to_numpy()
-            met, converted = _met(table, rule)[rows], table["converted"].to_numpy()[rows]
+            met, converted = meeting(table, rule)[rows], table["converted"].to_numpy()[rows]
             n, x, everyone = int(met.sum()), int((met & converted).sum()), int(converted.sum())
             found = result[period]
             assert (found["n"], found["x"]) == ([n, n], [x, x])
             if n:
-                _close(found["rate"], wilson(x, n))
-                _close(found["lift"], lift_of(x, n, everyone, len(met)))
-            _close(found["recall"], wilson(x, everyone))
+                close(found["rate"], wilson(x, n))
+                close(found["lift"], lift_of(x, n, everyone, len(met)))
+            close(found["recall"], wilson(x, everyone))
             weekly = pd.DataFrame({"week": weeks[rows], "n": met, "x": met & converted}).groupby("week").sum()
             assert found["weeks"] == {week: [int(row["n"]), int(row["x"])] for week, row in weekly.iterrows()}
         later = (table["period"] == "later").to_numpy()
-        _close(result["later"]["leads"], leads_per_week(_met(table, rule)[later], seen))
-        _same_cells(result, table, rule, exact=True)
+        close(result["later"]["leads"], leads_per_week(meeting(table, rule)[later], seen))
+        same_cells(result, table, rule, exact=True)
 
 
 def test_200_definitions_in_counts_mode_are_exact_or_bounded_where_small_counts_are_withheld(visit):
-    table, rules, seen = bits(), _definitions(4), outcomes(simulated(), "later")
+    table, rules, seen = bits(), definitions(4), outcomes(simulated(), "later")
     results = visit().evaluate("rules => rules.map(window.pqlExplorer.evaluate)", rules)
     known = 0
     for rule, result in zip(rules, results, strict=True):
         for period in ("earlier", "later"):
             rows = (table["period"] == period).to_numpy()
-            met, converted = _met(table, rule)[rows], table["converted"].to_numpy()[rows]
+            met, converted = meeting(table, rule)[rows], table["converted"].to_numpy()[rows]
             n, x, everyone = int(met.sum()), int((met & converted).sum()), int(converted.sum())
             found = result[period]
             assert found["n"][0] <= n <= found["n"][1]
             assert found["x"][0] <= x <= found["x"][1]
             if found["known"]:
                 known += 1
-                _close(found["rate"], wilson(x, n))
-                _close(found["lift"], lift_of(x, n, everyone, len(met)))
-                _close(found["recall"], wilson(x, everyone))
+                close(found["rate"], wilson(x, n))
+                close(found["lift"], lift_of(x, n, everyone, len(met)))
+                close(found["recall"], wilson(x, everyone))
             if period == "later" and found["leads"] is not None:
                 expected = leads_per_week(met, seen).value
                 assert found["leads"]["value"] == pytest.approx(expected, rel=1e-9)
-        _same_cells(result, table, rule, exact=False)
+        same_cells(result, table, rule, exact=False)
 
     assert known > 250  # of 400
-
-
-def _same_cells(result: dict[str, Any], table: pd.DataFrame, rule: dict[str, Any], exact: bool) -> None:
-    later = (table["period"] == "later").to_numpy()
-    met, today = _met(table, rule)[later], table["in_force"].to_numpy()[later]
-    converted = table["converted"].to_numpy()[later]
-    cells = {"both": met & today, "onlyNew": met & ~today, "onlyToday": ~met & today, "neither": ~met & ~today}
-    for name, here in cells.items():
-        yes, no = result["cells"][name]["yes"], result["cells"][name]["no"]
-        assert yes[0] <= (here & converted).sum() <= yes[1]
-        assert no[0] <= (here & ~converted).sum() <= no[1]
-        assert not exact or (yes[0] == yes[1] and no[0] == no[1])
-    if "near" in result:
-        near = _met(table, rule, less=1)[later] & ~met
-        assert result["near"]["yes"][0] <= (near & converted).sum() <= result["near"]["yes"][1]
 
 
 def test_the_page_starts_with_the_recommended_rule_and_says_the_numbers_of_its_first_section(visit):
@@ -393,7 +360,11 @@ def test_the_copied_definition_loads_back_as_the_same_rule(visit, label, least):
     definition = Definition.model_validate(yaml.safe_load(page.input_value("#x-yaml"))["definition"])
 
     assert definition.least == least
-    assert [(c.event, c.threshold) for c in definition.criteria] == [("Board Created", 5), ("Automation Created", 2), ("Teammate Invited", 2)]
+    assert [(c.event, c.threshold) for c in definition.criteria] == [
+        ("Board Created", 5),
+        ("Automation Created", 2),
+        ("Teammate Invited", 2),
+    ]
     assert page.input_value("#x-sql").count("count(") == 3
     assert "Board Created" in page.input_value("#x-sentence")
     page.get_by_role("button", name="Copy: as a sentence").click()
@@ -434,7 +405,10 @@ def test_a_sorted_column_goes_down_and_up(visit):
     button = page.locator("table[data-table=rules] thead button").nth(1)
     for way in (-1, 1):
         button.click()
-        rates = [float(told.split()[0]) for told in page.locator("table[data-table=rules] tbody tr td:nth-child(2)").all_inner_texts()]
+        rates = [
+            float(told.split()[0])
+            for told in page.locator("table[data-table=rules] tbody tr td:nth-child(2)").all_inner_texts()
+        ]
         assert rates == sorted(rates, key=lambda rate: way * rate)
 
 
@@ -447,21 +421,6 @@ def test_what_the_script_writes_claims_no_cause_either(visit):
 
 
 # ---------------------------------------------------------------- everybody can read it
-
-
-def axe(page: Any) -> dict[str, Any]:
-    from axe_playwright_python.base import AXE_FILE_PATH
-
-    found: dict[str, Any] = page.evaluate(
-        f"async (rules) => {{ {Path(AXE_FILE_PATH).read_text('utf-8')}; "
-        "return axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']}); }",
-        RULES,
-    )
-    return found
-
-
-def violations(found: dict[str, Any]) -> list[str]:
-    return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
 
 
 @pytest.mark.parametrize(
@@ -539,7 +498,13 @@ def test_at_320_pixels_the_page_does_not_scroll_sideways(visit, name):
 
 def test_the_verdict_is_on_the_first_screen(visit):
     page = visit()
-    for part in ("#verdict h2", "#verdict .badge", "#verdict .numbers", "#verdict .icons svg", "#verdict .why:last-of-type"):
+    for part in (
+        "#verdict h2",
+        "#verdict .badge",
+        "#verdict .numbers",
+        "#verdict .icons svg",
+        "#verdict .why:last-of-type",
+    ):
         box = page.locator(part).first.bounding_box()
         assert box["y"] + box["height"] <= 720
 
@@ -557,7 +522,10 @@ def test_without_scripts_the_page_is_complete_and_says_how_to_open_the_explorer(
 
     assert page.locator("#x-still").is_visible()
     assert page.locator("#x").is_hidden()
-    assert page.locator("#x-still table tbody tr").count() == page.locator("#rules table[data-table=rules] tbody tr").count()
+    assert (
+        page.locator("#x-still table tbody tr").count()
+        == page.locator("#rules table[data-table=rules] tbody tr").count()
+    )
     assert "open this file in a browser that runs scripts" in page.inner_text("#x-still")
     assert all(heading.is_visible() for heading in page.locator("h2").all())
     page.locator("#today summary").click()
@@ -570,27 +538,24 @@ def test_printed_every_section_table_and_the_rule_of_the_explorer_are_there(visi
     page = visit()
     tick(page, "c3")
     told = page.pdf(format="A4")  # fires `beforeprint` and `afterprint` by itself
-    printed = _letters(" ".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(told)).pages))
+    printed = letters(" ".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(told)).pages))
 
     assert page.locator("details[open]").count() == 0
     for heading in page.locator("h2").all():
-        assert _letters(heading.text_content()) in printed
-    assert _letters(page.text_content("#x-rule")) in printed
-    assert _letters(page.text_content("#x-later-rate")) in printed
+        assert letters(heading.text_content()) in printed
+    assert letters(page.text_content("#x-rule")) in printed
+    assert letters(page.text_content("#x-later-rate")) in printed
     tree = read((folder / "counts.html").read_text("utf-8"))
     for table in tree.one("main").all("table"):
         if table.attributes.get("data-table") != "still":
-            assert _letters(table.one("tbody").all("tr")[-1].words()) in printed
-
-
-def _letters(told: str) -> str:
-    """Without what line breaks and kerning do to text in a PDF."""
-    return re.sub(r"\W+", "", unicodedata.normalize("NFKC", told))
+            assert letters(table.one("tbody").all("tr")[-1].words()) in printed
 
 
 def test_no_picture_is_wider_than_the_printed_page(visit):
     page = visit(viewport={"width": 700, "height": 990})  # A4 between its margins, in pixels
     page.emulate_media(media="print")
-    boxes = page.evaluate("Array.from(document.querySelectorAll('svg')).map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])")
+    boxes = page.evaluate(
+        "Array.from(document.querySelectorAll('svg')).map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"
+    )
 
     assert all(left >= -0.5 and right <= 700.5 for left, right in boxes)

@@ -21,7 +21,10 @@ def test_the_finding_counts_only_weeks_that_can_be_judged():
     told = growth()
     enough = sum(week["by_definition"]["d1"]["qualified"] >= 30 for week in told["weeks"])
 
-    assert section(told).one("h2").words() == f"The rule’s rate was above everyone’s in {enough} of {enough} weeks that can be judged"
+    assert (
+        section(told).one("h2").words()
+        == f"The rule’s rate was above everyone’s in {enough} of {enough} weeks that can be judged"
+    )
     assert enough < 26
 
 
@@ -63,7 +66,11 @@ def test_near_misses_are_told_with_their_rate():
 
 
 def test_whom_to_call_and_whom_to_leave_stand_in_one_table():
-    assert [row[1] for row in section(growth(), whom_to_call).table("profiles")] == ["Call first", "One step short", "Leave for now"]
+    assert [row[1] for row in section(growth(), whom_to_call).table("profiles")] == [
+        "Call first",
+        "One step short",
+        "Leave for now",
+    ]
 
 
 def test_few_near_misses_give_a_count_and_no_rate():

@@ -55,8 +55,15 @@ def test_too_few_on_one_side_give_counts_and_no_finding():
     told["behaviours"] = [told["behaviours"][0] | {"above": few}]
     found = section(told)
 
-    assert found.one("h2").words() == "What goes with conversion"
+    assert found.one("h2").words() == "What goes with conversion: cannot tell these apart yet"
     assert found.table("behaviours")[0][1] == "3 of 12: too few to judge"
+
+
+def test_a_behaviour_that_is_not_told_apart_from_the_rest_is_no_finding():
+    told = growth()
+    told["behaviours"][0]["above"]["rate"] |= {"value": 0.05, "low": 0.01, "high": 0.09}
+
+    assert section(told).one("h2").words() == "Teammate Invited goes with conversion: 16 against 4 of 100"
 
 
 def test_nothing_found_says_so():
@@ -69,6 +76,9 @@ def test_what_is_measured_falls_back_on_the_words():
 
 def test_a_value_that_is_a_text_or_missing_is_shown_as_such():
     told = growth()
-    told["behaviours"][0]["shap"] = [{"value": "51-200", "contribution": 0.2, "entities": 3}, {"value": None, "contribution": 0, "entities": 1}]
+    told["behaviours"][0]["shap"] = [
+        {"value": "51-200", "contribution": 0.2, "entities": 3},
+        {"value": None, "contribution": 0, "entities": 1},
+    ]
 
     assert "51-200+0.203none+0.001" in section(told).words()

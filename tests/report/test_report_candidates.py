@@ -28,16 +28,29 @@ def test_a_criterion_that_is_todays_rule_has_one_row_only():
     ]
 
 
+def test_a_definition_of_one_criterion_has_no_second_row_as_that_criterion():
+    told = growth()
+    single = told["definitions"][1]
+    single |= {key: told["criteria"][0][key] for key in ("text", "conditions")} | {"join": "all", "k": None}
+    keys = shown(View(told))
+
+    assert "definitions.1" in keys
+    assert "criteria.0" not in keys
+
+
 def test_the_heading_counts_the_rules_that_are_better_than_todays():
     assert section(growth()).one("h2").words() == "On the later weeks 3 of 7 rules have a better rate than today’s"
-    assert section(no_rule_in_force()).one("h2").words() == "On the later weeks 8 of 8 rules have a better rate than everyone’s"
+    assert (
+        section(no_rule_in_force()).one("h2").words()
+        == "On the later weeks 8 of 8 rules have a better rate than everyone’s"
+    )
 
 
 def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_were_tried():
     told = section(growth()).words()
 
     assert "Every row was picked on 5 Jan 2026 to 10 May 2026 and is scored here on 11 May 2026 to 5 Jul 2026" in told
-    assert "812 rules were tried on the earlier weeks and 3 tested on the later ones." in told
+    assert "812 combinations were tried on the earlier weeks; 3 rules were tested on the later ones." in told
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from pql_model.config.load import load_definition
-from pql_model.report.conditions import definition_yaml, sql_text, yaml_line
+from pql_model.report.conditions import sql_text, yaml_line
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>", 'quote " and \\ back', "line\nbreak", "a: b, {c} # d", "emoji 🦄 ü", "\u2028\x85\x7f",
@@ -22,14 +22,27 @@ def test_any_event_name_survives_yaml(name):
 def test_a_definition_loads_back_as_a_definition(tmp_path, join, k):
     conditions = [
         {"event": "Board Created", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 5.0},
-        {"event": "Upload", "measure": "sum", "value": "gigabytes", "window": "ever", "operator": ">", "threshold": 0.5},
+        {
+            "event": "Upload",
+            "measure": "sum",
+            "value": "gigabytes",
+            "window": "ever",
+            "operator": ">",
+            "threshold": 0.5,
+        },
         {"trait": "size", "in": ["51-200", "yes"]},
     ]
-    (tmp_path / "d.yaml").write_text(definition_yaml(conditions, join, k), encoding="utf-8")
+    head = f"at_least_k: {k}\nof:\n" if k else f"{join}:\n"
+    lines = "".join(f"  - {yaml_line(condition)}\n" for condition in conditions)
+    (tmp_path / "d.yaml").write_text(head + lines, encoding="utf-8")
     found = load_definition(tmp_path / "d.yaml")
 
     assert found.least == {"all": 3, "any": 1, "at_least_k": 2}[join]
-    assert (found.criteria[0].threshold, found.criteria[1].value, found.criteria[2].in_) == (5, "gigabytes", ["51-200", "yes"])
+    assert (found.criteria[0].threshold, found.criteria[1].value, found.criteria[2].in_) == (
+        5,
+        "gigabytes",
+        ["51-200", "yes"],
+    )
 
 
 def test_the_order_of_the_keys_of_a_condition_does_not_matter():

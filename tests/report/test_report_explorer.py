@@ -94,8 +94,7 @@ def test_rows_come_back_as_the_same_rows_in_no_order(small):
     }
     found, at = [], 0
     for later, week, _, converted, rows in told["groups"]:
-        for row in range(at, at + rows):
-            found.append((later, week, converted, *(columns[name][row] for name in columns)))
+        found += [(later, week, converted, *(columns[name][row] for name in columns)) for row in range(at, at + rows)]
         at += -(-rows // 32) * 32
     weeks = pd.to_datetime(week_of(small["begins"].to_numpy()), unit="us").strftime("%Y-%m-%d")
     ids = [f"c{at + 1}" for at in range(7)] + ["in_force"]

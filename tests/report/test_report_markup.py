@@ -34,7 +34,11 @@ def test_a_table_scrolls_in_a_region_that_has_a_name_and_takes_the_focus():
     page = read(table("Rates <b>now</b>", ["a", "b"], [["x", Cell("1 %", 0.01)]], name="t"))
     region = page.one("div")
 
-    assert (region.attributes["tabindex"], region.attributes["role"], region.attributes["aria-label"]) == ("0", "region", "Rates now")
+    assert (region.attributes["tabindex"], region.attributes["role"], region.attributes["aria-label"]) == (
+        "0",
+        "region",
+        "Rates now",
+    )
     assert page.one("th", scope="row").words() == "x"
     assert page.one("td").attributes["data-value"] == "0.01"
 

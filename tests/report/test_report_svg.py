@@ -41,7 +41,9 @@ def test_the_darker_half_lies_inside_the_band():
 
 
 def test_a_band_starts_and_ends_where_its_range_does():
-    outer, inner = read(band_across({"value": 0.5, "low": 0.2, "high": 0.6}, Scale(0, 1, 0, 100), 10, "rule")).all("rect")
+    outer, inner = read(band_across({"value": 0.5, "low": 0.2, "high": 0.6}, Scale(0, 1, 0, 100), 10, "rule")).all(
+        "rect"
+    )
 
     assert (outer.attributes["x"], outer.attributes["width"]) == ("20", "40")
     assert float(inner.attributes["width"]) < 40

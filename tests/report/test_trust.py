@@ -13,7 +13,9 @@ def section(told, make, explorer=None) -> Node:
 
 def test_the_score_keeps_its_word_where_the_range_holds_what_was_predicted():
     told = growth()
-    kept = sum(group["observed"]["low"] <= group["predicted"] <= group["observed"]["high"] for group in told["calibration"])
+    kept = sum(
+        group["observed"]["low"] <= group["predicted"] <= group["observed"]["high"] for group in told["calibration"]
+    )
 
     assert section(told, keeps_its_word).one("h2").words() == f"The score keeps its word in {kept} of 10 groups"
     told["calibration"][9]["predicted"] = 0.9

@@ -44,8 +44,6 @@ def test_a_rule_with_a_semicolon_in_a_name_is_left_as_it_was_written():
     assert rule_text(rule) == "all of: 1 <b>a; b</b>; 2 <b>c</b>"
 
 
-@pytest.mark.parametrize(
-    ("text", "told"), [("", ""), ("<b>x</b> y", "<b>X</b> y"), ("5 x", "5 x"), ("&lt;x", "&lt;x")]
-)
+@pytest.mark.parametrize(("text", "told"), [("", ""), ("<b>x</b> y", "<b>X</b> y"), ("5 x", "5 x"), ("&lt;x", "&lt;x")])
 def test_the_first_letter_becomes_a_capital_one_whatever_it_stands_in(text, told):
     assert capital(text) == told
