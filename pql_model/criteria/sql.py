@@ -66,7 +66,8 @@ def definition_sql(
     statement = exp.select("entity", "as_of", *plan.labels.values()).from_("measures").where(_met(plan))
     statement = statement.order_by(col("entity"))
     for name, select in _ctes(plan, raws):
-        statement = statement.with_(name, as_=select, copy=False)
+        once = True if engine.once and name == SEEN else None
+        statement = statement.with_(name, as_=select, materialized=once, copy=False)
     taken = {name.lower() for name in names.values()}
     body = _apart(statement, taken).transform(_unwrapped).sql(dialect, pretty=True, max_text_width=_WIDTH)
     return f"{header(config, definition, engine, as_of, raws, columns is not None)}\n{body}\n"

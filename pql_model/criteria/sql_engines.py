@@ -16,6 +16,18 @@ _UNITS = {"d": "DAY", "h": "HOUR", "m": "MINUTE", "s": "SECOND"}
 _DAY_ZERO = "1970-01-01"
 
 
+def _path(keys: Sequence[str], unusual: str) -> str:
+    """The way to a field inside JSON; `unusual` is how a key is written that is no plain word."""
+    plain = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+    quote = "'" if "'" in unusual else '"'
+    written = [key.replace("\\", "\\\\").replace(quote, f"\\{quote}") for key in keys]
+    return "".join(f".{key}" if plain.fullmatch(key) else unusual.format(key) for key in written)
+
+
+def _called(function: str, x: Node, *texts: str) -> Node:
+    return exp.Anonymous(this=function, expressions=[x, *map(exp.Literal.string, texts)])
+
+
 class Engine:
     """DuckDB. Others override what they say differently.
 
@@ -31,12 +43,15 @@ class Engine:
         How a session is set to UTC, for tables whose times carry a time zone.
     lenient
         Whether a text that is no time or number can be read as null; elsewhere the statement fails on one.
+    once
+        Whether a step that is read several times must be told to be made once.
     """
 
     dialect = "duckdb"
     instant_type = "TIMESTAMP"
     in_utc = "SET TimeZone = 'UTC'"
     lenient = True
+    once = False
 
     def name(self, written: str) -> exp.Identifier:
         """The name of a table or column of the user's, exactly as written."""
@@ -44,11 +59,8 @@ class Engine:
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         """The text of a field inside a column of JSON, or of a text that is one."""
-        keys = [exp.JSONPathRoot(), *(exp.JSONPathKey(this=key) for key in path)]
-        return exp.JSONExtractScalar(this=self.document(column), expression=exp.JSONPath(expressions=keys))
-
-    def document(self, column: Node) -> Node:
-        return exp.cast(column, "JSON")
+        document = exp.cast(column, "JSON")
+        return exp.JSONExtractScalar(this=document, expression=exp.Literal.string("$" + _path(path, '."{}"')))
 
     def text(self, x: Node) -> Node:
         return exp.cast(x, "TEXT")
@@ -110,10 +122,10 @@ class Postgres(Engine):
     dialect = "postgres"
     in_utc = "SET TIME ZONE 'UTC'"
     lenient = False
+    once = True  # else it makes the events anew for each entity
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
-        keys = [exp.Literal.string(key) for key in path]
-        return exp.Anonymous(this="JSON_EXTRACT_PATH_TEXT", expressions=[exp.cast(column, "JSON"), *keys])
+        return _called("JSON_EXTRACT_PATH_TEXT", exp.cast(column, "JSON"), *path)
 
     def micros(self, start: Node, end: Node) -> Node:
         seconds = exp.Extract(this=exp.var("EPOCH"), expression=exp.Sub(this=end, expression=start))
@@ -132,8 +144,8 @@ class BigQuery(Engine):
     dialect = "bigquery"
     in_utc = ""
 
-    def document(self, column: Node) -> Node:
-        return column
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_VALUE", column, "$" + _path(path, '."{}"'))
 
     def instant(self, x: Node) -> Node:
         return exp.cast(x, "TIMESTAMPTZ")  # how sqlglot calls BigQuery's TIMESTAMP
@@ -154,8 +166,8 @@ class Snowflake(Engine):
     in_utc = "ALTER SESSION SET TIMEZONE = 'UTC'"
     lenient = False  # its TRY_CAST takes texts only
 
-    def document(self, column: Node) -> Node:
-        return column
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_EXTRACT_PATH_TEXT", column, _path(path, '["{}"]').removeprefix("."))
 
     def name(self, written: str) -> exp.Identifier:
         plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", written) and written.upper() not in _SNOWFLAKE_WORDS.split()
@@ -165,7 +177,7 @@ class Snowflake(Engine):
         return self.instant(exp.Anonymous(this="SYSDATE"))  # the instant in UTC, whatever the session's time zone
 
     def matches(self, x: Node, pattern: str) -> Node:
-        found = exp.Anonymous(this="REGEXP_INSTR", expressions=[x, exp.Literal.string(pattern)])
+        found = _called("REGEXP_INSTR", x, pattern)
         return exp.GT(this=found, expression=exp.Literal.number(0))  # REGEXP_LIKE wants the whole text
 
 
@@ -176,8 +188,8 @@ class Databricks(Engine):
     instant_type = "TIMESTAMP_NTZ"
     in_utc = "SET TIME ZONE 'UTC'"
 
-    def document(self, column: Node) -> Node:
-        return column
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("GET_JSON_OBJECT", column, "$" + _path(path, "['{}']"))
 
     def now(self) -> Node:
         zone = exp.Anonymous(this="CURRENT_TIMEZONE")
@@ -193,8 +205,7 @@ class Redshift(Engine):
     lenient = False
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
-        keys = [exp.Literal.string(key) for key in path]
-        return exp.Anonymous(this="JSON_EXTRACT_PATH_TEXT", expressions=[column, *keys])
+        return _called("JSON_EXTRACT_PATH_TEXT", column, *path)
 
     def now(self) -> Node:
         return exp.CurrentTimestamp()  # GETDATE(), which is in UTC
@@ -210,8 +221,8 @@ class Trino(Engine):
     instant_type = "TIMESTAMP(6)"
     in_utc = "SET TIME ZONE 'UTC'"
 
-    def document(self, column: Node) -> Node:
-        return column
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_EXTRACT_SCALAR", column, "$" + _path(path, '["{}"]'))
 
     def now(self) -> Node:
         return self.instant(super().now())

@@ -29,7 +29,8 @@ from pql_model.criteria.sql_raw import (
     possible,
 )
 from pql_model.measures import ANY
-from pql_model.sources.events import BOT_AGENTS, BOT_NAMES, BOT_TRUTHS, bot_columns, value_names
+from pql_model.sources.events import BOT_AGENTS, BOT_TRUTHS, bot_columns, value_names
+from pql_model.sources.plain import BOT_NAMES
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
         copies = exp.select(star, exp.alias_(order, "place")).from_(f"{name} AS e")
         name = f"event_copies{suffix}"
         ctes.append((name, copies.where(*usable)))
-        usable = [or_null(col("row_id", "e"), col("place", "e").eq(1))]
+        usable = [or_null(col("row_id", "e"), col("place", "e") < 2)]
     tests = [*usable, *_visible(config, spec, raw, needs), *_of_people(config, raw, columns)]
     parts = []
     for outputs, more in _by_event(spec, needs, columns):

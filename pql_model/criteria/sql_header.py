@@ -70,7 +70,10 @@ def _sentences(config: Config, engine: Engine, as_of: int | None, known: bool) -
         yield "A text that is no time or number stops it: load such values as NULL."
     if config.resolution == "day":
         yield "Times are cut to their date, as `resolution: day` says."
-    if config.exclude.bots and not known:
-        yield "Bots are known by their names; a column such as is_bot is not read, as the tables were not looked at."
+    if not known:
+        yield (
+            "The tables were not looked at: a column such as is_bot is not read, and where an account has several rows "
+            "with different traits, another one may count."
+        )
     if config.observed_until is not None and (as_of is None or as_of <= config.observed_until):
         yield "`observed_until` plays no part here: whatever the tables hold before as_of counts."

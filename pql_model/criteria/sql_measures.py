@@ -28,7 +28,7 @@ from pql_model.criteria.sql_raw import (
     plus,
     when,
 )
-from pql_model.features.compile import SUM_DIGITS
+from pql_model.features.rounding import SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.windows import DAY, MINUTE, SESSION_GAP, Duration, Window

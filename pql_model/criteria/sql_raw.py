@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from pql_model.criteria.sql_engines import Engine, Node
 from pql_model.sources.files import file_kind
-from pql_model.sources.values import EARLIEST, LATEST, NOTHING
+from pql_model.sources.plain import EARLIEST, LATEST, NOTHING
 
 RAW = "raw"
 """Marks a table of the user's among the steps of the statement."""

@@ -71,8 +71,7 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
     else:
         del ranks[1]
     ranked = exp.select(*kept, exp.alias_(place(entity, *ranks), "place")).from_("entity_rows").where(*usable)
-    rows = raw.select({**columns, **{name: node for name, node in ties.items() if name not in columns}})
-    return [("entity_rows", rows), ("entities_ranked", ranked)]
+    return [("entity_rows", raw.select(columns | ties)), ("entities_ranked", ranked)]
 
 
 def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, Node]:
@@ -80,11 +79,11 @@ def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, No
 
     Our engine orders by all traits; where the columns are not known, by those that are read.
     """
-    named = {trait.name: name for name, trait in traits.items()}
+    read = {trait.name for trait in traits.values()}
     known = traits_among(config, raw.columns) if raw.columns is not None else config.entities.traits
-    order = list(known if known is not None else named)
-    last = max((place for place, trait in enumerate(order, 1) if trait in named), default=0)
-    return {named.get(trait, f"tie_{place}"): raw.plain(trait) for place, trait in enumerate(order[:last])}
+    order = list(known) if known is not None else [trait.name for trait in traits.values()]
+    last = max((place for place, trait in enumerate(order, 1) if trait in read), default=0)
+    return {f"tie_{place}": raw.plain(trait) for place, trait in enumerate(order[:last], 1)}
 
 
 def _excluded(config: Config, raw: Raw) -> Node:
@@ -110,7 +109,8 @@ def at_risk(config: Config, engine: Engine, traits: Sequence[str]) -> Cte:
     kept = [col("entity", "n"), *signed, col("as_of", "m"), *[col(trait, "n") for trait in traits]]
     found = exp.select(*kept).from_("entities_ranked AS n").join("moment AS m", join_type="cross")
     found = found.join("converted AS c", on=col("entity", "c").eq(col("entity", "n")), join_type="left")
-    tests = [col("place", "n").eq(1), col("excluded", "n").eq(0), col("entity", "c").is_(exp.null())]
+    # not `= 1`: PostgreSQL takes an equality for rare, and would join row by row
+    tests = [col("place", "n") < 2, col("excluded", "n") < 1, col("entity", "c").is_(exp.null())]
     return "at_risk", found.where(*tests, *_old_enough(config, engine))
 
 

@@ -12,6 +12,7 @@ from pql_model.config.schema import Config, EventTable
 from pql_model.errors import DataError
 from pql_model.measures import ANY
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.plain import BOT_NAMES
 from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
 from pql_model.sources.workbench import Connection
 
@@ -32,11 +33,6 @@ REASONS = {
 }
 """Why an event row is set aside, in the order in which rows are judged: each row has one reason."""
 
-BOT_NAMES = (
-    r"(?i)^([^@]*[^a-z@])?(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider"
-    r"|healthcheck|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
-)
-"""Before the `@` of an address: the name of a domain is not that of a user."""
 BOT_AGENTS = (
     r"(?i)bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
     r"|python-requests|go-http-client|pingdom|lighthouse|uptime"

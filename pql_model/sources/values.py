@@ -9,20 +9,18 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from pql_model.errors import DataError
-from pql_model.windows import DAY, SECOND
+from pql_model.sources.plain import EARLIEST, LATEST, NOTHING
+from pql_model.windows import DAY
 
 Column = Any
 
 _NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
 _WHOLE = r"^(-?\d+)\.0+$"
-NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
-"""How programs write a missing id: as an id it would be one entity that did everything."""
 _TO_TRIM = r"^\s|\s$|^$"
 _TO_TIDY = _TO_TRIM + r"|\.0+$|(?i:^(nan|null|none|nil|<na>|\\n|nat|\(null\)|undefined)$)"
 """Which texts need work at all: one search is cheap, trimming and comparing every text is not."""
 _WITH_TIME = r"\d\d?:\d\d"
 _ZONED = r"\d\d?:\d\d.*([A-Za-z]|[+-]\d\d(:?\d\d)?)$"
-EARLIEST, LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
 _LEAST_EPOCH = 1e8
 """Smaller numbers are no epochs (1973) but spreadsheet serials, ages or an unset 0."""
 

@@ -18,6 +18,8 @@ AS_OF = parse_instant("2026-03-10T08:00:00Z")
 LOGGED, LESSON, COUNTED = ("Board Created", "o'Brien's \\ file", "any", "Help"), "lesson watched", ("Mail", "Deal")
 VALUES = ("mb", "minutes")
 SIZES = ("1-10", "11-50", " 51-200 ", None, "12")
+COLUMNS = {"accounts.parquet": ("account", "created", "plan", "size", "seats")}
+"""What is known of the tables by looking at them: which traits there are."""
 _EDGES = (0, 1, 2, 7, 14, 15, 28)
 _NUDGES = (0, 0, 0, -1, 1, 30 * MINUTE, 30 * MINUTE + 1, -30 * MINUTE, 5 * HOUR)
 _USERS = ("ann", "bob", " ann ", "Ann", None, "", "null", "googlebot", "u_internal")

@@ -76,7 +76,7 @@ def test_a_small_definition_does_not_win_by_luck():
     converted = np.zeros(2000, bool)
     converted[:18] = True  # 60 of 100, but of 30 only
     converted[30:240] = True
-    assert [d.members for d in search(met, converted).kept][0] == (1,)
+    assert search(met, converted).kept[0].members == (1,)
 
 
 def test_too_few_to_judge_and_everybody_are_not_kept():

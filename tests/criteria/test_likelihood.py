@@ -94,7 +94,7 @@ def test_fitted_steps_are_those_of_a_plain_logistic_regression():
 
 
 def test_an_offset_is_held_fixed():
-    columns, offset, y, weight = drawn(rows=4000)
+    columns, offset, y, _ = drawn(rows=4000)
     base, effect = fit_steps(columns[0].met(1)[:, None].astype(float), offset, y, np.ones(len(y)))
     assert base == pytest.approx(0, abs=0.15)
     assert effect == pytest.approx(1.5, abs=0.2)
@@ -144,7 +144,39 @@ def test_more_columns_have_more_luck_and_copies_of_one_have_none():
     assert limit([]) == 0.0
 
 
-def test_a_step_down_is_not_counted_unless_asked_for():
-    columns = many_columns()[:1]
-    one_sided = luck(columns, np.full(1500, 0.1), np.random.default_rng(2))
-    assert luck(columns, np.full(1500, 0.1), np.random.default_rng(2), rises=False) > one_sided
+def test_a_step_down_is_not_counted():
+    sides = Steps(np.repeat([0, 1], 750), 1)
+    one_sided = luck([sides], np.full(1500, 0.1), np.random.default_rng(2), draws=1000)
+    assert one_sided == pytest.approx(1.35, abs=0.25)  # half the square of 1.64; either way it would be that of 1.96
+
+
+def test_luck_allows_for_effects_that_were_fitted_before():
+    columns = many_columns()
+    met = np.column_stack([columns[0].met(2), columns[1].met(3)]).astype(float)
+    probability = expit(-3 + 1.5 * met.sum(axis=1))
+    rng, best = np.random.default_rng(3), []
+    for _ in range(150):
+        y = (rng.random(1500) < probability).astype(float)
+        effects = fit_steps(met, np.zeros(1500), y, np.ones(1500))
+        found = profile(columns[2:], Binned.of(effects[0] + met @ effects[1:]), y, np.ones(1500))
+        best.append(max(np.where(effect > 0, gain, 0).max() for gain, effect in found))
+    told = luck(columns[2:], probability, np.random.default_rng(2), draws=500, chosen=met)
+    plain = luck(columns[2:], probability, np.random.default_rng(2), draws=500)
+    assert 0.01 <= np.mean(np.array(best) > told) <= 0.1
+    assert told < plain - 0.3
+
+
+def test_a_handicap_is_taken_off_what_luck_can_reach():
+    columns, probability = many_columns(), np.full(1500, 0.1)
+
+    def limit(handicap):
+        return luck(columns, probability, np.random.default_rng(2), handicap=handicap)
+
+    assert limit([4.0] * 10) == pytest.approx(max(limit([0.0] * 10) - 4, 0), abs=1e-6)
+    assert limit([0.0] + [4.0] * 9) < limit([0.0] * 10) - 0.5
+
+
+@pytest.mark.parametrize("probability", [1e-9, 1e-4, 1 - 1e-4, 1 - 1e-9])
+def test_where_nearly_nobody_or_everybody_converts_luck_is_still_a_number(probability):
+    limit = luck(many_columns(), np.full(1500, probability), np.random.default_rng(2))
+    assert 0 <= limit < 20

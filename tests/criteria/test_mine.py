@@ -153,7 +153,9 @@ def with_size(seed=0, effect=1.0):
 
 def test_a_trait_becomes_a_criterion_of_its_own_beside_the_behaviour():
     drawn, shap, rule = with_size()
-    assert {m.condition.model_dump_json() for m in drawn.mine(traits=shap)} == {c.model_dump_json() for c, _ in rule}
+    found = drawn.mine(traits=shap)
+    assert {m.condition.model_dump_json() for m in found} == {c.model_dump_json() for c, _ in rule}
+    assert [m.threshold_interval is None for m in found] == [m.condition.in_ is not None for m in found]
 
 
 def test_a_trait_that_is_held_fixed_does_not_hide_a_behaviour():

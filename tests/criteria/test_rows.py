@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.criteria.rows import criteria_rows
+from pql_model.criteria.rows import criteria_rows, periods
+from pql_model.model.split import out_of_time
 from pql_model.windows import DAY, Duration
 
 HORIZON = Duration.parse("30d")
@@ -101,3 +104,57 @@ def test_the_later_outcomes_never_move_the_choice(change):
     else:
         frame, train = frame[train], train[train]
     assert chosen(frame, train) == 14
+
+
+def year(accounts, share, motion="trial", seed=0):
+    """Sign-ups over a year, all looked at on day 14 (or a year of monthly looks), with the model's split."""
+    rng = np.random.default_rng(seed)
+    signed_up = np.sort(rng.integers(0, 365 * DAY, accounts))
+    frame = pd.DataFrame({"entity": [f"a{k}" for k in range(accounts)], "signed_up": signed_up})
+    frame["signed_up"] = frame["signed_up"].astype("Int64")
+    frame["as_of"] = signed_up + 14 * DAY
+    frame["converted"] = rng.random(accounts) < share
+    return frame, out_of_time(frame, HORIZON, motion)
+
+
+@pytest.mark.parametrize(("motion", "searched"), [("trial", 0.68), ("freemium", 0.72)])
+def test_a_fifth_of_the_rows_is_later_where_it_holds_enough_conversions(motion, searched):
+    frame, split = year(3000, 0.1, motion)
+    keep = np.ones(3000, bool)
+    found = periods(frame, keep, split, motion, HORIZON)
+    assert split.test.mean() == pytest.approx(0.35, abs=0.01)
+    assert found.test.mean() == pytest.approx(0.20, abs=0.01)
+    assert found.train.mean() == pytest.approx(searched, abs=0.015)
+    assert (frame["as_of"][found.train].max() + HORIZON.us) <= found.test_start
+    assert found.left_out == {"gap": int((~found.train & ~found.test).sum())}
+
+
+def test_with_fewer_conversions_more_rows_are_later():
+    shares = {}
+    for share in (0.1, 0.075, 0.059, 0.04):
+        frame, split = year(3000, share)
+        found = periods(frame, np.ones(3000, bool), split, "trial", HORIZON)
+        shares[share] = round(found.test.mean(), 2)
+        assert frame["converted"][found.test].sum() >= 50 or found is split
+    assert list(shares.values()) == [0.2, 0.25, 0.3, 0.35]
+
+
+def test_later_rows_are_never_among_those_the_model_was_trained_on():
+    frame, split = year(6000, 0.2)
+    found = periods(frame, np.ones(6000, bool), split, "trial", HORIZON)
+    assert not (found.test & split.train).any()
+    assert split.test[found.test].all()
+
+
+def test_a_model_that_was_tested_on_less_keeps_its_split():
+    frame, split = year(6000, 0.2)
+    late = split.test & (frame["signed_up"] > 330 * DAY).to_numpy(bool)
+    short = replace(split, test=late, test_start=int(frame["signed_up"][late].min()))
+    assert periods(frame, np.ones(6000, bool), short, "trial", HORIZON) is short
+
+
+def test_only_criteria_rows_count_for_the_periods():
+    frame, split = year(6000, 0.1)
+    keep = np.arange(6000) % 2 == 0
+    frame.loc[~keep, "converted"] = True
+    assert frame["converted"][keep & periods(frame, keep, split, "trial", HORIZON).test].sum() >= 50

@@ -8,6 +8,8 @@
 --   conversions (conversions.csv): account (text or whole numbers); time (TIMESTAMP)
 --   events (events.csv): account, event (text or whole numbers); time, known_at (TIMESTAMP)
 -- Run it in a session in UTC: SET TIME ZONE 'UTC'
+-- The tables were not looked at: a column such as is_bot is not read, and where an account has several rows with
+-- different traits, another one may count.
 WITH moment AS (
   SELECT
     CAST('2026-01-08' AS TIMESTAMP_NTZ) AS as_of
@@ -19,7 +21,8 @@ WITH moment AS (
     END AS entity,
     TRY_CAST(`signed_up` AS TIMESTAMP_NTZ) AS signed_up,
     CASE WHEN TRIM(CAST(`plan` AS STRING)) IN ('internal') THEN 1 ELSE 0 END AS excluded,
-    TRIM(CAST(`size` AS STRING)) AS trait_size
+    TRIM(CAST(`size` AS STRING)) AS trait_size,
+    `size` AS tie_1
   FROM `accounts`
 ), entities_ranked AS (
   SELECT
@@ -27,7 +30,7 @@ WITH moment AS (
     MAX(signed_up) OVER (PARTITION BY entity) AS signed_up,
     excluded,
     trait_size,
-    ROW_NUMBER() OVER (PARTITION BY entity ORDER BY excluded DESC, signed_up NULLS LAST, trait_size NULLS LAST) AS place
+    ROW_NUMBER() OVER (PARTITION BY entity ORDER BY excluded DESC, signed_up NULLS LAST, tie_1 NULLS LAST) AS place
   FROM entity_rows
   WHERE
     NOT entity IS NULL
@@ -60,8 +63,8 @@ WITH moment AS (
   LEFT JOIN converted AS c
     ON c.entity = n.entity
   WHERE
-    n.place = 1
-    AND n.excluded = 0
+    n.place < 2
+    AND n.excluded < 1
     AND c.entity IS NULL
     AND n.signed_up <= m.as_of - INTERVAL '3' DAY
     AND n.signed_up >= m.as_of - INTERVAL '15' DAY

@@ -9,6 +9,8 @@
 --   events (events.csv): account, event (text or whole numbers); time, known_at (TIMESTAMP)
 -- Run it in a session in UTC: SET TIME ZONE 'UTC'
 -- A text that is no time or number stops it: load such values as NULL.
+-- The tables were not looked at: a column such as is_bot is not read, and where an account has several rows with
+-- different traits, another one may count.
 WITH moment AS (
   SELECT
     CAST('2026-01-08' AS TIMESTAMP) AS as_of
@@ -20,7 +22,8 @@ WITH moment AS (
     END AS entity,
     CAST("signed_up" AS TIMESTAMP) AS signed_up,
     CASE WHEN TRIM(CAST("plan" AS TEXT)) IN ('internal') THEN 1 ELSE 0 END AS excluded,
-    TRIM(CAST("size" AS TEXT)) AS trait_size
+    TRIM(CAST("size" AS TEXT)) AS trait_size,
+    "size" AS tie_1
   FROM "accounts"
 ), entities_ranked AS (
   SELECT
@@ -28,7 +31,7 @@ WITH moment AS (
     MAX(signed_up) OVER (PARTITION BY entity) AS signed_up,
     excluded,
     trait_size,
-    ROW_NUMBER() OVER (PARTITION BY entity ORDER BY excluded DESC NULLS LAST, signed_up, trait_size) AS place
+    ROW_NUMBER() OVER (PARTITION BY entity ORDER BY excluded DESC NULLS LAST, signed_up, tie_1) AS place
   FROM entity_rows
   WHERE
     NOT entity IS NULL
@@ -61,8 +64,8 @@ WITH moment AS (
   LEFT JOIN converted AS c
     ON c.entity = n.entity
   WHERE
-    n.place = 1
-    AND n.excluded = 0
+    n.place < 2
+    AND n.excluded < 1
     AND c.entity IS NULL
     AND n.signed_up <= m.as_of - INTERVAL '3 DAY'
     AND n.signed_up >= m.as_of - INTERVAL '15 DAY'
@@ -73,7 +76,7 @@ WITH moment AS (
     CAST("time" AS TIMESTAMP) AS event_time,
     CAST("known_at" AS TIMESTAMP) AS known_at
   FROM "events"
-), events_seen AS (
+), events_seen AS MATERIALIZED (
   SELECT
     r.entity,
     r.as_of,

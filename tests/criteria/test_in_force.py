@@ -1,0 +1,261 @@
+"""The rule in force on worlds whose true threshold is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from planted import criterion, feature
+
+from pql_model.config.definition import Definition
+from pql_model.criteria.evaluate import meets
+from pql_model.criteria.in_force import judge_in_force
+from pql_model.criteria.tested import Outcomes
+from pql_model.criteria.words import criterion_text
+from pql_model.windows import DAY
+
+ROWS = 4000
+BOARDS, INVITED = feature("Board Created"), feature("Teammate Invited")
+LATER = np.arange(ROWS) >= 2400
+
+
+def boards(threshold=5, operator=">="):
+    return {"event": "Board Created", "operator": operator, "threshold": threshold}
+
+
+def invited(threshold=2):
+    return {"event": "Teammate Invited", "at_least": threshold}
+
+
+def people(seed=0, rows=ROWS):
+    rng = np.random.default_rng(seed)
+    return rng, pd.DataFrame({BOARDS.name: rng.poisson(5.0, rows), INVITED.name: rng.poisson(1.5, rows)})
+
+
+def rates(table, boards_at=5, invited_at=None, low=0.05, high=0.3):
+    """Whoever meets the true rule converts at a high rate."""
+    met = table[BOARDS.name] >= boards_at
+    if invited_at is not None:
+        met &= table[INVITED.name] >= invited_at
+    return np.where(met, high, low)
+
+
+def judged(rule, table, rng, chance, later=None):
+    rows = len(table)
+    begins = np.arange(rows) * (365 * DAY // rows)
+    outcomes = Outcomes(np.arange(rows), begins + 14 * DAY, begins, rng.random(rows) < chance)
+    later = LATER[:rows] if later is None else later
+    return judge_in_force(Definition.model_validate(rule), table, outcomes, later, criterion_text, 7), outcomes
+
+
+def verdict(rule, chance_of=rates, seed=0, **how):
+    rng, table = people(seed)
+    return judged(rule, table, rng, chance_of(table, **how))[0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("threshold", "word"), [(2, "too lax"), (5, "about right"), (9, "too strict")])
+def test_a_threshold_is_judged_by_where_the_outcomes_put_it(threshold, word, seed):
+    found = verdict({"all": [boards(threshold)]}, seed=seed)
+    assert found.verdict == word
+    assert found.placed[0].threshold == threshold
+    assert found.placed[0].best == 5
+
+
+def test_the_verdict_is_a_sentence_with_the_better_threshold():
+    assert verdict({"all": [boards(2)]}).sentence == (
+        "It lets through accounts that seldom pay: for at least 2 `Board Created` so far, the data put the threshold at 5 "
+        "(likely 5 to 5)."
+    )
+    assert verdict({"all": [boards(9)]}).sentence.startswith("It turns away accounts that pay as often: for at least 9")
+    right = verdict({"all": [boards(5)]}).sentence
+    assert right.startswith("Its thresholds are where the data put them, and it still tells: ")
+    assert "of 100 that meet it pay, of everybody" in right
+
+
+def test_a_lax_rule_wastes_leads_and_a_strict_one_misses_them():
+    rng, table = people()
+    lax, outcomes = judged({"all": [boards(2)]}, table, rng, rates(table))
+    made = table[BOARDS.name].to_numpy()
+    between = LATER & (made >= 2) & (made < 5)
+    assert (lax.wastes.entities, lax.wastes.conversions) == (between.sum(), outcomes.converted[between].sum())
+    assert lax.misses.entities == 0
+    assert lax.wastes.rate.value < 0.1
+    rng, table = people()
+    strict, outcomes = judged({"all": [boards(9)]}, table, rng, rates(table))
+    between = LATER & (made >= 5) & (made < 9)
+    assert (strict.misses.entities, strict.misses.conversions) == (between.sum(), outcomes.converted[between].sum())
+    assert strict.wastes.entities == 0
+    assert strict.misses.rate.value > 0.2
+
+
+def test_a_rule_that_is_right_misses_and_wastes_nothing():
+    found = verdict({"all": [boards(5)]})
+    assert (found.misses, found.wastes) == (None, None)
+    assert found.as_json()["misses"] is None
+    assert found.as_json()["thresholds"][0]["says"] == "about right"
+
+
+@pytest.mark.parametrize(
+    ("operator", "threshold", "word", "best"),
+    [(">", 4, "about right", 4), (">", 4.5, "about right", 4.5), (">", 1, "too lax", 4), (">", 8, "too strict", 4)],
+)
+def test_more_than_is_told_in_its_own_numbers(operator, threshold, word, best):
+    found = verdict({"all": [boards(threshold, operator)]})
+    assert (found.verdict, found.placed[0].best) == (word, best)
+
+
+@pytest.mark.parametrize(
+    ("operator", "threshold", "word", "best"),
+    [
+        ("<=", 4, "about right", 4),
+        ("<=", 8, "too lax", 4),
+        ("<=", 2, "too strict", 4),
+        ("<", 5, "about right", 5),
+        ("<", 8, "too lax", 5),
+        ("<", 2, "too strict", 5),
+    ],
+)
+def test_of_a_rule_that_asks_for_at_most_a_larger_number_is_laxer(operator, threshold, word, best):
+    found = verdict({"all": [boards(threshold, operator)]}, low=0.3, high=0.05)
+    assert (found.verdict, found.placed[0].best) == (word, best)
+
+
+def test_a_number_of_its_own_is_right_if_it_splits_the_same_rows():
+    # 103 lies between the observed 100 and 120 and is no round number
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({BOARDS.name: 20.0 * rng.poisson(5.0, ROWS), INVITED.name: 0})
+    chance = np.where(table[BOARDS.name] >= 120, 0.3, 0.05)
+    assert judged({"all": [boards(103)]}, table, rng, chance)[0].verdict == "about right"
+
+
+def test_a_rule_between_round_numbers_of_a_large_count_is_not_called_off_by_a_hair():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({BOARDS.name: np.floor(rng.gamma(1.5, 900, ROWS)), INVITED.name: 0})
+    chance = np.where(table[BOARDS.name] >= 1987, 0.3, 0.05)
+    assert judged({"all": [boards(1987)]}, table, rng, chance)[0].verdict == "about right"
+    assert judged({"all": [boards(500)]}, table, rng, chance)[0].verdict == "too lax"
+
+
+def test_whether_it_was_done_at_all_can_be_right():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({BOARDS.name: rng.integers(0, 2, ROWS), INVITED.name: 0})
+    found, _ = judged({"all": [boards(1)]}, table, rng, rates(table, 1))
+    assert (found.verdict, found.placed[0].best, found.placed[0].interval) == ("about right", 1, (1, 1))
+
+
+def test_a_rule_that_told_and_no_longer_does_is_stale():
+    rng, table = people()
+    chance = np.where(LATER, 0.15, rates(table))
+    found, _ = judged({"all": [boards(5)]}, table, rng, chance)
+    assert found.verdict == "stale"
+    assert found.earlier.lift.low > 1.3
+    assert "15 of 100 that meet it pay now, of everybody 15" in found.sentence or "no longer does" in found.sentence
+
+
+def test_a_rule_that_never_told_is_stale_and_says_so():
+    found = verdict({"all": [boards(5)]}, lambda table: np.full(len(table), 0.2))
+    assert found.verdict == "stale"
+    assert found.sentence.startswith("It does not tell who pays: ")
+
+
+def test_a_rule_that_still_tells_as_well_is_not_stale_though_fewer_pay():
+    rng, table = people()
+    chance = rates(table) * np.where(LATER, 0.6, 1.0)
+    assert judged({"all": [boards(5)]}, table, rng, chance)[0].verdict == "about right"
+
+
+def test_few_rows_cannot_tell():
+    rng, table = people(rows=90)
+    found, _ = judged({"all": [boards(5)]}, table, rng, rates(table), np.arange(90) >= 54)
+    assert (found.verdict, found.placed) == ("cannot tell", ())
+    assert found.sentence == "There is not enough to judge it: too few to judge."
+
+
+def test_few_conversions_on_either_side_cannot_tell():
+    rng, table = people(rows=900)
+    found, _ = judged({"all": [boards(5)]}, table, rng, rates(table, low=0.02, high=0.03), np.arange(900) >= 300)
+    assert found.verdict == "cannot tell"
+
+
+def test_a_rule_that_nobody_meets_any_more_cannot_tell():
+    rng, table = people()
+    found, _ = judged({"all": [boards(40)]}, table, rng, np.full(ROWS, 0.004))
+    assert found.verdict == "cannot tell"
+    assert found.sentence == "There is not enough to judge it: nobody meets it."
+
+
+def test_a_rule_that_is_far_too_strict_for_anybody_to_meet_is_too_strict():
+    found = verdict({"all": [boards(40)]})
+    assert (found.verdict, found.placed[0].best) == ("too strict", 5)
+    assert found.misses.conversions > 100
+
+
+def test_a_rule_without_thresholds_is_told_to_have_none():
+    rng = np.random.default_rng(0)
+    size = rng.choice(["small", "large"], ROWS)
+    table = pd.DataFrame({"trait.size": size})
+    found, _ = judged({"all": [{"trait": "size", "in": ["large"]}]}, table, rng, np.where(size == "large", 0.3, 0.1))
+    assert found.verdict == "cannot tell"
+    assert found.sentence.startswith("It has no threshold that could be too lax or too strict: ")
+
+
+@pytest.mark.parametrize(("threshold", "at", "word"), [(5, 2, "about right"), (5, 4, "too strict"), (2, 2, "too lax")])
+def test_of_several_criteria_each_is_judged_where_the_others_hold(threshold, at, word):
+    found = verdict({"all": [boards(threshold), invited(at)]}, invited_at=2)
+    assert found.verdict == word
+    assert {each.condition.event: each.best for each in found.placed}["Board Created"] == 5
+    if word == "too strict":
+        assert "Teammate Invited" in found.sentence
+
+
+def test_any_is_judged_where_no_other_criterion_holds():
+    rng, table = people()
+    either = (table[BOARDS.name] >= 7) | (table[INVITED.name] >= 4)
+    found, _ = judged({"any": [boards(3), invited(4)]}, table, rng, np.where(either, 0.3, 0.04))
+    assert found.verdict == "too lax"
+    assert {each.condition.event: each.best for each in found.placed} == {"Board Created": 7, "Teammate Invited": 4}
+    assert found.placed[0].rows == int((table[INVITED.name] < 4).sum())
+
+
+def test_at_least_two_of_three_is_judged_where_exactly_one_other_holds():
+    rng, table = people()
+    table[feature("Export Made").name] = rng.poisson(1.0, ROWS)
+    held = [table[BOARDS.name] >= 5, table[INVITED.name] >= 2, table["Export+Made.count.ever"] >= 1]
+    exported = {"event": "Export Made", "at_least": 1}
+    chance = np.where(np.sum(held, axis=0) >= 2, 0.35, 0.04)
+    for threshold, word in ((5, "about right"), (2, "too lax"), (8, "too strict")):
+        rule = {"at_least_k": 2, "of": [boards(threshold), invited(2), exported]}
+        found, _ = judged(rule, table, np.random.default_rng(1), chance)
+        assert found.verdict == word
+        assert found.placed[0].rows == int((held[1] ^ held[2]).sum())
+
+
+def test_a_list_of_texts_beside_a_threshold_is_held_and_not_judged():
+    rng, table = people()
+    table["trait.size"] = rng.choice(["small", "large"], ROWS)
+    large = (table["trait.size"] == "large").to_numpy()
+    chance = np.where(large, rates(table), 0.03)
+    found, _ = judged({"all": [boards(2), {"trait": "size", "in": ["large"]}]}, table, rng, chance)
+    assert found.verdict == "too lax"
+    assert [each.condition for each in found.placed] == [criterion(**boards(2))]
+    assert found.placed[0].rows == int(large.sum())
+
+
+def test_a_missing_number_is_never_met():
+    rng, table = people()
+    table[BOARDS.name] = np.where(rng.random(ROWS) < 0.3, np.nan, table[BOARDS.name])
+    found, _ = judged({"all": [boards(5)]}, table, rng, rates(table))
+    assert (found.verdict, found.placed[0].rows) == ("about right", ROWS)
+
+
+def test_the_figures_are_those_of_the_rule_on_either_rows():
+    rng, table = people()
+    found, outcomes = judged({"all": [boards(5), invited(2)]}, table, rng, rates(table))
+    met = meets(Definition.model_validate({"all": [boards(5), invited(2)]}), table)
+    assert found.later.qualified == int((met & LATER).sum())
+    assert found.earlier.conversions == int((met & ~LATER & outcomes.converted).sum())
+
+
+def test_the_same_seed_gives_the_same_verdict():
+    assert verdict({"all": [boards(6)]}).as_json() == verdict({"all": [boards(6)]}).as_json()
