@@ -151,6 +151,29 @@ class TooFewConversionsError(NotEnoughDataError):
         return {**super().as_json(), "verdict": self.verdict, "base_rate": self.base_rate}
 
 
+class InputError(PqlError, ValueError):
+    """A request cannot be used.
+
+    Parameters
+    ----------
+    field
+        Where in the request: `events[3].time`.
+
+    Examples
+    --------
+    >>> error = InputError("events[3].time", received="12", allowed="a date such as 2026-06-30")
+    >>> str(error), error.http_status
+    ('`events[3].time` cannot be used. Received: 12. Allowed: a date such as 2026-06-30.', 422)
+    """
+
+    def __init__(self, field: str, *, received: object, allowed: str | Sequence[str], what: str | None = None) -> None:
+        self.field = field
+        super().__init__(what or f"`{field}` cannot be used", received=received, allowed=allowed)
+
+    def as_json(self) -> dict[str, object]:
+        return {**super().as_json(), "field": self.field}
+
+
 class FeatureMismatchError(PqlError, ValueError):
     """A table does not have the columns that a model was trained on."""
 

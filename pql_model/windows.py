@@ -25,6 +25,7 @@ _DURATION = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 DURATION_HELP = "a whole number and a unit: 90s, 30m, 12h, 7d or 4w"
 WINDOW_HELP = "`first 7d` (since sign-up), `last 14d` (before as_of) or `ever`"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def now() -> int:
@@ -42,8 +43,7 @@ def to_instant(when: dt.datetime | dt.date) -> int:
         when = dt.datetime(when.year, when.month, when.day)
     if when.tzinfo is None:
         when = when.replace(tzinfo=dt.UTC)
-    delta = when - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
+    return (when - _EPOCH) // _MICROSECOND
 
 
 def parse_instant(text: str) -> int:

@@ -5,6 +5,7 @@ from pql_model.errors import (
     DataError,
     Fault,
     FeatureMismatchError,
+    InputError,
     ModelNotFoundError,
     NotEnoughDataError,
     PqlError,
@@ -53,6 +54,13 @@ def test_too_few_conversions_come_with_the_verdict_and_the_base_rate():
     assert told["verdict"] == "too_few_conversions"
     assert told["base_rate"] == {"entities": 80, "conversions": 3, "rate": rate}
     assert error.exit_code == 2
+
+
+def test_an_input_error_names_the_field():
+    error = InputError("events[3].time", received="12", allowed="a date such as 2026-06-30")
+    assert str(error) == "`events[3].time` cannot be used. Received: 12. Allowed: a date such as 2026-06-30."
+    assert (error.field, error.as_json()["field"], error.http_status) == ("events[3].time", "events[3].time", 422)
+    assert isinstance(error, ValueError)
 
 
 def test_the_nearest_name_ignores_case_and_far_names():

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pql_model.errors import DataError, listed
+from pql_model.features.rounding import LEAST_POWER, POWERS, SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.windows import DAY, MINUTE, SESSION_GAP, Window
@@ -29,8 +30,6 @@ from pql_model.windows import DAY, MINUTE, SESSION_GAP, Window
 Table = Any  # an Ibis table
 Column = Any  # an Ibis column
 
-SUM_DIGITS = 12
-"""Sums are rounded to so many significant digits, so that the order of addition does not show in the last bits."""
 _ROWS_A_BUCKET = 25_000_000
 _STREAKS = ("current_streak_days", "longest_streak_days")
 _ALONE = (*_STREAKS, "top_user_share", "days_since_signup")
@@ -262,10 +261,13 @@ def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.
 
 
 def _rounded(sums: np.ndarray) -> np.ndarray:
-    size = np.floor(np.log10(np.abs(np.where(np.isfinite(sums) & (sums != 0), sums, 1.0))))
-    exponent = SUM_DIGITS - 1 - size  # two powers of ten, because one of them may be too large
-    half = np.floor(exponent / 2)
-    return np.asarray(np.round(sums * 10.0**half * 10.0 ** (exponent - half)) / 10.0**half / 10.0 ** (exponent - half))
+    """`rounding.rounded` of an array: the same operations in the same order, hence the same bits."""
+    powers = np.array(POWERS)
+    finite = np.where(np.isfinite(sums) & (sums != 0), sums, 1.0)
+    exponent = SUM_DIGITS - np.searchsorted(powers, np.abs(finite), side="right") - LEAST_POWER
+    half = exponent // 2
+    one, other = powers[half - LEAST_POWER], powers[exponent - half - LEAST_POWER]
+    return np.asarray(np.round(sums * one * other) / one / other)
 
 
 # ---------------------------------------------------------------- the queries

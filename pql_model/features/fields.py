@@ -1,0 +1,130 @@
+"""Fields of a request, read strictly: what cannot be used is an error that names the field and says what is allowed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pql_model.errors import InputError, nearest
+from pql_model.sources.plain import EARLIEST, LATEST
+from pql_model.windows import to_instant
+
+TIME_HELP = (
+    "an ISO 8601 date or time between 1900 and 2199, such as 2026-06-30 or 2026-06-30T12:00:00+02:00; "
+    "without an offset it is UTC, and 1970-01-01T00:00:00Z stands for a time that was never set"
+)
+LARGEST = 1e300  # the sum of many such numbers is still a number
+NUMBER_HELP = "a finite number of at most 1e300 in size, true (1) or false (0)"
+_SHOWN = 60
+
+_is_time = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+).fullmatch
+
+
+def shown(raw: object) -> str:
+    """What was received, short and safe to print, whatever it is.
+
+    >>> shown(None), shown("2026-13-01"), shown([1, 2]), shown(True)
+    ('null', '"2026-13-01"', 'a list', 'true')
+    """
+    if isinstance(raw, str):
+        cut = raw if len(raw) <= _SHOWN else f"{raw[:_SHOWN]}…"
+        return json.dumps(cut, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    if raw is None or isinstance(raw, bool):
+        return "null" if raw is None else str(raw).lower()
+    if isinstance(raw, int) and abs(raw) >= 10**_SHOWN:
+        return "a whole number of more than 60 digits"
+    if isinstance(raw, int | float):
+        return str(raw)
+    return "an object" if isinstance(raw, dict) else "a list" if isinstance(raw, list) else type(raw).__name__
+
+
+def keyed(raw: object, at: str, required: Sequence[str], optional: Sequence[str]) -> Mapping[str, Any]:
+    """An object with the required keys and no others than these and the optional ones.
+
+    Parameters
+    ----------
+    at
+        Where it stands, such as `events[3]`; nothing for the whole request.
+
+    Raises
+    ------
+    InputError
+        With the nearest allowed key.
+    """
+    allowed = (*required, *optional)
+    if not isinstance(raw, dict):
+        raise InputError(at or "body", received=shown(raw), allowed=f"an object with the keys {', '.join(allowed)}")
+    for key in raw:
+        if key not in allowed:
+            close = nearest(str(key)[:_SHOWN], allowed)
+            hint = f", did you mean `{close}`?" if close else ""
+            path = path_of(at, str(key))
+            raise InputError(path, received=shown(key), allowed=allowed, what=f"`{path}` is not known{hint}")
+    for key in required:
+        if key not in raw:
+            path = path_of(at, key)
+            raise InputError(path, received="no such key", allowed=allowed, what=f"`{path}` is missing")
+    return raw
+
+
+def text_in(raw: object, at: str, key: str, most: int) -> str:
+    """A text of at most so many characters that can be written as UTF-8."""
+    if not isinstance(raw, str):
+        raise InputError(path_of(at, key), received=shown(raw), allowed="a text")
+    if len(raw) > most:
+        raise InputError(path_of(at, key), received=f"{len(raw):,} characters", allowed=f"at most {most:,} characters")
+    if not raw.isascii() and any("\ud800" <= character <= "\udfff" for character in raw):
+        raise InputError(path_of(at, key), received=shown(raw), allowed="a text without lone surrogates")
+    return raw
+
+
+def instant_in(raw: object, at: str, key: str) -> int:
+    """A time as microseconds since 1970, UTC. Numbers are refused: nobody knows their unit."""
+    if isinstance(raw, str) and _is_time(raw):
+        try:
+            instant = to_instant(datetime.fromisoformat(raw))
+        except ValueError:  # 30 February
+            instant = LATEST
+        if EARLIEST <= instant < LATEST and instant != 0:
+            return instant
+    raise InputError(path_of(at, key), received=shown(raw), allowed=TIME_HELP)
+
+
+def number_in(raw: object, at: str, key: str, least: float = -LARGEST) -> float:
+    """A finite number; truths are 1 and 0, as in the tables that a model is trained on."""
+    if isinstance(raw, int | float) and least <= raw <= LARGEST:
+        return float(raw)
+    help_ = NUMBER_HELP if least < 0 else f"{NUMBER_HELP}, from {least:g} on"
+    raise InputError(path_of(at, key), received=shown(raw), allowed=help_)
+
+
+def listed_in(raw: object, at: str, key: str, most: int) -> list[Any]:
+    """A list of at most so many."""
+    if not isinstance(raw, list):
+        raise InputError(path_of(at, key), received=shown(raw), allowed="a list")
+    if len(raw) > most:
+        raise InputError(path_of(at, key), received=f"{len(raw):,} of them", allowed=f"at most {most:,}")
+    return raw
+
+
+def named_in(raw: object, at: str, key: str, most: int) -> dict[str, Any]:
+    """An object of at most so many names; null is an empty one."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise InputError(path_of(at, key), received=shown(raw), allowed="an object of names and what they stand for")
+    if len(raw) > most:
+        raise InputError(path_of(at, key), received=f"{len(raw):,} names", allowed=f"at most {most:,}")
+    return raw
+
+
+def path_of(at: str, key: str) -> str:
+    """Where a field stands: `events[3].time`."""
+    printable = shown(key)[1:-1] or '""'
+    return f"{at}.{printable}" if at else printable

@@ -1,0 +1,229 @@
+"""The features of one entity from its raw events, in plain Python: what a service computes for each request.
+
+What is right is defined by `pql_model.features.oracle`; this module must equal it, and with it the batch
+(`pql_model.features.compile`), to the last bit. The declarations are compiled once to a plan. An evaluation sorts
+the events once; then a window is two bisections, and a measure is a difference of running counts of whole numbers,
+or a slice where the order of addition shows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import pairwise
+from math import nan
+from typing import Any, NamedTuple
+
+from pql_model.features.rounding import rounded
+from pql_model.features.spec import Feature
+from pql_model.features.timeline import Amounts, EventRow, Timeline, visible
+from pql_model.measures import ANY
+from pql_model.windows import DAY, MINUTE, Duration, Window
+
+
+class _Seen(NamedTuple):
+    """From where the events are looked at."""
+
+    signed_up: int | None
+    as_of: int
+
+
+_Edges = tuple[int | None, int | None] | None
+"""Start and end of a window, None where nothing visible lies beyond; no edges where there is no sign-up to count from."""
+_Measure = Callable[[Any, int, int, _Seen], float]
+"""Of the rows number i to j of a Timeline or Amounts, at least one row."""
+_Wanted = list[tuple[int, list[tuple[int, _Measure]]]]
+"""Number of a window -> the features in it: place in the answer, and measure."""
+
+
+class OnlineFeatures:
+    """Features of one entity as known at an instant.
+
+    Parameters
+    ----------
+    features
+        What to compute; the numbers come in this order.
+
+    Examples
+    --------
+    >>> from pql_model.features.spec import parse_feature
+    >>> names = ("login.count.ever", "login.count.last_7d", "any.days_since_last.ever", "any.count.first_7d")
+    >>> online = OnlineFeatures([parse_feature(name) for name in names])
+    >>> log = [EventRow("login", 0), EventRow("login", 3 * DAY), EventRow("login", 9 * DAY)]
+    >>> online.compute(log, signed_up=0, as_of=9 * DAY)
+    [2.0, 1.0, 6.0, 2.0]
+    """
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        empty = [nan if f.rule.empty is None else float(f.rule.empty) for f in features]
+        asks_signup = [f.window.kind == "first" or f.rule.needs_signup for f in features]
+        self._empty = empty
+        self._unknown = [nan if asks else number for asks, number in zip(asks_signup, empty, strict=True)]
+        self._ages = [place for place, f in enumerate(features) if f.measure == "days_since_signup"]
+        self._plan, self._windows = _plan(features)
+
+    def compute(self, events: Iterable[EventRow], signed_up: int | None, as_of: int) -> list[float]:
+        """One number a feature; NaN where no number is true.
+
+        Parameters
+        ----------
+        events
+            The entity's events in any order; what is not visible at as_of plays no part.
+        signed_up, as_of
+            Microseconds since 1970, UTC.
+        """
+        out = list(self._unknown if signed_up is None else self._empty)
+        if signed_up is not None:
+            for place in self._ages:
+                out[place] = (as_of - signed_up) / DAY
+        whole = Timeline(visible(events, as_of))
+        seen = _Seen(signed_up, as_of)
+        edges = [_edges(window, seen) for window in self._windows]
+        for event, value, wanted in self._plan:
+            if event == ANY or event in whole.places:
+                log = whole if event == ANY else whole.only(whole.places[event])
+                _fill(out, log if value is None else Amounts(log, value), wanted, edges, seen)
+        return out
+
+
+def _plan(features: Sequence[Feature]) -> tuple[list[tuple[str, str | None, _Wanted]], list[Window]]:
+    """The features by event, value and window, and the windows: each is looked up once an evaluation."""
+    numbers: dict[Window, int] = {}
+    plan: dict[tuple[str, str | None], dict[int, list[tuple[int, _Measure]]]] = {}
+    for place, feature in enumerate(features):
+        if feature.measure == "days_since_signup":  # reads no events
+            continue
+        window, measure = _compiled(feature)
+        number = numbers.setdefault(window, len(numbers))
+        plan.setdefault((feature.event, feature.value), {}).setdefault(number, []).append((place, measure))
+    return [(event, value, list(wanted.items())) for (event, value), wanted in plan.items()], list(numbers)
+
+
+def _compiled(feature: Feature) -> tuple[Window, _Measure]:
+    """The window to read and what to do with its rows. A trend reads its own window and the one before it."""
+    if feature.measure == "trend" and feature.window.length is not None:
+        length = feature.window.length.us
+        return Window("last", Duration(2 * length)), partial(_trend, length)
+    return feature.window, _MEASURES[feature.measure]
+
+
+def _edges(window: Window, seen: _Seen) -> _Edges:
+    if seen.signed_up is None and window.kind == "first":
+        return None
+    start, end = window.bounds(*seen)
+    return start, None if end == seen.as_of else end
+
+
+def _fill(out: list[float], log: Timeline | Amounts, wanted: _Wanted, edges: Sequence[_Edges], seen: _Seen) -> None:
+    """Put the measures of one log into their places. A window without rows keeps the empty number."""
+    times = log.times
+    for number, features in wanted:
+        edge = edges[number]
+        if edge is None:
+            continue
+        start, end = edge
+        i = 0 if start is None else bisect_left(times, start)
+        j = len(times) if end is None else bisect_left(times, end, i)
+        if i < j:
+            for place, measure in features:
+                out[place] = measure(log, i, j, seen)
+
+
+# ---------------------------------------------------------------- the measures
+
+
+def _count(log: Timeline, i: int, j: int, _: _Seen) -> float:
+    return float(j - i if log.plain else sum(log.counts[i:j]))
+
+
+def _trend(length: int, log: Timeline, i: int, j: int, seen: _Seen) -> float:
+    middle = bisect_left(log.times, seen.as_of - length)
+    a, b = _count(log, middle, j, seen), _count(log, i, middle, seen)
+    return (a - b) / (a + b) if a + b else nan
+
+
+def _active_days(log: Timeline, i: int, j: int, __: _Seen) -> float:
+    starts, _ = log.days
+    return float(bisect_left(starts, j) - bisect_right(starts, i) + 1)
+
+
+def _distinct_users(log: Timeline, i: int, j: int, _: _Seen) -> float:
+    named = set(log.users[i:j])
+    logged = float(len(named) - (None in named))
+    return logged if log.plain else max([logged, *(users for users in log.user_counts[i:j] if users is not None)])
+
+
+def _top_user_share(log: Timeline, i: int, j: int, _: _Seen) -> float:
+    users = log.users[i:j]
+    if log.plain:
+        totals: dict[str | None, float] = {**Counter(users)}
+        named = float(len(users) - totals.pop(None, 0))
+    else:
+        totals, named = defaultdict(float), 0.0
+        for user, n in zip(users, log.counts[i:j], strict=True):
+            if user is not None:
+                totals[user] += n
+                named += n
+    return max(totals.values()) / named if named else nan
+
+
+def _days_since_last(log: Timeline, _: int, j: int, seen: _Seen) -> float:
+    return (seen.as_of - log.times[j - 1]) / DAY
+
+
+def _days_to_first(log: Timeline, i: int, _: int, seen: _Seen) -> float:
+    return nan if seen.signed_up is None else (log.times[i] - seen.signed_up) / DAY
+
+
+def _runs(log: Timeline, i: int, j: int) -> tuple[list[int], int]:
+    """Lengths of the runs of consecutive active days, the latest last, and the latest day."""
+    starts, days = log.days
+    within = days[bisect_right(starts, i) - 1 : bisect_left(starts, j)]
+    lengths = [1]
+    for before, day in pairwise(within):
+        if day == before + 1:
+            lengths[-1] += 1
+        else:
+            lengths.append(1)
+    return lengths, within[-1]
+
+
+def _longest_streak(log: Timeline, i: int, j: int, _: _Seen) -> float:
+    return float(max(_runs(log, i, j)[0]))
+
+
+def _current_streak(log: Timeline, i: int, j: int, seen: _Seen) -> float:
+    """It may have ended yesterday: today, the day that as_of ends or lies in, is not over."""
+    lengths, latest = _runs(log, i, j)
+    return float(lengths[-1]) if latest >= (seen.as_of - 1) // DAY - 1 else 0.0
+
+
+def _sessions(log: Timeline, i: int, j: int, _: _Seen) -> float:
+    return float(bisect_left(log.breaks, j) - bisect_right(log.breaks, i) + 1)
+
+
+def _session_minutes(log: Timeline, i: int, j: int, _: _Seen) -> float:
+    first, last = bisect_right(log.breaks, i), bisect_left(log.breaks, j)
+    return (log.times[j - 1] - log.times[i] - log.pauses[last] + log.pauses[first]) / MINUTE
+
+
+_MEASURES: dict[str, _Measure] = {
+    "count": _count,
+    "active_days": _active_days,
+    "distinct_users": _distinct_users,
+    "days_since_last": _days_since_last,
+    "days_to_first": _days_to_first,
+    "sum": lambda log, i, j, _: rounded(float(sum(log.amounts[i:j]))),
+    "max": lambda log, i, j, _: float(max(log.amounts[i:j])),
+    "last": lambda log, _, j, __: float(log.amounts[j - 1]),
+    "distinct_values": lambda log, i, j, _: float(len(set(log.amounts[i:j]))),
+    "current_streak_days": _current_streak,
+    "longest_streak_days": _longest_streak,
+    "breadth": lambda log, i, j, _: float(len(set(log.names[i:j]))),
+    "sessions": _sessions,
+    "session_minutes": _session_minutes,
+    "top_user_share": _top_user_share,
+}
+"""All that read events; `trend` is compiled by itself."""

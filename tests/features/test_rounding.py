@@ -1,0 +1,42 @@
+"""A sum is rounded by the same operations in batch and online, whatever its size."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from pql_model.features.compile import _rounded
+from pql_model.features.rounding import POWERS, rounded
+
+DICE = random.Random(3)
+SUMS = [
+    *(DICE.choice((1, -1)) * 10 ** DICE.uniform(-spread, spread) for spread in (1, 12, 100, 300) for _ in range(1000)),
+    *(power for power in POWERS[::7]),
+    *(math.nextafter(power, 0.0) for power in POWERS[::7]),
+    *(0.0, -0.0, math.inf, -math.inf, 5e-324, 1e23, 1.7e308),
+]
+
+
+@pytest.mark.parametrize(
+    ("total", "expected"),
+    [
+        (0.1 + 0.2, 0.3), (1 / 3, 0.333333333333), (-2 / 3, -0.666666666667), (123456789012345.0, 123456789012000.0),
+        (7.0, 7.0), (0.0, 0.0), (999999999999.6, 1e12), (1e20, 1e20),
+    ],
+)  # fmt: skip
+def test_a_sum_has_twelve_significant_digits(total, expected):
+    assert rounded(total) == expected
+
+
+def test_the_batch_gives_the_same_bits():
+    together = _rounded(np.array(SUMS)).tolist()
+
+    assert [(total, rounded(total)) for total in SUMS] == list(zip(SUMS, together, strict=True))
+
+
+def test_what_is_no_number_stays_as_it_is():
+    assert math.isnan(rounded(math.nan))
+    assert rounded(-math.inf) == -math.inf
