@@ -2,7 +2,7 @@
 
 Each account has a hidden pace, a team and a taste for each event, so that all behaviours go together although only the
 planted ones count. At day 14 an account decides: its log-odds are a base, the planted criteria it meets by then, its
-size, and noise. The delay until it pays depends on nothing.
+size, and noise. The delay until it pays depends on nothing. Without planted criteria nothing counts, nor does the size.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ EVENTS = (
 )  # fmt: skip
 SIZES, SIZE_EFFECT = ("1-10", "11-50", "51-200", "201+"), np.array([0.0, 0.3, 0.6, 0.3])
 TRIAL_DAYS, HORIZON_DAYS, SEATS = 14, 30, 8
+DELAY, SHAPE = 8.0, 1.3
+"""Days from the decision to the payment: Weibull."""
 DAY = 86_400_000_000
 START = 1_735_689_600_000_000  # 2025-01-01
 WINDOWS = {"first 7d": slice(0, 7), "first 14d": slice(0, 14), "last 7d": slice(7, 14)}
@@ -39,13 +41,20 @@ class Planted:
 
 @dataclass(frozen=True)
 class CriteriaWorld:
-    """Tables of a product, its config, and the rule by which its accounts decide."""
+    """Tables of a product, its config, and the rule by which its accounts decide.
+
+    Attributes
+    ----------
+    chance
+        Of each account's conversion within the horizon if it has not converted by day 14, in the order of `accounts`.
+    """
 
     events: pd.DataFrame
     accounts: pd.DataFrame
     payments: pd.DataFrame
     config: dict[str, Any]
     planted: tuple[Planted, ...]
+    chance: np.ndarray
     conversions: int
 
     def write(self, folder: Path) -> Path:
@@ -70,7 +79,7 @@ def criteria_world(
     sample_seed
         The accounts: another seed is another year of the same product.
     planted
-        How many criteria decide; 0 is a world in which no behaviour counts.
+        How many criteria decide; 0 is a world of noise.
     base_rate
         Share of accounts that decide to pay.
     """
@@ -83,11 +92,12 @@ def criteria_world(
     counts, joined, signed_up, size = _usage(rng, accounts, rate, early)
     reference = _usage(np.random.default_rng([rule_seed, 3]), 20_000, rate, early)
     rules = _draw_rules(product, names, reference, planted)
-    odds = _odds(rules, names, counts, joined) + SIZE_EFFECT[size] + rng.normal(0, 0.3, accounts)
-    known = _odds(rules, names, *reference[:2]) + SIZE_EFFECT[reference[3]]
-    odds = odds + _base(known, base_rate)
-    decides = rng.random(accounts) < 1 / (1 + np.exp(-odds))
-    paid_day = TRIAL_DAYS + 8.0 * rng.weibull(1.3, accounts)
+    of_size = SIZE_EFFECT * (planted > 0)
+    odds = _odds(rules, names, counts, joined) + of_size[size] + rng.normal(0, 0.3, accounts)
+    known = _odds(rules, names, *reference[:2]) + of_size[reference[3]]
+    chance = 1 / (1 + np.exp(-odds - _base(known, base_rate)))
+    decides = rng.random(accounts) < chance
+    paid_day = TRIAL_DAYS + DELAY * rng.weibull(SHAPE, accounts)
     early_bird = rng.random(accounts) < 0.01
     paid_day = np.where(early_bird, rng.uniform(1, TRIAL_DAYS, accounts), np.where(decides, paid_day, np.inf))
     pays = np.isfinite(paid_day)
@@ -99,6 +109,7 @@ def criteria_world(
         pd.DataFrame({"account": entity[pays], "paid": _time(paid_at)}),
         _config(rule_seed),
         rules,
+        chance * -np.expm1(-((HORIZON_DAYS / DELAY) ** SHAPE)),
         int(pays.sum()),
     )
 
@@ -145,7 +156,9 @@ def _draw_rules(rng: np.random.Generator, names: tuple[str, ...], reference: Any
 def _odds(rules: tuple[Planted, ...], names: tuple[str, ...], counts: np.ndarray, joined: np.ndarray) -> np.ndarray:
     odds = np.zeros(len(joined))
     for rule in rules:
-        odds += rule.weight * (_measured((rule.event, rule.measure, rule.window), names, counts, joined) >= rule.threshold)
+        odds += rule.weight * (
+            _measured((rule.event, rule.measure, rule.window), names, counts, joined) >= rule.threshold
+        )
     return odds
 
 
@@ -200,11 +213,14 @@ def _config(rule_seed: int) -> dict[str, Any]:
         "name": f"criteria-world-{rule_seed}",
         "entity": "account",
         "events": [
-            {"table": "events.parquet", "columns": {"entity": "account", "user": "user", "event": "action", "time": "time"}}
+            {
+                "table": "events.parquet",
+                "columns": {"entity": "account", "user": "user", "event": "action", "time": "time"},
+            }
         ],
         "entities": {"table": "accounts.parquet", "columns": {"entity": "account", "signed_up": "created"}},
         "conversions": {"table": "payments.parquet", "columns": {"entity": "account", "time": "paid"}},
         "motion": "trial",
         "snapshots": {"at_days": [7, 14]},
-        "horizon": "30d",
+        "horizon": f"{HORIZON_DAYS}d",
     }

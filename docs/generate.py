@@ -128,6 +128,9 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     }
     if choices := field.get("additionalProperties", {}) and field["additionalProperties"].get("enum"):
         return f"name: {' or '.join(f'`{choice}`' for choice in choices)}"
+    inner = field.get("additionalProperties") or {}
+    if field.get("type") == "object" and inner.get("type") in ("number", "array"):
+        return f"name: {_type(inner, definitions)}"
     kinds = field.get("type", "string")
     known = [names[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind in names]
     return "date or time" if field.get("format") == "date-time" else " or ".join(known)

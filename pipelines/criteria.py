@@ -14,7 +14,7 @@ from pql_model.config.load import load_config, load_definition
 from pql_model.config.schema import Config
 from pql_model.criteria.certain import certainties, nobody_notes, trait_notes, window_notes
 from pql_model.criteria.evaluate import check_names, definition_features, meets
-from pql_model.criteria.rows import CriteriaRows, criteria_rows
+from pql_model.criteria.rows import CriteriaRows, criteria_rows, periods
 from pql_model.criteria.tested import NOBODY, Outcomes, Tested, tested
 from pql_model.criteria.words import definition_json, say_later, say_tested
 from pql_model.errors import ConfigError, Fault, NotEnoughDataError
@@ -40,8 +40,8 @@ class DefinitionResult:
     tested
         On all rows.
     earlier, later
-        On the rows of the training period and on those of the test period, which `pql criteria list` tests on; None
-        where the history is too short for both.
+        On the rows that `pql criteria list` searches, and on those that it tests on; None where the history is too short
+        for both.
     met, outcomes
         Whether each row meets the definition, and the rows.
     rows
@@ -128,6 +128,8 @@ def judge_definition(
             split = _split(snapshots.frame, config)
             train = split.train if isinstance(split, Split) else np.ones(len(snapshots.frame), bool)
             rows = criteria_rows(snapshots.frame, train, config.motion, config.horizon)
+            if isinstance(split, Split):
+                split = periods(snapshots.frame, rows.keep, split, config.motion, config.horizon)
         with stages("features"):
             features = definition_features(definition)
             table = feature_table(sources, snapshots.table, features, traits, stages.listener.share)[rows.keep]
@@ -175,7 +177,7 @@ def _outcomes(frame: pd.DataFrame, config: Config) -> Outcomes:
 def _by_period(
     met: np.ndarray, outcomes: Outcomes, split: Split | NotEnoughDataError, rows: CriteriaRows
 ) -> tuple[Tested | None, Tested | None]:
-    """On the rows of the training period, and on those of the test period."""
+    """On the rows of the earlier period, and on those of the later one."""
     if isinstance(split, NotEnoughDataError):
         return None, None
     early, late = split.train[rows.keep], split.test[rows.keep]

@@ -19,6 +19,8 @@ from pql_model.model.supported import Supported
 from pql_model.model.verdict import Verdict
 from pql_model.pipelines.prepare import Prepared
 
+METRICS = "metrics.json"
+
 
 def write_run_files(
     folder: Path, config: Config, model: FittedModel, evaluation: Evaluation, verdict: Verdict, promotion: Promotion,
@@ -37,6 +39,7 @@ def write_run_files(
     predictions.to_parquet(folder / "test_predictions.parquet", index=False)
     evaluation.reliability.to_csv(folder / "reliability.csv", index=False)
     evaluation.promises.months.to_csv(folder / "months.csv", index=False)
+    _write_json(folder / METRICS, evaluation.as_json())
     _write_json(folder / "promises.json", evaluation.promises.as_json())
     if supported is not None:
         _write_json(folder / "supported.json", supported.as_json())

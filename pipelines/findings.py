@@ -10,7 +10,7 @@ import pandas as pd
 from pql_model.config.schema import Config
 from pql_model.criteria.candidates import candidates, family_of, neighbours
 from pql_model.criteria.found import find_criteria
-from pql_model.criteria.rows import criteria_rows
+from pql_model.criteria.rows import criteria_rows, periods
 from pql_model.criteria.tested import Outcomes
 from pql_model.explain.behaviours import behaviours
 from pql_model.model.audit import quarantined
@@ -46,7 +46,8 @@ def find(
         converted=kept["converted"].to_numpy(bool),
         probability=probability[rows.keep],
     )
-    earlier, later = train[rows.keep], test[rows.keep]
+    split = periods(frame, rows.keep, data.split, config.motion, config.horizon)
+    earlier, later = split.train[rows.keep], split.test[rows.keep]
     mined = _some(_elapsed(config, kept, earlier, outcomes), outcomes.entity)
     columns, here = _columns(config, data), table.iloc[mined]
     offered = candidates(columns, here, kept["signed_up"].to_numpy(float)[mined], outcomes.as_of[mined])

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features
+from pql_model.decide.settle import check_policy
 from pql_model.features.catalogue import Offered, offer_events, offer_features
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.features.table import feature_table, has_value, trait_table
@@ -81,6 +82,7 @@ def prepare_from(
         stages.listener.say(offered.words + ".")
         traits = sources.entities.traits
         check_names(config.definition, offered.known, traits)
+        check_policy(config, offered.known, traits)
         check_monotone(config.monotone, offered.known, traits)
         candidates = candidate_features(config, offered)
         theirs = [feature for feature in features_of(also) if has_value(sources, feature)]

@@ -82,7 +82,7 @@ def list_criteria(config: Config | str | Path, *, model: str | None = None) -> C
     config = config if isinstance(config, Config) else load_config(config)
     tracking = Tracking(config)
     registered = _version(tracking, model)
-    return CriteriaList(config.name, _told(registered), json.loads(_file(tracking, registered, CRITERIA)))
+    return CriteriaList(config.name, _told(registered), json.loads(run_file(tracking, registered, CRITERIA)))
 
 
 def write_report(
@@ -122,12 +122,12 @@ def write_report(
     config = config if isinstance(config, Config) else load_config(config)
     tracking = Tracking(config)
     registered = _version(tracking, model)
-    growth = json.loads(_file(tracking, registered, GROWTH))
+    growth = json.loads(run_file(tracking, registered, GROWTH))
     growth["model"]["version"] = registered.version
-    stored = json.loads(_file(tracking, registered, EXPLORER))
+    stored = json.loads(run_file(tracking, registered, EXPLORER))
     data = stored["data"] if explorer == "counts" else {"mode": "off"}
     if explorer == "rows":
-        bits = pd.read_parquet(io.BytesIO(_file(tracking, registered, BITS)))
+        bits = pd.read_parquet(io.BytesIO(run_file(tracking, registered, BITS)))
         data = explorer_data(bits, stored["offered"], "rows")
     path = Path(output) if output is not None else config.home / file_name(data, Path(REPORT).stem)
     write_page(path, render_page(growth, data))
@@ -150,7 +150,8 @@ def _version(tracking: Tracking, model: str | None) -> Registered:
     return tracking.get(max((version.version for version in versions), key=int))
 
 
-def _file(tracking: Tracking, registered: Registered, name: str) -> bytes:
+def run_file(tracking: Tracking, registered: Registered, name: str) -> bytes:
+    """A file that a model's training left."""
     content = tracking.read(registered.run_id, name)
     if content is None:
         raise DataError(

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from pql_model import windows
-from pql_model.config.load import load_config
+from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
-from pql_model.criteria.evaluate import check_names, definition_features, meets
-from pql_model.decide.policy import Rule, expected_conversions
-from pql_model.errors import DataError
-from pql_model.explain.scored import scored_rows
+from pql_model.decide.decider import KEY, Decider
+from pql_model.decide.decisions import Summary, summarise
+from pql_model.decide.policy import Rule
+from pql_model.decide.rows import NAMES, Decided, decided_rows
+from pql_model.decide.settle import rulebook_of
+from pql_model.decide.state import FILE, State, base_of, read_runs, write_runs
+from pql_model.errors import DataError, listed
 from pql_model.explain.words import AGE
 from pql_model.features.table import feature_table
+from pql_model.lock import held
 from pql_model.model.columns import trait_name
-from pql_model.model.estimate import Estimate
+from pql_model.model.fitted import FittedModel
 from pql_model.pipelines.prepare import features_of
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Registered, Tracking
@@ -30,10 +36,20 @@ from pql_model.sources.read import read_sources
 from pql_model.sources.workbench import open_workbench
 from pql_model.whole import write_whole
 
+_WAITING = "Another scoring in this folder is deciding; waiting for it."
+
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """Scored rows, where they were written, and who was not scored and why."""
+    """Scored rows, where they were written, and who was not scored and why.
+
+    Attributes
+    ----------
+    summary
+        Bands, expected conversions, who is suppressed and who need not be called.
+    notes
+        What to know about this run, a sentence each.
+    """
 
     rows: pd.DataFrame
     output: Path
@@ -41,7 +57,8 @@ class ScoreResult:
     rule: Rule
     as_of: int
     not_scored: dict[str, int]
-    expected: Estimate
+    summary: Summary
+    notes: tuple[str, ...]
     seconds: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
@@ -55,7 +72,8 @@ class ScoreResult:
             "as_of": windows.iso(self.as_of),
             "rule": self.rule.words,
             "not_scored": self.not_scored,
-            "expected_conversions": self.expected.as_json(),
+            **self.summary.as_json(),
+            "notes": list(self.notes),
             "seconds": self.seconds,
         }
 
@@ -71,8 +89,8 @@ def score(
     as_of
         A date or ISO time; default: the newest event of the data.
     output
-        A `.parquet` or `.csv` file; default `scores.parquet` beside the config. Who qualified in the file that is
-        there already is not newly qualified.
+        A `.parquet` or `.csv` file; default `scores.parquet` beside the config. Who is newly qualified is told by what the
+        last scoring of this folder left in `.pql/decisions.parquet`, whatever file it wrote.
     model
         `champion`, `challenger` or a version number.
 
@@ -95,11 +113,13 @@ def score(
     config = config if isinstance(config, Config) else load_config(config)
     path = Path(output) if output is not None else config.home / "scores.parquet"
     asked = instant_of(as_of) if as_of is not None else None
-    before = _qualified_before(path)
+    _refuse_another_file(path)
     stages = Stages(listener)
     with stages("load model"):
-        registered = Tracking(config).get(model)
-    fitted = registered.model
+        tracking = Tracking(config)
+        registered = tracking.get(model)
+        fitted, decider = registered.model, decider_of(registered.model, config)
+        remembers = tracking.champion() in (None, registered.version)
     with open_workbench() as con:
         with stages("read"):
             sources = read_sources(con, config)
@@ -108,33 +128,71 @@ def score(
             at_risk = grid.filter(grid.reason.isnull())
             left = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
         with stages("features"):
-            wanted = [*features_of(fitted.manifest), *definition_features(config.definition), AGE]
-            features = list(dict.fromkeys(wanted))
+            features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
             traits = {trait: trait_name(trait) for trait in sources.entities.traits}
-            check_names(config.definition, [f.event for f in features], list(traits))
+            _refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
-    with stages("score"):
-        rows = scored_rows(fitted, table)
-        rule = Rule(**fitted.facts["rule"])
-        rows["is_pql"] = rule.qualify(rows["probability"].to_numpy())
-        rows["meets_definition"] = meets(config.definition, table) if config.definition else None
-        rows["newly_qualified"] = rows["is_pql"] & ~rows["entity"].isin(before)
-        rows["model_version"] = registered.version
-        rows["as_of"] = pd.to_datetime(rows["as_of"].to_numpy(np.int64), unit="us", utc=True)
-        rows["scored_at"] = pd.Timestamp(windows.to_datetime(windows.now()))
-        rows = rows[[*_ORDER]].sort_values(["probability", "entity"], ascending=[False, True], ignore_index=True)
+    with stages("score"), held(config.home / FILE.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
+        runs = read_runs(config.home / FILE)
+        before = base_of(runs, instant)
+        decided = decided_rows(fitted, table, decider, as_of=instant, before=before if before is not None else State())
+        rows = _with_origin(decided, registered, instant)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda at: (rows.to_csv if path.suffix == ".csv" else rows.to_parquet)(at, index=False))
+        # After the rows: a run that is killed between the two alerts somebody twice, and forgets nobody.
+        if remembers and before is not None and decided.decisions.state is not None:
+            write_runs(config.home / FILE, [before, decided.decisions.state])
     not_scored = {row["reason"]: row["rows"] for row in sorted(left, key=lambda row: -row["rows"])}
     learnt_from = fitted.facts["train"].get("converting_entities")
-    expected = expected_conversions(rows.loc[rows["is_pql"], "probability"].to_numpy(), learnt_from)
-    return ScoreResult(rows, path, registered, rule, instant, not_scored, expected, stages.seconds)
+    summary = summarise(decider, decided.decisions, decided.rows["probability"].to_numpy(), learnt_from)
+    notes = tuple(_notes(config, fitted, before is None, remembers))
+    for note in notes:
+        stages.listener.say(note)
+    return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, notes, stages.seconds)
 
 
-_ORDER = (
-    "entity", "as_of", "probability", "score", "is_pql", "usage", "fit", "timing", "reasons", "meets_definition",
-    "newly_qualified", "model_version", "feature_set", "scored_at",
-)  # fmt: skip
+def decider_of(model: FittedModel, config: Config) -> Decider:
+    """What a model decides by; one of an older release, which did not know it, takes the definition in force from the config."""
+    decider = Decider.of_facts(model.facts, model.reference)
+    if KEY in model.facts or config.definition is None:
+        return decider
+    return replace(decider, in_force=rulebook_of(config.definition))
+
+
+def _with_origin(decided: Decided, registered: Registered, instant: int) -> pd.DataFrame:
+    """The rows with what they come from, the best first."""
+    rows = decided.rows.assign(
+        model_version=registered.version,
+        as_of=pd.to_datetime(np.full(len(decided.rows), instant), unit="us", utc=True),
+        scored_at=pd.Timestamp(windows.to_datetime(windows.now())),
+    )
+    return rows[[*NAMES]].sort_values(["probability", "entity"], ascending=[False, True], ignore_index=True)
+
+
+def _notes(config: Config, model: FittedModel, past: bool, remembers: bool) -> Iterator[str]:
+    if past:
+        yield (
+            "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not "
+            "remembered."
+        )
+    elif not remembers:
+        yield "Scored with another model than the champion: what it decides is not remembered for the next run."
+    if KEY in model.facts:
+        then, now = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
+        changed = " and ".join(f"`{key}:`" for key in ("policy", "definition") if then.get(key) != now.get(key))
+        if changed:
+            yield f"The config's {changed} changed since this model was trained, which decides by what it was trained with."
+
+
+def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:
+    """Without a trait that is excluded, or that a definition asks for, decisions would silently be others."""
+    gone = sorted({str(c.criterion.trait) for c in decider.conditions if c.column not in columns})
+    if gone:
+        raise DataError(
+            f"The entities lack traits that the model decides by: {listed(gone)}",
+            received=listed(name.removeprefix("trait.") for name in columns if name.startswith("trait.")),
+            remedy="bring them back, or train again",
+        )
 
 
 def instant_of(as_of: str) -> int:
@@ -153,28 +211,26 @@ def instant_of(as_of: str) -> int:
         ) from error
 
 
-def _qualified_before(path: Path) -> list[str]:
-    """Who qualified in the file that will be replaced. What is no file of scores is not overwritten."""
+def _refuse_another_file(path: Path) -> None:
+    """What is no file of scores is not overwritten."""
     if path.suffix not in (".parquet", ".csv"):
         raise DataError(
             "Scores are written as parquet or csv", received=path, allowed="a file that ends in .parquet or .csv"
         )
     if not path.exists():
-        return []
+        return
     columns = ["entity", "is_pql"]
     try:
-        before = (
-            pd.read_csv(path, usecols=columns, dtype={"entity": str})
-            if path.suffix == ".csv"
-            else pd.read_parquet(path, columns=columns)
-        )
+        if path.suffix == ".csv":
+            pd.read_csv(path, usecols=columns, dtype={"entity": str}, nrows=1)
+        else:
+            pd.read_parquet(path, columns=columns)
     except (OSError, ValueError, LookupError) as error:  # pyarrow's and pandas' errors about content are among them
         raise DataError(
             f"The file to write exists and holds no scores: {error}",
             received=path,
             remedy="name another with `--output`",
         ) from error
-    return before.loc[before["is_pql"].astype(bool), "entity"].astype(str).tolist()
 
 
 if __name__ == "__main__":

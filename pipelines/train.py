@@ -13,7 +13,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ import pandas as pd
 from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import meets
-from pql_model.decide.policy import make_rule
+from pql_model.decide.decider import KEY
+from pql_model.decide.settle import settle
 from pql_model.errors import DataError
 from pql_model.explain.reasons import behaviour_shares
 from pql_model.model.audit import quarantined
 from pql_model.model.baselines import ACTIVITY, logistic_regression
 from pql_model.model.columns import Manifest
-from pql_model.model.estimate import Estimate
 from pql_model.model.evaluation import Evaluation, TestRows, evaluate_test
 from pql_model.model.fit import Budget, Fit, digest, fit_model
 from pql_model.model.fitted import FittedModel, reference_quantiles
@@ -48,6 +48,8 @@ from pql_model.pipelines.prepare import Prepared, prepare
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Record, Registered, Tracking
 from pql_model.report.growth import Findings
+from pql_model.serve.intake import KEY as INTAKE
+from pql_model.serve.intake import intake_facts
 from pql_model.sources.workbench import open_workbench
 
 _WAITING = "Another training or rollback in this folder is at the registry; waiting for it."
@@ -103,9 +105,7 @@ class TrainResult:
                 "test": describe(frame, prepared.split.test),
                 "left_out": {**prepared.snapshots.left_out, **prepared.split.left_out},
             },
-            "test": _json_metrics(self.evaluation.test),
-            "unseen_entities": _json_metrics(self.evaluation.unseen) if self.evaluation.unseen else None,
-            "baselines": {name: _json_metrics(metrics) for name, metrics in self.evaluation.baselines.items()},
+            **self.evaluation.as_json(),
             "calibration": self.evaluation.promises.as_json(),
             "leakage": [finding.as_json() for finding in prepared.findings],
             "traits_not_used": prepared.typed.unused,
@@ -202,11 +202,13 @@ def train(
         importance = behaviour_shares(contributions, data.manifest)
         model = FittedModel(
             fit.ensemble, fit.calibration, data.manifest, reference_quantiles(probability),
-            facts=_facts(config, data, fit, verdict, make_rule(config.policy, later["converted"].to_numpy(float), probability)),
+            facts=_facts(config, data, fit, verdict),
         )  # fmt: skip
 
     with stages("criteria"):
         findings = find(config, data, model, contributions, everyone, stages.listener.share)
+        decider = settle(config, later, table, probability, findings.found)
+        model = replace(model, facts={**model.facts, KEY: decider.as_json()})
         growth = growth_of(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.alone(lambda: stages.listener.say(_WAITING)):
@@ -298,7 +300,7 @@ def _of_version(verdict: Verdict, promotion: Promotion, evaluation: Evaluation) 
     }
 
 
-def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict, rule: Any) -> dict[str, Any]:
+def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[str, Any]:
     frame, split = data.snapshots.frame, data.split
     return {
         "name": config.name,
@@ -312,7 +314,7 @@ def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict, rule: Any
         "folds": fit.folds.as_json(),
         "settings": [asdict(setting) for setting in fit.tuned.settings],
         "verdict": verdict.name,
-        "rule": asdict(rule),
+        INTAKE: intake_facts(config, data.offered.known, data.sources.entities.traits),
         "config": dump_config(config),
     }
 
@@ -329,13 +331,6 @@ def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, floa
         for name, metrics in evaluation.baselines.items() for metric, estimate in metrics.items() if estimate.value == estimate.value
     }  # fmt: skip
     return {**baselines, "fold_roc_auc": fit.tuned.score, "features": float(len(data.manifest.columns))}
-
-
-def _json_metrics(metrics: dict[str, Estimate]) -> dict[str, Any]:
-    rounded = {
-        name: {k: None if v is None else round(v, 6) for k, v in e.as_json().items()} for name, e in metrics.items()
-    }
-    return {name: values["value"] if name == "base_rate" else values for name, values in rounded.items()}
 
 
 def _peak_memory_mb() -> float:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pql_model.pipelines.criteria import judge_definition
     from pql_model.pipelines.demo import make_demo
     from pql_model.pipelines.explain import explain_entity
+    from pql_model.pipelines.export import export
     from pql_model.pipelines.init import init
     from pql_model.pipelines.report import list_criteria, write_report
     from pql_model.pipelines.rollback import models, rollback
@@ -38,6 +39,7 @@ _HOME = {
     "build_features": "features.compile",
     "check": "pipelines.check",
     "explain_entity": "pipelines.explain",
+    "export": "pipelines.export",
     "init": "pipelines.init",
     "judge_definition": "pipelines.criteria",
     "list_criteria": "pipelines.report",
@@ -61,6 +63,7 @@ __all__ = [
     "build_features",
     "check",
     "explain_entity",
+    "export",
     "init",
     "judge_definition",
     "list_criteria",

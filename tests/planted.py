@@ -110,9 +110,14 @@ def _with_share(odds: np.ndarray, share: float) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-odds - low)))
 
 
-def product(rng: np.random.Generator, rows: int, events: Sequence[str] = EVENTS) -> dict[Feature | str, np.ndarray]:
+def product(
+    rng: np.random.Generator, rows: int, events: Sequence[str] = EVENTS, busy: np.ndarray | None = None
+) -> dict[Feature | str, np.ndarray]:
     """Every window of every event and of all together."""
-    busy = pace(rng, rows)
-    days = [days_of(rng, busy, per_day) for per_day in np.exp(rng.uniform(np.log(0.15), np.log(1.2), len(events)))]
-    found = {key: of for event, of_event in zip(events, days, strict=True) for key, of in counts(event, of_event).items()}
-    return {**found, **counts(ANY, np.sum(days, axis=0))}
+    busy = pace(rng, rows) if busy is None else busy
+    rates = np.exp(rng.uniform(np.log(0.15), np.log(1.2), len(events)))
+    days = [days_of(rng, busy, per_day) for per_day in rates]
+    found: dict[Feature | str, np.ndarray] = dict(counts(ANY, np.sum(days, axis=0)))
+    for event, of_event in zip(events, days, strict=True):
+        found |= counts(event, of_event)
+    return found

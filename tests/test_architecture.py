@@ -46,6 +46,7 @@ OUTSIDE_THE_FLOW = {
 """What the packages that are no stage may import."""
 
 ONE_DOOR = {
+    "bentoml": ("pql_model.serve.bento",),
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
     "ibis": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
     "lightgbm": ("pql_model.model.booster",),
@@ -61,7 +62,7 @@ ONE_DOOR = {
 }
 """Heavy dependency -> the modules or packages that may import it."""
 
-HEAVY = (*ONE_DOOR, "bentoml", "numpy", "pandas", "pyarrow", "pydantic", "scipy", "shap", "sklearn")
+HEAVY = (*ONE_DOOR, "numpy", "pandas", "pyarrow", "pydantic", "scipy", "shap", "sklearn")
 UNSAFE = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "read_pickle", "to_pickle"}
 MOST_LINES = 400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -10,7 +9,7 @@ import pandas as pd
 
 from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
-from pql_model.criteria.evaluate import check_names, criterion_feature, definition_features, meets
+from pql_model.criteria.evaluate import definition_features, meets
 from pql_model.criteria.sql_raw import table_names
 from pql_model.features.table import feature_table
 from pql_model.model.columns import trait_name

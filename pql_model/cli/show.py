@@ -11,6 +11,12 @@ from rich.table import Table
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLOURS = {"ready": "green", "weak": "yellow", "no_signal": "red", "too_few_conversions": "red"}
+_SUPPRESSED = {
+    "excluded": "excluded by the policy",
+    "held_out": "in the hold-out",
+    "cool_down": "alerted not long ago",
+    "capacity": "beyond the capacity",
+}
 _METRICS = {
     "roc_auc": "ROC-AUC",
     "average_precision": "average precision",
@@ -121,12 +127,29 @@ def show_score(console: Console, result: dict[str, Any], best: Iterable[dict[str
         f"({expected['low']:.0f} to {expected['high']:.0f}).",
         highlight=False,
     )
+    for line in _decided(result):
+        console.print(escape(line), highlight=False)
     rows = [(r["entity"], f"{r['probability']:.1%}", f"{r['score']:.0f}", r["why"]) for r in best]
     _table(console, "The first", ["entity", "probability", "score", "why"], rows)
     if result["not_scored"]:
         left = ", ".join(f"{n:,} {reason}" for reason, n in result["not_scored"].items())
         console.print(f"\nNot scored: {left}.", highlight=False)
     console.print(f"Rows: {result['output']}", highlight=False)
+
+
+def _decided(result: dict[str, Any]) -> Iterable[str]:
+    """Bands, who need not be called and what that costs, and who is held back."""
+    yield "Bands: " + ", ".join(f"{band['rows']:,} {name}" for name, band in result["bands"].items()) + "."
+    left = result["not_to_call"]
+    cost, everybody = left["expected_conversions"], left["of"]["value"]
+    if left["rows"]:
+        yield (
+            f"{left['share']:.0%} are {' or '.join(left['bands'])} and no PQLs: leaving them costs about {cost['value']:.0f} of "
+            f"{everybody:.0f} conversions ({cost['low']:.0f} to {cost['high']:.0f})."
+        )
+    held_back = [f"{n:,} {_SUPPRESSED[reason]}" for reason, n in result["suppressed"].items()]
+    if held_back:
+        yield f"Qualified and not alerted: {', '.join(held_back)}."
 
 
 def show_comparison(console: Console, lines: Iterable[dict[str, Any]]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from pql_model.config.definition import Definition, unreadable
+from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.measures import ANY
 from pql_model.windows import Duration
@@ -148,21 +149,62 @@ class Capacity(Strict):
     per: DurationField
 
 
-class Policy(Strict):
-    """Who qualifies: as many as can be worked, above a probability, or as many as keep a precision."""
+LOWEST_BAND = "very_low"
+"""The name of what lies below the last of `policy.bands`."""
 
-    capacity: Capacity | None = None
-    probability: float | None = Field(None, gt=0, lt=1)
-    precision: float | None = Field(None, gt=0, lt=1)
+
+class Policy(Strict):
+    """Who qualifies, by exactly one of `capacity`, `probability`, `precision` and `definition`; the other keys refine it."""
+
+    capacity: Capacity | None = Field(None, description="As many as can be worked: the best `leads` in each `per`.")
+    probability: float | None = Field(None, gt=0, lt=1, description="Everybody from this probability on.")
+    precision: float | None = Field(
+        None, gt=0, lt=1, description="As many as kept this rate of conversions in the test period."
+    )
+    definition: Literal["recommended", "in_force"] | None = Field(
+        None, description="Who meets the model's recommended definition, or the one under `definition:`."
+    )
+    bands: dict[str, float] = Field(
+        default_factory=lambda: {"high": 0.25, "medium": 0.1, "low": 0.03},
+        min_length=1,
+        description=f"Names of probabilities, falling: from this one on. Below the last it is `{LOWEST_BAND}`.",
+    )
+    exclude: dict[str, TextsField] = Field(
+        default_factory=dict, description="Trait -> values: scored, and never a PQL."
+    )
+    hand_raise: list[Criterion] = Field(
+        default_factory=list, description="Who meets any of these conditions qualifies, whatever the probability."
+    )
+    cool_down: DurationField = Field(
+        "14d", validate_default=True, description="No second alert of the same entity within this time."
+    )
+    stay: float = Field(
+        0.8, gt=0, le=1, description="Who is a PQL stays one until the probability falls below this part of the threshold."
+    )
+    hold_out: float = Field(
+        0.0, ge=0, le=0.5, description="A permanent random share that qualifies and is never a PQL, to compare with."
+    )
+
+    @field_validator("bands")
+    @classmethod
+    def _falling(cls, bands: dict[str, float]) -> dict[str, float]:
+        edges = list(bands.values())
+        if not all(0 < edge < 1 for edge in edges) or any(a <= b for a, b in pairwise(edges)):
+            raise ValueError(f"bands are probabilities between 0 and 1, falling: the highest first. Received: {bands}")
+        if LOWEST_BAND in bands:
+            raise ValueError(f"`{LOWEST_BAND}` is the name of what lies below the last band: leave it out")
+        return bands
 
     @model_validator(mode="after")
     def _one(self) -> Policy:
-        given = [name for name in ("capacity", "probability", "precision") if getattr(self, name) is not None]
+        given = [name for name in WAYS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(
-                f"a policy has exactly one of capacity, probability, precision. Received: {given or 'none'}"
-            )
+            raise ValueError(f"a policy has exactly one of {', '.join(WAYS)}. Received: {given or 'none'}")
         return self
+
+
+WAYS = ("capacity", "probability", "precision", "definition")
+"""The ways to say who qualifies."""
 
 
 class Offer(Strict):
@@ -262,6 +304,12 @@ class Config(Strict):
                 yield f"`values` has both `{other}` and `{name}`: names must differ in more than case"
         if self.definition is not None:
             yield from unreadable(self.definition, spelled.values(), self.entities.columns.signed_up is not None)
+        elif self.policy is not None and self.policy.definition == "in_force":
+            yield "`policy: {definition: in_force}` needs the rule in force under `definition:`"
+        if self.policy is not None and self.policy.hand_raise:
+            raised = Definition.model_validate({"any": self.policy.hand_raise})
+            for fault in unreadable(raised, spelled.values(), self.entities.columns.signed_up is not None):
+                yield fault.replace("the definition", "`policy: {hand_raise: ...}`", 1)
 
     @property
     def schedule(self) -> Snapshots:

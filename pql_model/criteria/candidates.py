@@ -200,7 +200,7 @@ def _merged(made: Sequence[Candidate], oldest: float) -> list[Candidate]:
     """Columns that are the same on these rows once, by the window people would say."""
     groups: dict[tuple[int, bytes], list[Candidate]] = {}
     for candidate in made:
-        same = (candidate.steps.count, blake2b(np.ascontiguousarray(candidate.steps.level)).digest())
+        same = (candidate.steps.count, blake2b(candidate.steps.level.tobytes()).digest())
         groups.setdefault(same, []).append(candidate)
     merged = []
     for group in groups.values():
@@ -216,12 +216,16 @@ def _saying(candidate: Candidate, oldest: float) -> tuple[float, int, float]:
     if condition.event is None:
         return (0.0, 0, 0.0)
     order = ("ever", "first", "last") if condition.event == ANY else ("first", "ever", "last")
-    length = math.inf if condition.window == EVER or condition.window.length is None else condition.window.length.us / DAY
+    length = (
+        math.inf if condition.window == EVER or condition.window.length is None else condition.window.length.us / DAY
+    )
     beyond = condition.window.kind != "ever" and length * DAY > oldest
     return (candidate.handicap + 10 * beyond, order.index(condition.window.kind), length)
 
 
-def neighbours(offered: Sequence[Candidate], column: str, condition: Criterion, each_side: int = 2) -> tuple[Criterion, ...]:
+def neighbours(
+    offered: Sequence[Candidate], column: str, condition: Criterion, each_side: int = 2
+) -> tuple[Criterion, ...]:
     """Looser and stricter thresholds of the same column, each met by about a third more or fewer rows than the last."""
     of_column = next((c for c in offered if c.column == column and condition in c.conditions), None)
     if of_column is None or len(of_column.conditions) == 1:

@@ -34,13 +34,14 @@ def check_names(
     events: Sequence[str],
     traits: Sequence[str],
     place: str = "`definition:` in the config",
+    what: str = "definition",
 ) -> None:
     """Refuse a definition that names an event or trait the data do not have: nobody could ever meet it.
 
     Parameters
     ----------
-    place
-        Where the definition stands, for the error.
+    place, what
+        Where the definition stands and what it is called, for the error.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def check_names(
         if name is not None and name not in known:
             close = nearest(name, known)
             raise DataError(
-                f"The definition names {kind} `{name}`, which the data do not have" + (f"; did you mean `{close}`?" if close else ""),
+                f"The {what} names {kind} `{name}`, which the data do not have" + (f"; did you mean `{close}`?" if close else ""),
                 received=name, allowed=list(known), remedy=f"correct {place}",
             )  # fmt: skip
 
@@ -69,7 +70,11 @@ def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
     """Whether each row meets one criterion, bool (rows,)."""
     if criterion.trait is not None and criterion.in_ is not None:
         return as_texts(table[trait_name(criterion.trait)]).isin(criterion.in_).to_numpy(bool)
-    values = criterion_values(criterion, table)
+    return compared(criterion, criterion_values(criterion, table))
+
+
+def compared(criterion: Criterion, values: np.ndarray) -> np.ndarray:
+    """Whether numbers hold a criterion that has a threshold, bool; NaN does not."""
     met = _COMPARE[str(criterion.operator)](values, float(criterion.threshold or 0.0))
     return np.asarray(met & ~np.isnan(values))
 

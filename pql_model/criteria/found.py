@@ -85,7 +85,7 @@ class FoundCriterion(Rule):
             "kind": self.kind,
             "behaviour": family_words(mined.family),
             "effect": round(mined.effect, 4),
-            "threshold_interval": list(mined.threshold_interval),
+            "threshold_interval": list(mined.threshold_interval) if mined.threshold_interval is not None else None,
             "threshold_agreement": round(mined.threshold_agreement, 4),
             "window_agreement": round(mined.window_agreement, 4),
             "also": [{**criterion_json(a.condition), "text": criterion_text(a.condition), "share": round(a.share, 4)}

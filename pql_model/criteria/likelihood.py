@@ -141,9 +141,9 @@ def fit_steps(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Flo
 
 def luck(
     steps: Sequence[Steps], probability: Floats, rng: np.random.Generator, quantile: float = 0.95, draws: int = 200,
-    rises: bool = True, chosen: np.ndarray | None = None, handicap: Sequence[float] | None = None,
+    chosen: np.ndarray | None = None, handicap: Sequence[float] | None = None,
 ) -> float:  # fmt: skip
-    """The gain that the best of so many thresholds reaches by chance alone.
+    """The gain that the best of so many thresholds with a positive effect reaches by chance alone.
 
     Outcomes are drawn from `probability`, in which no step has an effect beyond those chosen. Correlated columns are
     allowed for, as all see the same draws.
@@ -152,8 +152,6 @@ def luck(
     ----------
     probability
         Of each row by everything chosen so far, (rows,).
-    rises
-        Count only steps whose effect is positive.
     chosen
         The steps whose effects were fitted to get the probabilities, 0 or 1, (rows, steps).
     handicap
@@ -169,7 +167,7 @@ def luck(
     best = []
     for _ in range(0, draws, _AT_ONCE):
         off = _off(probability, chosen, rng, _AT_ONCE)
-        gains = [_largest(column, off, probability, rises) for column in steps]
+        gains = [_largest(column, off, probability) for column in steps]
         best.append((np.array(gains) - less[:, None]).max(axis=0))
     return max(0.0, float(np.quantile(np.concatenate(best), quantile)))
 
@@ -185,12 +183,11 @@ def _off(probability: Floats, chosen: np.ndarray | None, rng: np.random.Generato
     return np.asarray(off - weighted.astype(np.float32) @ fitted.astype(np.float32))
 
 
-def _largest(column: Steps, off: Floats, probability: Floats, rises: bool) -> Floats:
+def _largest(column: Steps, off: Floats, probability: Floats) -> Floats:
     """The largest gain of a column in each draw."""
     rows, weight = len(probability), probability * (1 - probability)
     cells = csc_matrix((np.ones(rows, np.float32), column.level, np.arange(rows + 1)), (column.count + 1, rows))
-    more = _met(cells @ off)  # (thresholds, draws)
-    more = np.maximum(more, 0) if rises else more
+    more = np.maximum(_met(cells @ off), 0)  # (thresholds, draws)
     expected, spread = (_met(np.bincount(column.level, of, column.count + 1)[:, None]) for of in (probability, weight))
     inside = _surprise(more, expected, spread)
     outside = _surprise(-more, probability.sum() - expected, weight.sum() - spread)
@@ -203,6 +200,6 @@ def _surprise(more: Floats, expected: Floats, spread: Floats) -> Floats:
     Rows of unequal probability count as the number of equal ones with the same mean and variance.
     """
     n = (expected**2 / np.maximum(expected - spread, 1e-9)).astype(np.float32)
-    e = expected.astype(np.float32)
+    e = np.clip(expected.astype(np.float32), _TINY, n - _TINY)
     k = np.clip(e + more, _TINY, n - _TINY)
     return np.asarray(k * np.log(k / e) + (n - k) * np.log((n - k) / (n - e)))

@@ -21,8 +21,8 @@ from pql_model.criteria.likelihood import Binned, fit_steps, luck, profile
 
 MOST_CRITERIA = 8
 RESAMPLES = 200
-FIRST_CHANCE, CHANCE = 0.01, 0.05
-"""The share of worlds in which the first step is taken though nothing counts, and a later one though nothing else does."""
+CHANCE, DRAWS = 0.02, 500
+"""The share of worlds in which a step is taken though nothing counts beyond those chosen already."""
 _ALSO = 0.15
 _ROUNDS = 4
 
@@ -52,7 +52,7 @@ class Mined:
     gain
         Log-likelihood that it explains beyond them, and `by_luck`, what the best of all would explain by chance.
     threshold_interval
-        The middle 95 % of the thresholds that resamples of the entities find in this column.
+        The middle 95 % of the thresholds that resamples of the entities find in this column; None of a list of texts.
     threshold_agreement
         The share of the resamples that find this very threshold in this column.
     window_agreement
@@ -69,7 +69,7 @@ class Mined:
     effect: float
     gain: float
     by_luck: float
-    threshold_interval: tuple[float, float]
+    threshold_interval: tuple[float, float] | None
     threshold_agreement: float
     window_agreement: float
     also: tuple[Also, ...]
@@ -221,9 +221,7 @@ class _Search:
                 found.append(self.best(mine, self.offset(chosen, self.ones, family), self.ones))
         place, worth = max(found, key=lambda each: each[1])
         steps, handicap = [self.offered[k].steps for k in free], [self.offered[k].handicap for k in free]
-        chance = CHANCE if chosen else FIRST_CHANCE
-        draws = round(10 / chance)
-        limit = luck(steps, expit(offset), rng, 1 - chance, draws, chosen=self.met(chosen), handicap=handicap)
+        limit = luck(steps, expit(offset), rng, 1 - CHANCE, DRAWS, chosen=self.met(chosen), handicap=handicap)
         return limit, place, worth
 
     def _placed_anew(self, chosen: list[Place]) -> list[Place]:
@@ -284,7 +282,7 @@ class _Draws:
             effect=float(effect),
             gain=gain,
             by_luck=by_luck,
-            threshold_interval=(float(low), float(high)),
+            threshold_interval=None if candidate.conditions[0].threshold is None else (float(low), float(high)),
             threshold_agreement=sum(t == place[1] for t in here) / len(self.here[k]),
             window_agreement=columns[place[0]] / len(self.found[k]),
             also=tuple(self._also(k, c, many) for c, many in columns.most_common(3) if c not in (-1, place[0])

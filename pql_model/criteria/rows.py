@@ -1,20 +1,24 @@
 """The rows that criteria are found and tested on: no conversion among them counts twice, and no row knows the outcome.
 
-Trial: one landmark, so one row an entity. Freemium: looks at the same entity at least one horizon apart.
+Trial: one landmark, so one row an entity. Freemium: looks at the same entity at least one horizon apart. Of these rows the
+last fifth tests what the others were searched for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from pql_model.model.split import Split
 from pql_model.snapshots.apart import apart
 from pql_model.windows import DAY, Duration
 
 MOST_BEFORE = 1 / 3
 """A landmark is too late if a larger share of the conversions came before it: criteria would miss these customers."""
+LATER_SHARES, LATER_CONVERSIONS = (0.2, 0.25, 0.3), 50
+"""Later rows are the smallest of these shares with so many conversions: enough to test rules, which are few and simple."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,33 @@ def criteria_rows(frame: pd.DataFrame, train: np.ndarray, motion: str, horizon: 
     landmark = _landmark(frame, np.asarray(train, bool), age)
     days = landmark / DAY
     return CriteriaRows(age == landmark, f"as of day {days:g} of the trial", days)
+
+
+def periods(frame: pd.DataFrame, keep: np.ndarray, split: Split, motion: str, horizon: Duration) -> Split:
+    """Earlier and later rows for criteria: a split that begins its later period no sooner than the model's.
+
+    To judge a model takes many later rows; to place thresholds takes many earlier ones. Where a fifth of the rows can test
+    the rules, the rest are searched; where it cannot, the model's own split stays.
+
+    Parameters
+    ----------
+    frame
+        entity, as_of, signed_up, converted of all final snapshots; any index.
+    keep
+        Criteria rows, bool.
+    split
+        The model's.
+    """
+    begins = frame["signed_up" if motion == "trial" else "as_of"].to_numpy(np.int64)
+    as_of, converted = frame["as_of"].to_numpy(np.int64), frame["converted"].to_numpy(bool)
+    for share in LATER_SHARES:
+        start = int(np.quantile(begins[keep], 1 - share, method="nearest"))
+        earlier, later = as_of + horizon.us <= start, begins >= start
+        if start >= split.test_start and converted[keep & later].sum() >= LATER_CONVERSIONS:
+            return replace(
+                split, train=earlier, test=later, test_start=start, left_out={"gap": int((~earlier & ~later).sum())}
+            )
+    return split
 
 
 def _landmark(frame: pd.DataFrame, train: np.ndarray, age: np.ndarray) -> int:

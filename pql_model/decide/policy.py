@@ -1,47 +1,87 @@
-"""Who is a PQL: as many as can be worked, above a probability, or as many as keep a precision."""
+"""Who is a PQL: the policy of the config made concrete by what the test period showed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import norm
+import pandas as pd
 
-from pql_model.config.schema import Policy
+from pql_model.config.schema import Capacity, Policy
 from pql_model.model.estimate import Estimate
 
 _EXACT = 1_000
 DEFAULT_SHARE = 0.1
 """Without a policy the threshold is what a tenth of the reference population reached."""
+Definitions = Literal["recommended", "in_force"]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A policy made concrete by a model: at most `leads`, and only above `probability`."""
+    """A policy made concrete.
+
+    Attributes
+    ----------
+    probability
+        From it on a row qualifies. Of a capacity: the probability at which the test period gave as many leads, which is
+        what qualifies a row that is looked at alone; NaN in models of an older release. Of a definition: what as many
+        rows of the test period reached as met it; only hysteresis reads it.
+    leads, per
+        At most so many alerts in so many microseconds.
+    definition
+        Which definition qualifies, where one does.
+    """
 
     probability: float
     leads: int | None
     words: str
+    per: int | None = None
+    definition: Definitions | None = None
 
-    def qualify(self, probability: np.ndarray) -> np.ndarray:
-        """Bool (rows,). Ties at the edge of the capacity are broken by row order, so that the capacity holds."""
-        qualified = probability >= self.probability
-        if self.leads is not None:
-            best = np.argsort(-probability, kind="stable")[: self.leads]
-            within = np.zeros(len(probability), bool)
-            within[best] = True
-            qualified &= within
-        return np.asarray(qualified)
+    @property
+    def unknown(self) -> bool:
+        """Whether it cannot tell of a row that is looked at alone."""
+        return math.isnan(self.probability)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "probability": None if math.isnan(self.probability) else self.probability}
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> Rule:
+        """Read what `as_json` wrote, or what an older release did, which knew no level of a capacity."""
+        older = raw["leads"] is not None and raw["leads"] > 0 and raw.get("per") is None
+        known = raw["probability"] is not None and not older
+        return cls(**{**raw, "probability": float(raw["probability"]) if known else math.nan})
 
 
-def make_rule(policy: Policy | None, y: np.ndarray, probability: np.ndarray) -> Rule:
-    """Turn the policy into a threshold, by what the test period showed.
+@dataclass(frozen=True)
+class Period:
+    """Rows with known outcomes, (rows,).
 
-    Parameters
+    Attributes
     ----------
-    y, probability
-        Outcomes and probabilities of the test period, (rows,).
+    as_of
+        Instants, microseconds.
+    met
+        Whether the definition of the policy is met; None where there is no such definition.
+    stock
+        Whether everybody is looked at again and again, so that at the first look there are leads of before (freemium).
     """
+
+    entity: np.ndarray
+    as_of: np.ndarray
+    converted: np.ndarray
+    probability: np.ndarray
+    met: np.ndarray | None = None
+    stock: bool = False
+
+
+def make_rule(policy: Policy | None, period: Period) -> Rule:
+    """Turn the policy into a rule, by what the test period showed."""
+    probability = period.probability
     if policy is None:
         threshold = float(np.quantile(probability, 1 - DEFAULT_SHARE))
         return Rule(
@@ -50,14 +90,53 @@ def make_rule(policy: Policy | None, y: np.ndarray, probability: np.ndarray) -> 
             f"no policy given: the threshold {threshold:.3f} is what the top tenth of the test period reached",
         )
     if policy.capacity is not None:
-        return Rule(0.0, policy.capacity.leads, f"the {policy.capacity.leads} best per {policy.capacity.per.words}")
+        capacity, level = policy.capacity, capacity_level(policy.capacity, period)
+        return Rule(level, capacity.leads, f"the {capacity.leads} best per {capacity.per.words}", capacity.per.us)
     if policy.probability is not None:
         return Rule(policy.probability, None, f"probability at least {policy.probability:g}")
+    if policy.definition is not None:
+        return _by_definition(policy.definition, period)
     least = policy.precision or 0.0
-    kept = _threshold_for_precision(y, probability, least)
+    kept = _threshold_for_precision(period.converted.astype(float), probability, least)
     if kept is None:
         return Rule(1.0, 0, f"no threshold of the test period kept a precision of {least:g}: nobody qualifies")
     return Rule(kept, None, f"probability at least {kept:.3f}, which kept a precision of {least:g} in the test period")
+
+
+def capacity_level(capacity: Capacity, period: Period) -> float:
+    """The lowest probability from which on the test period gave at most as many leads as can be worked.
+
+    An entity is a lead once: when it first reaches the probability. Where entities are looked at again and again
+    (`stock`), those who reach it at the first look were leads before, and do not count.
+    """
+    frame = pd.DataFrame({"entity": period.entity, "p": period.probability, "at": period.as_of})
+    stretches = (frame["at"].max() - frame["at"].min()) / capacity.per.us
+    best = frame.groupby("entity")["p"].max()
+    early = pd.Series(-np.inf, best.index)
+    if period.stock and stretches:
+        first = frame[frame["at"] == frame["at"].min()]
+        early = first.groupby("entity")["p"].max().reindex(best.index, fill_value=-np.inf)
+    levels = np.unique(best)[::-1]
+    leads = _reaching(best.to_numpy(), levels) - _reaching(early.to_numpy(), levels)
+    within = leads <= capacity.leads * max(1.0, stretches)
+    first_over = int(np.argmin(within)) if not within.all() else len(levels)
+    return float(levels[max(0, first_over - 1)])
+
+
+def _reaching(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """How many of the values reach each level."""
+    return np.asarray(len(values) - np.searchsorted(np.sort(values), levels, side="left"))
+
+
+def _by_definition(which: Definitions, period: Period) -> Rule:
+    if period.met is None:
+        return Rule(
+            1.0, 0, f"there is no {which.replace('_', ' ')} definition that held on later rows: nobody qualifies"
+        )
+    met = int(period.met.sum())
+    level = float(np.sort(period.probability)[-met]) if met else 1.0
+    words = "the recommended definition is met" if which == "recommended" else "the definition in force is met"
+    return Rule(level, None, words, definition=which)
 
 
 def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, least: float) -> float | None:
@@ -97,9 +176,10 @@ def expected_conversions(probability: np.ndarray, learnt_from: float | None = No
 def _middle(probability: np.ndarray, share: float) -> tuple[float, float]:
     """Quantiles of how many of independent draws succeed: exact, or normal where there are so many that it is."""
     tails = np.array([(1 - share) / 2, (1 + share) / 2])
+    reach = NormalDist().inv_cdf((1 + share) / 2)
     if len(probability) > _EXACT:
         spread = np.sqrt((probability * (1 - probability)).sum())
-        low, high = np.clip(np.round(probability.sum() + spread * norm.ppf(tails)), 0, len(probability))
+        low, high = np.clip(np.round(probability.sum() + spread * np.array([-reach, reach])), 0, len(probability))
         return float(low), float(high)
     law = np.ones(1)
     for p in probability:  # the law of one more draw

@@ -17,7 +17,7 @@ from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
 TOP = 3
 PARTS = ("usage", "fit", "timing")
 _TIMING = ("days_since_signup",)
-_TIED = 9
+TIED = 9
 """Contributions that agree to so many decimals are tied; of those the behaviour that the manifest names first comes first."""
 
 
@@ -96,10 +96,10 @@ def explain(
     top
         So many of each row, those that add nothing left out; None: every behaviour.
     """
-    families = _families(manifest)
+    families = families_of(manifest)
     by_column, base = contributions[:, :-1], contributions[:, -1]
     sums = _columns([_sum(by_column, columns) for columns in families.values()], len(table))
-    order = np.argsort(-np.round(np.abs(sums), _TIED), axis=1, kind="stable")[:, :top]
+    order = np.argsort(-np.round(np.abs(sums), TIED), axis=1, kind="stable")[:, :top]
     strongest = np.take_along_axis(sums, order, axis=1)
     loudest = np.take_along_axis(_loudest(by_column, sums, list(families.values())), order, axis=1)
     effects = _effects(contributions.sum(axis=1), strongest, calibration)
@@ -115,7 +115,7 @@ def explain(
     return Reasons(**parts, base=base, told=told)
 
 
-def _families(manifest: Manifest) -> dict[tuple[str, str], list[int]]:
+def families_of(manifest: Manifest) -> dict[tuple[str, str], list[int]]:
     """(part, behaviour) -> its columns, in the order of the manifest."""
     found: dict[tuple[str, str], list[int]] = {}
     for j, column in enumerate(manifest.columns):
@@ -139,7 +139,7 @@ def _loudest(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[in
     """For each row and behaviour the column that speaks loudest in the direction of the sum; of equals the first."""
     found = np.empty(sums.shape, dtype=np.int64)
     for b, columns in enumerate(families):
-        values = np.round(by_column[:, columns], _TIED) * np.where(sums[:, b] < 0, -1.0, 1.0)[:, None]
+        values = np.round(by_column[:, columns], TIED) * np.where(sums[:, b] < 0, -1.0, 1.0)[:, None]
         found[:, b] = np.array(columns)[np.argmax(values, axis=1)] if len(values) else 0
     return found
 
@@ -184,7 +184,7 @@ def behaviour_shares(contributions: np.ndarray, manifest: Manifest) -> pd.DataFr
     """
     rows = [
         {"behaviour": behaviour, "part": part, "mean_abs": float(np.abs(_sum(contributions, columns)).mean())}
-        for (part, behaviour), columns in _families(manifest).items()
+        for (part, behaviour), columns in families_of(manifest).items()
     ]
     table = pd.DataFrame(rows).sort_values(["mean_abs", "behaviour"], ascending=[False, True], ignore_index=True)
     whole = table["mean_abs"].sum()

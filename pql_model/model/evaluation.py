@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,19 @@ class Evaluation:
     baselines: dict[str, dict[str, Estimate]]
     reliability: pd.DataFrame
     promises: Promises
+
+    def as_json(self) -> dict[str, Any]:
+        """`test`, `unseen_entities` and `baselines` of `pql train --json`."""
+        return {
+            "test": _rounded(self.test),
+            "unseen_entities": _rounded(self.unseen) if self.unseen else None,
+            "baselines": {name: _rounded(metrics) for name, metrics in self.baselines.items()},
+        }
+
+
+def _rounded(metrics: dict[str, Estimate]) -> dict[str, Any]:
+    told = {name: estimate.as_json(6) for name, estimate in metrics.items()}
+    return {name: values["value"] if name == "base_rate" else values for name, values in told.items()}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from pql_model.explain.scored import scored_rows
+from pql_model.decide.decider import Decider
+from pql_model.decide.rows import decided_rows
 from pql_model.model.fitted import FittedModel
 
 
@@ -17,11 +18,12 @@ class PqlModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         self.model = FittedModel.load(Path(context.artifacts["model"]))
+        self.decider = Decider.of_facts(self.model.facts, self.model.reference)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         # Optional columns that a caller leaves out are missing values, not errors: MLflow's signature says so.
         table = model_input.reindex(columns=list(dict.fromkeys([*model_input.columns, *self.model.manifest.names])))
-        return scored_rows(self.model, table)
+        return decided_rows(self.model, table, self.decider).rows
 
 
 mlflow.models.set_model(PqlModel())

@@ -27,9 +27,9 @@ from mlflow.tracking import MlflowClient
 from mlflow.types.schema import ColSpec, Schema
 
 from pql_model.config.schema import Config
+from pql_model.decide.decider import Decider
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.lock import held
-from pql_model.model.columns import Manifest
 from pql_model.model.estimate import Estimate
 from pql_model.model.fitted import FittedModel
 from pql_model.model.tune import Trial
@@ -163,7 +163,7 @@ class Tracking:
             model.save(Path(folder) / "model")
             return mlflow.pyfunc.log_model(
                 name="model", python_model=str(_CODE), artifacts={"model": str(Path(folder) / "model")},
-                signature=_signature(model.manifest), pip_requirements=["pql-model"],
+                signature=_signature(model), pip_requirements=["pql-model"],
             )  # fmt: skip
 
     def _ensure_registered_model(self) -> None:
@@ -337,10 +337,14 @@ def _ends(estimate: Estimate) -> list[tuple[str, float]]:
     return [("", estimate.value), ("_low", estimate.low), ("_high", estimate.high)]
 
 
-def _signature(manifest: Manifest) -> ModelSignature:
-    """Every column optional: a missing value and a missing column mean the same."""
-    columns = [ColSpec("string", "entity", required=False), ColSpec("long", "as_of", required=False)]
-    columns += [
-        ColSpec("string" if c.kind == "category" else "double", c.name, required=False) for c in manifest.columns
-    ]
+def _signature(model: FittedModel) -> ModelSignature:
+    """Every column optional: a missing value and a missing column mean the same. After the model's columns stand those
+    that only decisions read; MLflow drops what a signature does not name.
+    """
+    kinds = {c.name: "string" if c.kind == "category" else "double" for c in model.manifest.columns}
+    conditions = Decider.of_facts(model.facts, model.reference).conditions
+    also = {c.column: "string" if c.reads_text else "double" for c in conditions}
+    named = {"entity": "string", "as_of": "long", **also, **kinds}
+    order = [*dict.fromkeys(["entity", "as_of", *kinds, *also])]
+    columns = [ColSpec(named[name], name, required=False) for name in order]
     return ModelSignature(inputs=Schema(columns))

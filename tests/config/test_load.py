@@ -135,7 +135,8 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
 
     def test_an_unknown_key_that_resembles_nothing_lists_what_is_allowed(self):
         assert fault(SMALL + "policy: {qq: 1, probability: 0.2}\n") == (
-            "unknown key `qq`. Allowed: capacity, probability, precision"
+            "unknown key `qq`. Allowed: capacity, probability, precision, definition, bands, exclude, hand_raise, "
+            "cool_down, stay, hold_out"
         )
 
     def test_the_short_forms_are_among_the_allowed_keys_of_a_condition(self):

@@ -117,7 +117,7 @@ def test_the_rule_in_force_stands_on_the_same_rows_with_its_four_cells():
 
 
 def test_near_misses_lack_exactly_one_criterion(found):
-    result, table, outcomes, later = found
+    result, table, _, later = found
     both = next(d for d in result.definitions if d.definition.all_ is not None and len(d.members) == 2)
     held = (table[BOARDS] >= 5).astype(int) + (table[INVITES] >= 3)
     assert both.near_miss.entities == int((held[later] == 1).sum())

@@ -1,8 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 
 from pql_model.config.schema import Policy
-from pql_model.decide.policy import Rule, expected_conversions, make_rule
+from pql_model.decide.policy import Period, Rule, capacity_level, expected_conversions, make_rule
+from pql_model.windows import DAY, WEEK
 
 P = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05])
 Y = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 0], float)
@@ -12,52 +15,107 @@ def policy(**raw):
     return Policy.model_validate(raw)
 
 
+def period(probability=P, converted=Y, days=None, entity=None, **more):
+    """One entity a row, unless said, over ten days, unless said."""
+    rows = np.arange(len(probability))
+    as_of = np.asarray(rows if days is None else days) * DAY
+    return Period(rows if entity is None else np.array(entity), as_of, converted, probability, **more)
+
+
+def rule_of(y=Y, p=P, **raw):
+    return make_rule(policy(**raw), period(p, y))
+
+
 def test_without_a_policy_the_top_tenth_of_the_test_period_is_the_threshold():
-    rule = make_rule(None, Y, P)
+    rule = make_rule(None, period())
     assert rule.probability == pytest.approx(0.81)
-    assert rule.leads is None
+    assert (rule.leads, rule.per, rule.definition) == (None, None, None)
     assert "no policy given" in rule.words
-    assert rule.qualify(P).sum() == 1
 
 
-def test_a_capacity_takes_so_many_of_the_best():
-    rule = make_rule(policy(capacity={"leads": 3, "per": "7d"}), Y, P)
-    assert rule.words == "the 3 best per 7 days"
-    assert rule.qualify(P[::-1]).tolist() == [False] * 7 + [True] * 3
-
-
-def test_ties_at_the_edge_of_the_capacity_do_not_exceed_it():
-    assert Rule(0.0, 2, "").qualify(np.array([0.5, 0.5, 0.5, 0.1])).tolist() == [True, True, False, False]
-
-
-def test_a_capacity_larger_than_the_rows_takes_them_all():
-    assert Rule(0.0, 50, "").qualify(P).all()
+def test_a_capacity_is_so_many_leads_in_so_much_time():
+    rule = rule_of(capacity={"leads": 3, "per": "7d"})
+    assert (rule.words, rule.leads, rule.per) == ("the 3 best per 7 days", 3, WEEK)
 
 
 def test_a_probability_is_the_threshold_itself():
-    rule = make_rule(policy(probability=0.6), Y, P)
-    assert rule.qualify(P).sum() == 4
-    assert rule.words == "probability at least 0.6"
+    rule = rule_of(probability=0.6)
+    assert (rule.probability, rule.words) == (0.6, "probability at least 0.6")
 
 
 def test_a_precision_takes_the_lowest_threshold_that_kept_it():
-    assert make_rule(policy(precision=0.75), Y, P).probability == 0.6
-    assert make_rule(policy(precision=0.95), Y, P).probability == 0.8
+    assert rule_of(precision=0.75).probability == 0.6
+    assert rule_of(precision=0.95).probability == 0.8
 
 
 def test_a_precision_never_cuts_through_a_tie():
-    rule = make_rule(policy(precision=0.6), np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.5, 0.5]))
+    rule = rule_of(np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.5, 0.5]), precision=0.6)
     assert (rule.probability, rule.leads) == (1.0, 0)
 
 
 def test_a_precision_that_nothing_kept_qualifies_nobody():
-    rule = make_rule(policy(precision=0.5), np.zeros(10), P)
+    rule = rule_of(np.zeros(10), precision=0.5)
     assert "no threshold of the test period kept a precision of 0.5" in rule.words
-    assert not rule.qualify(np.ones(3)).any()
+    assert rule.leads == 0
 
 
-def test_nobody_at_risk_nobody_qualifies():
-    assert Rule(0.0, 3, "").qualify(np.array([])).shape == (0,)
+def test_a_definition_has_the_probability_that_as_many_rows_reached():
+    met = np.array([0, 1, 0, 1, 0, 1, 0, 0, 0, 0], bool)  # three, whatever their probabilities
+    rule = make_rule(policy(definition="in_force"), period(met=met))
+    assert (rule.probability, rule.leads, rule.definition) == (0.7, None, "in_force")
+    assert rule.words == "the definition in force is met"
+
+
+def test_a_recommended_definition_that_there_is_not_qualifies_nobody():
+    rule = make_rule(policy(definition="recommended"), period())
+    assert rule.leads == 0
+    assert rule.words == "there is no recommended definition that held on later rows: nobody qualifies"
+
+
+class TestTheLevelOfACapacity:
+    CAPACITY = policy(capacity={"leads": 2, "per": "7d"}).capacity
+
+    def test_it_is_the_probability_from_which_on_a_week_gave_so_many_leads(self):
+        days = [0, 14, 3, 6, 9, 11, 1, 2, 4, 5]  # two weeks, so four leads
+        assert capacity_level(self.CAPACITY, period(days=days)) == 0.6
+
+    def test_an_entity_is_a_lead_once(self):
+        entity = [0, 0, 0, 3, 4, 5, 6, 7, 8, 9]  # 0.9, 0.8 and 0.7 are looks at the same
+        assert capacity_level(self.CAPACITY, period(days=[0, 7, 14, 3, 3, 3, 3, 3, 3, 3], entity=entity)) == 0.4
+
+    def test_a_tie_that_would_exceed_it_is_left_out_whole(self):
+        p = np.array([0.9, 0.5, 0.5, 0.5])
+        assert capacity_level(self.CAPACITY, period(p, np.zeros(4), days=[0, 1, 2, 7])) == 0.9
+
+    def test_where_all_together_are_fewer_it_is_the_lowest_probability(self):
+        assert capacity_level(self.CAPACITY, period(P[:2], Y[:2], days=[0, 7])) == 0.8
+
+    def test_in_freemium_those_who_were_leads_before_take_no_place(self):
+        # Ten are high all the time; each of four weeks two others come up to 0.3, and a third to 0.2.
+        stock, weeks = np.repeat(np.arange(10), 5), np.tile(np.arange(5) * 7, 10)
+        new = np.arange(10, 22)
+        p = np.concatenate([np.full(50, 0.8), np.tile([0.3, 0.3, 0.2], 4)])
+        days = np.concatenate([weeks, np.repeat([8, 15, 22, 28], 3)])
+        rows = period(p, np.zeros(62), days=days, entity=[*stock, *new], stock=True)
+        assert capacity_level(self.CAPACITY, rows) == 0.3
+        assert capacity_level(self.CAPACITY, period(p, np.zeros(62), days=days, entity=[*stock, *new])) == 0.8
+
+
+def test_a_rule_reads_back_from_its_json():
+    for rule in (Rule(0.2, 50, "the 50 best", WEEK), Rule(0.3, None, "x", definition="recommended")):
+        assert Rule.from_json(rule.as_json()) == rule
+
+
+def test_a_capacity_of_an_older_release_has_no_level():
+    rule = Rule.from_json({"probability": 0.0, "leads": 50, "words": "the 50 best per 7 days"})
+    assert math.isnan(rule.probability)
+    assert (rule.unknown, rule.leads, rule.as_json()["probability"]) == (True, 50, None)
+
+
+@pytest.mark.parametrize(("probability", "leads"), [(0.2, None), (1.0, 0)])
+def test_another_rule_of_an_older_release_is_as_it_was(probability, leads):
+    rule = Rule.from_json({"probability": probability, "leads": leads, "words": ""})
+    assert (rule.probability, rule.unknown) == (probability, False)
 
 
 def test_expected_conversions_are_the_sum_with_the_luck_of_the_draw():

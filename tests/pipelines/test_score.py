@@ -6,14 +6,18 @@ import pandas as pd
 import pytest
 from products import START, trial_files
 
+from pql_model.config.load import dump_config, load_config
+from pql_model.decide.decider import KEY
+from pql_model.decide.state import FILE
 from pql_model.errors import DataError, ModelNotFoundError
-from pql_model.pipelines.score import score
+from pql_model.pipelines.score import decider_of, score
 from pql_model.pipelines.train import train
+from pql_model.registry.tracking import Tracking
 
 AS_OF = "2025-06-10T12:00:00Z"
 COLUMNS = [
-    "entity", "as_of", "probability", "score", "is_pql", "usage", "fit", "timing", "reasons", "meets_definition",
-    "newly_qualified", "model_version", "feature_set", "scored_at",
+    "entity", "as_of", "probability", "score", "band", "is_pql", "usage", "fit", "timing", "reasons", "criteria_met",
+    "meets_definition", "nearest_missing", "newly_qualified", "suppressed", "model_version", "feature_set", "scored_at",
 ]  # fmt: skip
 
 
@@ -28,6 +32,12 @@ def config(tmp_path_factory, with_store):
     )  # fmt: skip
     train(path, trials=1, promote="force")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _first_run(config):
+    """No test is to depend on what another has scored."""
+    (config.parent / FILE).unlink(missing_ok=True)
 
 
 def expected_reasons(config, as_of):
@@ -86,17 +96,105 @@ def test_the_json_has_every_field_of_the_contract(config, tmp_path):
     assert told["output"] == str(tmp_path / "s.parquet")
 
 
+def test_a_batch_tells_bands_who_need_not_be_called_and_who_is_held_back(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "s.parquet")
+    told, rows = result.as_json(), result.rows
+    assert list(told["bands"]) == ["high", "medium", "low", "very_low"]
+    assert {name: band["rows"] for name, band in told["bands"].items() if band["rows"]} == rows[
+        "band"
+    ].value_counts().to_dict()
+    assert sum(band["rows"] for band in told["bands"].values()) == told["rows"]
+    assert told["suppressed"] == rows["suppressed"].value_counts().to_dict()
+    assert told["not_to_call"]["rows"] == int(((rows["band"] == "very_low") & ~rows["is_pql"]).sum())
+    assert told["expected_conversions"]["value"] == pytest.approx(rows.loc[rows["is_pql"], "probability"].sum())
+    assert (told["held_out"], told["notes"]) == (0, [])
+
+
+def test_who_lacks_a_condition_is_told_which(config, tmp_path):
+    rows = score(config, as_of=AS_OF, output=tmp_path / "s.parquet").rows
+    assert rows["nearest_missing"].isna().all()  # the youngest is five days old: the first five days are over
+    assert all(json.loads(text) is not None for text in rows["criteria_met"])
+
+
 @pytest.mark.parametrize("name", ["scores.parquet", "scores.csv"])
-def test_who_qualified_in_the_last_file_is_not_newly_qualified(config, tmp_path, name):
-    first = score(config, as_of=AS_OF, output=tmp_path / name)
-    again = score(config, as_of=AS_OF, output=tmp_path / name)
-    later = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / name)
-    assert first.rows["newly_qualified"].tolist() == first.rows["is_pql"].tolist()
-    assert not again.rows["newly_qualified"].any()
-    before = set(first.rows.loc[first.rows["is_pql"], "entity"])
-    now = later.rows[later.rows["is_pql"]]
-    assert now["newly_qualified"].tolist() == (~now["entity"].isin(before)).tolist()
+def test_a_second_run_at_the_same_instant_gives_the_same_answer(config, tmp_path, name):
+    first = score(config, as_of=AS_OF, output=tmp_path / name).rows
+    again = score(config, as_of=AS_OF, output=tmp_path / name).rows
+    assert first["newly_qualified"].tolist() == first["is_pql"].tolist()
+    pd.testing.assert_frame_equal(again.drop(columns="scored_at"), first.drop(columns="scored_at"))
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_later_run_alerts_nobody_twice_and_no_more_than_a_week_can_take(config, tmp_path):
+    first = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
+    next_day = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").rows
+    again = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet").rows
+    assert not next_day["newly_qualified"].any()  # the four of this week are out
+    assert again["is_pql"].tolist() == next_day["is_pql"].tolist()
+    assert set(next_day.loc[next_day["is_pql"], "entity"]) <= set(first.loc[first["is_pql"], "entity"])
+    next_week = score(config, as_of="2025-06-17T11:00:00Z", output=tmp_path / "d.parquet").rows
+    assert int(next_week["newly_qualified"].sum()) == 4
+    assert not set(next_week.loc[next_week["newly_qualified"], "entity"]) & set(first.loc[first["is_pql"], "entity"])
+
+
+def test_a_run_before_the_last_is_decided_for_itself_and_not_remembered(config, tmp_path):
+    score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+    remembered = (config.parent / FILE).read_bytes()
+    past = score(config, as_of="2025-06-03", output=tmp_path / "b.parquet")
+    assert past.notes == (
+        "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not remembered.",
+    )
+    assert past.rows["newly_qualified"].tolist() == past.rows["is_pql"].tolist()
+    assert (config.parent / FILE).read_bytes() == remembered
+
+
+def test_another_model_than_the_champion_is_not_remembered(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tracking, "champion", lambda self: "77")
+    result = score(config, as_of=AS_OF, output=tmp_path / "a.parquet", model="1")
+    assert result.notes == (
+        "Scored with another model than the champion: what it decides is not remembered for the next run.",
+    )
+    assert not (config.parent / FILE).exists()
+
+
+def test_a_memory_that_cannot_be_read_stops_the_run_before_anything_is_written(config, tmp_path):
+    (config.parent / FILE).write_bytes(b"no parquet")
+    with pytest.raises(DataError, match="What the last scoring decided cannot be read"):
+        score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_policy_that_changed_since_the_training_is_said(config, tmp_path):
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    text = (home / "pql.yaml").read_text().replace("leads: 4", "leads: 40")
+    (home / "pql.yaml").write_text(text)
+    result = score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
+    assert result.notes == (
+        "The config's `policy:` changed since this model was trained, which decides by what it was trained with.",
+    )
+    assert int(result.rows["is_pql"].sum()) == 4
+
+
+def test_a_trait_that_decisions_need_and_the_entities_lost_is_named(config, tmp_path, monkeypatch):
+    model = Tracking(load_config(config)).get("champion").model
+    raw = {**model.facts[KEY], "exclude": [{"text": "x", "trait": "plan", "in": ["free"]}]}
+    monkeypatch.setitem(model.facts, KEY, raw)
+    monkeypatch.setattr("pql_model.pipelines.score.decider_of", lambda *_: decider_of(model, load_config(config)))
+    with pytest.raises(DataError, match=r"The entities lack traits that the model decides by: plan. Received: seats"):
+        score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+
+
+def test_a_model_of_an_older_release_is_scored_with_its_rule_and_the_definition_of_the_config(config):
+    asked = load_config(config)
+    model = Tracking(asked).get("champion").model
+    older = {
+        **{k: v for k, v in model.facts.items() if k != KEY},
+        "rule": {"probability": 0.0, "leads": 4, "words": "the 4 best"},
+    }
+    decider = decider_of(type(model)(model.ensemble, model.calibration, model.manifest, model.reference, older), asked)
+    assert (decider.rule.leads, decider.rule.unknown) == (4, True)
+    assert decider.definition.text == "at least 6 `login` in the first 5 days"
+    assert dump_config(asked) == model.facts["config"]
 
 
 def test_csv_rows_are_those_of_parquet(config, tmp_path):
@@ -133,7 +231,7 @@ def test_nobody_at_risk_is_a_file_without_rows(config, tmp_path):
     assert (len(result.rows), result.as_json()["pql"]) == (0, 0)
     assert list(pd.read_parquet(tmp_path / "scores.parquet").columns) == COLUMNS
     assert set(result.not_scored) == {"excluded", "converted", "too_old"}
-    again = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
+    again = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")  # an older instant: nothing to build on
     assert again.as_json()["newly_qualified"] == 4
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pql_model.decide.decider import Decider
+from pql_model.decide.rows import decided_rows
+
 SCRIPT = """
 import sys
 import mlflow
@@ -55,7 +58,8 @@ def test_plain_mlflow_gives_the_probabilities_of_the_training(trained, scored):
 
 def test_plain_mlflow_gives_scored_rows(table, scored):
     assert list(scored[0].columns) == [
-        "entity", "as_of", "probability", "score", "usage", "fit", "timing", "reasons", "feature_set",
+        "entity", "as_of", "probability", "score", "band", "is_pql", "usage", "fit", "timing", "reasons", "criteria_met",
+        "meets_definition", "nearest_missing", "suppressed", "feature_set",
     ]  # fmt: skip
     assert scored[0]["as_of"].tolist() == table["as_of"].tolist()
 
@@ -65,3 +69,12 @@ def test_a_column_left_out_is_a_missing_value(trained, table, scored):
     blank = table.assign(**dict.fromkeys(gone, np.nan))
     expected = trained.registered.model.probability(blank)
     np.testing.assert_allclose(scored[1]["probability"], expected, rtol=0, atol=1e-12)
+
+
+def test_plain_mlflow_decides_as_the_library_does(trained, table, scored):
+    model = trained.registered.model
+    own = decided_rows(model, table, Decider.of_facts(model.facts, model.reference)).rows
+    columns = ["band", "is_pql", "criteria_met", "meets_definition", "nearest_missing", "suppressed"]
+    pd.testing.assert_frame_equal(scored[0][columns], own[columns], check_dtype=False)
+    assert scored[0]["is_pql"].any()
+    assert scored[0]["meets_definition"].any()

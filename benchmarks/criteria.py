@@ -1,0 +1,306 @@
+"""Does mining find the truth? Planted criteria, noise, and intervals, in products whose rule is known.
+
+    python benchmarks/criteria.py                        20 worlds of each size and 20 of noise; some hours on two busy cores
+    python benchmarks/criteria.py --worlds 2 --noise 2   the first of them
+    python benchmarks/criteria.py --table                the tables of what is finished
+
+Every world goes through the parts of `pql train`: features, a model (5 trials), criteria found on earlier accounts and
+tested on later ones. Another year of the same product (other accounts) then gives the rate of every rule again, and
+40,000 more accounts its true rate. Each finished world is added to benchmarks/results/criteria.json; what is there is not
+run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from criteria_worlds import CriteriaWorld, Planted, criteria_world
+
+from pql_model.config.definition import Criterion, Definition
+from pql_model.config.load import load_config
+from pql_model.criteria.evaluate import definition_features, meets
+from pql_model.criteria.found import FoundCriteria, FoundCriterion
+from pql_model.criteria.words import criterion_short, definition_short
+from pql_model.features.table import feature_table
+from pql_model.model.fit import Budget, fit_model
+from pql_model.model.fitted import FittedModel, reference_quantiles
+from pql_model.pipelines.findings import find
+from pql_model.pipelines.prepare import prepare, trait_names
+from pql_model.progress import Stages
+from pql_model.report.growth import Findings
+from pql_model.snapshots.labels import label_snapshots
+from pql_model.sources.read import read_sources
+from pql_model.sources.workbench import open_workbench
+from pql_model.windows import DAY
+
+RESULTS = Path(__file__).resolve().parent / "results" / "criteria.json"
+SIZES, NOISE_SIZE = (3000, 6000, 12000), 3000
+FIRST_SEED, FIRST_NOISE = 1000, 5000
+PLANTED, TRIALS, LANDMARK = 4, 5, 14
+MANY = 40_000  # accounts that tell the true rate of a rule
+EXACTLY, NEARLY, BEHAVIOUR, MISSED = "exactly", "nearly", "behaviour", "missed"
+Record = dict[str, Any]
+
+
+# ---------------------------------------------------------------- one world
+
+
+def find_in(world: CriteriaWorld) -> Findings:
+    """What `pql train` finds, with a quick model."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(world.write(Path(folder)))
+        with open_workbench() as con:
+            data = prepare(con, config, Stages(None))
+    frame, train, test = data.snapshots.frame, data.split.train, data.split.test
+    X = data.manifest.matrix(data.table)
+    fit = fit_model(frame[train], X[train], data.manifest, config.horizon, config.motion, config.seed, Budget(TRIALS))
+    probability = fit.calibration.apply(fit.ensemble.margin(X))
+    model = FittedModel(fit.ensemble, fit.calibration, data.manifest, reference_quantiles(probability[test]), {})
+    return find(config, data, model, fit.ensemble.contributions(X[test]), probability)
+
+
+def rates_in(world: CriteriaWorld, rules: Sequence[Definition]) -> list[dict[str, float]]:
+    """What came of those who meet each rule at the landmark, and what is to be expected of them."""
+    features = list(dict.fromkeys(f for rule in rules for f in definition_features(rule)))
+    with tempfile.TemporaryDirectory() as folder:
+        config = load_config(world.write(Path(folder)))
+        with open_workbench() as con:
+            sources = read_sources(con, config)
+            snapshots = label_snapshots(con, config, sources)
+            frame = snapshots.frame
+            table = feature_table(sources, snapshots.table, features, trait_names(sources.entities.traits))
+    at = (frame["as_of"] - frame["signed_up"] == LANDMARK * DAY).to_numpy(bool)
+    frame, table = frame[at], table[at]
+    chance = world.chance[frame["entity"].str.removeprefix("acc-").astype(int)]
+    found = []
+    for rule in rules:
+        met = meets(rule, table)
+        converted = frame["converted"].to_numpy(bool)[met]
+        found.append({"rows": int(met.sum()), "rate": _mean(converted), "expected": _mean(chance[met])})
+    return found
+
+
+def _mean(of: np.ndarray) -> float:
+    return float(of.mean()) if len(of) else float("nan")
+
+
+@dataclass(frozen=True)
+class Where:
+    """What a criterion reads and from which number on; windows that cannot differ on the fourteenth day are one."""
+
+    behaviour: str
+    measure: str
+    window: str
+    threshold: float
+
+    @classmethod
+    def of(cls, what: Criterion | Planted) -> Where:
+        window = str(what.window).replace("14d", str(LANDMARK))
+        window = "all" if window in ("ever", f"first {LANDMARK}", f"last {LANDMARK}") else window
+        event = f"any: {what.measure}" if what.event == "any" else str(what.event)
+        return cls(event, what.measure, window, float(what.threshold or 0))
+
+    def near(self, other: Where) -> bool:
+        """The same but for a threshold that is one more or less."""
+        alike = (self.behaviour, self.measure, self.window) == (other.behaviour, other.measure, other.window)
+        return alike and abs(self.threshold - other.threshold) <= 1
+
+
+def standing(planted: Planted, found: Sequence[FoundCriterion]) -> tuple[str, FoundCriterion | None]:
+    """How a planted criterion came back, and as which.
+
+    `nearly`: one more or less, or in a window that the criterion names as one that cannot be told apart.
+    """
+    truth = Where.of(planted)
+    for criterion in found:
+        here = Where.of(criterion.mined.condition)
+        if here.behaviour != truth.behaviour:
+            continue
+        if here == truth:
+            return EXACTLY, criterion
+        others = [Where.of(also.condition) for also in criterion.mined.also]
+        return (NEARLY if any(place.near(truth) for place in (here, *others)) else BEHAVIOUR), criterion
+    return MISSED, None
+
+
+def told(planted: Planted, found: Sequence[FoundCriterion]) -> Record:
+    how, criterion = standing(planted, found)
+    record: Record = {"planted": f"{planted.event} {planted.measure} {planted.window} >= {planted.threshold}",
+                      "weight": planted.weight, "found": how}  # fmt: skip
+    if criterion is not None:
+        mined = criterion.mined
+        low, high = mined.threshold_interval or (np.nan, np.nan)
+        same = Where.of(mined.condition).window == Where.of(planted).window
+        record |= {"as": criterion_short(mined.condition), "agreement": round(mined.threshold_agreement, 3),
+                   "also": [criterion_short(also.condition) for also in mined.also],
+                   "inside": bool(low <= planted.threshold <= high) if same else None}  # fmt: skip
+    return record
+
+
+def run(kind: str, accounts: int, seed: int) -> Record:
+    """One world: what was found, what was not, and every rate that was promised."""
+    began = time.perf_counter()
+    world = criteria_world(accounts, seed, planted=PLANTED if kind == "planted" else 0)
+    findings = find_in(world)
+    found = findings.found
+    behaviours = {Where.of(rule).behaviour for rule in world.planted}
+    usage = [c for c in found.criteria if c.mined.condition.event is not None]
+    record: Record = {
+        "kind": kind, "accounts": accounts, "seed": seed,
+        "earlier": [int(findings.earlier.sum()), int(findings.outcomes.converted[findings.earlier].sum())],
+        "later": [int(findings.later.sum()), int(findings.outcomes.converted[findings.later].sum())],
+        "planted": [told(rule, found.criteria) for rule in world.planted],
+        "false": [criterion_short(c.mined.condition) for c in usage if Where.of(c.mined.condition).behaviour not in behaviours],
+        "traits": [criterion_short(c.mined.condition) for c in found.criteria if c.mined.condition.event is None],
+        "not_confirmed": [definition_short(r.definition) for r in found.not_confirmed if isinstance(r, FoundCriterion)],
+        "rules": [],
+        "seconds": round(time.perf_counter() - began),
+    }  # fmt: skip
+    return record | {"rules": list(promised(found))}
+
+
+def promised(found: FoundCriteria) -> Iterator[Record]:
+    """Every rule that was tested on later accounts, with its interval."""
+    for rule in (*found.criteria, *found.definitions, *found.not_confirmed):
+        yield {"definition": rule.definition.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+               "joined": not isinstance(rule, FoundCriterion), "confirmed": rule.confirmed,
+               "qualified": rule.later.qualified, "low": rule.later.rate.low, "high": rule.later.rate.high}  # fmt: skip
+
+
+def with_next_year(record: Record) -> Record:
+    """The rates of its rules among as many other accounts."""
+    return _with(record, criteria_world(record["accounts"], record["seed"], sample_seed=1), "next_year", "rate")
+
+
+def with_truth(record: Record, many: CriteriaWorld) -> Record:
+    return _with(record, many, "true", "expected")
+
+
+def _with(record: Record, world: CriteriaWorld, name: str, which: str) -> Record:
+    rules = [Definition.model_validate(rule["definition"]) for rule in record["rules"]]
+    rates = rates_in(world, rules) if rules else []
+    told = [{**rule, name: round(rate[which], 6)} for rule, rate in zip(record["rules"], rates, strict=True)]
+    return {**record, "rules": told}
+
+
+# ---------------------------------------------------------------- tables
+
+
+def recovery_table(records: Sequence[Record]) -> str:
+    """By size: how the planted criteria came back, and what else did."""
+    lines = [
+        "| accounts | worlds | conversions mined | planted | exactly | one off, or a window it names | behaviour only |"
+        " missed | false a world | planted threshold inside the interval |",
+        "|---" * 10 + "|",
+    ]
+    for size in SIZES:
+        of = [r for r in records if r["kind"] == "planted" and r["accounts"] == size]
+        if of:
+            every = [p for r in of for p in r["planted"]]
+            share = {
+                how: sum(p["found"] == how for p in every) / len(every) for how in (EXACTLY, NEARLY, BEHAVIOUR, MISSED)
+            }
+            inside = [p["inside"] for p in every if p.get("inside") is not None]
+            false = sum(len(r["false"]) for r in of) / len(of)
+            mined = np.mean([r["earlier"][1] for r in of])
+            lines.append(
+                f"| {size:,} | {len(of)} | {mined:.0f} | {len(every)} | **{share[EXACTLY]:.0%}** | {share[NEARLY]:.0%} | "
+                f"{share[BEHAVIOUR]:.0%} | {share[MISSED]:.0%} | {false:.2f} | {np.mean(inside):.0%} of {len(inside)} |"
+            )
+    return "\n".join(lines)
+
+
+def noise_table(records: Sequence[Record]) -> str:
+    """Worlds in which nothing counts."""
+    of = [r for r in records if r["kind"] == "noise"]
+    confirmed = sum(bool(r["false"] or r["traits"]) for r in of)
+    mined = sum(bool(r["false"] or r["traits"] or r["not_confirmed"]) for r in of)
+    return "\n".join([
+        "| worlds of noise | accounts | with a criterion on earlier accounts | with a criterion that later ones confirm |",
+        "|---|---|---|---|",
+        f"| {len(of)} | {NOISE_SIZE:,} | {mined} | {confirmed} |",
+    ])  # fmt: skip
+
+
+def interval_table(records: Sequence[Record]) -> str:
+    """How many of the 95 % intervals from later accounts hold the true rate, and the rate of another year."""
+    lines = [
+        "| accounts | rules | qualified (median) | width (median, points) | true rate inside | next year's rate inside |",
+        "|---" * 6 + "|",
+    ]
+    rules = [{**rule, "accounts": r["accounts"]} for r in records if r["kind"] == "planted" for rule in r["rules"]]
+    for what, joined in (("criteria", False), ("definitions", True)):
+        for size in SIZES:
+            of = [rule for rule in rules if rule["accounts"] == size and rule["joined"] is joined]
+            if of:
+                lines.append(_interval_line(f"{size:,}", f"{len(of)} {what}", of))
+    lines.append(_interval_line("all", str(len(rules)), rules))
+    return "\n".join(lines)
+
+
+def _interval_line(size: str, name: str, of: Sequence[Record]) -> str:
+    width = np.median([100 * (rule["high"] - rule["low"]) for rule in of])
+    inside = [np.mean([rule["low"] <= rule[which] <= rule["high"] for rule in of]) for which in ("true", "next_year")]
+    qualified = np.median([rule["qualified"] for rule in of])
+    return f"| {size} | {name} | {qualified:.0f} | {width:.1f} | **{inside[0]:.1%}** | **{inside[1]:.1%}** |"
+
+
+def tables(records: Sequence[Record]) -> str:
+    return "\n\n".join([recovery_table(records), noise_table(records), interval_table(records)])
+
+
+# ---------------------------------------------------------------- all worlds
+
+
+def read() -> list[Record]:
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+
+
+def add(records: Sequence[Record]) -> None:
+    """Put finished worlds to the others; a kill in the midst of it loses nothing."""
+    known = [*read(), *records]
+    known.sort(key=lambda r: (r["kind"], r["accounts"], r["seed"]))
+    beside = RESULTS.with_suffix(".part")
+    beside.write_text("[\n" + ",\n".join(map(json.dumps, known)) + "\n]\n", encoding="utf-8")
+    beside.replace(RESULTS)
+
+
+def finish(kind: str, seed: int, sizes: Sequence[int]) -> None:
+    """Every size of one product that is not finished yet."""
+    done = {(r["kind"], r["accounts"], r["seed"]) for r in read()}
+    records = [run(kind, size, seed) for size in sizes if (kind, size, seed) not in done]
+    if records and kind == "planted":
+        many = criteria_world(MANY, seed, sample_seed=2)
+        records = [with_truth(with_next_year(record), many) for record in records]
+    add(records)
+    for r in records:
+        how = [p["found"] for p in r["planted"]]
+        print(kind, r["accounts"], seed, f"{r['seconds']} s", how, "false:", r["false"], flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worlds", type=int, default=20)
+    parser.add_argument("--noise", type=int, default=20)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--table", action="store_true", help="only print the tables")
+    asked = parser.parse_args()
+    if not asked.table:
+        for k in range(max(asked.worlds, asked.noise)):
+            if k < asked.worlds:
+                finish("planted", FIRST_SEED + k, asked.sizes)
+            if k < asked.noise:
+                finish("noise", FIRST_NOISE + k, [NOISE_SIZE])
+    print(tables(read()))
+
+
+if __name__ == "__main__":
+    main()

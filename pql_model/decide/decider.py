@@ -1,0 +1,133 @@
+"""Everything a model decides by, as plain JSON in its facts: what batch, registry and service all read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pql_model.config.schema import Policy
+from pql_model.decide.bands import Bands
+from pql_model.decide.conditions import Condition, Rulebook
+from pql_model.decide.policy import DEFAULT_SHARE, Rule
+from pql_model.features.spec import Feature
+
+KEY = "decisions"
+"""Where it stands among the facts of a model."""
+USUAL = Policy(probability=0.5)
+"""Its other keys are what holds without a policy."""
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Rule, bands, criteria and definitions of a model.
+
+    Attributes
+    ----------
+    name
+        The product: with the entity it decides on the hold-out.
+    band_results
+        What the bands promised and what came of them in the test period, as JSON.
+    cool_down
+        Microseconds.
+    exclude, hand_raise
+        Any of them is enough.
+    criteria
+        The model's: found on earlier rows and confirmed on later ones.
+    """
+
+    name: str
+    rule: Rule
+    bands: Bands
+    band_results: tuple[Mapping[str, Any], ...] = ()
+    cool_down: int = USUAL.cool_down.us
+    stay: float = USUAL.stay
+    hold_out: float = USUAL.hold_out
+    exclude: tuple[Condition, ...] = ()
+    hand_raise: tuple[Condition, ...] = ()
+    criteria: tuple[Condition, ...] = ()
+    recommended: Rulebook | None = None
+    in_force: Rulebook | None = None
+
+    @property
+    def definition(self) -> Rulebook | None:
+        """What `meets_definition` speaks of: the rule in force where there is one, else the recommended one."""
+        return self.in_force or self.recommended
+
+    @property
+    def qualifying(self) -> Rulebook | None:
+        """The definition that the policy qualifies by."""
+        return {"recommended": self.recommended, "in_force": self.in_force}.get(str(self.rule.definition))
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """Every condition that a decision reads."""
+        rulebooks = [book for book in (self.recommended, self.in_force) if book is not None]
+        return [*self.exclude, *self.hand_raise, *self.criteria, *(c for book in rulebooks for c in book.conditions)]
+
+    @property
+    def features(self) -> list[Feature]:
+        """The features that they count, besides those of the model."""
+        return list(dict.fromkeys(c.feature for c in self.conditions if c.feature is not None))
+
+    def without_hold_out(self) -> Decider:
+        return replace(self, hold_out=0.0)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "rule": self.rule.as_json(),
+            "bands": [dict(zip(("name", "at_least"), band, strict=True)) for band in self._edges()],
+            "band_results": [dict(result) for result in self.band_results],
+            "cool_down": self.cool_down,
+            "stay": self.stay,
+            "hold_out": self.hold_out,
+            **{name: [c.as_json() for c in getattr(self, name)] for name in ("exclude", "hand_raise", "criteria")},
+            "recommended": self.recommended.as_json() if self.recommended is not None else None,
+            "in_force": self.in_force.as_json() if self.in_force is not None else None,
+        }
+
+    def _edges(self) -> Iterator[tuple[str, float]]:
+        return zip(self.bands.names[:-1], self.bands.edges[:-1], strict=True)
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Decider:
+        """Read what `as_json` wrote."""
+        exclude, hand_raise, criteria = (
+            tuple(Condition.from_json(c) for c in raw[name]) for name in ("exclude", "hand_raise", "criteria")
+        )
+        recommended, in_force = (
+            Rulebook.from_json(raw[name]) if raw[name] is not None else None for name in ("recommended", "in_force")
+        )
+        return cls(
+            name=str(raw["name"]),
+            rule=Rule.from_json(raw["rule"]),
+            bands=Bands.of({band["name"]: band["at_least"] for band in raw["bands"]}),
+            band_results=tuple(raw["band_results"]),
+            cool_down=int(raw["cool_down"]),
+            stay=float(raw["stay"]),
+            hold_out=float(raw["hold_out"]),
+            exclude=exclude,
+            hand_raise=hand_raise,
+            criteria=criteria,
+            recommended=recommended,
+            in_force=in_force,
+        )
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any], reference: Sequence[float]) -> Decider:
+        """What a model decides by; of one of an older release its rule, or the top tenth of its reference population.
+
+        Parameters
+        ----------
+        facts, reference
+            Of a `FittedModel`.
+        """
+        if KEY in facts:
+            return cls.from_json(facts[KEY])
+        top = float(np.quantile(reference, 1 - DEFAULT_SHARE))
+        usual = {"probability": top, "leads": None, "words": f"probability at least {top:.3f}, the top tenth"}
+        rule = Rule.from_json({**facts.get("rule", usual)})
+        return cls(str(facts.get("name", "")), rule, Bands.of(USUAL.bands))

@@ -1,0 +1,93 @@
+"""From the config, the test period and what was found, to what a model decides by. Only training needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pql_model.config.definition import Criterion, Definition
+from pql_model.config.schema import Config
+from pql_model.criteria.evaluate import check_names, meets
+from pql_model.criteria.found import FoundCriteria
+from pql_model.criteria.words import criterion_json, criterion_text, definition_text
+from pql_model.decide.bands import Bands, band_table
+from pql_model.decide.conditions import Condition, Rulebook
+from pql_model.decide.decider import USUAL, Decider
+from pql_model.decide.policy import Period, make_rule
+
+
+def condition_of(criterion: Criterion, id: str | None = None) -> Condition:
+    """A criterion with its text.
+
+    >>> condition_of(Criterion.model_validate({"event": "Export Made", "at_least": 2})).text
+    'at least 2 `Export Made` so far'
+    """
+    return Condition(criterion, criterion_text(criterion), id, criterion_json(criterion))
+
+
+def rulebook_of(definition: Definition, id: str | None = None) -> Rulebook:
+    """A definition with its text."""
+    conditions = tuple(condition_of(criterion) for criterion in definition.criteria)
+    return Rulebook(conditions, definition.least, definition_text(definition), id)
+
+
+def exclusions(config: Config) -> list[Criterion]:
+    """`policy.exclude` as conditions on traits."""
+    asked = config.policy.exclude if config.policy is not None else {}
+    return [Criterion.model_validate({"trait": trait, "in": values}) for trait, values in asked.items() if values]
+
+
+def check_policy(config: Config, events: Sequence[str], traits: Sequence[str]) -> None:
+    """Refuse a policy that names an event or trait the data do not have: it would silently do nothing.
+
+    Raises
+    ------
+    DataError
+        With the nearest name.
+    """
+    raised = config.policy.hand_raise if config.policy is not None else []
+    for key, criteria in (("hand_raise", raised), ("exclude", exclusions(config))):
+        if criteria:
+            rule = Definition.model_validate({"any": criteria})
+            check_names(rule, events, traits, f"`policy: {{{key}: ...}}` in the config", key)
+
+
+def settle(
+    config: Config, later: pd.DataFrame, table: pd.DataFrame, probability: np.ndarray, found: FoundCriteria
+) -> Decider:
+    """What a model decides by.
+
+    Parameters
+    ----------
+    later, table, probability
+        Snapshots of the test period, their features and the model's probabilities.
+    found
+        The model's criteria and definitions.
+    """
+    best, policy = found.recommended, config.policy
+    asked = {"recommended": best.definition if best is not None else None, "in_force": config.definition}
+    definition = asked.get(str(policy.definition)) if policy is not None else None
+    period = Period(
+        entity=later["entity"].to_numpy(), as_of=later["as_of"].to_numpy(np.int64),
+        converted=later["converted"].to_numpy(bool), probability=probability, stock=config.motion == "freemium",
+        met=meets(definition, table) if definition is not None else None,
+    )  # fmt: skip
+    knobs = policy if policy is not None else USUAL
+    bands = Bands.of(knobs.bands)
+    results = band_table(bands, period.entity, period.converted, probability)
+    return Decider(
+        name=config.name,
+        rule=make_rule(policy, period),
+        bands=bands,
+        band_results=tuple(result.as_json() for result in results),
+        cool_down=knobs.cool_down.us,
+        stay=knobs.stay,
+        hold_out=knobs.hold_out,
+        exclude=tuple(condition_of(criterion) for criterion in exclusions(config)),
+        hand_raise=tuple(condition_of(criterion) for criterion in knobs.hand_raise),
+        criteria=tuple(condition_of(c.definition.criteria[0], c.id) for c in found.criteria),
+        recommended=rulebook_of(best.definition, best.id) if best is not None else None,
+        in_force=rulebook_of(config.definition) if config.definition is not None else None,
+    )

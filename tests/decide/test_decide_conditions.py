@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pql_model.config.definition import Criterion, Definition
+from pql_model.criteria.evaluate import holds, meets
+from pql_model.decide.conditions import Columns, Condition, Rulebook
+from pql_model.decide.settle import condition_of, rulebook_of
+
+INVITED = {"event": "Invite", "at_least": 2}
+SEATS = {"trait": "seats", "operator": ">", "threshold": 3}
+SIZE = {"trait": "size", "in": ["51-200", "7", "true"]}
+TABLE = pd.DataFrame(
+    {
+        "Invite.count.ever": [3.0, 1.0, np.nan, 2.0],
+        "trait.seats": ["4", "3", "x", None],
+        "trait.size": [" 51-200", 7.0, True, None],
+    }
+)
+
+
+def condition(raw, id=None):
+    return condition_of(Criterion.model_validate(raw), id)
+
+
+@pytest.mark.parametrize("raw", [INVITED, SEATS, SIZE])
+def test_a_condition_holds_for_the_same_rows_as_its_criterion(raw):
+    held = Columns.of_table(TABLE, [condition(raw)]).held(condition(raw))
+    assert held.tolist() == holds(Criterion.model_validate(raw), TABLE).tolist()
+    assert 0 < held.sum() < 4
+
+
+@pytest.mark.parametrize(
+    "join", [{"all": [INVITED, SEATS]}, {"any": [INVITED, SIZE]}, {"at_least_k": 2, "of": [INVITED, SEATS, SIZE]}]
+)
+def test_a_rulebook_is_met_by_the_same_rows_as_its_definition(join):
+    definition = Definition.model_validate(join)
+    book = rulebook_of(definition)
+    assert Columns.of_table(TABLE, book.conditions).meets(book).tolist() == meets(definition, TABLE).tolist()
+
+
+def test_a_column_that_is_not_there_cannot_be_told():
+    columns = Columns.of_table(TABLE.drop(columns="trait.size"), [condition(INVITED), condition(SIZE)])
+    assert columns.held(condition(SIZE)) is None
+    assert columns.meets(rulebook_of(Definition.model_validate({"any": [INVITED, SIZE]}))) is None
+    assert columns.any_of([condition(SIZE), condition(INVITED)]).tolist() == [True, False, False, True]
+
+
+def test_one_row_made_of_arrays_is_the_same_as_a_table_of_one():
+    columns = Columns(1, {"Invite.count.ever": np.array([3.0])}, {"trait.size": np.array(["51-200"], object)})
+    assert columns.held(condition(INVITED)).tolist() == [True]
+    assert columns.held(condition(SIZE)).tolist() == [True]
+
+
+def test_some_rows_are_these_rows():
+    columns = Columns.of_table(TABLE, [condition(INVITED), condition(SIZE)])[np.array([3, 0])]
+    assert (columns.rows, columns.held(condition(INVITED)).tolist()) == (2, [True, True])
+    assert columns.texts["trait.size"].tolist() == [None, "51-200"]
+
+
+@pytest.mark.parametrize("raw", [INVITED, SEATS, SIZE])
+def test_a_condition_reads_back_from_its_json(raw):
+    told = condition(raw, "c1")
+    assert Condition.from_json(told.as_json()) == told
+    assert told.as_json()["id"] == "c1"
+    assert "id" not in condition(raw).as_json()
+
+
+def test_a_rulebook_reads_back_from_its_json():
+    book = rulebook_of(Definition.model_validate({"at_least_k": 2, "of": [INVITED, SEATS, SIZE]}), "d1")
+    assert Rulebook.from_json(book.as_json()) == book
+    assert (book.least, book.id) == (2, "d1")

@@ -1,0 +1,106 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_model import small_model, small_table
+
+from pql_model.config.definition import Criterion, Definition
+from pql_model.decide.bands import Bands
+from pql_model.decide.decider import Decider
+from pql_model.decide.policy import Rule
+from pql_model.decide.rows import NAMES, decided_rows
+from pql_model.decide.settle import condition_of, rulebook_of
+from pql_model.decide.state import State
+
+INVITED = {"event": "Teammate Invited", "at_least": 3, "within": "first 7d"}
+LARGE = {"trait": "size", "in": ["large"]}
+DECIDER = Decider(
+    "tiny", Rule(0.5, None, ""), Bands.of({"high": 0.25}),
+    criteria=tuple(condition_of(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate((INVITED, LARGE), 1)),
+    recommended=rulebook_of(Definition.model_validate({"all": [INVITED]}), "d1"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model()
+
+
+@pytest.fixture(scope="module")
+def table():
+    table, _ = small_table(rows=60, seed=9)
+    return table.assign(**{"any.days_since_signup.ever": np.where(np.arange(60) < 30, 3.0, 8.0)})
+
+
+def test_the_columns_are_those_of_a_scored_row_in_their_order(model, table):
+    batch = decided_rows(model, table, DECIDER, as_of=0, before=State()).rows
+    assert list(batch.columns) == [name for name in NAMES if name not in ("model_version", "scored_at")]
+    alone = decided_rows(model, table, DECIDER).rows
+    assert list(alone.columns) == [name for name in batch.columns if name != "newly_qualified"]
+
+
+def test_the_criteria_met_are_json_with_id_and_text(model, table):
+    rows = decided_rows(model, table, DECIDER).rows
+    for told, invited, size in zip(rows["criteria_met"], table.iloc[:, 2], table["trait.size"], strict=True):
+        met = [found["id"] for found in json.loads(told)]
+        assert met == (["c1"] if invited >= 3 else []) + (["c2"] if size == "large" else [])
+    assert "at least 3 `Teammate Invited` in the first 7 days" in "".join(rows["criteria_met"])
+
+
+def test_who_misses_the_definition_is_told_what_and_the_probability_then(model, table):
+    rows = decided_rows(model, table, DECIDER).rows
+    told = [None if pd.isna(text) else json.loads(text) for text in rows["nearest_missing"]]
+    assert [found is not None for found in told] == [
+        not met and age < 7
+        for met, age in zip(rows["meets_definition"], table["any.days_since_signup.ever"], strict=True)
+    ]
+    k = next(k for k, found in enumerate(told) if found is not None)
+    assert (told[k]["criterion"], told[k]["needed"]) == ("at least 3 `Teammate Invited` in the first 7 days", 3)
+    then = table.iloc[[k]].assign(**{"Teammate+Invited.count.first_7d": 3.0})
+    assert told[k]["probability"] == pytest.approx(model.probability(then)[0], abs=1e-12)
+
+
+def test_a_row_alone_is_decided_as_among_others(model, table):
+    together = decided_rows(model, table, DECIDER).rows.iloc[[17]].reset_index(drop=True)
+    alone = decided_rows(model, table.iloc[[17]].reset_index(drop=True), DECIDER).rows
+    pd.testing.assert_frame_equal(together, alone)
+
+
+def test_what_a_table_does_not_have_is_none(model, table):
+    other = replace(
+        DECIDER, in_force=rulebook_of(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
+    )
+    rows = decided_rows(model, table, other).rows
+    assert rows["meets_definition"].isna().all()
+    assert rows["nearest_missing"].isna().all()
+    assert rows["criteria_met"].notna().all()
+    assert rows["is_pql"].tolist() == (rows["probability"] >= 0.5).tolist()
+
+
+def test_without_a_definition_nothing_is_missing(model, table):
+    rows = decided_rows(model, table, Decider("", DECIDER.rule, DECIDER.bands)).rows
+    assert rows[["meets_definition", "nearest_missing"]].isna().all(axis=None)
+    assert set(rows["criteria_met"]) == {"[]"}
+
+
+def test_who_has_no_name_is_in_no_hold_out(model, table):
+    all_held = replace(DECIDER, hold_out=1.0)
+    assert not decided_rows(model, table, all_held).rows["is_pql"].any()
+    nameless = decided_rows(model, table.drop(columns=["entity", "as_of"]), all_held).rows
+    assert nameless["is_pql"].any()
+    assert "entity" not in nameless.columns
+
+
+def test_columns_have_the_same_types_whether_all_are_missing_or_none(model, table):
+    other = replace(DECIDER, recommended=None)
+    some, none = (decided_rows(model, table, d, as_of=0, before=State()).rows.dtypes for d in (DECIDER, other))
+    texts, truths = ["suppressed", "nearest_missing", "criteria_met"], ["meets_definition"]
+    assert [some[name] for name in texts] == [none[name] for name in texts]
+    assert none[truths].astype(str).tolist() == ["boolean"]
+
+
+def test_an_empty_table_has_all_columns(model, table):
+    rows = decided_rows(model, table[:0], DECIDER, as_of=0, before=State()).rows
+    assert (len(rows), set(NAMES) - set(rows.columns)) == (0, {"model_version", "scored_at"})

@@ -1,0 +1,185 @@
+"""Which condition is nearest, which can still be met, and what the model would say then."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pql_model.config.definition import Definition
+from pql_model.decide.conditions import Columns
+from pql_model.decide.nearest import AGE, NearestMissing
+from pql_model.decide.settle import rulebook_of
+from pql_model.model.columns import Manifest, ModelColumn
+from pql_model.windows import DAY, HOUR
+
+NAMES = [
+    "Invite.count.first_7d", "Invite.count.first_14d", "Invite.count.last_7d", "Invite.count.ever", "Invite.active_days.ever",
+    "Export.days_since_last.ever", "Export.days_to_first.ever", "File.max.mb.ever", "File.last.mb.ever", AGE, "trait.seats",
+]  # fmt: skip
+MANIFEST = Manifest(tuple(ModelColumn(name, "number" if name.startswith("trait") else "feature") for name in NAMES))
+USUAL = {name: 0.0 for name in NAMES} | {AGE: 3.0, "Export.days_since_last.ever": np.nan, "Export.days_to_first.ever": np.nan,
+                                         "File.max.mb.ever": np.nan, "File.last.mb.ever": np.nan}  # fmt: skip
+NO_SIGNUP = {AGE: np.nan}
+
+
+class Seen:
+    """A model that only looks."""
+
+    def __init__(self):
+        self.X = []
+
+    def __call__(self, X):
+        self.X += X.tolist()
+        return np.arange(len(X)) / 100
+
+
+def tell(join, *rows, as_of=None):
+    """What each row lacks, and the rows that the model was asked about."""
+    book = rulebook_of(Definition.model_validate(join))
+    full = [{**USUAL, **row} for row in rows]
+    names = list(dict.fromkeys(name for row in full for name in row))
+    columns = Columns(len(rows), {name: np.array([row[name] for row in full], float) for name in names})
+    X, seen = np.array([[row[name] for name in NAMES] for row in full], float), Seen()
+    instants = None if as_of is None else np.full(len(rows), as_of)
+    return NearestMissing(book, MANIFEST).tell(columns, X, seen, instants), [
+        dict(zip(NAMES, x, strict=True)) for x in seen.X
+    ]
+
+
+def one(condition, row=None, as_of=None):
+    told, seen = tell({"all": [condition]}, row or {}, as_of=as_of)
+    return told[0], (seen[0] if seen else None)
+
+
+INVITED = {"event": "Invite", "at_least": 3, "within": "first 7d"}
+
+
+def test_it_says_the_criterion_what_is_there_what_it_takes_and_the_probability_then():
+    found, _ = one(INVITED, {"Invite.count.first_7d": 1.0})
+    assert found.as_json() == {
+        "criterion": "at least 3 `Invite` in the first 7 days",
+        "condition": {"event": "Invite", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3},
+        "value": 1.0, "needed": 3.0, "probability": 0.0,
+    }  # fmt: skip
+
+
+def test_what_is_missing_is_added_to_every_window_that_holds_the_present():
+    row = {
+        "Invite.count.first_7d": 1.0,
+        "Invite.count.first_14d": 1.0,
+        "Invite.count.last_7d": 1.0,
+        "Invite.count.ever": 1.0,
+    }
+    _, then = one(INVITED, row)
+    assert [then[name] for name in NAMES[:5]] == [3, 3, 3, 3, 0]  # of another measure nothing is known
+
+
+def test_a_first_window_that_is_over_is_left_alone():
+    _, then = one(
+        {"event": "Invite", "at_least": 3}, {AGE: 10.0, "Invite.count.first_7d": 1.0, "Invite.count.ever": 1.0}
+    )
+    assert [then[name] for name in NAMES[:4]] == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(("age", "open_"), [(6.999, True), (7.0, False), (np.nan, False)])
+def test_a_first_window_can_be_met_until_it_is_over(age, open_):
+    assert (one(INVITED, {AGE: age})[0] is not None) == open_
+
+
+def test_the_nearest_lacks_the_smallest_part_of_what_it_needs():
+    both = {"all": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 10}]}
+    told, _ = tell(both, {"Invite.count.first_7d": 1.0, "Invite.active_days.ever": 9.0}, {"Invite.count.first_7d": 2.0})
+    assert [found.condition.criterion.measure for found in told] == ["active_days", "count"]
+
+
+def test_what_is_met_or_over_is_not_the_nearest():
+    both = {"all": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 10}]}
+    told, _ = tell(both, {"Invite.count.first_7d": 5.0}, {"Invite.count.first_7d": 2.0, AGE: 8.0})
+    assert [found.condition.criterion.measure for found in told] == ["active_days", "active_days"]
+
+
+def test_who_meets_the_definition_lacks_nothing():
+    any_of = {"any": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 10}]}
+    assert tell(any_of, {"Invite.count.first_7d": 3.0})[0] == [None]
+
+
+def test_nothing_that_an_account_does_changes_a_trait_or_the_time():
+    for condition in (
+        {"trait": "seats", "operator": ">=", "threshold": 5}, {"event": "any", "measure": "days_since_signup", "at_least": 9},
+        {"event": "Invite", "at_most": 0}, {"event": "any", "measure": "trend", "window": "last 7d", "at_least": 0.2},
+    ):  # fmt: skip
+        assert one(condition)[0] is None
+
+
+def test_a_column_that_is_not_there_is_not_missing():
+    assert one({"event": "Board", "at_least": 3})[0] is None
+
+
+def test_of_an_event_that_the_model_does_not_read_there_is_no_probability():
+    book = rulebook_of(Definition.model_validate({"all": [{"event": "Board", "at_least": 3}]}))
+    found = NearestMissing(book, MANIFEST).tell(
+        Columns(1, {"Board.count.ever": np.array([1.0])}), np.zeros((1, len(NAMES))), Seen()
+    )
+    assert (found[0].value, found[0].probability) == (1.0, None)
+
+
+def test_more_than_asks_for_the_next_whole_number():
+    assert one({"event": "Invite", "more_than": 2})[0].needed == 3
+    assert one({"event": "Invite", "more_than": 2.5})[0].needed == 3
+
+
+def test_exactly_can_be_reached_from_below_only():
+    exactly = {"event": "Invite", "operator": "==", "threshold": 2}
+    assert one(exactly, {"Invite.count.ever": 1.0})[0].needed == 2
+    assert one(exactly, {"Invite.count.ever": 3.0})[0] is None
+
+
+def test_the_last_export_is_now_if_it_is_done_now():
+    recent = {"event": "Export", "measure": "days_since_last", "at_most": 2}
+    found, then = one(recent, {"Export.days_since_last.ever": 5.0})
+    assert (found.value, found.needed, then["Export.days_since_last.ever"]) == (5, 2, 0)
+    assert one(recent)[0].value is None  # never done
+
+
+@pytest.mark.parametrize(("age", "done", "open_"), [(3.0, np.nan, True), (5.1, np.nan, False), (3.0, 6.0, False)])
+def test_a_first_export_must_not_be_late(age, done, open_):
+    soon = {"event": "Export", "measure": "days_to_first", "at_most": 5}
+    found, then = one(soon, {AGE: age, "Export.days_to_first.ever": done})
+    assert (found is not None) == open_
+    if open_:
+        assert then["Export.days_to_first.ever"] == age
+
+
+@pytest.mark.parametrize("measure", ["max", "last"])
+def test_one_event_of_the_size_asked_for_is_enough(measure):
+    big = {"event": "File", "measure": measure, "value": "mb", "at_least": 50}
+    found, then = one(big, {f"File.{measure}.mb.ever": 10.0})
+    assert (found.value, found.needed, then[f"File.{measure}.mb.ever"]) == (10, 50, 50)
+
+
+@pytest.mark.parametrize(("left", "open_"), [(30 * HOUR, True), (24 * HOUR, False)])
+def test_days_that_the_window_has_no_more_room_for_cannot_be_met(left, open_):
+    """At 12:00, 30 hours hold a part of two UTC days and 24 hours a part of two: but three are needed."""
+    days = {"event": "Invite", "measure": "active_days", "at_least": 3, "within": "first 7d"}
+    row = {"Invite.active_days.first_7d": 1.0 if open_ else 0.0, AGE: 7 - left / DAY}
+    assert (one(days, row, as_of=100 * DAY + 12 * HOUR)[0] is not None) == open_
+
+
+def test_many_rows_are_told_as_each_alone():
+    rng = np.random.default_rng(3)
+    rows = [{"Invite.count.first_7d": float(rng.integers(0, 5)), AGE: float(rng.uniform(1, 12)),
+             "Invite.active_days.ever": float(rng.integers(0, 5))} for _ in range(60)]  # fmt: skip
+    join = {"at_least_k": 2, "of": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 4}]}
+    together, _ = tell(join, *rows)
+    alone = [tell(join, row)[0][0] for row in rows]
+    assert [found and (found.condition, found.value) for found in together] == [
+        found and (found.condition, found.value) for found in alone
+    ]
+    assert 5 < sum(found is None for found in together) < 55
+
+
+def test_of_nobody_nothing_is_missing():
+    assert tell({"all": [INVITED]}, {})[0] != []
+    assert NearestMissing(rulebook_of(Definition.model_validate({"all": [INVITED]})), MANIFEST).tell(
+        Columns(0), np.zeros((0, len(NAMES))), Seen()
+    ) == []  # fmt: skip
