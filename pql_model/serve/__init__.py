@@ -1,0 +1,1 @@
+"""The model in service: a bundle of text and JSON, and what answers from it."""

@@ -1,0 +1,169 @@
+"""A bundle: everything the service needs of a model in one folder of plain text and JSON, with a checksum of every file.
+
+`BUNDLE.json` is written last and names every file with its SHA-256, so a half-written folder is none, and a changed file
+is noticed. Nothing in it is unpickled or run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pql_model.errors import DataError
+from pql_model.model.fitted import FittedModel
+
+FORMAT = 1
+MANIFEST = "BUNDLE.json"
+MODEL, CRITERIA, METRICS, REPORT = "model", "criteria.json", "metrics.json", "report.html"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle.
+
+    Attributes
+    ----------
+    about
+        name, version, run_id, trained_on, feature_set and what else `BUNDLE.json` says of the model.
+    criteria, metrics
+        As `pql criteria list --json` and the training's `test` figures have them.
+    report
+        The growth report, HTML.
+    digest
+        SHA-256 of `BUNDLE.json`: two bundles with the same digest are the same.
+    """
+
+    path: Path
+    about: dict[str, Any]
+    model: FittedModel
+    criteria: dict[str, Any]
+    metrics: dict[str, Any]
+    report: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return str(self.about["name"])
+
+    @property
+    def version(self) -> str:
+        return str(self.about["version"])
+
+
+def write_bundle(
+    folder: Path,
+    model: FittedModel,
+    about: dict[str, Any],
+    criteria: dict[str, Any],
+    metrics: dict[str, Any],
+    report: str,
+) -> Path:
+    """Write a bundle whole or not at all; one that is there already is replaced.
+
+    Parameters
+    ----------
+    about
+        name, version, run_id, trained_on...; `feature_set` is added.
+
+    Raises
+    ------
+    DataError
+        If the folder holds something else.
+    """
+    if folder.exists() and not (folder / MANIFEST).exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError("This folder holds something that is no bundle, and is left as it is", received=folder,
+                        remedy="name a new or an empty folder")  # fmt: skip
+    draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    try:
+        model.save(draft / MODEL)
+        for name, content in ((CRITERIA, criteria), (METRICS, metrics)):
+            _write(draft / name, json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False))
+        _write(draft / REPORT, report)
+        files = {
+            path.relative_to(draft).as_posix(): _digest(path.read_bytes())
+            for path in sorted(draft.rglob("*"))
+            if path.is_file()
+        }
+        told = {"format": FORMAT, **about, "feature_set": model.manifest.hash, "sha256": files}
+        _write(draft / MANIFEST, json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False))
+        _replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def load_bundle(folder: str | Path) -> Bundle:
+    """Read a bundle and check that every file is as it was written.
+
+    Raises
+    ------
+    DataError
+        If the folder is no bundle, of another format, not whole, or was changed.
+    """
+    path = Path(folder)
+    try:
+        manifest = (path / MANIFEST).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"There is no bundle here, or it was not written to its end: it has no {MANIFEST}",
+            received=path, remedy="write one with `pql export -o FOLDER`",
+        ) from error  # fmt: skip
+    try:
+        about = json.loads(manifest)
+        if not isinstance(about, dict) or about.get("format") != FORMAT:
+            found = about.get("format") if isinstance(about, dict) else type(about).__name__
+            raise DataError("This bundle has another format", received=f"{path}: format {found}", allowed=str(FORMAT),
+                            remedy="export it again with this version of pql")  # fmt: skip
+        contents = {name: _unchanged(path, name, digest) for name, digest in about["sha256"].items()}
+        return Bundle(
+            path=path,
+            about={key: value for key, value in about.items() if key != "sha256"},
+            model=FittedModel.load(path / MODEL),
+            criteria=json.loads(contents[CRITERIA]),
+            metrics=json.loads(contents[METRICS]),
+            report=contents[REPORT].decode(),
+            digest=_digest(manifest),
+        )
+    except DataError:
+        raise
+    except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise DataError(
+            f"This bundle is not whole: {error}", received=path, remedy="export it again with `pql export`"
+        ) from error
+
+
+def _unchanged(folder: Path, name: str, digest: str) -> bytes:
+    path = folder / name
+    if folder.resolve() not in path.resolve().parents:
+        raise DataError("A bundle names a file outside its folder", received=name, remedy="do not use this bundle")
+    content = path.read_bytes()
+    if _digest(content) != digest:
+        raise DataError(
+            f"`{name}` of this bundle was changed after it was written",
+            received=path,
+            remedy="export it again with `pql export`",
+        )
+    return content
+
+
+def _replace(draft: Path, folder: Path) -> None:
+    """Rename into place; what was there goes only once the new one is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = folder.with_name(f".{folder.name}-old-{uuid.uuid4().hex}")
+    if folder.exists():
+        folder.rename(old)
+    draft.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,188 @@
+"""From one entity's raw data to a scored row, in plain Python and one call of the boosters: no table on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pql_model.decide.conditions import Columns, Condition
+from pql_model.decide.decider import Decider
+from pql_model.decide.decisions import decide
+from pql_model.decide.nearest import AGE, NearestMissing
+from pql_model.errors import InputError
+from pql_model.explain.one import Explainer
+from pql_model.explain.words import Value
+from pql_model.features.fields import number_in, path_of
+from pql_model.features.incoming import Incoming, read_entity
+from pql_model.features.online import OnlineFeatures
+from pql_model.features.spec import parse_feature
+from pql_model.model.columns import trait_name
+from pql_model.serve.bundle import Bundle
+from pql_model.serve.encode import Trait, TraitColumn, number_of, text_of
+from pql_model.serve.intake import Intake
+from pql_model.windows import SECOND, iso
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A scored row, and what was noticed on the way."""
+
+    row: dict[str, Any]
+    set_aside: Mapping[str, int]
+    unknown_events: Mapping[str, int]
+
+
+class Engine:
+    """Scores one entity after the other with a bundle.
+
+    Made once; it holds no state between calls and may be used by several threads.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        model = bundle.model
+        self.bundle, self.model = bundle, model
+        self.intake = Intake.of_facts(model.facts)
+        self.decider = Decider.of_facts(model.facts, model.reference)
+        columns = model.manifest.columns
+        own = [parse_feature(c.name) for c in columns if c.kind == "feature"]
+        self._features = list(dict.fromkeys([*own, *self.decider.features, parse_feature(AGE)]))
+        self._online = OnlineFeatures(self._features)
+        at = {feature.name: k for k, feature in enumerate(self._features)}
+        self._place = at
+        self._from_feature = [(j, at[c.name]) for j, c in enumerate(columns) if c.kind == "feature"]
+        traits = self.intake.rules.known_traits or ()
+        named = {trait_name(trait): trait for trait in traits}
+        self._from_trait = [
+            (j, named.get(c.name), TraitColumn(c)) for j, c in enumerate(columns) if c.kind != "feature"
+        ]
+        self._asked: list[Condition] = [c for c in self.decider.conditions if c.feature is None]
+        self._traits_by_column = named
+        self._explainer = Explainer(model.manifest, model.calibration)
+        book = self.decider.definition
+        self._nearest = NearestMissing(book, model.manifest) if book is not None else None
+        self._width = len(columns)
+
+    def score(self, raw: object, now: int) -> Answer:
+        """Score what a request says of an entity: raw events, or finished features.
+
+        Parameters
+        ----------
+        raw
+            `entity, signed_up, as_of?, traits, events` or `entity, features, traits?`, as a JSON parser gives it.
+        now
+            The present instant, microseconds.
+
+        Raises
+        ------
+        InputError
+            For the first field that cannot be used, and where the model does not speak of the entity's age.
+        """
+        if isinstance(raw, dict) and "features" in raw:
+            return self._of_features(raw, now)
+        incoming = read_entity(raw, self.intake.rules, now)
+        self.intake.refuse_outside(incoming)
+        return self.of_incoming(incoming, now)
+
+    def of_incoming(self, incoming: Incoming, now: int) -> Answer:
+        """Score what was read and judged already."""
+        numbers = self._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
+        row = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now)
+        return Answer(row, incoming.set_aside, incoming.unknown_events)
+
+    def _row(
+        self, entity: str, as_of: int | None, numbers: Sequence[float], traits: Mapping[str, Trait], now: int
+    ) -> dict[str, Any]:
+        x = np.empty((1, self._width))
+        values: list[Value] = [None] * self._width
+        for j, place in self._from_feature:
+            number = numbers[place]
+            x[0, j] = number
+            values[j] = None if number != number else number
+        for j, trait, column in self._from_trait:
+            values[j], x[0, j] = column.read(traits.get(trait) if trait is not None else None)
+        contributions = self.model.ensemble.contributions(x)
+        probability = self.model.calibration.apply(contributions.sum(axis=1))
+        age = numbers[self._place[AGE]]
+        told = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
+        columns = self._conditions(numbers, traits)
+        found = decide(self.decider, [entity], probability, columns)
+        return {
+            "entity": entity,
+            "as_of": iso(as_of) if as_of is not None else None,
+            "probability": float(probability[0]),
+            "score": float(self.model.score(probability)[0]),
+            "band": str(found.band[0]),
+            "is_pql": bool(found.is_pql[0]) if found.is_pql is not None else None,
+            "usage": told.usage,
+            "fit": told.fit,
+            "timing": told.timing,
+            "reasons": [reason.as_json() for reason in told.reasons],
+            "criteria_met": None if found.criteria_met is None else [
+                {"id": c.id, "text": c.text}
+                for c, held in zip(self.decider.criteria, found.criteria_met[0].tolist(), strict=True) if held
+            ],
+            "meets_definition": bool(found.meets_definition[0]) if found.meets_definition is not None else None,
+            "nearest_missing": self._missing(columns, x, as_of),
+            "newly_qualified": None,
+            "suppressed": found.suppressed[0],
+            "model_version": self.bundle.version,
+            "feature_set": self.model.manifest.hash,
+            "scored_at": iso(now // SECOND * SECOND),
+        }  # fmt: skip
+
+    def _missing(self, columns: Columns, x: np.ndarray, as_of: int | None) -> dict[str, Any] | None:
+        if self._nearest is None:
+            return None
+        [missing] = self._nearest.tell(
+            columns, x, lambda X: self.model.calibration.apply(self.model.ensemble.margin(X)),
+            np.array([as_of]) if as_of is not None else None,
+        )  # fmt: skip
+        return missing.as_json() if missing is not None else None
+
+    def _conditions(self, numbers: Sequence[float], traits: Mapping[str, Trait]) -> Columns:
+        """What the conditions read, as arrays of one."""
+        read = {feature.name: np.array([numbers[self._place[feature.name]]]) for feature in self.decider.features}
+        read[AGE] = np.array([numbers[self._place[AGE]]])
+        texts = {}
+        for condition in self._asked:
+            raw = traits.get(str(condition.criterion.trait))
+            if condition.reads_text:
+                texts[condition.column] = np.array([text_of(raw)], object)
+            else:
+                number = number_of(raw)
+                read[condition.column] = np.array([np.nan if number is None else number])
+        return Columns(1, read, texts)
+
+    def _of_features(self, raw: Mapping[str, Any], now: int) -> Answer:
+        """Finished features, as a feature store has them: every feature of the model, by its column name."""
+        unknown = sorted(set(raw) - {"entity", "features", "traits", "as_of"})
+        if unknown:
+            raise InputError(path_of("", unknown[0]), received="an unknown key", allowed="entity, features, traits, as_of")
+        given = raw["features"]
+        if not isinstance(given, dict):
+            raise InputError("features", received=type(given).__name__, allowed="an object of column names and numbers")
+        empty = read_entity(
+            {"entity": raw.get("entity"), "events": [], **{k: raw[k] for k in ("traits", "as_of") if k in raw}},
+            replace(self.intake.rules, needs_signup=False), now,
+        )  # fmt: skip
+        self.intake.refuse_excluded(empty)
+        own = [self._features[place].name for _, place in self._from_feature]
+        missing = [name for name in own if name not in given]
+        if missing:
+            raise InputError(f"features.{missing[0]}", received=f"nothing; {len(missing)} of {len(own)} are missing",
+                             allowed="a number or null for each feature of GET /model")  # fmt: skip
+        strange = sorted(set(given) - set(self._place))
+        if strange:
+            raise InputError(
+                path_of("features", strange[0]), received="an unknown feature", allowed="the features of GET /model"
+            )
+        numbers = [_number(given.get(f.name), f.name) for f in self._features]
+        as_of = empty.as_of if raw.get("as_of") is not None else None
+        return Answer(self._row(empty.entity, as_of, numbers, empty.traits, now), {}, {})
+
+
+def _number(raw: object, name: str) -> float:
+    return float("nan") if raw is None else number_in(raw, "features", name)

@@ -1,0 +1,71 @@
+"""The one body of every error: `{"error": {code, message, field, received, allowed}}`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from pql_model.errors import InputError, PqlError
+from pql_model.serve.strict import JsonError
+
+
+class ProblemError(Exception):
+    """Why a request is not answered.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    code
+        One word for programs.
+    headers
+        Sent with it.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, field: str | None = None, received: str | None = None,
+        allowed: str | None = None, headers: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+        self.field, self.received, self.allowed = field, received, allowed
+        self.headers = headers or {}
+
+    @classmethod
+    def of(cls, error: PqlError) -> ProblemError:
+        """Of what the caller sent."""
+        if isinstance(error, InputError):
+            code = "not_json" if isinstance(error, JsonError) else "invalid"
+            return cls(error.http_status, code, str(error), field=error.field,
+                       received=str(error.received), allowed=_text(error.allowed))  # fmt: skip
+        return cls(422, "invalid", str(error))
+
+    def as_json(self) -> dict[str, Any]:
+        told = {
+            "code": self.code,
+            "message": self.message,
+            "field": self.field,
+            "received": self.received,
+            "allowed": self.allowed,
+        }
+        return {"error": {name: value for name, value in told.items() if value is not None}}
+
+    def response(self) -> Response:
+        return json_response(self.as_json(), self.status, self.headers)
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON in UTF-8; half a surrogate pair in what was received must not turn an answer into a fault."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(
+        text.encode("utf-8", "backslashreplace"),
+        status,
+        {"cache-control": "no-store", **(headers or {})},
+        "application/json",
+    )
+
+
+def _text(allowed: Any) -> str | None:
+    return None if allowed is None else allowed if isinstance(allowed, str) else ", ".join(map(str, allowed))
