@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import unquote_plus
 
 from pql_model.model.finding import Finding
 
@@ -34,17 +35,17 @@ def health_lines(
     for finding in findings:
         if finding.action == "quarantined":
             lines.append(
-                _line("amber", f"`{finding.column}`: {finding.reason}", "It knows the outcome, so it was kept out of everything here.",
+                _line("amber", f"`{_named(finding)}`: {finding.reason}", "It knows the outcome, so it was kept out of everything here.",
                       "If it is known before the outcome, list it under `allow:`.")
             )  # fmt: skip
         elif finding.action == "allowed":
             lines.append(
-                _line("red", f"`{finding.column}`: {finding.reason}", "`allow:` lets it in. If it knows the outcome, every figure is too good.",
+                _line("red", f"`{_named(finding)}`: {finding.reason}", "`allow:` lets it in. If it knows the outcome, every figure is too good.",
                       "Make sure that it is known before the outcome.")
             )  # fmt: skip
         elif finding.action == "kept":
             lines.append(
-                _line("amber", f"`{finding.column}`: {finding.reason}", "It is used. If it knows the outcome, the figures are too good.",
+                _line("amber", f"`{_named(finding)}`: {finding.reason}", "It is used. If it knows the outcome, the figures are too good.",
                       "Look at where it comes from.")
             )  # fmt: skip
     lines += [
@@ -56,6 +57,11 @@ def health_lines(
             _line("amber", moved, "Rates of later accounts are the ones to plan with; earlier ones differ.", "Find out what changed.")
         )  # fmt: skip
     return lines or [_line("ok", "Nothing that stands out.", "Nothing lowers the verdict.", "Nothing.")]
+
+
+def _named(finding: Finding) -> str:
+    """Of a trait its own name, and not that of its column."""
+    return unquote_plus(finding.column.removeprefix("trait.")) if finding.column.startswith("trait.") else finding.column
 
 
 def _unusable(set_aside: Mapping[str, int], rows_read: int) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from pql_model.config.schema import Config
 from pql_model.errors import InputError
 from pql_model.features.incoming import Incoming, Rules
 from pql_model.serve.encode import text_of
+from pql_model.sources.plain import identifier_of
 from pql_model.windows import DAY, iso
 
 KEY = "intake"
@@ -75,7 +76,7 @@ class Intake:
             by_day=raw["by_day"],
         )
         ages = raw["ages"]
-        excluded = {name: frozenset(values) for name, values in raw["excluded_traits"].items()}
+        excluded = {name: _forms(values) for name, values in raw["excluded_traits"].items()}
         known = (float(ages[0]), float(ages[1])) if ages is not None else None
         return cls(rules, known, raw["active_within"], excluded)
 
@@ -89,7 +90,7 @@ class Intake:
         """
         for name, values in self.excluded_traits.items():
             text = text_of(incoming.traits.get(name))
-            if text in values:
+            if text is not None and (text in values or identifier_of(text) in values):
                 raise InputError(
                     f"traits.{name}", received=text, allowed="another one: the config excludes these from the model"
                 )
@@ -119,3 +120,9 @@ class Intake:
                 received=f"{iso(incoming.as_of)}, {age:.1f} days after the sign-up",
                 allowed=f"{self.ages[0]:g} to {self.ages[1]:g} days after the sign-up, which is what the model has learnt",
             )
+
+
+def _forms(values: Sequence[str]) -> frozenset[str]:
+    """A truth is one however it is written, as in the batch."""
+    truths = {form(v) for v in values if v.lower() in ("true", "false") for form in (str.lower, str.upper, str.title)}
+    return frozenset({*values, *truths})

@@ -53,6 +53,11 @@ def test_monotone_names_an_event_or_trait_of_the_data(folder):
         prepared(trial_files(folder, monotone={"logn": "increasing"}))
 
 
+def test_the_policy_names_events_and_traits_of_the_data(folder):
+    with pytest.raises(DataError, match=r"The exclude names trait `seat`, which the data do not have; did you mean `seats`\?"):
+        prepared(trial_files(folder, policy={"probability": 0.2, "exclude": {"seat": [3]}}))
+
+
 def test_monotone_is_not_for_a_trait_of_categories(tmp_path):
     config = trial_files(tmp_path, monotone={"size": "increasing"})
     accounts = pd.read_parquet(tmp_path / "accounts.parquet")

@@ -23,6 +23,11 @@ def test_what_was_kept_out_is_amber_and_what_was_let_in_is_red():
     ]
 
 
+def test_a_trait_is_called_by_its_own_name():
+    [line] = health_lines([Finding("trait.lifetime+logins", "suspicious", "why", 0.9, "kept")], {}, 10, [], None)
+    assert line["saw"] == "`lifetime logins`: why"
+
+
 def test_unusable_rows_matter_by_their_share():
     assert levels(set_aside={"bot": 99}) == ["ok"]
     assert levels(set_aside={"bot": 100}) == ["amber"]

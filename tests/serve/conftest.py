@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -41,15 +40,13 @@ def call(bundle: Bundle) -> Caller:
 @pytest.fixture
 def entity() -> dict[str, Any]:
     """A request that is answered with 200."""
-    return copy.deepcopy(
-        {
-            "entity": "acme",
-            "signed_up": "2026-01-01",
-            "as_of": "2026-01-08",
-            "traits": {"company_size": "1-10", "region": "Europe"},
-            "events": [
-                {"event": "Board Created", "time": "2026-01-01T09:00:00Z", "user": "u1"},
-                {"event": "Card Moved", "time": "2026-01-02T09:00:00Z", "user": "u2"},
-            ],
-        }
-    )
+    return {
+        "entity": "acme",
+        "signed_up": "2026-01-01",
+        "as_of": "2026-01-08",
+        "traits": {"company_size": "1-10", "region": "Europe"},
+        "events": [
+            {"event": "Board Created", "time": "2026-01-01T09:00:00Z", "user": "u1"},
+            {"event": "Card Moved", "time": "2026-01-02T09:00:00Z", "user": "u2"},
+        ],
+    }
