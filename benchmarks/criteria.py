@@ -172,7 +172,7 @@ def promised(found: FoundCriteria) -> Iterator[Record]:
     for rule in (*found.criteria, *found.definitions, *found.not_confirmed):
         yield {"definition": rule.definition.model_dump(mode="json", by_alias=True, exclude_defaults=True),
                "joined": not isinstance(rule, FoundCriterion), "confirmed": rule.confirmed,
-               "qualified": rule.later.qualified, "low": rule.later.rate.low, "high": rule.later.rate.high}  # fmt: skip
+               "qualified": rule.later.qualified, "low": round(rule.later.rate.low, 6), "high": round(rule.later.rate.high, 6)}  # fmt: skip
 
 
 def with_next_year(record: Record) -> Record:
@@ -189,6 +189,13 @@ def _with(record: Record, world: CriteriaWorld, name: str, which: str) -> Record
     rates = rates_in(world, rules) if rules else []
     told = [{**rule, name: round(rate[which], 6)} for rule, rate in zip(record["rules"], rates, strict=True)]
     return {**record, "rules": told}
+
+
+def in_words(record: Record) -> Record:
+    """Its rules as text, which is shorter."""
+    rules = [{"rule": definition_short(Definition.model_validate(rule["definition"]))}
+             | {key: value for key, value in rule.items() if key != "definition"} for rule in record["rules"]]  # fmt: skip
+    return {**record, "rules": rules}
 
 
 # ---------------------------------------------------------------- tables
@@ -269,7 +276,7 @@ def add(records: Sequence[Record]) -> None:
     known = [*read(), *records]
     known.sort(key=lambda r: (r["kind"], r["accounts"], r["seed"]))
     beside = RESULTS.with_suffix(".part")
-    beside.write_text("[\n" + ",\n".join(map(json.dumps, known)) + "\n]\n", encoding="utf-8")
+    beside.write_text("[\n" + ",\n".join(json.dumps(record, ensure_ascii=False) for record in known) + "\n]\n", encoding="utf-8")
     beside.replace(RESULTS)
 
 
@@ -280,7 +287,7 @@ def finish(kind: str, seed: int, sizes: Sequence[int]) -> None:
     if records and kind == "planted":
         many = criteria_world(MANY, seed, sample_seed=2)
         records = [with_truth(with_next_year(record), many) for record in records]
-    add(records)
+    add([in_words(record) for record in records])
     for r in records:
         how = [p["found"] for p in r["planted"]]
         print(kind, r["accounts"], seed, f"{r['seconds']} s", how, "false:", r["false"], flush=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pql_model.pipelines.rollback import models, rollback
     from pql_model.pipelines.score import score
     from pql_model.pipelines.train import train
+    from pql_model.pipelines.verify import verify
 
 _HOME = {
     "Config": "config.schema",
@@ -50,6 +51,7 @@ _HOME = {
     "rollback": "pipelines.rollback",
     "score": "pipelines.score",
     "train": "pipelines.train",
+    "verify": "pipelines.verify",
     "write_report": "pipelines.report",
 }
 
@@ -74,6 +76,7 @@ __all__ = [
     "rollback",
     "score",
     "train",
+    "verify",
     "write_report",
 ]
 

@@ -179,7 +179,10 @@ class Policy(Strict):
         "14d", validate_default=True, description="No second alert of the same entity within this time."
     )
     stay: float = Field(
-        0.8, gt=0, le=1, description="Who is a PQL stays one until the probability falls below this part of the threshold."
+        0.8,
+        gt=0,
+        le=1,
+        description="Who is a PQL stays one until the probability falls below this part of the threshold.",
     )
     hold_out: float = Field(
         0.0, ge=0, le=0.5, description="A permanent random share that qualifies and is never a PQL, to compare with."

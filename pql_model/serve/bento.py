@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 
 os.environ["BENTOML_DO_NOT_TRACK"] = "true"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -31,7 +32,9 @@ def _log_to_stderr() -> None:
 
 
 _log_to_stderr()
-_service = Service(Settings.of_environment())
+_BUNDLED = Path(__file__).absolute().parents[2] / "models" / "bundle"
+"""Where a Bento has its bundle, wherever it is unpacked; PQL_BUNDLE names another."""
+_service = Service(Settings.of_environment({"PQL_BUNDLE": str(_BUNDLED), **os.environ}))
 
 
 @bentoml.asgi_app(_service.app(), path="/")

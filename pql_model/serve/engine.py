@@ -160,7 +160,9 @@ class Engine:
         """Finished features, as a feature store has them: every feature of the model, by its column name."""
         unknown = sorted(set(raw) - {"entity", "features", "traits", "as_of"})
         if unknown:
-            raise InputError(path_of("", unknown[0]), received="an unknown key", allowed="entity, features, traits, as_of")
+            raise InputError(
+                path_of("", unknown[0]), received="an unknown key", allowed="entity, features, traits, as_of"
+            )
         given = raw["features"]
         if not isinstance(given, dict):
             raise InputError("features", received=type(given).__name__, allowed="an object of column names and numbers")

@@ -86,14 +86,14 @@ class Lookup:
 
 def _read(file: Path) -> pd.DataFrame:
     if file.suffix == ".csv":
-        return pd.read_csv(file, converters=_TEXTS, parse_dates=_TIMES)
+        return pd.read_csv(file, dtype=_TEXTS, parse_dates=_TIMES, keep_default_na=False, na_values=[""])
     return pd.read_parquet(file)
 
 
 def _plain(key: Any, value: Any) -> Any:
     """As `/score` gives it: texts of JSON as what they say, times as texts, nothing as null."""
     if isinstance(value, pd.Timestamp):
-        return iso(value.as_unit("us").value)
+        return iso(value.value // 1000)
     if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return None
     if key in _JSON and isinstance(value, str):

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from pql_model.decide.decider import Decider
+from pql_model.decide.nearest import AGE
+from pql_model.features.fields import LARGEST
+from pql_model.features.incoming import Rules
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.intake import KEY
-from pql_model.windows import DAY, iso
+from pql_model.windows import DAY, HOUR, iso
 
 _NUMBER, _TEXT, _BOOL = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
 _OR_NULL = {"type": ["string", "null"]}
+_LONGEST, _MOST_NAMES = Rules.most_characters, Rules.most_names
+_AMOUNT = {"type": ["number", "boolean", "null"], "minimum": -LARGEST, "maximum": LARGEST}
 _TIME = {"type": "string", "description": "ISO 8601; without a time it is midnight, without a zone UTC.",
-         "pattern": r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"}  # fmt: skip
+         "pattern": r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9]"
+                    r"(:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$"}  # fmt: skip
 
 
 def example_request(bundle: Bundle) -> dict[str, Any]:
     """An entity of the right age with a few of the events that the model knows."""
     facts = bundle.model.facts[KEY]
     day = 1_767_225_600_000_000  # 2026-01-01
-    age = facts["ages"][0] if facts["ages"] else 7
-    events = [
-        {"event": name, "time": iso(day + k * DAY // 2 + DAY // 4)} for k, name in enumerate(facts["known_events"][:3])
-    ]
-    example: dict[str, Any] = {"entity": "acme", "as_of": iso(day + int(age) * DAY), "events": events}
+    age = int(facts["ages"][0] or facts["ages"][1]) if facts["ages"] else 7
+    names = facts["known_events"][:3]
+    # The last one an hour before: a model may know active ones only.
+    times = [day + (k + 1) * age * DAY // len(names) - HOUR for k in range(len(names))]
+    events = [{"event": name, "time": iso(time)} for name, time in zip(names, times, strict=True)]
+    example: dict[str, Any] = {"entity": "acme", "as_of": iso(day + age * DAY), "events": events}
     if facts["needs_signup"]:
         example["signed_up"] = iso(day)
     traits = {c.words: c.categories[0] for c in bundle.model.manifest.columns if c.kind == "category" and c.categories}
@@ -38,15 +47,14 @@ def openapi(bundle: Bundle, most: int) -> dict[str, Any]:
         Entities in a batch.
     """
     example = example_request(bundle)
-    named = _of({"type": "array", "items": _TEXT, "minItems": 1, "maxItems": most})
-    batch = {"type": "array", "items": {"$ref": "#/components/schemas/Entity"}, "minItems": 1, "maxItems": most}
-    rows = _of({"type": "array", "items": {"anyOf": [_ref("Row"), _ref("Problem")]}}, errors={"type": "integer"})
-    rows = {
-        **rows,
-        "properties": {"rows": rows["properties"].pop("entities"), **rows["properties"]},
-        "required": ["rows", "errors"],
-    }
-    found = {"type": "object", "properties": {"rows": {"type": "array"}, "missing": {"type": "array", "items": _TEXT}}}
+    named = _listed(_TEXT, most)
+    batch = _listed({"anyOf": [_ref("Entity"), {"description": "What is no Entity gets a Problem in its row."}]}, most)
+    rows = _object(
+        {"rows": {"type": "array", "items": {"anyOf": [_ref("Row"), _ref("Problem")]}}, "errors": {"type": "integer"}}
+    )
+    found = _object(
+        {"rows": {"type": "array", "items": {"type": "object"}}, "missing": {"type": "array", "items": _TEXT}}
+    )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -55,7 +63,7 @@ def openapi(bundle: Bundle, most: int) -> dict[str, Any]:
             "description": "How likely an account (or user) converts, why, and whether it is a lead.",
         },
         "components": {
-            "schemas": {"Entity": _entity(), "Row": _row(), "Problem": _problem()},
+            "schemas": {"Entity": _entity(bundle), "Row": _row(), "Problem": _problem()},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"},
                                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
         },
@@ -73,30 +81,32 @@ def openapi(bundle: Bundle, most: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _entity() -> dict[str, Any]:
-    event = {
-        "type": "object", "required": ["event", "time"], "additionalProperties": False,
-        "properties": {
-            "event": {"type": "string", "minLength": 1}, "time": _TIME, "user": _OR_NULL,
-            "values": {"type": ["object", "null"], "additionalProperties": {"type": ["number", "null"]}},
-            "id": _OR_NULL, "known_at": {**_TIME, "type": ["string", "null"]},
-            "n": {"type": ["number", "null"], "exclusiveMinimum": 0}, "users": {"type": ["number", "null"], "minimum": 0},
-        },
-    }  # fmt: skip
-    traits = {"type": ["object", "null"], "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
-    common = {
-        "entity": {"type": "string", "minLength": 1},
-        "as_of": {**_TIME, "type": ["string", "null"]},
-        "traits": traits,
-    }
-    return {
-        "anyOf": [
-            {"type": "object", "required": ["entity", "events"], "additionalProperties": False, "title": "Raw events",
-             "properties": {**common, "signed_up": {**_TIME, "type": ["string", "null"]}, "events": {"type": "array", "items": event}}},
-            {"type": "object", "required": ["entity", "features"], "additionalProperties": False, "title": "Finished features",
-             "properties": {**common, "features": {"type": "object", "additionalProperties": {"type": ["number", "null"]}}}},
-        ]
-    }  # fmt: skip
+def _entity(bundle: Bundle) -> dict[str, Any]:
+    """Raw events, or finished features."""
+    name, text = _text(least=1), {**_text(), "type": ["string", "null"]}
+    values = {"type": ["object", "null"], "maxProperties": _MOST_NAMES, "additionalProperties": _AMOUNT}
+    event = _object(
+        {"event": name, "time": _TIME, "user": text, "id": text, "values": values, "known_at": _or_null(_TIME),
+         "n": {**_AMOUNT, "minimum": 0}, "users": {**_AMOUNT, "minimum": 0}}, ("event", "time"),
+    )  # fmt: skip
+    trait = {**_AMOUNT, "type": ["string", "number", "boolean", "null"], "maxLength": _LONGEST}
+    traits = {"type": ["object", "null"], "maxProperties": _MOST_NAMES, "additionalProperties": trait}
+    common = {"entity": name, "as_of": _or_null(_TIME), "traits": traits}
+    needs_signup = bundle.model.facts[KEY]["needs_signup"]
+    events = {"type": "array", "items": event, "maxItems": Rules.most_events}
+    signed_up = _TIME if needs_signup else _or_null(_TIME)
+    raw = _object(
+        {**common, "signed_up": signed_up, "events": events}, ("entity", "events", *["signed_up"] * needs_signup)
+    )
+    finished = _object({**common, "features": _features(bundle)}, ("entity", "features"))
+    return {"anyOf": [{**raw, "title": "Raw events"}, {**finished, "title": "Finished features"}]}
+
+
+def _features(bundle: Bundle) -> dict[str, Any]:
+    """Those of the model are needed; those that only its conditions read are not."""
+    own = [c.name for c in bundle.model.manifest.columns if c.kind == "feature"]
+    others = Decider.of_facts(bundle.model.facts, bundle.model.reference).features
+    return _object(dict.fromkeys([*own, *(feature.name for feature in others), AGE], _AMOUNT), own)
 
 
 def _row() -> dict[str, Any]:
@@ -107,18 +117,32 @@ def _row() -> dict[str, Any]:
     others = {"as_of": _OR_NULL, "suppressed": _OR_NULL, "nearest_missing": {"type": ["object", "null"]},
               "set_aside": {"type": "object"}, "unknown_events": {"type": "object"}}  # fmt: skip
     properties = {**texts, **numbers, **truths, **lists, **others}
-    return {"type": "object", "properties": properties, "required": sorted(properties)}
+    return _object(properties)
 
 
 def _problem() -> dict[str, Any]:
     fields = dict.fromkeys(("code", "message", "field", "received", "allowed"), _TEXT)
-    error = {"type": "object", "properties": fields, "required": ["code", "message"], "additionalProperties": False}
-    return {"type": "object", "properties": {"error": error}, "required": ["error"], "additionalProperties": False}
+    return _object({"error": _object(fields, ("code", "message"))})
 
 
-def _of(entities: dict[str, Any], **more: Any) -> dict[str, Any]:
-    properties = {"entities": entities, **more}
-    return {"type": "object", "properties": properties, "required": ["entities"], "additionalProperties": False}
+def _listed(item: dict[str, Any], most: int) -> dict[str, Any]:
+    """A list, bare or as `entities`."""
+    many = {"type": "array", "items": item, "minItems": 1, "maxItems": most}
+    return {"anyOf": [many, _object({"entities": many})]}
+
+
+def _object(properties: dict[str, Any], required: Sequence[str] | None = None) -> dict[str, Any]:
+    """With these properties and no others; all are required where nothing else is said."""
+    needed = list(properties if required is None else required)
+    return {"type": "object", "properties": properties, "required": needed, "additionalProperties": False}
+
+
+def _text(least: int = 0) -> dict[str, Any]:
+    return {"type": "string", "minLength": least, "maxLength": _LONGEST}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 def _ref(name: str) -> dict[str, str]:

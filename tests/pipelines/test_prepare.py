@@ -54,7 +54,9 @@ def test_monotone_names_an_event_or_trait_of_the_data(folder):
 
 
 def test_the_policy_names_events_and_traits_of_the_data(folder):
-    with pytest.raises(DataError, match=r"The exclude names trait `seat`, which the data do not have; did you mean `seats`\?"):
+    with pytest.raises(
+        DataError, match=r"The exclude names trait `seat`, which the data do not have; did you mean `seats`\?"
+    ):
         prepared(trial_files(folder, policy={"probability": 0.2, "exclude": {"seat": [3]}}))
 
 

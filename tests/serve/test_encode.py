@@ -11,9 +11,30 @@ PLAN = ModelColumn("trait.plan", "category", ("free", "trial"))
 SEATS = ModelColumn("trait.seats", "number")
 TEXTS = st.one_of(
     st.text(max_size=6),
-    st.sampled_from(["1-10", " 51-200 ", "2", "2.0", "TRUE", "true", "", "  ", "1e3", "inf", "nan", "0x10", "1_000", "１２", "\u00a0free", "\x1f1"]),
+    st.sampled_from(
+        [
+            "1-10",
+            " 51-200 ",
+            "2",
+            "2.0",
+            "TRUE",
+            "true",
+            "",
+            "  ",
+            "1e3",
+            "inf",
+            "nan",
+            "0x10",
+            "1_000",
+            "１２",
+            "\u00a0free",
+            "\x1f1",
+        ]
+    ),
 )
-RAW = st.one_of(st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False), TEXTS)
+RAW = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False), TEXTS
+)
 
 
 @settings(max_examples=300, deadline=None)

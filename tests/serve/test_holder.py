@@ -1,0 +1,145 @@
+import json
+import shutil
+import threading
+
+import pytest
+from calls import NOW
+
+from pql_model.errors import DataError
+from pql_model.serve.bundle import load_bundle, write_bundle
+from pql_model.serve.holder import Holder
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def holder(copied, told):
+    return Holder(copied, lambda result, words: told.append((result, words)))
+
+
+def exported(bundle, folder, version):
+    about = {k: v for k, v in bundle.about.items() if k not in ("format", "feature_set")} | {"version": version}
+    return write_bundle(folder, bundle.model, about, bundle.criteria, bundle.metrics, bundle.report)
+
+
+def test_an_unchanged_bundle_is_left_alone(holder, told):
+    before = holder.engine
+
+    assert not holder.look()
+    assert holder.engine is before
+    assert told == []
+
+
+def test_a_bundle_that_was_only_touched_is_left_alone(holder, copied, told):
+    before, manifest = holder.engine, copied / "BUNDLE.json"
+    manifest.write_bytes(manifest.read_bytes())
+
+    assert not holder.look()
+    assert holder.engine is before
+    assert told == []
+
+
+def test_a_new_bundle_is_taken_over_while_requests_run_and_none_fails(holder, bundle, copied, told, entity):
+    versions, faults, over = set(), [], threading.Event()
+
+    def ask():
+        while not over.is_set():
+            try:
+                versions.add(holder.engine.score(entity, NOW).row["model_version"])
+            except Exception as error:  # (whatever it is, it is what is looked for)
+                faults.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for version in ("2", "3", "4"):
+            exported(bundle, copied, version)
+            assert holder.look()
+            assert holder.engine.score(entity, NOW).row["model_version"] == version
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+    assert faults == []
+    assert {"2", "4"} & versions
+    assert told == [("reloaded", f"nimbus-boards version {version}") for version in ("2", "3", "4")]
+
+
+def test_a_bundle_that_is_looked_at_while_it_is_written_is_never_half_taken_over(holder, bundle, copied, told):
+    over = threading.Event()
+
+    def write():
+        for number in range(5):
+            exported(bundle, copied, f"{number}")
+        over.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while not over.is_set():
+        holder.look()
+    thread.join()
+    holder.look()
+
+    assert holder.engine.bundle.version == "4"
+    assert holder.engine.bundle.digest == load_bundle(copied).digest
+
+
+def damage_a_file(folder):
+    (folder / "criteria.json").write_text("{}")
+    (folder / "BUNDLE.json").write_bytes((folder / "BUNDLE.json").read_bytes() + b" ")
+
+
+def cut_the_manifest(folder):
+    (folder / "BUNDLE.json").write_text("{")
+
+
+def forget_the_intake(folder):
+    """A whole bundle of a model that knows nothing of its product."""
+    bundle = load_bundle(folder)
+    bundle.model.facts.pop("intake")
+    exported(bundle, folder, "9")
+
+
+@pytest.mark.parametrize("spoil", [damage_a_file, cut_the_manifest, forget_the_intake])
+def test_a_broken_new_bundle_leaves_the_old_in_force(holder, copied, told, entity, spoil):
+    before = holder.engine
+    spoil(copied)
+
+    assert [holder.look(), holder.look()] == [False, False]
+    assert holder.engine is before
+    assert holder.engine.score(entity, NOW).row["model_version"] == "1"
+    [(result, words)] = told
+    assert result == "reload_failed"
+    assert words.startswith("the old model stays in force: ")
+
+
+def test_a_sound_bundle_after_a_broken_one_is_taken_over(holder, bundle, copied, told):
+    cut_the_manifest(copied)
+    holder.look()
+    exported(bundle, copied, "2")
+
+    assert holder.look()
+    assert [result for result, _ in told] == ["reload_failed", "reloaded"]
+
+
+def test_a_bundle_that_went_away_leaves_the_old_in_force(holder, copied, told):
+    shutil.rmtree(copied)
+
+    assert not holder.look()
+    assert told == []
+
+
+def test_there_must_be_a_bundle_to_begin_with(tmp_path):
+    with pytest.raises(DataError, match="There is no bundle here"):
+        Holder(tmp_path, print)
+
+
+def test_what_is_no_json_is_no_manifest(copied):
+    (copied / "BUNDLE.json").write_text(json.dumps("bundle"))
+    with pytest.raises(DataError, match="another format"):
+        Holder(copied, print)

@@ -1,0 +1,114 @@
+"""The document is true: what it describes is what is taken and given, as a program finds that tries to prove otherwise."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import schemathesis
+from calls import NOW, Caller, service_of
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from pql_model.errors import InputError
+from pql_model.features.fields import instant_in
+from pql_model.serve.app import METHODS
+from pql_model.serve.engine import Engine
+from pql_model.serve.openapi import _TIME, example_request, openapi
+
+CHECKS = [
+    not_a_server_error, checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance,
+    checks.response_headers_conformance, checks.negative_data_rejection, checks.unsupported_method,
+]  # fmt: skip
+"""What fits no schema of ours must be refused; what fits one may be refused for its sense, with a status that is named."""
+
+
+@pytest.fixture(scope="module")
+def document(bundle):
+    return openapi(bundle, 1000)
+
+
+@pytest.fixture(scope="module")
+def schema(bundle):
+    return schemathesis.openapi.from_asgi("/openapi.json", service_of(bundle.path, max_in_flight=1000).app())
+
+
+def test_the_document_is_valid(document, schema):
+    assert document["openapi"] == "3.1.0"
+    schema.validate()
+
+
+def test_every_path_is_described_and_its_example_answered(call, document):
+    assert set(document["paths"]) == METHODS.keys() - {"/openapi.json"}
+    for path, about in document["paths"].items():
+        [(method, told)] = about.items()
+        assert method.upper() == METHODS[path]
+        body = told.get("requestBody", {"content": {"application/json": {}}})["content"]["application/json"].get("example")
+        answer = call.post(path, body) if method == "post" else call(method, path)
+        assert answer.status_code == (404 if path == "/lookup" else 200), path
+        assert answer.json()["errors"] == 0 if path == "/score_batch" else True
+
+
+@pytest.mark.parametrize("active_within", [1, 7, 28])
+@pytest.mark.parametrize("ages", [None, [0, 1], [7, 15]])
+@pytest.mark.parametrize("by_day", [True, False])
+def test_the_example_is_answered_whatever_the_motion(bundle, active_within, ages, by_day):
+    intake = bundle.model.facts["intake"]
+    for signup in (True, False):
+        changed = {**intake, "active_within": active_within * 86_400_000_000, "ages": ages, "needs_signup": signup, "by_day": by_day}
+        other = replace(bundle, model=replace(bundle.model, facts={**bundle.model.facts, "intake": changed}))
+        answer = Engine(other).score(example_request(other), NOW)
+
+        assert 0 < answer.row["probability"] < 1
+        assert answer.set_aside == answer.unknown_events == {}
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2026-01-02", "2026-01-02T03:04", "2026-01-02 03:04:05Z", "2026-01-02T03:04:05.123456789+0200", "2026-01-02T03:04+02", "1899-12-31",
+     "2200-01-01", "9999-01-01", "2026-13-01", "2026-01-32", "2026-01-02T24:00", "2026-01-02T03", "2026-1-2", "20260102", "2026-01-02T03:04+25:00"],
+)  # fmt: skip
+def test_times_are_described_as_they_are_read(time):
+    try:
+        read = instant_in(time, "", "time") is not None
+    except InputError:
+        read = False
+    assert bool(re.search(_TIME["pattern"], time)) == read
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "examples"),
+    [
+        ("/score", GenerationMode.POSITIVE, 50), ("/score", GenerationMode.NEGATIVE, 15),
+        ("/score_batch", GenerationMode.POSITIVE, 30), ("/score_batch", GenerationMode.NEGATIVE, 6),
+        ("/lookup", GenerationMode.POSITIVE, 30), ("/lookup", GenerationMode.NEGATIVE, 20),
+        *((path, GenerationMode.POSITIVE, 1) for path in METHODS if METHODS[path] == "GET" and path != "/openapi.json"),
+    ],
+)  # fmt: skip
+def test_no_request_is_answered_otherwise_than_described(schema, path, mode, examples):
+    statuses = set()
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, derandomize=True,
+        suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
+    )  # fmt: skip
+    @given(schema[path][METHODS[path]].as_strategy(generation_mode=mode))
+    def ask(case):
+        answer = case.call()
+        statuses.add(answer.status_code)
+        case.validate_response(answer, checks=CHECKS)
+
+    ask()
+    if path == "/score":
+        assert (200 in statuses) == (mode == GenerationMode.POSITIVE)
+
+
+def test_the_answer_to_a_wrong_key_is_as_described(bundle, document):
+    call = Caller(service_of(bundle.path, keys=("0123456789abcdef",)))
+    for path, about in document["paths"].items():
+        if path != "/":
+            [told] = about.values()
+            assert str(call(METHODS[path], path).status_code) in told["responses"]

@@ -1,0 +1,55 @@
+import base64
+import hashlib
+import re
+from dataclasses import replace
+
+import pytest
+
+from pql_model.serve.page import page
+
+
+@pytest.fixture(scope="module")
+def told(bundle):
+    return page(bundle)
+
+
+def allowed(policy, source):
+    return re.search(rf"{source} ([^;]+)", policy)[1]
+
+
+@pytest.mark.parametrize(("tag", "source"), [("style", "style-src"), ("script", "script-src")])
+def test_the_policy_lets_the_inline_parts_run_and_nothing_else(told, tag, source):
+    text, policy = told
+    [inline] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    assert allowed(policy, source) == f"'sha256-{digest}'"
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert allowed(policy, "connect-src") == "'self'"
+
+
+def test_it_loads_nothing_from_elsewhere(told):
+    text, _ = told
+    assert not re.search(r"https?://|//[a-z]|src=|@import|url\(", text)
+    assert not re.search(r"\son[a-z]+=|style=", text)
+
+
+def test_it_says_what_answers(told, bundle):
+    text, _ = told
+    assert "nimbus-boards" in text
+    assert f"Version {bundle.version}, verdict {bundle.about['verdict']}" in text
+    assert f"{bundle.about['trained_on']['entities']:,} accounts" in text
+    assert "within 30d of the instant" in text
+
+
+def test_names_are_escaped(bundle):
+    evil = "</textarea><script>alert(1)</script>&\""
+    facts = bundle.model.facts
+    model = replace(bundle.model, facts={**facts, "intake": {**facts["intake"], "known_events": [evil]}})
+    about = {**bundle.about, "name": evil, "version": evil, "verdict": evil, "entity": evil, "horizon": evil}
+    text, _ = page(replace(bundle, about=about, model=model))
+
+    assert "alert(1)" in text
+    assert "<script>alert" not in text
+    assert text.count("</textarea>") == text.count("<script>") == 1
