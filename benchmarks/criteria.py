@@ -276,7 +276,9 @@ def add(records: Sequence[Record]) -> None:
     known = [*read(), *records]
     known.sort(key=lambda r: (r["kind"], r["accounts"], r["seed"]))
     beside = RESULTS.with_suffix(".part")
-    beside.write_text("[\n" + ",\n".join(json.dumps(record, ensure_ascii=False) for record in known) + "\n]\n", encoding="utf-8")
+    beside.write_text(
+        "[\n" + ",\n".join(json.dumps(record, ensure_ascii=False) for record in known) + "\n]\n", encoding="utf-8"
+    )
     beside.replace(RESULTS)
 
 

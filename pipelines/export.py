@@ -31,9 +31,7 @@ class ExportResult:
         return {"output": str(path), "bytes": size, "digest": self.bundle.digest, "model": self.bundle.about}
 
 
-def export(
-    config: Config | str | Path, *, output: str | Path | None = None, model: str = "champion"
-) -> ExportResult:
+def export(config: Config | str | Path, *, output: str | Path | None = None, model: str = "champion") -> ExportResult:
     """Write a registered model as a bundle.
 
     Parameters
@@ -79,6 +77,17 @@ def export(
     criteria, metrics = (json.loads(files[name]) for name in (CRITERIA, METRICS))
     write_bundle(folder, registered.model, about, criteria, metrics, files[REPORT].decode())
     return ExportResult(load_bundle(folder))
+
+
+def bundle_to_serve(config: Config | str | Path, folder: str | Path | None = None) -> Bundle:
+    """The bundle in a folder; without one the champion, exported now.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no sound bundle.
+    """
+    return load_bundle(folder) if folder is not None else export(config).bundle
 
 
 if __name__ == "__main__":

@@ -64,7 +64,11 @@ class Verified:
 
     @property
     def same(self) -> bool:
-        return not self.refused[0] and not any(self.different.values()) and max(self.largest.values(), default=0.0) <= TOLERANCE
+        return (
+            not self.refused[0]
+            and not any(self.different.values())
+            and max(self.largest.values(), default=0.0) <= TOLERANCE
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The object that `pql verify --json` prints."""
@@ -120,7 +124,9 @@ def verify(
             at_risk = _some(con, grid.filter(grid.reason.isnull()), rows)
         with stages("batch"):
             features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
-            table = feature_table(sources, at_risk, features, trait_names(sources.entities.traits), stages.listener.share)
+            table = feature_table(
+                sources, at_risk, features, trait_names(sources.entities.traits), stages.listener.share
+            )
             if not len(table):
                 raise NotEnoughDataError("Nobody is at risk at this instant", received=windows.iso(instant),
                                          remedy="name another with `--as-of`")  # fmt: skip
@@ -216,7 +222,9 @@ def _over_http(url: str, key: str | None, version: str) -> Ask:
         except urllib.error.HTTPError as error:
             raise DataError("The service refuses", received=error.read()[:500].decode("utf-8", "replace")) from error
         except (OSError, ValueError, LookupError) as error:
-            raise DataError(f"The service does not answer: {error}", received=url, remedy="start it with `pql serve`") from error
+            raise DataError(
+                f"The service does not answer: {error}", received=url, remedy="start it with `pql serve`"
+            ) from error
         other = {row["model_version"] for row in rows if "error" not in row} - {version}
         if other:
             raise DataError("The service serves another version", received=", ".join(sorted(other)), allowed=version,

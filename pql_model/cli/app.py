@@ -21,6 +21,7 @@ import pql_model
 from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
 from pql_model.cli.criteria import criteria
 from pql_model.cli.progress import Bars
+from pql_model.cli.serving import export, serve, verify
 from pql_model.errors import PqlError
 
 app = typer.Typer(
@@ -272,6 +273,11 @@ def rollback(
         told = pql_model.rollback(config, to=to, listener=bars).as_json()
     if not printed(told, as_json):
         out.print(told["words"], highlight=False, markup=False)
+
+
+app.command()(export)
+app.command()(serve)
+app.command()(verify)
 
 
 @app.command()

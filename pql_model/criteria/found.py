@@ -29,7 +29,9 @@ CORRECTION = (
 )
 Kind = Literal["value", "intent", "fit", "activity"]
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_BUYING = re.compile(r"pric\w*|checkout|billing|upgrad\w*|plans?|pay|payments?|paywall|purchas\w*|cart|invoices?|quotes?|subscri\w*")
+_BUYING = re.compile(
+    r"pric\w*|checkout|billing|upgrad\w*|plans?|pay|payments?|paywall|purchas\w*|cart|invoices?|quotes?|subscri\w*"
+)
 _ASKING = ({"contact", "sales"}, {"talk", "sales"}, {"book", "demo"}, {"request", "demo"}, {"extend", "trial"})
 
 
@@ -301,4 +303,3 @@ def _overlap(k: int, met: np.ndarray, outcomes: Outcomes, names: Sequence[str]) 
         names[j]: compare_rules(met[:, k], met[:, j], outcomes).overlap for j in range(met.shape[1]) if j != k
     }  # fmt: skip
     return {name: share for name, share in shares.items() if share == share}
-

@@ -61,7 +61,9 @@ def health_lines(
 
 def _named(finding: Finding) -> str:
     """Of a trait its own name, and not that of its column."""
-    return unquote_plus(finding.column.removeprefix("trait.")) if finding.column.startswith("trait.") else finding.column
+    return (
+        unquote_plus(finding.column.removeprefix("trait.")) if finding.column.startswith("trait.") else finding.column
+    )
 
 
 def _unusable(set_aside: Mapping[str, int], rows_read: int) -> list[dict[str, str]]:

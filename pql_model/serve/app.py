@@ -36,6 +36,8 @@ from pql_model.serve.strict import parse
 LOG = logging.getLogger("pql.serve")
 LOOK_SECONDS = 1.0
 """How often the bundle, the keys and the scores are looked at."""
+SMALL = 100_000
+"""Bytes. A body up to here is worked on at once; a longer one in a thread, so that nobody waits for it."""
 METHODS = {
     "/": "GET", "/score": "POST", "/score_batch": "POST", "/lookup": "POST", "/model": "GET", "/criteria": "GET",
     "/report": "GET", "/openapi.json": "GET", "/metrics": "GET",
@@ -183,8 +185,8 @@ class Service:
                 headers={"www-authenticate": "Bearer"},
             )
 
-    async def _body(self, request: Request, deadline: float) -> Any:
-        """The parsed body, within size and deadline."""
+    async def _body(self, request: Request, deadline: float) -> bytes:
+        """The body, within size and deadline."""
         most = self.settings.max_body
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > most:
@@ -199,16 +201,16 @@ class Service:
         except TimeoutError as error:
             raise ProblemError(408, "slow", "The body did not arrive in time",
                           allowed=f"{self.settings.deadline_seconds:g} seconds", headers={"connection": "close"}) from error  # fmt: skip
-        return parse(bytes(body))
+        return bytes(body)
 
     # ------------------------------------------------------------ endpoints
 
     async def _score(self, request: Request, deadline: float) -> Response:
-        answer = self._scored(await self._body(request, deadline))
-        return json_response(_told(answer))
+        body = await self._body(request, deadline)
+        return json_response(await _worked(body, lambda body: _told(self._scored(parse(body)))))
 
     async def _batch(self, request: Request, deadline: float) -> Response:
-        raw = await self._body(request, deadline)
+        raw = await _worked(await self._body(request, deadline), parse)
         rows = raw.get("entities") if isinstance(raw, dict) and set(raw) == {"entities"} else raw
         if not isinstance(rows, list):
             raise InputError("body", received=type(raw).__name__, allowed='a list, or {"entities": [...]}')
@@ -234,7 +236,7 @@ class Service:
         return answer
 
     async def _lookup(self, request: Request, deadline: float) -> Response:
-        raw = await self._body(request, deadline)
+        raw = await _worked(await self._body(request, deadline), parse)
         names = raw.get("entities") if isinstance(raw, dict) and set(raw) == {"entities"} else raw
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InputError(
@@ -290,6 +292,10 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope, receive))
         await response(scope, receive, send)
+
+
+async def _worked(body: bytes, work: Callable[[bytes], Any]) -> Any:
+    return work(body) if len(body) <= SMALL else await run_in_threadpool(work, body)
 
 
 def _told(answer: Answer) -> dict[str, Any]:

@@ -19,7 +19,6 @@ _HELP = {
     "PQL_MAX_BATCH": "most entities in a batch",
     "PQL_DEADLINE_SECONDS": "after which a request is given up",
     "PQL_MAX_IN_FLIGHT": "requests at once, more are told to come again",
-    "PQL_SCORE_LOG": "a folder for the score log; without it none is written",
 }
 """Every variable the service reads."""
 
@@ -36,7 +35,6 @@ class Settings:
     max_batch: int = 1000
     deadline_seconds: float = 10.0
     max_in_flight: int = 64
-    score_log: Path | None = None
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -67,7 +65,6 @@ class Settings:
             max_batch=int(_number(given, "PQL_MAX_BATCH", cls.max_batch, least=1)),
             deadline_seconds=_number(given, "PQL_DEADLINE_SECONDS", cls.deadline_seconds),
             max_in_flight=int(_number(given, "PQL_MAX_IN_FLIGHT", cls.max_in_flight, least=1)),
-            score_log=_path(given, "PQL_SCORE_LOG"),
         )
 
 

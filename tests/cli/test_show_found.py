@@ -18,7 +18,13 @@ CRITERION = {
     "conditions": [{"event": "[red]Invited", "threshold": 3}], "threshold_agreement": 0.93,
     "also": [{"text": "at least 4 `[red]Invited` so far", "share": 0.27}],
 }  # fmt: skip
-FIT = {**CRITERION, "id": "c2", "text": "`size` is 51-200", "conditions": [{"trait": "size", "in": ["51-200"]}], "also": []}
+FIT = {
+    **CRITERION,
+    "id": "c2",
+    "text": "`size` is 51-200",
+    "conditions": [{"trait": "size", "in": ["51-200"]}],
+    "also": [],
+}
 FOUND = {
     "model": {"name": "boards", "version": "2", "verdict": "ready"}, "rows": "as of day 14 of the trial",
     "base": {"later": estimate(0.086, 0.072, 0.103)},

@@ -35,15 +35,15 @@ def world(seed: int) -> tuple[Planted, set]:
 
 @cache
 def found(seed: int):
-    return world(seed)[0].mine(resamples=40)
+    return world(seed)[0].mine(resamples=25)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_planted_steps_come_back_with_their_very_threshold_and_window_and_nothing_else_does(seed):
     assert {m.condition.model_dump_json() for m in found(seed)} == {c.model_dump_json() for c in world(seed)[1]}
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_criterion_says_how_sure_its_threshold_is(seed):
     for m in found(seed):
         assert 0.9 < m.effect < 2.4

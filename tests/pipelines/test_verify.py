@@ -57,7 +57,7 @@ def served(config):
     told = {}
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802
+        def do_POST(self):
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             told["key"] = self.headers.get("x-api-key")
             body = json.dumps({"rows": [told["row"] for _ in asked["entities"]]}).encode()

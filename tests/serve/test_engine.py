@@ -188,9 +188,9 @@ def test_an_age_that_was_not_trained_is_refused(engine, entity, as_of, age):
 
 
 def test_who_the_config_excludes_is_not_scored(engine, entity):
-    with pytest.raises(InputError, match="`traits.email_domain` cannot be used. Received: nimbus.test"):
+    with pytest.raises(InputError, match=r"`traits.email_domain` cannot be used. Received: nimbus.test"):
         engine.score({**entity, "traits": {"email_domain": " nimbus.test "}}, NOW)
-    with pytest.raises(InputError, match="`traits.email_domain` cannot be used. Received: nimbus.test"):
+    with pytest.raises(InputError, match=r"`traits.email_domain` cannot be used. Received: nimbus.test"):
         engine.score({"entity": "a", "features": {}, "traits": {"email_domain": "nimbus.test"}}, NOW)
 
 

@@ -49,7 +49,7 @@ def test_a_new_bundle_is_taken_over_while_requests_run_and_none_fails(holder, bu
         while not over.is_set():
             try:
                 versions.add(holder.engine.score(entity, NOW).row["model_version"])
-            except Exception as error:  # (whatever it is, it is what is looked for)
+            except Exception as error:  # noqa: BLE001 (whatever it is, it is what is looked for)
                 faults.append(error)
 
     threads = [threading.Thread(target=ask) for _ in range(3)]

@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_read_is_told(file, tmp_path):
     with pytest.raises(DataError, match="The file of API keys cannot be read: No such file"):
         Keys((), tmp_path / "nowhere")
     file.write_bytes(b"\xff\xfe" * 20)
-    with pytest.raises(DataError, match="The file of API keys cannot be read: .*utf-8"):
+    with pytest.raises(DataError, match=r"The file of API keys cannot be read: .*utf-8"):
         Keys((), file)
 
 

@@ -46,7 +46,9 @@ def test_every_path_is_described_and_its_example_answered(call, document):
     for path, about in document["paths"].items():
         [(method, told)] = about.items()
         assert method.upper() == METHODS[path]
-        body = told.get("requestBody", {"content": {"application/json": {}}})["content"]["application/json"].get("example")
+        body = told.get("requestBody", {"content": {"application/json": {}}})["content"]["application/json"].get(
+            "example"
+        )
         answer = call.post(path, body) if method == "post" else call(method, path)
         assert answer.status_code == (404 if path == "/lookup" else 200), path
         assert answer.json()["errors"] == 0 if path == "/score_batch" else True
@@ -58,7 +60,13 @@ def test_every_path_is_described_and_its_example_answered(call, document):
 def test_the_example_is_answered_whatever_the_motion(bundle, active_within, ages, by_day):
     intake = bundle.model.facts["intake"]
     for signup in (True, False):
-        changed = {**intake, "active_within": active_within * 86_400_000_000, "ages": ages, "needs_signup": signup, "by_day": by_day}
+        changed = {
+            **intake,
+            "active_within": active_within * 86_400_000_000,
+            "ages": ages,
+            "needs_signup": signup,
+            "by_day": by_day,
+        }
         other = replace(bundle, model=replace(bundle.model, facts={**bundle.model.facts, "intake": changed}))
         answer = Engine(other).score(example_request(other), NOW)
 

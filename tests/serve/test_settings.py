@@ -23,19 +23,19 @@ def test_the_bundle_is_enough():
 def test_every_variable_is_read():
     given = {
         **BUNDLE, "PQL_API_KEYS": " a ,b,", "PQL_API_KEYS_FILE": "keys", "PQL_SCORES": "scores.parquet", "PQL_MAX_BODY_MB": "0.5",
-        "PQL_MAX_BATCH": "10", "PQL_DEADLINE_SECONDS": "2.5", "PQL_MAX_IN_FLIGHT": "3", "PQL_SCORE_LOG": "log",
+        "PQL_MAX_BATCH": "10", "PQL_DEADLINE_SECONDS": "2.5", "PQL_MAX_IN_FLIGHT": "3",
     }  # fmt: skip
 
     assert given.keys() == _HELP.keys()
     assert Settings.of_environment(given) == Settings(
-        Path("models/boards"), ("a", "b"), Path("keys"), Path("scores.parquet"), 500_000, 10, 2.5, 3, Path("log")
+        Path("models/boards"), ("a", "b"), Path("keys"), Path("scores.parquet"), 500_000, 10, 2.5, 3
     )
 
 
 def test_without_a_bundle_it_says_what_to_set(monkeypatch):
     monkeypatch.delenv("PQL_BUNDLE", raising=False)
     for given in ({}, {"PQL_BUNDLE": ""}, None):
-        with pytest.raises(DataError, match="does not know its bundle. Received: no PQL_BUNDLE.* Do: set PQL_BUNDLE"):
+        with pytest.raises(DataError, match=r"does not know its bundle. Received: no PQL_BUNDLE.* Do: set PQL_BUNDLE"):
             Settings.of_environment(given)
 
 
@@ -48,10 +48,10 @@ def test_a_limit_that_is_none_is_refused(name, text):
 
 @pytest.mark.parametrize("name", ["PQL_MAX_BATCH", "PQL_MAX_IN_FLIGHT"])
 def test_half_a_request_is_none(name):
-    with pytest.raises(DataError, match="Received: 0.5. Allowed: from 1 to"):
+    with pytest.raises(DataError, match=r"Received: 0.5. Allowed: from 1 to"):
         Settings.of_environment({**BUNDLE, name: "0.5"})
 
 
 def test_keys_that_are_none_do_not_open_the_door():
-    with pytest.raises(DataError, match="PQL_API_KEYS .* holds no key"):
+    with pytest.raises(DataError, match=r"PQL_API_KEYS .* holds no key"):
         Settings.of_environment({**BUNDLE, "PQL_API_KEYS": " , "})

@@ -211,6 +211,30 @@ def test_a_body_of_30_megabytes_is_refused_before_it_is_read(call, entity):
     assert call.post("/score", entity).status_code == 200
 
 
+def test_nobody_waits_for_a_caller_who_sends_much(call, entity, monkeypatch):
+    """A long body is worked on beside the others: the short one that comes after it is answered before."""
+    order, score = [], call.service.holder.engine.score
+
+    def watched(raw, now):
+        if raw["entity"] == "long":
+            time.sleep(0.3)
+        answer = score(raw, now)
+        order.append(raw["entity"])
+        return answer
+
+    monkeypatch.setattr(call.service.holder.engine, "score", watched)
+    events = entity["events"] * 1500
+    answers = call.together(
+        [
+            ("POST", "/score", {"json": {**entity, "entity": "long", "events": events}}),
+            ("POST", "/score", {"json": {**entity, "entity": "short"}}),
+        ]
+    )
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert order == ["short", "long"]
+
+
 def test_a_slow_caller_is_given_up(bundle, entity):
     call = Caller(service_of(bundle.path, deadline_seconds=0.1))
 

@@ -44,7 +44,7 @@ def test_it_says_what_answers(told, bundle):
 
 
 def test_names_are_escaped(bundle):
-    evil = "</textarea><script>alert(1)</script>&\""
+    evil = '</textarea><script>alert(1)</script>&"'
     facts = bundle.model.facts
     model = replace(bundle.model, facts={**facts, "intake": {**facts["intake"], "known_events": [evil]}})
     about = {**bundle.about, "name": evil, "version": evil, "verdict": evil, "entity": evil, "horizon": evil}

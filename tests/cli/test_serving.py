@@ -1,0 +1,125 @@
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from pql_model.cli import serving
+from pql_model.cli.app import main
+
+
+@pytest.fixture
+def config(trained):
+    return trained.folder.parent.parent / "pql.yaml"
+
+
+@pytest.fixture
+def run(capsys):
+    def run_(*arguments):
+        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+            main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return left.value.code, told.out, told.err
+
+    return run_
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What would have been started, instead of starting it."""
+    calls = []
+    monkeypatch.setattr(serving, "_run", lambda command, environment: calls.append((command, environment)) or 0)
+    return calls
+
+
+def test_export_says_what_it_wrote(run, config, tmp_path):
+    code, words, _ = run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
+    again, told, _ = run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1", "--json")
+
+    assert (code, again) == (0, 0)
+    assert f"Wrote {tmp_path / 'boards'} (" in words.replace("\n", "")
+    assert "nimbus-boards version 1." in words
+    assert json.loads(told)["model"]["version"] == "1"
+
+
+def test_serve_runs_the_bundle_it_is_given(run, config, tmp_path, started, monkeypatch):
+    run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("serve", "--bundle", "boards", "--host", "0.0.0.0", "--port", "3100")
+    [(command, environment)] = started
+
+    assert (code, out) == (0, "")
+    assert "nimbus-boards version 1 on http://0.0.0.0:3100" in err
+    assert command[1:] == ["-m", "bentoml", "serve", "pql_model.serve.bento:Pql", "--host", "0.0.0.0", "--port", "3100"]
+    assert environment["PQL_BUNDLE"] == str(tmp_path / "boards")
+
+
+def test_serve_exports_the_champion_first(run, config, started):
+    code, _, _ = run("serve", "-c", config)
+    [(_, environment)] = started
+
+    assert code == 0
+    assert environment["PQL_BUNDLE"] == str((config.parent / "models" / "nimbus-boards").resolve())
+    assert os.path.exists(os.path.join(environment["PQL_BUNDLE"], "BUNDLE.json"))
+
+
+def test_serve_refuses_what_is_no_bundle_before_it_starts_anything(run, tmp_path, started):
+    code, _, err = run("serve", "--bundle", tmp_path)
+
+    assert code == 2
+    assert "There is no bundle here" in " ".join(err.split())
+    assert started == []
+
+
+def test_serve_without_the_extra_says_what_to_install(run, monkeypatch, started):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "bentoml" else find(name, *rest)
+    )
+    code, _, err = run("serve")
+
+    assert code == 2
+    assert "run `pip install 'pql-model[serve]'`" in " ".join(err.split())
+    assert started == []
+
+
+def test_a_service_that_fails_is_a_failure(run, config, monkeypatch, tmp_path):
+    run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
+    monkeypatch.setattr(serving, "_run", lambda *_: 3)
+
+    assert run("serve", "--bundle", tmp_path / "boards")[0] == 1
+
+
+def test_who_stops_us_stops_the_service():
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    began, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
+    code = serving._run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ))
+
+    assert code == 0
+    assert time.monotonic() - began < 10
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert serving._run([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ)) == 3
+
+
+def test_verify_compares_and_says_so(run, config):
+    code, words, _ = run("verify", "-c", config, "--as-of", "2025-11-20", "--model", "1", "--rows", "5")
+    assert code == 0
+    assert "5 accounts through in process: largest difference 0; everything else is the same." in " ".join(
+        words.split()
+    )
+
+
+def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
+    from pql_model.pipelines.verify import Verified
+
+    found = Verified("in process", 3, {"probability": 0.5}, {"reasons": 2}, (1, "acc: no"))
+    monkeypatch.setattr("pql_model.verify", lambda *_, **__: found, raising=False)
+    code, words, _ = run("verify", "-c", config)
+    told = " ".join(words.split())
+    assert code == 1
+    assert "largest difference 0.5; 2 in reasons." in told
+    assert "1 were refused; the first: acc: no" in told

@@ -1,0 +1,44 @@
+import json
+
+import pytest
+
+from pql_model.errors import DataError, InputError
+from pql_model.serve.problem import ProblemError, json_response
+from pql_model.serve.strict import JsonError
+
+
+def test_what_is_not_known_is_left_out():
+    response = ProblemError(429, "overloaded", "Come again", headers={"retry-after": "1"}).response()
+
+    assert response.status_code == 429
+    assert json.loads(response.body) == {"error": {"code": "overloaded", "message": "Come again"}}
+    assert (response.headers["retry-after"], response.headers["cache-control"]) == ("1", "no-store")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (InputError("events[3].time", received=12, allowed=["a", "b"]), 422, "invalid"),
+        (JsonError("body", received="nothing", allowed="JSON"), 400, "not_json"),
+    ],
+)
+def test_a_field_is_named_with_what_is_allowed(error, status, code):
+    problem = ProblemError.of(error)
+    told = problem.as_json()["error"]
+
+    assert (problem.status, told["code"], told["field"]) == (status, code, error.field)
+    assert told["received"] == str(error.received)
+    assert told["allowed"] in ("a, b", "JSON")
+    assert told["message"] == str(error)
+
+
+def test_another_error_of_ours_is_a_sentence():
+    assert ProblemError.of(DataError("Nothing fits")).as_json() == {
+        "error": {"code": "invalid", "message": "Nothing fits."}
+    }
+
+
+def test_half_a_surrogate_pair_and_a_number_that_is_none_do_not_leave():
+    assert json_response({"text": "a\ud800ü"}).body == '{"text":"a\\ud800ü"}'.encode()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        json_response({"number": float("nan")})
