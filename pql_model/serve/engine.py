@@ -64,6 +64,7 @@ class Engine:
         book = self.decider.definition
         self._nearest = NearestMissing(book, model.manifest) if book is not None else None
         self._width = len(columns)
+        self._feature_set = model.manifest.hash  # takes a millisecond
 
     def score(self, raw: object, now: int) -> Answer:
         """Score what a request says of an entity: raw events, or finished features.
@@ -129,7 +130,7 @@ class Engine:
             "newly_qualified": None,
             "suppressed": found.suppressed[0],
             "model_version": self.bundle.version,
-            "feature_set": self.model.manifest.hash,
+            "feature_set": self._feature_set,
             "scored_at": iso(now // SECOND * SECOND),
         }  # fmt: skip
 
