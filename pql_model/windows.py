@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
+from operator import floordiv, sub
 from typing import Any, Literal
 
 SECOND = 1_000_000
@@ -44,6 +47,17 @@ def to_instant(when: dt.datetime | dt.date) -> int:
     if when.tzinfo is None:
         when = when.replace(tzinfo=dt.UTC)
     return (when - _EPOCH) // _MICROSECOND
+
+
+def to_instants(whens: Iterable[dt.datetime]) -> list[int]:
+    """Of aware datetimes, quickly.
+
+    Raises
+    ------
+    TypeError
+        If one is naive.
+    """
+    return list(map(floordiv, map(sub, whens, repeat(_EPOCH)), repeat(_MICROSECOND)))
 
 
 def parse_instant(text: str) -> int:

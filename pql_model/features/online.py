@@ -144,9 +144,8 @@ def _trend(length: int, log: Timeline, i: int, j: int, seen: _Seen) -> float:
     return (a - b) / (a + b) if a + b else nan
 
 
-def _active_days(log: Timeline, i: int, j: int, __: _Seen) -> float:
-    starts, _ = log.days
-    return float(bisect_left(starts, j) - bisect_right(starts, i) + 1)
+def _active_days(log: Timeline, i: int, j: int, _: _Seen) -> float:
+    return float(len(set(log.days[i:j])))
 
 
 def _distinct_users(log: Timeline, i: int, j: int, _: _Seen) -> float:
@@ -179,8 +178,7 @@ def _days_to_first(log: Timeline, i: int, _: int, seen: _Seen) -> float:
 
 def _runs(log: Timeline, i: int, j: int) -> tuple[list[int], int]:
     """Lengths of the runs of consecutive active days, the latest last, and the latest day."""
-    starts, days = log.days
-    within = days[bisect_right(starts, i) - 1 : bisect_left(starts, j)]
+    within = list(dict.fromkeys(log.days[i:j]))
     lengths = [1]
     for before, day in pairwise(within):
         if day == before + 1:

@@ -31,7 +31,7 @@ class Timeline:
     --------
     >>> log = Timeline([EventRow("login", 0, "ann"), EventRow("upload", DAY, "bob"), EventRow("login", DAY + 1, "bob")])
     >>> log.users, log.days, log.breaks
-    (('ann', 'bob', 'bob'), ([0, 1], [0, 1]), [1])
+    (('ann', 'bob', 'bob'), [0, 1, 1], [1])
     >>> log.only(log.places["login"]).users
     ['ann', 'bob']
     """
@@ -44,7 +44,7 @@ class Timeline:
     user_counts: Sequence[float | None]
     plain: bool  # every row is one event, and none says how many users it stands for
     places: dict[str, list[int]]  # event -> the numbers of its rows
-    days: tuple[list[int], list[int]]  # the number of the first row of each active day, and the days
+    days: Sequence[int]  # days since 1970
     breaks: list[int]  # the numbers of the rows that begin another session
     pauses: list[int]  # up to each break, the time between sessions
 
@@ -64,10 +64,10 @@ class Timeline:
 
     def __getattr__(self, name: str) -> Any:
         """A column that is not there yet: taken from the whole, or computed. (`cached_property` costs four times more.)"""
-        if name in _COMPUTED:
-            made = _COMPUTED[name](self)
-        elif name in _TAKEN:
+        if name in _TAKEN and self._whole is not self:
             made = _picked(getattr(self._whole, name), self._numbers)
+        elif name in _COMPUTED:
+            made = _COMPUTED[name](self)
         else:
             raise AttributeError(name)
         self.__dict__[name] = made
@@ -95,14 +95,8 @@ def _places(log: Timeline) -> dict[str, list[int]]:
     return places
 
 
-def _days(log: Timeline) -> tuple[list[int], list[int]]:
-    starts, days, number = [], [], 0
-    while number < len(log.times):  # a step a day, not a row
-        day = log.times[number] // DAY
-        starts.append(number)
-        days.append(day)
-        number = bisect_left(log.times, (day + 1) * DAY, number)
-    return starts, days
+def _days(log: Timeline) -> list[int]:
+    return [time // DAY for time in log.times]
 
 
 def _breaks(log: Timeline) -> list[int]:
@@ -115,7 +109,7 @@ def _pauses(log: Timeline) -> list[int]:
     return list(accumulate([times[number] - times[number - 1] for number in log.breaks], initial=0))
 
 
-_TAKEN = ("names", "users", "values", "counts", "user_counts")
+_TAKEN = ("names", "users", "values", "counts", "user_counts", "days")
 _COMPUTED: dict[str, Callable[[Timeline], Any]] = {
     "places": _places,
     "days": _days,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # busy-waiting threads starve whatever else runs; read at import
 
@@ -53,23 +55,34 @@ class Params:
         return {**FIXED, **chosen, "seed": seed, "num_threads": min(4, os.cpu_count() or 1)}
 
 
+_trees = re.compile(r"^Tree=\d+\n", re.MULTILINE).split
+_END = "end of trees"
+
+
 @dataclass(frozen=True)
 class Ensemble:
     """Boosters whose margins are averaged; a margin is the log-odds before calibration."""
 
     boosters: tuple[lgb.Booster, ...]
 
+    @cached_property
+    def _joined(self) -> lgb.Booster:
+        """One booster with the trees of all: a call costs more than what a small booster does for one row."""
+        if len(self.boosters) == 1:
+            return self.boosters[0]
+        return lgb.Booster(model_str=joined_text(self.texts()))
+
     def margin(self, X: np.ndarray) -> np.ndarray:
         """Raw log-odds, shape (rows,)."""
         if not len(X):  # LightGBM refuses an empty table
             return np.empty(0)
-        return np.asarray(np.mean([booster.predict(X, raw_score=True) for booster in self.boosters], axis=0))
+        return np.asarray(self._joined.predict(X, raw_score=True)) / len(self.boosters)
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
         """SHAP values, shape (rows, columns + 1); the last is the base value. Rows sum to the margin."""
         if not len(X):
             return np.empty((0, X.shape[1] + 1))
-        return np.asarray(np.mean([booster.predict(X, pred_contrib=True) for booster in self.boosters], axis=0))
+        return np.asarray(self._joined.predict(X, pred_contrib=True)) / len(self.boosters)
 
     def texts(self) -> list[str]:
         return [booster.model_to_string() for booster in self.boosters]
@@ -87,6 +100,21 @@ class Ensemble:
             return cls(tuple(lgb.Booster(model_str=text) for text in texts))
         except lgb.basic.LightGBMError as error:
             raise DataError(f"This is not a LightGBM model: {error}", remedy="export the model again") from error
+
+
+def joined_text(texts: Sequence[str]) -> str:
+    """The text of one model with the trees of several; its margin is the sum of theirs.
+
+    Parameters
+    ----------
+    texts
+        Of models with the same columns.
+    """
+    bodies = [text.partition(_END)[0] for text in texts]
+    head = re.sub(r"^tree_sizes=.*\n", "", _trees(bodies[0])[0], flags=re.MULTILINE)  # offsets, which no longer hold
+    trees = [tree for body in bodies for tree in _trees(body)[1:]]
+    numbered = "".join(f"Tree={number}\n{tree}" for number, tree in enumerate(trees))
+    return f"{head}{numbered}{_END}{texts[0].partition(_END)[2]}"
 
 
 def training_data(X: np.ndarray, y: np.ndarray, names: Sequence[str], categorical: Sequence[int]) -> lgb.Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ class FittedModel:
     reference: tuple[float, ...]
     facts: dict[str, Any]
 
+    @cached_property
+    def _quantiles(self) -> np.ndarray:
+        return np.array(self.reference)
+
     def margin(self, table: pd.DataFrame) -> np.ndarray:
         """Log-odds before calibration, (rows,)."""
         return self.ensemble.margin(self.manifest.matrix(table))
@@ -66,8 +71,8 @@ class FittedModel:
 
     def score(self, probability: np.ndarray) -> np.ndarray:
         """Percentile of a probability in the reference population, 0-100."""
-        low = np.searchsorted(self.reference, probability, side="left")
-        high = np.searchsorted(self.reference, probability, side="right")
+        low = np.searchsorted(self._quantiles, probability, side="left")
+        high = np.searchsorted(self._quantiles, probability, side="right")
         return np.asarray(np.round(50.0 * (low + high) / len(self.reference), 1))
 
     def save(self, folder: Path) -> None:

@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pql_model.errors import InputError
-from pql_model.features.fields import instant_in, keyed, listed_in, named_in, number_in, shown, text_in
+from pql_model.features.fields import (
+    instant_in,
+    instant_of,
+    instants_of,
+    keyed,
+    listed_in,
+    named_in,
+    number_in,
+    shown,
+    text_in,
+)
 from pql_model.windows import DAY, HOUR, parse_instant
 
 NOON = parse_instant("2026-01-31T12:00:00Z")
@@ -46,6 +58,27 @@ def test_a_time_is_iso_8601_and_utc_unless_it_says_otherwise(text, expected):
 def test_what_is_no_time_or_no_possible_one_is_refused(raw):
     with pytest.raises(InputError, match=r"^`events\[3\].time` cannot be used. Received: .* Allowed: an ISO 8601 date"):
         instant_in(raw, "events[3]", "time")
+
+
+TIMES = st.sampled_from(
+    [
+        *("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.123456Z", "2026-01-31T14:00:00+02:00", "1900-01-01T00:00:00Z"),
+        *("2199-12-31T23:59:59.999999Z", "2026-01-31 12:00Z"),
+    ]
+)
+STRANGE = st.sampled_from(
+    [
+        *("2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", "1970-01-01T00:00:00Z", "2200-01-01T00:00:00Z"),
+        *("", "\n", "2026-01-31T12:00:00Z\n", "2026-01-31T12:00:00Z\n2026-01-31T12:00:00Z", "2026-01-31T12:00:00z", "2026-W05-6T12:00Z"),
+        *(None, 0, 1.5, True, [], {}),
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(TIMES, max_size=4), st.lists(STRANGE, max_size=1), st.lists(TIMES, max_size=2))
+def test_many_times_are_read_as_each_by_itself(before, strange, after):
+    raws = [*before, *strange, *after]
+    assert list(instants_of(raws)) == [instant_of(raw) for raw in raws]
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ def test_rows_at_the_same_time_stay_in_the_order_they_came_in():
     assert [row.event for row in visible(rows, 9)] == ["z", "a", "b", "a"]
 
 
-def test_a_day_starts_at_midnight_and_has_the_number_of_its_first_row():
-    assert LOG.days == ([0, 1, 4], [4, 5, 8])
-    assert Timeline([EventRow("login", -1), EventRow("login", 0)]).days == ([0, 1], [-1, 0])
+def test_a_day_starts_at_midnight():
+    assert LOG.days == [4, 5, 5, 5, 8]
+    assert Timeline([EventRow("login", -1), EventRow("login", 0)]).days == [-1, 0]
 
 
 def test_a_gap_of_exactly_thirty_minutes_is_no_break():
@@ -48,7 +48,7 @@ def test_the_rows_of_one_event_are_a_timeline_too():
     uploads = LOG.only(LOG.places["upload"])
     assert uploads.times == [5 * DAY, 5 * DAY + 30 * MINUTE, 8 * DAY]
     assert uploads.users == ["ann", None, "bob"]
-    assert uploads.days == ([0, 2], [5, 8])
+    assert uploads.days == [5, 5, 8]
     assert uploads.plain
 
 
@@ -65,7 +65,7 @@ def test_of_equal_times_the_larger_value_comes_later_and_rows_without_it_do_not_
 
 def test_no_rows_are_a_timeline_as_well():
     nothing = Timeline([])
-    assert (nothing.times, nothing.days, nothing.breaks, nothing.pauses) == ((), ([], []), [], [0])
+    assert (nothing.times, nothing.days, nothing.breaks, nothing.pauses) == ((), [], [], [0])
 
 
 def test_a_column_that_does_not_exist_is_an_attribute_error():

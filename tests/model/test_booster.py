@@ -3,7 +3,7 @@ import pytest
 from small_model import MANIFEST, PARAMS, small_table
 
 from pql_model.errors import DataError
-from pql_model.model.booster import Ensemble, Params, fit_ensemble, training_data
+from pql_model.model.booster import Ensemble, Params, fit_ensemble, joined_text, training_data
 
 TABLE, Y = small_table()
 X = MANIFEST.matrix(TABLE)
@@ -30,6 +30,22 @@ def test_averaged_boosters_differ_and_their_margins_are_averaged():
     one, other = (Ensemble((booster,)).margin(X) for booster in ensemble.boosters)
     assert not np.array_equal(one, other)
     np.testing.assert_allclose(ensemble.margin(X), (one + other) / 2, rtol=0, atol=1e-12)
+
+
+def test_contributions_are_averaged_over_the_boosters_too():
+    ensemble = fitted()
+    one, other = (Ensemble((booster,)).contributions(X) for booster in ensemble.boosters)
+    np.testing.assert_allclose(ensemble.contributions(X), (one + other) / 2, rtol=0, atol=1e-12)
+
+
+def test_boosters_of_different_sizes_and_of_no_split_at_all_are_joined():
+    data = training_data(X, Y, MANIFEST.names, MANIFEST.categorical)
+    sizes = (Params(rounds=3, averaged=1), Params(rounds=40, averaged=1, num_leaves=15, min_data_in_leaf=5))
+    constant = Params(rounds=2, averaged=1, min_data_in_leaf=400)
+    ensemble = fit_ensemble(data, [*sizes, constant], 1)
+    singly = np.mean([booster.predict(X, raw_score=True) for booster in ensemble.boosters], axis=0)
+    np.testing.assert_allclose(ensemble.margin(X), singly, rtol=0, atol=1e-12)
+    assert joined_text(ensemble.texts()).count("\nTree=") == sum(b.num_trees() for b in ensemble.boosters)
 
 
 def test_contributions_and_base_value_add_up_to_the_margin():
