@@ -46,8 +46,8 @@ def features_page() -> str:
         ],
         "",
         "Days are UTC days. `distinct_users` of a table that was counted before (`counts`, `users`) is the largest number of "
-        "any one row, because users of different rows cannot be added. Sums carry 12 significant digits. Without a sign-up, "
-        "`first` windows and what counts from the sign-up are missing.",
+        "any one row, because users of different rows cannot be added. Sums carry 12 significant digits of what was added, "
+        "so what cancels is 0. Without a sign-up, `first` windows and what counts from the sign-up are missing.",
         "",
         "The exact definition is `pql_model/features/oracle.py`.",
         "",
@@ -87,7 +87,7 @@ _TITLES = {
     "EarlierTable": "`entities.earlier`",
     "ConversionTable": "`conversions`", "ConversionColumns": "`conversions.columns`", "Snapshots": "`snapshots`", "Windows": "`windows`",
     "Exclude": "`exclude`", "Definition": "`definition`", "Criterion": "A condition of `definition`", "Policy": "`policy`",
-    "Capacity": "`policy.capacity`", "Offer": "`offer`",
+    "Capacity": "`policy.capacity`", "Offer": "`offer`", "ScoreLog": "`score_log`",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import yaml
 
 from pql_model import windows
@@ -17,6 +18,7 @@ from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
 from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.decisions import Summary, summarise
+from pql_model.decide.log import log_table
 from pql_model.decide.policy import Rule
 from pql_model.decide.rows import NAMES, Decided, decided_rows
 from pql_model.decide.settle import rulebook_of
@@ -27,6 +29,7 @@ from pql_model.features.table import feature_table
 from pql_model.lock import held
 from pql_model.model.columns import trait_name
 from pql_model.model.fitted import FittedModel
+from pql_model.pipelines.logged import write_down
 from pql_model.pipelines.prepare import features_of
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Registered, Tracking
@@ -36,6 +39,7 @@ from pql_model.sources.read import read_sources
 from pql_model.sources.workbench import open_workbench
 from pql_model.whole import write_whole
 
+_LOGGED_AT_ONCE = 50_000
 _WAITING = "Another scoring in this folder is deciding; waiting for it."
 
 
@@ -47,6 +51,8 @@ class ScoreResult:
     ----------
     summary
         Bands, expected conversions, who is suppressed and who need not be called.
+    log
+        The file (or table) of the score log that has them too, where there is one.
     notes
         What to know about this run, a sentence each.
     """
@@ -58,6 +64,7 @@ class ScoreResult:
     as_of: int
     not_scored: dict[str, int]
     summary: Summary
+    log: str | None
     notes: tuple[str, ...]
     seconds: dict[str, float]
 
@@ -68,6 +75,7 @@ class ScoreResult:
             "pql": int(self.rows["is_pql"].sum()),
             "newly_qualified": int(self.rows["newly_qualified"].sum()),
             "output": str(self.output),
+            "score_log": self.log,
             "model": {"name": self.model.name, "version": self.model.version},
             "as_of": windows.iso(self.as_of),
             "rule": self.rule.words,
@@ -142,13 +150,15 @@ def score(
         # After the rows: a run that is killed between the two alerts somebody twice, and forgets nobody.
         if remembers and before is not None and decided.decisions.state is not None:
             write_runs(config.home / FILE, [before, decided.decisions.state])
+    # Last of what is written: the log never tells of a run that failed.
+    log = write_down(config, _log_tables(registered, table, rows))
     not_scored = {row["reason"]: row["rows"] for row in sorted(left, key=lambda row: -row["rows"])}
     learnt_from = fitted.facts["train"].get("converting_entities")
     summary = summarise(decider, decided.decisions, decided.rows["probability"].to_numpy(), learnt_from)
     notes = tuple(_notes(config, fitted, before is None, remembers))
     for note in notes:
         stages.listener.say(note)
-    return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, notes, stages.seconds)
+    return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, log, notes, stages.seconds)
 
 
 def decider_of(model: FittedModel, config: Config) -> Decider:
@@ -167,6 +177,15 @@ def _with_origin(decided: Decided, registered: Registered, instant: int) -> pd.D
         scored_at=pd.Timestamp(windows.to_datetime(windows.now())),
     )
     return rows[[*NAMES]].sort_values(["probability", "entity"], ascending=[False, True], ignore_index=True)
+
+
+def _log_tables(registered: Registered, table: pd.DataFrame, rows: pd.DataFrame) -> Iterator[pa.Table]:
+    """The rows with what the model read, in pieces: a matrix of a million accounts is not held a second time."""
+    place = pd.Index(table["entity"]).get_indexer(rows["entity"])
+    for start in range(0, len(rows), _LOGGED_AT_ONCE):
+        some = rows[start : start + _LOGGED_AT_ONCE]
+        inputs = registered.model.manifest.matrix(table.iloc[place[start : start + _LOGGED_AT_ONCE]])
+        yield log_table(some, list(inputs), "score", [registered.name] * len(some))
 
 
 def _notes(config: Config, model: FittedModel, past: bool, remembers: bool) -> Iterator[str]:
@@ -195,8 +214,8 @@ def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:
         )
 
 
-def instant_of(as_of: str) -> int:
-    """The instant that `--as-of` names.
+def instant_of(as_of: str, name: str = "as_of") -> int:
+    """The instant that `--as-of` names, or another option.
 
     Raises
     ------
@@ -207,7 +226,7 @@ def instant_of(as_of: str) -> int:
         return windows.parse_instant(as_of)
     except ValueError as error:
         raise DataError(
-            "`as_of` is not a time", received=as_of, allowed="a date 2026-06-30 or a time 2026-06-30T12:00:00Z"
+            f"`{name}` is not a time", received=as_of, allowed="a date 2026-06-30 or a time 2026-06-30T12:00:00Z"
         ) from error
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pql_model.pipelines.explain import explain_entity
     from pql_model.pipelines.export import export
     from pql_model.pipelines.init import init
+    from pql_model.pipelines.replay import replay
     from pql_model.pipelines.report import list_criteria, write_report
     from pql_model.pipelines.rollback import models, rollback
     from pql_model.pipelines.score import score
@@ -48,6 +49,7 @@ _HOME = {
     "make_demo": "pipelines.demo",
     "models": "pipelines.rollback",
     "parse_feature": "features.spec",
+    "replay": "pipelines.replay",
     "rollback": "pipelines.rollback",
     "score": "pipelines.score",
     "train": "pipelines.train",
@@ -73,6 +75,7 @@ __all__ = [
     "make_demo",
     "models",
     "parse_feature",
+    "replay",
     "rollback",
     "score",
     "train",

@@ -47,7 +47,7 @@ def test_links_between_files_lead_somewhere(file):
 def test_the_readme_names_every_command_that_a_newcomer_needs():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    known = "demo init check train backtest report score explain models rollback export serve verify schema"
+    known = "demo init check train backtest report score explain models rollback export serve verify replay schema"
     assert commands == set(known.split())
     for name in commands:
         assert f"pql {name}" in text

@@ -21,6 +21,7 @@ import pql_model
 from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
 from pql_model.cli.criteria import criteria
 from pql_model.cli.progress import Bars
+from pql_model.cli.replay import replay
 from pql_model.cli.serving import export, serve, verify
 from pql_model.errors import PqlError
 
@@ -278,6 +279,7 @@ def rollback(
 app.command()(export)
 app.command()(serve)
 app.command()(verify)
+app.command()(replay)
 
 
 @app.command()

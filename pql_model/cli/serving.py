@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +13,7 @@ import typer
 import pql_model
 from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
 from pql_model.cli.progress import Bars
+from pql_model.cli.show_verify import show_verified
 from pql_model.errors import PqlError
 
 ModelOption = Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")]
@@ -45,36 +44,26 @@ def export(
 
 def verify(
     config: ConfigOption = Path("pql.yaml"),
-    url: Annotated[
-        str | None,
-        typer.Option(
-            help="Of a running service, http://127.0.0.1:3000; without it the same engine is asked in this process."
-        ),
-    ] = None,
-    rows: Annotated[int, typer.Option(min=1, max=100_000, help="So many of those at risk.")] = 200,
+    url: Annotated[str | None, typer.Option(help="Of a running service, http://127.0.0.1:3000: asked too.")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=100_000, help="So many snapshots, drawn from all.")] = 200,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", help="As of this date or time; default: the newest event of the data.")
+        str | None,
+        typer.Option("--as-of", help="Those at risk at this date or time; default: the training and test snapshots."),
     ] = None,
     model: ModelOption = "champion",
     as_json: JsonOption = False,
 ) -> None:
-    """Send real accounts through the service, as raw events, and compare every number with `pql score`.
+    """Send real snapshots through every path to a score, and compare each number with `pql score`.
 
-    An API key is read from PQL_API_KEY. Exit code 1 if anything differs.
+    The registered pyfunc gets their features; the engine in this process, and the service, get their raw events. An API
+    key is read from PQL_API_KEY. Exit code 1 if anything differs.
     """
     key = os.environ.get("PQL_API_KEY")
     with Bars(err) as bars:
         found = pql_model.verify(config, url=url, key=key, rows=rows, as_of=as_of, model=model, listener=bars)
     told = found.as_json()
     if not printed(told, as_json):
-        farthest = max(told["largest_difference"].values())
-        differing = ", ".join(f"{n} in {name}" for name, n in told["different_rows"].items() if n)
-        words = f"{told['rows']:,} accounts through {told['path']}: largest difference {farthest:.3g}; {differing or 'everything else is the same'}."
-        out.print(words, highlight=False, markup=False)
-        if found.refused[0]:
-            out.print(
-                f"{found.refused[0]:,} were refused; the first: {found.refused[1]}", highlight=False, markup=False
-            )
+        show_verified(out, told)
     if not found.same:
         raise typer.Exit(1)
 
@@ -99,22 +88,14 @@ def serve(
         )
     found = bundle_to_serve(config, bundle)
     err.print(f"{found.name} version {found.version} on http://{host}:{port}", highlight=False, markup=False)
-    code = _run(
+    _become(
         [sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)],
         {**os.environ, "PQL_BUNDLE": str(found.path.resolve()), "BENTOML_DO_NOT_TRACK": "true"},
     )
-    if code:
-        raise typer.Exit(1)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> int:
-    """Run until it ends; who stops us stops it. The exit code, 0 where it was stopped."""
-    child = subprocess.Popen(command, env=environment)  # noqa: S603 (our own words, no shell)
-    before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    try:
-        code = child.wait()
-    except KeyboardInterrupt:  # the terminal has told the child, too
-        code = child.wait()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    return max(code, 0)
+def _become(command: list[str], environment: dict[str, str]) -> None:
+    """Be this program from here on: signals and the exit code are its own, and what was loaded so far is given back."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(command[0], command, environment)  # noqa: S606 (our own words, no shell)

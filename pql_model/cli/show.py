@@ -135,6 +135,8 @@ def show_score(console: Console, result: dict[str, Any], best: Iterable[dict[str
         left = ", ".join(f"{n:,} {reason}" for reason, n in result["not_scored"].items())
         console.print(f"\nNot scored: {left}.", highlight=False)
     console.print(f"Rows: {result['output']}", highlight=False)
+    if result.get("score_log"):
+        console.print(f"Also in the score log: {result['score_log']}", highlight=False, markup=False)
 
 
 def _decided(result: dict[str, Any]) -> Iterable[str]:

@@ -149,6 +149,8 @@ class Capacity(Strict):
     per: DurationField
 
 
+EMBEDDED = ("duckdb://", "duckdb:")
+"""Connections to no database but the workbench."""
 LOWEST_BAND = "very_low"
 """The name of what lies below the last of `policy.bands`."""
 
@@ -217,6 +219,29 @@ class Offer(Strict):
     min_entities: int = Field(20, ge=1, description="Only events that at least so many entities did.")
 
 
+def _or_a_folder(schema: dict[str, Any]) -> None:
+    """An editor must not underline the short form."""
+    schema["anyOf"].insert(0, {"type": "string"})
+
+
+class ScoreLog(Strict):
+    """Where `pql score` writes every score down. `score_log: score_log/` is short for `{folder: score_log/}`."""
+
+    folder: str | None = Field(None, description="Of parquet files; one more each run.")
+    table: str | None = Field(None, description="A table of the connection, made if it is not there.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_folder(cls, raw: Any) -> Any:
+        return {"folder": raw} if isinstance(raw, str) else raw
+
+    @model_validator(mode="after")
+    def _one(self) -> ScoreLog:
+        if bool(self.folder) == bool(self.table):
+            raise ValueError("needs a folder, `score_log: score_log/`, or a table, `score_log: {table: pql_scores}`")
+        return self
+
+
 class Config(Strict):
     """Everything the tool needs to know about a product. Paths are relative to the file it was read from.
 
@@ -247,6 +272,11 @@ class Config(Strict):
     exclude: Exclude = Field(default_factory=Exclude)
     definition: Definition | None = Field(None, description="The rule in force today, if there is one.")
     policy: Policy | None = None
+    score_log: ScoreLog | None = Field(
+        None,
+        description="Write every score down: a folder, or `{table: pql_scores}`.",
+        json_schema_extra=_or_a_folder,
+    )
     seed: int = Field(7, ge=0, lt=2**31)
     allow: list[str] = Field(
         default_factory=list, description="Columns, traits or events the leakage audit must let through."
@@ -305,6 +335,8 @@ class Config(Strict):
         for name in (name for table in self.events for name in table.values):
             if (other := spelled.setdefault(name.lower(), name)) != name:
                 yield f"`values` has both `{other}` and `{name}`: names must differ in more than case"
+        if self.score_log is not None and self.score_log.table and self.connection in (None, *EMBEDDED):
+            yield "`score_log: {table: ...}` needs a `connection` to write it to; without one give a folder, `score_log: score_log/`"
         if self.definition is not None:
             yield from unreadable(self.definition, spelled.values(), self.entities.columns.signed_up is not None)
         elif self.policy is not None and self.policy.definition == "in_force":

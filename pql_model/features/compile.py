@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pql_model.errors import DataError, listed
-from pql_model.features.rounding import LEAST_POWER, POWERS, SUM_DIGITS
+from pql_model.features.rounding import LEAST_POWER, NUDGE, POWERS, SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.windows import DAY, MINUTE, SESSION_GAP, Window
@@ -64,7 +64,7 @@ def build_features(
     -------
     pandas.DataFrame
         `entity`, `as_of` (int64 microseconds), then one float64 column per feature; NaN where a feature has
-        no true number. Sorted by entity and as_of. Sums carry 12 significant digits.
+        no true number. Sorted by entity and as_of. Sums carry 12 significant digits of what was added.
 
     Raises
     ------
@@ -255,19 +255,24 @@ def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.
         return np.asarray((raw - signed_up) / DAY)
     if feature.measure == "session_minutes":
         return raw / MINUTE
-    if feature.measure == "sum":
-        return _rounded(raw)
     return raw
 
 
-def _rounded(sums: np.ndarray) -> np.ndarray:
-    """`rounding.rounded` of an array: the same operations in the same order, hence the same bits."""
+def _gross(t: Table, feature: Feature) -> Column:
+    """The sum of the sizes of what a sum adds, which says how far its digits can be trusted."""
+    value = t[f"value_{feature.value}"]
+    return value.abs().sum(where=_inside(t, feature.window)[0] & value.notnull())
+
+
+def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
+    """`rounding.rounded` of arrays: the same operations in the same order, hence the same bits."""
     powers = np.array(POWERS)
-    finite = np.where(np.isfinite(sums) & (sums != 0), sums, 1.0)
-    exponent = SUM_DIGITS - np.searchsorted(powers, np.abs(finite), side="right") - LEAST_POWER
+    rounds = np.isfinite(gross) & (gross > 0)
+    finite, total = np.where(rounds, gross, 1.0), np.where(rounds, sums, 0.0)
+    exponent = SUM_DIGITS - np.searchsorted(powers, finite * NUDGE, side="right") - LEAST_POWER
     half = exponent // 2
     one, other = powers[half - LEAST_POWER], powers[exponent - half - LEAST_POWER]
-    return np.asarray(np.round(sums * one * other) / one / other)
+    return np.where(rounds, np.round(total * one * other) / one / other, sums)
 
 
 # ---------------------------------------------------------------- the queries
@@ -292,6 +297,7 @@ def _per_event(
     t = _joined_with_previous(log, snapshots, late, ["event"], previous)
     shapes = list({(f.measure, f.value, f.window): f for f in wanted}.values())
     aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(shapes)}
+    aggregates |= {f"gross{i}": _gross(t, feature) for i, feature in enumerate(shapes) if feature.measure == "sum"}
     column_of = {
         f"a{i}": np.array(
             [wanted.get(Feature(name, f.measure, f.window, f.value), -1) for name in names], dtype=np.int64
@@ -305,6 +311,8 @@ def _per_event(
         for i, feature in enumerate(shapes):
             columns = column_of[f"a{i}"][codes]
             raw = _numbers(batch.column(f"a{i}"))
+            if feature.measure == "sum":
+                raw = _rounded(raw, _numbers(batch.column(f"gross{i}")))
             done = _finish(feature, raw, keys.as_of[rows], keys.signed_up[rows])
             good = (columns >= 0) & ~np.isnan(done)
             out[rows[good], columns[good]] = done[good]

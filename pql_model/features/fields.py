@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from pql_model.errors import InputError, nearest
-from pql_model.sources.plain import EARLIEST, LATEST
+from pql_model.sources.plain import EARLIEST, LARGEST, LATEST
 from pql_model.windows import to_instant, to_instants
 
 TIME_HELP = (
     "an ISO 8601 date or time between 1900 and 2199, such as 2026-06-30 or 2026-06-30T12:00:00+02:00; "
     "without an offset it is UTC, and 1970-01-01T00:00:00Z stands for a time that was never set"
 )
-LARGEST = 1e300  # the sum of many such numbers is still a number
 NUMBER_HELP = "a finite number of at most 1e300 in size, true (1) or false (0)"
 _SHOWN = 60
 
@@ -46,8 +45,16 @@ def shown(raw: object) -> str:
     return "an object" if isinstance(raw, dict) else "a list" if isinstance(raw, list) else type(raw).__name__
 
 
-def keyed(raw: object, at: str, required: Sequence[str], optional: Sequence[str]) -> Mapping[str, Any]:
-    """An object with the required keys and no others than these and the optional ones.
+class Keys:
+    """What an object must have, and what it may have."""
+
+    def __init__(self, required: Sequence[str], optional: Sequence[str]) -> None:
+        self.required, self.allowed = frozenset(required), frozenset((*required, *optional))
+        self.in_order = (*required, *optional)
+
+
+def keyed(raw: object, at: str, keys: Keys) -> Mapping[str, Any]:
+    """An object with the required keys and no others than the allowed.
 
     Parameters
     ----------
@@ -59,7 +66,9 @@ def keyed(raw: object, at: str, required: Sequence[str], optional: Sequence[str]
     InputError
         With the nearest allowed key.
     """
-    allowed = (*required, *optional)
+    if isinstance(raw, dict) and keys.required <= raw.keys() <= keys.allowed:
+        return raw
+    allowed = keys.in_order
     if not isinstance(raw, dict):
         raise InputError(at or "body", received=shown(raw), allowed=f"an object with the keys {', '.join(allowed)}")
     for key in raw:
@@ -68,11 +77,8 @@ def keyed(raw: object, at: str, required: Sequence[str], optional: Sequence[str]
             hint = f", did you mean `{close}`?" if close else ""
             path = path_of(at, str(key))
             raise InputError(path, received=shown(key), allowed=allowed, what=f"`{path}` is not known{hint}")
-    for key in required:
-        if key not in raw:
-            path = path_of(at, key)
-            raise InputError(path, received="no such key", allowed=allowed, what=f"`{path}` is missing")
-    return raw
+    path = path_of(at, next(key for key in allowed if key in keys.required and key not in raw))
+    raise InputError(path, received="no such key", allowed=allowed, what=f"`{path}` is missing")
 
 
 def text_in(raw: object, at: str, key: str, most: int) -> str:

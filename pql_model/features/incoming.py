@@ -17,6 +17,7 @@ from pql_model.errors import InputError
 from pql_model.features.fields import (
     NUMBER_HELP,
     TIME_HELP,
+    Keys,
     instant_in,
     instants_of,
     keyed,
@@ -44,8 +45,8 @@ SET_ASIDE = {
 Trait = str | int | float | bool | None
 
 _AHEAD = DAY  # a clock that is ahead, or a local time sent as UTC
-_BODY = ("entity", "events"), ("signed_up", "as_of", "traits")
-_EVENT = ("event", "time"), ("user", "values", "id", "known_at", "n", "users")
+_BODY = Keys(("entity", "events"), ("signed_up", "as_of", "traits"))
+_EVENT = Keys(("event", "time"), ("user", "values", "id", "known_at", "n", "users"))
 _Read = tuple[EventRow, str | None]
 """A row and its id."""
 _row = partial(tuple.__new__, EventRow)  # by keyword it takes twice as long
@@ -63,6 +64,8 @@ class Rules:
         Names of values and traits that the product has; None: any. Others are left out, and reported.
     needs_signup
         Whether an entity must say when it signed up.
+    may_lack_signup
+        Whether it may say null, which is a sign-up that nobody knows, as in the tables of a freemium product.
     entity_acts
         Whether the entity itself did the events that name no user: it may be a bot or excluded, too.
     bots, excluded_users
@@ -79,6 +82,7 @@ class Rules:
     bots: bool = True
     excluded_users: frozenset[str] = frozenset()
     by_day: bool = False
+    may_lack_signup: bool = False
     most_events: int = 50_000
     most_names: int = 1_000
     most_characters: int = 1_000
@@ -124,14 +128,14 @@ def read_entity(raw: object, rules: Rules, now: int) -> Incoming:
     >>> len(read.events), read.set_aside, read.unknown_events
     (2, {'before_signup': 1}, {'Login': 1})
     """
-    body = keyed(raw, "", *_BODY)
+    body = keyed(raw, "", _BODY)
     entity = _entity(body["entity"], rules)
     as_of, signed_up = _when(body, rules, now)
     traits, unknown_traits = _traits(body.get("traits"), rules)
     reader, raws = _Reader(rules), listed_in(body["events"], "", "events", rules.most_events)
     times = instants_of([event.get("time") if isinstance(event, dict) else None for event in raws])
     events = [
-        reader.plain(event, time) or reader.event(event, f"events[{number}]")
+        reader.plain(event, time) or reader.event(event, time, number)
         for number, (event, time) in enumerate(zip(raws, times, strict=True))
     ]
     kept, reasons = _judged(events, entity, signed_up, as_of, rules)
@@ -161,7 +165,7 @@ def _when(body: Mapping[str, object], rules: Rules, now: int) -> tuple[int, int 
         )  # fmt: skip
     raw = body.get("signed_up")
     if raw is None:
-        if rules.needs_signup:
+        if rules.needs_signup and not (rules.may_lack_signup and "signed_up" in body):
             raise InputError("signed_up", received="nothing", allowed=TIME_HELP)
         return as_of, None
     signed_up = _instant(raw, "", "signed_up", rules)
@@ -171,7 +175,10 @@ def _when(body: Mapping[str, object], rules: Rules, now: int) -> tuple[int, int 
 
 
 def _instant(raw: object, at: str, key: str, rules: Rules) -> int:
-    instant = instant_in(raw, at, key)
+    return _cut(instant_in(raw, at, key), rules)
+
+
+def _cut(instant: int, rules: Rules) -> int:
     return instant // DAY * DAY if rules.by_day else instant
 
 
@@ -210,8 +217,9 @@ class _Reader:
 
     def plain(self, raw: Any, time: int | None) -> _Read | None:
         """The short way for what most events are: a time, a name and perhaps a user that were read before; else None."""
-        if time is None or len(raw) != 2 + ("user" in raw) or self.rules.by_day:
+        if time is None or len(raw) != 2 + ("user" in raw):
             return None
+        time = _cut(time, self.rules)
         event, user = raw.get("event"), raw.get("user")
         if type(event) is not str or event not in self.names:
             return None
@@ -221,22 +229,27 @@ class _Reader:
             return None
         return _row((self.names[event], time, self.users[user], None, None, 1.0, None)), None
 
-    def event(self, raw: object, at: str) -> _Read:
+    def event(self, raw: object, time: int | None, number: int) -> _Read:
         """The row and its id."""
-        given = keyed(raw, at, *_EVENT)
-        name, time = self._name(given["event"], at), _instant(given["time"], at, "time", self.rules)
-        user = self._user(given.get("user"), at)
-        known_at, n, users = given.get("known_at"), given.get("n"), given.get("users")
-        row = EventRow(
-            name,
-            time,
-            user,
-            self._values(given.get("values"), at),
+        try:
+            return self._event(raw, time, "")
+        except InputError:  # once more, to say where: the name of the place would cost every event time
+            return self._event(raw, time, f"events[{number}]")
+
+    def _event(self, raw: object, time: int | None, at: str) -> _Read:
+        given = keyed(raw, at, _EVENT)
+        get = given.get
+        values, known_at, n, users, id_ = get("values"), get("known_at"), get("n"), get("users"), get("id")
+        row = (
+            self._name(given["event"], at),
+            _instant(given["time"], at, "time", self.rules) if time is None else _cut(time, self.rules),
+            self._user(get("user"), at),
+            None if values is None else self._values(values, at),
             None if known_at is None else _instant(known_at, at, "known_at", self.rules),
             1.0 if n is None else _count(n, at),
             None if users is None else number_in(users, at, "users", least=0.0),
         )
-        return row, None if given.get("id") is None else self._id(given["id"], at, "id")
+        return _row(row), None if id_ is None else self._id(id_, at, "id")
 
     def _name(self, raw: object, at: str) -> str:
         if isinstance(raw, str) and raw in self.names:
@@ -258,16 +271,16 @@ class _Reader:
     def _id(self, raw: object, at: str, key: str) -> str | None:
         return identifier_of(text_in(raw, at, key, self.rules.most_characters))
 
-    def _values(self, raw: object, at: str) -> dict[str, float] | None:
+    def _values(self, raw: object, at: str) -> dict[str, float]:
         """The values the product has; null is a value that is missing."""
-        if raw is None:
-            return None
-        values, known = {}, self.rules.known_values
+        values, known, place = {}, self.rules.known_values, at and f"{at}.values"
         for name, value in named_in(raw, at, "values", self.rules.most_names).items():
-            text_in(name, at, "values", self.rules.most_characters)
+            product_has = known is not None and name in known
+            if not product_has:
+                text_in(name, at, "values", self.rules.most_characters)
             if value is not None:
-                number = number_in(value, f"{at}.values", name)
-                if known is None or name in known:
+                number = number_in(value, place, name)
+                if product_has or known is None:
                     values[name] = number
                 else:
                     self.unknown_values[name] += 1

@@ -207,13 +207,17 @@ def _session_minutes(log: Timeline, i: int, j: int, _: _Seen) -> float:
     return (log.times[j - 1] - log.times[i] - log.pauses[last] + log.pauses[first]) / MINUTE
 
 
+def _sum(amounts: Sequence[float]) -> float:
+    return rounded(float(sum(amounts)), float(sum(map(abs, amounts))))
+
+
 _MEASURES: dict[str, _Measure] = {
     "count": _count,
     "active_days": _active_days,
     "distinct_users": _distinct_users,
     "days_since_last": _days_since_last,
     "days_to_first": _days_to_first,
-    "sum": lambda log, i, j, _: rounded(float(sum(log.amounts[i:j]))),
+    "sum": lambda log, i, j, _: _sum(log.amounts[i:j]),
     "max": lambda log, i, j, _: float(max(log.amounts[i:j])),
     "last": lambda log, _, j, __: float(log.amounts[j - 1]),
     "distinct_values": lambda log, i, j, _: float(len(set(log.amounts[i:j]))),

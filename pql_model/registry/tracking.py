@@ -21,6 +21,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 
 import mlflow
+import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
@@ -28,8 +29,10 @@ from mlflow.types.schema import ColSpec, Schema
 
 from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
+from pql_model.decide.nearest import AGE
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.lock import held
+from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.model.estimate import Estimate
 from pql_model.model.fitted import FittedModel
 from pql_model.model.tune import Trial
@@ -291,6 +294,31 @@ class Tracking:
             )  # fmt: skip
         return found
 
+    def predict(self, registered: Registered, table: pd.DataFrame) -> pd.DataFrame:
+        """Scored rows of a feature table by the stored pyfunc, loaded as anybody with MLflow loads it.
+
+        Parameters
+        ----------
+        table
+            Every column that the model or its decisions read.
+
+        Raises
+        ------
+        DataError
+            If it cannot be loaded, or refuses the table.
+        """
+        with self._as_default(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that this package is not the one it was stored with
+            try:
+                model = mlflow.pyfunc.load_model(f"models:/{registered.name}/{registered.version}")
+                rows: pd.DataFrame = model.predict(Manifest(tuple(_columns(registered.model))).conform(table))
+            except (MlflowException, OSError) as error:
+                raise DataError(
+                    f"MLflow cannot score with version {registered.version} of the model `{registered.name}`: {error}",
+                    remedy="restore its files, or choose another version: `pql models` lists them",
+                ) from error
+        return rows
+
     def read(self, run_id: str, name: str) -> bytes | None:
         """A file of a run as it was logged; None if the run has none of this name."""
         with tempfile.TemporaryDirectory() as folder:
@@ -338,13 +366,16 @@ def _ends(estimate: Estimate) -> list[tuple[str, float]]:
 
 
 def _signature(model: FittedModel) -> ModelSignature:
-    """Every column optional: a missing value and a missing column mean the same. After the model's columns stand those
-    that only decisions read; MLflow drops what a signature does not name.
-    """
-    kinds = {c.name: "string" if c.kind == "category" else "double" for c in model.manifest.columns}
+    """Every column optional: a missing value and a missing column mean the same. MLflow drops what it does not name."""
+    named = {"entity": "string", "as_of": "long"}
+    named |= {c.name: "string" if c.kind == "category" else "double" for c in _columns(model)}
+    return ModelSignature(inputs=Schema([ColSpec(kind, name, required=False) for name, kind in named.items()]))
+
+
+def _columns(model: FittedModel) -> list[ModelColumn]:
+    """What the model reads, then what only its decisions read, and its words: they ask how old an entity is."""
     conditions = Decider.of_facts(model.facts, model.reference).conditions
-    also = {c.column: "string" if c.reads_text else "double" for c in conditions}
-    named = {"entity": "string", "as_of": "long", **also, **kinds}
-    order = [*dict.fromkeys(["entity", "as_of", *kinds, *also])]
-    columns = [ColSpec(named[name], name, required=False) for name in order]
-    return ModelSignature(inputs=Schema(columns))
+    also = {c.column: ModelColumn(c.column, "category" if c.reads_text else "number") for c in conditions}
+    also |= {AGE: ModelColumn(AGE, "feature")}
+    own = {c.name: c for c in model.manifest.columns}
+    return [*own.values(), *(column for name, column in also.items() if name not in own)]

@@ -10,8 +10,9 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from pql_model import windows
 from pql_model.errors import InputError, PqlError
 from pql_model.serve.engine import Answer
-from pql_model.serve.holder import Holder
+from pql_model.serve.holder import Holder, settle
 from pql_model.serve.keys import Keys
 from pql_model.serve.lookup import Lookup
 from pql_model.serve.metrics import TYPE, Metrics
@@ -32,6 +33,9 @@ from pql_model.serve.page import page
 from pql_model.serve.problem import ProblemError, json_response
 from pql_model.serve.settings import Settings
 from pql_model.serve.strict import parse
+
+if TYPE_CHECKING:
+    from pql_model.serve.score_log import ScoreLog
 
 LOG = logging.getLogger("pql.serve")
 LOOK_SECONDS = 1.0
@@ -68,6 +72,7 @@ class Service:
         self.keys = Keys(settings.keys, settings.keys_file)
         self.holder = Holder(settings.bundle, self._reloaded)
         self.lookup = Lookup(settings.scores)
+        self.log = self._score_log(settings.score_log) if settings.score_log is not None else None
         self.metrics.model(self.holder.engine)
         self._in_flight = 0
         self._failed: dict[str, str] = {}
@@ -85,6 +90,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _running(self, _: Starlette) -> AsyncIterator[None]:
+        settle()  # with what the server has made since the engine was
         watch = asyncio.create_task(self._watch())
         try:
             yield
@@ -92,6 +98,8 @@ class Service:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
+            if self.log is not None:
+                await run_in_threadpool(self.log.close)
 
     async def _watch(self) -> None:
         while True:
@@ -102,7 +110,9 @@ class Service:
                 LOG.exception("a fault of the service")
 
     def look(self) -> None:
-        """Take over what has changed on disk: bundle, keys, scores."""
+        """Take over what has changed on disk: bundle, keys, scores; write the score log."""
+        if self.log is not None:
+            self.log.look()
         if self.holder.look():
             self.metrics.model(self.holder.engine)
         for name, taken in (("keys", self.keys.reload), ("scores", self.lookup.reload)):
@@ -118,6 +128,11 @@ class Service:
     def _reloaded(self, result: str, words: str) -> None:
         self.metrics.reloaded(result)
         _log(result, part="bundle", words=words)
+
+    def _score_log(self, folder: Path) -> ScoreLog:
+        from pql_model.serve.score_log import ScoreLog  # loads what writes parquet
+
+        return ScoreLog(folder, self.metrics.logged, lambda what, why: _log(what, part="score_log", why=why))
 
     # ------------------------------------------------------------ around every request
 
@@ -207,7 +222,9 @@ class Service:
 
     async def _score(self, request: Request, deadline: float) -> Response:
         body = await self._body(request, deadline)
-        return json_response(await _worked(body, lambda body: _told(self._scored(parse(body)))))
+        answer = await _worked(body, lambda body: self._scored(parse(body)))
+        self._taken_down([answer])
+        return json_response(_told(answer))
 
     async def _batch(self, request: Request, deadline: float) -> Response:
         raw = await _worked(await self._body(request, deadline), parse)
@@ -220,20 +237,28 @@ class Service:
 
     def _many(self, rows: list[Any], deadline: float) -> dict[str, Any]:
         told: list[dict[str, Any]] = []
+        answers: list[Answer] = []
         for raw in rows:
             if time.perf_counter() > deadline:
                 raise ProblemError(503, "deadline", f"{len(told)} of {len(rows)} entities were scored when the time was over",
                               allowed=f"{self.settings.deadline_seconds:g} seconds; send fewer at once")  # fmt: skip
             try:
-                told.append(_told(self._scored(raw)))
+                answers.append(self._scored(raw))
+                told.append(_told(answers[-1]))
             except InputError as error:
                 told.append(ProblemError.of(error).as_json())
+        self._taken_down(answers)
         return {"rows": told, "errors": sum("error" in row for row in told)}
 
     def _scored(self, raw: Any) -> Answer:
         answer = self.holder.engine.score(raw, self._clock())
         self.metrics.scored(answer)
         return answer
+
+    def _taken_down(self, answers: Sequence[Answer]) -> None:
+        """What is sent, and only that, is in the score log."""
+        if self.log is not None:
+            self.log.add(answers)
 
     async def _lookup(self, request: Request, deadline: float) -> Response:
         raw = await _worked(await self._body(request, deadline), parse)

@@ -28,11 +28,19 @@ from pql_model.windows import SECOND, iso
 
 @dataclass(frozen=True)
 class Answer:
-    """A scored row, and what was noticed on the way."""
+    """A scored row, and what was noticed on the way.
+
+    Attributes
+    ----------
+    inputs
+        The row that the boosters read, in the order of the manifest.
+    """
 
     row: dict[str, Any]
     set_aside: Mapping[str, int]
     unknown_events: Mapping[str, int]
+    inputs: np.ndarray
+    model_name: str
 
 
 class Engine:
@@ -58,6 +66,7 @@ class Engine:
         self._from_trait = [
             (j, named.get(c.name), TraitColumn(c)) for j, c in enumerate(columns) if c.kind != "feature"
         ]
+        self._decided_by = [(name, at[name]) for name in dict.fromkeys([*(f.name for f in self.decider.features), AGE])]
         self._asked: list[Condition] = [c for c in self.decider.conditions if c.feature is None]
         self._traits_by_column = named
         self._explainer = Explainer(model.manifest, model.calibration)
@@ -90,12 +99,13 @@ class Engine:
     def of_incoming(self, incoming: Incoming, now: int) -> Answer:
         """Score what was read and judged already."""
         numbers = self._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
-        row = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now)
-        return Answer(row, incoming.set_aside, incoming.unknown_events)
+        row, inputs = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now)
+        return Answer(row, incoming.set_aside, incoming.unknown_events, inputs, self.bundle.name)
 
     def _row(
         self, entity: str, as_of: int | None, numbers: Sequence[float], traits: Mapping[str, Trait], now: int
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], np.ndarray]:
+        """The scored row, and what the boosters read."""
         x = np.empty((1, self._width))
         values: list[Value] = [None] * self._width
         for j, place in self._from_feature:
@@ -132,7 +142,7 @@ class Engine:
             "model_version": self.bundle.version,
             "feature_set": self._feature_set,
             "scored_at": iso(now // SECOND * SECOND),
-        }  # fmt: skip
+        }, x[0]  # fmt: skip
 
     def _missing(self, columns: Columns, x: np.ndarray, as_of: int | None) -> dict[str, Any] | None:
         if self._nearest is None:
@@ -145,8 +155,7 @@ class Engine:
 
     def _conditions(self, numbers: Sequence[float], traits: Mapping[str, Trait]) -> Columns:
         """What the conditions read, as arrays of one."""
-        read = {feature.name: np.array([numbers[self._place[feature.name]]]) for feature in self.decider.features}
-        read[AGE] = np.array([numbers[self._place[AGE]]])
+        read = {name: np.array([numbers[place]]) for name, place in self._decided_by}
         texts = {}
         for condition in self._asked:
             raw = traits.get(str(condition.criterion.trait))
@@ -182,9 +191,11 @@ class Engine:
             raise InputError(
                 path_of("features", strange[0]), received="an unknown feature", allowed="the features of GET /model"
             )
-        numbers = [_number(given.get(f.name), f.name) for f in self._features]
+        numbers = [_number(given.get(name), name) for name in self._place]
+        self.intake.refuse_age(numbers[self._place[AGE]], path_of("features", AGE))
         as_of = empty.as_of if raw.get("as_of") is not None else None
-        return Answer(self._row(empty.entity, as_of, numbers, empty.traits, now), {}, {})
+        row, inputs = self._row(empty.entity, as_of, numbers, empty.traits, now)
+        return Answer(row, {}, {}, inputs, self.bundle.name)
 
 
 def _number(raw: object, name: str) -> float:

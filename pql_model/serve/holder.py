@@ -33,7 +33,7 @@ class Holder:
         self._stamp = self._stamped()
         self._engine = Engine(load_bundle(folder))
         self._one_at_a_time = threading.Lock()
-        _settle()
+        settle()
 
     @property
     def engine(self) -> Engine:
@@ -55,7 +55,7 @@ class Holder:
             except (PqlError, LookupError, TypeError, ValueError) as error:
                 self._tell("reload_failed", f"the old model stays in force: {error}")
                 return False
-            _settle()
+            settle()
             self._tell("reloaded", f"{bundle.name} version {bundle.version}")
             return True
 
@@ -67,7 +67,7 @@ class Holder:
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _settle() -> None:
+def settle() -> None:
     """What stays for good is taken out of the collector's sight: its full rounds would stop requests for 0.1 s."""
     gc.collect()
     gc.freeze()

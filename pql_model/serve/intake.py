@@ -33,6 +33,7 @@ def intake_facts(config: Config, known_events: Sequence[str], traits: Sequence[s
         "known_values": sorted({name for table in config.events for name in table.values}),
         "known_traits": list(traits),
         "needs_signup": config.entities.columns.signed_up is not None,
+        "may_lack_signup": config.motion == "freemium",
         "entity_acts": config.entity == "user",
         "bots": config.exclude.bots,
         "excluded_users": list(config.exclude.users),
@@ -68,6 +69,7 @@ class Intake:
         rules = Rules(
             known_events=frozenset(raw["known_events"]),
             needs_signup=raw["needs_signup"],
+            may_lack_signup=raw.get("may_lack_signup", False),  # models of before do not say
             known_values=frozenset(raw["known_values"]),
             known_traits=frozenset(raw["known_traits"]),
             entity_acts=raw["entity_acts"],
@@ -111,13 +113,26 @@ class Intake:
                 received=f"none that counts in the last {within / DAY:g} days before as_of",
                 allowed="at least one: the model has learnt from active ones only",
             )
-        if self.ages is None or incoming.signed_up is None:
-            return
-        age = (incoming.as_of - incoming.signed_up) / DAY
-        if not self.ages[0] <= age <= self.ages[1]:
+        if incoming.signed_up is not None:
+            self.refuse_age((incoming.as_of - incoming.signed_up) / DAY, "as_of", f"{iso(incoming.as_of)}, ")
+
+    def refuse_age(self, age: float, field: str, said: str = "") -> None:
+        """Refuse an age in days that the model has not learnt; NaN is an age that nobody knows.
+
+        Parameters
+        ----------
+        field, said
+            What the error names, and what stood there.
+
+        Raises
+        ------
+        InputError
+            With the ages it knows.
+        """
+        if self.ages is not None and (age < self.ages[0] or age > self.ages[1]):
             raise InputError(
-                "as_of",
-                received=f"{iso(incoming.as_of)}, {age:.1f} days after the sign-up",
+                field,
+                received=f"{said}{age:.1f} days after the sign-up",
                 allowed=f"{self.ages[0]:g} to {self.ages[1]:g} days after the sign-up, which is what the model has learnt",
             )
 

@@ -53,6 +53,7 @@ class Metrics:
         self._model = _InForce()
         self.registry.register(self._model)
         self._reloads = Counter("pql_bundle_reloads", "Exchanges of the bundle.", ["result"], registry=self.registry)
+        self._logged = Counter("pql_score_log_rows", "Rows of the score log.", ["result"], registry=self.registry)
 
     def answered(self, endpoint: str, method: str, status: int, seconds: float) -> None:
         endpoint = endpoint if endpoint in self._endpoints else OTHER
@@ -74,6 +75,10 @@ class Metrics:
 
     def reloaded(self, result: str) -> None:
         self._reloads.labels(result).inc()
+
+    def logged(self, result: str, rows: int) -> None:
+        """Rows of the score log that were `written` or `lost`."""
+        self._logged.labels(result).inc(rows)
 
     def text(self) -> bytes:
         return bytes(generate_latest(self.registry))

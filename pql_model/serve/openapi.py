@@ -7,10 +7,10 @@ from typing import Any
 
 from pql_model.decide.decider import Decider
 from pql_model.decide.nearest import AGE
-from pql_model.features.fields import LARGEST
 from pql_model.features.incoming import Rules
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.intake import KEY
+from pql_model.sources.plain import LARGEST
 from pql_model.windows import DAY, HOUR, iso
 
 _NUMBER, _TEXT, _BOOL = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
@@ -92,9 +92,10 @@ def _entity(bundle: Bundle) -> dict[str, Any]:
     trait = {**_AMOUNT, "type": ["string", "number", "boolean", "null"], "maxLength": _LONGEST}
     traits = {"type": ["object", "null"], "maxProperties": _MOST_NAMES, "additionalProperties": trait}
     common = {"entity": name, "as_of": _or_null(_TIME), "traits": traits}
-    needs_signup = bundle.model.facts[KEY]["needs_signup"]
+    facts = bundle.model.facts[KEY]
+    needs_signup, may_lack = facts["needs_signup"], facts.get("may_lack_signup", False)
     events = {"type": "array", "items": event, "maxItems": Rules.most_events}
-    signed_up = _TIME if needs_signup else _or_null(_TIME)
+    signed_up = _TIME if needs_signup and not may_lack else _or_null(_TIME)
     raw = _object(
         {**common, "signed_up": signed_up, "events": events}, ("entity", "events", *["signed_up"] * needs_signup)
     )

@@ -15,6 +15,7 @@ _HELP = {
     "PQL_API_KEYS": "keys with commas between them",
     "PQL_API_KEYS_FILE": "a file with one key a line, read again when it changes",
     "PQL_SCORES": "the file that `pql score` writes, for /lookup",
+    "PQL_SCORE_LOG": "a folder in which every answer is written down, for `pql replay`",
     "PQL_MAX_BODY_MB": "largest request",
     "PQL_MAX_BATCH": "most entities in a batch",
     "PQL_DEADLINE_SECONDS": "after which a request is given up",
@@ -31,6 +32,7 @@ class Settings:
     keys: tuple[str, ...] = ()
     keys_file: Path | None = None
     scores: Path | None = None
+    score_log: Path | None = None
     max_body: int = 10 * MEGABYTE
     max_batch: int = 1000
     deadline_seconds: float = 10.0
@@ -61,6 +63,7 @@ class Settings:
             keys=_keys(given.get("PQL_API_KEYS", "")),
             keys_file=_path(given, "PQL_API_KEYS_FILE"),
             scores=_path(given, "PQL_SCORES"),
+            score_log=_path(given, "PQL_SCORE_LOG"),
             max_body=int(_number(given, "PQL_MAX_BODY_MB", cls.max_body / MEGABYTE) * MEGABYTE),
             max_batch=int(_number(given, "PQL_MAX_BATCH", cls.max_batch, least=1)),
             deadline_seconds=_number(given, "PQL_DEADLINE_SECONDS", cls.deadline_seconds),

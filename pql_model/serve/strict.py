@@ -13,6 +13,8 @@ from pql_model.errors import InputError
 DEEPEST = 32
 _TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """Texts, the last one perhaps unclosed: every quote is passed once, however the body was made."""
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+_ALIKE = bytes.maketrans(b"{}", b"[]")
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
@@ -61,9 +63,16 @@ def _refused(what: str, received: str) -> JsonError:
 
 
 def _refuse_depth(body: bytes) -> None:
-    """Before the parser sees it, which takes a frame a level."""
-    if body.count(b"[") + body.count(b"{") <= DEEPEST:
-        return
+    """Before the parser sees it, which takes a frame a level.
+
+    Pairs are taken out from the innermost outwards, a level a round, which settles nearly every body in no time. Brackets
+    inside texts are looked at apart only where that does not come out; where they hide a level, the parser has its own limit.
+    """
+    pairs = body.translate(_ALIKE, _OTHERS)
+    for _ in range(DEEPEST):
+        if not pairs:
+            return
+        pairs = pairs.replace(b"[]", b"")
     depth = 0
     for bracket in _BRACKETS.finditer(_TEXTS.sub(b"", body)):
         depth += 1 if bracket[0] in b"[{" else -1

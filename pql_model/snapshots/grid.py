@@ -58,20 +58,35 @@ def scoring_grid(config: Config, sources: Sources, as_of: int) -> Table:
 
     In a trial the ages scored are the ages trained: from the first landmark to the last plus one day.
     """
-    t = _known_facts(sources).mutate(as_of=ibis.literal(as_of, "int64"))
+    return _judged(config, sources, _known_facts(sources).mutate(as_of=ibis.literal(as_of, "int64")))
+
+
+def asked_grid(config: Config, sources: Sources, asked: Table) -> Table:
+    """The same of single entities, each at its own instants; who is not in the data is not in the grid.
+
+    Parameters
+    ----------
+    asked
+        entity, as_of in the workbench, no pair twice.
+    """
+    return _judged(config, sources, _known_facts(sources).join(asked, "entity"))
+
+
+def _judged(config: Config, sources: Sources, t: Table) -> Table:
+    """Each row with the reason why it is not scored, where there is one."""
     conversions = sources.conversions.table.select("entity", converted_at="time")
     t = t.left_join(conversions, "entity").drop("entity_right")
     within = config.schedule.active_within
     if within is not None:
-        t = t.left_join(_active(sources, as_of, within), "entity").drop("entity_right")
-    cases: list[tuple[Column, str]] = [(t.excluded, "excluded"), (t.converted_at < as_of, "converted")]
+        t = t.left_join(_active(sources, t, within), ["entity", "as_of"]).drop("entity_right", "as_of_right")
+    cases: list[tuple[Column, str]] = [(t.excluded, "excluded"), (t.converted_at < t.as_of, "converted")]
     if config.motion == "trial":
         days = config.schedule.at_days or [0]
-        cases.append((t.signed_up > as_of, "not_signed_up_yet"))
-        cases.append((as_of - t.signed_up < days[0] * DAY, "too_young"))
-        cases.append((as_of - t.signed_up > (days[-1] + 1) * DAY, "too_old"))
+        cases.append((t.signed_up > t.as_of, "not_signed_up_yet"))
+        cases.append((t.as_of - t.signed_up < days[0] * DAY, "too_young"))
+        cases.append((t.as_of - t.signed_up > (days[-1] + 1) * DAY, "too_old"))
     else:
-        cases.append((t.signed_up >= as_of, "not_signed_up_yet"))  # as in the grid that was trained on
+        cases.append((t.signed_up >= t.as_of, "not_signed_up_yet"))  # as in the grid that was trained on
         if within is not None:
             cases.append((t.active.isnull(), "inactive"))
     return t.mutate(reason=ibis.cases(*cases, else_=ibis.null("string"))).select(
@@ -79,9 +94,9 @@ def scoring_grid(config: Config, sources: Sources, as_of: int) -> Table:
     )
 
 
-def _active(sources: Sources, as_of: int, within: Duration) -> Table:
-    """Entities with an event in the time before `as_of` that was known by then."""
-    events = sources.events.table
-    seen = (events.time < as_of) & (events.time >= as_of - within.us)
-    seen = seen & (events.known_at.isnull() | (events.known_at < as_of))
-    return events.filter(seen).select("entity", active=ibis.literal(True)).distinct()
+def _active(sources: Sources, asked: Table, within: Duration) -> Table:
+    """Entities and instants with an event in the time before that was known by then."""
+    t = sources.events.table.select("entity", "time", "known_at").join(asked.select("entity", "as_of"), "entity")
+    seen = (t.time < t.as_of) & (t.time >= t.as_of - within.us)
+    seen = seen & (t.known_at.isnull() | (t.known_at < t.as_of))
+    return t.filter(seen).select("entity", "as_of", active=ibis.literal(True)).distinct()

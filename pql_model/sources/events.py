@@ -33,6 +33,8 @@ REASONS = {
 }
 """Why an event row is set aside, in the order in which rows are judged: each row has one reason."""
 
+UNTIMELY = ("before_signup", "after_observed_until")
+
 BOT_AGENTS = (
     r"(?i)bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
     r"|python-requests|go-http-client|pingdom|lighthouse|uptime"
@@ -224,6 +226,7 @@ def _unpivot(t: Table, spec: EventTable) -> Table:
     parts = []
     for i, event in enumerate(spec.counts or {}):
         users = t[f"users_{i}"] if event in spec.users else ibis.null("float64")
+        users = ibis.ifelse(users >= 0, users, ibis.null("float64"))  # fewer than nobody is a mistake
         rows = t.filter(t[f"count_{i}"] > 0)
         parts.append(rows.mutate(event=ibis.literal(event), n=t[f"count_{i}"], users=users).select(*_PLAIN, *values))
     return ibis.union(*parts) if len(parts) > 1 else parts[0]
@@ -231,11 +234,15 @@ def _unpivot(t: Table, spec: EventTable) -> Table:
 
 @dataclass(frozen=True)
 class EventLog:
-    """The canonical log and what did not get into it."""
+    """The canonical log and what did not get into it.
+
+    `untimely` holds, in the same columns, the rows that were set aside for nothing but their time.
+    """
 
     table: Table
     rows_read: int
     set_aside: dict[str, dict[str, int]]  # source -> reason -> rows
+    untimely: Table
 
     def by_reason(self) -> dict[str, int]:
         """Rows set aside over all tables, by reason, in the order of `REASONS`."""
@@ -247,7 +254,7 @@ def finish_events(
 ) -> EventLog:
     """Judge what needs the sign-ups and the end of the data, count, and keep the good rows as table `events`."""
     set_aside: dict[str, dict[str, int]] = {}
-    good = []
+    good, untimely = [], []
     for index, part in enumerate(staged):
         known = entities.select("entity", "signed_up", known=ibis.literal(True))
         t = part.table.left_join(known, "entity")
@@ -267,8 +274,8 @@ def finish_events(
         by_reason = {reason: found[reason] for reason in REASONS if found.get(reason)}
         set_aside[_unique(part.source, set_aside)] = by_reason
         refuse_unusable(part.source, part.rows + part.broken_lines, by_reason, share)
-        usable = judged.filter(judged.reason.isnull()).drop("reason")
-        good.append(_unpivot(usable, part.spec) if part.spec.counts is not None else usable)
+        good.append(_canonical(judged.filter(judged.reason.isnull()), part.spec))
+        untimely.append(_canonical(judged.filter(judged.reason.isin(UNTIMELY)), part.spec))
     events = con.create_table("events", ibis.union(*good) if len(good) > 1 else good[0])
     if not int(events.count().to_pyarrow().as_py()):
         counts_by_reason = ", ".join(f"{n:,} {r}" for c in set_aside.values() for r, n in c.items())
@@ -276,7 +283,12 @@ def finish_events(
             "No usable event is left", received=counts_by_reason or "tables without rows",
             remedy="look at the reasons above: wrong columns, wrong entity ids, or observed_until before all events",
         )  # fmt: skip
-    return EventLog(events, sum(part.rows + part.broken_lines for part in staged), set_aside)
+    rows = sum(part.rows + part.broken_lines for part in staged)
+    return EventLog(events, rows, set_aside, ibis.union(*untimely) if len(untimely) > 1 else untimely[0])
+
+
+def _canonical(judged: Table, spec: EventTable) -> Table:
+    return _unpivot(judged, spec) if spec.counts is not None else judged.drop("reason")
 
 
 def _unique(source: str, taken: dict[str, Any]) -> str:

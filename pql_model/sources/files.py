@@ -16,6 +16,7 @@ import duckdb
 import ibis
 from ibis.common.exceptions import IbisError
 
+from pql_model.config.schema import EMBEDDED
 from pql_model.errors import DataError, listed, nearest
 from pql_model.sources.delimited import read_delimited
 from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
@@ -27,7 +28,6 @@ Column = Any
 _KINDS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
           ".jsonl": "json", ".ndjson": "json", ".json": "json"}  # fmt: skip
 _ALLOWED = "csv, tsv, json lines (each also .gz), parquet, or a glob of them"
-_EMBEDDED = ("duckdb://", "duckdb:")
 _ATTACHED = "connected"
 _DRIVERS = (
     "psycopg",
@@ -127,7 +127,7 @@ def read_raw(con: Connection, table: str, home: Path, connection: str | None = N
     DataError
         If it is missing, empty of columns, or not of a readable kind.
     """
-    if connection is not None and connection not in _EMBEDDED and file_kind(table) is None:
+    if connection is not None and connection not in EMBEDDED and file_kind(table) is None:
         return _from_connection(con, connection, table, home, name)
     paths = _paths(table, home)
     kind = file_kind(paths[0])
@@ -185,16 +185,16 @@ def _from_connection(con: Connection, url: str, table: str, home: Path, name: st
         staged = copy(con, url, table, home, name)
     except DataError:
         raise
-    except _driver_errors() as error:
-        said = str(error).replace(url, _without_password(url))
+    except driver_errors() as error:
+        said = str(error).replace(url, without_password(url))
         raise DataError(
-            f"The connection cannot be used: {said}", received=_without_password(url), remedy="correct `connection:`"
+            f"The connection cannot be used: {said}", received=without_password(url), remedy="correct `connection:`"
         ) from error
     return RawTable(table, staged, {column: staged[column] for column in staged.columns}, in_order=False)
 
 
 def _from_duckdb(con: Connection, url: str, table: str, home: Path, name: str) -> Table:
-    path = str(_database_file(url, home))
+    path = str(database_file(url, home))
     con.attach(path.replace("'", "''"), name=_ATTACHED, read_only=True)
     try:
         # not `list_tables`: Ibis 12 calls what DuckDB 2 no longer has
@@ -210,7 +210,7 @@ def _from_duckdb(con: Connection, url: str, table: str, home: Path, name: str) -
 
 def _from_elsewhere(con: Connection, url: str, table: str, home: Path, name: str) -> Table:
     lite = url.startswith("sqlite:")
-    other = ibis.connect(f"sqlite://{_database_file(url, home)}" if lite else url)
+    other = ibis.connect(f"sqlite://{database_file(url, home)}" if lite else url)
     try:
         *schema, bare = table.split(".")
         database = ".".join(schema) or None
@@ -236,7 +236,7 @@ def _known(table: str, there: Iterable[str]) -> str:
     )  # fmt: skip
 
 
-def _database_file(url: str, home: Path) -> Path:
+def database_file(url: str, home: Path) -> Path:
     """`duckdb://shop.duckdb` and `sqlite:///shop.db` start from the config's folder; an absolute path is one."""
     written = url.split(":", 1)[1].split("?")[0].removeprefix("//")
     path = Path(written)
@@ -252,13 +252,13 @@ def _database_file(url: str, home: Path) -> Path:
     return path
 
 
-def _driver_errors() -> tuple[type[BaseException], ...]:
+def driver_errors() -> tuple[type[BaseException], ...]:
     """What a database can raise: every driver has its own `Error`, and only one that was imported can raise it."""
     drivers = [sys.modules[name] for name in _DRIVERS if name in sys.modules]
     errors = [error for driver in drivers if isinstance(error := getattr(driver, "Error", None), type)]
     return (IbisError, duckdb.Error, sqlite3.Error, OSError, ImportError, ValueError, *errors)
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
     parts = urlparse(url)
     return url.replace(f":{parts.password}@", ":***@") if parts.password else url

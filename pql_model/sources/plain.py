@@ -11,6 +11,8 @@ NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefi
 """How programs write a missing id: as an id it would be one entity that did everything."""
 
 EARLIEST, LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
+LARGEST = 1e300
+"""In size: the sum of many such numbers is still a number, and anything larger is a mistake."""
 
 BOT_NAMES = (
     r"(?i)^([^@]*[^a-z@])?(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider"

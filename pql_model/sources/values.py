@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from pql_model.errors import DataError
-from pql_model.sources.plain import EARLIEST, LATEST, NOTHING
+from pql_model.sources.plain import EARLIEST, LARGEST, LATEST, NOTHING
 from pql_model.windows import DAY
 
 Column = Any
@@ -59,7 +59,7 @@ def identifier(column: Column) -> Column:
 
 
 def number(column: Column) -> Column:
-    """A finite float64, or null.
+    """A float64 of at most `LARGEST` in size, or null.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def number(column: Column) -> Column:
         value = ibis.coalesce(written.try_cast("float64"), truth)
     else:
         value = column.cast("float64")
-    return ibis.ifelse(value.isnan() | value.isinf(), ibis.null("float64"), value)
+    return ibis.ifelse(value.isnan() | (value.abs() > LARGEST), ibis.null("float64"), value)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 import importlib.util
 import json
 import os
-import signal
+import subprocess
 import sys
-import threading
-import time
 
 import pytest
 
@@ -32,7 +30,7 @@ def run(capsys):
 def started(monkeypatch):
     """What would have been started, instead of starting it."""
     calls = []
-    monkeypatch.setattr(serving, "_run", lambda command, environment: calls.append((command, environment)) or 0)
+    monkeypatch.setattr(serving, "_become", lambda command, environment: calls.append((command, environment)))
     return calls
 
 
@@ -87,39 +85,32 @@ def test_serve_without_the_extra_says_what_to_install(run, monkeypatch, started)
     assert started == []
 
 
-def test_a_service_that_fails_is_a_failure(run, config, monkeypatch, tmp_path):
-    run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
-    monkeypatch.setattr(serving, "_run", lambda *_: 3)
+def test_serve_becomes_the_service_so_that_signals_and_exit_codes_are_its_own():
+    program = "import os; print(os.getpid(), os.environ['MARK']); raise SystemExit(3)"
+    ours = "import os, sys; from pql_model.cli import serving; print('first'); serving._become({}, {})"
+    words = ours.format([sys.executable, "-c", program], "{**os.environ, 'MARK': 'x'}")
+    child = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, text=True)
+    told, _ = child.communicate(timeout=60)
 
-    assert run("serve", "--bundle", tmp_path / "boards")[0] == 1
-
-
-def test_who_stops_us_stops_the_service():
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
-    began, before = time.monotonic(), signal.getsignal(signal.SIGTERM)
-    code = serving._run([sys.executable, "-c", "import time; time.sleep(30)"], dict(os.environ))
-
-    assert code == 0
-    assert time.monotonic() - began < 10
-    assert signal.getsignal(signal.SIGTERM) == before
-    assert serving._run([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ)) == 3
+    assert told.split() == ["first", str(child.pid), "x"]
+    assert child.returncode == 3
 
 
 def test_verify_compares_and_says_so(run, config):
     code, words, _ = run("verify", "-c", config, "--as-of", "2025-11-20", "--model", "1", "--rows", "5")
     assert code == 0
-    assert "5 accounts through in process: largest difference 0; everything else is the same." in " ".join(
-        words.split()
-    )
+    assert "5 snapshots at risk at 2025-11-20" in " ".join(words.split())
+    assert "The same number everywhere." in words
 
 
 def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
+    from pql_model.decide.parity import NUMBERS, Parity
     from pql_model.pipelines.verify import Verified
 
-    found = Verified("in process", 3, {"probability": 0.5}, {"reasons": 2}, (1, "acc: no"))
+    found = Verified(None, 3, (Parity("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
     monkeypatch.setattr("pql_model.verify", lambda *_, **__: found, raising=False)
     code, words, _ = run("verify", "-c", config)
-    told = " ".join(words.split())
     assert code == 1
-    assert "largest difference 0.5; 2 in reasons." in told
-    assert "1 were refused; the first: acc: no" in told
+    assert "in process: 2 rows have another reasons" in words
+    code, told, _ = run("verify", "-c", config, "--json")
+    assert (code, json.loads(told)["paths"][0]["different_rows"]) == (1, {"reasons": 2})

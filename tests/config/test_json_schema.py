@@ -75,6 +75,11 @@ def test_the_short_forms_of_a_condition_fit_the_schema():
     assert complaints(plain(text), SCHEMA) == []
 
 
+@pytest.mark.parametrize("given", ["score_log/", "{folder: score_log/}", "{table: pql_scores}"])
+def test_both_forms_of_a_score_log_fit_the_schema(given):
+    assert complaints(plain(SMALL + f"score_log: {given}\n"), SCHEMA) == []
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from configs import SMALL, fault
 
-from pql_model.config.load import parse_config
+from pql_model.config.load import dump_config, parse_config
 from pql_model.errors import ConfigError
 
 
@@ -189,3 +189,24 @@ class TestMonotone:
 
         assert config.monotone == {"Teammate Invited": "increasing", "seats": "decreasing"}
         assert parse_config(SMALL).monotone == {}
+
+
+class TestScoreLog:
+    def test_a_text_is_a_folder_and_a_table_is_named(self):
+        assert parse_config(SMALL).score_log is None
+        assert parse_config(SMALL + "score_log: score_log/").score_log.folder == "score_log/"
+        config = parse_config(SMALL + "connection: sqlite:///shop.db\nscore_log: {table: pql_scores}")
+        assert (config.score_log.folder, config.score_log.table) == (None, "pql_scores")
+        assert parse_config(dump_config(config)) == config
+
+    @pytest.mark.parametrize("given", ["{}", "''", "{folder: a, table: b}"])
+    def test_it_is_one_of_both(self, given):
+        assert fault(SMALL + f"score_log: {given}") == (
+            "needs a folder, `score_log: score_log/`, or a table, `score_log: {table: pql_scores}`"
+        )
+
+    @pytest.mark.parametrize("connection", ["", "connection: duckdb://\n"])
+    def test_a_table_needs_a_connection(self, connection):
+        assert fault(SMALL + connection + "score_log: {table: pql_scores}") == (
+            "`score_log: {table: ...}` needs a `connection` to write it to; without one give a folder, `score_log: score_log/`"
+        )

@@ -102,6 +102,14 @@ def test_an_event_that_looks_plain_and_is_not_is_refused_with_its_place():
             read(good, bad)
 
 
+def test_a_sign_up_that_nobody_knows_may_be_said_where_the_tables_have_such():
+    rules = Rules(frozenset({"login"}), needs_signup=True, may_lack_signup=True)
+    found = read(event("1999-01-01"), signed_up=None, rules=rules)
+    assert (found.signed_up, len(found.events)) == (None, 1)
+    with pytest.raises(InputError, match=r"`signed_up` cannot be used\. Received: nothing"):
+        read_entity({"entity": "a", "events": []}, rules, NOW)
+
+
 # ---------------------------------------------------------------- what is unknown
 
 

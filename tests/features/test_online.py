@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,14 @@ def row(event: Event) -> EventRow:
 
 
 def by_definition(features, log, signed_up, as_of):
-    numbers = [evaluate(feature, log, signed_up, as_of) for feature in features]
-    sums = [f.measure == "sum" for f in features]
-    return [math.nan if n is None else rounded(n) if s else n for n, s in zip(numbers, sums, strict=True)]
+    sizes = [replace(event, values={name: abs(value) for name, value in event.values.items()}) for event in log]
+    numbers = []
+    for feature in features:
+        number = evaluate(feature, log, signed_up, as_of)
+        if feature.measure == "sum" and number is not None:
+            number = rounded(number, evaluate(feature, sizes, signed_up, as_of))
+        numbers.append(math.nan if number is None else number)
+    return numbers
 
 
 def differing(features, received, expected):

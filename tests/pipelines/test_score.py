@@ -94,6 +94,7 @@ def test_the_json_has_every_field_of_the_contract(config, tmp_path):
     expected = told["expected_conversions"]
     assert 0 <= expected["low"] <= expected["value"] <= expected["high"] <= 4
     assert told["output"] == str(tmp_path / "s.parquet")
+    assert told["score_log"] is None
 
 
 def test_a_batch_tells_bands_who_need_not_be_called_and_who_is_held_back(config, tmp_path):

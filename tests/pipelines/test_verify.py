@@ -1,11 +1,13 @@
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import pandas as pd
 import pytest
 
+from pql_model.decide.parity import NUMBERS, SAME
 from pql_model.errors import DataError, NotEnoughDataError
+from pql_model.pipelines import verify as pipeline
 from pql_model.pipelines.verify import verify
+from pql_model.serve.engine import Engine
 
 AS_OF = "2025-11-20"
 
@@ -15,22 +17,55 @@ def config(trained):
     return trained.folder.parent.parent / "pql.yaml"
 
 
-def test_the_service_gives_the_numbers_of_the_batch(config):
+@pytest.fixture
+def requests(monkeypatch):
+    """What is sent, as it is sent."""
+    sent = []
+    honest = pipeline.in_process
+
+    def listening(version, model):
+        ask = honest(version, model)
+        return lambda requests: sent.extend(requests) or ask(requests)
+
+    monkeypatch.setattr(pipeline, "in_process", listening)
+    return sent
+
+
+def test_every_path_gives_the_numbers_of_the_batch(config):
     found = verify(config, as_of=AS_OF, model="1")
-    assert found.rows > 10
-    assert found.largest == dict.fromkeys(("probability", "score", "usage", "fit", "timing"), 0.0)
-    assert set(found.different.values()) == {0}
+    assert 10 < found.rows < 200  # all there are
+    assert [path.path for path in found.paths] == ["pyfunc", "in process"]
+    for path in found.paths:
+        assert path.largest == dict.fromkeys(NUMBERS, 0.0)
+        assert path.different == dict.fromkeys((*NUMBERS, *SAME), 0)
+        assert path.rows == found.rows
     assert found.same
-    assert json.loads(json.dumps(found.as_json()))["same"] is True
+    told = json.loads(json.dumps(found.as_json()))
+    assert (told["same"], told["snapshots"], told["as_of"]) == (True, "at_risk", AS_OF)
 
 
-def test_so_many_rows_as_asked_for(config):
-    assert verify(config, as_of=AS_OF, model="1", rows=7).rows == 7
+def test_without_an_instant_the_snapshots_are_drawn_from_training_and_test(trained, config, requests):
+    found = verify(config, model="1", rows=60)
+    frame, split = trained.prepared.snapshots.frame, trained.prepared.split
+    rows = frame[split.train | split.test]
+    known = {(row.entity, row.as_of) for row in rows.itertuples()}
+    asked = {(request["entity"], pd.Timestamp(request["as_of"], tz="UTC").value // 1000) for request in requests}
+
+    assert found.same
+    assert found.as_json()["snapshots"] == "training"
+    assert len(asked) == 60
+    assert asked < known
+    ages = {pd.Timestamp(r["as_of"], tz="UTC") - pd.Timestamp(r["signed_up"]).tz_convert("UTC") for r in requests}
+    assert {age.days for age in ages} == {7, 14}
+    later = [any(event["time"] >= request["as_of"] for event in request["events"]) for request in requests]
+    assert sum(later) > 20
+
+    verify(config, model="1", rows=60)
+    drawn = [(request["entity"], request["as_of"]) for request in requests]
+    assert drawn[:60] == drawn[60:]
 
 
 def test_a_difference_is_found(config, monkeypatch):
-    from pql_model.serve.engine import Engine
-
     honest = Engine.score
 
     def tampered(self, raw, now):
@@ -41,9 +76,22 @@ def test_a_difference_is_found(config, monkeypatch):
 
     monkeypatch.setattr(Engine, "score", tampered)
     found = verify(config, as_of=AS_OF, model="1", rows=5)
+    pyfunc, engine = found.paths
+    assert pyfunc.same
     assert not found.same
-    assert found.largest["probability"] == pytest.approx(1e-6)
-    assert found.different["reasons"] == 5
+    assert engine.largest["probability"] == pytest.approx(1e-6)
+    assert (engine.different["reasons"], engine.different["probability"], engine.different["band"]) == (5, 5, 0)
+
+
+def test_a_difference_of_the_pyfunc_is_found(config, monkeypatch):
+    monkeypatch.setattr(
+        pipeline.Tracking, "predict", lambda self, registered, table: pipeline.decided_rows(
+            registered.model, table.iloc[::-1], pipeline.Decider.of_facts(registered.model.facts, registered.model.reference)
+        ).rows,
+    )  # fmt: skip
+    found = verify(config, as_of=AS_OF, model="1", rows=20)
+    assert found.paths[0].different["probability"] > 10
+    assert found.paths[1].same
 
 
 def test_nobody_at_risk_is_said(config):
@@ -51,52 +99,17 @@ def test_nobody_at_risk_is_said(config):
         verify(config, as_of="2030-01-01", model="1")
 
 
-@pytest.fixture
-def served(config):
-    """A service that answers every entity with what it is told to."""
-    told = {}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            told["key"] = self.headers.get("x-api-key")
-            body = json.dumps({"rows": [told["row"] for _ in asked["entities"]]}).encode()
-            self.send_response(told.get("status", 200))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield told, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
-def test_refused_rows_are_counted_with_the_first_message(config, served):
-    told, url = served
-    told["row"] = {"error": {"code": "invalid", "message": "no"}}
-    found = verify(config, url=url, key="0123456789abcdef", as_of=AS_OF, model="1", rows=3)
-    assert found.refused[0] == 3
-    assert found.refused[1].endswith(": no")
+def test_a_service_is_asked_too(config, monkeypatch):
+    monkeypatch.setattr(
+        pipeline, "over_http", lambda url, key, version: lambda requests: [{"error": {"message": f"{key} {version}"}}] * len(requests)
+    )  # fmt: skip
+    found = verify(config, url="http://there", key="k", as_of=AS_OF, model="1", rows=3)
+    assert [path.path for path in found.paths] == ["pyfunc", "in process", "http://there"]
+    assert found.paths[2].refused == 3
+    assert found.paths[2].first_refusal.endswith(": k 1")
     assert not found.same
-    assert told["key"] == "0123456789abcdef"
 
 
-def test_another_version_is_not_compared(config, served):
-    told, url = served
-    told["row"] = {"model_version": "99"}
-    with pytest.raises(DataError, match="serves another version"):
-        verify(config, url=url, as_of=AS_OF, model="1", rows=3)
-
-
-def test_a_service_that_refuses_or_is_not_there_is_told(config, served):
-    told, url = served
-    told |= {"row": {}, "status": 401}
-    with pytest.raises(DataError, match="The service refuses"):
-        verify(config, url=url, as_of=AS_OF, model="1", rows=3)
-    with pytest.raises(DataError, match="does not answer"):
-        verify(config, url="http://127.0.0.1:9", as_of=AS_OF, model="1", rows=3)
+def test_what_is_no_address_is_refused_before_the_data_are_read(config):
     with pytest.raises(DataError, match="no address of a service"):
-        verify(config, url="file:///etc/passwd", as_of=AS_OF, model="1", rows=3)
+        verify(config, url="there:3000", model="1")

@@ -1,14 +1,18 @@
 import os
 import shutil
+from dataclasses import replace
 
 import mlflow
 import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
-from small_model import MANIFEST, small_model, small_table
+from small_model import MANIFEST, PARAMS, small_model, small_table
 from worlds import product
 
+from pql_model.decide.nearest import AGE
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
+from pql_model.explain.scored import scored_rows
+from pql_model.model.booster import fit_ensemble, training_data
 from pql_model.model.estimate import Estimate
 from pql_model.model.tune import Trial
 from pql_model.registry import tracking as module
@@ -255,3 +259,32 @@ def test_the_stored_model_takes_missing_values_other_orders_and_what_conforms(lo
     finally:
         mlflow.set_tracking_uri(None)
         os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+def test_what_was_stored_scores_a_table_as_it_comes(logged, config):
+    table = small_table(rows=20)[0]
+    odd = table.assign(**{"trait.seats": table["trait.seats"].astype("string"), "trait.size": [True, 12.0] * 10})
+    for given in (table, odd):
+        rows = Tracking(config).predict(logged, given)
+        np.testing.assert_allclose(rows["probability"], small_model().probability(given), rtol=0, atol=1e-12)
+        assert rows["reasons"].tolist() == scored_rows(small_model(), given)["reasons"].tolist()
+
+
+def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_store):
+    """A trial with one landmark: every age is the same, and no column."""
+    table, y = small_table()
+    manifest = MANIFEST.without([AGE])
+    data = training_data(manifest.matrix(table), y, manifest.names, manifest.categorical)
+    model = replace(small_model(), manifest=manifest, ensemble=fit_ensemble(data, [PARAMS], 1))
+    tracking = Tracking(product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], []))
+    registered = tracking.register(tracking.log(model, record(tmp_path)), {})
+
+    young = table.head(20).assign(**{AGE: 3.0})
+    told = tracking.predict(registered, young)["reasons"].tolist()
+    assert told == scored_rows(model, young)["reasons"].tolist()
+    assert any("so far, of the first 7 days" in reasons for reasons in told)
+
+
+def test_a_stored_model_that_cannot_be_asked_is_said(logged, config):
+    with pytest.raises(DataError, match=r"MLflow cannot score with version 99 .*`pql models` lists them"):
+        Tracking(config).predict(replace(logged, version="99"), small_table(rows=2)[0])

@@ -122,6 +122,19 @@ def close(mine, theirs, where):
         assert pd.isna(theirs) if mine is None else mine == theirs, where
 
 
+def test_finished_features_of_an_age_the_model_does_not_know_are_refused(engine):
+    low, high = engine.intake.ages
+    given = dict.fromkeys(engine._place)
+    name = "any.days_since_signup.ever"
+    for age in (low, high, None):
+        assert engine.score({"entity": "a", "features": {**given, name: age}}, NOW).row["probability"] > 0
+    for age in (low - 0.1, high + 0.1):
+        with pytest.raises(
+            InputError, match=rf"^`features.{name}` cannot be used.*{age:.1f} days .*Allowed: {low:g} to {high:g} days"
+        ):
+            engine.score({"entity": "a", "features": {**given, name: age}}, NOW)
+
+
 def test_finished_features_give_the_answer_of_the_raw_events(engine, requests):
     request = max(requests.values(), key=lambda r: len(r["events"]))
     raw = engine.score(request, LATER).row

@@ -60,6 +60,10 @@ def test_facts_are_plain_json():
     facts = intake_facts(parse_config(FREEMIUM), ["login"], ["plan"])
 
     assert json.loads(json.dumps(facts)) == facts
+    assert facts["may_lack_signup"]
+    assert not intake_facts(parse_config(TRIAL), ["login"], ["plan"])["may_lack_signup"]
+    old = {name: value for name, value in facts.items() if name != "may_lack_signup"}
+    assert not Intake.of_facts({KEY: old}).rules.may_lack_signup
     assert (facts["needs_signup"], facts["ages"], facts["active_within"]) == (False, None, 14 * 86_400_000_000)
 
 

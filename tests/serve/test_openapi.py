@@ -65,6 +65,7 @@ def test_the_example_is_answered_whatever_the_motion(bundle, active_within, ages
             "active_within": active_within * 86_400_000_000,
             "ages": ages,
             "needs_signup": signup,
+            "may_lack_signup": by_day,
             "by_day": by_day,
         }
         other = replace(bundle, model=replace(bundle.model, facts={**bundle.model.facts, "intake": changed}))

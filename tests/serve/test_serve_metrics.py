@@ -1,11 +1,14 @@
 import random
 import string
 
+import numpy as np
 import pytest
 from calls import Caller, service_of
 
 from pql_model.serve.engine import Answer
 from pql_model.serve.metrics import Metrics
+
+NUMBERS = np.zeros(1)
 
 
 def series(text):
@@ -40,8 +43,10 @@ def test_no_path_and_no_method_makes_a_new_series(bundle):
 
 def test_scores_are_counted_by_band_and_events_by_reason():
     metrics = Metrics(("/score",))
-    metrics.scored(Answer({"band": "high"}, {"bot": 2, "made up": 1}, {"Teleported": 3, "Beamed": 1}))
-    metrics.scored(Answer({"band": "high"}, {}, {}))
+    metrics.scored(
+        Answer({"band": "high"}, {"bot": 2, "made up": 1}, {"Teleported": 3, "Beamed": 1}, NUMBERS, "boards")
+    )
+    metrics.scored(Answer({"band": "high"}, {}, {}, NUMBERS, "boards"))
 
     assert counted(metrics, "pql_scores") == {'pql_scores_total{band="high"}': 2}
     assert counted(metrics, "pql_unknown") == {"pql_unknown_events_total": 4}

@@ -22,13 +22,14 @@ def test_the_bundle_is_enough():
 
 def test_every_variable_is_read():
     given = {
-        **BUNDLE, "PQL_API_KEYS": " a ,b,", "PQL_API_KEYS_FILE": "keys", "PQL_SCORES": "scores.parquet", "PQL_MAX_BODY_MB": "0.5",
+        **BUNDLE, "PQL_API_KEYS": " a ,b,", "PQL_API_KEYS_FILE": "keys", "PQL_SCORES": "scores.parquet", "PQL_SCORE_LOG": "log",
+        "PQL_MAX_BODY_MB": "0.5",
         "PQL_MAX_BATCH": "10", "PQL_DEADLINE_SECONDS": "2.5", "PQL_MAX_IN_FLIGHT": "3",
     }  # fmt: skip
 
     assert given.keys() == _HELP.keys()
     assert Settings.of_environment(given) == Settings(
-        Path("models/boards"), ("a", "b"), Path("keys"), Path("scores.parquet"), 500_000, 10, 2.5, 3
+        Path("models/boards"), ("a", "b"), Path("keys"), Path("scores.parquet"), Path("log"), 500_000, 10, 2.5, 3
     )
 
 

@@ -30,6 +30,8 @@ from pql_model.serve.strict import DEEPEST, JsonError, parse
         (b'{"\\udc00": 1}', "half of a surrogate pair"),
         (b"[" * 33 + b"]" * 33, "nested too deeply. Received: more than 32 levels"),
         (b'{"a":' * 100_000, "nested too deeply"),
+        (b'[{"a":' * 17 + b"1" + b"}]" * 17, "nested too deeply"),
+        (b'{"a}":' * 5000 + b"1" + b',"{b":1}' * 5000, "The body is not JSON. Received: maximum recursion depth"),
     ],
 )  # fmt: skip
 def test_what_a_lenient_parser_lets_through_is_refused(body, words):

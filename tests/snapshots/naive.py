@@ -164,7 +164,7 @@ def into(con: Any, world: World) -> Sources:
     }  # fmt: skip
     made = {name: con.create_table(name, table, overwrite=True) for name, table in tables.items()}
     return Sources(
-        EventLog(made["events"], len(acts), {}),
+        EventLog(made["events"], len(acts), {}, made["events"].limit(0)),
         Entities(made["entities"], (), {}),
         Conversions(made["conversions"], len(paid), {}),
         world.observed_until,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from naive import (
 )
 from worlds import at, opened, product, rows_of
 
-from pql_model.snapshots.grid import calendar_grid, landmark_grid, scoring_grid
+from pql_model.snapshots.grid import asked_grid, calendar_grid, landmark_grid, scoring_grid
 from pql_model.sources.workbench import open_workbench
 from pql_model.windows import DAY, HOUR
 
@@ -80,6 +81,23 @@ def test_who_is_scored_and_why_not_equals_the_naive_reading(con, data):
     }
     assert {row["as_of"] for row in found.values()} == {as_of}
     assert {name: row["signed_up"] for name, row in found.items()} == {a.entity: a.signed_up for a in world.accounts}
+
+
+@given(st.data())
+@few(25)
+def test_who_is_asked_about_is_judged_at_each_instant_of_its_own(con, data):
+    config = data.draw(st.one_of(trial_configs(), freemium_configs()))
+    world = data.draw(worlds(config))
+    instants = data.draw(st.sets(edges(config, START), min_size=1, max_size=4))
+    asked = [{"entity": a.entity, "as_of": as_of} for a in world.accounts for as_of in instants]
+    asked.append({"entity": "nobody", "as_of": START})
+    sources = into(con, world)
+
+    grid = asked_grid(config, sources, con.create_table("asked", pa.Table.from_pylist(asked), overwrite=True))
+    found = {(row["entity"], row["as_of"]): row["reason"] for row in rows_of(grid)}
+
+    assert len(rows_of(grid)) == len(world.accounts) * len(instants)
+    assert found == {(a.entity, t): why_not_scored(config, world, a, t) for a in world.accounts for t in instants}
 
 
 @given(st.data())

@@ -299,6 +299,10 @@ class TestAlreadyCounted:
             parse_instant(day) for day in ("2026-01-19", "2026-01-25", "2026-01-19")
         ]
 
+    def test_fewer_users_than_nobody_are_a_number_that_nobody_knows(self, tmp_path):
+        events = self.read(tmp_path, "a,2026-01-12,40,,-2", "b,2026-01-12,1,,0").events
+        assert [event["users"] for event in events] == [None, 0.0]
+
     def test_counts_that_are_none_are_said(self, tmp_path):
         product = self.read(tmp_path, "a,2026-01-12,40,n/a,2", "a,2026-01-19,-3,5,2")
 

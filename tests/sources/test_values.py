@@ -115,6 +115,9 @@ class TestNumber:
         assert of_column(pa.array([NAN, INF, -INF, 1.0, None]), number) == [None, None, None, 1, None]
         assert of_column(pa.array(["nan", "inf", "-Infinity"]), number) == [None, None, None]
 
+    def test_a_number_too_large_to_be_added_up_is_missing_as_a_service_refuses_it(self):
+        assert of_column(pa.array([1e300, -1e300, 1.01e300, -1.7e308]), number) == [1e300, -1e300, None, None]
+
     @pytest.mark.parametrize("kind", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(5, 2)])
     def test_every_type_of_number_will_do(self, kind):
         assert of_column(pa.array([7], kind), number) == [7]

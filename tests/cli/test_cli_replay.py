@@ -1,0 +1,95 @@
+import io
+import json
+from datetime import datetime
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from pql_model.cli.app import main
+from pql_model.cli.replay import show_replay
+from pql_model.decide.log import LogRow
+from pql_model.decide.recompute import Change
+from pql_model.pipelines.replay import Outcome, Replayed
+from pql_model.windows import to_instant
+
+AT = to_instant(datetime(2026, 1, 5, 10))
+
+
+def row(entity="acme", as_of=AT, source="score"):
+    return LogRow(entity, as_of, AT, source, "boards", "3", "fs", 0.25, 50.0, 0.1, 0.2, 0.0, [], np.zeros(1), "d")
+
+
+CHANGE = Change("trait.size", "size", "small", None)
+FOUND = Replayed(
+    "score_log", 5_000,
+    (
+        Outcome(row(), "same"),
+        Outcome(row(as_of=None, source="service"), "same"),
+        *(Outcome(row(f"e{k}"), "inputs_changed", "size: small -> missing; 2 more", (CHANGE,)) for k in range(9)),
+        Outcome(row("[b]gone"), "not_in_data", "no entity of accounts.csv is called so"),
+        Outcome(row("other"), "no_model", "the registry has no version 3"),
+    ),
+    {"read log": 0.1},
+)  # fmt: skip
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    def run_(found, *arguments):
+        asked = {}
+        monkeypatch.setattr("pql_model.replay", lambda *of, **more: asked.update(of=of, **more) or found, raising=False)
+        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+            main(["replay", *arguments])
+        return left.value.code, capsys.readouterr().out, asked
+
+    return run_
+
+
+def test_the_options_are_those_of_the_public_door(run):
+    code, out, asked = run(
+        FOUND, "logs", "--entity", "0012", "--since", "2026-01-01", "--until", "2026-02-01", "--rows", "7", "--json"
+    )
+    del asked["listener"]
+    path, log = asked.pop("of")
+    assert (code, str(path), str(log)) == (1, "pql.yaml", "logs")
+    assert asked == {"entity": "0012", "since": "2026-01-01", "until": "2026-02-01", "rows": 7}
+    assert json.loads(out)["results"]["inputs_changed"] == 9
+
+
+def test_it_ends_with_0_only_if_every_row_comes_out(run):
+    same = Replayed("score_log", 1, FOUND.outcomes[:1])
+    assert run(same)[0] == 0
+    assert run(same)[2]["of"][1] is None
+    assert run(FOUND)[0] == 1
+    for outcome in FOUND.outcomes[2:]:
+        assert not Replayed("score_log", 1, (outcome,)).same
+
+
+def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
+    told = json.loads(json.dumps(FOUND.as_json(), allow_nan=False))
+    assert (told["rows"], told["rows_in_log"], told["same"], told["without_as_of"]) == (13, 5_000, False, 1)
+    assert told["results"] == {
+        "same": 2, "inputs_changed": 9, "not_in_data": 1, "model_changed": 0, "no_model": 1, "altered": 0,
+    }  # fmt: skip
+    assert (told["sources"], told["model_versions"]) == ({"score": 12, "service": 1}, {"3": 13})
+    assert [e["entity"] for e in told["examples"]] == ["e0", "e1", "e2", "e3", "e4", "[b]gone", "other"]
+    assert told["examples"][0] == {
+        "entity": "e0", "as_of": "2026-01-05T10:00:00Z", "scored_at": "2026-01-05T10:00:00Z", "source": "score",
+        "model_version": "3", "probability": 0.25, "result": "inputs_changed", "words": "size: small -> missing; 2 more",
+        "changes": [{"column": "trait.size", "words": "size", "before": "small", "now": None}],
+    }  # fmt: skip
+
+
+def test_people_see_the_counts_and_the_first_with_what_changed():
+    console = Console(file=io.StringIO(), width=160, color_system=None)
+    show_replay(console, FOUND.as_json())
+    text = " ".join(console.file.getvalue().split())
+    assert "Replayed 13 of 5,000 rows of score_log (model version 3)." in text
+    assert "9 inputs_changed the data say something else about that instant now" in text
+    assert "model_changed" not in text
+    assert (
+        "1 were asked for with finished features and no as_of: their inputs cannot be compared with the data." in text
+    )
+    assert "e4 2026-01-05T10:00:00Z score inputs_changed size: small -> missing; 2 more" in text
+    assert "[b]gone 2026-01-05T10:00:00Z score not_in_data no entity of accounts.csv is called so" in text
