@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> None:
         show(rows)
     covered = {measure for about in sets.values() for measure in about["measures"]}
     left = [measure for measure in MEASURES if measure not in covered]
-    print(f"Measures among the features: {len(covered)} of {len(MEASURES)}; not {', '.join(left) or 'one is missing'}.")
+    print(f"Measures among the features: {len(covered)} of {len(MEASURES)}{'; not ' if left else ''}{', '.join(left)}.")
     out = HERE / "results" / "parity.json"
     out.write_text(
         json.dumps({"rows": records, "sets": sets, "measures_left": left}, indent=1) + "\n", encoding="utf-8"

@@ -47,6 +47,7 @@ def test_one_entity_is_scored_as_the_engine_does(call, engine, entity):
 
 def test_finished_features_are_scored(call, engine):
     features = {c.name: 1.0 for c in engine.model.manifest.columns if c.kind == "feature"}
+    features["any.days_since_signup.ever"] = engine.intake.ages[0]
     request = {"entity": "a", "features": features}
 
     assert call.post("/score", request).json()["probability"] == engine.score(request, NOW).row["probability"]
