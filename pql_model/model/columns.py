@@ -111,7 +111,9 @@ def as_numbers(column: pd.Series) -> np.ndarray:
     if not pd.api.types.is_numeric_dtype(column):
         lowered = column.astype("string").str.strip().str.lower()
         column = pd.to_numeric(lowered.replace({"true": "1", "false": "0"}), errors="coerce")
-    plain = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"  # has no other missing value: nothing to ask
+    plain = (
+        isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
+    )  # has no other missing value: nothing to ask
     values = column.to_numpy(np.float64) if plain else column.astype("Float64").to_numpy(np.float64, na_value=np.nan)
     return np.asarray(np.where(np.isfinite(values), values, np.nan))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from pql_model.config.schema import Config
 from pql_model.errors import InputError
-from pql_model.features.incoming import Incoming, Rules
+from pql_model.features.event_reader import Rules
+from pql_model.features.incoming import Incoming
 from pql_model.serve.encode import text_of
 from pql_model.sources.plain import identifier_of
 from pql_model.windows import DAY, iso

@@ -7,7 +7,7 @@ from typing import Any
 
 from pql_model.decide.decider import Decider
 from pql_model.decide.nearest import AGE
-from pql_model.features.incoming import Rules
+from pql_model.features.event_reader import Rules
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.intake import KEY
 from pql_model.sources.plain import LARGEST

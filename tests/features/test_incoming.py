@@ -13,7 +13,8 @@ from worlds import at, opened, product
 
 from pql_model.config.load import load_config
 from pql_model.errors import InputError
-from pql_model.features.incoming import SET_ASIDE, Rules, _Reader, read_entity
+from pql_model.features.event_reader import Rules
+from pql_model.features.incoming import SET_ASIDE, read_entity
 from pql_model.features.timeline import EventRow
 from pql_model.sources.events import REASONS
 from pql_model.windows import DAY, HOUR, iso
@@ -73,41 +74,6 @@ def test_times_are_cut_to_days_where_the_data_have_days_only():
     found = read(event("2026-01-01T08:00"), signed_up="2026-01-01T09:00", rules=rules)
     assert found.signed_up == at("2026-01-01")
     assert [row.time for row in found.events] == [at("2026-01-01")]
-
-
-@pytest.mark.parametrize("by_day", [False, True])
-def test_the_short_way_for_plain_events_reads_what_the_long_way_reads(monkeypatch, by_day):
-    rules = Rules(frozenset({"login"}), needs_signup=True, by_day=by_day)
-    users = ("ann", " ann", None, "null", "bob")
-    rows = [event(f"2026-01-0{day}T08:00:00Z", user=user) for day in (2, 3) for user in users]
-    rows += [
-        event("2026-01-04T09:00:00Z"),
-        event("2026-01-04T09:00:00Z", id="a"),
-        event("2026-01-04", values={"mb": 1}),
-    ]
-    short = read(*rows, rules=rules)
-    monkeypatch.setattr(_Reader, "plain", lambda *_: None)
-    assert read(*rows, rules=rules) == short
-    assert len(short.events) == 13
-
-
-def test_an_event_that_looks_plain_and_is_not_is_refused_with_its_place():
-    good = event("2026-01-02T08:00:00Z", user="ann")
-    for bad, field in (
-        ({**good, "user": []}, "user"),
-        ({**good, "event": 3}, "event"),
-        ({"time": good["time"], "user": "ann"}, "event"),
-    ):
-        with pytest.raises(InputError, match=rf"^`events\[1\].{field}`"):
-            read(good, bad)
-
-
-def test_a_sign_up_that_nobody_knows_may_be_said_where_the_tables_have_such():
-    rules = Rules(frozenset({"login"}), needs_signup=True, may_lack_signup=True)
-    found = read(event("1999-01-01"), signed_up=None, rules=rules)
-    assert (found.signed_up, len(found.events)) == (None, 1)
-    with pytest.raises(InputError, match=r"`signed_up` cannot be used\. Received: nothing"):
-        read_entity({"entity": "a", "events": []}, rules, NOW)
 
 
 # ---------------------------------------------------------------- what is unknown
