@@ -81,6 +81,9 @@ class Columns:
     rows: int
     numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
     texts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    _found: dict[int, tuple[Condition, np.ndarray | None]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of_table(cls, table: pd.DataFrame, conditions: Iterable[Condition], also: Sequence[str] = ()) -> Columns:
@@ -96,6 +99,11 @@ class Columns:
 
     def held(self, condition: Condition) -> np.ndarray | None:
         """Whether each row holds the condition, bool (rows,); None where the column is not there."""
+        if id(condition) not in self._found:  # a condition stands in criteria and definitions, and is asked for in each
+            self._found[id(condition)] = condition, self._held(condition)
+        return self._found[id(condition)][1]
+
+    def _held(self, condition: Condition) -> np.ndarray | None:
         values = (self.texts if condition.reads_text else self.numbers).get(condition.column)
         if values is None:
             return None

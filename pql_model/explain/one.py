@@ -56,8 +56,8 @@ class Explainer:
             Days since sign-up, where known.
         """
         sums = [_added(contributions, members) for members in self._members]
-        order = sorted(range(len(sums)), key=lambda b: (-_to_ties(abs(sums[b])), b))
-        strongest = [b for b in order[: self._top] if sums[b] != 0]
+        order = sorted(zip([-_to_ties(abs(total)) for total in sums], range(len(sums)), strict=True))
+        strongest = [b for _, b in order[: self._top] if sums[b] != 0]
         found = [self._reason(b, sums[b], contributions, values, age) for b in strongest]
         margin = float(np.sum(np.asarray(contributions)))
         shown = self._calibration.apply(np.array([margin, *(margin - sums[b] for b in strongest)]))

@@ -95,7 +95,8 @@ def read_entity(raw: object, rules: Rules, now: int) -> Incoming:
     reader = EventReader(rules)
     rows, ids = reader.read(listed_in(body["events"], "", "events", rules.most_events))
     kept, reasons = _judged(rows, ids, entity, signed_up, as_of, rules)
-    unknown = Counter(row.event for row in kept if row.event not in rules.known_events)
+    strange = set(map(itemgetter(0), kept)) - rules.known_events
+    unknown = Counter(row.event for row in kept if row.event in strange) if strange else Counter()
     set_aside = {reason: reasons[reason] for reason in SET_ASIDE if reasons[reason]}
     return Incoming(
         entity, signed_up, as_of, traits, kept, set_aside, dict(unknown), dict(reader.unknown_values), unknown_traits
@@ -161,11 +162,11 @@ def _judged(
     rows: list[EventRow], ids: list[str | None] | None, entity: str, signed_up: int | None, as_of: int, rules: Rules
 ) -> tuple[list[EventRow], Counter[str]]:
     """The rows that count, and how many do not by reason."""
-    persons = {row.user for row in rows}
     unwanted = {
-        person: _unwanted(entity if person is None and rules.entity_acts else person, rules) for person in persons
+        person: _unwanted(entity if person is None and rules.entity_acts else person, rules)
+        for person in set(map(itemgetter(2), rows))
     }
-    if ids is None and not any(unwanted.values()) and not any(_untimely(row, signed_up, as_of) for row in _edges(rows)):
+    if ids is None and not any(unwanted.values()) and _all_timely(rows, signed_up, as_of):
         return rows, Counter()
     first = _first_of_ids(rows, ids) if ids is not None else {}
     kept, reasons = [], Counter[str]()
@@ -179,11 +180,13 @@ def _judged(
     return kept, reasons
 
 
-def _edges(rows: list[EventRow]) -> list[EventRow]:
-    """If these are in time, all are: the earliest, the latest, and those that say when they were known."""
-    if not rows:
-        return []
-    return [min(rows, key=itemgetter(1)), max(rows, key=itemgetter(1)), *(row for row in rows if row[4] is not None)]
+def _all_timely(rows: list[EventRow], signed_up: int | None, as_of: int) -> bool:
+    """Whether `_untimely` has nothing to say of any row, column by column."""
+    times = list(map(itemgetter(1), rows))
+    if not times or max(times) >= as_of or (signed_up is not None and min(times) < signed_up):
+        return not times
+    known = set(map(itemgetter(4), rows)) - {None}
+    return not known or max(known) < as_of
 
 
 def _unwanted(person: str | None, rules: Rules) -> str | None:

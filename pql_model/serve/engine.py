@@ -106,14 +106,15 @@ class Engine:
         self, entity: str, as_of: int | None, numbers: Sequence[float], traits: Mapping[str, Trait], now: int
     ) -> tuple[dict[str, Any], np.ndarray]:
         """The scored row, and what the boosters read."""
-        x = np.empty((1, self._width))
+        read = [0.0] * self._width
         values: list[Value] = [None] * self._width
         for j, place in self._from_feature:
             number = numbers[place]
-            x[0, j] = number
+            read[j] = number
             values[j] = None if number != number else number
         for j, trait, column in self._from_trait:
-            values[j], x[0, j] = column.read(traits.get(trait) if trait is not None else None)
+            values[j], read[j] = column.read(traits.get(trait) if trait is not None else None)
+        x = np.array([read])
         contributions = self.model.ensemble.contributions(x)
         probability = self.model.calibration.apply(contributions.sum(axis=1))
         age = numbers[self._place[AGE]]
