@@ -79,17 +79,6 @@ def export(config: Config | str | Path, *, output: str | Path | None = None, mod
     return ExportResult(load_bundle(folder))
 
 
-def bundle_to_serve(config: Config | str | Path, folder: str | Path | None = None) -> Bundle:
-    """The bundle in a folder; without one the champion, exported now.
-
-    Raises
-    ------
-    DataError
-        If the folder holds no sound bundle.
-    """
-    return load_bundle(folder) if folder is not None else export(config).bundle
-
-
 if __name__ == "__main__":
     from pql_model.cli.app import main
 

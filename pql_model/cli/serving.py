@@ -80,7 +80,7 @@ def serve(
 
     Keys, limits and the file of batch scores are set in the environment: see the page on the service.
     """
-    from pql_model.pipelines.export import bundle_to_serve
+    from pql_model.pipelines.serve import bundle_to_serve
 
     if importlib.util.find_spec("bentoml") is None:
         raise PqlError(
