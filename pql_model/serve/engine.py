@@ -73,7 +73,7 @@ class Engine:
         book = self.decider.definition
         self._nearest = NearestMissing(book, model.manifest) if book is not None else None
         self._width = len(columns)
-        model.ensemble.contributions(np.zeros((1, self._width)))  # what it makes for its first row, no request waits for
+        model.ensemble.contributions(np.zeros((1, self._width)))  # no request waits for what the first row makes
         self._feature_set = model.manifest.hash  # takes a millisecond
 
     def score(self, raw: object, now: int) -> Answer:
