@@ -54,7 +54,7 @@ MANY = {
     "decision": (batch_rows, "decide"),
     "nearest missing": (NearestMissing, "tell"),
 }
-"""The same of a table; the matrix is made twice, the second time for what is nearest."""
+"""The same of a table."""
 
 
 @contextmanager

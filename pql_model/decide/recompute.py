@@ -11,13 +11,11 @@ import numpy as np
 import pandas as pd
 
 from pql_model.decide.log import LogRow
+from pql_model.decide.parity import NUMBERS, TOLERANCE
 from pql_model.explain.scored import scored_rows
 from pql_model.explain.words import Value
 from pql_model.model.columns import OTHER, Manifest, ModelColumn
 from pql_model.model.fitted import FittedModel
-
-NUMBERS = ("probability", "score", "usage", "fit", "timing")
-TOLERANCE = 1e-9
 
 
 def differing(rows: Sequence[LogRow], model: FittedModel) -> list[list[str]]:

@@ -50,7 +50,8 @@ def decided_rows(
     FeatureMismatchError
         If the table lacks columns of the model.
     """
-    rows = scored_rows(model, table)
+    X = model.manifest.matrix(table)
+    rows = scored_rows(model, table, X)
     columns = Columns.of_table(table, decider.conditions, [AGE])
     entity = rows["entity"].astype(str) if "entity" in rows.columns else [""] * len(rows)
     # A hold-out goes by the entity: who is not named is in none.
@@ -58,7 +59,7 @@ def decided_rows(
     found = decide(by, entity, rows["probability"].to_numpy(), columns, as_of=as_of, before=before)
     told = {
         "band": found.band, "is_pql": found.is_pql, "criteria_met": _criteria(decider, found),
-        "meets_definition": found.meets_definition, "nearest_missing": _nearest(model, table, decider, columns),
+        "meets_definition": found.meets_definition, "nearest_missing": _nearest(model, table, X, decider, columns),
         "newly_qualified": found.newly_qualified, "suppressed": found.suppressed,
     }  # fmt: skip
     if before is None:
@@ -92,12 +93,14 @@ def _criteria(decider: Decider, found: Decisions) -> np.ndarray | None:
     return told
 
 
-def _nearest(model: FittedModel, table: pd.DataFrame, decider: Decider, columns: Columns) -> np.ndarray | None:
+def _nearest(
+    model: FittedModel, table: pd.DataFrame, X: np.ndarray, decider: Decider, columns: Columns
+) -> np.ndarray | None:
     if decider.definition is None:
         return None
     as_of = table["as_of"].to_numpy(np.int64) if "as_of" in table.columns and table["as_of"].notna().all() else None
     missing = NearestMissing(decider.definition, model.manifest).tell(
-        columns, model.manifest.matrix(table), lambda X: model.calibration.apply(model.ensemble.margin(X)), as_of
+        columns, X, lambda moved: model.calibration.apply(model.ensemble.margin(moved)), as_of
     )
     told = np.full(len(missing), None, object)
     for row, found in enumerate(missing):

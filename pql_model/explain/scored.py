@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 
 from pql_model.explain.reasons import explain
 from pql_model.model.fitted import FittedModel
 
 
-def scored_rows(model: FittedModel, table: pd.DataFrame) -> pd.DataFrame:
+def scored_rows(model: FittedModel, table: pd.DataFrame, X: np.ndarray | None = None) -> pd.DataFrame:
     """Score a feature table.
 
     Parameters
     ----------
     table
         The model's columns; `entity` and `as_of` are passed on where they are there.
+    X
+        `manifest.matrix(table)`, where it is at hand.
 
     Returns
     -------
@@ -30,7 +33,7 @@ def scored_rows(model: FittedModel, table: pd.DataFrame) -> pd.DataFrame:
     FeatureMismatchError
         If the table lacks columns of the model.
     """
-    X = model.manifest.matrix(table)
+    X = model.manifest.matrix(table) if X is None else X
     contributions = model.ensemble.contributions(X)
     # One path to the number: the sum of the contributions is the margin, here and in the service.
     probability = model.calibration.apply(contributions.sum(axis=1))

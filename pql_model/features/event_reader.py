@@ -123,7 +123,7 @@ class EventReader:
         instants = [instant for instant in instants_of(raws) if instant is not None]
         if len(instants) < len(raws):
             raise TypeError("a time is none")
-        return [instant // DAY * DAY for instant in instants] if self.rules.by_day else instants
+        return [day_of(instant, self.rules) for instant in instants] if self.rules.by_day else instants
 
     def _known(self, raws: Sequence[object]) -> Iterable[int | None]:
         instants = iter(self._times([raw for raw in raws if raw is not None]))

@@ -68,7 +68,6 @@ class Engine:
         ]
         self._decided_by = [(name, at[name]) for name in dict.fromkeys([*(f.name for f in self.decider.features), AGE])]
         self._asked: list[Condition] = [c for c in self.decider.conditions if c.feature is None]
-        self._traits_by_column = named
         self._explainer = Explainer(model.manifest, model.calibration)
         book = self.decider.definition
         self._nearest = NearestMissing(book, model.manifest) if book is not None else None

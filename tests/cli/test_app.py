@@ -7,30 +7,11 @@ import pandas as pd
 import pytest
 
 from pql_model.cli import app as cli
-from pql_model.cli.app import main
 from pql_model.demo.world import make_world, write_world
 
 COMMANDS = (
     "demo", "init", "check", "train", "backtest", "score", "explain", "models", "rollback", "export", "serve", "verify", "report", "schema",
 )  # fmt: skip
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command line in this process: exit code, stdout, stderr."""
-
-    def run_(*arguments):
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
-            main([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return left.value.code, told.out, told.err
-
-    return run_
-
-
-@pytest.fixture
-def config(trained):
-    return trained.folder.parent.parent / "pql.yaml"
 
 
 def only_json(text):

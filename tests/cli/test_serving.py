@@ -7,23 +7,6 @@ import sys
 import pytest
 
 from pql_model.cli import serving
-from pql_model.cli.app import main
-
-
-@pytest.fixture
-def config(trained):
-    return trained.folder.parent.parent / "pql.yaml"
-
-
-@pytest.fixture
-def run(capsys):
-    def run_(*arguments):
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
-            main([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return left.value.code, told.out, told.err
-
-    return run_
 
 
 @pytest.fixture
