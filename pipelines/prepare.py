@@ -10,7 +10,7 @@ import pandas as pd
 
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features
-from pql_model.decide.settle import check_policy
+from pql_model.decide.settle import check_policy, idle_exclusions
 from pql_model.features.catalogue import Offered, offer_events, offer_features
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.features.table import feature_table, has_value, trait_table
@@ -95,6 +95,8 @@ def prepare_from(
         )
         for name in idle_names(config.monotone, chosen.manifest):
             stages.listener.say(f"`monotone` names `{name}`, of which this model reads nothing that it could hold.")
+        for trait, value in idle_exclusions(config, table):
+            stages.listener.say(f"`policy: {{exclude: ...}}` names `{value}` of `{trait}`, which no snapshot has.")
     return Prepared(
         sources,
         snapshots,

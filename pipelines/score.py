@@ -22,7 +22,7 @@ from pql_model.decide.log import log_table
 from pql_model.decide.policy import Rule
 from pql_model.decide.rows import NAMES, Decided, decided_rows
 from pql_model.decide.settle import rulebook_of
-from pql_model.decide.state import FILE, State, base_of, read_runs, write_runs
+from pql_model.decide.state import State, base_of, file_of, read_runs, write_runs
 from pql_model.errors import DataError, listed
 from pql_model.explain.words import AGE
 from pql_model.features.table import feature_table
@@ -98,7 +98,7 @@ def score(
         A date or ISO time; default: the newest event of the data.
     output
         A `.parquet` or `.csv` file; default `scores.parquet` beside the config. Who is newly qualified is told by what the
-        last scoring of this folder left in `.pql/decisions.parquet`, whatever file it wrote.
+        last scoring of this product left in `.pql/` beside the config, whatever file it wrote.
     model
         `champion`, `challenger` or a version number.
 
@@ -121,17 +121,19 @@ def score(
     config = config if isinstance(config, Config) else load_config(config)
     path = Path(output) if output is not None else config.home / "scores.parquet"
     asked = instant_of(as_of) if as_of is not None else None
+    memory = file_of(config.home, config.name)
     _refuse_another_file(path)
     stages = Stages(listener)
     with stages("load model"):
         tracking = Tracking(config)
         registered = tracking.get(model)
         fitted, decider = registered.model, decider_of(registered.model, config)
-        remembers = tracking.champion() in (None, registered.version)
+        in_force = tracking.champion() in (None, registered.version)
     with open_workbench() as con:
         with stages("read"):
             sources = read_sources(con, config)
-            instant = asked if asked is not None else newest_event(sources.events.table)
+            newest = newest_event(sources.events.table)
+            instant = asked if asked is not None else newest
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
             left = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
@@ -140,22 +142,22 @@ def score(
             traits = {trait: trait_name(trait) for trait in sources.entities.traits}
             _refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
-    with stages("score"), held(config.home / FILE.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
-        runs = read_runs(config.home / FILE)
-        before = base_of(runs, instant)
+    with stages("score"), held(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
+        before = base_of(read_runs(memory), instant)
         decided = decided_rows(fitted, table, decider, as_of=instant, before=before if before is not None else State())
         rows = _with_origin(decided, registered, instant)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, lambda at: (rows.to_csv if path.suffix == ".csv" else rows.to_parquet)(at, index=False))
         # After the rows: a run that is killed between the two alerts somebody twice, and forgets nobody.
+        remembers = in_force and instant <= windows.now()
         if remembers and before is not None and decided.decisions.state is not None:
-            write_runs(config.home / FILE, [before, decided.decisions.state])
+            write_runs(memory, [before, decided.decisions.state])
     # Last of what is written: the log never tells of a run that failed.
     log = write_down(config, _log_tables(registered, table, rows))
     not_scored = {row["reason"]: row["rows"] for row in sorted(left, key=lambda row: -row["rows"])}
     learnt_from = fitted.facts["train"].get("converting_entities")
     summary = summarise(decider, decided.decisions, decided.rows["probability"].to_numpy(), learnt_from)
-    notes = tuple(_notes(config, fitted, before is None, remembers))
+    notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted, instant, newest))
     for note in notes:
         stages.listener.say(note)
     return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, log, notes, stages.seconds)
@@ -188,14 +190,27 @@ def _log_tables(registered: Registered, table: pd.DataFrame, rows: pd.DataFrame)
         yield log_table(some, list(inputs), "score", [registered.name] * len(some))
 
 
-def _notes(config: Config, model: FittedModel, past: bool, remembers: bool) -> Iterator[str]:
+def _memory_notes(instant: int, past: bool, in_force: bool) -> Iterator[str]:
+    """Why the next run will not know of this one."""
     if past:
         yield (
             "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not "
             "remembered."
         )
-    elif not remembers:
+    elif not in_force:
         yield "Scored with another model than the champion: what it decides is not remembered for the next run."
+    elif instant > windows.now():  # remembered, it would make every run until then one of the past
+        yield "This instant has not come yet: what is decided is not remembered for the next run."
+
+
+def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -> Iterator[str]:
+    """What makes the decisions others than one may think."""
+    gap = max([windows.DAY, *(2 * table.covers.us for table in config.events if table.covers is not None)])
+    if instant - newest > gap:
+        yield (
+            f"The newest event is of {windows.iso(newest)}, {(instant - newest) / windows.DAY:,.0f} days before this "
+            "instant: who was active since looks idle."
+        )
     if KEY in model.facts:
         then, now = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
         changed = " and ".join(f"`{key}:`" for key in ("policy", "definition") if then.get(key) != now.get(key))

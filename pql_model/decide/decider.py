@@ -62,6 +62,11 @@ class Decider:
         return {"recommended": self.recommended, "in_force": self.in_force}.get(str(self.rule.definition))
 
     @property
+    def goal(self) -> Rulebook | None:
+        """What `nearest_missing` speaks of: the definition that qualifies, where one does, else that of `meets_definition`."""
+        return self.qualifying or self.definition
+
+    @property
     def conditions(self) -> list[Condition]:
         """Every condition that a decision reads."""
         rulebooks = [book for book in (self.recommended, self.in_force) if book is not None]

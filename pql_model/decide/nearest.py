@@ -160,6 +160,8 @@ def _needed(condition: Condition, value: np.ndarray, age: np.ndarray) -> np.ndar
         return np.where(np.nan_to_num(value) < threshold, threshold, np.nan)
     if condition.criterion.operator == ">":
         threshold = np.floor(threshold) + 1 if measure in _WHOLE else float(np.nextafter(threshold, np.inf))
+    elif measure in _WHOLE:
+        threshold = float(np.ceil(threshold))
     return np.full(len(value), threshold)
 
 

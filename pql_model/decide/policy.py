@@ -90,7 +90,7 @@ def make_rule(policy: Policy | None, period: Period) -> Rule:
             f"no policy given: the threshold {threshold:.3f} is what the top tenth of the test period reached",
         )
     if policy.capacity is not None:
-        capacity, level = policy.capacity, capacity_level(policy.capacity, period)
+        capacity, level = policy.capacity, capacity_level(policy.capacity, period, policy.hold_out)
         return Rule(level, capacity.leads, f"the {capacity.leads} best per {capacity.per.words}", capacity.per.us)
     if policy.probability is not None:
         return Rule(policy.probability, None, f"probability at least {policy.probability:g}")
@@ -100,14 +100,20 @@ def make_rule(policy: Policy | None, period: Period) -> Rule:
     kept = _threshold_for_precision(period.converted.astype(float), probability, least)
     if kept is None:
         return Rule(1.0, 0, f"no threshold of the test period kept a precision of {least:g}: nobody qualifies")
-    return Rule(kept, None, f"probability at least {kept:.3f}, which kept a precision of {least:g} in the test period")
+    reached = probability >= kept
+    words = (
+        f"probability at least {kept:.3f}, which kept a precision of {least:g} in the test period: "
+        f"{int(period.converted[reached].sum()):,} of {reached.sum():,} rows converted"
+    )
+    return Rule(kept, None, words)
 
 
-def capacity_level(capacity: Capacity, period: Period) -> float:
+def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) -> float:
     """The lowest probability from which on the test period gave at most as many leads as can be worked.
 
     An entity is a lead once: when it first reaches the probability. Where entities are looked at again and again
-    (`stock`), those who reach it at the first look were leads before, and do not count.
+    (`stock`), those who reach it at the first look were leads before, and do not count. The hold-out takes no place: with a
+    tenth held out as many more may reach the level.
     """
     frame = pd.DataFrame({"entity": period.entity, "p": period.probability, "at": period.as_of})
     stretches = (frame["at"].max() - frame["at"].min()) / capacity.per.us
@@ -118,7 +124,7 @@ def capacity_level(capacity: Capacity, period: Period) -> float:
         early = first.groupby("entity")["p"].max().reindex(best.index, fill_value=-np.inf)
     levels = np.unique(best)[::-1]
     leads = _reaching(best.to_numpy(), levels) - _reaching(early.to_numpy(), levels)
-    within = leads <= capacity.leads * max(1.0, stretches)
+    within = leads * (1 - hold_out) <= capacity.leads * max(1.0, stretches)
     first_over = int(np.argmin(within)) if not within.all() else len(levels)
     return float(levels[max(0, first_over - 1)])
 

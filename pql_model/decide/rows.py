@@ -96,10 +96,10 @@ def _criteria(decider: Decider, found: Decisions) -> np.ndarray | None:
 def _nearest(
     model: FittedModel, table: pd.DataFrame, X: np.ndarray, decider: Decider, columns: Columns
 ) -> np.ndarray | None:
-    if decider.definition is None:
+    if decider.goal is None:
         return None
     as_of = table["as_of"].to_numpy(np.int64) if "as_of" in table.columns and table["as_of"].notna().all() else None
-    missing = NearestMissing(decider.definition, model.manifest).tell(
+    missing = NearestMissing(decider.goal, model.manifest).tell(
         columns, X, lambda moved: model.calibration.apply(model.ensemble.margin(moved)), as_of
     )
     told = np.full(len(missing), None, object)

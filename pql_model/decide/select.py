@@ -8,7 +8,7 @@ import numpy as np
 
 from pql_model.decide.policy import Rule
 from pql_model.decide.state import Remembered, State
-from pql_model.windows import HOUR
+from pql_model.windows import DAY, HOUR
 
 EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY = "excluded", "held_out", "cool_down", "capacity"
 SUPPRESSED = (EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY)
@@ -139,10 +139,18 @@ def _places(rule: Rule, before: State, as_of: int) -> _Places | None:
         return None
     if rule.per is None:  # a model of an older release
         return _Places(rule.leads, rule.leads)
-    length = rule.per - min(_EARLY, rule.per // 4)
-    used = sum(r.alerted_at is not None and as_of - r.alerted_at < length for r in before.of.values())
-    elapsed = rule.per if before.as_of is None else min(rule.per, as_of - before.as_of)
-    return _Places(max(0, rule.leads - used), -(-rule.leads * elapsed // rule.per))
+    free = max(0, rule.leads - _alerted(before, as_of, rule.per))
+    if before.as_of is None:
+        return _Places(free, rule.leads)
+    # Runs of one day share its places: rounded up run by run, those of every hour would be several times a day's.
+    elapsed = min(rule.per, max(as_of - before.as_of, DAY))
+    return _Places(free, -(-rule.leads * elapsed // rule.per) - _alerted(before, as_of, elapsed))
+
+
+def _alerted(before: State, as_of: int, within: int) -> int:
+    """How many were alerted in so much time, but for what a run may begin early."""
+    length = within - min(_EARLY, within // 4)
+    return sum(r.alerted_at is not None and as_of - r.alerted_at < length for r in before.of.values())
 
 
 def _admit(queue: np.ndarray, offered: Offered, reached: np.ndarray, places: _Places) -> np.ndarray:

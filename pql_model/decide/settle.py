@@ -13,9 +13,10 @@ from pql_model.criteria.evaluate import check_names, meets
 from pql_model.criteria.found import FoundCriteria
 from pql_model.criteria.words import criterion_json, criterion_text, definition_text
 from pql_model.decide.bands import Bands, band_table
-from pql_model.decide.conditions import Condition, Rulebook
+from pql_model.decide.conditions import Columns, Condition, Rulebook
 from pql_model.decide.decider import USUAL, Decider
 from pql_model.decide.policy import Period, make_rule
+from pql_model.model.columns import as_texts, trait_name
 
 
 def condition_of(criterion: Criterion, id: str | None = None) -> Condition:
@@ -54,6 +55,12 @@ def check_policy(config: Config, events: Sequence[str], traits: Sequence[str]) -
             check_names(rule, events, traits, f"`policy: {{{key}: ...}}` in the config", key)
 
 
+def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Trait and value of `policy.exclude` that no row of the table has: perhaps another spelling, which excludes nobody."""
+    has = {c.trait: set(as_texts(table[trait_name(str(c.trait))]).dropna()) for c in exclusions(config)}
+    return [(str(c.trait), value) for c in exclusions(config) for value in c.in_ or () if value not in has[c.trait]]
+
+
 def settle(
     config: Config, later: pd.DataFrame, table: pd.DataFrame, probability: np.ndarray, found: FoundCriteria
 ) -> Decider:
@@ -69,14 +76,19 @@ def settle(
     best, policy = found.recommended, config.policy
     asked = {"recommended": best.definition if best is not None else None, "in_force": config.definition}
     definition = asked.get(str(policy.definition)) if policy is not None else None
-    period = Period(
-        entity=later["entity"].to_numpy(), as_of=later["as_of"].to_numpy(np.int64),
-        converted=later["converted"].to_numpy(bool), probability=probability, stock=config.motion == "freemium",
-        met=meets(definition, table) if definition is not None else None,
-    )  # fmt: skip
     knobs = policy if policy is not None else USUAL
+    exclude = tuple(condition_of(criterion) for criterion in exclusions(config))
+    counts = ~Columns.of_table(table, exclude).any_of(exclude)
+    if not counts.any():  # there is nobody to learn a threshold from; nobody is a PQL either
+        counts = ~counts
+    entity, converted = later["entity"].to_numpy(), later["converted"].to_numpy(bool)
+    period = Period(
+        entity=entity[counts], as_of=later["as_of"].to_numpy(np.int64)[counts], converted=converted[counts],
+        probability=probability[counts], stock=config.motion == "freemium",
+        met=meets(definition, table)[counts] if definition is not None else None,
+    )  # fmt: skip
     bands = Bands.of(knobs.bands)
-    results = band_table(bands, period.entity, period.converted, probability)
+    results = band_table(bands, entity, converted, probability)
     return Decider(
         name=config.name,
         rule=make_rule(policy, period),
@@ -85,7 +97,7 @@ def settle(
         cool_down=knobs.cool_down.us,
         stay=knobs.stay,
         hold_out=knobs.hold_out,
-        exclude=tuple(condition_of(criterion) for criterion in exclusions(config)),
+        exclude=exclude,
         hand_raise=tuple(condition_of(criterion) for criterion in knobs.hand_raise),
         criteria=tuple(condition_of(c.definition.criteria[0], c.id) for c in found.criteria),
         recommended=rulebook_of(best.definition, best.id) if best is not None else None,

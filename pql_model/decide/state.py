@@ -12,8 +12,6 @@ import pandas as pd
 from pql_model.errors import DataError
 from pql_model.whole import write_whole
 
-FILE = Path(".pql") / "decisions.parquet"
-"""Beside the config."""
 _COLUMNS = ["entity", "is_pql", "qualified_since", "alerted_at", "as_of"]
 
 
@@ -40,6 +38,11 @@ class State:
 
     as_of: int | None = None
     of: Mapping[str, Remembered] = field(default_factory=dict)
+
+
+def file_of(home: Path, product: str) -> Path:
+    """Beside the config, one a product: of two in a folder neither may take the places of the other or forget its alerts."""
+    return home / ".pql" / f"decisions-{product}.parquet"
 
 
 def base_of(runs: Sequence[State], as_of: int) -> State | None:

@@ -50,7 +50,7 @@ snapshots: {at_days: [7, 14]}
 horizon: 30d
 exclude: {entities: {email_domain: [nimbus.test]}}  # our own accounts
 definition:  # the rule in force today
-  all: [{event: Board Created, at_least: 2, within: first 7d}]
+  all: [{event: Board Created, at_least: 2, within: first 14d}]
 policy: {capacity: {leads: 25, per: 7d}}
 seed: 7
 """

@@ -41,6 +41,7 @@ def test_the_rule_in_force_comes_before_the_recommended_one():
 def test_the_policy_says_which_definition_qualifies(which, book):
     decider = Decider("", Rule(0.2, None, "", definition=which), FULL.bands, recommended=FOUND, in_force=OURS)
     assert decider.qualifying == book
+    assert decider.goal == (book or OURS)
 
 
 def test_it_names_every_feature_that_decisions_read_once():

@@ -126,6 +126,7 @@ def test_of_an_event_that_the_model_does_not_read_there_is_no_probability():
 def test_more_than_asks_for_the_next_whole_number():
     assert one({"event": "Invite", "more_than": 2})[0].needed == 3
     assert one({"event": "Invite", "more_than": 2.5})[0].needed == 3
+    assert one({"event": "Invite", "at_least": 2.5})[0].needed == 3  # nobody invites half a teammate
 
 
 def test_exactly_can_be_reached_from_below_only():

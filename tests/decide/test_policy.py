@@ -46,6 +46,7 @@ def test_a_probability_is_the_threshold_itself():
 def test_a_precision_takes_the_lowest_threshold_that_kept_it():
     assert rule_of(precision=0.75).probability == 0.6
     assert rule_of(precision=0.95).probability == 0.8
+    assert rule_of(precision=0.75).words.endswith("test period: 3 of 4 rows converted")
 
 
 def test_a_precision_never_cuts_through_a_tie():
@@ -78,6 +79,10 @@ class TestTheLevelOfACapacity:
     def test_it_is_the_probability_from_which_on_a_week_gave_so_many_leads(self):
         days = [0, 14, 3, 6, 9, 11, 1, 2, 4, 5]  # two weeks, so four leads
         assert capacity_level(self.CAPACITY, period(days=days)) == 0.6
+
+    def test_the_hold_out_takes_no_place(self):
+        days = [0, 14, 3, 6, 9, 11, 1, 2, 4, 5]  # of eight that reach it half are held out
+        assert capacity_level(self.CAPACITY, period(days=days), hold_out=0.5) == 0.2
 
     def test_an_entity_is_a_lead_once(self):
         entity = [0, 0, 0, 3, 4, 5, 6, 7, 8, 9]  # 0.9, 0.8 and 0.7 are looks at the same

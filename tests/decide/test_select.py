@@ -120,6 +120,15 @@ class TestCapacity:
         found = run(capacity(4, level=0.5), offered([0.6, 0.7, 0.8, 0.4]), State(AT - DAY))
         assert flags(found.is_pql) == "xxx."
 
+    def test_runs_of_every_hour_share_the_places_of_a_day(self):
+        state, alerts = State(AT - DAY, {"z": Remembered(False, None, None)}), 0
+        for hour in range(12):
+            rows = offered([0.4 - k / 100 for k in range(14)])
+            found = run(capacity(14, level=0.5), rows, state, AT + hour * HOUR)
+            state, alerts = found.state, alerts + int(found.newly_qualified.sum())
+        assert alerts == 2
+        assert int(run(capacity(14, level=0.5), rows, state, AT + DAY).newly_qualified.sum()) == 2
+
     def test_a_model_of_an_older_release_has_its_places_in_every_run(self):
         before = State(AT - DAY, {"z": Remembered(False, None, AT - DAY)})
         found = run(Rule(float("nan"), 2, "the 2 best per 7 days"), offered([0.1, 0.3, 0.2]), before)

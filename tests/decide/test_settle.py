@@ -4,7 +4,7 @@ import pytest
 
 from pql_model.config.load import load_config
 from pql_model.decide.decider import KEY, Decider
-from pql_model.decide.settle import check_policy, settle
+from pql_model.decide.settle import check_policy, idle_exclusions, settle
 from pql_model.errors import DataError
 from pql_model.windows import DAY
 
@@ -52,6 +52,22 @@ def test_the_keys_of_the_policy_are_taken_over(trained, config):
     assert [c.text for c in decider.exclude] == ["`company_size` is 1-10"]
     assert [c.text for c in decider.hand_raise] == ["at least 9 `Teammate Invited` so far"]
     assert 0 < decider.rule.probability < 1
+
+
+def test_who_is_excluded_or_held_out_is_no_lead_of_the_level(trained, config):
+    def level(**more):
+        return settled(trained, with_policy(config, capacity={"leads": 5, "per": "7d"}, **more)).rule.probability
+
+    sizes = sorted(trained.prepared.table["trait.company_size"].dropna().unique())
+    assert level(hold_out=0.5) < level()
+    assert level(exclude={"company_size": sizes[:2]}) < level()
+    assert 0 <= level(exclude={"company_size": sizes}) <= 1
+
+
+def test_a_value_under_exclude_that_nobody_has_is_found(trained, config):
+    asked = with_policy(config, probability=0.2, exclude={"company_size": ["1-10", "1 - 10"]})
+    assert idle_exclusions(asked, trained.prepared.table) == [("company_size", "1 - 10")]
+    assert idle_exclusions(with_policy(config, probability=0.2), trained.prepared.table) == []
 
 
 @pytest.mark.parametrize(

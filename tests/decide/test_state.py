@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pql_model.decide.state import Remembered, State, base_of, read_runs, write_runs
+from pql_model.decide.state import Remembered, State, base_of, file_of, read_runs, write_runs
 from pql_model.errors import DataError
 
 BEFORE = State(5, {"a": Remembered(True, 2, 2), "ü🚀": Remembered(False, None, None)})
@@ -23,6 +23,10 @@ def test_the_file_has_the_columns_it_is_known_by(tmp_path):
         "alerted_at",
         "as_of",
     ]
+
+
+def test_each_product_of_a_folder_has_its_own_file(tmp_path):
+    assert file_of(tmp_path, "a.b") == tmp_path / ".pql" / "decisions-a.b.parquet"
 
 
 def test_before_the_first_run_there_is_nothing(tmp_path):

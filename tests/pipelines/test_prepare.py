@@ -6,7 +6,7 @@ from pql_model.config.load import load_config
 from pql_model.errors import DataError
 from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.pipelines.prepare import _typed, features_of, has_users, prepare
-from pql_model.progress import Stages
+from pql_model.progress import Silent, Stages
 from pql_model.sources.workbench import open_workbench
 
 
@@ -51,6 +51,13 @@ def test_a_definition_that_names_an_event_the_data_do_not_have_is_refused(folder
 def test_monotone_names_an_event_or_trait_of_the_data(folder):
     with pytest.raises(DataError, match=r"`monotone` names `logn`, which the data do not have; did you mean `login`\?"):
         prepared(trial_files(folder, monotone={"logn": "increasing"}))
+
+
+def test_a_value_that_the_policy_excludes_and_nobody_has_is_said(folder, monkeypatch):
+    heard = []
+    monkeypatch.setattr(Silent, "say", lambda self, sentence: heard.append(sentence))
+    prepared(trial_files(folder, policy={"probability": 0.2, "exclude": {"seats": [3, "three"]}}))
+    assert heard[1:] == ["`policy: {exclude: ...}` names `three` of `seats`, which no snapshot has."]
 
 
 def test_the_policy_names_events_and_traits_of_the_data(folder):

@@ -8,7 +8,7 @@ from products import START, trial_files
 
 from pql_model.config.load import dump_config, load_config
 from pql_model.decide.decider import KEY
-from pql_model.decide.state import FILE
+from pql_model.decide.state import file_of
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.pipelines.score import decider_of, score
 from pql_model.pipelines.train import train
@@ -34,10 +34,14 @@ def config(tmp_path_factory, with_store):
     return path
 
 
+def memory(config):
+    return file_of(config.parent, "small-trial")
+
+
 @pytest.fixture(autouse=True)
 def _first_run(config):
     """No test is to depend on what another has scored."""
-    (config.parent / FILE).unlink(missing_ok=True)
+    memory(config).unlink(missing_ok=True)
 
 
 def expected_reasons(config, as_of):
@@ -140,13 +144,13 @@ def test_a_later_run_alerts_nobody_twice_and_no_more_than_a_week_can_take(config
 
 def test_a_run_before_the_last_is_decided_for_itself_and_not_remembered(config, tmp_path):
     score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
-    remembered = (config.parent / FILE).read_bytes()
+    remembered = memory(config).read_bytes()
     past = score(config, as_of="2025-06-03", output=tmp_path / "b.parquet")
     assert past.notes == (
         "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not remembered.",
     )
     assert past.rows["newly_qualified"].tolist() == past.rows["is_pql"].tolist()
-    assert (config.parent / FILE).read_bytes() == remembered
+    assert memory(config).read_bytes() == remembered
 
 
 def test_another_model_than_the_champion_is_not_remembered(config, tmp_path, monkeypatch):
@@ -155,11 +159,43 @@ def test_another_model_than_the_champion_is_not_remembered(config, tmp_path, mon
     assert result.notes == (
         "Scored with another model than the champion: what it decides is not remembered for the next run.",
     )
-    assert not (config.parent / FILE).exists()
+    assert not memory(config).exists()
+
+
+def test_an_instant_that_has_not_come_is_not_remembered(config, tmp_path):
+    """Else every run until then would be one of the past, and alert everybody anew."""
+    score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+    remembered = memory(config).read_bytes()
+    ahead = score(config, as_of="2999-01-01", output=tmp_path / "b.parquet")
+    assert ahead.notes[0] == "This instant has not come yet: what is decided is not remembered for the next run."
+    assert memory(config).read_bytes() == remembered
+    assert score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet").notes == ()
+
+
+def test_events_that_end_long_before_as_of_are_said(config, tmp_path):
+    newest = pd.read_parquet(config.parent / "events.parquet")["time"].max()
+    for days, told in ((1, ""), (3, "3 days before this instant: who was active since looks idle.")):
+        at = (newest + pd.Timedelta(days=days)).isoformat()
+        notes = score(config, as_of=at, output=tmp_path / "a.parquet").notes
+        assert [note[-len(told) :] for note in notes] == ([told] if told else [])
+
+
+def test_another_product_in_the_folder_has_a_memory_of_its_own(config, tmp_path):
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
+    other = home / "other.yaml"
+    other.write_text((home / "pql.yaml").read_text().replace("small-trial", "other"))
+    found = Tracking(load_config(home / "pql.yaml")).get("champion")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tracking, "get", lambda *_: found)
+        told = score(other, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").as_json()
+    assert told["newly_qualified"] == 4  # the places of the week are its own
+    own = score(home / "pql.yaml", as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet")
+    assert own.as_json()["newly_qualified"] == 0
 
 
 def test_a_memory_that_cannot_be_read_stops_the_run_before_anything_is_written(config, tmp_path):
-    (config.parent / FILE).write_bytes(b"no parquet")
+    memory(config).write_bytes(b"no parquet")
     with pytest.raises(DataError, match="What the last scoring decided cannot be read"):
         score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
     assert list(tmp_path.iterdir()) == []
