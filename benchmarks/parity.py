@@ -28,6 +28,7 @@ from parity_world import perturbed
 from real_data import DATA, HERE, lay_out
 
 import pql_model
+from pql_model.decide.decider import Decider
 from pql_model.features.spec import parse_feature
 from pql_model.measures import MEASURES
 from pql_model.pipelines.train import TrainResult
@@ -36,6 +37,10 @@ from pql_model.pipelines.verify import Verified
 SETS = ("demo", "relax", "ds365")
 WORLDS = ("as it is", "on edges")
 PARTS = ("usage", "fit", "timing")
+_RULE = "{event: Board Created, at_least: 2, within: first 14d}"
+_UPLOADS = "{event: File Uploaded, measure: distinct_values, value: megabytes, at_least: 2, within: first 14d}"
+_ASKS_FOR_ANOTHER = (f"all: [{_RULE}]", f"any: [{_RULE}, {_UPLOADS}]")
+"""The measure that no model is offered; a rule in force may ask for it."""
 
 
 @contextmanager
@@ -69,7 +74,11 @@ def _ready(address: str) -> bool:
 
 
 def trained(name: str, home: Path, trials: int, accounts: int) -> TrainResult:
-    config = pql_model.make_demo(home, accounts=accounts) / "pql.yaml" if name == "demo" else lay_out(name, home)
+    if name == "demo":
+        config = pql_model.make_demo(home, accounts=accounts) / "pql.yaml"
+        config.write_text(config.read_text(encoding="utf-8").replace(*_ASKS_FOR_ANOTHER), encoding="utf-8")
+    else:
+        config = lay_out(name, home)
     return pql_model.train(config, trials=trials, promote="force")
 
 
@@ -89,7 +98,8 @@ def measure(name: str, rows: int, trials: int, accounts: int) -> tuple[list[dict
                 found = [pql_model.verify(place / "pql.yaml", url=address, rows=rows) for place in (home, other)]
         finally:
             del os.environ["MLFLOW_TRACKING_URI"]
-    measures = {parse_feature(c.name).measure for c in model.manifest.columns if c.kind == "feature"}
+    features = [parse_feature(c.name) for c in model.manifest.columns if c.kind == "feature"]
+    measures = {f.measure for f in (*features, *Decider.of_facts(model.facts, model.reference).features)}
     about = {"features": len(model.manifest.columns), "measures": [m for m in MEASURES if m in measures],
              "labelled_snapshots": len(data.snapshots.frame), "events_on_edges": kinds}  # fmt: skip
     return [row for world, one in zip(WORLDS, found, strict=True) for row in _records(name, world, one)], about

@@ -1,7 +1,7 @@
 """How fast the service is, and where its time goes: in process, over HTTP beside others, for a long time, in batch, at its start.
 
     python benchmarks/serving.py all --home DIR       every part, each in a process of its own; about an hour
-    python benchmarks/serving.py http --home DIR      one part: prepare, inside, http, collector, soak, batch, start, trees
+    python benchmarks/serving.py http --home DIR      one part: prepare, inside, http, collector, soak, overload, batch, start, trees
     python benchmarks/serving.py all --quick          the same with a small model and few repetitions; writes nothing
     python benchmarks/serving.py --table              the tables of what was measured
 
@@ -61,6 +61,12 @@ def _soak(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
     return soak(of, 0.3 if quick else asked.minutes)
 
 
+def _overload(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+    from serving_service import overload
+
+    return overload(of, 1.0 if quick else asked.seconds)
+
+
 def _batch(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
     from serving_inside import batch
 
@@ -81,10 +87,10 @@ def _trees(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
 
 
 PARTS: dict[str, Part] = {
-    "prepare": _prepare, "inside": _inside, "http": _http, "collector": _collector, "soak": _soak, "batch": _batch,
+    "prepare": _prepare, "inside": _inside, "http": _http, "collector": _collector, "soak": _soak, "overload": _overload, "batch": _batch,
     "start": _start, "trees": _trees,
 }  # fmt: skip
-ONE_MODEL = ("collector", "soak", "start")
+ONE_MODEL = ("collector", "soak", "overload", "start")
 """Parts that another model would tell nothing new of."""
 
 

@@ -28,8 +28,7 @@ def bare() -> Starlette:
 
     async def score(request: Request) -> Response:
         answer = engine.score(json.loads(await request.body()), now())
-        told = {**answer.row, "set_aside": dict(answer.set_aside), "unknown_events": dict(answer.unknown_events)}
-        return Response(json.dumps(told, ensure_ascii=False).encode(), media_type="application/json")
+        return Response(json.dumps(answer.told, ensure_ascii=False).encode(), media_type="application/json")
 
     app = Starlette(routes=[Route("/score", score, methods=["POST"]), Route("/readyz", _ready)])
     gc.collect()

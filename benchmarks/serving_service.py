@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from serving_models import Product
 
 from pql_model.serve.bundle import Bundle, load_bundle, write_bundle
 from pql_model.serve.engine import Engine
+from pql_model.serve.settings import Settings
 
 SERVERS = ("pql serve", "ours without Bento", "bare Starlette", "mlflow models serve")
 CLIENTS = (1, 16)
+CROWDS = (64, 400, 800)
 EVENTS = 300
 DISTINCT = 100
 """Different requests, sent in turn."""
@@ -220,6 +223,33 @@ def start_up(product: Product, repetitions: int) -> dict[str, Any]:
         "bundle_kb": round(sum(file.stat().st_size for file in files) / 1024), "bundle_files": len(files),
         "load_seconds": round(float(np.median(loading[1:])), 3), "load_seconds_first": round(loading[0], 3),
     }  # fmt: skip
+
+
+# ---------------------------------------------------------------- too many at once
+
+
+def overload(product: Product, seconds: float) -> list[dict[str, Any]]:
+    """More callers than can be answered, who ask again at once, with the limit on requests in flight and without one."""
+    calls = [replace(call, right=(200, 429)) for call in score_calls(product)]
+    found = []
+    with (
+        _served(product, "pql serve") as usual,
+        _served(product, "pql serve", PQL_MAX_IN_FLIGHT="1000000") as open_to_all,
+    ):
+        for server, limit in ((usual, Settings.max_in_flight), (open_to_all, None)):
+            load(server, calls, 2, min(2.0, seconds))
+            for clients in CROWDS:
+                one = load(server, calls, clients, seconds)
+                scored = one.statuses["/score", 200]
+                found.append(
+                    {
+                        "limit": limit,
+                        "clients": clients,
+                        **one.told(),
+                        "scored_per_second": round(scored / one.seconds, 1),
+                    }
+                )
+    return found
 
 
 # ---------------------------------------------------------------- the garbage collector

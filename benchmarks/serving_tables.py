@@ -67,6 +67,12 @@ def _soak(one: dict[str, Any]) -> Lines:
            one["rss_slope"]["before"], one["rss_slope"]["after"], one["reloaded_to"])  # fmt: skip
 
 
+def _overload(found: list[dict[str, Any]]) -> Lines:
+    for one in found:
+        yield (one["limit"] or "none", one["clients"], one["scored_per_second"], one["per_second"] - one["scored_per_second"],
+               one["p50_ms"], one["p99_ms"], one["max_ms"], one["errors"])  # fmt: skip
+
+
 def _batch(one: dict[str, Any]) -> Lines:
     rates = one["rows_per_second"]
     parts = ", ".join(f"{name} {us:.0f}" for name, us in one["parts_us_a_row"].items())
@@ -100,6 +106,8 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Any], Lines]]] = {
     "collector": (("requests", "seconds", "full collections", "seconds in them", "longest ms", "objects seen, most"), _collector),
     "soak": (("minutes", "fastest a second", "sent a second", "requests", "5xx or broken", "other than right", "p50 ms", "p99", "max",
               "MB at start, middle, end", "MB an hour before", "after the exchange", "version at the end"), _soak),
+    "overload": (("in flight at most", "clients", "scored a second", "refused a second", "p50 ms", "p99", "max",
+                  "neither 200 nor 429"), _overload),
     "batch": (("rows", "columns", "decided rows a second", "pred_contrib alone", "predict alone", "share of pred_contrib alone",
                "µs a row, taken apart"), _batch),
     "start": (("seconds to the first /readyz", "worker MB", "all MB", "bundle KB", "files", "load_bundle and Engine, s"), _start),

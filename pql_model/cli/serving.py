@@ -80,18 +80,18 @@ def serve(
 
     Keys, limits and the file of batch scores are set in the environment: see the page on the service.
     """
-    from pql_model.pipelines.serve import bundle_to_serve
+    from pql_model.pipelines.serve import asks_for_key, bundle_to_serve
 
     if importlib.util.find_spec("bentoml") is None:
         raise PqlError(
             "The service needs BentoML, which is not installed", remedy="run `pip install 'pql-model[serve]'`"
         )
     found = bundle_to_serve(config, bundle)
-    err.print(f"{found.name} version {found.version} on http://{host}:{port}", highlight=False, markup=False)
-    _become(
-        [sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)],
-        {**os.environ, "PQL_BUNDLE": str(found.path.resolve()), "BENTOML_DO_NOT_TRACK": "true"},
-    )
+    environment = {**os.environ, "PQL_BUNDLE": str(found.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
+    asks = "with an API key" if asks_for_key(environment) else "by anybody: no API key is set"
+    words = f"{found.name} version {found.version} on http://{host}:{port}, to be asked {asks}"
+    err.print(words, highlight=False, markup=False, soft_wrap=True)
+    _become([sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)], environment)
 
 
 def _become(command: list[str], environment: dict[str, str]) -> None:

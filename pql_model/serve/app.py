@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -23,11 +24,12 @@ from starlette.types import Receive, Scope, Send
 
 from pql_model import windows
 from pql_model.errors import InputError, PqlError
+from pql_model.features.fields import shown
 from pql_model.serve.engine import Answer
 from pql_model.serve.holder import Holder, settle
 from pql_model.serve.keys import Keys
 from pql_model.serve.lookup import Lookup
-from pql_model.serve.metrics import TYPE, Metrics
+from pql_model.serve.metrics import TYPE, Metrics, method_label
 from pql_model.serve.openapi import openapi
 from pql_model.serve.page import page
 from pql_model.serve.problem import ProblemError, json_response
@@ -52,6 +54,9 @@ OPEN = ("/", "/openapi.json")
 _KEYS = {"key", "api_key", "apikey", "x_api_key", "token", "access_token", "authorization"}
 """What a key might be called by who puts it into the address."""
 
+_FRAMES = 20
+"""Innermost calls that are logged of a fault."""
+
 Handler = Callable[[Request, float], Awaitable[Response]]
 
 
@@ -74,7 +79,7 @@ class Service:
         self.lookup = Lookup(settings.scores)
         self.log = self._score_log(settings.score_log) if settings.score_log is not None else None
         self.metrics.model(self.holder.engine)
-        self._in_flight = 0
+        self._in_flight, self._arriving = 0, 0
         self._failed: dict[str, str] = {}
 
     def app(self) -> Starlette:
@@ -106,13 +111,11 @@ class Service:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await run_in_threadpool(self.look)
-            except Exception:  # (it must go on looking, whatever one look comes upon)
-                LOG.exception("a fault of the service")
+            except Exception as error:  # noqa: BLE001 (it must go on looking, whatever one look comes upon)
+                _log_fault(error)
 
     def look(self) -> None:
         """Take over what has changed on disk: bundle, keys, scores; write the score log."""
-        if self.log is not None:
-            self.log.look()
         if self.holder.look():
             self.metrics.model(self.holder.engine)
         for name, taken in (("keys", self.keys.reload), ("scores", self.lookup.reload)):
@@ -124,6 +127,8 @@ class Service:
                 if self._failed.get(name) != str(error):  # once, and not at every look
                     _log("reload_failed", part=name, why=str(error))
                 self._failed[name] = str(error)
+        if self.log is not None:  # last: what goes wrong there keeps no key and no bundle out
+            self.log.look()
 
     def _reloaded(self, result: str, words: str) -> None:
         self.metrics.reloaded(result)
@@ -139,9 +144,13 @@ class Service:
     def _guarded(self, path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             began = time.perf_counter()
-            self._in_flight += 1
+            place = 0 if path == "/metrics" else 1  # under overload they are wanted most
+            self._in_flight += place
             self.metrics.in_flight.inc()
             try:
+                if place:
+                    self._refuse_overload()
+                await asyncio.sleep(0)  # who has come at the same moment is counted before anything is worked on
                 response = await self._answer(path, handler, request, began)
             except ProblemError as problem:
                 response = problem.response()
@@ -149,24 +158,21 @@ class Service:
                 response = ProblemError(499, "gone", "The caller has gone").response()
             except PqlError as error:
                 response = ProblemError.of(error).response()
-            except Exception:  # (the edge of the service: whatever is left is a fault of ours)
-                LOG.exception("a fault of the service")
+            except Exception as error:  # noqa: BLE001 (the edge of the service: whatever is left is a fault of ours)
+                _log_fault(error)
                 response = ProblemError(500, "fault", "This is a fault of the service; it has been logged").response()
             finally:
-                self._in_flight -= 1
+                self._in_flight -= place
                 self.metrics.in_flight.dec()
             seconds = time.perf_counter() - began
-            self.metrics.answered(path, request.method, response.status_code, seconds)
-            _log("request", path=path, method=request.method, status=response.status_code, ms=round(1000 * seconds, 2))
+            method = method_label(request.method)
+            self.metrics.answered(path, method, response.status_code, seconds)
+            _log("request", path=path, method=method, status=response.status_code, ms=round(1000 * seconds, 2))
             return response
 
         return answer
 
     async def _answer(self, path: str, handler: Handler, request: Request, began: float) -> Response:
-        if self._in_flight > self.settings.max_in_flight:
-            raise ProblemError(
-                429, "overloaded", "There are too many requests at once; come again", headers={"retry-after": "1"}
-            )
         self._check_key(path, request)
         allowed = METHODS.get(path)
         if allowed is not None and request.method != allowed:
@@ -179,6 +185,13 @@ class Service:
                 headers={"allow": allowed},
             )
         return await handler(request, began + self.settings.deadline_seconds)
+
+    def _refuse_overload(self) -> None:
+        most = self.settings.max_in_flight
+        if self._in_flight > most or self._arriving > most * self.settings.max_body:
+            raise ProblemError(
+                429, "overloaded", "There are too many requests at once; come again", headers={"retry-after": "1"}
+            )
 
     def _check_key(self, path: str, request: Request) -> None:
         if not self.keys.needed or path in OPEN:
@@ -207,15 +220,22 @@ class Service:
         if declared.isdigit() and int(declared) > most:
             raise _too_large(most)
         body = bytearray()
+        self._in_flight -= 1  # who is slow to send takes nobody's place
         try:
             async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
                 async for chunk in request.stream():
                     body += chunk
+                    self._arriving += len(chunk)
                     if len(body) > most:
                         raise _too_large(most)
+                    self._refuse_overload()
         except TimeoutError as error:
             raise ProblemError(408, "slow", "The body did not arrive in time",
                           allowed=f"{self.settings.deadline_seconds:g} seconds", headers={"connection": "close"}) from error  # fmt: skip
+        finally:
+            self._in_flight += 1
+            self._arriving -= len(body)
+        self._refuse_overload()
         return bytes(body)
 
     # ------------------------------------------------------------ endpoints
@@ -224,13 +244,13 @@ class Service:
         body = await self._body(request, deadline)
         answer = await _worked(body, lambda body: self._scored(parse(body)))
         self._taken_down([answer])
-        return json_response(_told(answer))
+        return json_response(answer.told)
 
     async def _batch(self, request: Request, deadline: float) -> Response:
         raw = await _worked(await self._body(request, deadline), parse)
         rows = raw.get("entities") if isinstance(raw, dict) and set(raw) == {"entities"} else raw
         if not isinstance(rows, list):
-            raise InputError("body", received=type(raw).__name__, allowed='a list, or {"entities": [...]}')
+            raise InputError("body", received=shown(raw), allowed='a list, or {"entities": [...]}')
         if not 1 <= len(rows) <= self.settings.max_batch:
             raise InputError("body", received=f"{len(rows)} entities", allowed=f"1 to {self.settings.max_batch}")
         return json_response(await run_in_threadpool(self._many, rows, deadline))
@@ -244,7 +264,7 @@ class Service:
                               allowed=f"{self.settings.deadline_seconds:g} seconds; send fewer at once")  # fmt: skip
             try:
                 answers.append(self._scored(raw))
-                told.append(_told(answers[-1]))
+                told.append(answers[-1].told)
             except InputError as error:
                 told.append(ProblemError.of(error).as_json())
         self._taken_down(answers)
@@ -263,10 +283,11 @@ class Service:
     async def _lookup(self, request: Request, deadline: float) -> Response:
         raw = await _worked(await self._body(request, deadline), parse)
         names = raw.get("entities") if isinstance(raw, dict) and set(raw) == {"entities"} else raw
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InputError(
-                "entities", received=type(raw).__name__, allowed='{"entities": ["a", "b"]}: a list of texts'
-            )
+        if not isinstance(names, list):
+            raise InputError("entities", received=shown(raw), allowed='{"entities": ["a", "b"]}: a list of texts')
+        strange = next((k for k, name in enumerate(names) if not isinstance(name, str)), None)
+        if strange is not None:
+            raise InputError(f"entities[{strange}]", received=shown(names[strange]), allowed="a text")
         if not 1 <= len(names) <= self.settings.max_batch:
             raise InputError("entities", received=f"{len(names)} entities", allowed=f"1 to {self.settings.max_batch}")
         if not self.lookup.ready:
@@ -323,17 +344,18 @@ async def _worked(body: bytes, work: Callable[[bytes], Any]) -> Any:
     return work(body) if len(body) <= SMALL else await run_in_threadpool(work, body)
 
 
-def _told(answer: Answer) -> dict[str, Any]:
-    return {**answer.row, "set_aside": dict(answer.set_aside), "unknown_events": dict(answer.unknown_events)}
-
-
 def _too_large(most: int) -> ProblemError:
-    return ProblemError(
-        413, "too_large", "The body is too large", allowed=f"{most / 1e6:g} MB", headers={"connection": "close"}
-    )
+    """The connection stays open: closed on a caller who is still sending, it would be reset before the answer is read."""
+    return ProblemError(413, "too_large", "The body is too large", allowed=f"{most / 1e6:g} MB")
 
 
-def _log(what: str, **about: Any) -> None:
+def _log(what: str, level: int = logging.INFO, **about: Any) -> None:
     """One line of JSON; nothing that was sent stands in it."""
-    if LOG.isEnabledFor(logging.INFO):
-        LOG.info(json.dumps({"at": windows.iso(windows.now()), "what": what, **about}, ensure_ascii=False))
+    if LOG.isEnabledFor(level):
+        LOG.log(level, json.dumps({"at": windows.iso(windows.now()), "what": what, **about}, ensure_ascii=False))
+
+
+def _log_fault(error: Exception) -> None:
+    """What it was and where; not its message, which may hold what was sent."""
+    trace = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+    _log("fault", logging.ERROR, error=type(error).__name__, trace=trace[-_FRAMES:])

@@ -120,10 +120,13 @@ def load_bundle(folder: str | Path) -> Bundle:
             raise DataError("This bundle has another format", received=f"{path}: format {found}", allowed=str(FORMAT),
                             remedy="export it again with this version of pql")  # fmt: skip
         contents = {name: _unchanged(path, name, digest) for name, digest in about["sha256"].items()}
+        model = FittedModel.load(path / MODEL)
+        if (path / MANIFEST).read_bytes() != manifest:
+            raise DataError("This bundle was replaced while it was read", received=path, remedy="read it once more")
         return Bundle(
             path=path,
             about={key: value for key, value in about.items() if key != "sha256"},
-            model=FittedModel.load(path / MODEL),
+            model=model,
             criteria=json.loads(contents[CRITERIA]),
             metrics=json.loads(contents[METRICS]),
             report=contents[REPORT].decode(),

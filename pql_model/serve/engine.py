@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Answer:
     ----------
     inputs
         The row that the boosters read, in the order of the manifest.
+    unknown_values, unknown_traits
+        What the product does not have, and the model did not see.
     """
 
     row: dict[str, Any]
@@ -41,6 +43,16 @@ class Answer:
     unknown_events: Mapping[str, int]
     inputs: np.ndarray
     model_name: str
+    unknown_values: Mapping[str, int] = field(default_factory=dict)
+    unknown_traits: Sequence[str] = ()
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a caller gets: the row, and what was noticed."""
+        return {
+            **self.row, "set_aside": dict(self.set_aside), "unknown_events": dict(self.unknown_events),
+            "unknown_values": dict(self.unknown_values), "unknown_traits": list(self.unknown_traits),
+        }  # fmt: skip
 
 
 class Engine:
@@ -69,7 +81,7 @@ class Engine:
         self._decided_by = [(name, at[name]) for name in dict.fromkeys([*(f.name for f in self.decider.features), AGE])]
         self._asked: list[Condition] = [c for c in self.decider.conditions if c.feature is None]
         self._explainer = Explainer(model.manifest, model.calibration)
-        book = self.decider.definition
+        book = self.decider.goal
         self._nearest = NearestMissing(book, model.manifest) if book is not None else None
         self._width = len(columns)
         model.ensemble.contributions(np.zeros((1, self._width)))  # no request waits for what the first row makes
@@ -100,12 +112,16 @@ class Engine:
         """Score what was read and judged already."""
         numbers = self._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
         row, inputs = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now)
-        return Answer(row, incoming.set_aside, incoming.unknown_events, inputs, self.bundle.name)
+        return Answer(
+            row, incoming.set_aside, incoming.unknown_events, inputs, self.bundle.name,
+            incoming.unknown_values, incoming.unknown_traits,
+        )  # fmt: skip
 
     def _row(
-        self, entity: str, as_of: int | None, numbers: Sequence[float], traits: Mapping[str, Trait], now: int
-    ) -> tuple[dict[str, Any], np.ndarray]:
-        """The scored row, and what the boosters read."""
+        self, entity: str, as_of: int | None, numbers: Sequence[float], traits: Mapping[str, Trait], now: int,
+        given: Container[str] | None = None,
+    ) -> tuple[dict[str, Any], np.ndarray]:  # fmt: skip
+        """The scored row, and what the boosters read. Of features that are not `given` (None: all are) nothing is decided."""
         read = [0.0] * self._width
         values: list[Value] = [None] * self._width
         for j, place in self._from_feature:
@@ -119,7 +135,7 @@ class Engine:
         probability = self.model.calibration.apply(contributions.sum(axis=1))
         age = numbers[self._place[AGE]]
         told = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
-        columns = self._conditions(numbers, traits)
+        columns = self._conditions(numbers, traits, given)
         found = decide(self.decider, [entity], probability, columns)
         return {
             "entity": entity,
@@ -154,9 +170,11 @@ class Engine:
         )  # fmt: skip
         return missing.as_json() if missing is not None else None
 
-    def _conditions(self, numbers: Sequence[float], traits: Mapping[str, Trait]) -> Columns:
-        """What the conditions read, as arrays of one."""
-        read = {name: np.array([numbers[place]]) for name, place in self._decided_by}
+    def _conditions(
+        self, numbers: Sequence[float], traits: Mapping[str, Trait], given: Container[str] | None
+    ) -> Columns:
+        """What the conditions read, as arrays of one; what is not given is not there, as in a table without the column."""
+        read = {name: np.array([numbers[place]]) for name, place in self._decided_by if given is None or name in given}
         texts = {}
         for condition in self._asked:
             raw = traits.get(str(condition.criterion.trait))
@@ -195,8 +213,8 @@ class Engine:
         numbers = [_number(given.get(name), name) for name in self._place]
         self.intake.refuse_age(numbers[self._place[AGE]], path_of("features", AGE))
         as_of = empty.as_of if raw.get("as_of") is not None else None
-        row, inputs = self._row(empty.entity, as_of, numbers, empty.traits, now)
-        return Answer(row, {}, {}, inputs, self.bundle.name)
+        row, inputs = self._row(empty.entity, as_of, numbers, empty.traits, now, given)
+        return Answer(row, {}, {}, inputs, self.bundle.name, unknown_traits=empty.unknown_traits)
 
 
 def _number(raw: object, name: str) -> float:

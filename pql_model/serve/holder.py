@@ -59,12 +59,15 @@ class Holder:
             self._tell("reloaded", f"{bundle.name} version {bundle.version}")
             return True
 
-    def _stamped(self) -> tuple[int, int, int] | None:
+    def _stamped(self) -> list[tuple[str, int, int, int]] | None:
+        """Of every file: a folder that is copied file by file is whole only with the last of them."""
         try:
-            stat = (self._folder / MANIFEST).stat()
+            files = {path: path.stat() for path in sorted(self._folder.rglob("*"))}
         except OSError:
             return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+        if self._folder / MANIFEST not in files:
+            return None
+        return [(str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino) for path, stat in files.items()]
 
 
 def settle() -> None:

@@ -133,7 +133,7 @@ class Intake:
         if self.ages is not None and (age < self.ages[0] or age > self.ages[1]):
             raise InputError(
                 field,
-                received=f"{said}{age:.1f} days after the sign-up",
+                received=f"{said}{age:.6g} days after the sign-up",
                 allowed=f"{self.ages[0]:g} to {self.ages[1]:g} days after the sign-up, which is what the model has learnt",
             )
 

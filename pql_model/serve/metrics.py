@@ -18,6 +18,15 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 _METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
+def method_label(method: str) -> str:
+    """A method of HTTP; whatever else a caller has put there is `other`.
+
+    >>> method_label("PUT"), method_label("JANE-DOE")
+    ('PUT', 'other')
+    """
+    return method if method in _METHODS else OTHER
+
+
 class _InForce(Collector):
     """The model in force, said anew at every reading: a label that was given cannot be taken back under Bento."""
 
@@ -57,7 +66,7 @@ class Metrics:
 
     def answered(self, endpoint: str, method: str, status: int, seconds: float) -> None:
         endpoint = endpoint if endpoint in self._endpoints else OTHER
-        self._requests.labels(endpoint, method if method in _METHODS else OTHER, str(status)).inc()
+        self._requests.labels(endpoint, method_label(method), str(status)).inc()
         self._seconds.labels(endpoint).observe(seconds)
 
     def scored(self, answer: Answer) -> None:

@@ -116,7 +116,8 @@ def _row() -> dict[str, Any]:
     truths = {name: {"type": ["boolean", "null"]} for name in ("is_pql", "meets_definition", "newly_qualified")}
     lists = {"reasons": {"type": "array"}, "criteria_met": {"type": ["array", "null"]}}
     others = {"as_of": _OR_NULL, "suppressed": _OR_NULL, "nearest_missing": {"type": ["object", "null"]},
-              "set_aside": {"type": "object"}, "unknown_events": {"type": "object"}}  # fmt: skip
+              "set_aside": {"type": "object"}, "unknown_events": {"type": "object"},
+              "unknown_values": {"type": "object"}, "unknown_traits": {"type": "array", "items": _TEXT}}  # fmt: skip
     properties = {**texts, **numbers, **truths, **lists, **others}
     return _object(properties)
 

@@ -41,8 +41,8 @@ byId("go").addEventListener("click", async () => {
     const answer = await fetch("score", { method: "POST", headers, body: byId("body").value });
     const told = await answer.json();
     const row = told.error ? told.error.message
-      : Math.round(100 * told.probability) + " of 100 such accounts convert; "
-        + (told.is_pql ? "a lead. " : "no lead. ") + told.reasons.map((r) => r.words).join("; ");
+      : Math.round(100 * told.probability) + " of 100 like this convert; "
+        + (told.is_pql === null ? "" : told.is_pql ? "a lead. " : "no lead. ") + told.reasons.map((r) => r.words).join("; ");
     byId("said").textContent = row + "\\n\\n" + JSON.stringify(told, null, 2);
   } catch (error) { byId("said").textContent = "No answer: " + error; }
 });
@@ -62,20 +62,22 @@ _PATHS = (
 def page(bundle: Bundle) -> tuple[str, str]:
     """The page, and the content security policy to send with it."""
     about, esc = bundle.about, html.escape
+    entity = esc(str(about["entity"]))
+    one = f"a {entity}" if entity == "user" else f"an {entity}"
     example = json.dumps(example_request(bundle), indent=2, ensure_ascii=False)
     rows = "".join(f"<tr><td><code>{esc(path)}</code></td><td>{esc(what)}</td></tr>" for path, what in _PATHS)
     trained = about["trained_on"]
     text = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{esc(bundle.name)}: product-qualified leads</title><style>{_STYLE}</style></head><body><main>
-<h1>How likely is this {esc(str(about["entity"]))} to pay?</h1>
-<p>This service answers for <strong>{esc(bundle.name)}</strong>, within {esc(str(about["horizon"]))} of the instant asked about, why,
-and whether it is a lead. It learnt from {trained["entities"]:,} {esc(str(about["entity"]))}s, {trained["converting_entities"]:,} of which
+<h1>How likely is this {entity} to pay?</h1>
+<p>For <strong>{esc(bundle.name)}</strong>, this service says how likely {one} is to pay within {esc(str(about["horizon"]))} of the instant
+asked about, why, and whether it is a lead. It learnt from {trained["entities"]:,} {entity}s, {trained["converting_entities"]:,} of which
 converted, between {esc(str(trained["from"])[:10])} and {esc(str(trained["to"])[:10])}.</p>
-<p class="quiet">Version {esc(bundle.version)}, verdict {esc(str(about["verdict"]))}. It predicts; it does not say what would make an
-account pay.</p>
+<p class="quiet">Version {esc(bundle.version)}, verdict {esc(str(about["verdict"]))}. It predicts; it does not say what would make
+{one} pay.</p>
 <h2>Try it</h2>
-<label for="body">An {esc(str(about["entity"]))} and what it did</label><textarea id="body" spellcheck="false">{esc(example)}</textarea>
+<label for="body">{one.capitalize()} and what was done</label><textarea id="body" spellcheck="false">{esc(example)}</textarea>
 <label for="key">API key, if the service asks for one</label><input id="key" type="password" autocomplete="off">
 <button id="go" type="button">Score</button>
 <pre id="said" aria-live="polite">The answer comes here.</pre>

@@ -60,7 +60,7 @@ class Settings:
                             remedy="set PQL_BUNDLE, or start it with `pql serve`")  # fmt: skip
         return cls(
             bundle=Path(bundle),
-            keys=_keys(given.get("PQL_API_KEYS", "")),
+            keys=_keys(given.get("PQL_API_KEYS")),
             keys_file=_path(given, "PQL_API_KEYS_FILE"),
             scores=_path(given, "PQL_SCORES"),
             score_log=_path(given, "PQL_SCORE_LOG"),
@@ -75,10 +75,12 @@ def _path(given: Mapping[str, str], name: str) -> Path | None:
     return Path(given[name]) if given.get(name) else None
 
 
-def _keys(text: str) -> tuple[str, ...]:
+def _keys(text: str | None) -> tuple[str, ...]:
     """The keys; a variable that is set and holds none is no reason to let everybody in."""
+    if text is None:
+        return ()
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
-    if text and not keys:
+    if not keys:
         raise DataError(f"PQL_API_KEYS ({_HELP['PQL_API_KEYS']}) holds no key", received=repr(text),
                         remedy="give at least one, or leave the variable out")  # fmt: skip
     return keys

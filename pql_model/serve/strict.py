@@ -51,8 +51,10 @@ def parse(body: bytes) -> Any:
         found = json.loads(text, object_pairs_hook=_once, parse_constant=_constant, parse_float=_finite)
     except JsonError:
         raise
-    except (ValueError, RecursionError) as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise _refused("The body is not JSON", str(error)[:200]) from error
+    except ValueError as error:  # Python reads whole numbers up to so many digits
+        raise _refused("The body has a whole number that is too long", "more than 4,300 digits") from error
     if "\\u" in text or "\\U" in text:
         _refuse_surrogates(found)
     return found

@@ -39,6 +39,15 @@ def test_serve_runs_the_bundle_it_is_given(run, config, tmp_path, started, monke
     assert environment["PQL_BUNDLE"] == str(tmp_path / "boards")
 
 
+def test_a_link_to_a_bundle_stays_one_that_it_may_be_turned_to_another(run, config, tmp_path, started):
+    run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
+    (tmp_path / "current").symlink_to(tmp_path / "boards")
+    run("serve", "--bundle", tmp_path / "current")
+    [(_, environment)] = started
+
+    assert environment["PQL_BUNDLE"] == str(tmp_path / "current")
+
+
 def test_serve_exports_the_champion_first(run, config, started):
     code, _, _ = run("serve", "-c", config)
     [(_, environment)] = started
@@ -46,6 +55,33 @@ def test_serve_exports_the_champion_first(run, config, started):
     assert code == 0
     assert environment["PQL_BUNDLE"] == str((config.parent / "models" / "nimbus-boards").resolve())
     assert os.path.exists(os.path.join(environment["PQL_BUNDLE"], "BUNDLE.json"))
+
+
+def test_serve_says_whether_it_will_ask_for_a_key(run, config, tmp_path, started, monkeypatch):
+    run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
+    monkeypatch.delenv("PQL_API_KEYS", raising=False)
+    told = [run("serve", "--bundle", tmp_path / "boards")[2]]
+    monkeypatch.setenv("PQL_API_KEYS", "crm-0123456789abcdef")
+    told.append(run("serve", "--bundle", tmp_path / "boards")[2])
+
+    assert "to be asked by anybody: no API key is set" in told[0]
+    assert "to be asked with an API key" in told[1]
+    assert len(started) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"), [("PQL_API_KEYS", "short", "An API key is too short"), ("PQL_MAX_BATCH", "many", "PQL_MAX_BATCH")]
+)  # fmt: skip
+def test_serve_refuses_a_setting_before_it_starts_anything(
+    run, config, tmp_path, started, monkeypatch, name, value, words
+):
+    run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
+    monkeypatch.setenv(name, value)
+    code, _, err = run("serve", "--bundle", tmp_path / "boards")
+
+    assert code == 2
+    assert words in " ".join(err.split())
+    assert started == []
 
 
 def test_serve_refuses_what_is_no_bundle_before_it_starts_anything(run, tmp_path, started):

@@ -84,10 +84,18 @@ def test_it_serves_what_the_engine_says(address, engine, entity):
 
     row = engine.score(entity, time.time_ns() // 1000).row
     assert answer.status_code == 200
-    assert {k: v for k, v in answer.json().items() if k not in ("scored_at", "set_aside", "unknown_events")} == {
+    assert {k: v for k, v in answer.json().items() if k in row and k != "scored_at"} == {
         k: v for k, v in row.items() if k != "scored_at"
     }
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "not_json")
+
+
+@pytest.mark.slow
+def test_who_sends_too_much_can_read_why(address):
+    """To its end a caller sends before it reads: a connection that is closed on it would only be reset."""
+    answer = httpx.post(f"{address}/score", content=b"a" * 30_000_000, trust_env=False)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 from small_model import MANIFEST, small_model, small_table
 
 from pql_model.errors import DataError
+from pql_model.model.fitted import FittedModel
 from pql_model.serve.bundle import load_bundle, write_bundle
 
 ABOUT = {"name": "tiny", "version": "3"}
@@ -64,6 +65,14 @@ def test_a_bundle_is_replaced_whole(folder):
     assert before.digest != after.digest
     assert not (folder / "left over.json").exists()
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
+
+
+def test_a_bundle_that_is_replaced_while_it_is_read_is_not_taken_for_the_one_before(folder, monkeypatch):
+    load = FittedModel.load
+    monkeypatch.setattr(FittedModel, "load", lambda path: (written(folder, version="4"), load(path))[1])
+
+    with pytest.raises(DataError, match="was replaced while it was read"):
+        load_bundle(folder)
 
 
 def test_the_same_model_has_the_same_digest(tiny, tmp_path):

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 import pql_model
 import pql_model.pipelines.score as batch
 from pql_model.config.definition import Definition
+from pql_model.decide.conditions import Condition, Rulebook
 from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.settle import rulebook_of
-from pql_model.decide.state import FILE
 from pql_model.errors import InputError
 from pql_model.features.incoming import read_entity
 from pql_model.serve.engine import Engine
@@ -59,7 +59,8 @@ def scored(home, decider, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch, "decider_of", lambda *_: decider)
         rows = pd.concat([pql_model.score(home / "pql.yaml", as_of=at, output=path, model="1").rows for at in AS_OF])
-    (home / FILE).unlink(missing_ok=True)
+    for left in (home / ".pql").glob("decisions-*.parquet"):
+        left.unlink()
     return rows.assign(as_of=[iso(at.value // 1000) for at in rows["as_of"]]).set_index(["entity", "as_of"], drop=False)
 
 
@@ -146,6 +147,27 @@ def test_finished_features_give_the_answer_of_the_raw_events(engine, requests):
     assert engine.score(finished, LATER).row == raw
 
 
+def test_of_features_that_are_not_given_nothing_is_decided(bundle, decider):
+    """As in a table without the column: a condition that nobody can judge is not one that is not met."""
+    asked = Condition.from_json(
+        {"id": "c1", "text": "at least 2 `Teleported` so far", "event": "Teleported", "at_least": 2}
+    )
+    book = Rulebook((asked,), 1, asked.text)
+    rule = replace(decider.rule, leads=None, per=None, definition="in_force")
+    facts = {KEY: replace(decider, rule=rule, criteria=(asked,), in_force=book, hold_out=0.0).as_json()}
+    engine = Engine(replace(bundle, model=replace(bundle.model, facts=bundle.model.facts | facts)))
+    given = {c.name: 1.0 for c in bundle.model.manifest.columns if c.kind == "feature"}
+    given["any.days_since_signup.ever"] = 8.0
+
+    def decided(**more):
+        row = engine.score({"entity": "a", "features": {**given, **more}}, NOW).row
+        return row["is_pql"], row["meets_definition"], row["criteria_met"], row["nearest_missing"] is None
+
+    assert decided() == (None, None, None, True)
+    assert decided(**{"Teleported.count.ever": None}) == (False, False, [], False)
+    assert decided(**{"Teleported.count.ever": 2.0}) == (True, True, [{"id": "c1", "text": asked.text}], True)
+
+
 def test_the_order_of_events_and_of_traits_does_not_matter(engine, requests):
     request = max(requests.values(), key=lambda r: len(r["events"]))
     turned = {**request, "events": request["events"][::-1], "traits": dict(reversed(request["traits"].items()))}
@@ -164,6 +186,15 @@ def test_an_unknown_event_counts_as_activity_and_is_told(engine, entity):
     strange = {"event": "Teleported", "time": "2026-01-03T09:00:00Z"}
 
     assert engine.score({**entity, "events": [strange, strange]}, NOW).unknown_events == {"Teleported": 2}
+
+
+def test_values_and_traits_that_the_product_does_not_have_are_told(engine, entity):
+    """A name that is misspelt would otherwise be a value that is missing, and another number."""
+    event = {**entity["events"][0], "values": {"megabites": 3, "megabytes": 2}}
+    answer = engine.score({**entity, "traits": {"compnay_size": "1-10", "region": None}, "events": [event]}, NOW)
+
+    assert (answer.told["unknown_values"], answer.told["unknown_traits"]) == ({"megabites": 1}, ["compnay_size"])
+    assert engine.score(entity, NOW).told["unknown_traits"] == []
 
 
 def test_an_unseen_category_and_missing_traits_are_answered(engine, entity):
@@ -191,7 +222,7 @@ def test_events_that_do_not_count_change_nothing_and_are_counted(engine, entity)
     assert after.set_aside == {"bot": 1, "before_signup": 1, "after_as_of": 1, "known_later": 1}
 
 
-@pytest.mark.parametrize(("as_of", "age"), [("2026-01-07T23:59:59Z", "7.0"), ("2026-01-17", "16.0")])
+@pytest.mark.parametrize(("as_of", "age"), [("2026-01-07T23:59:59Z", "6.99999"), ("2026-01-17", "16")])
 def test_an_age_that_was_not_trained_is_refused(engine, entity, as_of, age):
     with pytest.raises(
         InputError,

@@ -1,6 +1,7 @@
 import json
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 from calls import NOW
@@ -125,6 +126,30 @@ def test_a_sound_bundle_after_a_broken_one_is_taken_over(holder, bundle, copied,
 
     assert holder.look()
     assert [result for result, _ in told] == ["reload_failed", "reloaded"]
+
+
+def test_a_bundle_that_is_copied_file_by_file_is_taken_over_with_the_last(holder, bundle, copied, told, tmp_path):
+    changed = replace(bundle, criteria={**bundle.criteria, "base_rate": 0.5})
+    new = exported(changed, tmp_path / "new", "2")
+    shutil.copy(new / "BUNDLE.json", copied)
+    before = holder.look()
+    shutil.copy(new / "criteria.json", copied)
+
+    assert (before, holder.look()) == (False, True)
+    assert holder.engine.bundle.version == "2"
+    assert [result for result, _ in told] == ["reload_failed", "reloaded"]
+
+
+def test_a_link_to_another_bundle_is_followed(bundle, copied, told, tmp_path):
+    link = tmp_path / "current"
+    link.symlink_to(copied)
+    holder = Holder(link, lambda result, words: told.append((result, words)))
+    other = tmp_path / "next"
+    other.symlink_to(exported(bundle, tmp_path / "new", "2"))
+    other.replace(link)
+
+    assert holder.look()
+    assert holder.engine.bundle.version == "2"
 
 
 def test_a_bundle_that_went_away_leaves_the_old_in_force(holder, copied, told):

@@ -73,7 +73,7 @@ def test_a_trial_is_known_from_the_first_to_a_day_after_the_last_landmark(as_of)
     found.refuse_outside(incoming(found, as_of))
 
 
-@pytest.mark.parametrize(("as_of", "age"), [("2026-01-03T23:00:00Z", "3.0"), ("2026-01-16T12:00:00Z", "15.5")])
+@pytest.mark.parametrize(("as_of", "age"), [("2026-01-03T23:00:00Z", "2.95833"), ("2026-01-16T12:00:00Z", "15.5")])
 def test_another_age_is_refused(as_of, age):
     found = intake()
     with pytest.raises(InputError, match=rf"`as_of` cannot .*, {age} days after the sign-up. Allowed: 3 to 15 days"):

@@ -48,6 +48,14 @@ def test_rows_come_in_the_order_asked_for_and_as_score_gives_them(file):
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+def test_numbers_are_those_of_the_batch_to_the_last_digit(file):
+    numbers = [(k * 0.6180339887498949) % 1 for k in range(1, 2000)]
+    write(scores([f"e{k}" for k in range(1, 2000)]).assign(probability=numbers), file)
+    found = Lookup(file).find([f"e{k}" for k in range(1, 2000)])
+
+    assert [row["probability"] for row in found["rows"]] == numbers
+
+
 def test_a_file_that_is_not_there_yet_is_waited_for(file):
     lookup = Lookup(file)
     assert not lookup.ready

@@ -43,6 +43,18 @@ def test_it_says_what_answers(told, bundle):
     assert "within 30d of the instant" in text
 
 
+def test_a_user_is_spoken_of_as_one(bundle):
+    text, _ = page(replace(bundle, about={**bundle.about, "entity": "user"}))
+
+    assert "how likely a user is to pay" in text
+    assert ">A user and what was done<" in text
+    assert "account" not in text.split("<h2>For programs")[0]
+
+
+def test_without_a_decision_it_says_neither_lead_nor_none(told):
+    assert 'told.is_pql === null ? "" : told.is_pql ? "a lead. " : "no lead. "' in told[0]
+
+
 def test_names_are_escaped(bundle):
     evil = '</textarea><script>alert(1)</script>&"'
     facts = bundle.model.facts

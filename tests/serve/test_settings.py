@@ -53,6 +53,7 @@ def test_half_a_request_is_none(name):
         Settings.of_environment({**BUNDLE, name: "0.5"})
 
 
-def test_keys_that_are_none_do_not_open_the_door():
+@pytest.mark.parametrize("keys", ["", " , "])
+def test_keys_that_are_none_do_not_open_the_door(keys):
     with pytest.raises(DataError, match=r"PQL_API_KEYS .* holds no key"):
-        Settings.of_environment({**BUNDLE, "PQL_API_KEYS": " , "})
+        Settings.of_environment({**BUNDLE, "PQL_API_KEYS": keys})
