@@ -26,6 +26,8 @@ from pql_model.serve.strict import DEEPEST, JsonError, parse
         (b'{"a": ' + b"9" * 5000 + b"}", "a whole number that is too long. Received: more than 4,300 digits"),
         (b'{"a": 1, "b": 2, "a": 1}', "a key twice. Received: a"),
         (b'{"x": [{"a": 1, "\\u0061": 2}]}', "a key twice. Received: a"),
+        (b'{"a" :1, "a"\t:\n2}', "a key twice. Received: a"),
+        (b'[[{}, {"b": [{"c\\":": 1, "c\\":": "a\\":"}]}]]', "a key twice. Received: c"),
         (b'{"a": "\\ud800"}', "half of a surrogate pair. Received: 0xd800"),
         (b'{"\\udc00": 1}', "half of a surrogate pair"),
         (b"[" * 33 + b"]" * 33, "nested too deeply. Received: more than 32 levels"),
@@ -42,6 +44,7 @@ def test_what_a_lenient_parser_lets_through_is_refused(body, words):
 
 
 def test_what_is_in_order_is_read():
+    assert parse(b'{"a\\":": "b\\": c :", "d" : {"a" :"e"}}') == {'a":': 'b": c :', "d": {"a": "e"}}
     assert parse(b'{"a": [1, 2.5, null, true, "\\ud83d\\ude00"]}') == {"a": [1, 2.5, None, True, "😀"]}
     assert parse(b"[" * DEEPEST + b"]" * DEEPEST)
     assert parse(json.dumps(["[" * 100, '"[{\\' * 100]).encode()) == ["[" * 100, '"[{\\' * 100]
@@ -66,3 +69,25 @@ def test_whatever_is_sent_is_read_or_refused(body):
     except JsonError:
         return
     assert found == json.loads(body)
+
+
+KEYS = st.sampled_from(['"a"', '"b"', '"a\\":"', '"\\u0061"', '" :"'])
+OBJECTS = st.recursive(
+    st.sampled_from(["1", '"a\\":"', "[]", "{}"]),
+    lambda inner: st.lists(st.tuples(KEYS, st.sampled_from([":", " :", "\n: "]), inner).map("".join), max_size=3).map(
+        lambda pairs: "{" + ", ".join(pairs) + "}"
+    ) | st.lists(inner, max_size=3).map(lambda some: "[" + ",".join(some) + "]"),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(OBJECTS)
+def test_a_key_stands_once_or_the_body_is_refused(text):
+    twice = []
+    json.loads(text, object_pairs_hook=lambda pairs: twice.append(len(dict(pairs)) < len(pairs)) or dict(pairs))
+    if any(twice):
+        with pytest.raises(JsonError, match="a key twice"):
+            parse(text.encode())
+    else:
+        assert parse(text.encode()) == json.loads(text)
