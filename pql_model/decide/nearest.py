@@ -75,7 +75,7 @@ class NearestMissing:
     def tell(
         self, columns: Columns, X: np.ndarray, predict: Predict, as_of: np.ndarray | None = None
     ) -> list[Missing | None]:
-        """Of each row the nearest missing condition; None where the definition is met, or nothing can be done any more.
+        """Of each row the nearest missing condition; None where the definition is met, or cannot be any more by what is done.
 
         Parameters
         ----------
@@ -98,7 +98,9 @@ class NearestMissing:
         )  # fmt: skip
         met = columns.meets(self.rulebook)
         nearest = np.argmin(lacking, axis=0)
-        open_ = np.isfinite(np.min(lacking, axis=0)) & (~met if met is not None else False)
+        open_ = np.isfinite(np.min(lacking, axis=0)) & (
+            ~met & ~self._lost(columns, lacking) if met is not None else False
+        )
         for k, condition in enumerate(self._conditions):
             rows = np.flatnonzero(open_ & (nearest == k))
             then = self._probability(k, values[k][rows], needed[k][rows], age[rows], X[rows], predict)
@@ -107,6 +109,12 @@ class NearestMissing:
             ):
                 told[row] = Missing(condition, None if v != v else v, n, p)
         return told
+
+    def _lost(self, columns: Columns, lacking: np.ndarray) -> np.ndarray:
+        """Whether so many conditions cannot be met any more that the definition cannot: one that is open then leads nowhere."""
+        held = np.array([columns.held(c) for c in self._conditions], bool)
+        over = np.sum(~held & ~np.isfinite(lacking), axis=0)
+        return np.asarray(over > len(self.rulebook.conditions) - self.rulebook.least)
 
     def _lacking(
         self, condition: Condition, value: np.ndarray, needed: np.ndarray, age: np.ndarray, as_of: np.ndarray | None,

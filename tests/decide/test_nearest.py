@@ -92,10 +92,23 @@ def test_the_nearest_lacks_the_smallest_part_of_what_it_needs():
     assert [found.condition.criterion.measure for found in told] == ["active_days", "count"]
 
 
+ACTIVE = {"event": "Invite", "measure": "active_days", "at_least": 10}
+
+
 def test_what_is_met_or_over_is_not_the_nearest():
-    both = {"all": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 10}]}
-    told, _ = tell(both, {"Invite.count.first_7d": 5.0}, {"Invite.count.first_7d": 2.0, AGE: 8.0})
-    assert [found.condition.criterion.measure for found in told] == ["active_days", "active_days"]
+    [met], _ = tell({"all": [INVITED, ACTIVE]}, {"Invite.count.first_7d": 5.0})
+    [over], _ = tell({"any": [INVITED, ACTIVE]}, {"Invite.count.first_7d": 2.0, AGE: 8.0})
+    assert (met.condition.criterion.measure, over.condition.criterion.measure) == ("active_days", "active_days")
+
+
+def test_where_the_definition_cannot_be_met_any_more_nothing_that_is_open_is_told():
+    seats = {"trait": "seats", "operator": ">=", "threshold": 5}  # may change by itself
+    rows = [{AGE: age, "trait.seats": 1.0} for age in (3.0, 8.0)]
+    assert [found is not None for found in tell({"all": [INVITED, ACTIVE, seats]}, *rows)[0]] == [True, False]
+    assert [found is not None for found in tell({"at_least_k": 2, "of": [INVITED, ACTIVE, seats]}, *rows)[0]] == [
+        True,
+        True,
+    ]
 
 
 def test_who_meets_the_definition_lacks_nothing():
