@@ -63,7 +63,7 @@ def criteria_sql(
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=100)
     >>> result = criteria_sql(folder / "pql.yaml", dialect="postgres", as_of="2025-11-20")
     >>> print(result.sql.splitlines()[1])
-    --   at least 2 `Board Created` in the first 7 days
+    --   at least 2 `Board Created` in the first 14 days
     """
     config = config if isinstance(config, Config) else load_config(config)
     instant = instant_of(as_of) if as_of is not None else None

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pql_model.config.definition import Criterion
 from pql_model.criteria.evaluate import compared, criterion_feature
+from pql_model.criteria.words import criterion_json
 from pql_model.features.spec import Feature
 from pql_model.model.columns import as_numbers, as_texts, trait_name
 
@@ -33,7 +34,9 @@ class Condition:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Condition:
         told = {key: value for key, value in raw.items() if key not in ("id", "text")}
-        return cls(Criterion.model_validate(told), str(raw["text"]), raw.get("id"), told)
+        criterion = Criterion.model_validate(told)
+        as_told = criterion_json(criterion)  # a model in a registry has its keys sorted
+        return cls(criterion, str(raw["text"]), raw.get("id"), as_told)
 
     def as_json(self) -> dict[str, Any]:
         return {**({"id": self.id} if self.id is not None else {}), "text": self.text, **self.told}

@@ -26,6 +26,12 @@ def test_it_reads_back_from_json_whose_keys_were_sorted():
     assert Decider.of_facts({KEY: told}, []) == FULL
 
 
+def test_a_condition_is_told_in_the_same_order_though_keys_are_sorted():
+    told = json.loads(json.dumps(FULL.as_json(), sort_keys=True))
+    [condition] = Decider.from_json(told).goal.conditions
+    assert list(condition.told) == ["event", "measure", "window", "operator", "threshold"]
+
+
 def test_bands_keep_their_order_though_keys_are_sorted():
     told = json.loads(json.dumps(FULL.as_json(), sort_keys=True))
     assert Decider.from_json(told).bands.names == ("hot", "a", "very_low")
