@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from pql_model.errors import DataError
+from pql_model.sources.plain import identifier_of
 from pql_model.windows import iso
 
 _JSON = ("reasons", "criteria_met", "nearest_missing")
@@ -75,12 +76,13 @@ class Lookup:
         return True
 
     def find(self, names: Sequence[str]) -> dict[str, Any]:
-        """The rows of these entities in the order asked for, and who has none."""
+        """The rows of these entities in the order asked for, and who has none. An id is read as everywhere: `12.0` is 12."""
         scores = self._scores
-        found = scores.rows.iloc[[scores.place[name] for name in names if name in scores.place]]
+        places = [scores.place.get(identifier_of(name) or name) for name in names]
+        found = scores.rows.iloc[[place for place in places if place is not None]]
         return {
             "rows": [{key: _plain(key, value) for key, value in row.items()} for row in found.to_dict("records")],
-            "missing": [name for name in names if name not in scores.place],
+            "missing": [name for name, place in zip(names, places, strict=True) if place is None],
         }
 
 

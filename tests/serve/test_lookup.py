@@ -48,6 +48,14 @@ def test_rows_come_in_the_order_asked_for_and_as_score_gives_them(file):
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+def test_an_id_is_read_as_in_the_tables_and_missing_as_it_was_asked_for(file):
+    write(scores(["12", "a b"]), file)
+    found = Lookup(file).find(["12.0", " a b ", " ", "12.5"])
+
+    assert [row["entity"] for row in found["rows"]] == ["12", "a b"]
+    assert found["missing"] == [" ", "12.5"]
+
+
 def test_numbers_are_those_of_the_batch_to_the_last_digit(file):
     numbers = [(k * 0.6180339887498949) % 1 for k in range(1, 2000)]
     write(scores([f"e{k}" for k in range(1, 2000)]).assign(probability=numbers), file)
