@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pql_model.config.schema import Config
-from pql_model.decide.log import SCHEMA, flattened, restored
+from pql_model.decide.log import REPLAYED, flattened, restored
 from pql_model.decide.log_choice import LOOKED_AT, Part, Wanted, choose
 from pql_model.decide.log_files import log_files, write_log
 from pql_model.errors import DataError
@@ -86,4 +86,4 @@ class _InTable:
         return restored(self.table.read(LOOKED_AT))
 
     def rows(self, places: np.ndarray) -> pa.Table:
-        return restored(self.table.read(SCHEMA.names, places.tolist()))
+        return restored(self.table.read(REPLAYED.names, places.tolist()))

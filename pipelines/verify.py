@@ -15,7 +15,7 @@ from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
 from pql_model.decide.parity import Parity, compare_rows
 from pql_model.decide.rows import decided_rows
-from pql_model.errors import NotEnoughDataError
+from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.explain.words import AGE
 from pql_model.features.table import feature_table
 from pql_model.model.split import out_of_time
@@ -92,7 +92,7 @@ def verify(
     NotEnoughDataError
         If nobody is at risk then.
     DataError
-        If the service does not answer, or serves another version.
+        If the service does not answer, or serves another version; if `as_of` is after the config's `observed_until`.
 
     Examples
     --------
@@ -141,6 +141,11 @@ def _trained_on(con: Connection, config: Config, sources: Sources) -> pd.DataFra
 
 
 def _at_risk(config: Config, sources: Sources, instant: int) -> pd.DataFrame:
+    end = config.observed_until
+    if end is not None and instant > end:  # the batch knows nothing later, a service is sent all there is
+        raise DataError("The data end before this instant", received=windows.iso(instant),
+                        allowed=f"until {windows.iso(end)}, the `observed_until` of the config",
+                        remedy="name an earlier one, or take `observed_until` out of the config")  # fmt: skip
     grid = scoring_grid(config, sources, instant)
     frame: pd.DataFrame = grid.filter(grid.reason.isnull()).order_by("entity").drop("reason").to_pandas()
     if frame.empty:

@@ -106,7 +106,7 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
         name = f"event_copies{suffix}"
         ctes.append((name, copies.where(*usable)))
         usable = [or_null(col("row_id", "e"), col("place", "e") < 2)]
-    tests = [*usable, *_visible(config, spec, raw, needs), *_of_people(config, raw, columns)]
+    tests = [*usable, *_visible(config, spec, raw, needs), *_of_people(config, spec, raw, columns)]
     parts = []
     for outputs, more in _by_event(spec, needs, columns):
         kept = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if needs.signed_up else [])]
@@ -190,9 +190,12 @@ def _visible(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> Iterat
         yield time <= raw.engine.moment(needs.until)
 
 
-def _of_people(config: Config, raw: Raw, columns: Mapping[str, Node]) -> Iterator[Node]:
+def _of_people(config: Config, spec: EventTable, raw: Raw, columns: Mapping[str, Node]) -> Iterator[Node]:
     """Neither bots nor users that the config excludes."""
-    person, agent = col("person", "e"), col("user_agent", "e")
+    person: Node = col("person", "e")
+    if config.entity == "user" and spec.columns.user is not None:  # what names no user the entity did
+        person = exp.Coalesce(this=person, expressions=[col("entity", "e")])
+    agent = col("user_agent", "e")
     if "person" in columns and config.exclude.users:
         yield or_null(person, exp.not_(one_of(person.copy(), config.exclude.users)))
     if "person" in columns and config.exclude.bots:

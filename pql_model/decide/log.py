@@ -59,6 +59,10 @@ class LogRow:
     inputs_digest: str
 
 
+REPLAYED = pa.schema([SCHEMA.field(name) for name in LogRow.__dataclass_fields__])
+"""The columns that replaying reads: a log of another release may have others beside them."""
+
+
 def inputs_digest(feature_set: str, inputs: np.ndarray) -> str:
     """SHA-256 of what the model read, the same on every machine: equal numbers give equal digests.
 
@@ -112,12 +116,38 @@ def _lists(inputs: Sequence[np.ndarray]) -> pa.Array:
 
 
 def log_rows(table: pa.Table) -> Iterator[LogRow]:
-    """The rows of a table with the columns of `SCHEMA`."""
-    names = [name for name in LogRow.__dataclass_fields__ if name != "inputs"]
+    """The rows of a table with the columns of `REPLAYED`.
+
+    Raises
+    ------
+    DataError
+        If something is missing in a row that every row has when it is written.
+    """
+    names = [name for name in REPLAYED.names if name != "inputs"]
     for row, inputs in zip(table.select(names).to_pylist(), table["inputs"], strict=True):
+        lacking = [name for name in names if row[name] is None and name != "as_of"] + ["inputs"] * (not inputs.is_valid)
+        if lacking:
+            raise _damaged(row, f"it has no `{lacking[0]}`")
         numbers = inputs.values.to_numpy(zero_copy_only=False).astype(np.float64)
         times = {name: None if row[name] is None else to_instant(row[name]) for name in ("as_of", "scored_at")}
-        yield LogRow(**{**row, **times, "reasons": json.loads(row["reasons"]), "inputs": numbers})
+        yield LogRow(**{**row, **times, "reasons": _reasons(row), "inputs": numbers})
+
+
+def _reasons(row: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        told = json.loads(row["reasons"])
+    except ValueError as error:
+        raise _damaged(row, f"its `reasons` are no JSON: {error}") from error
+    if not isinstance(told, list) or not all(isinstance(reason, dict) for reason in told):
+        raise _damaged(row, "its `reasons` are no list of objects")
+    return told
+
+
+def _damaged(row: dict[str, Any], why: str) -> DataError:
+    return DataError(
+        f"A row of the score log was changed after it was written: {why}",
+        received=f"entity {row['entity']}, scored at {row['scored_at']}", remedy="restore it, or take it out of the log",
+    )  # fmt: skip
 
 
 def flattened(table: pa.Table) -> pa.Table:

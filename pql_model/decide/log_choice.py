@@ -1,4 +1,4 @@
-"""Which rows of a score log are read: first only who and when of all, then the whole of those that are meant."""
+"""Which rows of a score log are read: first only who and when of all, then what replaying needs of those that are meant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pql_model.decide.log import SCHEMA
+from pql_model.decide.log import REPLAYED
 
 LOOKED_AT = ("entity", "scored_at")
 
@@ -19,10 +19,10 @@ class Part(Protocol):
     """A file or a table of the log."""
 
     def look(self) -> pa.Table:
-        """The columns `LOOKED_AT` of all rows, typed as in `SCHEMA`."""
+        """The columns `LOOKED_AT` of all rows, typed as in `REPLAYED`."""
 
     def rows(self, places: np.ndarray) -> pa.Table:
-        """Whole rows at rising places."""
+        """The columns `REPLAYED` of the rows at rising places."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def choose(parts: Sequence[Part], wanted: Wanted) -> tuple[pa.Table, int]:
     whose = np.repeat(np.arange(len(parts)), [len(places) for places in found])
     some = _spread(len(every), wanted.rows)
     tables = [parts[k].rows(every[some[whose[some] == k]]) for k in np.unique(whose[some])]
-    return pa.concat_tables([SCHEMA.empty_table(), *tables]), len(every)
+    return pa.concat_tables([REPLAYED.empty_table(), *tables]), len(every)
 
 
 def _spread(rows: int, most: int) -> np.ndarray:

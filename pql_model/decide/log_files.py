@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pql_model.decide.log import SCHEMA
+from pql_model.decide.log import REPLAYED, SCHEMA
 from pql_model.decide.log_choice import LOOKED_AT
 from pql_model.errors import DataError
 from pql_model.whole import write_whole
@@ -77,16 +77,16 @@ class LogFile:
 
     def look(self) -> pa.Table:
         with self._opened() as file:
-            return file.read([*LOOKED_AT]).cast(pa.schema([SCHEMA.field(name) for name in LOOKED_AT]))
+            return file.read([*LOOKED_AT]).cast(pa.schema([REPLAYED.field(name) for name in LOOKED_AT]))
 
     def rows(self, places: np.ndarray) -> pa.Table:
         """A file may hold a million wide rows, of which a few are wanted."""
-        begin, parts = 0, [SCHEMA.empty_table()]
+        begin, parts = 0, [REPLAYED.empty_table()]
         with self._opened() as file:
-            for batch in file.iter_batches(_AT_ONCE, columns=SCHEMA.names):
+            for batch in file.iter_batches(_AT_ONCE, columns=REPLAYED.names):
                 mine = places[(places >= begin) & (places < begin + len(batch))] - begin
                 if len(mine):
-                    parts.append(pa.Table.from_batches([batch]).take(mine).select(SCHEMA.names).cast(SCHEMA))
+                    parts.append(pa.Table.from_batches([batch]).take(mine).select(REPLAYED.names).cast(REPLAYED))
                 begin += len(batch)
         return pa.concat_tables(parts)
 
@@ -103,7 +103,7 @@ class LogFile:
             ) from error  # fmt: skip
 
     def _refuse_foreign(self, columns: list[str]) -> None:
-        missing = [name for name in SCHEMA.names if name not in columns]
+        missing = [name for name in REPLAYED.names if name not in columns]
         if missing:
             raise DataError(
                 f"A file in the folder of the score log is of something else: it has no `{missing[0]}`",

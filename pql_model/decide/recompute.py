@@ -34,8 +34,8 @@ def differing(rows: Sequence[LogRow], model: FittedModel) -> list[list[str]]:
     if not rows:
         return []
     now = scored_rows(model, table_of(np.vstack([row.inputs for row in rows]), model.manifest))
-    apart = [
-        [abs(getattr(row, name) - value) > TOLERANCE for row, value in zip(rows, now[name], strict=True)]
+    apart = [  # a NaN is
+        [not abs(getattr(row, name) - value) <= TOLERANCE for row, value in zip(rows, now[name], strict=True)]
         for name in NUMBERS
     ]
     told = [

@@ -42,6 +42,8 @@ class Rules:
         Whether an entity must say when it signed up.
     may_lack_signup
         Whether it may say null, which is a sign-up that nobody knows, as in the tables of a freemium product.
+    own_ids
+        Events that have a table of their own, which numbers its rows by itself: id 1 of one is not id 1 of another.
     entity_acts
         Whether the entity itself did the events that name no user: it may be a bot or excluded, too.
     bots, excluded_users
@@ -59,6 +61,7 @@ class Rules:
     excluded_users: frozenset[str] = frozenset()
     by_day: bool = False
     may_lack_signup: bool = False
+    own_ids: frozenset[str] = frozenset()
     most_events: int = 50_000
     most_names: int = 1_000
     most_characters: int = 1_000

@@ -45,6 +45,7 @@ SET_ASIDE = {
 Trait = str | int | float | bool | None
 
 _AHEAD = DAY  # a clock that is ahead, or a local time sent as UTC
+_Key = tuple[str | None, str]
 _BODY = Keys(("entity", "events"), ("signed_up", "as_of", "traits"))
 
 
@@ -168,10 +169,11 @@ def _judged(
     }
     if ids is None and not any(unwanted.values()) and _all_timely(rows, signed_up, as_of):
         return rows, Counter()
-    first = _first_of_ids(rows, ids) if ids is not None else {}
+    keys = None if ids is None else _keys(rows, ids, rules)
+    first = _first_of_ids(rows, keys) if keys is not None else {}
     kept, reasons = [], Counter[str]()
-    for row, id_ in zip(rows, ids or repeat(None), strict=False):
-        if id_ is not None and first[id_] is not row:
+    for row, key in zip(rows, keys or repeat(None), strict=False):
+        if key is not None and first[key] is not row:
             reasons["duplicate_id"] += 1
         elif (reason := unwanted[row.user] or _untimely(row, signed_up, as_of)) is not None:
             reasons[reason] += 1
@@ -205,14 +207,23 @@ def _untimely(row: EventRow, signed_up: int | None, as_of: int) -> str | None:
     return "known_later" if row.known_at is not None and row.known_at >= as_of else None
 
 
-def _first_of_ids(rows: list[EventRow], ids: list[str | None]) -> dict[str, EventRow]:
+def _keys(rows: list[EventRow], ids: list[str | None], rules: Rules) -> list[_Key | None]:
+    """What no two rows share: the id, within the table where an event has one of its own."""
+    own = rules.own_ids
+    return [
+        None if id_ is None else (row.event if row.event in own else None, id_)
+        for row, id_ in zip(rows, ids, strict=True)
+    ]
+
+
+def _first_of_ids(rows: list[EventRow], keys: list[_Key | None]) -> dict[_Key, EventRow]:
     """Of the rows with one id the earliest to arrive, then the earliest to happen."""
-    first: dict[str, EventRow] = {}
-    for row, id_ in zip(rows, ids, strict=True):
-        if id_ is not None:
-            rival = first.setdefault(id_, row)
+    first: dict[_Key, EventRow] = {}
+    for row, key in zip(rows, keys, strict=True):
+        if key is not None:
+            rival = first.setdefault(key, row)
             if rival is not row and _arrival(row, rival) < _arrival(rival, row):
-                first[id_] = row
+                first[key] = row
     return first
 
 

@@ -25,7 +25,7 @@ import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
-from mlflow.types.schema import ColSpec, Schema
+from mlflow.types.schema import ColSpec, DataType, Schema
 
 from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
@@ -311,7 +311,7 @@ class Tracking:
             warnings.simplefilter("ignore")  # that this package is not the one it was stored with
             try:
                 model = mlflow.pyfunc.load_model(f"models:/{registered.name}/{registered.version}")
-                rows: pd.DataFrame = model.predict(Manifest(tuple(_columns(registered.model))).conform(table))
+                rows: pd.DataFrame = model.predict(_signed(model).conform(table))
             except (MlflowException, OSError) as error:
                 raise DataError(
                     f"MLflow cannot score with version {registered.version} of the model `{registered.name}`: {error}",
@@ -375,7 +375,17 @@ def _signature(model: FittedModel) -> ModelSignature:
 def _columns(model: FittedModel) -> list[ModelColumn]:
     """What the model reads, then what only its decisions read, and its words: they ask how old an entity is."""
     conditions = Decider.of_facts(model.facts, model.reference).conditions
-    also = {c.column: ModelColumn(c.column, "category" if c.reads_text else "number") for c in conditions}
-    also |= {AGE: ModelColumn(AGE, "feature")}
+    also = {c.column: ModelColumn(c.column, "number") for c in conditions} | {AGE: ModelColumn(AGE, "feature")}
     own = {c.name: c for c in model.manifest.columns}
-    return [*own.values(), *(column for name, column in also.items() if name not in own)]
+    # What a condition reads as a text comes as one: as a number, 007 would be 7 and true 1 for it. The model reads its number.
+    texts = {c.column: ModelColumn(c.column, "category") for c in conditions if c.reads_text}
+    return list({**own, **{name: column for name, column in also.items() if name not in own}, **texts}.values())
+
+
+def _signed(model: mlflow.pyfunc.PyFuncModel) -> Manifest:
+    """The columns of a stored model, texts or numbers as its signature has them."""
+    inputs = model.metadata.get_input_schema().inputs
+    return Manifest(tuple(
+        ModelColumn(column.name, "category" if column.type == DataType.string else "number")
+        for column in inputs if column.name not in ("entity", "as_of")
+    ))  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pql_model.config.schema import Config
+from pql_model.config.schema import Config, EventTable
 from pql_model.errors import InputError
 from pql_model.features.event_reader import Rules
 from pql_model.features.incoming import Incoming
@@ -39,6 +39,7 @@ def intake_facts(config: Config, known_events: Sequence[str], traits: Sequence[s
         "bots": config.exclude.bots,
         "excluded_users": list(config.exclude.users),
         "excluded_traits": {name: list(values) for name, values in config.exclude.entities.items()},
+        "own_ids": sorted({name for table in config.events for name in _events_of(table)}),
         "by_day": config.resolution == "day",
         "active_within": config.schedule.active_within.us if config.schedule.active_within is not None else None,
         "ages": [days[0], days[-1] + 1] if config.motion == "trial" and days else None,
@@ -77,6 +78,7 @@ class Intake:
             bots=raw["bots"],
             excluded_users=frozenset(raw["excluded_users"]),
             by_day=raw["by_day"],
+            own_ids=frozenset(raw.get("own_ids", ())),
         )
         ages = raw["ages"]
         excluded = {name: _forms(values) for name, values in raw["excluded_traits"].items()}
@@ -136,6 +138,11 @@ class Intake:
                 received=f"{said}{age:.6g} days after the sign-up",
                 allowed=f"{self.ages[0]:g} to {self.ages[1]:g} days after the sign-up, which is what the model has learnt",
             )
+
+
+def _events_of(table: EventTable) -> Sequence[str]:
+    """The events of a table that holds no others."""
+    return [table.event] if table.event is not None else list(table.counts or ())
 
 
 def _forms(values: Sequence[str]) -> frozenset[str]:

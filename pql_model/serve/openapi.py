@@ -86,8 +86,11 @@ def _entity(bundle: Bundle) -> dict[str, Any]:
     name, text = _text(least=1), {**_text(), "type": ["string", "null"]}
     values = {"type": ["object", "null"], "maxProperties": _MOST_NAMES, "additionalProperties": _AMOUNT}
     event = _object(
-        {"event": name, "time": _TIME, "user": text, "id": text, "values": values, "known_at": _or_null(_TIME),
-         "n": {**_AMOUNT, "minimum": 0}, "users": {**_AMOUNT, "minimum": 0}}, ("event", "time"),
+        {"event": name, "time": _TIME, "user": text,
+         "id": {**text, "description": "Of the row in its table: the first to arrive counts."}, "values": values,
+         "known_at": {**_or_null(_TIME), "description": "When it arrived; of a count the end of the time it covers."},
+         "n": {**_AMOUNT, "minimum": 0, "description": "So many events were counted; without it one."},
+         "users": {**_AMOUNT, "minimum": 0, "description": "So many users did them."}}, ("event", "time"),
     )  # fmt: skip
     trait = {**_AMOUNT, "type": ["string", "number", "boolean", "null"], "maxLength": _LONGEST}
     traits = {"type": ["object", "null"], "maxProperties": _MOST_NAMES, "additionalProperties": trait}

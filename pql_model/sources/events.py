@@ -73,7 +73,8 @@ def stage_events(con: Connection, config: Config, index: int) -> Staged:
     at = f"events[{index}]"
     entity = identifier(raw.column(spec.columns.entity, f"{at}.columns.entity"))
     user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
-    person = user if user is not None else entity if config.entity == "user" else None
+    acting = [name for name in (user, entity if config.entity == "user" else None) if name is not None]
+    person = ibis.coalesce(*acting) if acting else None  # an event that names no user was done by the entity itself
     columns: dict[str, Column] = {
         "entity": entity,
         "user": ibis.null("string") if user is None else user,

@@ -23,6 +23,8 @@ BOT_NAMES = (
 _SPACE = "\t\n\f\r "
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+").fullmatch
 _IS_BOT = re.compile(BOT_NAMES).search
+_NO_LETTERS = str.maketrans("ıİ", "öÖ")
+"""Python takes these two for an `i` where case does not count; the database, as of any letter beyond a to z, does not."""
 
 
 def text_of(written: str) -> str | None:
@@ -66,4 +68,4 @@ def is_bot(user: str) -> bool:
     >>> is_bot("build-bot@acme.com"), is_bot("abbot@acme.com")
     (True, False)
     """
-    return _IS_BOT(user) is not None
+    return _IS_BOT(user if user.isascii() else user.translate(_NO_LETTERS)) is not None

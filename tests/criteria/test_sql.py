@@ -245,6 +245,17 @@ def test_users_are_the_entities_and_excluded_ones_and_bots_are_not_seen(tmp_path
     assert met_in_duckdb(config, definition, AT_DAY_7) == ["ann"]
 
 
+def test_what_names_no_user_the_entity_itself_did_where_users_convert(tmp_path):
+    people = [{"account": name, "signed_up": at("2026-01-01")} for name in ("ann", "bob", "internal", "googlebot")]
+    acts = [{"account": p["account"], "event": "login", "time": at("2026-01-02"), "user": user}
+            for p, user in zip(people, ("", "internal", "", ""), strict=True)]  # fmt: skip
+    config = product(tmp_path, people, acts, [], entity="user", exclude={"users": ["internal"]})
+    definition = rule(at_least("any", 1))
+
+    assert met_by_engine(config, definition, AT_DAY_7) == ["ann"]
+    assert met_in_duckdb(config, definition, AT_DAY_7) == ["ann"]
+
+
 def test_a_column_that_says_who_is_a_bot_is_read_where_the_columns_are_known(tmp_path):
     events = [{**used(name, at("2026-01-02")), "is_bot": bot} for name, bot in (("edge", "no"), ("over", "yes"))]
     plain = [{key: row[key] for key in ("account", "event", "time", "is_bot")} for row in events]

@@ -87,6 +87,26 @@ def test_a_row_without_an_instant_is_one():
     assert [row.as_of for row in log_rows(logged(as_of=None))] == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("probability", None, "it has no `probability`"),
+        ("entity", None, "it has no `entity`"),
+        ("scored_at", None, "it has no `scored_at`"),
+        ("inputs", None, "it has no `inputs`"),
+        ("reasons", None, "it has no `reasons`"),
+        ("reasons", "{", "its `reasons` are no JSON"),
+        ("reasons", "3", "its `reasons` are no list of objects"),
+        ("reasons", "[1]", "its `reasons` are no list of objects"),
+    ],
+)
+def test_a_row_that_somebody_has_damaged_is_refused_in_words(column, cell, words):
+    cells = pa.array([cell] * 2, SCHEMA.field(column).type)
+    table = logged().set_column(SCHEMA.get_field_index(column), column, cells)
+    with pytest.raises(DataError, match=f"row of the score log was changed .*: {words}"):
+        list(log_rows(table))
+
+
 def test_rows_of_models_of_different_width_stand_in_one_table():
     ragged = [np.array([1.0]), np.array([1.0, 2.0, np.nan])]
     table = log_table(rows(), ragged, "service", ["a", "b"])

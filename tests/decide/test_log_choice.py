@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pql_model.decide.log import log_table
+from pql_model.decide.log import REPLAYED, log_table
 from pql_model.decide.log_choice import LOOKED_AT, Wanted, choose
 from pql_model.windows import DAY, parse_instant, to_datetime
 
@@ -24,7 +24,7 @@ class Memory:
 
     def rows(self, places):
         self.read += places.tolist()
-        return self.table.take(places)
+        return self.table.take(places).select(REPLAYED.names)
 
 
 def part(*entities, first_day=0):

@@ -47,6 +47,11 @@ def test_a_number_that_is_another_is_named(model, name):
     assert differing([replace(row, **{name: getattr(row, name) + 1e-12})], model) == [[]]
 
 
+def test_what_is_no_number_is_not_the_number_that_the_model_gives(model):
+    [row] = rows_of(model, small_table(1)[0])
+    assert differing([replace(row, probability=float("nan"), fit=float("nan"))], model) == [["probability", "fit"]]
+
+
 def test_reasons_of_another_model_are_seen_and_another_wording_is_none(model):
     [row] = rows_of(model, small_table(1)[0])
     first, *others = row.reasons

@@ -119,6 +119,13 @@ def test_of_equal_ids_the_first_to_arrive_stays():
         assert found.set_aside == {"duplicate_id": 1}
 
 
+def test_the_ids_of_a_table_of_one_event_are_its_own():
+    rules = Rules(frozenset({"login", "upload", "visit"}), True, own_ids=frozenset({"login", "upload"}))
+    apart = [event(event=name, id="1", user="ann") for name in ("login", "upload", "visit", "click")]
+    assert reasons(*apart, rules=rules) == {"duplicate_id": 1}  # the last two stand in one log
+    assert reasons(*apart[:2], event(event="login", id="1.0"), rules=rules) == {"duplicate_id": 1}
+
+
 def test_events_without_an_id_are_never_duplicates():
     assert reasons(event(), event(), event(id=None), event(id="null"), event(id=" NULL ")) == {}
 

@@ -7,10 +7,11 @@ import postgres
 import pytest
 from worlds import product
 
-from pql_model.decide.log import log_table
+from pql_model.decide.log import REPLAYED, SCHEMA, log_table, restored
 from pql_model.decide.log_choice import Wanted
 from pql_model.errors import DataError
 from pql_model.pipelines.logged import read_back, write_down
+from pql_model.sources.log_table import LogTable
 from pql_model.windows import parse_instant, to_datetime
 
 AT = to_datetime(parse_instant("2026-01-05T15:30:00.25Z"))
@@ -25,6 +26,10 @@ def table(*entities):
         }
     )  # fmt: skip
     return log_table(rows, [np.array([0.1 + 0.2, np.nan])] * len(rows), "score", ["boards"] * len(rows))
+
+
+def replayed(*entities):
+    return table(*entities).select(REPLAYED.names)
 
 
 def config_of(home, **keys):
@@ -45,7 +50,7 @@ def test_a_folder_starts_from_the_config_and_each_run_adds_a_file(tmp_path):
     assert first.startswith(str(tmp_path / "logs" / "scores"))
     where, found, meant = read_back(config, None, Wanted())
     assert (where, found["entity"].to_pylist(), meant) == (str(tmp_path / "logs" / "scores"), ["a", "b", "c"], 3)
-    assert read_back(config, second, Wanted(entity="c"))[1].equals(table("c"))
+    assert read_back(config, second, Wanted(entity="c"))[1].equals(replayed("c"))
 
 
 @pytest.fixture(params=["duckdb", "sqlite", "postgres"])
@@ -65,8 +70,10 @@ def test_a_table_of_the_connection_gives_back_what_was_written(connection, tmp_p
     assert write_down(config, [table("a")]) == "table pql_scores"
     where, found, meant = read_back(config, None, Wanted(since=parse_instant("2026-01-05")))
     assert (where, meant) == ("table pql_scores", 3)
-    assert found.equals(table("0012", "a", "b"))
-    assert read_back(config, None, Wanted(entity="0012"))[1].equals(table("0012"))
+    assert found.equals(replayed("0012", "a", "b"))
+    assert read_back(config, None, Wanted(entity="0012"))[1].equals(replayed("0012"))
+    whole = LogTable(str(config.connection), config.home, "pql_scores", ("entity",)).read(SCHEMA.names)
+    assert restored(whole).equals(table("0012", "a", "b"))
     assert read_back(config, None, Wanted(until=parse_instant("2026-01-05")))[2] == 0
 
 

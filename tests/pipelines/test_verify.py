@@ -3,11 +3,13 @@ import json
 import pandas as pd
 import pytest
 
+from pql_model.config.load import load_config
 from pql_model.decide.parity import NUMBERS, SAME
 from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.pipelines import verify as pipeline
 from pql_model.pipelines.verify import verify
 from pql_model.serve.engine import Engine
+from pql_model.windows import parse_instant
 
 AS_OF = "2025-11-20"
 
@@ -97,6 +99,13 @@ def test_a_difference_of_the_pyfunc_is_found(config, monkeypatch):
 def test_nobody_at_risk_is_said(config):
     with pytest.raises(NotEnoughDataError, match="Nobody is at risk"):
         verify(config, as_of="2030-01-01", model="1")
+
+
+def test_an_instant_after_the_end_that_the_config_sets_is_refused(config):
+    """A service is sent the events after that end; the batch does not know them."""
+    ended = load_config(config).model_copy(update={"observed_until": parse_instant("2025-11-19")})
+    with pytest.raises(DataError, match=r"The data end before this instant.*2025-11-20.*until 2025-11-19"):
+        verify(ended, as_of=AS_OF, model="1")
 
 
 def test_a_service_is_asked_too(config, monkeypatch):

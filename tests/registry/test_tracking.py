@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -9,7 +10,10 @@ from mlflow.tracking import MlflowClient
 from small_model import MANIFEST, PARAMS, small_model, small_table
 from worlds import product
 
+from pql_model.config.definition import Criterion
+from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.nearest import AGE
+from pql_model.decide.settle import condition_of
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.explain.scored import scored_rows
 from pql_model.model.booster import fit_ensemble, training_data
@@ -283,6 +287,23 @@ def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_st
     told = tracking.predict(registered, young)["reasons"].tolist()
     assert told == scored_rows(model, young)["reasons"].tolist()
     assert any("so far, of the first 7 days" in reasons for reasons in told)
+
+
+def test_what_the_model_reads_as_a_number_and_a_condition_as_a_text_is_both_to_the_stored_model(tmp_path, with_store):
+    """As a number, true would be 1 and 007 be 7, and no condition would hold."""
+    asked = [condition_of(Criterion.model_validate({"trait": t, "in": ["true"]}), t) for t in ("seats", "new")]
+    decider = replace(Decider.of_facts(small_model().facts, small_model().reference), criteria=tuple(asked))
+    model = replace(small_model(), facts={**small_model().facts, KEY: decider.as_json()})
+    tracking = Tracking(product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], []))
+    registered = tracking.register(tracking.log(model, record(tmp_path)), {})
+
+    table = small_table(rows=6)[0].assign(
+        **{"trait.seats": [True, False, True] * 2, "trait.new": [None, None, "true"] * 2}
+    )
+    rows = tracking.predict(registered, table)
+    np.testing.assert_allclose(rows["probability"], model.probability(table), rtol=0, atol=1e-12)
+    met = [[criterion["id"] for criterion in json.loads(told)] for told in rows["criteria_met"]]
+    assert met == [["seats"], [], ["seats", "new"]] * 2
 
 
 def test_a_stored_model_that_cannot_be_asked_is_said(logged, config):

@@ -54,6 +54,19 @@ def test_what_the_config_says_reaches_the_rules():
         False,
     )
     assert intake(resolution="resolution: day\n").rules.by_day
+    assert rules.own_ids == frozenset()
+
+
+def test_events_that_have_a_table_of_their_own_have_ids_of_their_own():
+    tables = """\
+  - {table: uploads.csv, event: Upload, columns: {entity: who, time: at, id: id}}
+  - {table: weeks.csv, counts: {Login: logins, Visit: visits}, covers: 7d, columns: {entity: who, time: at}}
+"""
+    assert intake(TRIAL.replace("entities:\n  table", f"{tables}entities:\n  table")).rules.own_ids == {
+        "Upload",
+        "Login",
+        "Visit",
+    }
 
 
 def test_facts_are_plain_json():
@@ -62,8 +75,9 @@ def test_facts_are_plain_json():
     assert json.loads(json.dumps(facts)) == facts
     assert facts["may_lack_signup"]
     assert not intake_facts(parse_config(TRIAL), ["login"], ["plan"])["may_lack_signup"]
-    old = {name: value for name, value in facts.items() if name != "may_lack_signup"}
+    old = {name: value for name, value in facts.items() if name not in ("may_lack_signup", "own_ids")}
     assert not Intake.of_facts({KEY: old}).rules.may_lack_signup
+    assert Intake.of_facts({KEY: old}).rules.own_ids == frozenset()
     assert (facts["needs_signup"], facts["ages"], facts["active_within"]) == (False, None, 14 * 86_400_000_000)
 
 

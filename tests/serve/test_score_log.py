@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from calls import NOW, Caller, service_of
 
@@ -73,7 +74,8 @@ def test_a_row_is_the_answer_and_what_the_model_read(log, answer, engine, tmp_pa
     given = answer(as_of="2026-01-08T10:11:12.345678Z")
     log.add([given])
     log.flush()
-    [row], [told] = log_rows(table_in(tmp_path / "log")), table_in(tmp_path / "log").to_pylist()
+    [path] = files_in(tmp_path / "log")
+    [row], [told] = log_rows(table_in(tmp_path / "log")), pq.read_table(path).to_pylist()
     assert row.as_of == parse_instant("2026-01-08T10:11:12.345678Z")
     assert (row.entity, row.source, row.model_name, row.model_version) == ("acme", "service", engine.bundle.name, "1")
     assert {n: getattr(row, n) for n in ("probability", "usage", "fit", "timing", "reasons", "feature_set")} == {

@@ -87,6 +87,14 @@ class TestBots:
 
         assert read_shop(tmp_path, rows, accounts, **keys).set_aside == {"bot": 1}
 
+    def test_where_users_convert_an_event_that_names_no_user_was_done_by_the_entity(self, tmp_path):
+        accounts = "account,signed_up\na,2026-01-05\ngooglebot,2026-01-05\n"
+        rows = log(
+            "a,u,login,2026-01-10", "a,,login,2026-01-10", "googlebot,,login,2026-01-10", "googlebot,u,x,2026-01-10"
+        )
+
+        assert read_shop(tmp_path, rows, accounts, entity="user").set_aside == {"bot": 1}
+
 
 class TestExcludedUsers:
     def test_their_events_are_set_aside(self, tmp_path):

@@ -17,6 +17,7 @@ PADDED = [before + core + after for core in CORES for before in SPACES for after
 USERS = (
     "bot", "Bots", "robot-7", "my_bot", "abbot", "bottle", "bot@acme.com", "ann@bot.com", "ann@x-bot.com", "a b bot c",
     "acme-crawler", "acmecrawler", "uptimerobot", "health-check", "synthetic", "synthetics1", "é-bot", "BOT\n", "", "🤖 bot",
+    "ıbot", "İbot", "spıder", "SPİDER", "ſbot", "roboTſ", "\u212abot", "\u212acrawler",
 )  # fmt: skip
 
 
