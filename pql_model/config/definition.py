@@ -109,6 +109,23 @@ def check_measure(event: str, measure: str, value: str | None, window: Window | 
         raise ValueError(f"measure `{measure}` {need} `value:`")
 
 
+def criterion_json(criterion: Criterion) -> dict[str, Any]:
+    """The long form of a condition, which reads back as the same.
+
+    >>> criterion_json(Criterion.model_validate({"event": "Export Made", "at_least": 2, "within": "first 7d"}))
+    {'event': 'Export Made', 'measure': 'count', 'window': 'first 7d', 'operator': '>=', 'threshold': 2}
+    """
+    if criterion.in_ is not None:
+        return {"trait": criterion.trait, "in": list(criterion.in_)}
+    threshold = float(criterion.threshold or 0.0)
+    compared = {"operator": criterion.operator, "threshold": int(threshold) if threshold.is_integer() else threshold}
+    if criterion.trait is not None:
+        return {"trait": criterion.trait, **compared}
+    value = {"value": criterion.value} if criterion.value is not None else {}
+    window = str(criterion.window)
+    return {"event": criterion.event, "measure": criterion.measure, **value, "window": window, **compared}
+
+
 class Definition(Strict):
     """Criteria joined by `all`, `any` or `at_least_k: 2` beside `of:`. A PQL rule people can read."""
 

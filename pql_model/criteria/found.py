@@ -10,14 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion, Definition
+from pql_model.config.definition import Criterion, Definition, criterion_json
 from pql_model.criteria.candidates import Candidate, family_words
 from pql_model.criteria.definitions import Joined, search
 from pql_model.criteria.evaluate import holds, meets
 from pql_model.criteria.in_force import InForce, judge_in_force
 from pql_model.criteria.mine import Mined, mine
 from pql_model.criteria.tested import Cell, Compared, Outcomes, Tested, compare_rules, p_above, tested
-from pql_model.criteria.words import criterion_json, criterion_text, definition_json
+from pql_model.criteria.words import criterion_text, definition_json
 from pql_model.measures import ANY
 from pql_model.model.holm import holm
 

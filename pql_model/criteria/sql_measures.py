@@ -148,7 +148,7 @@ def sum_digits(thresholds: list[float]) -> int | None:
 def holds(criterion: Criterion, value: Node) -> Node:
     """Whether the number, or the text of a trait, meets the condition. Null where it is missing."""
     if criterion.in_ is not None:
-        return one_of(value, criterion.in_)
+        return one_of(value, criterion.in_, truths=True)
     compare = _COMPARE[str(criterion.operator)]
     return compare(this=value, expression=number(float(criterion.threshold or 0.0)))
 

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from pql_model.criteria.sql_engines import Engine, Node
 from pql_model.sources.files import file_kind
-from pql_model.sources.plain import EARLIEST, LATEST, NOTHING
+from pql_model.sources.plain import EARLIEST, LATEST, NOTHING, value_of
 
 RAW = "raw"
 """Marks a table of the user's among the steps of the statement."""
@@ -82,7 +82,7 @@ def place(within: Node, *ranks: Node) -> Node:
 
 def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
     """Whether a text is listed; 12 is also 12.0, and with `truths` true is also TRUE."""
-    forms = dict.fromkeys(form for value in values for form in _forms(value, truths))
+    forms = dict.fromkeys(form for value in values for form in [value, *_forms(value_of(value), truths)])
     return text.isin(*[literal(form) for form in forms])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pql_model.config.definition import Criterion, Definition
+from pql_model.config.definition import Criterion, Definition, criterion_json
 from pql_model.criteria.evaluate import criterion_feature
 from pql_model.criteria.tested import EVERYBODY, LEAST_CONVERSIONS, LEAST_QUALIFIED, NOBODY, TOO_FEW, Tested
 from pql_model.measures import ANY
@@ -132,23 +132,6 @@ def _join_words(definition: Definition) -> str:
 
 def _either(values: list[str]) -> str:
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"
-
-
-def criterion_json(criterion: Criterion) -> dict[str, Any]:
-    """The long form of a condition, which reads back as the same.
-
-    >>> criterion_json(Criterion.model_validate({"event": "Export Made", "at_least": 2, "within": "first 7d"}))
-    {'event': 'Export Made', 'measure': 'count', 'window': 'first 7d', 'operator': '>=', 'threshold': 2}
-    """
-    if criterion.in_ is not None:
-        return {"trait": criterion.trait, "in": list(criterion.in_)}
-    threshold = float(criterion.threshold or 0.0)
-    compared = {"operator": criterion.operator, "threshold": int(threshold) if threshold.is_integer() else threshold}
-    if criterion.trait is not None:
-        return {"trait": criterion.trait, **compared}
-    value = {"value": criterion.value} if criterion.value is not None else {}
-    window = str(criterion.window)
-    return {"event": criterion.event, "measure": criterion.measure, **value, "window": window, **compared}
 
 
 def definition_json(definition: Definition) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion
+from pql_model.config.definition import Criterion, criterion_json
 from pql_model.criteria.evaluate import compared, criterion_feature
-from pql_model.criteria.words import criterion_json
 from pql_model.features.spec import Feature
 from pql_model.model.columns import as_numbers, as_texts, trait_name
+from pql_model.sources.plain import value_of
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Columns:
         if values is None:
             return None
         if condition.criterion.in_ is not None:
-            allowed = set(condition.criterion.in_)
+            allowed = set(map(value_of, condition.criterion.in_))
             return np.fromiter((value in allowed for value in values), bool, len(values))
         return compared(condition.criterion, values)
 

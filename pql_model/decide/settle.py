@@ -7,16 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion, Definition
+from pql_model.config.definition import Criterion, Definition, criterion_json
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, meets
 from pql_model.criteria.found import FoundCriteria
-from pql_model.criteria.words import criterion_json, criterion_text, definition_text
+from pql_model.criteria.words import criterion_text, definition_text
 from pql_model.decide.bands import Bands, band_table
 from pql_model.decide.conditions import Columns, Condition, Rulebook
 from pql_model.decide.decider import USUAL, Decider
 from pql_model.decide.policy import Period, make_rule
 from pql_model.model.columns import as_texts, trait_name
+from pql_model.sources.plain import value_of
 
 
 def condition_of(criterion: Criterion, id: str | None = None) -> Condition:
@@ -57,8 +58,9 @@ def check_policy(config: Config, events: Sequence[str], traits: Sequence[str]) -
 
 def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]]:
     """Trait and value of `policy.exclude` that no row of the table has: perhaps another spelling, which excludes nobody."""
-    has = {c.trait: set(as_texts(table[trait_name(str(c.trait))]).dropna()) for c in exclusions(config)}
-    return [(str(c.trait), value) for c in exclusions(config) for value in c.in_ or () if value not in has[c.trait]]
+    asked = [(str(c.trait), value) for c in exclusions(config) for value in c.in_ or ()]
+    has = {trait: set(as_texts(table[trait_name(trait)]).dropna()) for trait in dict.fromkeys(t for t, _ in asked)}
+    return [(trait, value) for trait, value in asked if value_of(value) not in has[trait]]
 
 
 def settle(

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion
+from pql_model.config.definition import Criterion, criterion_json
 from pql_model.criteria.candidates import family_words, roundest
 from pql_model.criteria.evaluate import criterion_values, holds, meets
 from pql_model.criteria.found import FoundCriteria, FoundDefinition, kind_of
 from pql_model.criteria.tested import Cell, Outcomes
-from pql_model.criteria.words import criterion_json, criterion_short, criterion_text, definition_text
+from pql_model.criteria.words import criterion_short, criterion_text, definition_text
 from pql_model.explain.behaviours import Behaviour
 from pql_model.features.spec import parse_feature
 from pql_model.measures import LESS_IS_MORE, MEASURES

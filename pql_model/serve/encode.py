@@ -9,6 +9,7 @@ import pandas as pd
 
 from pql_model.explain.words import Value
 from pql_model.model.columns import OTHER, ModelColumn, as_numbers, as_texts
+from pql_model.sources.plain import value_of
 
 Trait = str | int | float | bool | None
 
@@ -28,12 +29,12 @@ def number_of(raw: Trait) -> float | None:
 def text_of(raw: Trait) -> str | None:
     """A trait as a text, as it is called in training.
 
-    >>> text_of(" 51-200 "), text_of(2.0), text_of(True), text_of("  ")
-    ('51-200', '2', 'true', None)
+    >>> text_of(" 51-200 "), text_of(2.0), text_of("2.0"), text_of(True), text_of("  ")
+    ('51-200', '2', '2', 'true', None)
     """
     if isinstance(raw, str):
         if raw.isascii():
-            return raw.strip() or None
+            return value_of(raw.strip()) or None
         text = as_texts(pd.Series([raw], dtype=object)).iloc[0]
         return None if pd.isna(text) else str(text)
     if raw is None or raw != raw:
@@ -48,7 +49,7 @@ class TraitColumn:
 
     def __init__(self, column: ModelColumn) -> None:
         self._category = column.kind == "category"
-        self._codes: Mapping[str, float] = {name: float(k) for k, name in enumerate(column.categories)}
+        self._codes: Mapping[str, float] = {value_of(name): float(k) for k, name in enumerate(column.categories)}
         self._other = self._codes.get(OTHER, math.nan)
 
     def read(self, raw: Trait) -> tuple[Value, float]:

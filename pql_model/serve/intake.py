@@ -11,7 +11,7 @@ from pql_model.errors import InputError
 from pql_model.features.event_reader import Rules
 from pql_model.features.incoming import Incoming
 from pql_model.serve.encode import text_of
-from pql_model.sources.plain import identifier_of
+from pql_model.sources.plain import value_of
 from pql_model.windows import DAY, iso
 
 KEY = "intake"
@@ -81,7 +81,7 @@ class Intake:
             own_ids=frozenset(raw.get("own_ids", ())),
         )
         ages = raw["ages"]
-        excluded = {name: _forms(values) for name, values in raw["excluded_traits"].items()}
+        excluded = {name: frozenset(map(value_of, values)) for name, values in raw["excluded_traits"].items()}
         known = (float(ages[0]), float(ages[1])) if ages is not None else None
         return cls(rules, known, raw["active_within"], excluded)
 
@@ -95,7 +95,7 @@ class Intake:
         """
         for name, values in self.excluded_traits.items():
             text = text_of(incoming.traits.get(name))
-            if text is not None and (text in values or identifier_of(text) in values):
+            if text is not None and text in values:
                 raise InputError(
                     f"traits.{name}", received=text, allowed="another one: the config excludes these from the model"
                 )
@@ -143,9 +143,3 @@ class Intake:
 def _events_of(table: EventTable) -> Sequence[str]:
     """The events of a table that holds no others."""
     return [table.event] if table.event is not None else list(table.counts or ())
-
-
-def _forms(values: Sequence[str]) -> frozenset[str]:
-    """A truth is one however it is written, as in the batch."""
-    truths = {form(v) for v in values if v.lower() in ("true", "false") for form in (str.lower, str.upper, str.title)}
-    return frozenset({*values, *truths})

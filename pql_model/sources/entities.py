@@ -11,6 +11,7 @@ import ibis
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError, listed
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.plain import value_of
 from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
 from pql_model.sources.workbench import Connection, in_file_order
 from pql_model.windows import iso
@@ -140,8 +141,9 @@ def traits_of(config: Config, raw: RawTable) -> tuple[str, ...]:
 
 def _one_of(column: Column, values: Sequence[str]) -> Column:
     """Whether a value is listed; 12 is 12.0, and a truth is one however it is written."""
-    truths = [f(v) for v in values if v.lower() in ("true", "false") for f in (str.lower, str.upper, str.title)]
-    written = [text(column).isin([*values, *truths]), identifier(column).isin(values)]
+    listed = [value_of(value) for value in values]
+    truths = [form(v) for v in listed if v in ("true", "false") for form in (str.upper, str.title)]
+    written = [text(column).isin([*values, *listed, *truths]), identifier(column).isin(listed)]
     return (written[0] | written[1]).fill_null(False)
 
 

@@ -52,6 +52,18 @@ def identifier_of(written: str) -> str | None:
     return None if tidy.lower() in NOTHING else tidy
 
 
+def value_of(written: str) -> str:
+    """A value of a trait, however a table or a program has written it: a truth is `true` or `false`, `7.0` is 7.
+
+    >>> value_of("TRUE"), value_of("7.0"), value_of("007"), value_of("Team plan")
+    ('true', '7', '007', 'Team plan')
+    """
+    if len(written) <= 5 and (truth := written.lower()) in ("true", "false"):
+        return truth
+    whole = _WHOLE(written) if written.endswith("0") else None
+    return whole[1] if whole else written
+
+
 def event_name_of(written: str) -> str | None:
     """The name of an event. An event that is really called `any` is not all events together.
 

@@ -3,10 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from pql_model.config.definition import Criterion, Definition
+from pql_model.config.definition import Criterion, Definition, criterion_json
 from pql_model.criteria.tested import Outcomes, tested
 from pql_model.criteria.words import (
-    criterion_json,
     criterion_short,
     criterion_text,
     definition_json,

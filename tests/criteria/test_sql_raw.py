@@ -72,7 +72,10 @@ def test_two_files_of_one_name_are_told_apart():
         (["acme"], False, "a IN ('acme')"),
         (["12"], False, "a IN ('12', '12.0')"),
         (["1-10"], True, "a IN ('1-10')"),
+        (["12.0"], False, "a IN ('12.0', '12')"),
+        (["007"], False, "a IN ('007', '007.0')"),
         (["true"], True, "a IN ('true', 'TRUE', 'True')"),
+        (["True"], True, "a IN ('True', 'true', 'TRUE')"),
         (["true"], False, "a IN ('true')"),
     ],
 )

@@ -6,6 +6,7 @@ from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.evaluate import holds, meets
 from pql_model.decide.conditions import Columns, Condition, Rulebook
 from pql_model.decide.settle import condition_of, rulebook_of
+from pql_model.serve.encode import text_of
 
 INVITED = {"event": "Invite", "at_least": 2}
 SEATS = {"trait": "seats", "operator": ">", "threshold": 3}
@@ -37,6 +38,18 @@ def test_a_rulebook_is_met_by_the_same_rows_as_its_definition(join):
     definition = Definition.model_validate(join)
     book = rulebook_of(definition)
     assert Columns.of_table(TABLE, book.conditions).meets(book).tolist() == meets(definition, TABLE).tolist()
+
+
+@pytest.mark.parametrize("listed", [[True, 7], ["True", "7.0"], ["true", "7"]])
+def test_a_truth_and_a_whole_number_are_listed_however_table_caller_and_config_write_them(listed):
+    written = [True, "TRUE", "True", "true", 7, 7.0, "7", "7.0", "7.00", "007", "truth", False, 7.5]
+    raw = {"trait": "size", "in": listed}
+    table = pd.DataFrame({"trait.size": pd.Series(written, dtype=object)})
+    asked = Columns(len(written), texts={"trait.size": np.array([text_of(one) for one in written], object)})
+
+    assert holds(Criterion.model_validate(raw), table).tolist() == [True] * 9 + [False] * 4
+    assert Columns.of_table(table, [condition(raw)]).held(condition(raw)).tolist() == [True] * 9 + [False] * 4
+    assert asked.held(condition(raw)).tolist() == [True] * 9 + [False] * 4
 
 
 def test_a_column_that_is_not_there_cannot_be_told():

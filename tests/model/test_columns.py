@@ -197,6 +197,14 @@ def test_a_whole_number_has_the_same_text_whatever_stands_beside_it(dtype):
     assert beside.fillna("missing").tolist() == ["1", "2.5", "missing", "100000000000000000000", "inf"]
 
 
+def test_a_text_of_a_truth_or_of_a_whole_number_is_called_as_the_truth_or_the_number():
+    assert as_texts(pd.Series([" TRUE", "False", "7.0", "-7.00", "007", "0.70", "v1.0", "true story"])).tolist() == [
+        "true", "false", "7", "-7", "007", "0.70", "v1.0", "true story",
+    ]  # fmt: skip
+    old = Manifest((ModelColumn("trait.beta", "category", ("False", "True", "maybe")),))  # of a model of an older release
+    same(old.matrix(pd.DataFrame({"trait.beta": ["true", False, "TRUE", "maybe"]}))[:, 0], [1, 0, 1, 2])
+
+
 def test_texts_are_trimmed_and_blanks_are_missing():
     assert as_texts(pd.Series([" a ", "", "  ", None, "b"])).fillna("missing").tolist() == [
         "a", "missing", "missing", "missing", "b",
