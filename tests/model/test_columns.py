@@ -201,7 +201,8 @@ def test_a_text_of_a_truth_or_of_a_whole_number_is_called_as_the_truth_or_the_nu
     assert as_texts(pd.Series([" TRUE", "False", "7.0", "-7.00", "007", "0.70", "v1.0", "true story"])).tolist() == [
         "true", "false", "7", "-7", "007", "0.70", "v1.0", "true story",
     ]  # fmt: skip
-    old = Manifest((ModelColumn("trait.beta", "category", ("False", "True", "maybe")),))  # of a model of an older release
+    before = ModelColumn("trait.beta", "category", ("False", "True", "maybe"))  # in a model of an older release
+    old = Manifest((before,))
     same(old.matrix(pd.DataFrame({"trait.beta": ["true", False, "TRUE", "maybe"]}))[:, 0], [1, 0, 1, 2])
 
 
