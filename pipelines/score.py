@@ -40,6 +40,7 @@ from pql_model.sources.workbench import open_workbench
 from pql_model.whole import write_whole
 
 _LOGGED_AT_ONCE = 50_000
+_RULES, _READING = ("policy", "definition"), ("exclude", "resolution")
 _WAITING = "Another scoring in this folder is deciding; waiting for it."
 
 
@@ -213,9 +214,15 @@ def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -
         )
     if KEY in model.facts:
         then, now = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
-        changed = " and ".join(f"`{key}:`" for key in ("policy", "definition") if then.get(key) != now.get(key))
-        if changed:
-            yield f"The config's {changed} changed since this model was trained, which decides by what it was trained with."
+        changed = [key for key in ("policy", "definition", "exclude", "resolution") if then.get(key) != now.get(key)]
+        rules, reading = (" and ".join(f"`{key}:`" for key in changed if key in of) for of in (_RULES, _READING))
+        if rules:
+            yield f"The config's {rules} changed since this model was trained, which decides by what it was trained with."
+        if reading:
+            yield (
+                f"The config's {reading} changed since this model was trained: here it holds as it is now, in a service of "
+                "the model as it was then. Train again."
+            )
 
 
 def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.measures import ANY
-from pql_model.windows import Duration
+from pql_model.windows import DAY, Duration
 
 
 class EventColumns(Strict):
@@ -335,6 +335,9 @@ class Config(Strict):
         for name in (name for table in self.events for name in table.values):
             if (other := spelled.setdefault(name.lower(), name)) != name:
                 yield f"`values` has both `{other}` and `{name}`: names must differ in more than case"
+        for table in self.events:
+            if self.resolution == "day" and table.covers is not None and table.covers.us % DAY:
+                yield f"`resolution: day` cuts times to days: `covers: {table.covers}` is no whole number of them"
         if self.score_log is not None and self.score_log.table and self.connection in (None, *EMBEDDED):
             yield "`score_log: {table: ...}` needs a `connection` to write it to; without one give a folder, `score_log: score_log/`"
         if self.definition is not None:

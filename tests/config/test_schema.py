@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from configs import SMALL, fault
+from configs import EXAMPLE, SMALL, fault
 
 from pql_model.config.load import dump_config, parse_config
 from pql_model.errors import ConfigError
@@ -72,6 +72,14 @@ class TestShapesOfEvents:
     )
     def test_a_table_has_exactly_one_shape(self, table, received):
         assert self.message(table).endswith(f"Received: {received}")
+
+    @pytest.mark.parametrize(("covers", "fits"), [("7d", True), ("24h", True), ("36h", False), ("12h", False)])
+    def test_where_times_are_cut_to_days_counts_cover_whole_days(self, covers, fits):
+        text = EXAMPLE.replace("covers: 7d", f"covers: {covers}") + "resolution: day\n"
+        if fits:
+            assert parse_config(text).resolution == "day"
+        else:
+            assert fault(text) == f"`resolution: day` cuts times to days: `covers: {covers}` is no whole number of them"
 
     def test_counts_need_the_time_they_cover(self):
         table = "{table: e.csv, counts: {y: Y}, columns: {entity: a, time: c}}"

@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from products import START, trial_files
 
 from pql_model.config.load import dump_config, load_config
@@ -210,6 +211,16 @@ def test_a_policy_that_changed_since_the_training_is_said(config, tmp_path):
         "The config's `policy:` changed since this model was trained, which decides by what it was trained with.",
     )
     assert int(result.rows["is_pql"].sum()) == 4
+
+
+def test_what_a_service_would_read_otherwise_than_this_scoring_is_said(config, tmp_path):
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    raw = yaml.safe_load((home / "pql.yaml").read_text())
+    (home / "pql.yaml").write_text(yaml.safe_dump({**raw, "exclude": {**raw["exclude"], "users": ["nobody"]}}))
+    assert score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet").notes == (
+        "The config's `exclude:` changed since this model was trained: here it holds as it is now, in a service of the model "
+        "as it was then. Train again.",
+    )
 
 
 def test_a_trait_that_decisions_need_and_the_entities_lost_is_named(config, tmp_path, monkeypatch):
