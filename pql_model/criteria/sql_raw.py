@@ -82,15 +82,16 @@ def place(within: Node, *ranks: Node) -> Node:
 
 def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
     """Whether a text is listed; 12 is also 12.0, and with `truths` true is also TRUE."""
-    forms = dict.fromkeys(form for value in values for form in [value, *_forms(value_of(value), truths)])
+    forms = dict.fromkeys(form for value in values for form in _forms(value, truths))
     return text.isin(*[literal(form) for form in forms])
 
 
 def _forms(value: str, truths: bool) -> list[str]:
-    if re.fullmatch(r"-?\d+", value):
-        return [value, f"{value}.0"]
-    if truths and value.lower() in ("true", "false"):
-        return [value, value.lower(), value.upper(), value.title()]
+    listed = value_of(value)
+    if re.fullmatch(r"-?\d+", listed):
+        return [value, listed, f"{listed}.0"]
+    if truths and listed in ("true", "false"):
+        return [value, listed, listed.upper(), listed.title()]
     return [value]
 
 

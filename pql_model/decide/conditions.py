@@ -29,14 +29,21 @@ class Condition:
     criterion: Criterion
     text: str
     id: str | None = None
-    told: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Condition:
-        told = {key: value for key, value in raw.items() if key not in ("id", "text")}
-        criterion = Criterion.model_validate(told)
-        as_told = criterion_json(criterion)  # a model in a registry has its keys sorted
-        return cls(criterion, str(raw["text"]), raw.get("id"), as_told)
+        criterion = Criterion.model_validate({key: value for key, value in raw.items() if key not in ("id", "text")})
+        return cls(criterion, str(raw["text"]), raw.get("id"))
+
+    @cached_property
+    def told(self) -> Mapping[str, Any]:
+        """The criterion in its long form, its keys in one order wherever the model comes from."""
+        return criterion_json(self.criterion)
+
+    @cached_property
+    def listed(self) -> frozenset[str] | None:
+        """Which values of the trait hold; None where it is compared with a number."""
+        return frozenset(map(value_of, self.criterion.in_)) if self.criterion.in_ is not None else None
 
     def as_json(self) -> dict[str, Any]:
         return {**({"id": self.id} if self.id is not None else {}), "text": self.text, **self.told}
@@ -110,9 +117,8 @@ class Columns:
         values = (self.texts if condition.reads_text else self.numbers).get(condition.column)
         if values is None:
             return None
-        if condition.criterion.in_ is not None:
-            allowed = set(map(value_of, condition.criterion.in_))
-            return np.fromiter((value in allowed for value in values), bool, len(values))
+        if (listed := condition.listed) is not None:
+            return np.fromiter((value in listed for value in values), bool, len(values))
         return compared(condition.criterion, values)
 
     def any_of(self, conditions: Iterable[Condition]) -> np.ndarray:

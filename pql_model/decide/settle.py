@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion, Definition, criterion_json
+from pql_model.config.definition import Criterion, Definition
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, meets
 from pql_model.criteria.found import FoundCriteria
@@ -26,7 +26,7 @@ def condition_of(criterion: Criterion, id: str | None = None) -> Condition:
     >>> condition_of(Criterion.model_validate({"event": "Export Made", "at_least": 2})).text
     'at least 2 `Export Made` so far'
     """
-    return Condition(criterion, criterion_text(criterion), id, criterion_json(criterion))
+    return Condition(criterion, criterion_text(criterion), id)
 
 
 def rulebook_of(definition: Definition, id: str | None = None) -> Rulebook:

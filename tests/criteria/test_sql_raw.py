@@ -77,6 +77,7 @@ def test_two_files_of_one_name_are_told_apart():
         (["true"], True, "a IN ('true', 'TRUE', 'True')"),
         (["True"], True, "a IN ('True', 'true', 'TRUE')"),
         (["true"], False, "a IN ('true')"),
+        (["True"], False, "a IN ('True')"),
     ],
 )
 def test_listed_values_match_however_they_are_written(values, truths, written):

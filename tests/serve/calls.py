@@ -62,3 +62,19 @@ class Caller:
 async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         yield part
+
+
+def refused(
+    answer: httpx.Response, status: int, code: str | None = None, field: str | None = None, words: str = ""
+) -> dict[str, Any]:
+    """The one body of errors."""
+    told = answer.json()
+    assert set(told) == {"error"}
+    error: dict[str, Any] = told["error"]
+    assert set(error) <= {"code", "message", "field", "received", "allowed"}
+    assert answer.status_code == status, error
+    assert answer.headers["content-type"] == "application/json"
+    assert code is None or error["code"] == code
+    assert error.get("field") == field
+    assert words in error["message"]
+    return error

@@ -1,11 +1,11 @@
-"""More requests at once than the service can answer in time, and callers who are slow to send."""
+"""More requests at once than the service can answer in time, callers who send too much or too slowly, work that takes too long."""
 
 import asyncio
 import json
 import time
 
 import httpx
-from calls import Caller, service_of
+from calls import Caller, pieces, refused, service_of
 
 
 def statuses(service, *requests):
@@ -66,3 +66,75 @@ def test_what_arrives_at_once_is_held_to_what_fits_into_memory(bundle, entity):
     small = (json.dumps(entity).encode(), 0.3)
     assert statuses(service, *large, small) == [200, 200, 429, 200]
     assert (service._in_flight, service._arriving) == (0, 0)
+
+
+def test_a_body_of_30_megabytes_is_refused_before_it_is_read(call, entity):
+    body = b'{"entity": "' + b"x" * 30_000_000 + b'"}'
+    error = refused(call.post("/score", body), 413, "too_large")
+    assert error["allowed"] == "10 MB"
+    unannounced = call(
+        "POST", "/score", content=pieces(*[body[k : k + 1_000_000] for k in range(0, 30_000_000, 1_000_000)])
+    )
+    refused(unannounced, 413, "too_large")
+    assert "connection" not in unannounced.headers  # closed, who is still sending would get a reset and no answer
+    assert call.post("/score", entity).status_code == 200
+
+
+def test_nobody_waits_for_a_caller_who_sends_much(call, entity, monkeypatch):
+    """A long body is worked on beside the others: the short one that comes after it is answered before."""
+    order, score = [], call.service.holder.engine.score
+
+    def watched(raw, now):
+        if raw["entity"] == "long":
+            time.sleep(0.3)
+        answer = score(raw, now)
+        order.append(raw["entity"])
+        return answer
+
+    monkeypatch.setattr(call.service.holder.engine, "score", watched)
+    events = entity["events"] * 1500
+    answers = call.together(
+        [
+            ("POST", "/score", {"json": {**entity, "entity": "long", "events": events}}),
+            ("POST", "/score", {"json": {**entity, "entity": "short"}}),
+        ]
+    )
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert order == ["short", "long"]
+
+
+def test_a_slow_caller_is_given_up(bundle, entity):
+    call = Caller(service_of(bundle.path, deadline_seconds=0.1))
+
+    async def receive():
+        await asyncio.sleep(0.06)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    began = time.perf_counter()
+    status, told = call.raw("/score", receive)
+    assert (status, told["error"]["code"], told["error"]["allowed"]) == (408, "slow", "0.1 seconds")
+    assert time.perf_counter() - began < 1
+    assert call.post("/score", entity).status_code == 200
+
+
+def test_a_caller_who_goes_away_harms_nobody(call, entity):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    assert call.raw("/score", receive)[0] == 499
+    assert call.post("/score", entity).status_code == 200
+
+
+def test_a_batch_that_takes_too_long_is_given_up_with_what_was_done(bundle, entity, monkeypatch):
+    call = Caller(service_of(bundle.path, deadline_seconds=0.2))
+    score = call.service.holder.engine.score
+    monkeypatch.setattr(call.service.holder.engine, "score", lambda raw, now: (time.sleep(0.05), score(raw, now))[1])
+
+    error = refused(
+        call.post("/score_batch", [entity] * 100),
+        503,
+        "deadline",
+        words="of 100 entities were scored when the time was over",
+    )
+    assert error["allowed"] == "0.2 seconds; send fewer at once"
