@@ -25,7 +25,7 @@ def run(name: str, trials: int = 10) -> dict[str, Any]:
     """Back-test one data set in a temporary folder; returns what `pql backtest --json` prints."""
     with tempfile.TemporaryDirectory() as folder:
         config = lay_out(name, Path(folder))
-        return pql_model.backtest(config, every=STEPS[name], trials=trials).as_json()
+        return pql_model.backtest(config, every=STEPS[name], trials=trials).to_dict()
 
 
 def line(first: str, trained: str, part: dict[str, Any], logistic: dict[str, Any]) -> str:

@@ -64,7 +64,7 @@ def write(home: Path, accounts: int, events: int, seed: int = 3) -> int:
 def main(accounts: int = 12_000, events: int = 2_000_000) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = write(Path(folder), accounts, events)
-        result = pql_model.train(Path(folder) / "pql.yaml").as_json()
+        result = pql_model.train(Path(folder) / "pql.yaml").to_dict()
     figures = {"events": rows, **{k: result[k] for k in ("features", "seconds", "peak_memory_mb", "verdict")}}
     figures["roc_auc"] = result["test"]["roc_auc"]
     print(json.dumps(figures, indent=1))

@@ -26,9 +26,9 @@ from sklearn.isotonic import IsotonicRegression
 
 from pql_model.decide.policy import expected_conversions
 from pql_model.model.calibrate import fit_calibration
-from pql_model.model.estimate import Estimate
-from pql_model.model.metrics import METRICS, evaluate, paired_difference, precision_at_count, reliability_table
-from pql_model.model.tally import Tally
+from pql_model.statistics.count_metrics import Tally
+from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.metrics import METRICS, evaluate, paired_difference, precision_at_count, reliability_table
 
 RESULTS = Path(__file__).resolve().parent / "results" / "coverage.json"
 CONVERSIONS, BASE_RATES = (25, 60, 150, 400), (0.015, 0.05, 0.1, 0.3)
@@ -171,11 +171,11 @@ def _promised(population: Population, rng: np.random.Generator, conversions: int
     chosen = last & (p >= population.top)
     learnt, outcome = population.sample(rng, conversions)
     calibration = fit_calibration(logit(population.probability(learnt.seen)), outcome)
-    told, converted = calibration.apply(logit(p[chosen])), len(np.unique(learnt.who[outcome == 1]))
+    payload, converted = calibration.apply(logit(p[chosen])), len(np.unique(learnt.who[outcome == 1]))
     came = float(y[chosen].sum())
     found = {
-        "expected conversions": (expected_conversions(told, converted), came),
-        "expected conversions, without the error of the level": (expected_conversions(told), came),
+        "expected conversions": (expected_conversions(payload, converted), came),
+        "expected conversions, without the error of the level": (expected_conversions(payload), came),
     }
     if population.world.calibrated:
         found["expected conversions, true probabilities"] = (expected_conversions(p[chosen]), came)

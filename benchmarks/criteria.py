@@ -27,19 +27,19 @@ from criteria_worlds import CriteriaWorld, Planted, criteria_world
 from pql_model.config.definition import Criterion, Definition
 from pql_model.config.load import load_config
 from pql_model.criteria.evaluate import definition_features, meets
-from pql_model.criteria.found import FoundCriteria, FoundCriterion
-from pql_model.criteria.words import criterion_short, definition_short
+from pql_model.criteria.phrasing import criterion_short, definition_short
+from pql_model.criteria.results import CriteriaResults, CriterionResult
 from pql_model.features.table import feature_table
-from pql_model.model.fit import Budget, fit_model
-from pql_model.model.fitted import FittedModel, reference_quantiles
-from pql_model.pipelines.findings import find
-from pql_model.pipelines.prepare import prepare, trait_names
+from pql_model.model.artifact import FittedModel, reference_quantiles
+from pql_model.model.train import Budget, fit_model
 from pql_model.progress import Stages
 from pql_model.report.growth import Findings
 from pql_model.snapshots.labels import label_snapshots
+from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
-from pql_model.sources.workbench import open_workbench
-from pql_model.windows import DAY
+from pql_model.time import DAY
+from pql_model.workflows.findings import find
+from pql_model.workflows.prepare import prepare, trait_names
 
 RESULTS = Path(__file__).resolve().parent / "results" / "criteria.json"
 SIZES, NOISE_SIZE = (3000, 6000, 12000), 3000
@@ -57,7 +57,7 @@ def find_in(world: CriteriaWorld) -> Findings:
     """What `pql train` finds, with a quick model."""
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(world.write(Path(folder)))
-        with open_workbench() as con:
+        with open_session() as con:
             data = prepare(con, config, Stages(None))
     frame, train, test = data.snapshots.frame, data.split.train, data.split.test
     X = data.manifest.matrix(data.table)
@@ -72,7 +72,7 @@ def rates_in(world: CriteriaWorld, rules: Sequence[Definition]) -> list[dict[str
     features = list(dict.fromkeys(f for rule in rules for f in definition_features(rule)))
     with tempfile.TemporaryDirectory() as folder:
         config = load_config(world.write(Path(folder)))
-        with open_workbench() as con:
+        with open_session() as con:
             sources = read_sources(con, config)
             snapshots = label_snapshots(con, config, sources)
             frame = snapshots.frame
@@ -114,7 +114,7 @@ class Where:
         return alike and abs(self.threshold - other.threshold) <= 1
 
 
-def standing(planted: Planted, found: Sequence[FoundCriterion]) -> tuple[str, FoundCriterion | None]:
+def standing(planted: Planted, found: Sequence[CriterionResult]) -> tuple[str, CriterionResult | None]:
     """How a planted criterion came back, and as which.
 
     `nearly`: one more or less, or in a window that the criterion names as one that cannot be told apart.
@@ -131,7 +131,7 @@ def standing(planted: Planted, found: Sequence[FoundCriterion]) -> tuple[str, Fo
     return MISSED, None
 
 
-def told(planted: Planted, found: Sequence[FoundCriterion]) -> Record:
+def payload(planted: Planted, found: Sequence[CriterionResult]) -> Record:
     how, criterion = standing(planted, found)
     record: Record = {"planted": f"{planted.event} {planted.measure} {planted.window} >= {planted.threshold}",
                       "weight": planted.weight, "found": how}  # fmt: skip
@@ -157,21 +157,21 @@ def run(kind: str, accounts: int, seed: int) -> Record:
         "kind": kind, "accounts": accounts, "seed": seed,
         "earlier": [int(findings.earlier.sum()), int(findings.outcomes.converted[findings.earlier].sum())],
         "later": [int(findings.later.sum()), int(findings.outcomes.converted[findings.later].sum())],
-        "planted": [told(rule, found.criteria) for rule in world.planted],
+        "planted": [payload(rule, found.criteria) for rule in world.planted],
         "false": [criterion_short(c.mined.condition) for c in usage if Where.of(c.mined.condition).behaviour not in behaviours],
         "traits": [criterion_short(c.mined.condition) for c in found.criteria if c.mined.condition.event is None],
-        "not_confirmed": [definition_short(r.definition) for r in found.not_confirmed if isinstance(r, FoundCriterion)],
+        "not_confirmed": [definition_short(r.definition) for r in found.not_confirmed if isinstance(r, CriterionResult)],
         "rules": [],
         "seconds": round(time.perf_counter() - began),
     }  # fmt: skip
     return record | {"rules": list(promised(found))}
 
 
-def promised(found: FoundCriteria) -> Iterator[Record]:
+def promised(found: CriteriaResults) -> Iterator[Record]:
     """Every rule that was tested on later accounts, with its interval."""
     for rule in (*found.criteria, *found.definitions, *found.not_confirmed):
         yield {"definition": rule.definition.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-               "joined": not isinstance(rule, FoundCriterion), "confirmed": rule.confirmed,
+               "joined": not isinstance(rule, CriterionResult), "confirmed": rule.confirmed,
                "qualified": rule.later.qualified, "low": round(rule.later.rate.low, 6), "high": round(rule.later.rate.high, 6)}  # fmt: skip
 
 
@@ -187,8 +187,8 @@ def with_truth(record: Record, many: CriteriaWorld) -> Record:
 def _with(record: Record, world: CriteriaWorld, name: str, which: str) -> Record:
     rules = [Definition.model_validate(rule["definition"]) for rule in record["rules"]]
     rates = rates_in(world, rules) if rules else []
-    told = [{**rule, name: round(rate[which], 6)} for rule, rate in zip(record["rules"], rates, strict=True)]
-    return {**record, "rules": told}
+    payload = [{**rule, name: round(rate[which], 6)} for rule, rate in zip(record["rules"], rates, strict=True)]
+    return {**record, "rules": payload}
 
 
 def in_words(record: Record) -> Record:

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from pql_model.model.drift import corrected_probability
-from pql_model.windows import DAY, Duration
+from pql_model.evaluation.drift import corrected_probability
+from pql_model.time import DAY, Duration
 
 RATE, HORIZON = 0.1, Duration(30 * DAY)
 START_OF_TEST = 365 * 0.65
@@ -78,13 +78,13 @@ def on_real(names: list[str], trials: int) -> None:
     print("|---|---|---|---|---|---|---|---|")
     sentences = []
     for name in names:
-        told = run(name, trials)["calibration"]
-        for m in told["months"]:
+        payload = run(name, trials)["calibration"]
+        for m in payload["months"]:
             print(
                 f"| {name} | {m['month']} | {m['rows']:,} | {m['expected']:.1f} | {m['low']} to {m['high']} | "
                 f"{m['observed']} | {m['flag']} | {m['corrected_expected']:.1f} |"
             )
-        sentences.append(f"{name}: {told['sentence']}")
+        sentences.append(f"{name}: {payload['sentence']}")
     print("\n".join(["", *sentences]))
 
 

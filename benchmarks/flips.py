@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from pql_model.decide.holdout import held_out, ties
-from pql_model.decide.policy import Rule
-from pql_model.decide.select import Offered, select
+from pql_model.decide.policy import PolicyRule
+from pql_model.decide.select import SelectionInput, select
 from pql_model.decide.state import State
-from pql_model.windows import DAY, HOUR, WEEK
+from pql_model.time import DAY, HOUR, WEEK
 
-ABOVE = Rule(0.2, None, "probability at least 0.2")
-CAPACITY = Rule(0.05, 50, "the 50 best per 7 days", WEEK)
+ABOVE = PolicyRule(0.2, None, "probability at least 0.2")
+CAPACITY = PolicyRule(0.05, 50, "the 50 best per 7 days", WEEK)
 START = 20_000 * DAY
 
 
@@ -23,7 +23,7 @@ class Days:
 
     def __init__(
         self,
-        rule: Rule,
+        rule: PolicyRule,
         stay: float = 0.8,
         cool_down: int = 14 * DAY,
         share: float = 0.0,
@@ -39,7 +39,7 @@ class Days:
         for day in range(days):
             here = np.flatnonzero(rng.random(entities) < 0.9)
             p = 1 / (1 + np.exp(-(level + rng.normal(0, 0.3, entities))))
-            rows = Offered(list(names[here]), p[here], None, none[here], none[here], self.held[here], tie[here])
+            rows = SelectionInput(list(names[here]), p[here], None, none[here], none[here], self.held[here], tie[here])
             found = select(rule, rows, START + day * DAY + int(rng.integers(0, 3 * HOUR)), state, cool_down, stay)
             state = found.state
             self.alerts[day, here] = found.newly_qualified

@@ -34,8 +34,8 @@ from pql_model.serve import engine, strict
 from pql_model.serve.app import Service
 from pql_model.serve.openapi import example_request
 from pql_model.serve.settings import Settings
-from pql_model.serve.strict import parse
-from pql_model.windows import DAY, iso, parse_instant
+from pql_model.serve.strict_json import parse
+from pql_model.time import DAY, iso, parse_instant
 
 NOW = parse_instant("2026-03-01T12:00:00Z")
 SLOWEST = 1.0
@@ -74,15 +74,15 @@ class Judge:
         if status not in (200, 400, 413, 422):
             return f"status {status}"
         try:
-            told = json.loads(answer.decode("utf-8"), parse_constant=_no_json)
+            payload = json.loads(answer.decode("utf-8"), parse_constant=_no_json)
         except ValueError as error:
             return f"an answer that is no JSON: {error}"
         if status != 200:
-            error = told.get("error", {})
+            error = payload.get("error", {})
             return (
                 None if error.get("code") and error.get("message") and error.get("field") else "an error without words"
             )
-        rows = [row for row in told.get("rows", [told]) if "error" not in row]
+        rows = [row for row in payload.get("rows", [payload]) if "error" not in row]
         if not all(0 < row["probability"] < 1 for row in rows):
             return "no probability"
         if path == "/score" and self.became[f"{path} {status}"] % ORACLE_EACH == 0:
@@ -160,14 +160,14 @@ class Maker:
     def event(self, edges: list[int]) -> dict[str, Any]:
         dice = self.dice
         time_ = dice.choice(edges) + dice.choice((-1, 0, 0, 1, 1_800_000_000, 1_800_000_001))
-        told: dict[str, Any] = {"event": dice.choice(self.names), "time": iso(time_)}
+        payload: dict[str, Any] = {"event": dice.choice(self.names), "time": iso(time_)}
         amounts = (0, -0.0, 0.1, 0.2, -0.3, 1e300, -1e300, 1e15, -1e15, 5e-324, True, 10**17)
         optional = {
             "user": dice.choice(("u1", "u2", None, "googlebot")), "id": dice.choice(("i1", "i2", None)), "n": dice.choice((1, 3, 0.1, 1e300)),
             "known_at": dice.choice((None, iso(dice.choice(edges)))), "users": dice.choice((0, 2, None)),
             "values": {name: dice.choice(amounts) for name in self.values},
         }  # fmt: skip
-        return told | {key: value for key, value in optional.items() if dice.random() < 0.4}
+        return payload | {key: value for key, value in optional.items() if dice.random() < 0.4}
 
     def spoilt(self, raw: Any) -> Any:
         """Something in it replaced by anything, left out, or added."""

@@ -40,7 +40,7 @@ def static(name: str) -> dict[str, Any]:
     """Audit a table without times, as it lies in its file."""
     file, outcome = STATIC[name]
     frame = pd.read_csv(DATA / name / file)
-    found = [finding.as_json() for finding in pql_model.audit_table(frame, outcome)]
+    found = [finding.to_dict() for finding in pql_model.audit_table(frame, outcome)]
     columns = [column for column in frame.columns if column != outcome]
     return _told(name, found, len(frame), int(frame[outcome].sum()), [*columns, "(row order)"])
 
@@ -53,9 +53,9 @@ def dated(name: str) -> dict[str, Any]:
             (home / file.name).symlink_to(file)
         shutil.copy(HERE / "real" / f"{name}.yaml", home / "pql.yaml")
         result = pql_model.check(home / "pql.yaml")
-    train = result.as_json()["snapshots"]["train"]
+    train = result.to_dict()["snapshots"]["train"]
     names = [*_judged(result), "(row order)"]
-    found = [{**finding.as_json(), "column": _plain(finding.column)} for finding in result.findings]
+    found = [{**finding.to_dict(), "column": _plain(finding.column)} for finding in result.findings]
     return _told(name, found, train["entities"], train["conversions"], names)
 
 
@@ -87,7 +87,7 @@ def world(seed: int, leaking: bool) -> dict[str, Any]:
     features = [name for name in _judged(result) if name not in made.honest | made.leaks and "." in name]
     return {
         "seed": seed, "conversions": made.conversions,
-        "in_training": result.as_json()["snapshots"]["train"]["conversions"],
+        "in_training": result.to_dict()["snapshots"]["train"]["conversions"],
         "judged": len(made.honest) + len(features), "kept": sum(f.action == "kept" for f in result.findings),
         "accused": sorted(set(heavy) - made.leaks), "caught": {n: heavy[n] for n in sorted(made.leaks & set(heavy))},
     }  # fmt: skip

@@ -31,8 +31,8 @@ import pql_model
 from pql_model.decide.decider import Decider
 from pql_model.features.spec import parse_feature
 from pql_model.measures import MEASURES
-from pql_model.pipelines.train import TrainResult
-from pql_model.pipelines.verify import Verified
+from pql_model.workflows.train import TrainResult
+from pql_model.workflows.verify import Verified
 
 SETS = ("demo", "relax", "ds365")
 WORLDS = ("as it is", "on edges")
@@ -107,8 +107,8 @@ def measure(name: str, rows: int, trials: int, accounts: int) -> tuple[list[dict
 
 def _records(name: str, world: str, found: Verified) -> Iterator[dict[str, Any]]:
     for path in found.paths:
-        told = path.as_json() | {"path": path.path if not path.path.startswith("http") else "HTTP"}
-        yield {"set": name, "world": world, **told}
+        payload = path.to_dict() | {"path": path.path if not path.path.startswith("http") else "HTTP"}
+        yield {"set": name, "world": world, **payload}
 
 
 def show(records: list[dict[str, Any]]) -> None:

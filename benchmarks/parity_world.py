@@ -17,7 +17,7 @@ import yaml
 
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
-from pql_model.windows import DAY, HOUR, SESSION_GAP, iso
+from pql_model.time import DAY, HOUR, SESSION_GAP, iso
 
 ROWS_EACH = 12
 QUIET, CHANGED = 0.1, 0.15
@@ -102,9 +102,9 @@ def _changed_traits(home: Path, source: Path, config: Config, dice: random.Rando
     table = pd.read_csv(source / spec.table, dtype=str, keep_default_na=False)
     traits = spec.traits or [c for c in table.columns if c not in (spec.columns.entity, spec.columns.signed_up)]
     for trait in traits:
-        told = [(dice.random(), value) for value in table[trait]]
+        payload = [(dice.random(), value) for value in table[trait]]
         table[trait] = [
-            "" if at < CHANGED else dice.choice(UNSEEN) if at < 2 * CHANGED else value for at, value in told
+            "" if at < CHANGED else dice.choice(UNSEEN) if at < 2 * CHANGED else value for at, value in payload
         ]
     table.to_csv(home / spec.table, index=False)
 

@@ -33,7 +33,7 @@ def lay_out(name: str, home: Path) -> Path:
 def run(name: str, trials: int = 30) -> dict[str, object]:
     """Train one data set in a temporary folder; returns what `pql train --json` prints."""
     with tempfile.TemporaryDirectory() as folder:
-        return pql_model.train(lay_out(name, Path(folder)), trials=trials).as_json()
+        return pql_model.train(lay_out(name, Path(folder)), trials=trials).to_dict()
 
 
 def main(names: list[str]) -> None:

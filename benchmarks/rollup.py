@@ -28,12 +28,12 @@ from pql_model.features.spec import Feature, parse_feature
 from pql_model.features.table import feature_table
 from pql_model.measures import ANY
 from pql_model.model.columns import Manifest, ModelColumn, drop_uninformative
-from pql_model.model.estimate import Estimate
-from pql_model.model.fit import Budget, fit_model
-from pql_model.model.metrics import evaluate, paired_difference
-from pql_model.pipelines.prepare import Prepared, candidate_features, prepare
+from pql_model.model.train import Budget, fit_model
 from pql_model.progress import Stages
-from pql_model.sources.workbench import open_workbench
+from pql_model.sources.duckdb_session import open_session
+from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.metrics import evaluate, paired_difference
+from pql_model.workflows.prepare import Prepared, candidate_features, prepare
 
 OUT = Path(__file__).resolve().parent / "results" / "rollup.json"
 ROLLUPS = ("sum", "max", "mean", "noisy-or", "breadth 50", "breadth 80")
@@ -174,7 +174,7 @@ def _top_user_counts(users: Users, rows: int) -> pd.DataFrame:
 def measure(path: Path, trials: int) -> dict[str, Any]:
     """ROC-AUC of each on the test snapshots, and the account model's minus that of each, paired by account."""
     config = load_config(path)
-    with open_workbench() as con:
+    with open_session() as con:
         data = prepare(con, config, Stages(None))
         users = score_users(config, data, trials)
         scores = score_accounts(config, data, users, trials)
@@ -189,8 +189,8 @@ def measure(path: Path, trials: int) -> dict[str, Any]:
         "rows": len(y),
         "conversions": int(y.sum()),
         "users": float(np.bincount(users.account, minlength=len(test))[test].mean()),
-        "roc_auc": {name: estimate.as_json() for name, estimate in auc.items()},
-        "account_minus": {name: estimate.as_json() for name, estimate in lead.items()},
+        "roc_auc": {name: estimate.to_dict() for name, estimate in auc.items()},
+        "account_minus": {name: estimate.to_dict() for name, estimate in lead.items()},
     }
 
 

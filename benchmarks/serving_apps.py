@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from pql_model.serve.app import Service
 from pql_model.serve.bundle import load_bundle
-from pql_model.serve.engine import Engine
+from pql_model.serve.engine import ScoringEngine
 from pql_model.serve.settings import Settings
-from pql_model.windows import now
+from pql_model.time import now
 
 
 async def _ready(_: Request) -> Response:
@@ -24,11 +24,11 @@ async def _ready(_: Request) -> Response:
 
 def bare() -> Starlette:
     """json.loads, Engine.score, json.dumps: no keys, limits, strict parser, metrics, errors, log."""
-    engine = Engine(load_bundle(os.environ["PQL_BUNDLE"]))
+    engine = ScoringEngine(load_bundle(os.environ["PQL_BUNDLE"]))
 
     async def score(request: Request) -> Response:
         answer = engine.score(json.loads(await request.body()), now())
-        return Response(json.dumps(answer.told, ensure_ascii=False).encode(), media_type="application/json")
+        return Response(json.dumps(answer.payload, ensure_ascii=False).encode(), media_type="application/json")
 
     app = Starlette(routes=[Route("/score", score, methods=["POST"]), Route("/readyz", _ready)])
     gc.collect()

@@ -23,20 +23,20 @@ from pql_model.decide.decider import Decider
 from pql_model.decide.nearest import NearestMissing
 from pql_model.decide.rows import decided_rows
 from pql_model.explain import scored
-from pql_model.explain.one import Explainer
+from pql_model.explain.row import Explainer
 from pql_model.features.online import OnlineFeatures
 from pql_model.model.booster import Ensemble, Params, fit_ensemble, training_data
 from pql_model.model.calibrate import fit_calibration
 from pql_model.model.columns import Manifest
-from pql_model.model.metrics import evaluate, paired_difference
 from pql_model.model.split import tuning_folds
 from pql_model.model.tune import Problem, out_of_fold
-from pql_model.pipelines.prepare import Prepared
 from pql_model.serve import engine as engine_module
 from pql_model.serve.bundle import load_bundle
-from pql_model.serve.engine import Engine
-from pql_model.serve.strict import parse
-from pql_model.windows import now
+from pql_model.serve.engine import ScoringEngine
+from pql_model.serve.strict_json import parse
+from pql_model.statistics.metrics import evaluate, paired_difference
+from pql_model.time import now
+from pql_model.workflows.prepare import Prepared
 
 ONE = {
     "reading": (engine_module, "read_entity"),
@@ -108,7 +108,7 @@ def one_entity(product: Product, events: int | None, repetitions: int) -> dict[s
     events
         In each request; None: real entities with what they have.
     """
-    engine, instant = Engine(load_bundle(product.path)), now()
+    engine, instant = ScoringEngine(load_bundle(product.path)), now()
     distinct = product.pool if events is None else product.requests(events, min(100, repetitions))
     bodies = [json.dumps(raw).encode() for raw in distinct]
     requests = list(itertools.islice(itertools.cycle(bodies), repetitions))
@@ -135,7 +135,7 @@ def _by_block(seconds: np.ndarray) -> list[float]:
     return [_ms(block) for block in np.array_split(seconds, min(20, len(seconds)))]
 
 
-def _parts(engine: Engine, instant: int, requests: Sequence[bytes]) -> dict[str, float]:
+def _parts(engine: ScoringEngine, instant: int, requests: Sequence[bytes]) -> dict[str, float]:
     """Median of each part, and of what is left of the whole."""
     found: dict[str, list[float]] = {name: [] for name in [*ONE, "rest"]}
     with timed(ONE) as spent:
@@ -230,7 +230,7 @@ def smaller_trees(product: Product, changes: Sequence[Smaller], repetitions: int
     X, test = data.manifest.matrix(data.table), data.split.test
     y, entities = data.converted[test], data.snapshots.frame["entity"][test]
     usual: np.ndarray | None = None
-    told = []
+    payload = []
     seen: list[list[Params]] = []
     for change in [Smaller(None, None), *changes]:
         chosen = change.of(settings)
@@ -241,12 +241,12 @@ def smaller_trees(product: Product, changes: Sequence[Smaller], repetitions: int
         usual = probability if usual is None else usual
         metrics = evaluate(y, probability, entities, names=["roc_auc", "log_loss"])
         ahead = {name: paired_difference(y, probability, usual, entities, name) for name in metrics}
-        told.append(
+        payload.append(
             {"leaves_at_most": change.leaves, "boosters_at_most": change.boosters, **_size(ensemble), **_cost(ensemble, X[test], repetitions),
-             **{name: estimate.as_json() for name, estimate in metrics.items()},
-             "minus_as_tuned": {name: estimate.as_json() for name, estimate in ahead.items()}}
+             **{name: estimate.to_dict() for name, estimate in metrics.items()},
+             "minus_as_tuned": {name: estimate.to_dict() for name, estimate in ahead.items()}}
         )  # fmt: skip
-    return told
+    return payload
 
 
 def _fitted(product: Product, data: Prepared, X: np.ndarray, settings: Sequence[Params]) -> tuple[Ensemble, np.ndarray]:

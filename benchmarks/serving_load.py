@@ -188,7 +188,7 @@ class Load:
         self.statuses[call.label, status] += 1
         self.wrong += status not in call.right
 
-    def told(self) -> dict[str, Any]:
+    def payload(self) -> dict[str, Any]:
         """Figures; `*_cpu` is in cores, status 0 is a connection that broke."""
         every = np.concatenate([np.array(ms) for ms in self.ms.values()])
         p50, p99, most = np.percentile(every, [50, 99, 100])

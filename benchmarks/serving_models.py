@@ -15,15 +15,15 @@ from real_data import DATA, lay_out
 
 import pql_model
 from pql_model.config.load import load_config
-from pql_model.pipelines.demo import demo
-from pql_model.pipelines.prepare import Prepared, prepare
 from pql_model.progress import Stages
 from pql_model.serve.bundle import Bundle, load_bundle
 from pql_model.serve.requests import entity_requests
 from pql_model.snapshots.grid import scoring_grid
+from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
-from pql_model.sources.workbench import open_workbench
-from pql_model.windows import DAY, iso, parse_instant
+from pql_model.time import DAY, iso, parse_instant
+from pql_model.workflows.demo import demo
+from pql_model.workflows.prepare import Prepared, prepare
 
 MODELS = ("demo", "ds365")
 _ACCOUNTS, _TRIALS = 4000, 30
@@ -65,7 +65,7 @@ class Product:
         """Real entities with so many events each, drawn from the product's log, at random times of the entity, by its own users."""
         rng = np.random.default_rng([seed, events])
         log = [event for entity in self.pool for event in entity["events"]]
-        told = []
+        payload = []
         for k in range(many):
             entity = self.pool[k % len(self.pool)]
             end = parse_instant(entity["as_of"])
@@ -73,12 +73,14 @@ class Product:
             users = sorted({event["user"] for event in entity["events"] if "user" in event}) or ["somebody"]
             drawn = rng.integers(0, [[len(log)], [len(users)]], (2, events)).tolist()
             times = np.sort(rng.integers(begin, end, events)).tolist()
-            told.append({**entity, "events": [_at(log[i], t, users[u]) for i, u, t in zip(*drawn, times, strict=True)]})
-        return told
+            payload.append(
+                {**entity, "events": [_at(log[i], t, users[u]) for i, u, t in zip(*drawn, times, strict=True)]}
+            )
+        return payload
 
     def prepared(self) -> Prepared:
         """The feature table and the split that the model was trained on."""
-        with open_workbench() as con:
+        with open_session() as con:
             return prepare(con, load_config(self.config), Stages(None))
 
 
@@ -120,7 +122,7 @@ def _trained_real(to: Product, trials: int) -> str:
 
 def _write_pool(to: Product) -> None:
     config = load_config(to.config)
-    with open_workbench() as con:
+    with open_session() as con:
         sources = read_sources(con, config)
         grid = scoring_grid(config, sources, _instant(to.bundle.model.facts))
         at_risk = con.create_table("pool", grid.filter(grid.reason.isnull()).order_by("entity").limit(_POOL))

@@ -24,7 +24,7 @@ def _heard(phase: str, info: dict[str, int]) -> None:
         return
     ms = 1000 * (time.perf_counter() - _began)
     if info["generation"] == 2 or ms > 5:
-        told = {
+        payload = {
             "pid": os.getpid(),
             "at": time.time(),
             "ms": round(ms, 2),
@@ -33,7 +33,7 @@ def _heard(phase: str, info: dict[str, int]) -> None:
             "frozen": gc.get_freeze_count(),
         }
         with open(os.environ["PQL_PROBE"], "a", encoding="utf-8") as file:
-            file.write(json.dumps(told) + "\n")
+            file.write(json.dumps(payload) + "\n")
 
 
 gc.callbacks.append(_heard)

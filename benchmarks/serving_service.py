@@ -19,7 +19,7 @@ from serving_load import Call, Load, Server, load, serving
 from serving_models import Product
 
 from pql_model.serve.bundle import Bundle, load_bundle, write_bundle
-from pql_model.serve.engine import Engine
+from pql_model.serve.engine import ScoringEngine
 from pql_model.serve.settings import Settings
 
 SERVERS = ("pql serve", "ours without Bento", "bare Starlette", "mlflow models serve")
@@ -89,12 +89,12 @@ def side_by_side(product: Product, rounds: int, seconds: float) -> list[dict[str
 
 def _side(found: dict[tuple[str, int], list[Load]], name: str, clients: int, rss: dict[str, float]) -> dict[str, Any]:
     loads = found[name, clients]
-    rates = [one.told()["per_second"] for one in loads]
+    rates = [one.payload()["per_second"] for one in loads]
     against = {
-        other: [mine / one.told()["per_second"] for mine, one in zip(rates, found[other, clients], strict=True)]
+        other: [mine / one.payload()["per_second"] for mine, one in zip(rates, found[other, clients], strict=True)]
         for other in ("bare Starlette", "mlflow models serve")
     }
-    whole = {**together(loads).told(), "per_second": float(np.median(rates))}
+    whole = {**together(loads).payload(), "per_second": float(np.median(rates))}
     return {
         "server": name, "clients": clients, "rounds": len(loads), **whole, "lowest_per_second": min(rates),
         "highest_per_second": max(rates), "rss_mb": rss,
@@ -147,13 +147,13 @@ def soak(product: Product, minutes: float, share: float = 0.8, clients: int = 16
         bundle = load_bundle(path)
         about = (str(bundle.about["name"]), bundle.version)
         with serving("pql serve", path, product.config, about, {"PQL_SCORES": str(product.scores)}) as server:
-            fastest = load(server, calls, clients, min(20.0, seconds / 4)).told()
+            fastest = load(server, calls, clients, min(20.0, seconds / 4)).payload()
             rate = share * fastest["per_second"]
             watch = _Watch(server, bundle, seconds)
             found = load(server, calls, clients, seconds, per_second=rate, look=watch.look)
             version = json.loads(_get(server, "/model"))["version"]
     return {
-        "minutes": minutes, "clients": clients, "fastest": fastest, "asked_per_second": round(rate, 1), **found.told(),
+        "minutes": minutes, "clients": clients, "fastest": fastest, "asked_per_second": round(rate, 1), **found.payload(),
         "by_call": {label: {"requests": len(ms), "p50_ms": round(float(np.percentile(ms, 50)), 2),
                             "p99_ms": round(float(np.percentile(ms, 99)), 2), "max_ms": round(max(ms), 1)}
                     for label, ms in found.ms.items()},
@@ -215,7 +215,7 @@ def start_up(product: Product, repetitions: int) -> dict[str, Any]:
     loading = []
     for _ in range(repetitions + 1):
         began = time.perf_counter()
-        Engine(load_bundle(product.path))
+        ScoringEngine(load_bundle(product.path))
         loading.append(time.perf_counter() - began)
     files = [file for file in product.path.rglob("*") if file.is_file()]
     return {
@@ -245,7 +245,7 @@ def overload(product: Product, seconds: float) -> list[dict[str, Any]]:
                     {
                         "limit": limit,
                         "clients": clients,
-                        **one.told(),
+                        **one.payload(),
                         "scored_per_second": round(scored / one.seconds, 1),
                     }
                 )
@@ -267,13 +267,13 @@ def collections(product: Product, seconds: float, clients: int = 16) -> dict[str
             found = load(server, score_calls(product), clients, seconds)
         lines = [json.loads(line) for line in heard.read_text().splitlines()] if heard.exists() else []
     under = [line for line in lines if line["at"] >= began]
-    told = {
+    payload = {
         "requests": sum(found.statuses.values()),
         "errors": found.wrong,
         "seconds": round(found.seconds, 1),
         "clients": clients,
     }
-    return {**told, "before_load": _rounds(lines, under), "under_load": under}
+    return {**payload, "before_load": _rounds(lines, under), "under_load": under}
 
 
 def _rounds(lines: list[dict[str, Any]], under: list[dict[str, Any]]) -> dict[str, float]:

@@ -27,12 +27,12 @@ from pql_model.config.load import load_config
 from pql_model.model.baselines import logistic_regression
 from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.columns import Manifest, trait_name, type_traits
-from pql_model.model.fit import Budget, fit_model
-from pql_model.model.metrics import paired_difference
-from pql_model.pipelines.prepare import prepare
+from pql_model.model.train import Budget, fit_model
 from pql_model.progress import Stages
-from pql_model.sources.workbench import open_workbench
-from pql_model.windows import Duration
+from pql_model.sources.duckdb_session import open_session
+from pql_model.statistics.metrics import paired_difference
+from pql_model.time import Duration
+from pql_model.workflows.prepare import prepare
 
 HORIZON = Duration.parse("30d")
 SIZES = {100: 4, 200: 4, 500: 2, 2000: 1}
@@ -78,7 +78,7 @@ def worlds(sizes: dict[int, int], tell: Callable[[str], None] = print) -> pd.Dat
 
 def out_of_time(name: str) -> dict[str, object]:
     """The contenders on the later rows of a product's data."""
-    with tempfile.TemporaryDirectory() as folder, open_workbench() as con:
+    with tempfile.TemporaryDirectory() as folder, open_session() as con:
         config = load_config(lay_out(name, Path(folder)))
         data = prepare(con, config, Stages(None))
         X, frame = data.manifest.matrix(data.table), data.snapshots.frame
@@ -107,7 +107,7 @@ def beside(scores: dict[str, np.ndarray], y: np.ndarray, entities: pd.Series) ->
     """ROC-AUC of each, and the paired difference of ours to logistic regression."""
     ahead = paired_difference(y, scores["ours"], scores["logistic regression"], entities)
     found = {name: float(roc_auc_score(y, score)) for name, score in scores.items()}
-    return {**found, "ours minus logistic regression": ahead.as_json()}
+    return {**found, "ours minus logistic regression": ahead.to_dict()}
 
 
 def main() -> None:

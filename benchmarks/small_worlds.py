@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from pql_model.model.columns import Manifest, ModelColumn
-from pql_model.windows import DAY
+from pql_model.time import DAY
 
 MECHANISMS = ("steps", "smooth", "interaction", "portal")
 EVENTS, DAYS = 12, 14

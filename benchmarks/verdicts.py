@@ -69,8 +69,8 @@ def write_world(home: Path, kind: Kind, seed: int) -> Path:
     n = kind.accounts
     created = np.sort(rng.uniform(0, 365, n))
     counts = rng.poisson(rng.gamma(1.5, 1.2, (n, len(EVENTS))) + 0.3)
-    told = np.log1p(counts) @ np.array(TELLING)
-    probability = _with_truth((told - told.mean()) / told.std(), kind.conversions / n, kind.roc_auc)
+    payload = np.log1p(counts) @ np.array(TELLING)
+    probability = _with_truth((payload - payload.mean()) / payload.std(), kind.conversions / n, kind.roc_auc)
     pays = np.flatnonzero(rng.random(n) < probability)
     who, what = (axis.repeat(counts.ravel()) for axis in (a.ravel() for a in np.indices(counts.shape)))
     tables = {
@@ -130,18 +130,18 @@ def run(kind: Kind, seed: int, trials: int, store: Path) -> dict[str, Any]:
         home = Path(folder)
         shutil.copy(store, home / "mlflow.db")
         try:
-            told = pql_model.train(write_world(home, kind, seed), trials=trials).as_json()
+            payload = pql_model.train(write_world(home, kind, seed), trials=trials).to_dict()
         except NotEnoughDataError as error:
             return {"verdict": "error", "roc_auc": None, "would_change": str(error)}
-        auc = told["test"]["roc_auc"]
+        auc = payload["test"]["roc_auc"]
         return {
-            "verdict": told["verdict"],
-            "sentence": told["verdict_sentence"],
-            "would_change": told["verdict_would_change"],
+            "verdict": payload["verdict"],
+            "sentence": payload["verdict_sentence"],
+            "would_change": payload["verdict_would_change"],
             "roc_auc": auc,
-            "conversions": told["snapshots"]["train"]["conversions"] + told["snapshots"]["test"]["conversions"],
-            "promoted": told["promotion"]["promoted"],
-            "supported": told["supported"],
+            "conversions": payload["snapshots"]["train"]["conversions"] + payload["snapshots"]["test"]["conversions"],
+            "promoted": payload["promotion"]["promoted"],
+            "supported": payload["supported"],
         }
 
 

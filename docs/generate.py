@@ -12,7 +12,7 @@ from pql_model.config.load import config_json_schema
 from pql_model.features.spec import Feature
 from pql_model.measures import MEASURES
 from pql_model.sources.events import REASONS
-from pql_model.windows import DURATION_HELP, WINDOW_HELP, Window
+from pql_model.time import DURATION_HELP, WINDOW_HELP, Window
 
 HERE = Path(__file__).resolve().parent
 _FEATURES = (
@@ -33,7 +33,7 @@ def features_page() -> str:
         "",
         "| column | in words |",
         "|---|---|",
-        *[f"| `{feature.name}` | {feature.words} |" for feature in _FEATURES],
+        *[f"| `{feature.name}` | {feature.text} |" for feature in _FEATURES],
         "",
         f"Windows: {WINDOW_HELP}, N being {DURATION_HELP}. All are half-open and end at `as_of` at the latest. "
         "`event: any` speaks of the entity as a whole.",

@@ -10,51 +10,53 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pql_model.audit.table import audit_table
     from pql_model.config.load import load_config
     from pql_model.config.schema import Config
     from pql_model.errors import PqlError
     from pql_model.features.compile import build_features
     from pql_model.features.spec import Feature, parse_feature
-    from pql_model.model.audit_table import audit_table
-    from pql_model.model.fitted import FittedModel
-    from pql_model.pipelines.backtest import backtest
-    from pql_model.pipelines.check import check
-    from pql_model.pipelines.criteria import judge_definition
-    from pql_model.pipelines.demo import make_demo
-    from pql_model.pipelines.explain import explain_entity
-    from pql_model.pipelines.export import export
-    from pql_model.pipelines.init import init
-    from pql_model.pipelines.replay import replay
-    from pql_model.pipelines.report import list_criteria, write_report
-    from pql_model.pipelines.rollback import models, rollback
-    from pql_model.pipelines.score import score
-    from pql_model.pipelines.train import train
-    from pql_model.pipelines.verify import verify
+    from pql_model.model.artifact import FittedModel
+    from pql_model.workflows.backtest import backtest
+    from pql_model.workflows.check import check
+    from pql_model.workflows.criteria import test_criteria
+    from pql_model.workflows.criteria_sql import criteria_sql
+    from pql_model.workflows.demo import make_demo
+    from pql_model.workflows.explain import explain_entity
+    from pql_model.workflows.export import export
+    from pql_model.workflows.init import init
+    from pql_model.workflows.replay import replay
+    from pql_model.workflows.report import list_criteria, write_report
+    from pql_model.workflows.rollback import models, rollback
+    from pql_model.workflows.score import score
+    from pql_model.workflows.train import train
+    from pql_model.workflows.verify import verify
 
 _HOME = {
     "Config": "config.schema",
     "Feature": "features.spec",
-    "FittedModel": "model.fitted",
+    "FittedModel": "model.artifact",
     "PqlError": "errors",
-    "audit_table": "model.audit_table",
-    "backtest": "pipelines.backtest",
+    "audit_table": "audit.table",
+    "backtest": "workflows.backtest",
     "build_features": "features.compile",
-    "check": "pipelines.check",
-    "explain_entity": "pipelines.explain",
-    "export": "pipelines.export",
-    "init": "pipelines.init",
-    "judge_definition": "pipelines.criteria",
-    "list_criteria": "pipelines.report",
+    "check": "workflows.check",
+    "criteria_sql": "workflows.criteria_sql",
+    "explain_entity": "workflows.explain",
+    "export": "workflows.export",
+    "init": "workflows.init",
+    "test_criteria": "workflows.criteria",
+    "list_criteria": "workflows.report",
     "load_config": "config.load",
-    "make_demo": "pipelines.demo",
-    "models": "pipelines.rollback",
+    "make_demo": "workflows.demo",
+    "models": "workflows.rollback",
     "parse_feature": "features.spec",
-    "replay": "pipelines.replay",
-    "rollback": "pipelines.rollback",
-    "score": "pipelines.score",
-    "train": "pipelines.train",
-    "verify": "pipelines.verify",
-    "write_report": "pipelines.report",
+    "replay": "workflows.replay",
+    "rollback": "workflows.rollback",
+    "score": "workflows.score",
+    "train": "workflows.train",
+    "verify": "workflows.verify",
+    "write_report": "workflows.report",
 }
 
 __all__ = [
@@ -66,10 +68,10 @@ __all__ = [
     "backtest",
     "build_features",
     "check",
+    "criteria_sql",
     "explain_entity",
     "export",
     "init",
-    "judge_definition",
     "list_criteria",
     "load_config",
     "make_demo",
@@ -78,6 +80,7 @@ __all__ = [
     "replay",
     "rollback",
     "score",
+    "test_criteria",
     "train",
     "verify",
     "write_report",

@@ -76,7 +76,7 @@ class PqlError(Exception):
             parts.append(f"Do: {remedy.rstrip('.')}")
         super().__init__(" ".join(part if part.endswith("?") else f"{part}." for part in parts))
 
-    def as_json(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """The same as an object, for `--json` and HTTP."""
         return {
             "type": type(self).__name__,
@@ -109,9 +109,9 @@ class ConfigError(PqlError, ValueError):
         count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
         super().__init__(f"{source} has {count}:\n" + "\n".join(f"  - {fault}" for fault in self.faults))
 
-    def as_json(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         faults = [{"path": f.path, "line": f.line, "message": f.message} for f in self.faults]
-        return {**super().as_json(), "faults": faults}
+        return {**super().to_dict(), "faults": faults}
 
 
 class DataError(PqlError, ValueError):
@@ -147,8 +147,8 @@ class TooFewConversionsError(NotEnoughDataError):
             remedy="wait for more conversions, or take an earlier step than the payment as the conversion",
         )
 
-    def as_json(self) -> dict[str, object]:
-        return {**super().as_json(), "verdict": self.verdict, "base_rate": self.base_rate}
+    def to_dict(self) -> dict[str, object]:
+        return {**super().to_dict(), "verdict": self.verdict, "base_rate": self.base_rate}
 
 
 class InputError(PqlError, ValueError):
@@ -170,8 +170,8 @@ class InputError(PqlError, ValueError):
         self.field = field
         super().__init__(what or f"`{field}` cannot be used", received=received, allowed=allowed)
 
-    def as_json(self) -> dict[str, object]:
-        return {**super().as_json(), "field": self.field}
+    def to_dict(self) -> dict[str, object]:
+        return {**super().to_dict(), "field": self.field}
 
 
 class FeatureMismatchError(PqlError, ValueError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pql_model.model.promises import History
-from pql_model.windows import DAY, Duration, parse_instant
+from pql_model.evaluation.expected_vs_observed import History
+from pql_model.time import DAY, Duration, parse_instant
 
 
 def history(n: int = 400, rate: float = 0.3, seed: int = 4, **columns: object) -> History:

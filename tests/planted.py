@@ -16,7 +16,7 @@ from pql_model.criteria.mine import Mined, mine
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.model.columns import ModelColumn, trait_name
-from pql_model.windows import DAY, Window
+from pql_model.time import DAY, Window
 
 DAYS = 14
 WINDOWS = {"first 7d": slice(0, 7), "ever": slice(0, 14), "last 7d": slice(7, 14)}

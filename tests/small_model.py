@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.calibrate import fit_calibration
 from pql_model.model.columns import Manifest, ModelColumn
-from pql_model.model.fitted import FittedModel, reference_quantiles
 
 MANIFEST = Manifest(
     (

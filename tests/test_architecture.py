@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,14 +15,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    {"errors", "lock", "measures", "progress", "whole", "windows"},
-    {"config"},
+    {"atomic", "errors", "file_lock", "measures", "progress", "time"},
+    {"config", "statistics"},
     {"sources"},
-    {"snapshots"},
+    {"discovery", "snapshots"},
     {"features"},
     {"model"},
+    {"audit"},
+    {"evaluation"},
     {"criteria", "explain"},
     {"decide"},
+    {"score_log"},
     {"registry", "report"},
     {"activate", "serve"},
     {"monitor"},
@@ -34,29 +36,29 @@ LOWEST = {f"pql_model.{name}" for name in LAYERS[0]}
 
 OUTSIDE_THE_FLOW = {
     "demo": {*LOWEST, "pql_model.config"},
-    "pipelines": {"pql_model.demo", *(f"pql_model.{name}" for name in RANK)},
+    "workflows": {"pql_model.demo", *(f"pql_model.{name}" for name in RANK)},
     "cli": {
         *LOWEST,
-        *("pql_model", "pql_model.config", "pql_model.demo", "pql_model.pipelines"),
-        *("pql_model.sources.draft", "pql_model.sources.sketching"),
+        *("pql_model", "pql_model.config", "pql_model.demo", "pql_model.workflows"),
+        *("pql_model.discovery.draft", "pql_model.discovery.sketch_table"),
     },
     "__main__": {"pql_model.cli"},
-    "": {f"pql_model.{name}" for name in (*RANK, "demo", "pipelines")},  # the public door, which loads lazily
+    "": {f"pql_model.{name}" for name in (*RANK, "demo", "workflows")},  # the public door, which loads lazily
 }
 """What the packages that are no stage may import."""
 
 ONE_DOOR = {
     "bentoml": ("pql_model.serve.bento",),
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
-    "ibis": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
+    "ibis": ("pql_model.features", "pql_model.score_log.table", "pql_model.snapshots", "pql_model.sources"),
     "lightgbm": ("pql_model.model.booster",),
-    "matplotlib": ("pql_model.model.plots",),
+    "matplotlib": ("pql_model.evaluation.plots",),
     "mlflow": ("pql_model.registry.pyfunc", "pql_model.registry.tracking"),
     "optuna": ("pql_model.model.tune",),
     "rich": ("pql_model.cli",),
     "sqlglot": tuple(
         f"pql_model.criteria.{name}"
-        for name in ("sql", "sql_engines", "sql_events", "sql_measures", "sql_raw", "sql_tables")
+        for name in ("sql", "sql_dialects", "sql_events", "sql_measures", "sql_raw", "sql_tables")
     ),
     "typer": ("pql_model.cli",),
 }
@@ -67,12 +69,12 @@ UNSAFE = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "read_pickle", "to_pickle"}
 MOST_LINES = 400
 
-SMALL_DATA = {"pql_model/sources/exports.py": "a table of known exports, read by `recognise`"}
+SMALL_DATA = {"pql_model/discovery/exports.py": "a table of known exports, read by `recognise`"}
 """Modules that hold data only and are tested where they are used."""
 
 _GAPS = {
     "its doctests, and every test of a feature": "measures",
-    "through tests/sources/test_draft.py and test_recognise.py": "sources/keys sources/shapes sources/sketch sources/traits",
+    "through tests/discovery/test_draft.py and test_recognise.py": "discovery/keys discovery/shapes discovery/sketch discovery/traits",
     "through tests/demo/test_world.py": "demo/mechanism demo/unusable demo/usage",
 }
 UNTESTED = {f"pql_model/{name}.py": why for why, names in _GAPS.items() for name in names.split()}
@@ -89,14 +91,11 @@ class Import:
 
 @cache
 def modules() -> dict[str, Path]:
-    """Module -> file. `pql_model/pipelines` is a link to `pipelines`: each file is walked once."""
-    found: dict[str, Path] = {}
-    for folder, _, files in os.walk(ROOT / "pql_model", followlinks=True):
-        for path in sorted(Path(folder) / file for file in files if file.endswith(".py")):
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            found[name] = path
-    assert len({path.resolve() for path in found.values()}) == len(found), "a file has two module names"
-    return found
+    """Module -> file."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted((ROOT / "pql_model").rglob("*.py"))
+    }
 
 
 @cache
@@ -153,9 +152,9 @@ def crossed(module: str, imported: str) -> str | None:
     if mine not in RANK:
         return f"`{mine}` has no layer: give it a place in LAYERS"
     if theirs not in RANK:
-        return f"`{mine}` may not import {imported}: only `cli` and `pipelines` stand above all stages"
+        return f"`{mine}` may not import {imported}: only `cli` and `workflows` stand above all stages"
     if RANK[theirs] == RANK[mine]:
-        return f"`{mine}` imports its neighbour `{theirs}`: they meet in `pipelines`"
+        return f"`{mine}` imports its neighbour `{theirs}`: they meet in `workflows`"
     return f"`{mine}` imports the higher layer `{theirs}`" if RANK[theirs] > RANK[mine] else None
 
 
@@ -184,11 +183,11 @@ def test_imports_go_down_the_layers_only():
         ("pql_model.model.split", "pql_model.model.columns", None),
         ("pql_model.features.spec", "pql_model.model.split", "`features` imports the higher layer `model`"),
         ("pql_model.explain.x", "pql_model.criteria.y", "`explain` imports its neighbour `criteria`"),
-        ("pql_model.model.fit", "pql_model.pipelines.train", "only `cli` and `pipelines` stand above"),
-        ("pql_model.model.fit", "pql_model", "`model` may not import pql_model"),
-        ("pql_model.pipelines.train", "pql_model.cli.app", "`pipelines` may not import pql_model.cli.app"),
+        ("pql_model.model.train", "pql_model.workflows.train", "only `cli` and `workflows` stand above"),
+        ("pql_model.model.train", "pql_model", "`model` may not import pql_model"),
+        ("pql_model.workflows.train", "pql_model.cli.app", "`workflows` may not import pql_model.cli.app"),
         ("pql_model.cli.app", "pql_model.sources.read", "`cli` may not import pql_model.sources.read"),
-        ("pql_model.cli.app", "pql_model.sources.draft", None),
+        ("pql_model.cli.app", "pql_model.discovery.draft", None),
         ("pql_model.demo.world", "pql_model.model.split", "`demo` may not import"),
         ("pql_model.sales.crm", "pql_model.errors", "`sales` has no layer"),
     ],
@@ -247,11 +246,11 @@ def asks_the_clock(node: ast.AST) -> bool:
     return today or (owner == "time" and node.attr in ("time", "time_ns"))
 
 
-def test_only_windows_asks_the_clock_for_the_time():
+def test_only_time_asks_the_clock_for_the_time():
     faults = [
-        f"{place(path, node)}: {ast.unparse(node)}; use windows.now()"
+        f"{place(path, node)}: {ast.unparse(node)}; use pql_model.time.now()"
         for module, path in modules().items()
-        if module != "pql_model.windows"
+        if module != "pql_model.time"
         for node in ast.walk(tree_of(path))
         if asks_the_clock(node)
     ]

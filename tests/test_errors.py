@@ -18,7 +18,7 @@ from pql_model.errors import (
 def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
     error = DataError("The table has no rows", received="events.csv", allowed=["one row", "more"], remedy="give one.")
     assert str(error) == "The table has no rows. Received: events.csv. Allowed: one row, more. Do: give one."
-    assert error.as_json() == {
+    assert error.to_dict() == {
         "type": "DataError",
         "message": str(error),
         "received": "events.csv",
@@ -30,7 +30,7 @@ def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
 def test_faults_are_listed_in_the_order_of_the_file():
     error = ConfigError("pql.yaml", [Fault("b", "late", 9), Fault("a", "early", 2)])
     assert str(error) == "pql.yaml has 2 faults:\n  - line 2: a: early\n  - line 9: b: late."
-    assert [fault["line"] for fault in error.as_json()["faults"]] == [2, 9]
+    assert [fault["line"] for fault in error.to_dict()["faults"]] == [2, 9]
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_too_few_conversions_come_with_the_verdict_and_the_base_rate():
     )
     assert isinstance(error, NotEnoughDataError)
     assert "Received: 3 in 80 snapshots; 3 of 80 entities converted, 3.8% (likely 1.3% to 10.4%)." in str(error)
-    told = error.as_json()
-    assert told["verdict"] == "too_few_conversions"
-    assert told["base_rate"] == {"entities": 80, "conversions": 3, "rate": rate}
+    payload = error.to_dict()
+    assert payload["verdict"] == "too_few_conversions"
+    assert payload["base_rate"] == {"entities": 80, "conversions": 3, "rate": rate}
     assert error.exit_code == 2
 
 
 def test_an_input_error_names_the_field():
     error = InputError("events[3].time", received="12", allowed="a date such as 2026-06-30")
     assert str(error) == "`events[3].time` cannot be used. Received: 12. Allowed: a date such as 2026-06-30."
-    assert (error.field, error.as_json()["field"], error.http_status) == ("events[3].time", "events[3].time", 422)
+    assert (error.field, error.to_dict()["field"], error.http_status) == ("events[3].time", "events[3].time", 422)
     assert isinstance(error, ValueError)
 
 

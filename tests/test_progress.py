@@ -5,16 +5,16 @@ from pql_model.progress import Stages
 
 class Heard:
     def __init__(self):
-        self.told = []
+        self.payload = []
 
     def stage(self, name):
-        self.told.append(name)
+        self.payload.append(name)
 
     def share(self, done, note=""):
-        self.told.append((done, note))
+        self.payload.append((done, note))
 
     def say(self, sentence):
-        self.told.append(sentence)
+        self.payload.append(sentence)
 
 
 def test_a_listener_hears_stages_and_seconds_add_up():
@@ -24,7 +24,7 @@ def test_a_listener_hears_stages_and_seconds_add_up():
         pass
     with stages("read"):
         stages.listener.share(0.5)
-    assert heard.told == ["read", "read", (0.5, "")]
+    assert heard.payload == ["read", "read", (0.5, "")]
     assert list(stages.seconds) == ["read"]
     assert stages.seconds["read"] >= 0
 

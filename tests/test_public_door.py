@@ -8,7 +8,7 @@ import pql_model
 
 NAMES = (
     "Config", "Feature", "FittedModel", "PqlError", "audit_table", "backtest", "build_features", "check", "explain_entity", "export", "init",
-    "judge_definition", "list_criteria", "load_config", "make_demo", "models", "parse_feature", "replay", "rollback", "score", "train", "verify",
+    "test_criteria", "list_criteria", "load_config", "make_demo", "models", "parse_feature", "replay", "rollback", "score", "train", "verify",
     "write_report",
 )  # fmt: skip
 

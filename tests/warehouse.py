@@ -14,8 +14,8 @@ from pql_model.criteria.sql_raw import table_names
 from pql_model.features.table import feature_table
 from pql_model.model.columns import trait_name
 from pql_model.snapshots.grid import scoring_grid
+from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
-from pql_model.sources.workbench import open_workbench
 
 Rows = list[dict[str, Any]]
 _READERS = {"parquet": "read_parquet", "csv": "read_csv", "jsonl": "read_json_auto"}
@@ -41,7 +41,7 @@ def asked(con: Any, sql: str) -> Rows:
 
 def judged(config: Config, definition: Definition, as_of: int) -> pd.DataFrame:
     """Everyone at risk as our engine sees them: `entity`, the features and traits, and `met`."""
-    with open_workbench("1GB") as con:
+    with open_session("1GB") as con:
         sources = read_sources(con, config, may_lack_conversions=True)
         grid = con.create_table("scoring_grid", scoring_grid(config, sources, as_of))
         at_risk = grid.filter(grid.reason.isnull())

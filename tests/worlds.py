@@ -12,9 +12,9 @@ import yaml
 
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
+from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
-from pql_model.sources.workbench import Connection, open_workbench
-from pql_model.windows import iso, parse_instant
+from pql_model.time import iso, parse_instant
 
 Row = Mapping[str, Any]
 TIMES = ("signed_up", "time", "known_at")
@@ -65,7 +65,7 @@ def product(
 @contextmanager
 def opened(config: Config) -> Iterator[tuple[Connection, Sources]]:
     """A workbench with the product's sources read into it."""
-    with open_workbench("1GB") as con:
+    with open_session("1GB") as con:
         yield con, read_sources(con, config)
 
 

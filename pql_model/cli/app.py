@@ -47,16 +47,16 @@ def demo(
 ) -> None:
     """Make a small product with a known truth, train on it, score it, and compare."""
     from pql_model.cli import show
-    from pql_model.pipelines.demo import demo as run
+    from pql_model.workflows.demo import demo as run
 
     with Bars(err) as bars:
         result = run(directory, accounts=accounts, seed=seed, trials=trials, listener=bars)
-    told = result.as_json()
-    if printed(told, as_json):
+    payload = result.to_dict()
+    if printed(payload, as_json):
         return
-    show.show_train(out, told["train"])
-    show.show_score(out, told["score"], _best(result.scored))
-    show.show_comparison(out, told["truth"]["comparison"])
+    show.show_train(out, payload["train"])
+    show.show_score(out, payload["score"], _best(result.scored))
+    show.show_comparison(out, payload["truth"]["comparison"])
     out.print(
         f"\nLook around in {result.folder}; `mlflow ui --backend-store-uri sqlite:///{result.folder / 'mlflow.db'}` shows the run.",
         highlight=False,
@@ -80,7 +80,7 @@ def init(
 ) -> None:
     """Look at the data and write `pql.yaml`, asking nothing. Knows Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe exports."""
     result = pql_model.init([*events, *(more or [])], entities, conversions, output=output, name=name, force=force)
-    if printed(result.as_json(), as_json):
+    if printed(result.to_dict(), as_json):
         return
     for note in result.notes:
         out.print(f"- {note}", highlight=False, markup=False)
@@ -98,9 +98,9 @@ def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) 
 
     with Bars(err) as bars:
         result = pql_model.check(config, listener=bars)
-    told = result.as_json()
-    if not printed(told, as_json):
-        show.show_check(out, told)
+    payload = result.to_dict()
+    if not printed(payload, as_json):
+        show.show_check(out, payload)
     if result.error is not None:
         _said(str(result.error))
         raise typer.Exit(result.error.exit_code)
@@ -128,9 +128,9 @@ def train(
     from pql_model.cli import show
 
     with Bars(err) as bars:
-        told = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars).as_json()
-    if not printed(told, as_json):
-        show.show_train(out, told)
+        payload = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars).to_dict()
+    if not printed(payload, as_json):
+        show.show_train(out, payload)
 
 
 @app.command()
@@ -166,9 +166,9 @@ def backtest(
     from pql_model.cli.show_backtest import show_backtest
 
     with Bars(err) as bars:
-        told = pql_model.backtest(config, cutoffs=cutoffs, every=every, trials=trials, listener=bars).as_json()
-    if not printed(told, as_json):
-        show_backtest(out, told)
+        payload = pql_model.backtest(config, cutoffs=cutoffs, every=every, trials=trials, listener=bars).to_dict()
+    if not printed(payload, as_json):
+        show_backtest(out, payload)
 
 
 @app.command()
@@ -190,8 +190,8 @@ def score(
 
     with Bars(err) as bars:
         result = pql_model.score(config, as_of=as_of, output=output, model=model, listener=bars)
-    if not printed(result.as_json(), as_json):
-        show.show_score(out, result.as_json(), _best(result))
+    if not printed(result.to_dict(), as_json):
+        show.show_score(out, result.to_dict(), _best(result))
 
 
 @app.command()
@@ -213,9 +213,9 @@ def explain(
     from pql_model.cli.show_explain import show_explain
 
     with Bars(err) as bars:
-        told = pql_model.explain_entity(config, entity, as_of=as_of, model=model, listener=bars).as_json()
-    if not printed(told, as_json):
-        show_explain(out, told)
+        payload = pql_model.explain_entity(config, entity, as_of=as_of, model=model, listener=bars).to_dict()
+    if not printed(payload, as_json):
+        show_explain(out, payload)
 
 
 @app.command()
@@ -242,10 +242,10 @@ def report(
 
     One HTML file that loads nothing and holds no names. It says what was found when the model was trained.
     """
-    told = pql_model.write_report(config, output=output, model=model, explorer=explorer).as_json()
-    if not printed(told, as_json):
+    payload = pql_model.write_report(config, output=output, model=model, explorer=explorer).to_dict()
+    if not printed(payload, as_json):
         out.print(
-            f"Wrote {told['output']} ({told['bytes'] / 1024:.0f} KB). Open it in a browser.",
+            f"Wrote {payload['output']} ({payload['bytes'] / 1024:.0f} KB). Open it in a browser.",
             highlight=False,
             markup=False,
         )
@@ -256,9 +256,9 @@ def models(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False)
     """List the trained versions: verdict, ROC-AUC, which is champion, since when, and why."""
     from pql_model.cli.show_models import show_models
 
-    told = pql_model.models(config).as_json()
-    if not printed(told, as_json):
-        show_models(out, told)
+    payload = pql_model.models(config).to_dict()
+    if not printed(payload, as_json):
+        show_models(out, payload)
 
 
 @app.command()
@@ -271,9 +271,9 @@ def rollback(
 ) -> None:
     """Make the previous champion champion again. Twice goes back two champions; nothing is deleted."""
     with Bars(err) as bars:
-        told = pql_model.rollback(config, to=to, listener=bars).as_json()
-    if not printed(told, as_json):
-        out.print(told["words"], highlight=False, markup=False)
+        payload = pql_model.rollback(config, to=to, listener=bars).to_dict()
+    if not printed(payload, as_json):
+        out.print(payload["words"], highlight=False, markup=False)
 
 
 app.command()(export)
@@ -312,28 +312,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if code == INTERRUPTED:  # Typer swallows Ctrl-C and returns this
             raise KeyboardInterrupt
     except PqlError as error:
-        code = _failed(error.as_json(), str(error), given, error.exit_code)
+        code = _failed(error.to_dict(), str(error), given, error.exit_code)
     except typer.exceptions.TyperException as error:
         code = _failed({"type": "UsageError", "message": _usage(error)}, _usage(error), given, 2)
     except (KeyboardInterrupt, typer.Abort):
-        told = "Interrupted; nothing half-made was left."
-        code = _failed({"type": "Interrupted", "message": told}, told, given, INTERRUPTED)
+        payload = "Interrupted; nothing half-made was left."
+        code = _failed({"type": "Interrupted", "message": payload}, payload, given, INTERRUPTED)
     except Exception as error:  # noqa: BLE001 (the edge of the process: whatever is left is a fault of ours)
         traceback.print_exc()
-        told = f"This is a fault of pql, not of your data: {type(error).__name__}: {error}"
-        code = _failed({"type": type(error).__name__, "message": told}, told, given, 1)
+        payload = f"This is a fault of pql, not of your data: {type(error).__name__}: {error}"
+        code = _failed({"type": type(error).__name__, "message": payload}, payload, given, 1)
     sys.exit(code)
 
 
 def _usage(error: Exception) -> str:
     """What was wrong with the command line, and where to read more."""
-    told = getattr(error, "format_message", lambda: str(error))()
-    return f"{told.rstrip('.')}. See `pql --help`, or `--help` after the command."
+    payload = getattr(error, "format_message", lambda: str(error))()
+    return f"{payload.rstrip('.')}. See `pql --help`, or `--help` after the command."
 
 
-def _failed(told: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:
+def _failed(payload: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:
     if "--json" in given:
-        printed({"error": told}, as_json=True)
+        printed({"error": payload}, as_json=True)
     _said(words)
     return code
 

@@ -19,8 +19,8 @@ JsonOption = Annotated[
 ]
 
 
-def printed(told: dict[str, Any], as_json: bool) -> bool:
+def printed(payload: dict[str, Any], as_json: bool) -> bool:
     """Write the one JSON object of `--json`; whether it was asked for."""
     if as_json:
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(payload, ensure_ascii=False, allow_nan=False) + "\n")
     return as_json

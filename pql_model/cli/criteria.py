@@ -38,12 +38,12 @@ def show(
     from pql_model.cli.show_found import show_found
 
     found = pql_model.list_criteria(config, model=model)
-    if printed(found.as_json(), as_json):
+    if printed(found.to_dict(), as_json):
         return
     if as_yaml:
         sys.stdout.write(found.as_yaml())
     else:
-        show_found(out, found.as_json())
+        show_found(out, found.to_dict())
 
 
 @criteria.command("test")
@@ -61,9 +61,9 @@ def judge(
     from pql_model.cli.show_criteria import show_definition
 
     with Bars(err) as bars:
-        told = pql_model.judge_definition(config, file, listener=bars).as_json()
-    if not printed(told, as_json):
-        show_definition(out, told)
+        payload = pql_model.test_criteria(config, file, listener=bars).to_dict()
+    if not printed(payload, as_json):
+        show_definition(out, payload)
 
 
 @criteria.command()
@@ -88,9 +88,9 @@ def sql(
     the same entities as `meets_definition` of `pql score`. The comment on top says what the tables must be. For what a
     training found: `pql criteria list --yaml > found.yaml`, then `pql criteria sql --definition found.yaml`.
     """
-    from pql_model.pipelines.criteria_sql import criteria_sql
+    from pql_model.workflows.criteria_sql import criteria_sql
 
     with Bars(err) as bars:
         result = criteria_sql(config, dialect=dialect, as_of=as_of, definition=definition, listener=bars)
-    if not printed(result.as_json(), as_json):
+    if not printed(result.to_dict(), as_json):
         sys.stdout.write(result.sql)

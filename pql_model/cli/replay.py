@@ -35,38 +35,38 @@ def replay(
     Exit code 1 if any row does not come out.
     """
     with Bars(err) as bars:
-        told = pql_model.replay(
+        payload = pql_model.replay(
             config, log, entity=entity, since=since, until=until, rows=rows, listener=bars
-        ).as_json()  # fmt: skip
-    if not printed(told, as_json):
-        show_replay(out, told)
-    if not told["same"]:
+        ).to_dict()  # fmt: skip
+    if not printed(payload, as_json):
+        show_replay(out, payload)
+    if not payload["same"]:
         raise typer.Exit(1)
 
 
-def show_replay(console: Console, told: dict[str, Any]) -> None:
+def show_replay(console: Console, payload: dict[str, Any]) -> None:
     """How many came out, and of the others the first with what changed."""
-    from pql_model.pipelines.replay import RESULTS
+    from pql_model.workflows.replay import RESULTS
 
-    versions = ", ".join(told["model_versions"])
+    versions = ", ".join(payload["model_versions"])
     console.print(
-        f"Replayed [bold]{told['rows']:,}[/] of {told['rows_in_log']:,} rows of {escape(told['log'])} (model version {escape(versions)}).",
+        f"Replayed [bold]{payload['rows']:,}[/] of {payload['rows_in_log']:,} rows of {escape(payload['log'])} (model version {escape(versions)}).",
         highlight=False,
     )
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right")
-    for result, count in told["results"].items():
+    for result, count in payload["results"].items():
         if count:
             table.add_row(f"{count:,}", f"[{_COLOURS.get(result, 'red')}]{result}[/]", RESULTS[result])
     console.print(table)
-    if told["without_as_of"]:
+    if payload["without_as_of"]:
         console.print(
-            f"{told['without_as_of']:,} were asked for with finished features and no as_of: their inputs cannot be "
+            f"{payload['without_as_of']:,} were asked for with finished features and no as_of: their inputs cannot be "
             "compared with the data.",
             highlight=False,
         )
-    if told["examples"]:
-        _examples(console, told["examples"])
+    if payload["examples"]:
+        _examples(console, payload["examples"])
 
 
 def _examples(console: Console, examples: list[dict[str, Any]]) -> None:

@@ -35,10 +35,10 @@ def export(
 
     The service that runs from that folder takes the new bundle over without a restart.
     """
-    told = pql_model.export(config, output=output, model=model).as_json()
-    if not printed(told, as_json):
-        about, kilobytes = told["model"], told["bytes"] / 1024
-        words = f"Wrote {told['output']} ({kilobytes:.0f} KB): {about['name']} version {about['version']}."
+    payload = pql_model.export(config, output=output, model=model).to_dict()
+    if not printed(payload, as_json):
+        about, kilobytes = payload["model"], payload["bytes"] / 1024
+        words = f"Wrote {payload['output']} ({kilobytes:.0f} KB): {about['name']} version {about['version']}."
         out.print(words, highlight=False, markup=False)
 
 
@@ -61,9 +61,9 @@ def verify(
     key = os.environ.get("PQL_API_KEY")
     with Bars(err) as bars:
         found = pql_model.verify(config, url=url, key=key, rows=rows, as_of=as_of, model=model, listener=bars)
-    told = found.as_json()
-    if not printed(told, as_json):
-        show_verified(out, told)
+    payload = found.to_dict()
+    if not printed(payload, as_json):
+        show_verified(out, payload)
     if not found.same:
         raise typer.Exit(1)
 
@@ -80,7 +80,7 @@ def serve(
 
     Keys, limits and the file of batch scores are set in the environment: see the page on the service.
     """
-    from pql_model.pipelines.serve import asks_for_key, bundle_to_serve
+    from pql_model.workflows.serve import asks_for_key, bundle_to_serve
 
     if importlib.util.find_spec("bentoml") is None:
         raise PqlError(

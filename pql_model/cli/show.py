@@ -209,9 +209,9 @@ def _leakage(console: Console, findings: list[dict[str, Any]], unused: dict[str,
     _table(console, "Leakage audit", ["column", "ROC-AUC alone", "", "why"], rows)
     if not findings:
         console.print("\n[bold]Leakage audit[/]: nothing found.")
-    told = {f["column"].removeprefix("trait.") for f in findings}
+    payload = {f["column"].removeprefix("trait.") for f in findings}
     for trait, why in unused.items():
-        if trait not in told:
+        if trait not in payload:
             console.print(f"trait {trait} is not used: {why}", style="dim", highlight=False, markup=False)
 
 

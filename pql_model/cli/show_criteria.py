@@ -12,16 +12,16 @@ _BAR = 24
 _Estimate = dict[str, Any]
 
 
-def show_definition(console: Console, told: dict[str, Any]) -> None:
+def show_definition(console: Console, payload: dict[str, Any]) -> None:
     """The rule, its figures on all, earlier and later rows, and by month."""
-    console.print(f"\n[bold]{escape(told['definition']['text'])}[/]", highlight=False)
-    console.print(f"{escape(told['rows'])}\n", style="dim", highlight=False)
-    console.print(escape(told["words"]), highlight=False)
-    for note in told["notes"]:
+    console.print(f"\n[bold]{escape(payload['definition']['text'])}[/]", highlight=False)
+    console.print(f"{escape(payload['rows'])}\n", style="dim", highlight=False)
+    console.print(escape(payload["words"]), highlight=False)
+    for note in payload["notes"]:
         console.print(f"[yellow]Note:[/] {escape(note)}", highlight=False)
-    parts = {"all": told["tested"], "earlier": told["earlier"], "later": told["later"]}
+    parts = {"all": payload["tested"], "earlier": payload["earlier"], "later": payload["later"]}
     _figures(console, {name: part for name, part in parts.items() if part is not None})
-    _months(console, told["tested"]["months"])
+    _months(console, payload["tested"]["months"])
 
 
 def _figures(console: Console, parts: dict[str, dict[str, Any]]) -> None:
@@ -29,13 +29,13 @@ def _figures(console: Console, parts: dict[str, dict[str, Any]]) -> None:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
     for name in ("", *parts):
         table.add_column(name, no_wrap=True)
-    told = parts.values()
-    table.add_row("meet it", *(f"{p['qualified']:,} of {p['rows']:,}" for p in told))
-    table.add_row(f"of {per:,} of them convert", *(_span(p["rate"], per) for p in told), style="bold")
-    table.add_row(f"of {per:,} of all convert", *(_span(p["base_rate"], per) for p in told))
-    table.add_row("lift", *(_span(p["lift"], 1, 1) for p in told))
-    table.add_row("% of conversions caught", *(_span(p["recall"], 100) for p in told))
-    table.add_row("leads a week", *(_span(p["leads_per_week"], 1) for p in told))
+    payload = parts.values()
+    table.add_row("meet it", *(f"{p['qualified']:,} of {p['rows']:,}" for p in payload))
+    table.add_row(f"of {per:,} of them convert", *(_span(p["rate"], per) for p in payload), style="bold")
+    table.add_row(f"of {per:,} of all convert", *(_span(p["base_rate"], per) for p in payload))
+    table.add_row("lift", *(_span(p["lift"], 1, 1) for p in payload))
+    table.add_row("% of conversions caught", *(_span(p["recall"], 100) for p in payload))
+    table.add_row("leads a week", *(_span(p["leads_per_week"], 1) for p in payload))
     console.print()
     console.print(table)
     console.print("In brackets the 95 % interval; of leads a week the lowest and the highest week.", style="dim")

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from pql_model.config.types import Strict, TextsField, WindowField
 from pql_model.errors import nearest
 from pql_model.measures import ANY, ENTITY_MEASURES, EVENT_MEASURES, MEASURES
-from pql_model.windows import EVER, Window
+from pql_model.time import EVER, Window
 
 Operator = Literal[">=", ">", "<=", "<", "==", "!="]
 _SHORT = {"at_least": ">=", "at_most": "<=", "more_than": ">", "less_than": "<"}

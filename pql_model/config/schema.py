@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.measures import ANY
-from pql_model.windows import DAY, Duration
+from pql_model.time import DAY, Duration
 
 
 class EventColumns(Strict):
@@ -224,7 +224,7 @@ def _or_a_folder(schema: dict[str, Any]) -> None:
     schema["anyOf"].insert(0, {"type": "string"})
 
 
-class ScoreLog(Strict):
+class ScoreLogTarget(Strict):
     """Where `pql score` writes every score down. `score_log: score_log/` is short for `{folder: score_log/}`."""
 
     folder: str | None = Field(None, description="Of parquet files; one more each run.")
@@ -236,7 +236,7 @@ class ScoreLog(Strict):
         return {"folder": raw} if isinstance(raw, str) else raw
 
     @model_validator(mode="after")
-    def _one(self) -> ScoreLog:
+    def _one(self) -> ScoreLogTarget:
         if bool(self.folder) == bool(self.table):
             raise ValueError("needs a folder, `score_log: score_log/`, or a table, `score_log: {table: pql_scores}`")
         return self
@@ -250,7 +250,7 @@ class Config(Strict):
     >>> import pql_model, tempfile
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=100)
     >>> config = pql_model.load_config(folder / "pql.yaml")
-    >>> config.name, config.motion, config.horizon.words
+    >>> config.name, config.motion, config.horizon.text
     ('nimbus-boards', 'trial', '30 days')
     """
 
@@ -272,7 +272,7 @@ class Config(Strict):
     exclude: Exclude = Field(default_factory=Exclude)
     definition: Definition | None = Field(None, description="The rule in force today, if there is one.")
     policy: Policy | None = None
-    score_log: ScoreLog | None = Field(
+    score_log: ScoreLogTarget | None = Field(
         None,
         description="Write every score down: a folder, or `{table: pql_scores}`.",
         json_schema_extra=_or_a_folder,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
-from pql_model.windows import DURATION_HELP, WINDOW_HELP, Duration, Window, iso, parse_instant, to_instant
+from pql_model.time import DURATION_HELP, WINDOW_HELP, Duration, Window, iso, parse_instant, to_instant
 
 
 class Strict(BaseModel):

@@ -16,7 +16,7 @@ from pql_model.criteria.likelihood import Steps
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY, LESS_IS_MORE, MEASURES
 from pql_model.model.columns import OTHER, ModelColumn, as_numbers, as_texts
-from pql_model.windows import DAY, EVER, Window
+from pql_model.time import DAY, EVER, Window
 
 MOST_THRESHOLDS = 60
 LEAST_ROWS, LEAST_SHARE = 20, 0.01
@@ -67,7 +67,7 @@ def family_of(column: ModelColumn) -> str:
     'any: distinct_users'
     """
     if column.kind != "feature":
-        return f"trait: {column.words}"
+        return f"trait: {column.text}"
     feature = parse_feature(column.name)
     return f"any: {feature.measure}" if feature.event == ANY else feature.event
 
@@ -135,7 +135,7 @@ def _plain(feature: Feature) -> bool:
 
 def _condition(column: ModelColumn, feature: Feature | None, operator: str, number: float) -> Criterion:
     if feature is None:
-        return Criterion.model_validate({"trait": column.words, "operator": operator, "threshold": number})
+        return Criterion.model_validate({"trait": column.text, "operator": operator, "threshold": number})
     said = {"event": feature.event, "measure": feature.measure, "window": str(feature.window), "operator": operator,
             "threshold": number, **({"value": feature.value} if feature.value is not None else {})}  # fmt: skip
     return Criterion.model_validate(said)
@@ -191,7 +191,7 @@ def _of_category(column: ModelColumn, texts: pd.Series) -> Iterator[Candidate]:
         for chosen in combinations(names, many):
             met = texts.isin(chosen).to_numpy(bool)
             if least <= met.sum() <= len(met) - least:
-                condition = Criterion.model_validate({"trait": column.words, "in": list(chosen)})
+                condition = Criterion.model_validate({"trait": column.text, "in": list(chosen)})
                 handicap = UNUSUAL * (many - 1)
                 yield Candidate(family_of(column), column.name, (condition,), Steps(met.astype(np.int64), 1), handicap)
 

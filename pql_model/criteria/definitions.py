@@ -1,6 +1,6 @@
 """Definitions: criteria joined by all, any or at least k, on the frontier of volume against rate.
 
-The search sees earlier rows only. What it keeps is tested once on later rows (`pql_model.criteria.tested`), so the number
+The search sees earlier rows only. What it keeps is tested once on later rows (`pql_model.criteria.definition_metrics`), so the number
 of definitions that were tried does not flatter those figures; the number that is tested is corrected for by Holm's method.
 """
 
@@ -12,8 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from pql_model.criteria.tested import LEAST_CONVERSIONS, LEAST_QUALIFIED
-from pql_model.model.estimate import wilson
+from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, LEAST_QUALIFIED
+from pql_model.statistics.estimate import wilson
 
 MOST_JOINED, MOST_KEPT = 3, 8
 CLOSE = 0.97
@@ -21,7 +21,7 @@ CLOSE = 0.97
 
 
 @dataclass(frozen=True)
-class Joined:
+class CandidateDefinition:
     """One definition.
 
     Attributes
@@ -60,7 +60,7 @@ class Joined:
 class Frontier:
     """What is kept, by falling rate; how many were tried; and which one is recommended."""
 
-    kept: tuple[Joined, ...]
+    kept: tuple[CandidateDefinition, ...]
     tried: int
     recommended: int | None
 
@@ -98,19 +98,19 @@ def search(met: np.ndarray, converted: np.ndarray, at_most: float | None = None)
     return Frontier(tuple(kept), len(tried), _recommended(kept, int(converted.sum()), len(met), at_most))
 
 
-def _every(met: np.ndarray, converted: np.ndarray) -> Iterator[Joined]:
+def _every(met: np.ndarray, converted: np.ndarray) -> Iterator[CandidateDefinition]:
     for many in range(1, MOST_JOINED + 1):
         for members in combinations(range(met.shape[1]), many):
             held = met[:, members].sum(axis=1)
             for least in range(1, many + 1):
                 rows = held >= least
-                yield Joined(members, least, int(rows.sum()), int((rows & converted).sum()))
+                yield CandidateDefinition(members, least, int(rows.sum()), int((rows & converted).sum()))
 
 
-def _frontier(usable: list[Joined]) -> list[Joined]:
+def _frontier(usable: list[CandidateDefinition]) -> list[CandidateDefinition]:
     """Of each definition that no other beats in both volume and rate, the simplest that does nearly as well."""
     sure = {d: d.sure_rate for d in usable}
-    kept: dict[Joined, None] = {}
+    kept: dict[CandidateDefinition, None] = {}
     for one in usable:
         if any(_beats(other, one, sure) for other in usable):
             continue
@@ -119,12 +119,12 @@ def _frontier(usable: list[Joined]) -> list[Joined]:
     return list(kept)
 
 
-def _beats(other: Joined, one: Joined, sure: dict[Joined, float]) -> bool:
+def _beats(other: CandidateDefinition, one: CandidateDefinition, sure: dict[CandidateDefinition, float]) -> bool:
     a, b = (other.qualified, sure[other]), (one.qualified, sure[one])
     return a != b and a[0] >= b[0] and a[1] >= b[1]
 
 
-def _spread(frontier: list[Joined]) -> list[Joined]:
+def _spread(frontier: list[CandidateDefinition]) -> list[CandidateDefinition]:
     """At most so many, well apart in volume, by falling rate."""
     ordered = sorted(frontier, key=lambda d: (-d.sure_rate, d.qualified))
     factor = 1.0
@@ -138,7 +138,7 @@ def _spread(frontier: list[Joined]) -> list[Joined]:
     return kept
 
 
-def _recommended(kept: list[Joined], conversions: int, rows: int, at_most: float | None) -> int | None:
+def _recommended(kept: list[CandidateDefinition], conversions: int, rows: int, at_most: float | None) -> int | None:
     if not kept:
         return None
     fits = [k for k, d in enumerate(kept) if at_most is None or d.qualified <= at_most * rows]

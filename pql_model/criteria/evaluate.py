@@ -12,7 +12,7 @@ from pql_model.config.definition import Criterion, Definition
 from pql_model.errors import DataError, nearest
 from pql_model.features.spec import Feature
 from pql_model.model.columns import as_numbers, as_texts, trait_name
-from pql_model.sources.plain import value_of
+from pql_model.sources.scalars import value_of
 
 _COMPARE: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq, "!=": operator.ne,

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from pql_model.criteria.words import rate_text
-from pql_model.model.estimate import Estimate
+from pql_model.criteria.phrasing import rate_text
+from pql_model.statistics.estimate import Estimate
 
 
 def criteria_yaml(found: Mapping[str, Any], product: str) -> str:

@@ -12,9 +12,9 @@ import pandas as pd
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.candidates import places
+from pql_model.criteria.definition_metrics import DefinitionMetrics, Outcomes, RuleCell, evaluate_definition
 from pql_model.criteria.evaluate import criterion_values, holds
 from pql_model.criteria.likelihood import Binned, Steps, profile
-from pql_model.criteria.tested import Cell, Outcomes, Tested, tested
 
 Word = Literal["too lax", "too strict", "about right", "stale", "cannot tell"]
 LEAST_ROWS, LEAST_CONVERSIONS = 100, 15
@@ -55,7 +55,7 @@ class Placed:
         stricter_upwards = self.condition.operator in (">=", ">")
         return 1 if (self.threshold > high) == stricter_upwards else -1
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             "threshold": self.threshold, "best": self.best, "interval": list(self.interval), "rows": self.rows,
             "conversions": self.conversions, "says": {-1: "too lax", 0: "about right", 1: "too strict"}[self.strictness],
@@ -76,19 +76,19 @@ class InForce:
 
     verdict: Word
     sentence: str
-    earlier: Tested
-    later: Tested
+    earlier: DefinitionMetrics
+    later: DefinitionMetrics
     placed: tuple[Placed, ...]
-    misses: Cell | None
-    wastes: Cell | None
+    misses: RuleCell | None
+    wastes: RuleCell | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             "verdict": self.verdict,
             "sentence": self.sentence,
-            "thresholds": [each.as_json() for each in self.placed],
-            "misses": self.misses.as_json() if self.misses else None,
-            "wastes": self.wastes.as_json() if self.wastes else None,
+            "thresholds": [each.to_dict() for each in self.placed],
+            "misses": self.misses.to_dict() if self.misses else None,
+            "wastes": self.wastes.to_dict() if self.wastes else None,
         }
 
 
@@ -115,7 +115,7 @@ def judge_in_force(
     """
     each = np.column_stack([holds(criterion, table) for criterion in definition.criteria])
     met = each.sum(axis=1) >= definition.least
-    before, now = tested(met[~later], outcomes[~later]), tested(met[later], outcomes[later])
+    before, now = evaluate_definition(met[~later], outcomes[~later]), evaluate_definition(met[later], outcomes[later])
     placed: list[Placed] = []
     better = each.copy()
     for k, criterion in enumerate(definition.criteria):
@@ -130,8 +130,8 @@ def judge_in_force(
     changed = bool((improved != met)[later].any())
     return InForce(
         verdict, sentence, before, now, tuple(placed),
-        Cell.of((improved & ~met)[later], outcomes[later]) if changed else None,
-        Cell.of((met & ~improved)[later], outcomes[later]) if changed else None,
+        RuleCell.of((improved & ~met)[later], outcomes[later]) if changed else None,
+        RuleCell.of((met & ~improved)[later], outcomes[later]) if changed else None,
     )  # fmt: skip
 
 
@@ -178,7 +178,11 @@ def _best(steps: Steps, y: np.ndarray, weight: np.ndarray) -> tuple[float, int]:
 
 
 def _verdict(
-    definition: Definition, before: Tested, now: Tested, placed: list[Placed], words: Callable[[Criterion], str]
+    definition: Definition,
+    before: DefinitionMetrics,
+    now: DefinitionMetrics,
+    placed: list[Placed],
+    words: Callable[[Criterion], str],
 ) -> tuple[Word, str]:
     stale = _stale(before, now)
     if stale:
@@ -203,20 +207,20 @@ def _verdict(
     return "about right", f"Its thresholds are where the data put them, and it still tells: {tells}."
 
 
-def _stale(before: Tested, now: Tested) -> str | None:
+def _stale(before: DefinitionMetrics, now: DefinitionMetrics) -> str | None:
     """A sentence if the rule told who pays and no longer does, or surely tells too little."""
     if now.note is not None or math.isnan(now.lift.value):
         return None
     pays = f"{_of_100(now.rate.value)} of 100 that meet it pay now, of everybody {_of_100(now.base.value)}"
     if now.lift.low <= 1 and now.lift.high < DULL:
         return f"It does not tell who pays: {pays}."
-    told = before.note is None and before.lift.low > 1
-    if told and now.lift.low <= 1 and _fell(before, now):
+    payload = before.note is None and before.lift.low > 1
+    if payload and now.lift.low <= 1 and _fell(before, now):
         return f"It told who pays and no longer does: {pays}; before, it was {_of_100(before.rate.value)} against {_of_100(before.base.value)}."
     return None
 
 
-def _fell(before: Tested, now: Tested) -> bool:
+def _fell(before: DefinitionMetrics, now: DefinitionMetrics) -> bool:
     """Whether the lift is lower than before by more than chance (difference of logarithms)."""
     if now.lift.value <= 0:
         return True

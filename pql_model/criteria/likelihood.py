@@ -139,7 +139,7 @@ def fit_steps(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Flo
     return beta
 
 
-def luck(
+def null_gain_quantile(
     steps: Sequence[Steps], probability: Floats, rng: np.random.Generator, quantile: float = 0.95, draws: int = 200,
     chosen: np.ndarray | None = None, handicap: Sequence[float] | None = None,
 ) -> float:  # fmt: skip

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from pql_model.config.definition import Criterion
 from pql_model.criteria.candidates import Candidate
-from pql_model.criteria.likelihood import Binned, fit_steps, luck, profile
+from pql_model.criteria.likelihood import Binned, fit_steps, null_gain_quantile, profile
 
 MOST_CRITERIA = 8
 RESAMPLES = 200
@@ -111,7 +111,7 @@ def mine(
             progress((done + 1) / resamples)
     effects = search.effects(chosen)
     mined = [
-        draws.told(k, effects[k], search.gain(k, chosen), by_luck) for k in range(len(chosen))
+        draws.payload(k, effects[k], search.gain(k, chosen), by_luck) for k in range(len(chosen))
     ]  # fmt: skip
     return sorted(mined, key=lambda found: -found.gain)
 
@@ -175,7 +175,7 @@ class _Search:
             by_luck, place, worth = self._next(chosen, rng)
             if worth < by_luck:
                 break
-            chosen = self._placed_anew([*chosen, place])
+            chosen = self._refit_thresholds([*chosen, place])
             chosen = self._still_worth(chosen, by_luck)
             if frozenset(chosen) in seen:  # one pushes the other out and back in
                 break
@@ -199,7 +199,7 @@ class _Search:
         second, _ = self.best(free, self.offset([*rest, first], self.ones), self.ones)
         if second == NOWHERE:
             return chosen
-        pair = self._placed_anew([*rest, first, second])
+        pair = self._refit_thresholds([*rest, first, second])
         better = self._explained(pair) - by_luck >= self._explained(chosen)
         return pair if better else chosen
 
@@ -221,10 +221,12 @@ class _Search:
                 found.append(self.best(mine, self.offset(chosen, self.ones, family), self.ones))
         place, worth = max(found, key=lambda each: each[1])
         steps, handicap = [self.offered[k].steps for k in free], [self.offered[k].handicap for k in free]
-        limit = luck(steps, expit(offset), rng, 1 - CHANCE, DRAWS, chosen=self.met(chosen), handicap=handicap)
+        limit = null_gain_quantile(
+            steps, expit(offset), rng, 1 - CHANCE, DRAWS, chosen=self.met(chosen), handicap=handicap
+        )
         return limit, place, worth
 
-    def _placed_anew(self, chosen: list[Place]) -> list[Place]:
+    def _refit_thresholds(self, chosen: list[Place]) -> list[Place]:
         for _ in range(_ROUNDS):
             before = list(chosen)
             for k, place in enumerate(chosen):
@@ -242,7 +244,7 @@ class _Search:
             weakest = int(np.argmin(worth))
             if worth[weakest] >= by_luck:
                 break
-            chosen = self._placed_anew([*chosen[:weakest], *chosen[weakest + 1 :]])
+            chosen = self._refit_thresholds([*chosen[:weakest], *chosen[weakest + 1 :]])
         return chosen
 
 
@@ -268,7 +270,7 @@ class _Draws:
             (_, t), _ = self.search.best([place[0]], offset, weight)
             self.here[k].append(t)
 
-    def told(self, k: int, effect: float, gain: float, by_luck: float) -> Mined:
+    def payload(self, k: int, effect: float, gain: float, by_luck: float) -> Mined:
         place = self.chosen[k]
         candidate = self.search.offered[place[0]]
         here = [t for t in self.here[k] if t >= 0]

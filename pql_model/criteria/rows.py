@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pql_model.model.split import Split
-from pql_model.snapshots.apart import apart
-from pql_model.windows import DAY, Duration
+from pql_model.snapshots.spacing import non_overlapping
+from pql_model.time import DAY, Duration
 
 MOST_BEFORE = 1 / 3
 """A landmark is too late if a larger share of the conversions came before it: criteria would miss these customers."""
@@ -29,14 +29,14 @@ class CriteriaRows:
     ----------
     keep
         Bool mask over the snapshots.
-    words
+    text
         The same for people: `as of day 14 of the trial`.
     landmark_days
         Days since sign-up at which a trial is looked at; None in freemium.
     """
 
     keep: np.ndarray
-    words: str
+    text: str
     landmark_days: float | None
 
 
@@ -59,13 +59,13 @@ def criteria_rows(frame: pd.DataFrame, train: np.ndarray, motion: str, horizon: 
     >>> frame = pd.DataFrame({"entity": ["a", "a", "b", "b", "c"], "signed_up": 0, "as_of": day * DAY,
     ...                       "converted": [True, True, False, False, True]})
     >>> rows = criteria_rows(frame, np.ones(5, bool), "trial", Duration.parse("30d"))
-    >>> rows.words, rows.keep.tolist()
+    >>> rows.text, rows.keep.tolist()
     ('as of day 3 of the trial', [True, False, True, False, True])
     """
     if motion != "trial":
         keep = np.zeros(len(frame), bool)
-        keep[apart(frame, horizon)] = True
-        return CriteriaRows(keep, f"snapshots at least {horizon.words} apart", None)
+        keep[non_overlapping(frame, horizon)] = True
+        return CriteriaRows(keep, f"snapshots at least {horizon.text} apart", None)
     age = frame["as_of"].to_numpy(np.int64) - frame["signed_up"].to_numpy(np.int64)
     landmark = _landmark(frame, np.asarray(train, bool), age)
     days = landmark / DAY

@@ -17,7 +17,7 @@ from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.schema import Config
 from pql_model.criteria import sql_events, sql_tables
 from pql_model.criteria.evaluate import criterion_feature
-from pql_model.criteria.sql_engines import Engine, Node, engine_of
+from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
 from pql_model.criteria.sql_measures import SEEN, Measured, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
@@ -43,7 +43,7 @@ def definition_sql(
     Parameters
     ----------
     dialect
-        One of `pql_model.criteria.sql_engines.ENGINES`.
+        One of `pql_model.criteria.sql_dialects.ENGINES`.
     as_of
         An instant; None: the moment the statement runs.
     columns
@@ -55,7 +55,7 @@ def definition_sql(
     DataError
         If the dialect is not known, or the definition reads what the config does not map.
     """
-    engine = engine_of(dialect)
+    engine = dialect_of(dialect)
     _refuse_unreadable(config, definition)
     names = table_names(_tables(config))
     raws = {
@@ -90,7 +90,7 @@ class _Plan:
 
     config: Config
     definition: Definition
-    engine: Engine
+    engine: SqlDialect
     as_of: int | None
     labels: dict[Feature | str, str]
     thresholds: dict[Feature | str, list[float]]
@@ -118,7 +118,7 @@ def _subject(criterion: Criterion) -> Feature | str:
     return criterion.trait if criterion.trait is not None else criterion_feature(criterion)
 
 
-def _plan(config: Config, definition: Definition, engine: Engine, as_of: int | None) -> _Plan:
+def _plan(config: Config, definition: Definition, engine: SqlDialect, as_of: int | None) -> _Plan:
     labels: dict[Feature | str, str] = {}
     thresholds: dict[Feature | str, list[float]] = {}
     for criterion in definition.criteria:

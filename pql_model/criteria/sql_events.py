@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from pql_model.config.schema import Config, EventTable
-from pql_model.criteria.sql_engines import Node
+from pql_model.criteria.sql_dialects import Node
 from pql_model.criteria.sql_raw import (
     Cte,
     Raw,
@@ -30,7 +30,7 @@ from pql_model.criteria.sql_raw import (
 )
 from pql_model.measures import ANY
 from pql_model.sources.events import BOT_AGENTS, BOT_TRUTHS, bot_columns, value_names
-from pql_model.sources.plain import BOT_NAMES
+from pql_model.sources.scalars import BOT_NAMES
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping
 
 from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
-from pql_model.criteria.sql_engines import Engine
+from pql_model.criteria.phrasing import definition_text
+from pql_model.criteria.sql_dialects import SqlDialect
 from pql_model.criteria.sql_raw import Raw
-from pql_model.criteria.words import definition_text
-from pql_model.windows import iso
+from pql_model.time import iso
 
 _WIDTH = 110
 _KINDS = {"text": "text or whole numbers", "time": "TIMESTAMP", "number": "numbers", "JSON": "JSON"}
 
 
 def header(
-    config: Config, definition: Definition, engine: Engine, as_of: int | None, raws: Mapping[str, Raw], known: bool
+    config: Config, definition: Definition, engine: SqlDialect, as_of: int | None, raws: Mapping[str, Raw], known: bool
 ) -> str:
     """The lines of the comment; `known` says whether all columns of the tables are known."""
     lines = [
@@ -51,7 +51,7 @@ def _at_risk(config: Config) -> str:
     else:
         began = "signed up before" if config.entities.columns.signed_up is not None else "listed"
         within = config.schedule.active_within
-        began += f", active in the last {within.words}" if within is not None else ""
+        began += f", active in the last {within.text}" if within is not None else ""
     return f"{began}, not converted, not excluded"
 
 
@@ -63,7 +63,7 @@ def _described(raw: Raw) -> str:
     return f"{raw.name}{file}: " + "; ".join(f"{', '.join(columns)} ({kind})" for kind, columns in kinds.items())
 
 
-def _sentences(config: Config, engine: Engine, as_of: int | None, known: bool) -> Iterator[str]:
+def _sentences(config: Config, engine: SqlDialect, as_of: int | None, known: bool) -> Iterator[str]:
     if engine.in_utc:
         yield f"Run it in a session in UTC: {engine.in_utc}"
     if not engine.lenient:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from pql_model.config.definition import Criterion
-from pql_model.criteria.sql_engines import Engine, Node
+from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.criteria.sql_events import name_in_data
 from pql_model.criteria.sql_raw import (
     Cte,
@@ -31,7 +31,7 @@ from pql_model.criteria.sql_raw import (
 from pql_model.features.rounding import SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
-from pql_model.windows import DAY, MINUTE, SESSION_GAP, Duration, Window
+from pql_model.time import DAY, MINUTE, SESSION_GAP, Duration, Window
 
 SEEN = "events_seen"
 """The step that holds the visible events, called `e` where it is read; `r` is the entity at risk."""
@@ -71,7 +71,7 @@ class Reader:
         Whether an entity may have no sign-up.
     """
 
-    engine: Engine
+    engine: SqlDialect
     counted: bool
     counted_users: bool
     values: dict[str, str]

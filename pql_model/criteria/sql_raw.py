@@ -1,6 +1,6 @@
 """The raw tables of `pql.yaml` in SQL: what they are called, and their columns read as text, time or number.
 
-How a column is read is decided in `pql_model.sources.values`; this module must equal it.
+How a column is read is decided in `pql_model.sources.casts`; this module must equal it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from pql_model.criteria.sql_engines import Engine, Node
+from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.sources.files import file_kind
-from pql_model.sources.plain import EARLIEST, LATEST, NOTHING, value_of
+from pql_model.sources.scalars import EARLIEST, LATEST, NOTHING, value_of
 
 RAW = "raw"
 """Marks a table of the user's among the steps of the statement."""
@@ -95,7 +95,7 @@ def _forms(value: str, truths: bool) -> list[str]:
     return [value]
 
 
-def possible(engine: Engine, time: Node) -> list[Node]:
+def possible(engine: SqlDialect, time: Node) -> list[Node]:
     """What a time must be: an unset one is often stored as the year 1 or as 1970."""
     return [time >= engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
 
@@ -119,7 +119,7 @@ class Raw:
         All its columns, where they are known: `properties.size` may be one, else it is a field of `properties`.
     """
 
-    engine: Engine
+    engine: SqlDialect
     table: str
     name: str
     day_only: bool = False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from pql_model.config.schema import Config
-from pql_model.criteria.sql_engines import Engine, Node
+from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.criteria.sql_raw import (
     Cte,
     Raw,
@@ -29,7 +29,7 @@ from pql_model.criteria.sql_raw import (
     possible,
 )
 from pql_model.sources.entities import traits_among
-from pql_model.windows import DAY, Duration
+from pql_model.time import DAY, Duration
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Trait:
     as_text: bool
 
 
-def moment(engine: Engine, as_of: int | None) -> Cte:
+def moment(engine: SqlDialect, as_of: int | None) -> Cte:
     """One row: as_of."""
     return "moment", exp.select(exp.alias_(engine.now() if as_of is None else engine.moment(as_of), "as_of"))
 
@@ -103,7 +103,7 @@ def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
     return [("conversion_rows", rows), ("converted", found)]
 
 
-def at_risk(config: Config, engine: Engine, traits: Sequence[str]) -> Cte:
+def at_risk(config: Config, engine: SqlDialect, traits: Sequence[str]) -> Cte:
     """Signed up, not converted, not excluded; in a trial also of an age that is scored."""
     signed = [col("signed_up", "n")] if config.entities.columns.signed_up is not None else []
     kept = [col("entity", "n"), *signed, col("as_of", "m"), *[col(trait, "n") for trait in traits]]
@@ -114,7 +114,7 @@ def at_risk(config: Config, engine: Engine, traits: Sequence[str]) -> Cte:
     return "at_risk", found.where(*tests, *_old_enough(config, engine))
 
 
-def _old_enough(config: Config, engine: Engine) -> list[Node]:
+def _old_enough(config: Config, engine: SqlDialect) -> list[Node]:
     signed_up, as_of = col("signed_up", "n"), col("as_of", "m")
     if config.motion == "trial":
         days = config.schedule.at_days or [0]

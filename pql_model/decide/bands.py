@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.schema import LOWEST_BAND
-from pql_model.model.estimate import Estimate, wilson_around
+from pql_model.statistics.estimate import Estimate, wilson_around
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class BandResult:
             return None
         return bool(self.rate.low < self.below and self.rate.high >= self.at_least)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         expected = None if self.expected != self.expected else round(self.expected, 6)
-        return {**asdict(self), "expected": expected, "rate": self.rate.as_json(6), "kept": self.kept}
+        return {**asdict(self), "expected": expected, "rate": self.rate.to_dict(6), "kept": self.kept}
 
 
 def band_table(bands: Bands, entity: np.ndarray, converted: np.ndarray, probability: np.ndarray) -> list[BandResult]:

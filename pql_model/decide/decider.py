@@ -10,8 +10,8 @@ import numpy as np
 
 from pql_model.config.schema import Policy
 from pql_model.decide.bands import Bands
-from pql_model.decide.conditions import Condition, Rulebook
-from pql_model.decide.policy import DEFAULT_SHARE, Rule
+from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition
+from pql_model.decide.policy import DEFAULT_SHARE, PolicyRule
 from pql_model.features.spec import Feature
 
 KEY = "decisions"
@@ -39,35 +39,35 @@ class Decider:
     """
 
     name: str
-    rule: Rule
+    rule: PolicyRule
     bands: Bands
     band_results: tuple[Mapping[str, Any], ...] = ()
     cool_down: int = USUAL.cool_down.us
     stay: float = USUAL.stay
     hold_out: float = USUAL.hold_out
-    exclude: tuple[Condition, ...] = ()
-    hand_raise: tuple[Condition, ...] = ()
-    criteria: tuple[Condition, ...] = ()
-    recommended: Rulebook | None = None
-    in_force: Rulebook | None = None
+    exclude: tuple[BoundCriterion, ...] = ()
+    hand_raise: tuple[BoundCriterion, ...] = ()
+    criteria: tuple[BoundCriterion, ...] = ()
+    recommended: BoundDefinition | None = None
+    in_force: BoundDefinition | None = None
 
     @property
-    def definition(self) -> Rulebook | None:
+    def definition(self) -> BoundDefinition | None:
         """What `meets_definition` speaks of: the rule in force where there is one, else the recommended one."""
         return self.in_force or self.recommended
 
     @property
-    def qualifying(self) -> Rulebook | None:
+    def qualifying(self) -> BoundDefinition | None:
         """The definition that the policy qualifies by."""
         return {"recommended": self.recommended, "in_force": self.in_force}.get(str(self.rule.definition))
 
     @property
-    def goal(self) -> Rulebook | None:
+    def goal(self) -> BoundDefinition | None:
         """What `nearest_missing` speaks of: the definition that qualifies, where one does, else that of `meets_definition`."""
         return self.qualifying or self.definition
 
     @property
-    def conditions(self) -> list[Condition]:
+    def conditions(self) -> list[BoundCriterion]:
         """Every condition that a decision reads."""
         rulebooks = [book for book in (self.recommended, self.in_force) if book is not None]
         return [*self.exclude, *self.hand_raise, *self.criteria, *(c for book in rulebooks for c in book.conditions)]
@@ -80,35 +80,36 @@ class Decider:
     def without_hold_out(self) -> Decider:
         return replace(self, hold_out=0.0)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "rule": self.rule.as_json(),
+            "rule": self.rule.to_dict(),
             "bands": [dict(zip(("name", "at_least"), band, strict=True)) for band in self._edges()],
             "band_results": [dict(result) for result in self.band_results],
             "cool_down": self.cool_down,
             "stay": self.stay,
             "hold_out": self.hold_out,
-            **{name: [c.as_json() for c in getattr(self, name)] for name in ("exclude", "hand_raise", "criteria")},
-            "recommended": self.recommended.as_json() if self.recommended is not None else None,
-            "in_force": self.in_force.as_json() if self.in_force is not None else None,
+            **{name: [c.to_dict() for c in getattr(self, name)] for name in ("exclude", "hand_raise", "criteria")},
+            "recommended": self.recommended.to_dict() if self.recommended is not None else None,
+            "in_force": self.in_force.to_dict() if self.in_force is not None else None,
         }
 
     def _edges(self) -> Iterator[tuple[str, float]]:
         return zip(self.bands.names[:-1], self.bands.edges[:-1], strict=True)
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Decider:
+    def from_dict(cls, raw: Mapping[str, Any]) -> Decider:
         """Read what `as_json` wrote."""
         exclude, hand_raise, criteria = (
-            tuple(Condition.from_json(c) for c in raw[name]) for name in ("exclude", "hand_raise", "criteria")
+            tuple(BoundCriterion.from_dict(c) for c in raw[name]) for name in ("exclude", "hand_raise", "criteria")
         )
         recommended, in_force = (
-            Rulebook.from_json(raw[name]) if raw[name] is not None else None for name in ("recommended", "in_force")
+            BoundDefinition.from_dict(raw[name]) if raw[name] is not None else None
+            for name in ("recommended", "in_force")
         )
         return cls(
             name=str(raw["name"]),
-            rule=Rule.from_json(raw["rule"]),
+            rule=PolicyRule.from_dict(raw["rule"]),
             bands=Bands.of({band["name"]: band["at_least"] for band in raw["bands"]}),
             band_results=tuple(raw["band_results"]),
             cool_down=int(raw["cool_down"]),
@@ -131,8 +132,8 @@ class Decider:
             Of a `FittedModel`.
         """
         if KEY in facts:
-            return cls.from_json(facts[KEY])
+            return cls.from_dict(facts[KEY])
         top = float(np.quantile(reference, 1 - DEFAULT_SHARE))
         usual = {"probability": top, "leads": None, "words": f"probability at least {top:.3f}, the top tenth"}
-        rule = Rule.from_json({**facts.get("rule", usual)})
+        rule = PolicyRule.from_dict({**facts.get("rule", usual)})
         return cls(str(facts.get("name", "")), rule, Bands.of(USUAL.bands))

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.decide.conditions import Columns
+from pql_model.decide.bound_definition import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.holdout import held_out, ties
 from pql_model.decide.policy import expected_conversions
-from pql_model.decide.select import SUPPRESSED, Offered, select, select_alone
+from pql_model.decide.select import SUPPRESSED, SelectionInput, select, select_alone
 from pql_model.decide.state import State
-from pql_model.model.estimate import Estimate
+from pql_model.statistics.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def decide(
     """
     names = [str(name) for name in entity]
     qualifying = columns.meets(decider.qualifying) if decider.qualifying is not None else None
-    offered = Offered(
+    offered = SelectionInput(
         entity=names, probability=probability, met=qualifying,
         raised=columns.any_of(decider.hand_raise), excluded=columns.any_of(decider.exclude),
         held_out=held_out(decider.name, names, decider.hold_out),
@@ -131,14 +131,14 @@ class Summary:
     suppressed: dict[str, int]
     held_out: int
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         lowest, rows, share, cost = self.not_to_call
         return {
-            "expected_conversions": self.selected.as_json(),
-            "bands": {n: {"rows": k, "expected_conversions": e.as_json()} for n, (k, e) in self.bands.items()},
+            "expected_conversions": self.selected.to_dict(),
+            "bands": {n: {"rows": k, "expected_conversions": e.to_dict()} for n, (k, e) in self.bands.items()},
             "not_to_call": {
-                "bands": [lowest], "rows": rows, "share": share, "expected_conversions": cost.as_json(),
-                "of": self.everybody.as_json(),
+                "bands": [lowest], "rows": rows, "share": share, "expected_conversions": cost.to_dict(),
+                "of": self.everybody.to_dict(),
             },
             "suppressed": self.suppressed,
             "held_out": self.held_out,

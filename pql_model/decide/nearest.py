@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.decide.conditions import Columns, Condition, Rulebook
+from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition, Columns
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY
 from pql_model.model.columns import Manifest
-from pql_model.windows import DAY, Window
+from pql_model.time import DAY, Window
 
 AGE = Feature(ANY, "days_since_signup").name
 """Says which `first` windows are not over; without this column none of them can be met any more."""
@@ -40,14 +40,14 @@ class Missing:
         present; None where the model has no such column.
     """
 
-    condition: Condition
+    condition: BoundCriterion
     value: float | None
     needed: float
     probability: float | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
-            "criterion": self.condition.text, "condition": dict(self.condition.told), "value": self.value,
+            "criterion": self.condition.text, "condition": dict(self.condition.payload), "value": self.value,
             "needed": self.needed, "probability": self.probability,
         }  # fmt: skip
 
@@ -63,7 +63,7 @@ class NearestMissing:
         The model's columns.
     """
 
-    def __init__(self, rulebook: Rulebook, manifest: Manifest) -> None:
+    def __init__(self, rulebook: BoundDefinition, manifest: Manifest) -> None:
         self.rulebook = rulebook
         self._conditions = [c for c in rulebook.conditions if c.feature is not None and _can_be_worked_on(c)]
         features = [(j, parse_feature(c.name)) for j, c in enumerate(manifest.columns) if c.kind == "feature"]
@@ -86,9 +86,9 @@ class NearestMissing:
         as_of
             Instants, microseconds; with them a condition on days is dropped where too few days are left.
         """
-        told: list[Missing | None] = [None] * columns.rows
+        payload: list[Missing | None] = [None] * columns.rows
         if not self._conditions or not columns.rows:
-            return told
+            return payload
         age = columns.numbers.get(AGE, np.full(columns.rows, np.nan))
         values = [columns.numbers.get(c.column, np.full(columns.rows, np.nan)) for c in self._conditions]
         needed = [_needed(c, v, age) for c, v in zip(self._conditions, values, strict=True)]
@@ -107,8 +107,8 @@ class NearestMissing:
             for row, v, n, p in zip(
                 rows.tolist(), values[k][rows].tolist(), needed[k][rows].tolist(), then, strict=True
             ):
-                told[row] = Missing(condition, None if v != v else v, n, p)
-        return told
+                payload[row] = Missing(condition, None if v != v else v, n, p)
+        return payload
 
     def _lost(self, columns: Columns, lacking: np.ndarray) -> np.ndarray:
         """Whether so many conditions cannot be met any more that the definition cannot: one that is open then leads nowhere."""
@@ -117,7 +117,7 @@ class NearestMissing:
         return np.asarray(over > len(self.rulebook.conditions) - self.rulebook.least)
 
     def _lacking(
-        self, condition: Condition, value: np.ndarray, needed: np.ndarray, age: np.ndarray, as_of: np.ndarray | None,
+        self, condition: BoundCriterion, value: np.ndarray, needed: np.ndarray, age: np.ndarray, as_of: np.ndarray | None,
         columns: Columns,
     ) -> np.ndarray:  # fmt: skip
         """Which part of what is needed is missing, 0 to 1; infinite where it is held, or cannot be met any more."""
@@ -144,7 +144,7 @@ class NearestMissing:
         return [float(p) for p in predict(X)]
 
 
-def _can_be_worked_on(condition: Condition) -> bool:
+def _can_be_worked_on(condition: BoundCriterion) -> bool:
     """Whether acts can bring it about: more of what is counted, or one event soon."""
     operator, measure = condition.criterion.operator, condition.criterion.measure
     if measure in _SOON:
@@ -156,7 +156,7 @@ def _same(one: Feature, other: Feature) -> bool:
     return (one.event, one.measure, one.value) == (other.event, other.measure, other.value)
 
 
-def _needed(condition: Condition, value: np.ndarray, age: np.ndarray) -> np.ndarray:
+def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np.ndarray:
     """The number that is enough, (rows,); NaN where acts cannot bring it about any more."""
     threshold, measure = float(condition.criterion.threshold or 0.0), condition.criterion.measure
     if measure == "days_since_last":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.schema import Capacity, Policy
-from pql_model.model.estimate import Estimate
+from pql_model.statistics.estimate import Estimate
 
 _EXACT = 1_000
 DEFAULT_SHARE = 0.1
@@ -20,7 +20,7 @@ Definitions = Literal["recommended", "in_force"]
 
 
 @dataclass(frozen=True)
-class Rule:
+class PolicyRule:
     """A policy made concrete.
 
     Attributes
@@ -37,7 +37,7 @@ class Rule:
 
     probability: float
     leads: int | None
-    words: str
+    text: str
     per: int | None = None
     definition: Definitions | None = None
 
@@ -46,15 +46,19 @@ class Rule:
         """Whether it cannot tell of a row that is looked at alone."""
         return math.isnan(self.probability)
 
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "probability": None if math.isnan(self.probability) else self.probability}
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "probability": None if math.isnan(self.probability) else self.probability,
+            "leads": self.leads, "words": self.text, "per": self.per, "definition": self.definition,
+        }  # fmt: skip
 
     @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> Rule:
+    def from_dict(cls, raw: dict[str, Any]) -> PolicyRule:
         """Read what `as_json` wrote, or what an older release did, which knew no level of a capacity."""
         older = raw["leads"] is not None and raw["leads"] > 0 and raw.get("per") is None
         known = raw["probability"] is not None and not older
-        return cls(**{**raw, "probability": float(raw["probability"]) if known else math.nan})
+        probability = float(raw["probability"]) if known else math.nan
+        return cls(probability, raw["leads"], raw["words"], raw.get("per"), raw.get("definition"))
 
 
 @dataclass(frozen=True)
@@ -79,33 +83,33 @@ class Period:
     stock: bool = False
 
 
-def make_rule(policy: Policy | None, period: Period) -> Rule:
+def make_rule(policy: Policy | None, period: Period) -> PolicyRule:
     """Turn the policy into a rule, by what the test period showed."""
     probability = period.probability
     if policy is None:
         threshold = float(np.quantile(probability, 1 - DEFAULT_SHARE))
-        return Rule(
+        return PolicyRule(
             threshold,
             None,
             f"no policy given: the threshold {threshold:.3f} is what the top tenth of the test period reached",
         )
     if policy.capacity is not None:
         capacity, level = policy.capacity, capacity_level(policy.capacity, period, policy.hold_out)
-        return Rule(level, capacity.leads, f"the {capacity.leads} best per {capacity.per.words}", capacity.per.us)
+        return PolicyRule(level, capacity.leads, f"the {capacity.leads} best per {capacity.per.text}", capacity.per.us)
     if policy.probability is not None:
-        return Rule(policy.probability, None, f"probability at least {policy.probability:g}")
+        return PolicyRule(policy.probability, None, f"probability at least {policy.probability:g}")
     if policy.definition is not None:
         return _by_definition(policy.definition, period)
     least = policy.precision or 0.0
     kept = _threshold_for_precision(period.converted.astype(float), probability, least)
     if kept is None:
-        return Rule(1.0, 0, f"no threshold of the test period kept a precision of {least:g}: nobody qualifies")
+        return PolicyRule(1.0, 0, f"no threshold of the test period kept a precision of {least:g}: nobody qualifies")
     reached = probability >= kept
     words = (
         f"probability at least {kept:.3f}, which kept a precision of {least:g} in the test period: "
         f"{int(period.converted[reached].sum()):,} of {reached.sum():,} rows converted"
     )
-    return Rule(kept, None, words)
+    return PolicyRule(kept, None, words)
 
 
 def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) -> float:
@@ -134,15 +138,15 @@ def _reaching(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.asarray(len(values) - np.searchsorted(np.sort(values), levels, side="left"))
 
 
-def _by_definition(which: Definitions, period: Period) -> Rule:
+def _by_definition(which: Definitions, period: Period) -> PolicyRule:
     if period.met is None:
-        return Rule(
+        return PolicyRule(
             1.0, 0, f"there is no {which.replace('_', ' ')} definition that held on later rows: nobody qualifies"
         )
     met = int(period.met.sum())
     level = float(np.sort(period.probability)[-met]) if met else 1.0
     words = "the recommended definition is met" if which == "recommended" else "the definition in force is met"
-    return Rule(level, None, words, definition=which)
+    return PolicyRule(level, None, words, definition=which)
 
 
 def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, least: float) -> float | None:

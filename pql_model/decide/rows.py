@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.decide.conditions import Columns
+from pql_model.decide.bound_definition import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Decisions, decide
 from pql_model.decide.nearest import AGE, NearestMissing
 from pql_model.decide.state import State
 from pql_model.explain.scored import scored_rows
-from pql_model.model.fitted import FittedModel
+from pql_model.model.artifact import FittedModel
 
 NAMES = (
     "entity", "as_of", "probability", "score", "band", "is_pql", "usage", "fit", "timing", "reasons", "criteria_met",
@@ -57,14 +57,14 @@ def decided_rows(
     # A hold-out goes by the entity: who is not named is in none.
     by = decider if "entity" in rows.columns else decider.without_hold_out()
     found = decide(by, entity, rows["probability"].to_numpy(), columns, as_of=as_of, before=before)
-    told = {
+    payload = {
         "band": found.band, "is_pql": found.is_pql, "criteria_met": _criteria(decider, found),
         "meets_definition": found.meets_definition, "nearest_missing": _nearest(model, table, X, decider, columns),
         "newly_qualified": found.newly_qualified, "suppressed": found.suppressed,
     }  # fmt: skip
     if before is None:
-        del told["newly_qualified"]
-    rows = rows.assign(**{name: _typed(values, name, len(rows)) for name, values in told.items()})
+        del payload["newly_qualified"]
+    rows = rows.assign(**{name: _typed(values, name, len(rows)) for name, values in payload.items()})
     return Decided(rows[[name for name in NAMES if name in rows.columns]], found)
 
 
@@ -81,7 +81,7 @@ def _criteria(decider: Decider, found: Decisions) -> np.ndarray | None:
     if found.criteria_met is None:
         return None
     texts: dict[bytes, str] = {}
-    told = np.empty(len(found.band), object)
+    payload = np.empty(len(found.band), object)
     for row, met in enumerate(found.criteria_met):
         key = met.tobytes()
         if key not in texts:
@@ -89,8 +89,8 @@ def _criteria(decider: Decider, found: Decisions) -> np.ndarray | None:
                 {"id": c.id, "text": c.text} for c, held in zip(decider.criteria, met.tolist(), strict=True) if held
             ]
             texts[key] = json.dumps(names, ensure_ascii=False)
-        told[row] = texts[key]
-    return told
+        payload[row] = texts[key]
+    return payload
 
 
 def _nearest(
@@ -102,7 +102,7 @@ def _nearest(
     missing = NearestMissing(decider.goal, model.manifest).tell(
         columns, X, lambda moved: model.calibration.apply(model.ensemble.margin(moved)), as_of
     )
-    told = np.full(len(missing), None, object)
+    payload = np.full(len(missing), None, object)
     for row, found in enumerate(missing):
-        told[row] = json.dumps(found.as_json(), ensure_ascii=False) if found is not None else None
-    return told
+        payload[row] = json.dumps(found.to_dict(), ensure_ascii=False) if found is not None else None
+    return payload

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pql_model.decide.policy import Rule
+from pql_model.decide.policy import PolicyRule
 from pql_model.decide.state import Remembered, State
-from pql_model.windows import DAY, HOUR
+from pql_model.time import DAY, HOUR
 
 EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY = "excluded", "held_out", "cool_down", "capacity"
 SUPPRESSED = (EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY)
@@ -17,7 +17,7 @@ _EARLY = 6 * HOUR
 
 
 @dataclass(frozen=True)
-class Offered:
+class SelectionInput:
     """Rows to decide on, (rows,), one an entity.
 
     Attributes
@@ -53,7 +53,7 @@ class Selected:
     state: State
 
 
-def select_alone(rule: Rule, offered: Offered) -> tuple[np.ndarray, np.ndarray]:
+def select_alone(rule: PolicyRule, offered: SelectionInput) -> tuple[np.ndarray, np.ndarray]:
     """is_pql and suppressed without a memory and without neighbours: of a capacity the level decides."""
     wants = _by_rule(rule, offered, rule.probability) | offered.raised
     suppressed = np.full(len(wants), None, object)
@@ -62,7 +62,9 @@ def select_alone(rule: Rule, offered: Offered) -> tuple[np.ndarray, np.ndarray]:
     return wants & offered.contactable, suppressed
 
 
-def select(rule: Rule, offered: Offered, as_of: int, before: State, cool_down: int, stay: float) -> Selected:
+def select(
+    rule: PolicyRule, offered: SelectionInput, as_of: int, before: State, cool_down: int, stay: float
+) -> Selected:
     """Decide on everybody at one instant.
 
     Parameters
@@ -98,7 +100,7 @@ def select(rule: Rule, offered: Offered, as_of: int, before: State, cool_down: i
     return Selected(is_pql, newly, suppressed, _after(offered, known, before, as_of, chosen, is_pql, newly))
 
 
-def _by_rule(rule: Rule, offered: Offered, threshold: float) -> np.ndarray:
+def _by_rule(rule: PolicyRule, offered: SelectionInput, threshold: float) -> np.ndarray:
     if rule.leads == 0:
         return np.zeros(len(offered.probability), bool)
     if rule.definition is not None:
@@ -106,7 +108,7 @@ def _by_rule(rule: Rule, offered: Offered, threshold: float) -> np.ndarray:
     return np.asarray(offered.probability >= threshold)
 
 
-def _threshold(rule: Rule, offered: Offered) -> float:
+def _threshold(rule: PolicyRule, offered: SelectionInput) -> float:
     """Of a capacity its level, or what the last of its places goes for where fewer reach the level."""
     if not rule.leads:
         return rule.probability
@@ -129,7 +131,7 @@ class _Places:
     filled: int
 
 
-def _places(rule: Rule, before: State, as_of: int) -> _Places | None:
+def _places(rule: PolicyRule, before: State, as_of: int) -> _Places | None:
     """Who was alerted counts, also who has left or paid since.
 
     Places for those below the level are given out evenly: as many as belong to the time since the last run. Else the first of
@@ -153,7 +155,7 @@ def _alerted(before: State, as_of: int, within: int) -> int:
     return sum(r.alerted_at is not None and as_of - r.alerted_at < length for r in before.of.values())
 
 
-def _admit(queue: np.ndarray, offered: Offered, reached: np.ndarray, places: _Places) -> np.ndarray:
+def _admit(queue: np.ndarray, offered: SelectionInput, reached: np.ndarray, places: _Places) -> np.ndarray:
     """Raised hands first, then by probability. The hold-out takes no place, and is chosen where it would have had one."""
     rows = np.flatnonzero(queue)
     rows = rows[np.lexsort((offered.tie[rows], -offered.probability[rows], ~offered.raised[rows]))]
@@ -165,7 +167,7 @@ def _admit(queue: np.ndarray, offered: Offered, reached: np.ndarray, places: _Pl
 
 
 def _after(
-    offered: Offered, known: list[Remembered | None], before: State, as_of: int, chosen: np.ndarray, is_pql: np.ndarray,
+    offered: SelectionInput, known: list[Remembered | None], before: State, as_of: int, chosen: np.ndarray, is_pql: np.ndarray,
     newly: np.ndarray,
 ) -> State:  # fmt: skip
     """Who is not at risk any more is no PQL, but an alert is not forgotten."""

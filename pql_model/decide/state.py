@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from pql_model.atomic import atomic_write
 from pql_model.errors import DataError
-from pql_model.whole import write_whole
 
 _COLUMNS = ["entity", "is_pql", "qualified_since", "alerted_at", "as_of"]
 
@@ -90,7 +90,7 @@ def write_runs(path: Path, runs: Sequence[State]) -> None:
     types: Any = {"entity": "string", "is_pql": bool, **dict.fromkeys(_COLUMNS[2:], "Int64")}
     frame = pd.DataFrame(rows, columns=_COLUMNS).astype(types)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda at: frame.to_parquet(at, index=False))
+    atomic_write(path, lambda at: frame.to_parquet(at, index=False))
 
 
 def _state(as_of: int, rows: pd.DataFrame) -> State:

@@ -13,7 +13,7 @@ from pql_model.demo.mechanism import roc_auc
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TruthComparison:
     """Planted and found, thing by thing.
 
     Attributes
@@ -24,7 +24,7 @@ class Comparison:
 
     lines: tuple[tuple[str, str, str, bool], ...]
 
-    def as_json(self) -> list[dict[str, Any]]:
+    def to_dict(self) -> list[dict[str, Any]]:
         return [{"what": w, "planted": p, "found": f, "agrees": ok} for w, p, f, ok in self.lines]
 
 
@@ -35,7 +35,7 @@ def compare(
     leaks: Sequence[str],
     set_aside: dict[str, int],
     criteria: Sequence[dict[str, Any]],
-) -> Comparison:
+) -> TruthComparison:
     """Hold a training's results against `truth.json`.
 
     Parameters
@@ -51,7 +51,7 @@ def compare(
     """
     lines = [_counts(truth["expected_set_aside"], set_aside), _leaks(truth["leaking_columns"], leaks)]
     lines += _ranking(truth["probabilities"], predictions)
-    return Comparison((*lines, _behaviours(truth["criteria"], behaviours), _criteria(truth["criteria"], criteria)))
+    return TruthComparison((*lines, _behaviours(truth["criteria"], behaviours), _criteria(truth["criteria"], criteria)))
 
 
 def _counts(expected: dict[str, int], found: dict[str, int]) -> tuple[str, str, str, bool]:

@@ -24,7 +24,7 @@ from pql_model.demo.usage import (
     done_by_age,
     seats_by_age,
 )
-from pql_model.windows import DAY, SECOND
+from pql_model.time import DAY, SECOND
 
 DECISION_DAY, HORIZON_DAYS = 14, 30
 CRITERIA: tuple[dict[str, Any], ...] = (

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pql_model.demo.usage import EVENTS, SEATS, UPLOAD, Floats, Ints
-from pql_model.windows import DAY, HOUR, SECOND
+from pql_model.time import DAY, HOUR, SECOND
 
 Names = npt.NDArray[np.object_]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pql_model.windows import DAY, HOUR, SECOND, to_instant
+from pql_model.time import DAY, HOUR, SECOND, to_instant
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

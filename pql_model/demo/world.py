@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pql_model.atomic import atomic_write
 from pql_model.demo.mechanism import CRITERIA, HORIZON_DAYS, SIZE_EFFECT, payments, roc_auc, true_probabilities
 from pql_model.demo.unusable import Names, as_rows, iso_texts, with_unusable_rows
 from pql_model.demo.usage import END, NEVER, SIZES, Accounts, Bools, Ints, draw_accounts, paid_usage, trial_usage
 from pql_model.errors import DataError
-from pql_model.whole import write_whole
-from pql_model.windows import DAY
+from pql_model.time import DAY
 
 MANAGERS = ("A. Ito", "B. Okafor", "C. Lindqvist", "D. Moreau", "E. Rossi", "F. Haddad", "G. Novak")
 REGIONS = {"Europe": 0.36, "North America": 0.34, "Asia Pacific": 0.16, "Latin America": 0.10, "": 0.04}
@@ -90,7 +90,7 @@ class Truth:
     base_rate: float
     roc_auc: float
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The same as plain values, `probabilities` column by column."""
         table = self.probabilities
         columns = {
@@ -152,12 +152,12 @@ def make_world(accounts: int = 4000, seed: int = 7) -> World:
 def write_world(world: World, folder: Path) -> None:
     """Write accounts.csv, events.parquet, subscriptions.csv, truth.json and pql.yaml, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    truth = json.dumps(world.truth.as_json(), indent=1)
+    truth = json.dumps(world.truth.to_dict(), indent=1)
     for name, table in (("accounts.csv", world.accounts), ("subscriptions.csv", world.conversions)):
-        write_whole(folder / name, partial(table.to_csv, index=False, lineterminator="\n"))
-    write_whole(folder / "events.parquet", partial(world.events.to_parquet, index=False))
-    write_whole(folder / "truth.json", lambda at: at.write_text(truth + "\n", encoding="utf-8"))
-    write_whole(folder / "pql.yaml", lambda at: at.write_text(world.config, encoding="utf-8"))
+        atomic_write(folder / name, partial(table.to_csv, index=False, lineterminator="\n"))
+    atomic_write(folder / "events.parquet", partial(world.events.to_parquet, index=False))
+    atomic_write(folder / "truth.json", lambda at: at.write_text(truth + "\n", encoding="utf-8"))
+    atomic_write(folder / "pql.yaml", lambda at: at.write_text(world.config, encoding="utf-8"))
 
 
 def _truth(snapshots: pd.DataFrame, names: Names, newest: int, set_aside: dict[str, int]) -> Truth:

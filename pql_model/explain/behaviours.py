@@ -17,8 +17,8 @@ from pql_model.explain.reasons import behaviour_of
 from pql_model.features.spec import parse_feature
 from pql_model.measures import LESS_IS_MORE
 from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
-from pql_model.model.estimate import Estimate
-from pql_model.model.intervals import Units, percentile
+from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.intervals import Units, percentile
 
 Direction = Literal["+", "-", "mixed"]
 Shape = Literal["step", "saturating", "linear", "none"]
@@ -58,7 +58,7 @@ class Behaviour:
     columns: tuple[tuple[ModelColumn, float], ...]
     curve: tuple[dict[str, Any], ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The element of `behaviours` in `pql criteria list --json`."""
         return {
             "behaviour": self.name,
@@ -68,8 +68,8 @@ class Behaviour:
             "direction": self.direction,
             "shape": self.shape,
             "shown": self.column.name,
-            "words": self.column.words,
-            "features": [{"name": c.name, "words": c.words, "share": round(s, 6)} for c, s in self.columns],
+            "words": self.column.text,
+            "features": [{"name": c.name, "words": c.text, "share": round(s, 6)} for c, s in self.columns],
         }
 
 
@@ -222,8 +222,8 @@ def _curve(column: ModelColumn, table: pd.DataFrame, total: np.ndarray) -> tuple
     if column.kind == "category":
         texts = as_texts(table[column.name]).fillna("(unknown)").astype(str)
         groups = pd.DataFrame({"value": texts.to_numpy(), "total": total}).groupby("value")["total"]
-        told = groups.agg(["mean", "size"]).sort_values("size", ascending=False).head(_POINTS)
-        return tuple(_point(str(value), row["mean"], row["size"]) for value, row in told.iterrows())
+        payload = groups.agg(["mean", "size"]).sort_values("size", ascending=False).head(_POINTS)
+        return tuple(_point(str(value), row["mean"], row["size"]) for value, row in payload.iterrows())
     values = as_numbers(table[column.name])
     known = ~np.isnan(values)
     x, y = values[known], total[known]

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from pql_model.explain.reasons import TOP, Reason, explain
-from pql_model.model.fitted import FittedModel
+from pql_model.model.artifact import FittedModel
 
 WAY = ("fit", "timing", "usage")
 """The order in which the parts are added to the base value: what was there first comes first."""
 
 
 @dataclass(frozen=True)
-class Step:
+class WaterfallStep:
     """One step of the way.
 
     Attributes
@@ -33,7 +33,7 @@ class Step:
     probability: float
     effect: float
 
-    def as_json(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         return {"part": self.part, "log_odds": self.log_odds, "probability": self.probability, "effect": self.effect}
 
 
@@ -53,7 +53,7 @@ class Explained:
 
     probability: float
     score: float
-    steps: tuple[Step, ...]
+    steps: tuple[WaterfallStep, ...]
     behaviours: tuple[Reason, ...]
     base_rate: float | None
     average: float
@@ -79,9 +79,9 @@ def explain_row(model: FittedModel, table: pd.DataFrame) -> Explained:
     margins[-1] = contributions.sum(axis=1)[0]  # the very margin that a scored row is made of
     after = model.calibration.apply(margins)
     moved = 100 * np.diff(after, prepend=0.0)
-    steps = (Step(*of, float(p), float(by)) for of, p, by in zip(adds.items(), after, moved, strict=True))
+    steps = (WaterfallStep(*of, float(p), float(by)) for of, p, by in zip(adds.items(), after, moved, strict=True))
     tested = model.facts.get("test") or {}
     rate = tested["conversions"] / tested["rows"] if tested.get("rows") else None
     return Explained(
-        float(after[-1]), float(model.score(after[-1:])[0]), tuple(steps), tuple(found.told[0]), rate, float(np.mean(model.reference))
+        float(after[-1]), float(model.score(after[-1:])[0]), tuple(steps), tuple(found.payload[0]), rate, float(np.mean(model.reference))
     )  # fmt: skip

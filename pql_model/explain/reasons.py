@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pql_model.explain.words import AGE, Value, tell
+from pql_model.explain.reason_text import AGE, Value, tell
 from pql_model.features.spec import parse_feature
 from pql_model.measures import ANY
 from pql_model.model.calibrate import Calibration
@@ -42,22 +42,22 @@ class Reason:
     effect: float
     column: str
     value: Value
-    told: str
+    payload: str
 
     @property
     def sign(self) -> str:
         return "+" if self.log_odds > 0 else "-" if self.log_odds < 0 else ""
 
     @property
-    def words(self) -> str:
-        return f"{self.told} ({self.sign})" if self.sign else self.told
+    def text(self) -> str:
+        return f"{self.payload} ({self.sign})" if self.sign else self.payload
 
-    def as_json(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """As a scored row holds it."""
         value = round(self.value, 4) if isinstance(self.value, float) else self.value
         return {
             "sign": self.sign, "log_odds": round(self.log_odds, 4), "effect": round(self.effect, 2), "behaviour": self.behaviour,
-            "part": self.part, "column": self.column, "value": value, "words": self.words,
+            "part": self.part, "column": self.column, "value": value, "words": self.text,
         }  # fmt: skip
 
 
@@ -69,13 +69,13 @@ class Reasons:
     fit: np.ndarray
     timing: np.ndarray
     base: np.ndarray
-    told: list[list[Reason]]
+    payload: list[list[Reason]]
 
 
 def behaviour_of(column: ModelColumn) -> tuple[str, str]:
     """(part, behaviour) of a column: usage, fit or timing, and the event or trait it speaks of."""
     if column.kind != "feature":
-        return "fit", column.words
+        return "fit", column.text
     feature = parse_feature(column.name)
     if feature.measure in _TIMING:
         return "timing", "time since sign-up"
@@ -104,7 +104,7 @@ def explain(
     loudest = np.take_along_axis(_loudest(by_column, sums, list(families.values())), order, axis=1)
     effects = _effects(contributions.sum(axis=1), strongest, calibration)
     teller, keys = _Teller(manifest, table), list(families)
-    told = [
+    payload = [
         [
             Reason(keys[b][1], keys[b][0], log_odds, effect, *teller(row, column))
             for b, log_odds, effect, column in zip(*of_row, strict=True) if log_odds != 0 or top is None
@@ -112,7 +112,7 @@ def explain(
         for row, of_row in enumerate(zip(order.tolist(), strongest.tolist(), effects.tolist(), loudest.tolist(), strict=True))
     ]  # fmt: skip
     parts = {name: _sum(sums, [i for i, (part, _) in enumerate(families) if part == name]) for name in PARTS}
-    return Reasons(**parts, base=base, told=told)
+    return Reasons(**parts, base=base, payload=payload)
 
 
 def families_of(manifest: Manifest) -> dict[tuple[str, str], list[int]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.explain.reasons import explain
-from pql_model.model.fitted import FittedModel
+from pql_model.model.artifact import FittedModel
 
 
 def scored_rows(model: FittedModel, table: pd.DataFrame, X: np.ndarray | None = None) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def scored_rows(model: FittedModel, table: pd.DataFrame, X: np.ndarray | None = 
             "usage": reasons.usage,
             "fit": reasons.fit,
             "timing": reasons.timing,
-            "reasons": [json.dumps([r.as_json() for r in told], ensure_ascii=False) for told in reasons.told],
+            "reasons": [json.dumps([r.to_dict() for r in payload], ensure_ascii=False) for payload in reasons.payload],
             "feature_set": model.manifest.hash,
         }
     )

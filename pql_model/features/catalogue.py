@@ -9,13 +9,13 @@ from typing import Any
 from pql_model.config.schema import Config, EventTable
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
-from pql_model.windows import DAY, EVER, Window
+from pql_model.time import DAY, EVER, Window
 
 Table = Any
 
 
 @dataclass(frozen=True)
-class Offered:
+class OfferedEvents:
     """Events offered, most widely done first, every event name of the log, and what was left out."""
 
     events: tuple[str, ...]
@@ -24,7 +24,7 @@ class Offered:
     beyond_limit: int
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The line that says what was left out."""
         line = f"{len(self.events):,} of {len(self.known):,} event names offered to the model"
         left_out = {"done by too few entities": self.too_rare, "beyond the limit of `offer.events`": self.beyond_limit}
@@ -32,7 +32,7 @@ class Offered:
         return f"{line}; left out: {', '.join(parts)}" if parts else line
 
 
-def offer_events(events: Table, entities: Table, config: Config, until: int) -> Offered:
+def offer_events(events: Table, entities: Table, config: Config, until: int) -> OfferedEvents:
     """Events by the number of distinct entities that did them before `until`, as far as was known by then.
 
     Parameters
@@ -51,7 +51,7 @@ def offer_events(events: Table, entities: Table, config: Config, until: int) -> 
     wide = [row["event"] for row in support if row["entities"] >= config.offer.min_entities]
     kept = tuple(wide[: config.offer.events])
     known = event_names(events)
-    return Offered(kept, known, len(known) - len(wide), len(wide) - len(kept))
+    return OfferedEvents(kept, known, len(known) - len(wide), len(wide) - len(kept))
 
 
 def event_names(events: Table) -> tuple[str, ...]:

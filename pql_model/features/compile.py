@@ -25,7 +25,7 @@ from pql_model.errors import DataError, listed
 from pql_model.features.rounding import LEAST_POWER, NUDGE, POWERS, SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
-from pql_model.windows import DAY, MINUTE, SESSION_GAP, Window
+from pql_model.time import DAY, MINUTE, SESSION_GAP, Window
 
 Table = Any  # an Ibis table
 Column = Any  # an Ibis column
@@ -36,7 +36,7 @@ _ALONE = (*_STREAKS, "top_user_share", "days_since_signup")
 
 
 @dataclass(frozen=True)
-class _Keys:
+class _JoinKeys:
     """Row keys of the matrix: sorted by entity, then as_of."""
 
     entity: pd.Series
@@ -112,9 +112,9 @@ def _refuse_repeats(features: Sequence[Feature]) -> None:
         raise DataError(f"Features are asked for twice: {listed(repeated)}", remedy="name each feature once")
 
 
-def _keys(snapshots: Table) -> _Keys:
+def _keys(snapshots: Table) -> _JoinKeys:
     fetched = snapshots.order_by("row").to_pyarrow()
-    return _Keys(
+    return _JoinKeys(
         entity=fetched["entity"].to_pandas(),
         as_of=fetched["as_of"].to_numpy().astype(np.int64),
         signed_up=fetched["signed_up"].cast(pa.float64()).to_numpy(),
@@ -279,7 +279,7 @@ def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
 
 
 def _per_event(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
     names = sorted({feature.event for feature in wanted})
     measures = {feature.measure for feature in wanted}
@@ -319,7 +319,7 @@ def _per_event(
 
 
 def _per_entity(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
     needs = {
         "active_days": "day",
@@ -336,7 +336,7 @@ def _per_entity(
 
 
 def _streaks(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
     window = next(iter(wanted)).window
     t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], {"day": ["day"]})
@@ -360,7 +360,7 @@ def _streaks(
 
 
 def _top_user_share(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _Keys, out: np.ndarray
+    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
     t = _visible(events.filter(events.user.notnull()), snapshots, late)
     sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(wanted)}
@@ -369,12 +369,12 @@ def _top_user_share(
     _spread(users.group_by("row").agg(**shares), wanted, keys, out)
 
 
-def _ages(_: Table, __: Table, wanted: dict[Feature, int], ___: bool, keys: _Keys, out: np.ndarray) -> None:
+def _ages(_: Table, __: Table, wanted: dict[Feature, int], ___: bool, keys: _JoinKeys, out: np.ndarray) -> None:
     for column in wanted.values():
         out[:, column] = (keys.as_of - keys.signed_up) / DAY
 
 
-def _spread(query: Table, wanted: dict[Feature, int], keys: _Keys, out: np.ndarray) -> None:
+def _spread(query: Table, wanted: dict[Feature, int], keys: _JoinKeys, out: np.ndarray) -> None:
     for batch in query.to_pyarrow().to_batches():
         rows = batch.column("row").to_numpy()
         for i, (feature, column) in enumerate(wanted.items()):
@@ -388,7 +388,7 @@ def _numbers(column: pa.Array) -> np.ndarray:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
-def _blank_unknown_signups(features: Sequence[Feature], keys: _Keys, out: np.ndarray) -> None:
+def _blank_unknown_signups(features: Sequence[Feature], keys: _JoinKeys, out: np.ndarray) -> None:
     """Without a sign-up there is no `first` window and nothing to count from."""
     unknown = np.isnan(keys.signed_up)
     columns = [i for i, f in enumerate(features) if f.window.kind == "first" or f.rule.needs_signup]

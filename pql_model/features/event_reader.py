@@ -11,7 +11,7 @@ from typing import Any
 
 from pql_model.errors import InputError
 from pql_model.features.fields import (
-    Keys,
+    FieldNames,
     instant_in,
     instants_of,
     keyed,
@@ -21,10 +21,10 @@ from pql_model.features.fields import (
     text_in,
 )
 from pql_model.features.timeline import EventRow
-from pql_model.sources.plain import event_name_of, identifier_of
-from pql_model.windows import DAY
+from pql_model.sources.scalars import event_name_of, identifier_of
+from pql_model.time import DAY
 
-_EVENT = Keys(("event", "time"), ("user", "values", "id", "known_at", "n", "users"))
+_EVENT = FieldNames(("event", "time"), ("user", "values", "id", "known_at", "n", "users"))
 _row = partial(tuple.__new__, EventRow)  # by keyword it takes twice as long
 
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from pql_model.errors import InputError, nearest
-from pql_model.sources.plain import EARLIEST, LARGEST, LATEST
-from pql_model.windows import to_instant, to_instants
+from pql_model.sources.scalars import EARLIEST, LARGEST, LATEST
+from pql_model.time import to_instant, to_instants
 
 TIME_HELP = (
     "an ISO 8601 date or time between 1900 and 2199, such as 2026-06-30 or 2026-06-30T12:00:00+02:00; "
@@ -45,7 +45,7 @@ def shown(raw: object) -> str:
     return "an object" if isinstance(raw, dict) else "a list" if isinstance(raw, list) else type(raw).__name__
 
 
-class Keys:
+class FieldNames:
     """What an object must have, and what it may have."""
 
     def __init__(self, required: Sequence[str], optional: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Keys:
         self.in_order = (*required, *optional)
 
 
-def keyed(raw: object, at: str, keys: Keys) -> Mapping[str, Any]:
+def keyed(raw: object, at: str, keys: FieldNames) -> Mapping[str, Any]:
     """An object with the required keys and no others than the allowed.
 
     Parameters

@@ -18,7 +18,7 @@ from pql_model.features.event_reader import EventReader, Rules, day_of
 from pql_model.features.fields import (
     NUMBER_HELP,
     TIME_HELP,
-    Keys,
+    FieldNames,
     instant_in,
     keyed,
     listed_in,
@@ -29,8 +29,8 @@ from pql_model.features.fields import (
     text_in,
 )
 from pql_model.features.timeline import EventRow
-from pql_model.sources.plain import identifier_of, is_bot
-from pql_model.windows import DAY, iso
+from pql_model.sources.scalars import identifier_of, is_bot
+from pql_model.time import DAY, iso
 
 SET_ASIDE = {
     "duplicate_id": "a row id that was seen before",
@@ -46,7 +46,7 @@ Trait = str | int | float | bool | None
 
 _AHEAD = DAY  # a clock that is ahead, or a local time sent as UTC
 _Key = tuple[str | None, str]
-_BODY = Keys(("entity", "events"), ("signed_up", "as_of", "traits"))
+_BODY = FieldNames(("entity", "events"), ("signed_up", "as_of", "traits"))
 
 
 @dataclass(frozen=True)

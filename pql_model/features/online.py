@@ -20,7 +20,7 @@ from pql_model.features.rounding import rounded
 from pql_model.features.spec import Feature
 from pql_model.features.timeline import Amounts, EventRow, Timeline, visible
 from pql_model.measures import ANY
-from pql_model.windows import DAY, MINUTE, Duration, Window
+from pql_model.time import DAY, MINUTE, Duration, Window
 
 
 class _Seen(NamedTuple):

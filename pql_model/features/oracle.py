@@ -13,7 +13,7 @@ from typing import Any
 
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
-from pql_model.windows import DAY, MINUTE, SESSION_GAP
+from pql_model.time import DAY, MINUTE, SESSION_GAP
 
 
 @dataclass(frozen=True)

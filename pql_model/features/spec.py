@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, unquote_plus
 from pql_model.config.definition import check_measure
 from pql_model.errors import FeatureMismatchError, listed
 from pql_model.measures import ANY, MEASURES, Measure
-from pql_model.windows import EVER, Window
+from pql_model.time import EVER, Window
 
 _SEPARATOR = "."
 
@@ -45,7 +45,7 @@ class Feature:
     >>> feature = Feature("Teammate Invited", "count", Window.parse("first 7d"))
     >>> feature.name
     'Teammate+Invited.count.first_7d'
-    >>> feature.words
+    >>> feature.text
     'number of `Teammate Invited` in the first 7 days'
     >>> parse_feature(feature.name) == feature
     True
@@ -79,7 +79,7 @@ class Feature:
         return _SEPARATOR.join(_encode(part) for part in parts)
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """The same in English."""
         if self.event == ANY:
             what = self.rule.noun
@@ -93,7 +93,7 @@ class Feature:
         said = ("days_since_last", "days_to_first", "current_streak_days")
         if self.rule.window == "ever" or (self.window == EVER and self.measure in said):
             return ""
-        return f" {self.window.words}"
+        return f" {self.window.text}"
 
 
 def parse_feature(name: str) -> Feature:
@@ -106,7 +106,7 @@ def parse_feature(name: str) -> Feature:
 
     Examples
     --------
-    >>> parse_feature("Teammate+Invited.count.first_7d").words
+    >>> parse_feature("Teammate+Invited.count.first_7d").text
     'number of `Teammate Invited` in the first 7 days'
     """
     parts = [unquote_plus(part, errors="strict") for part in name.split(_SEPARATOR)]

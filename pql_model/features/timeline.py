@@ -9,7 +9,7 @@ from itertools import accumulate
 from operator import itemgetter, sub
 from typing import Any, NamedTuple
 
-from pql_model.windows import DAY, SESSION_GAP
+from pql_model.time import DAY, SESSION_GAP
 
 
 class EventRow(NamedTuple):

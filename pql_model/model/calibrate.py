@@ -93,7 +93,7 @@ class Calibration:
         # a line may end a rounding error above its end, which would break the order
         return _inside(np.minimum(np.interp(x, thresholds, probabilities), probabilities[following]))
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The same as an object; `from_json` gives back an equal calibration, bit for bit."""
         return {
             "kind": self.kind,
@@ -105,7 +105,7 @@ class Calibration:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Calibration:
+    def from_dict(cls, value: Mapping[str, Any]) -> Calibration:
         """Read what `as_json` wrote.
 
         Raises

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.features.spec import check_columns, feature_set_hash, parse_feature
-from pql_model.sources.plain import value_of
+from pql_model.sources.scalars import value_of
 
 OTHER = "(other)"
 _MIN_CATEGORY_ROWS, _MAX_CATEGORIES = 20, 50
@@ -45,10 +45,10 @@ class ModelColumn:
     categories: tuple[str, ...] = ()
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """English for people."""
         if self.kind == "feature":
-            return parse_feature(self.name).words
+            return parse_feature(self.name).text
         return unquote_plus(self.name.removeprefix(_PREFIX))
 
 
@@ -92,14 +92,14 @@ class Manifest:
         }
         return table.assign(**typed)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         columns = [
-            {"name": c.name, "kind": c.kind, "words": c.words, "categories": list(c.categories)} for c in self.columns
+            {"name": c.name, "kind": c.kind, "words": c.text, "categories": list(c.categories)} for c in self.columns
         ]
         return {"hash": self.hash, "columns": columns}
 
     @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> Manifest:
+    def from_dict(cls, raw: dict[str, Any]) -> Manifest:
         return cls(tuple(ModelColumn(c["name"], c["kind"], tuple(c["categories"])) for c in raw["columns"]))
 
     def without(self, names: Iterable[str]) -> Manifest:

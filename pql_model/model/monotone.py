@@ -41,7 +41,7 @@ def monotone_directions(monotone: Mapping[str, str], manifest: Manifest) -> tupl
         for column in manifest.columns:
             if column.kind == "category" and _speaks_of(name, column):
                 raise DataError(
-                    f"`monotone` names the trait `{column.words}`, whose values are categories: these have no order",
+                    f"`monotone` names the trait `{column.text}`, whose values are categories: these have no order",
                     received=f"{name}: {monotone[name]}", allowed="events, traits that are numbers, columns of features",
                     remedy="take it out of `monotone:`, or write its values as numbers",
                 )  # fmt: skip

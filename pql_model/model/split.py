@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pql_model.errors import NotEnoughDataError, TooFewConversionsError
-from pql_model.model.estimate import wilson
-from pql_model.windows import Duration, iso
+from pql_model.statistics.estimate import wilson
+from pql_model.time import Duration, iso
 
 _TEST_SHARES = (0.35, 0.30, 0.25, 0.20, 0.15)
 _FOLD_SHARES = (0.35, 0.5, 0.65, 0.8)
@@ -64,7 +64,7 @@ class Folds:
     folds: tuple[Fold, ...]
     left_out: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "used": len(self.folds), "left_out": list(self.left_out)}
 
 
@@ -128,7 +128,7 @@ def too_few_conversions(what: str, frame: pd.DataFrame, rows: str = "snapshots")
         what,
         entities=entities,
         conversions=conversions,
-        rate=wilson(conversions, entities).as_json(),
+        rate=wilson(conversions, entities).to_dict(),
         received=f"{int(frame['converted'].sum()):,} conversions in {len(frame):,} {rows}",
         allowed="several entities that converted and several that did not, early and late",
     )

@@ -22,8 +22,8 @@ from optuna.trial import TrialState
 from sklearn.metrics import roc_auc_score
 
 from pql_model.model.booster import Params, fit_ensemble, training_data
-from pql_model.model.metrics import paired_difference
 from pql_model.model.split import Folds
+from pql_model.statistics.metrics import paired_difference
 
 SEEDS = 2
 """Seeds averaged while trying a setting, and of each setting found; the priors have the seeds of `Params`."""

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pql_model.model.estimate import Estimate
-from pql_model.windows import iso
+from pql_model.statistics.estimate import Estimate
+from pql_model.time import iso
 
 CHAMPIONS_TAG = "champions"
 """On the registered model: a JSON list of versions, the newest last. What was rolled back from is taken off."""
@@ -40,11 +40,11 @@ class Version:
     promoted_at: str | None
     rolled_back_at: str | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return {
             **vars(self),
             "aliases": list(self.aliases),
-            "roc_auc": self.roc_auc.as_json() if self.roc_auc else None,
+            "roc_auc": self.roc_auc.to_dict() if self.roc_auc else None,
         }
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pql_model.decide.decider import Decider
 from pql_model.decide.rows import decided_rows
-from pql_model.model.fitted import FittedModel
+from pql_model.model.artifact import FittedModel
 
 
 class PqlModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]

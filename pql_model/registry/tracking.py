@@ -27,18 +27,18 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types.schema import ColSpec, DataType, Schema
 
+from pql_model.atomic import atomic_write
 from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
 from pql_model.decide.nearest import AGE
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
-from pql_model.lock import held
+from pql_model.file_lock import file_lock
+from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import Manifest, ModelColumn
-from pql_model.model.estimate import Estimate
-from pql_model.model.fitted import FittedModel
 from pql_model.model.tune import Trial
 from pql_model.registry.history import CHAMPIONS_TAG, Version, previous, promoted, read_champions, version_of
-from pql_model.whole import write_whole
-from pql_model.windows import iso, now
+from pql_model.statistics.estimate import Estimate
+from pql_model.time import iso, now
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 _PLACE = "pql.logged_from"
@@ -124,7 +124,7 @@ class Tracking:
         What the gate has compared with is then still the champion when the aliases change. Machines that share a
         tracking server but not the folder do not see this lock.
         """
-        with held(self._lock, waiting):
+        with file_lock(self._lock, waiting):
             yield
 
     def log(self, model: FittedModel, record: Record) -> Logged:
@@ -356,9 +356,9 @@ def _make_store(uri: str) -> None:
     path = Path(uri.removeprefix("sqlite:///"))
     if not uri.startswith("sqlite:///") or "?" in uri or path.exists():
         return
-    with held(path.parent / ".pql" / "store.lock", lambda: None):
+    with file_lock(path.parent / ".pql" / "store.lock", lambda: None):
         if not path.exists():
-            write_whole(path, lambda at: MlflowClient(f"sqlite:///{at}", f"sqlite:///{at}").search_experiments())
+            atomic_write(path, lambda at: MlflowClient(f"sqlite:///{at}", f"sqlite:///{at}").search_experiments())
 
 
 def _ends(estimate: Estimate) -> list[tuple[str, float]]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pql_model.criteria.found import FoundCriteria
-from pql_model.criteria.tested import Tested
+from pql_model.criteria.definition_metrics import DefinitionMetrics
+from pql_model.criteria.results import CriteriaResults
 
 LEAST_LIFT = 1.5
 THRESHOLDS = (
@@ -18,7 +18,7 @@ THRESHOLDS = (
 )
 
 
-def badge(found: FoundCriteria, verdict: str, health: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def badge(found: CriteriaResults, verdict: str, health: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """name, sentence, would_change, thresholds.
 
     Parameters
@@ -33,7 +33,7 @@ def badge(found: FoundCriteria, verdict: str, health: Sequence[Mapping[str, str]
     return {"name": name, "sentence": sentence, "would_change": would_change, "thresholds": list(THRESHOLDS)}
 
 
-def _judged(found: FoundCriteria, health: Sequence[Mapping[str, str]]) -> tuple[str, str]:
+def _judged(found: CriteriaResults, health: Sequence[Mapping[str, str]]) -> tuple[str, str]:
     best = found.recommended
     if best is None:
         return "do_not_use", "More conversions, or events that tell more: see what goes with conversion below."
@@ -52,12 +52,12 @@ def _judged(found: FoundCriteria, health: Sequence[Mapping[str, str]]) -> tuple[
     return "use", f"A lift below {LEAST_LIFT:g} on newer accounts, or a check of the data that turns red."
 
 
-def _beats(new: Tested, today: Tested) -> bool:
+def _beats(new: DefinitionMetrics, today: DefinitionMetrics) -> bool:
     """Whether the new rule's rate is higher beyond doubt: the two ranges do not overlap, as everywhere on the page."""
     return new.rate.low > today.rate.high or math.isnan(today.rate.value)
 
 
-def _sentence(found: FoundCriteria, verdict: str, name: str) -> str:
+def _sentence(found: CriteriaResults, verdict: str, name: str) -> str:
     """Why the badge is what it is."""
     best = found.recommended
     model = "" if verdict in ("ready", "weak") else f" The model behind the scores is not ready ({verdict})."

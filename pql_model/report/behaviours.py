@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pql_model.report import words
+from pql_model.report import numbers
 from pql_model.report.charts import curve, dots
 from pql_model.report.markup import bare, details, esc, figure, marked, paragraph, section, table, tag
 from pql_model.report.svg import twice
@@ -57,7 +57,7 @@ def _first(view: View, split: list[int]) -> int | None:
             for at in split
             if _readable(view, at, "above")
             and _readable(view, at, "below")
-            and not words.overlap(found[at]["above"]["rate"], found[at]["below"]["rate"])
+            and not numbers.overlap(found[at]["above"]["rate"], found[at]["below"]["rate"])
         ),
         None,
     )
@@ -66,7 +66,7 @@ def _first(view: View, split: list[int]) -> int | None:
 def _finding(view: View, split: list[int]) -> str:
     at = _first(view, split)
     if at is None:
-        return f"What goes with conversion: {words.CANNOT_TELL} yet"
+        return f"What goes with conversion: {numbers.CANNOT_TELL} yet"
     above, below = (view.facts.say(f"behaviours.{at}.{side}.rate.value", "of") for side in ("above", "below"))
     return f"{esc(view.growth['behaviours'][at]['behaviour'])} goes with conversion: {above} against {below} of {view.per:,}"
 
@@ -133,10 +133,10 @@ def _curve(view: View, at: int) -> str:
     one, key = view.growth["behaviours"][at], f"behaviours.{at}.curve"
     steps = one["curve"]
     past = "or less" if steps[-1]["entities"] > steps[0]["entities"] else "or more"
-    told = [
+    payload = [
         (float(step["threshold"]), step["rate"])
         for step in steps
-        if words.judgeable(step["entities"], step["conversions"], view.base)
+        if numbers.judgeable(step["entities"], step["conversions"], view.base)
     ]
     rows = [
         [f"{view.facts.say(f'{key}.{i}.threshold', 'number')} {past}", view.facts.say(f"{key}.{i}.entities", "count"),
@@ -147,7 +147,7 @@ def _curve(view: View, at: int) -> str:
     data = table(caption, ["value", view.many, "convert", "95 % range"], rows, name=f"curve-{at}")
     title = f"How many convert past each value: {bare(measured(one))}"
     unit = f"{one['unit'] or 'value'} {past}"
-    drawn = twice(lambda width: curve(told, [], view.per, title, unit, width)) if len(told) > 1 else ""
+    drawn = twice(lambda width: curve(payload, [], view.per, title, unit, width)) if len(payload) > 1 else ""
     return figure(drawn, _SHAPES.get(one["shape"], ""), data) + _shap(one)
 
 
@@ -168,4 +168,4 @@ def _shap(one: dict[str, Any]) -> str:
 
 
 def _value(value: float | str | None) -> str:
-    return words.number(value) if isinstance(value, int | float) else "none" if value is None else esc(value)
+    return numbers.number(value) if isinstance(value, int | float) else "none" if value is None else esc(value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pql_model.criteria.tested import TOO_FEW
-from pql_model.report import words
+from pql_model.criteria.definition_metrics import TOO_FEW
+from pql_model.report import numbers
 from pql_model.report.behaviours import KINDS
 from pql_model.report.charts import Point, curve, dotplot, futures
-from pql_model.report.conditions import yaml_line
-from pql_model.report.markup import Cell, details, esc, figure, marked, paragraph, section, table, tag
+from pql_model.report.markup import TableCell, details, esc, figure, marked, paragraph, section, table, tag
+from pql_model.report.rule_export import yaml_line
 from pql_model.report.svg import twice
 from pql_model.report.view import View, capital, rule_text
 
@@ -52,7 +52,7 @@ def candidates(view: View) -> str:
     stands = [standing(view, key) for key in new]
     whom = "today’s" if any(one.endswith("today’s") for one in stands) else "everyone’s"
     good = sum(one.startswith(_GOOD) for one in stands)
-    heading = f"On the later weeks {good or 'none'} of {words.plural(len(new), 'rule')} {'has' if good == 1 else 'have'} a better rate than {whom}"
+    heading = f"On the later weeks {good or 'none'} of {numbers.plural(len(new), 'rule')} {'has' if good == 1 else 'have'} a better rate than {whom}"
     table_, notes = rules_table(view, keys), _notes(view, new)
     return section("rules", heading, paragraph(_chosen(view), _tried(view)), table_, notes, _not_confirmed(view))
 
@@ -74,7 +74,7 @@ def _tried(view: View) -> str:
 
 
 def standing(view: View, key: str) -> str:
-    """What the later weeks say of a rule, in a few words."""
+    """What the later weeks say of a rule, in a few numbers."""
     rule = view.facts.get(key)
     if not view.judged(f"{key}.tested"):
         return str(rule["tested"]["note"] or TOO_FEW)
@@ -83,10 +83,10 @@ def standing(view: View, key: str) -> str:
         return "could be chance"
     if key != "in_force" and view.rule_in_force and view.judged("in_force.tested"):
         today = view.growth["in_force"]["tested"]["rate"]
-        if words.overlap(rate, today):
+        if numbers.overlap(rate, today):
             return "cannot tell from today’s"
         return "better rate than today’s" if rate["value"] > today["value"] else "lower rate than today’s"
-    if words.overlap(rate, base):
+    if numbers.overlap(rate, base):
         return "cannot tell from everyone"
     return "above everyone" if rate["value"] > base["value"] else "below everyone"
 
@@ -98,16 +98,16 @@ def rules_table(view: View, keys: list[str], name: str = "rules") -> str:
     return table(caption, headings, [_row(view, key) for key in keys], sortable=name == "rules", name=name)
 
 
-def _row(view: View, key: str) -> list[Cell]:
+def _row(view: View, key: str) -> list[TableCell]:
     rule, facts, tested = view.facts.get(key), view.facts, f"{key}.tested"
     found, judged = rule["tested"], view.judged(f"{key}.tested")
     label = capital(rule_text(rule)) + (tag("small", "today’s rule") if key == "in_force" else _kind(rule))
 
-    def cell(what: str, shows: str, small: str) -> Cell:
+    def cell(what: str, shows: str, small: str) -> TableCell:
         value = found[what]["value"]
         if not judged or value is None:
-            return Cell("–")
-        return Cell(
+            return TableCell("–")
+        return TableCell(
             facts.say(f"{tested}.{what}.value", shows) + tag("small", facts.say(f"{tested}.{what}", small)), value
         )
 
@@ -117,13 +117,15 @@ def _row(view: View, key: str) -> list[Cell]:
     )
     verdict = standing(view, key)
     return [
-        Cell(label),
-        Cell(view.rate_of(tested), found["rate"]["value"] if judged else None),
-        Cell(facts.say(f"{tested}.rate", "percent_span") if judged else "–", found["rate"]["low"] if judged else None),
+        TableCell(label),
+        TableCell(view.rate_of(tested), found["rate"]["value"] if judged else None),
+        TableCell(
+            facts.say(f"{tested}.rate", "percent_span") if judged else "–", found["rate"]["low"] if judged else None
+        ),
         cell("lift", "number", "number_span"),
         cell("recall", "percent", "percent_span"),
-        Cell(weekly, leads) if leads is not None else Cell("–"),
-        Cell(tag("span", esc(verdict), class_="good" if verdict.startswith(_GOOD) else None)),
+        TableCell(weekly, leads) if leads is not None else TableCell("–"),
+        TableCell(tag("span", esc(verdict), class_="good" if verdict.startswith(_GOOD) else None)),
     ]
 
 
@@ -160,7 +162,7 @@ def _not_confirmed(view: View) -> str:
     ]  # fmt: skip
     heads = ["rule", "chosen on", "checked on", "p, corrected"]
     return details(
-        f"Found on the earlier weeks, not confirmed on the later ones: {words.plural(len(found), 'rule')}",
+        f"Found on the earlier weeks, not confirmed on the later ones: {numbers.plural(len(found), 'rule')}",
         table("Rules that were not confirmed", heads, rows, name="not-confirmed"),
     )
 
@@ -170,7 +172,7 @@ def _threshold(view: View, key: str, rule: dict[str, Any]) -> str:
         return "–"
     low, high = (view.facts.say(f"{key}.threshold_interval.{at}", "number") for at in (0, 1))
     also = "; ".join(
-        f"{marked(other['text'])} ({esc(words.percent(other['share']))})" for other in rule.get("also", [])
+        f"{marked(other['text'])} ({esc(numbers.percent(other['share']))})" for other in rule.get("also", [])
     )
     says = f"{low} to {high}, the same in {view.facts.say(f'{key}.threshold_agreement', 'percent')} of resamples"
     return says + (tag("div", f"Or, hardly told apart: {also}", class_="also") if also else "")

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pql_model.report import words
+from pql_model.report import numbers
+from pql_model.report.numbers import Estimate
 from pql_model.report.svg import (
     NARROW,
     Scale,
@@ -23,7 +24,6 @@ from pql_model.report.svg import (
     steps,
     text,
 )
-from pql_model.report.words import Estimate
 
 _WEEKS_SHOWN = 8
 _LETTER = 6.6  # mean width of a letter of the charts' 12 px, to cut what would not fit
@@ -100,7 +100,7 @@ def curve(
         width, height, title,
         text(0, 12, f"of {per:,} convert", "t dim"),
         axis_left(to_y, left, _rates(scale, per), right),
-        axis_below(to_x, height - 44, [(at, words.number(at)) for at in across], height - 48, name),
+        axis_below(to_x, height - 44, [(at, numbers.number(at)) for at in across], height - 48, name),
         *(drawn if known else drawn[2:]),
     )  # fmt: skip
 
@@ -256,4 +256,4 @@ def dotplot(values: Sequence[int], title: str, name: str, width: int) -> str:
 
 
 def _rates(scale: Sequence[float], per: int) -> list[tuple[float, str]]:
-    return [(at, words.number(at * per)) for at in scale]
+    return [(at, numbers.number(at * per)) for at in scale]

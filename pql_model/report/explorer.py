@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from pql_model.errors import DataError
-from pql_model.report.conditions import sql_text, yaml_line
+from pql_model.report.rule_export import sql_text, yaml_line
 from pql_model.snapshots.periods import whole_weeks
-from pql_model.windows import iso, week_of
+from pql_model.time import iso, week_of
 
 Mode = Literal["counts", "rows", "off"]
 MOST_CRITERIA = 4

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pql_model.report import words
+from pql_model.report import numbers
 from pql_model.report.candidates import rules_table, shown
-from pql_model.report.conditions import yaml_line
 from pql_model.report.markup import data_block, esc, marked, paragraph, section, tag
+from pql_model.report.rule_export import yaml_line
 from pql_model.report.view import View
 
 _JOINS = (("all", "all of them"), ("any", "any of them"), ("at_least_k", "at least"))
@@ -122,7 +122,7 @@ def for_the_script(view: View) -> dict[str, Any]:
         {**_start(rule), "weeks": _strip(view, rule["id"])} for rule in definitions if data["mode"] == "counts"
     ]
     data["weeks"] = [
-        {"week": week["week"], "label": words.short_day(week["week"]), "finished": week["finished"],
+        {"week": week["week"], "label": numbers.short_day(week["week"]), "finished": week["finished"],
          "rows": week["entities"], "conversions": week["conversions"]}
         for week in view.growth["weeks"]
     ]  # fmt: skip

@@ -11,19 +11,19 @@ import pandas as pd
 
 from pql_model.config.definition import Criterion, criterion_json
 from pql_model.criteria.candidates import family_words, roundest
+from pql_model.criteria.definition_metrics import Outcomes, RuleCell
 from pql_model.criteria.evaluate import criterion_values, holds, meets
-from pql_model.criteria.found import FoundCriteria, FoundDefinition, kind_of
-from pql_model.criteria.tested import Cell, Outcomes
-from pql_model.criteria.words import criterion_short, criterion_text, definition_text
+from pql_model.criteria.phrasing import criterion_short, criterion_text, definition_text
+from pql_model.criteria.results import CriteriaResults, DefinitionResult, kind_of
 from pql_model.explain.behaviours import Behaviour
 from pql_model.features.spec import parse_feature
 from pql_model.measures import LESS_IS_MORE, MEASURES
 from pql_model.model.columns import as_numbers
-from pql_model.model.estimate import wilson
 from pql_model.report.badge import badge
 from pql_model.report.explorer import TODAY
 from pql_model.snapshots.periods import whole_weeks
-from pql_model.windows import DAY, WEEK, iso, week_of
+from pql_model.statistics.estimate import wilson
+from pql_model.time import DAY, WEEK, iso, week_of
 
 MOST_OFFERED = 30
 _SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
@@ -37,7 +37,7 @@ class Findings:
 
     Attributes
     ----------
-    words
+    text
         What a row is: `as of day 14 of the trial`.
     table, outcomes, earlier, later
         Criteria rows, and which of them are earlier and later ones, bool (rows,).
@@ -47,20 +47,20 @@ class Findings:
         Microseconds.
     """
 
-    words: str
+    text: str
     table: pd.DataFrame
     outcomes: Outcomes
     earlier: np.ndarray
     later: np.ndarray
-    found: FoundCriteria
+    found: CriteriaResults
     behaviours: tuple[Behaviour, ...]
     variants: Mapping[str, Sequence[Criterion]]
     observed_until: int
     horizon: int
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The object that `pql criteria list --json` prints."""
-        return {**self.found.as_json(), "behaviours": [behaviour.as_json() for behaviour in self.behaviours]}
+        return {**self.found.to_dict(), "behaviours": [behaviour.to_dict() for behaviour in self.behaviours]}
 
 
 def growth_object(
@@ -80,19 +80,19 @@ def growth_object(
     health
         `level` (red, amber, ok), `saw`, `does`, `todo` each.
     """
-    found, told = seen.found, seen.found.as_json()
+    found, payload = seen.found, seen.found.to_dict()
     return {
         **product,
-        "rows_words": seen.words,
+        "rows_words": seen.text,
         "model": dict(model),
         "periods": {"earlier": _period(seen, seen.earlier), "later": _period(seen, seen.later)},
-        "base": told["base"],
+        "base": payload["base"],
         "badge": badge(found, str(model["verdict"]), health),
-        "criteria": told["criteria"],
-        "definitions": [_with_near_miss(d, j) for d, j in zip(found.definitions, told["definitions"], strict=True)],
-        "not_confirmed": told["not_confirmed"],
-        "tried": told["tried"],
-        "in_force": _with_sentence(told["in_force"], seen),
+        "criteria": payload["criteria"],
+        "definitions": [_with_near_miss(d, j) for d, j in zip(found.definitions, payload["definitions"], strict=True)],
+        "not_confirmed": payload["not_confirmed"],
+        "tried": payload["tried"],
+        "in_force": _with_sentence(payload["in_force"], seen),
         "behaviours": [_behaviour(b, seen) for b in seen.behaviours[:_MOST_BEHAVIOURS]],
         "volume": _volume(seen.outcomes[seen.later]),
         "weeks": _weeks(seen),
@@ -118,12 +118,12 @@ def offered_criteria(seen: Findings) -> list[dict[str, Any]]:
     known: set[str] = set()
 
     def add(name: str, condition: Criterion, group: str) -> None:
-        told = criterion_json(condition)
-        if str(told) in known or len(offered) == MOST_OFFERED:
+        payload = criterion_json(condition)
+        if str(payload) in known or len(offered) == MOST_OFFERED:
             return
-        known.add(str(told))
+        known.add(str(payload))
         text, short = criterion_text(condition), criterion_short(condition)
-        offered.append({"id": name, "text": text, "short": short, "group": group, "conditions": [told]})
+        offered.append({"id": name, "text": text, "short": short, "group": group, "conditions": [payload]})
 
     for criterion in seen.found.criteria:
         add(criterion.id, criterion.definition.criteria[0], family_words(criterion.mined.family))
@@ -167,21 +167,21 @@ def _period(seen: Findings, rows: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _with_near_miss(definition: FoundDefinition, told: dict[str, Any]) -> dict[str, Any]:
+def _with_near_miss(definition: DefinitionResult, payload: dict[str, Any]) -> dict[str, Any]:
     lacking = "meets all but one of its criteria" if definition.definition.least > 1 else "nobody can lack just one"
-    return {**told, "near_miss": {**told["near_miss"], "text": lacking}}
+    return {**payload, "near_miss": {**payload["near_miss"], "text": lacking}}
 
 
-def _with_sentence(told: dict[str, Any] | None, seen: Findings) -> dict[str, Any] | None:
-    if told is None or "against" not in told:
-        return told
-    against = told["against"]
+def _with_sentence(payload: dict[str, Any] | None, seen: Findings) -> dict[str, Any] | None:
+    if payload is None or "against" not in payload:
+        return payload
+    against = payload["against"]
     new, today = against["only_new"], against["only_today"]
     sentence = (
         f"The {new['entities']:,} that only the new rule finds convert at {_of_100(new['rate']['value'])} of 100; "
         f"the {today['entities']:,} that only today's rule finds convert at {_of_100(today['rate']['value'])} of 100."
     )
-    return {**told, "against": {**against, "sentence": sentence}}
+    return {**payload, "against": {**against, "sentence": sentence}}
 
 
 def _of_100(rate: float | None) -> str:
@@ -190,26 +190,26 @@ def _of_100(rate: float | None) -> str:
 
 def _behaviour(behaviour: Behaviour, seen: Findings) -> dict[str, Any]:
     """A behaviour, with what came of later rows above and below its threshold."""
-    told = behaviour.as_json()
-    told["share"] = behaviour.share.as_json(6)
-    told["shap"] = [
+    payload = behaviour.to_dict()
+    payload["share"] = behaviour.share.to_dict(6)
+    payload["shap"] = [
         {"value": p["value"], "contribution": p["contribution"], "entities": p["rows"]} for p in behaviour.curve
     ]
-    mined = next((c for c in seen.found.criteria if c.mined.column in {f["name"] for f in told["features"]}), None)
+    mined = next((c for c in seen.found.criteria if c.mined.column in {f["name"] for f in payload["features"]}), None)
     condition = mined.definition.criteria[0] if mined is not None else _half(behaviour, seen)
     outcomes, table = seen.outcomes[seen.later], seen.table[seen.later]
     if condition is None:
-        return {**told, "kind": "fit", "threshold": None, "unit": None, "above": None, "below": None, "curve": []}
+        return {**payload, "kind": "fit", "threshold": None, "unit": None, "above": None, "below": None, "curve": []}
     above = holds(condition, table)
     unit = MEASURES[condition.measure].unit if condition.event is not None else None
     return {
-        **told,
+        **payload,
         "words": criterion_text(condition),
         "kind": kind_of(condition),
         "threshold": condition.threshold,
         "unit": unit,
-        "above": Cell.of(above, outcomes).as_json(),
-        "below": Cell.of(~above, outcomes).as_json(),
+        "above": RuleCell.of(above, outcomes).to_dict(),
+        "below": RuleCell.of(~above, outcomes).to_dict(),
         "curve": _curve(condition, table, outcomes),
     }
 
@@ -225,7 +225,7 @@ def _half(behaviour: Behaviour, seen: Findings) -> Criterion | None:
         return None
     middle = roundest(*np.quantile(done, [0.4, 0.6]))
     if column.kind == "number":
-        return Criterion.model_validate({"trait": column.words, "operator": ">=", "threshold": middle})
+        return Criterion.model_validate({"trait": column.text, "operator": ">=", "threshold": middle})
     feature = parse_feature(column.name)
     value = {"value": feature.value} if feature.value is not None else {}
     return Criterion.model_validate(
@@ -251,8 +251,8 @@ def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> lis
     points = []
     for level in levels:
         past = values <= level if falling else values >= level
-        cell = Cell.of(np.asarray(past), outcomes)
-        points.append({"threshold": round(float(level), 6), **cell.as_json()})
+        cell = RuleCell.of(np.asarray(past), outcomes)
+        points.append({"threshold": round(float(level), 6), **cell.to_dict()})
     return points
 
 
@@ -269,7 +269,7 @@ def _volume(later: Outcomes) -> list[dict[str, Any]]:
         best[order[: max(1, round(share * len(later)))]] = True
         rate = wilson(int((best & later.converted).sum()), int(best.sum()))
         points.append(
-            {"share": share, "leads_per_week": round(float((best & inside).sum() / weeks), 2), "rate": rate.as_json(6)}
+            {"share": share, "leads_per_week": round(float((best & inside).sum() / weeks), 2), "rate": rate.to_dict(6)}
         )
     return points
 
@@ -285,7 +285,7 @@ def _weeks(seen: Findings) -> list[dict[str, Any]]:
         rules[TODAY] = meets(seen.found.rule, seen.table)
     age = int((outcomes.as_of - outcomes.begins).max())
     finished_before = seen.observed_until - seen.horizon - age
-    told = []
+    payload = []
     for monday in range(int(week.min()), int(week_of(np.array([seen.observed_until]))[0]) + 1, WEEK):
         here = week == monday
         finished = monday + WEEK <= finished_before
@@ -293,11 +293,11 @@ def _weeks(seen: Findings) -> list[dict[str, Any]]:
             name: {"qualified": int((here & met).sum()), "conversions": int((here & met & outcomes.converted).sum())}
             for name, met in rules.items()
         }
-        told.append(
+        payload.append(
             {"week": iso(monday), "entities": int(here.sum()), "conversions": int((here & outcomes.converted).sum()),
              "finished": finished, "by_definition": counted}
         )  # fmt: skip
-    return told
+    return payload
 
 
 def _profiles(seen: Findings) -> dict[str, list[dict[str, Any]]]:
@@ -316,17 +316,17 @@ def _profiles(seen: Findings) -> dict[str, list[dict[str, Any]]]:
     return {"call": call, "leave": leave, "near": _near(best, table, outcomes)}
 
 
-def _near(best: FoundDefinition, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
+def _near(best: DefinitionResult, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
     members = best.definition.criteria
     held = np.column_stack([holds(c, table) for c in members])
     near = held.sum(axis=1) == best.definition.least - 1
-    told = []
+    payload = []
     for k, criterion in enumerate(members):
         lacks = near & ~held[:, k]
         if lacks.any() and best.definition.least > 1:
-            told.append(_profile(f"only lacks: {criterion_text(criterion)}", lacks, outcomes))
-    return told
+            payload.append(_profile(f"only lacks: {criterion_text(criterion)}", lacks, outcomes))
+    return payload
 
 
 def _profile(text: str, here: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:
-    return {"text": text, **Cell.of(here, outcomes).as_json()}
+    return {"text": text, **RuleCell.of(here, outcomes).to_dict()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_plus
 
-from pql_model.model.finding import Finding
+from pql_model.audit.finding import Finding
 
 MUCH, TOO_MUCH = 0.1, 0.3
 """Shares of unusable rows that are worth a word, and that put the figures in doubt."""

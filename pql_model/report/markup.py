@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pql_model.report import words
+from pql_model.report import numbers
 
 # control and bidirectional marks: an event name must not reverse the sentence it stands in
 _UNPRINTABLE = re.compile(
@@ -77,7 +77,7 @@ def section(name: str, heading: str, *parts: str, above: str = "") -> str:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """A cell of a table: what it shows, and the number it sorts by."""
 
     html: str
@@ -87,7 +87,7 @@ class Cell:
 def table(
     caption: str,
     headings: Sequence[str],
-    rows: Iterable[Sequence[str | Cell]],
+    rows: Iterable[Sequence[str | TableCell]],
     *,
     sortable: bool = False,
     name: str = "",
@@ -103,8 +103,8 @@ def table(
     )  # fmt: skip
 
 
-def _row(row: Sequence[str | Cell]) -> str:
-    cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
+def _row(row: Sequence[str | TableCell]) -> str:
+    cells = [cell if isinstance(cell, TableCell) else TableCell(cell) for cell in row]
     found = [
         tag("th" if at == 0 else "td", cell.html, scope="row" if at == 0 else None, data_value=cell.value)
         for at, cell in enumerate(cells)
@@ -172,19 +172,19 @@ class Facts:
 
 
 WAYS: dict[str, Callable[[Any, int], str]] = {
-    "of": words.of,
-    "about": words.about,
-    "span": words.span,
-    "of_100": lambda value, per: words.of(value),
-    "span_of_100": lambda value, per: words.span(value),
-    "left": words.left_over,
-    "percent": lambda value, per: words.percent(value),
-    "percent_span": lambda value, per: words.percent_span(value),
-    "number": lambda value, per: words.number(value),
-    "number_span": lambda value, per: words.number_span(value),
+    "of": numbers.of,
+    "about": numbers.about,
+    "span": numbers.span,
+    "of_100": lambda value, per: numbers.of(value),
+    "span_of_100": lambda value, per: numbers.span(value),
+    "left": numbers.left_over,
+    "percent": lambda value, per: numbers.percent(value),
+    "percent_span": lambda value, per: numbers.percent_span(value),
+    "number": lambda value, per: numbers.number(value),
+    "number_span": lambda value, per: numbers.number_span(value),
     "two": lambda value, per: "unknown" if value is None else f"{value:.2f}",
     "two_span": lambda value, per: "unknown" if value["low"] is None else f"{value['low']:.2f} to {value['high']:.2f}",
     "p": lambda value, per: "unknown" if value is None else "below 0.001" if value < 0.001 else f"{value:.3f}",
     "count": lambda value, per: f"{value:,}",
-    "day": lambda value, per: words.day(value),
+    "day": lambda value, per: numbers.day(value),
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pql_model.criteria.tested import LEAST_QUALIFIED, TOO_FEW
-from pql_model.model.estimate import wilson
-from pql_model.report import words
+from pql_model.criteria.definition_metrics import LEAST_QUALIFIED, TOO_FEW
+from pql_model.report import numbers
 from pql_model.report.charts import Week, weeks
-from pql_model.report.markup import Cell, figure, marked, paragraph, section, table, tag
+from pql_model.report.markup import TableCell, figure, marked, paragraph, section, table, tag
 from pql_model.report.svg import twice
 from pql_model.report.view import View, capital, rule_text
+from pql_model.statistics.estimate import wilson
 
 
 def cohorts(view: View) -> str:
@@ -32,23 +32,25 @@ def _series(view: View) -> str | None:
 def _week(view: View, week: dict[str, Any], name: str | None) -> Week:
     mine = week["by_definition"].get(name, {"qualified": 0, "conversions": 0})
     n, x = mine["qualified"], mine["conversions"]
-    everyone = wilson(week["conversions"], week["entities"]).as_json() if week["entities"] >= LEAST_QUALIFIED else None
-    told = n >= LEAST_QUALIFIED
+    everyone = wilson(week["conversions"], week["entities"]).to_dict() if week["entities"] >= LEAST_QUALIFIED else None
+    payload = n >= LEAST_QUALIFIED
     return Week(
-        words.short_day(week["week"]),
+        numbers.short_day(week["week"]),
         week["finished"],
-        wilson(x, n).as_json() if told else None,
+        wilson(x, n).to_dict() if payload else None,
         x / n if n else None,
         everyone,
     )
 
 
 def _finding(drawn: list[Week]) -> str:
-    told = [week for week in drawn if week.finished and week.estimate and week.everyone]
-    if not told:
+    payload = [week for week in drawn if week.finished and week.estimate and week.everyone]
+    if not payload:
         return "Too few a week to follow the rule week by week"
-    above = sum(week.estimate["value"] > week.everyone["value"] for week in told if week.estimate and week.everyone)
-    return f"The rule’s rate was above everyone’s in {above} of {words.plural(len(told), 'week')} that can be judged"
+    above = sum(week.estimate["value"] > week.everyone["value"] for week in payload if week.estimate and week.everyone)
+    return (
+        f"The rule’s rate was above everyone’s in {above} of {numbers.plural(len(payload), 'week')} that can be judged"
+    )
 
 
 def _unfinished(view: View) -> str:
@@ -78,7 +80,7 @@ def _strip(view: View, drawn: list[Week], name: str | None) -> str:
     return figure(twice(lambda width: weeks(drawn, later, view.per, title, width)), caption, data)
 
 
-def _row(view: View, at: int, name: str | None) -> list[str | Cell]:
+def _row(view: View, at: int, name: str | None) -> list[str | TableCell]:
     week, key, facts = view.growth["weeks"][at], f"weeks.{at}", view.facts
     when = facts.say(f"{key}.week", "day")
     if not week["finished"]:

@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pql_model.report import words
+from pql_model.atomic import atomic_write
+from pql_model.report import numbers
 from pql_model.report.behaviours import behaviours
 from pql_model.report.candidates import candidates, volume
 from pql_model.report.explorer_section import explorer as explorer_section
@@ -17,7 +18,6 @@ from pql_model.report.over_time import cohorts, whom_to_call
 from pql_model.report.trust import health, keeps_its_word, limits, method
 from pql_model.report.verdict import against_today, verdict
 from pql_model.report.view import View
-from pql_model.whole import write_whole
 
 _SECTIONS = (
     verdict, against_today, behaviours, candidates, explorer_section, volume, cohorts, whom_to_call, keeps_its_word, health, limits, method,
@@ -70,7 +70,7 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
 
 def write_page(path: Path, html: str) -> None:
     """Write the page whole or not at all; UTF-8 with LF, or the policy would refuse the page's own script."""
-    write_whole(path, lambda unfinished: unfinished.write_bytes(html.encode("utf-8")))
+    atomic_write(path, lambda unfinished: unfinished.write_bytes(html.encode("utf-8")))
 
 
 def file_name(explorer: dict[str, Any] | None, stem: str = "report") -> str:
@@ -95,7 +95,7 @@ def _top(view: View) -> str:
 
 
 def _bottom(view: View) -> str:
-    return tag("footer", f"Made {esc(words.day(view.growth['made_at']))} from config <code>{esc(view.growth['config_digest'])}</code>. "
+    return tag("footer", f"Made {esc(numbers.day(view.growth['made_at']))} from config <code>{esc(view.growth['config_digest'])}</code>. "
                          "This page loads nothing and sends nothing.")  # fmt: skip
 
 

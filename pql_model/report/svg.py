@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pql_model.report.markup import esc, tag
-from pql_model.report.words import Estimate
+from pql_model.report.numbers import Estimate
 
 WIDE, NARROW = 720, 320
 """Charts are drawn twice, for a desk and for a telephone: a scaled-down picture cannot be read."""

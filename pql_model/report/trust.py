@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pql_model.criteria.tested import LEAST_CONVERSIONS, LEAST_QUALIFIED
-from pql_model.report import words
+from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, LEAST_QUALIFIED
+from pql_model.report import numbers
 from pql_model.report.charts import calibration
-from pql_model.report.markup import Cell, details, esc, figure, marked, paragraph, section, table, tag
+from pql_model.report.markup import TableCell, details, esc, figure, marked, paragraph, section, table, tag
 from pql_model.report.svg import twice
 from pql_model.report.view import View
 
@@ -15,28 +15,28 @@ from pql_model.report.view import View
 def keeps_its_word(view: View) -> str:
     """What the model predicted against what was seen."""
     groups = view.growth["calibration"]
-    told = [(at, group) for at, group in enumerate(groups) if group["observed"]["value"] is not None]
-    if not told:
+    payload = [(at, group) for at, group in enumerate(groups) if group["observed"]["value"] is not None]
+    if not payload:
         return section("score", "The score cannot be checked yet", paragraph("No group of later rows is large enough."))
-    kept = sum(group["observed"]["low"] <= group["predicted"] <= group["observed"]["high"] for _, group in told)
-    heading = f"The score keeps its word in {kept} of {len(told)} groups"
-    at = max(told, key=lambda pair: pair[1]["predicted"])[0]
+    kept = sum(group["observed"]["low"] <= group["predicted"] <= group["observed"]["high"] for _, group in payload)
+    heading = f"The score keeps its word in {kept} of {len(payload)} groups"
+    at = max(payload, key=lambda pair: pair[1]["predicted"])[0]
     key = f"calibration.{at}"
     says = paragraph(
         f"Of {view.many} that the model gives about {view.facts.say(f'{key}.predicted', 'of')} in {view.per:,}, "
         f"{view.facts.say(f'{key}.observed.value', 'of')} of {view.per:,} converted {view.facts.likely(f'{key}.observed')}."
     )
-    return section("score", heading, says, _calibration(view, told), _months(view))
+    return section("score", heading, says, _calibration(view, payload), _months(view))
 
 
-def _calibration(view: View, told: list[tuple[int, dict[str, Any]]]) -> str:
-    points = [(float(group["predicted"]), group["observed"]) for _, group in told]
+def _calibration(view: View, payload: list[tuple[int, dict[str, Any]]]) -> str:
+    points = [(float(group["predicted"]), group["observed"]) for _, group in payload]
     title = "Converted against predicted, by group"
     rows = [
         [view.facts.say(f"calibration.{at}.predicted", "percent"), view.facts.say(f"calibration.{at}.rows", "count"),
          view.facts.say(f"calibration.{at}.conversions", "count"), view.facts.say(f"calibration.{at}.observed.value", "percent"),
          view.facts.say(f"calibration.{at}.observed", "percent_span")]
-        for at, _ in told
+        for at, _ in payload
     ]  # fmt: skip
     data = table("Groups of equal size, by predicted probability", ["predicted", "rows", "conversions", "converted", "95 % range"],
                  rows, name="calibration")  # fmt: skip
@@ -67,9 +67,9 @@ def health(view: View) -> str:
     red, amber = (sum(line["level"] == level for line in lines) for level in ("red", "amber"))
     heading = "Nothing in the data speaks against the verdict"
     if amber:
-        heading = f"{words.plural(amber, 'thing')} in the data to know about"
+        heading = f"{numbers.plural(amber, 'thing')} in the data to know about"
     if red:
-        heading = f"{words.plural(red, 'thing')} in the data {'speaks' if red == 1 else 'speak'} against the verdict"
+        heading = f"{numbers.plural(red, 'thing')} in the data {'speaks' if red == 1 else 'speak'} against the verdict"
     rows = [
         [tag("span", _LEVELS.get(line["level"], esc(line["level"])), class_=line["level"] if line["level"] in _LEVELS else None),
          *(marked(line[what]) for what in ("saw", "does", "todo"))]
@@ -85,7 +85,7 @@ def _set_aside(view: View) -> str:
     reasons = view.growth["facts"].get("set_aside", {})
     if not reasons:
         return ""
-    rows: list[list[str | Cell]] = [[esc(reason), f"{count:,}"] for reason, count in reasons.items()]
+    rows: list[list[str | TableCell]] = [[esc(reason), f"{count:,}"] for reason, count in reasons.items()]
     return details("Rows that could not be used", table("Rows set aside, by reason", ["reason", "rows"], rows))
 
 
@@ -94,7 +94,7 @@ def limits(view: View) -> str:
     return section(
         "limits", "What this cannot tell you",
         tag("ul", "".join(tag("li", text) for text in (
-            tag("span", words.NOT_CAUSES, data_says="no-cause"),
+            tag("span", numbers.NOT_CAUSES, data_says="no-cause"),
             "It speaks of the product and the prices of these weeks. After a change of either, make it anew.",
             "If sales already called some of these accounts, part of their conversions may be the calls’ doing.",
             "A rule looks best on the weeks it was chosen on. Trust the later weeks, here and in the explorer.",
@@ -130,7 +130,7 @@ def method(view: View) -> str:
     growth, facts = view.growth, view.facts
     model, kept = growth["model"], growth["facts"]
     version = f", version {esc(model['version'])}" if model["version"] else ""
-    rows: list[list[str | Cell]] = [
+    rows: list[list[str | TableCell]] = [
         ["what is predicted", f"an {view.one} pays within {facts.say('horizon_days', 'count')} days".replace("an user", "a user")],
         ["rows", f"{esc(growth['rows_words'])} ({esc(growth['motion'])})"],
         ["earlier weeks", _period(view, "earlier")],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pql_model.criteria.tested import TOO_FEW
-from pql_model.report import words
+from pql_model.criteria.definition_metrics import TOO_FEW
+from pql_model.report import numbers
 from pql_model.report.charts import dots, icons
 from pql_model.report.markup import bare, esc, figure, paragraph, section, table, tag
 from pql_model.report.svg import twice
@@ -33,16 +33,14 @@ def _red(view: View) -> str:
     red = sum(line["level"] == "red" for line in view.growth["health"])
     if not red:
         return ""
-    return (
-        f'<strong>{words.plural(red, "red line")} in the <a href="#health">data health</a> speaks against it.</strong>'
-    )
+    return f'<strong>{numbers.plural(red, "red line")} in the <a href="#health">data health</a> speaks against it.</strong>'
 
 
 def _without_a_rule(view: View) -> str:
     later = view.growth["periods"]["later"]
     return paragraph(
         f"Of {view.per:,} {view.many} in general, {view.everyone()} convert within {view.growth['horizon_days']} days "
-        f"{view.facts.likely('base.later')}; the later weeks hold {words.plural(later['conversions'], 'conversion')}.",
+        f"{view.facts.likely('base.later')}; the later weeks hold {numbers.plural(later['conversions'], 'conversion')}.",
         class_="lead",
     )
 
@@ -94,10 +92,10 @@ def _icons(view: View) -> str:
     if not view.judged(key):
         return ""
     rate = view.facts.get(f"{key}.rate.value")
-    says = f"{capital(words.about(rate, view.per))} convert"
+    says = f"{capital(numbers.about(rate, view.per))} convert"
     return tag(
         "figure",
-        icons(rate, view.per, says) + tag("figcaption", f"{says}, {words.left_over(rate, view.per)} do not"),
+        icons(rate, view.per, says) + tag("figcaption", f"{says}, {numbers.left_over(rate, view.per)} do not"),
         class_="icons",
     )
 
@@ -148,8 +146,8 @@ def _finding(view: View) -> str:
         return f"The new rule against today’s: {TOO_FEW}"
     cells = view.growth["in_force"]["against"]
     new, today = cells["only_new"]["rate"], cells["only_today"]["rate"]
-    if words.overlap(new, today):
-        return f"What only one of the two rules finds: {words.CANNOT_TELL}"
+    if numbers.overlap(new, today):
+        return f"What only one of the two rules finds: {numbers.CANNOT_TELL}"
     better = (
         "The new rule finds better leads than today’s"
         if new["value"] > today["value"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pql_model.criteria.tested import TOO_FEW
-from pql_model.report import words
+from pql_model.criteria.definition_metrics import TOO_FEW
+from pql_model.report import numbers
 from pql_model.report.charts import Mark
 from pql_model.report.markup import Facts, marked, tag
 
@@ -31,7 +31,7 @@ class View:
     @cached_property
     def per(self) -> int:
         """100, or 1,000 where all rates are below 1 %: one denominator for the whole page."""
-        return words.denominator(_rates(self.growth))
+        return numbers.denominator(_rates(self.growth))
 
     @cached_property
     def facts(self) -> Facts:
@@ -65,7 +65,7 @@ class View:
     def says(self, key: str, qualified: int, conversions: int) -> bool:
         """Whether the rate at `key` may be printed."""
         value = self.facts.get(f"{key}.value")
-        return value is not None and words.judgeable(qualified, conversions, self.base)
+        return value is not None and numbers.judgeable(qualified, conversions, self.base)
 
     def judged(self, tested: str) -> bool:
         """Whether the test at `tested` may be summed up as a rate."""
@@ -100,11 +100,11 @@ class View:
     def mark(self, rate: dict[str, Any], qualified: int, conversions: int, kind: str, name: str = "") -> Mark:
         """A mark of a chart, with what stands beside it."""
         before = f"{name}: " if name else ""
-        if rate["value"] is None or not words.judgeable(qualified, conversions, self.base):
+        if rate["value"] is None or not numbers.judgeable(qualified, conversions, self.base):
             return Mark(
-                rate, "few", before + (f"{words.counts(conversions, qualified)}, too few" if qualified else "nobody")
+                rate, "few", before + (f"{numbers.counts(conversions, qualified)}, too few" if qualified else "nobody")
             )
-        return Mark(rate, kind, f"{before}{words.of(rate['value'], self.per)} ({words.span(rate, self.per)})")
+        return Mark(rate, kind, f"{before}{numbers.of(rate['value'], self.per)} ({numbers.span(rate, self.per)})")
 
     def roughly(self, key: str) -> str:
         """`about 37`, of an estimate."""
@@ -125,7 +125,7 @@ def rule_text(rule: dict[str, Any]) -> str:
     text, count = str(rule["text"]), len(rule.get("conditions", []))
     parts = text.partition(" of: ")[2].split("; ")
     if len(parts) == count > 1:  # else a name holds a `; `
-        text = words.rule(parts, rule["join"], rule["k"])
+        text = numbers.rule(parts, rule["join"], rule["k"])
     return marked(text)
 
 
@@ -147,7 +147,7 @@ def _rates(at: Any) -> Iterator[float | None]:
     """Every rate that the page prints as `of 100`, but for those of a few rows: 1 of 1 must not decide for the page."""
     if isinstance(at, dict):
         seen = at.get("qualified", at.get("entities"))
-        few = seen is not None and "conversions" in at and not words.judgeable(seen, at["conversions"])
+        few = seen is not None and "conversions" in at and not numbers.judgeable(seen, at["conversions"])
         for key, value in at.items():
             if key in ("rate", "base_rate", "observed") and isinstance(value, dict):
                 yield None if few else value.get("value")

@@ -22,22 +22,22 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from pql_model import windows
 from pql_model.errors import InputError, PqlError
 from pql_model.features.fields import shown
+from pql_model.serve.api_keys import ApiKeys
 from pql_model.serve.engine import Answer
-from pql_model.serve.holder import Holder, settle
-from pql_model.serve.keys import Keys
+from pql_model.serve.landing_page import page
 from pql_model.serve.lookup import Lookup
 from pql_model.serve.metrics import TYPE, Metrics, method_label
 from pql_model.serve.openapi import openapi
-from pql_model.serve.page import page
 from pql_model.serve.problem import ProblemError, json_response
+from pql_model.serve.reloader import Reloader, freeze_gc
 from pql_model.serve.settings import Settings
-from pql_model.serve.strict import parse
+from pql_model.serve.strict_json import parse
+from pql_model.time import iso, now
 
 if TYPE_CHECKING:
-    from pql_model.serve.score_log import ScoreLog
+    from pql_model.serve.score_log_writer import ScoreLogWriter
 
 LOG = logging.getLogger("pql.serve")
 LOOK_SECONDS = 1.0
@@ -71,11 +71,11 @@ class Service:
         The present instant, microseconds.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], int] = windows.now) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], int] = now) -> None:
         self.settings, self._clock = settings, clock
         self.metrics = Metrics(tuple(METHODS))
-        self.keys = Keys(settings.keys, settings.keys_file)
-        self.holder = Holder(settings.bundle, self._reloaded)
+        self.keys = ApiKeys(settings.keys, settings.keys_file)
+        self.holder = Reloader(settings.bundle, self._reloaded)
         self.lookup = Lookup(settings.scores)
         self.log = self._score_log(settings.score_log) if settings.score_log is not None else None
         self.metrics.model(self.holder.engine)
@@ -95,7 +95,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _running(self, _: Starlette) -> AsyncIterator[None]:
-        settle()  # with what the server has made since the engine was
+        freeze_gc()  # with what the server has made since the engine was
         watch = asyncio.create_task(self._watch())
         try:
             yield
@@ -134,10 +134,10 @@ class Service:
         self.metrics.reloaded(result)
         _log(result, part="bundle", words=words)
 
-    def _score_log(self, folder: Path) -> ScoreLog:
-        from pql_model.serve.score_log import ScoreLog  # loads what writes parquet
+    def _score_log(self, folder: Path) -> ScoreLogWriter:
+        from pql_model.serve.score_log_writer import ScoreLogWriter  # loads what writes parquet
 
-        return ScoreLog(folder, self.metrics.logged, lambda what, why: _log(what, part="score_log", why=why))
+        return ScoreLogWriter(folder, self.metrics.logged, lambda what, why: _log(what, part="score_log", why=why))
 
     # ------------------------------------------------------------ around every request
 
@@ -244,7 +244,7 @@ class Service:
         body = await self._body(request, deadline)
         answer = await _worked(body, lambda body: self._scored(parse(body)))
         self._taken_down([answer])
-        return json_response(answer.told)
+        return json_response(answer.payload)
 
     async def _batch(self, request: Request, deadline: float) -> Response:
         raw = await _worked(await self._body(request, deadline), parse)
@@ -256,19 +256,19 @@ class Service:
         return json_response(await run_in_threadpool(self._many, rows, deadline))
 
     def _many(self, rows: list[Any], deadline: float) -> dict[str, Any]:
-        told: list[dict[str, Any]] = []
+        payload: list[dict[str, Any]] = []
         answers: list[Answer] = []
         for raw in rows:
             if time.perf_counter() > deadline:
-                raise ProblemError(503, "deadline", f"{len(told)} of {len(rows)} entities were scored when the time was over",
+                raise ProblemError(503, "deadline", f"{len(payload)} of {len(rows)} entities were scored when the time was over",
                               allowed=f"{self.settings.deadline_seconds:g} seconds; send fewer at once")  # fmt: skip
             try:
                 answers.append(self._scored(raw))
-                told.append(answers[-1].told)
+                payload.append(answers[-1].payload)
             except InputError as error:
-                told.append(ProblemError.of(error).as_json())
+                payload.append(ProblemError.of(error).to_dict())
         self._taken_down(answers)
-        return {"rows": told, "errors": sum("error" in row for row in told)}
+        return {"rows": payload, "errors": sum("error" in row for row in payload)}
 
     def _scored(self, raw: Any) -> Answer:
         answer = self.holder.engine.score(raw, self._clock())
@@ -301,7 +301,7 @@ class Service:
 
     async def _model(self, _: Request, __: float) -> Response:
         bundle = self.holder.engine.bundle
-        columns = [{"name": c.name, "kind": c.kind, "words": c.words} for c in bundle.model.manifest.columns]
+        columns = [{"name": c.name, "kind": c.kind, "words": c.text} for c in bundle.model.manifest.columns]
         return json_response({**bundle.about, "metrics": bundle.metrics, "features": columns})
 
     async def _criteria(self, _: Request, __: float) -> Response:
@@ -352,7 +352,7 @@ def _too_large(most: int) -> ProblemError:
 def _log(what: str, level: int = logging.INFO, **about: Any) -> None:
     """One line of JSON; nothing that was sent stands in it."""
     if LOG.isEnabledFor(level):
-        LOG.log(level, json.dumps({"at": windows.iso(windows.now()), "what": what, **about}, ensure_ascii=False))
+        LOG.log(level, json.dumps({"at": iso(now()), "what": what, **about}, ensure_ascii=False))
 
 
 def _log_fault(error: Exception) -> None:

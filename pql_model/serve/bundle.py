@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pql_model.errors import DataError
-from pql_model.model.fitted import FittedModel
+from pql_model.model.artifact import FittedModel
 
 FORMAT = 1
 MANIFEST = "BUNDLE.json"
@@ -89,8 +89,8 @@ def write_bundle(
             for path in sorted(draft.rglob("*"))
             if path.is_file()
         }
-        told = {"format": FORMAT, **about, "feature_set": model.manifest.hash, "sha256": files}
-        _write(draft / MANIFEST, json.dumps(told, ensure_ascii=False, indent=1, allow_nan=False))
+        payload = {"format": FORMAT, **about, "feature_set": model.manifest.hash, "sha256": files}
+        _write(draft / MANIFEST, json.dumps(payload, ensure_ascii=False, indent=1, allow_nan=False))
         _replace(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

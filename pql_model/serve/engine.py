@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.decide.conditions import Columns, Condition
+from pql_model.decide.bound_definition import BoundCriterion, Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import decide
 from pql_model.decide.nearest import AGE, NearestMissing
 from pql_model.errors import InputError
-from pql_model.explain.one import Explainer
-from pql_model.explain.words import Value
+from pql_model.explain.reason_text import Value
+from pql_model.explain.row import Explainer
 from pql_model.features.fields import number_in, path_of
 from pql_model.features.incoming import Incoming, read_entity
 from pql_model.features.online import OnlineFeatures
 from pql_model.features.spec import parse_feature
 from pql_model.model.columns import trait_name
 from pql_model.serve.bundle import Bundle
-from pql_model.serve.encode import Trait, TraitColumn, number_of, text_of
-from pql_model.serve.intake import Intake
-from pql_model.windows import SECOND, iso
+from pql_model.serve.scope import Scope
+from pql_model.serve.trait_encoding import Trait, TraitColumn, number_of, text_of
+from pql_model.time import SECOND, iso
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Answer:
     unknown_traits: Sequence[str] = ()
 
     @property
-    def told(self) -> dict[str, Any]:
+    def payload(self) -> dict[str, Any]:
         """What a caller gets: the row, and what was noticed."""
         return {
             **self.row, "set_aside": dict(self.set_aside), "unknown_events": dict(self.unknown_events),
@@ -55,7 +55,7 @@ class Answer:
         }  # fmt: skip
 
 
-class Engine:
+class ScoringEngine:
     """Scores one entity after the other with a bundle.
 
     Made once; it holds no state between calls and may be used by several threads.
@@ -64,7 +64,7 @@ class Engine:
     def __init__(self, bundle: Bundle) -> None:
         model = bundle.model
         self.bundle, self.model = bundle, model
-        self.intake = Intake.of_facts(model.facts)
+        self.intake = Scope.of_facts(model.facts)
         self.decider = Decider.of_facts(model.facts, model.reference)
         columns = model.manifest.columns
         own = [parse_feature(c.name) for c in columns if c.kind == "feature"]
@@ -79,7 +79,7 @@ class Engine:
             (j, named.get(c.name), TraitColumn(c)) for j, c in enumerate(columns) if c.kind != "feature"
         ]
         self._decided_by = [(name, at[name]) for name in dict.fromkeys([*(f.name for f in self.decider.features), AGE])]
-        self._asked: list[Condition] = [c for c in self.decider.conditions if c.feature is None]
+        self._asked: list[BoundCriterion] = [c for c in self.decider.conditions if c.feature is None]
         self._explainer = Explainer(model.manifest, model.calibration)
         book = self.decider.goal
         self._nearest = NearestMissing(book, model.manifest) if book is not None else None
@@ -134,7 +134,7 @@ class Engine:
         contributions = self.model.ensemble.contributions(x)
         probability = self.model.calibration.apply(contributions.sum(axis=1))
         age = numbers[self._place[AGE]]
-        told = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
+        payload = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
         columns = self._conditions(numbers, traits, given)
         found = decide(self.decider, [entity], probability, columns)
         return {
@@ -144,10 +144,10 @@ class Engine:
             "score": float(self.model.score(probability)[0]),
             "band": str(found.band[0]),
             "is_pql": bool(found.is_pql[0]) if found.is_pql is not None else None,
-            "usage": told.usage,
-            "fit": told.fit,
-            "timing": told.timing,
-            "reasons": [reason.as_json() for reason in told.reasons],
+            "usage": payload.usage,
+            "fit": payload.fit,
+            "timing": payload.timing,
+            "reasons": [reason.to_dict() for reason in payload.reasons],
             "criteria_met": None if found.criteria_met is None else [
                 {"id": c.id, "text": c.text}
                 for c, held in zip(self.decider.criteria, found.criteria_met[0].tolist(), strict=True) if held
@@ -168,7 +168,7 @@ class Engine:
             columns, x, lambda X: self.model.calibration.apply(self.model.ensemble.margin(X)),
             np.array([as_of]) if as_of is not None else None,
         )  # fmt: skip
-        return missing.as_json() if missing is not None else None
+        return missing.to_dict() if missing is not None else None
 
     def _conditions(
         self, numbers: Sequence[float], traits: Mapping[str, Trait], given: Container[str] | None

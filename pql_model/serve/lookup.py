@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from pql_model.errors import DataError
-from pql_model.sources.plain import identifier_of
-from pql_model.windows import iso
+from pql_model.sources.scalars import identifier_of
+from pql_model.time import iso
 
 _JSON = ("reasons", "criteria_met", "nearest_missing")
 _TEXTS = dict.fromkeys(("entity", "model_version", "feature_set"), str)

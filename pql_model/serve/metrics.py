@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from pql_model.features.incoming import SET_ASIDE
-from pql_model.serve.engine import Answer, Engine
+from pql_model.serve.engine import Answer, ScoringEngine
 
 TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"
@@ -78,7 +78,7 @@ class Metrics:
         for reason, count in set_aside.items():
             self._aside.labels(reason if reason in SET_ASIDE else OTHER).inc(count)
 
-    def model(self, engine: Engine) -> None:
+    def model(self, engine: ScoringEngine) -> None:
         """The one model in force: the one before is gone."""
         self._model.about = {name: str(engine.bundle.about[name]) for name in ("name", "version", "feature_set")}
 

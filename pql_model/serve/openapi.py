@@ -9,9 +9,9 @@ from pql_model.decide.decider import Decider
 from pql_model.decide.nearest import AGE
 from pql_model.features.event_reader import Rules
 from pql_model.serve.bundle import Bundle
-from pql_model.serve.intake import KEY
-from pql_model.sources.plain import LARGEST
-from pql_model.windows import DAY, HOUR, iso
+from pql_model.serve.scope import KEY
+from pql_model.sources.scalars import LARGEST
+from pql_model.time import DAY, HOUR, iso
 
 _NUMBER, _TEXT, _BOOL = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
 _OR_NULL = {"type": ["string", "null"]}
@@ -34,7 +34,7 @@ def example_request(bundle: Bundle) -> dict[str, Any]:
     example: dict[str, Any] = {"entity": "acme", "as_of": iso(day + age * DAY), "events": events}
     if facts["needs_signup"]:
         example["signed_up"] = iso(day)
-    traits = {c.words: c.categories[0] for c in bundle.model.manifest.columns if c.kind == "category" and c.categories}
+    traits = {c.text: c.categories[0] for c in bundle.model.manifest.columns if c.kind == "category" and c.categories}
     return {**example, "traits": traits} if traits else example
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from pql_model.errors import InputError, PqlError
-from pql_model.serve.strict import JsonError
+from pql_model.serve.strict_json import JsonError
 
 
 class ProblemError(Exception):
@@ -42,18 +42,18 @@ class ProblemError(Exception):
                        received=str(error.received), allowed=_text(error.allowed))  # fmt: skip
         return cls(422, "invalid", str(error))
 
-    def as_json(self) -> dict[str, Any]:
-        told = {
+    def to_dict(self) -> dict[str, Any]:
+        payload = {
             "code": self.code,
             "message": self.message,
             "field": self.field,
             "received": self.received,
             "allowed": self.allowed,
         }
-        return {"error": {name: value for name, value in told.items() if value is not None}}
+        return {"error": {name: value for name, value in payload.items() if value is not None}}
 
     def response(self) -> Response:
-        return json_response(self.as_json(), self.status, self.headers)
+        return json_response(self.to_dict(), self.status, self.headers)
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

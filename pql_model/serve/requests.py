@@ -11,7 +11,7 @@ import pandas as pd
 
 from pql_model.features.table import trait_table
 from pql_model.sources.read import Sources
-from pql_model.windows import iso
+from pql_model.time import iso
 
 
 def entity_requests(sources: Sources, snapshots: Any) -> Iterator[dict[str, Any]]:
@@ -61,7 +61,7 @@ def _scalar(value: Any) -> Any:
 
 def _event(row: Mapping[str, Any]) -> dict[str, Any]:
     values = {name.removeprefix("value_"): v for name, v in row.items() if name.startswith("value_") and v is not None}
-    told = {"event": row["event"], "time": iso(row["time"]), "user": row["user"], "values": values or None,
+    payload = {"event": row["event"], "time": iso(row["time"]), "user": row["user"], "values": values or None,
             "known_at": iso(row["known_at"]) if row["known_at"] is not None else None,
             "n": row["n"] if row["n"] != 1 else None, "users": row["users"]}  # fmt: skip
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in payload.items() if value is not None}

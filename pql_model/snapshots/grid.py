@@ -8,7 +8,7 @@ import ibis
 
 from pql_model.config.schema import Config
 from pql_model.sources.read import Sources
-from pql_model.windows import DAY, Duration
+from pql_model.time import DAY, Duration
 
 Table = Any
 Column = Any

@@ -11,9 +11,9 @@ import pandas as pd
 from pql_model.config.schema import Config
 from pql_model.errors import NotEnoughDataError
 from pql_model.snapshots.grid import calendar_grid, landmark_grid
+from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.read import Sources
-from pql_model.sources.workbench import Connection
-from pql_model.windows import iso
+from pql_model.time import iso
 
 Table = Any
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pql_model.windows import DAY, WEEK, to_datetime, week_of
+from pql_model.time import DAY, WEEK, to_datetime, week_of
 
 
 def month_of(as_of: np.ndarray) -> np.ndarray:

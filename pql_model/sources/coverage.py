@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pql_model.windows import WEEK, iso, week_of
+from pql_model.time import WEEK, iso, week_of
 
 Table = Any
 

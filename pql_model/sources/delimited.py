@@ -17,7 +17,7 @@ import duckdb
 import ibis
 
 from pql_model.errors import DataError, listed
-from pql_model.sources.workbench import Connection
+from pql_model.sources.duckdb_session import Connection
 
 Table = Any
 Column = Any

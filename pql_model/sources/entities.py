@@ -10,11 +10,11 @@ import ibis
 
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError, listed
+from pql_model.sources.casts import identifier, number, refuse_mixed_zones, text, times
+from pql_model.sources.duckdb_session import Connection, in_file_order
 from pql_model.sources.files import RawTable, read_raw
-from pql_model.sources.plain import value_of
-from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
-from pql_model.sources.workbench import Connection, in_file_order
-from pql_model.windows import iso
+from pql_model.sources.scalars import value_of
+from pql_model.time import iso
 
 Table = Any
 Column = Any

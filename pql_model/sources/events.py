@@ -11,10 +11,10 @@ import ibis
 from pql_model.config.schema import Config, EventTable
 from pql_model.errors import DataError
 from pql_model.measures import ANY
+from pql_model.sources.casts import identifier, number, refuse_mixed_zones, text, times
+from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.files import RawTable, read_raw
-from pql_model.sources.plain import BOT_NAMES
-from pql_model.sources.values import identifier, number, refuse_mixed_zones, text, times
-from pql_model.sources.workbench import Connection
+from pql_model.sources.scalars import BOT_NAMES
 
 Table = Any
 Column = Any

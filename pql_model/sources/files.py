@@ -19,8 +19,8 @@ from ibis.common.exceptions import IbisError
 from pql_model.config.schema import EMBEDDED
 from pql_model.errors import DataError, listed, nearest
 from pql_model.sources.delimited import read_delimited
+from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
-from pql_model.sources.workbench import Connection
 
 Table = Any
 Column = Any

@@ -9,7 +9,7 @@ import ibis
 
 from pql_model.errors import DataError
 from pql_model.sources.delimited import MAX_LINE, buffer_for, is_zipped, rejected
-from pql_model.sources.workbench import Connection
+from pql_model.sources.duckdb_session import Connection
 
 Table = Any
 Column = Any

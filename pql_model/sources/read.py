@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pql_model import windows
+from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
+from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.entities import Conversions, Entities, no_conversions, read_conversions, read_entities
 from pql_model.sources.events import EventLog, Staged, finish_events, refuse_unusable, stage_events
-from pql_model.sources.workbench import Connection
-from pql_model.windows import DAY, iso
+from pql_model.time import DAY, iso
 
 Table = Any
 
@@ -94,7 +94,7 @@ def _count(table: Table) -> int:
 
 def _newest_instant(staged: list[Staged], entities: Table, conversions: Table) -> int:
     """The newest instant that is not in the future: a 2099 timestamp must not move it."""
-    now = windows.now()
+    now = time.now()
     columns = [entities.signed_up, conversions.time]
     for part in staged:
         usable = part.table.filter(part.table.entity.notnull())
@@ -166,6 +166,6 @@ def _silent_end(config: Config, events: Table, observed_until: int) -> list[str]
     everything = _count(events)
     if recent > everything * 0.0001:
         return []
-    return [f"Only {recent:,} of {everything:,} events lie in the last {config.horizon.words} before observed_until "
+    return [f"Only {recent:,} of {everything:,} events lie in the last {config.horizon.text} before observed_until "
             f"({iso(observed_until)}). If the data end earlier, set `observed_until`: snapshots near the end would "
             "otherwise count as not converted."]  # fmt: skip

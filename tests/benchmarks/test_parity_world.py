@@ -11,7 +11,7 @@ from worlds import opened
 
 import pql_model
 from pql_model.snapshots.labels import label_snapshots
-from pql_model.windows import parse_instant
+from pql_model.time import parse_instant
 
 ROOT = Path(__file__).resolve().parents[2]
 UNTIL = parse_instant("2026-01-31")

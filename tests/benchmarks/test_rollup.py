@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pql_model.config.load import load_config
-from pql_model.model.estimate import Estimate
+from pql_model.statistics.estimate import Estimate
 
 ROOT = Path(__file__).resolve().parents[2]
 

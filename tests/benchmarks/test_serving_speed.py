@@ -15,8 +15,8 @@ import pql_model
 from pql_model.decide.decider import Decider
 from pql_model.decide.rows import decided_rows
 from pql_model.model.booster import Params
-from pql_model.serve.engine import Engine
-from pql_model.windows import now, parse_instant
+from pql_model.serve.engine import ScoringEngine
+from pql_model.time import now, parse_instant
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,7 +49,7 @@ def test_a_request_has_as_many_events_as_asked_for_within_the_life_of_a_real_ent
     assert all(begin <= parse_instant(event["time"]) < end for event in first["events"])
     assert {event.get("user") for event in first["events"]} <= own | {None, "somebody"}
     assert product.requests(300, 2) == [first, second]
-    assert not Engine(product.bundle).score(first, now()).unknown_events
+    assert not ScoringEngine(product.bundle).score(first, now()).unknown_events
 
 
 def test_a_trained_product_is_not_trained_again(parts, product):
@@ -97,13 +97,13 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        told = json.dumps({"got": len(body)}).encode() * 3000  # comes in several pieces
+        payload = json.dumps({"got": len(body)}).encode() * 3000  # comes in several pieces
         self.send_response({"/broken": 500, "/bad": 422}.get(self.path, 200))
-        self.send_header("content-length", str(len(told)))
+        self.send_header("content-length", str(len(payload)))
         if self.path == "/closes":
             self.send_header("connection", "close")
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(payload)
 
     def log_message(self, *_):
         pass
@@ -132,7 +132,7 @@ def test_the_client_counts_what_is_right_and_what_is_not(parts, server):
         "/bad": 422,
     }
     assert found.wrong == of["/broken"][1] > 0
-    assert found.told()["requests"] == sum(n for _, n in of.values())
+    assert found.payload()["requests"] == sum(n for _, n in of.values())
 
 
 def test_by_the_clock_the_client_sends_so_many_a_second_and_no_more(parts, server):

@@ -12,8 +12,8 @@ def run(capsys):
     def run_(*arguments):
         with pytest.raises(SystemExit, match=r"^\d+$") as left:
             main([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return left.value.code, told.out, told.err
+        payload = capsys.readouterr()
+        return left.value.code, payload.out, payload.err
 
     return run_
 

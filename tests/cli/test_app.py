@@ -54,10 +54,10 @@ def test_the_schema_is_json(run):
 
 def test_score_prints_one_json_object_and_progress_goes_to_stderr(run, config, tmp_path):
     code, out, err = run("score", "-c", config, "--as-of", "2025-11-20", "-o", tmp_path / "s.csv", "--json")
-    told = only_json(out)
+    payload = only_json(out)
     assert code == 0
-    assert told["model"] == {"name": "nimbus-boards", "version": "1"}
-    assert told["rows"] == len(pd.read_csv(tmp_path / "s.csv")) > 0
+    assert payload["model"] == {"name": "nimbus-boards", "version": "1"}
+    assert payload["rows"] == len(pd.read_csv(tmp_path / "s.csv")) > 0
     assert "read ..." in err
 
 
@@ -72,10 +72,10 @@ def test_score_for_people_names_the_first_and_why(run, config, tmp_path):
 
 def test_explain_says_it_as_json_or_for_people(run, config, trained):
     code, out, err = run("explain", "acc-00007", "-c", config, "--as-of", "2025-06-01", "--json")
-    told = only_json(out)
+    payload = only_json(out)
     assert code == 0
-    assert (told["entity"], told["as_of"]) == ("acc-00007", "2025-06-01")
-    assert told["model"] == {"name": "nimbus-boards", "version": "1"}
+    assert (payload["entity"], payload["as_of"]) == ("acc-00007", "2025-06-01")
+    assert payload["model"] == {"name": "nimbus-boards", "version": "1"}
     assert "features ..." in err
     code, out, _ = run("explain", "acc-00007", "-c", config, "--as-of", "2025-06-01")
     assert code == 0
@@ -98,10 +98,10 @@ def test_check_for_people_shows_reasons_weeks_and_leaks(run, config):
 
 def test_backtest_prints_one_json_object_or_a_table(run, config):
     code, out, err = run("backtest", "-c", config, "--cutoffs", "2025-08-01", "--trials", "1", "--json")
-    told = only_json(out)
+    payload = only_json(out)
     assert code == 0
-    assert [fold["cutoff"] for fold in told["folds"]] == ["2025-08-01"]
-    assert told["pooled"]["roc_auc"]["value"] == told["folds"][0]["roc_auc"]["value"]
+    assert [fold["cutoff"] for fold in payload["folds"]] == ["2025-08-01"]
+    assert payload["pooled"]["roc_auc"]["value"] == payload["folds"][0]["roc_auc"]["value"]
     assert "cut-off 2025-08-01 (1 of 1) ..." in err
     code, out, err = run("backtest", "-c", config, "--cutoffs", "2001-01-01,2101-01-01", "--json")
     assert (code, only_json(out)["error"]["type"]) == (2, "DataError")
@@ -134,16 +134,16 @@ def test_models_lists_the_versions_and_rollback_refuses_what_it_cannot_do(run, c
 
 
 def test_rollback_says_what_it_did(run, monkeypatch):
-    told = {"words": "Version 1 of [x] is champion again."}
+    payload = {"words": "Version 1 of [x] is champion again."}
     asked = {}
 
     def rolled(config, *, to, listener):
         asked["to"] = to
-        return type("Result", (), {"as_json": lambda self: told})()
+        return type("Result", (), {"as_json": lambda self: payload})()
 
     monkeypatch.setattr(cli.pql_model, "rollback", rolled, raising=False)
     assert run("rollback")[:2] == (0, "Version 1 of [x] is champion again.\n")
-    assert only_json(run("rollback", "--to", "1", "--json")[1]) == told
+    assert only_json(run("rollback", "--to", "1", "--json")[1]) == payload
     assert asked == {"to": "1"}
 
 
@@ -166,19 +166,19 @@ def test_wrong_usage_is_exit_2_with_a_sentence_and_one_json_object_when_asked(ru
     assert out == ""
     assert message in " ".join(err.split())
     code, out, err = run(*arguments, "--json")
-    told = only_json(out)["error"]
+    payload = only_json(out)["error"]
     assert code == 2
-    assert told["type"] == "UsageError"
-    assert message in told["message"]
+    assert payload["type"] == "UsageError"
+    assert message in payload["message"]
 
 
 def test_an_error_of_data_is_one_json_object_with_its_parts(run, tmp_path):
     code, out, err = run("check", "-c", tmp_path / "none.yaml", "--json")
-    told = only_json(out)["error"]
+    payload = only_json(out)["error"]
     assert code == 2
-    assert told["type"] == "DataError"
-    assert told["message"].startswith("There is no config file. Received: ")
-    assert {"received", "allowed", "remedy"} <= set(told)
+    assert payload["type"] == "DataError"
+    assert payload["message"].startswith("There is no config file. Received: ")
+    assert {"received", "allowed", "remedy"} <= set(payload)
     assert "There is no config file" in err
 
 

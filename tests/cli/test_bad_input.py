@@ -43,12 +43,12 @@ def refused(capsys):
     def run(home, command="check"):
         with pytest.raises(SystemExit, match=r"^[02]$") as left:
             main([command, "-c", str(home / "pql.yaml"), "--json"])
-        told = capsys.readouterr()
-        assert left.value.code == 2, told.err
-        assert told.out.count("\n") == 1
-        message = json.loads(told.out)["error"]["message"]
-        assert " ".join(message.split()) in " ".join(told.err.split())
-        assert "Traceback" not in told.err
+        payload = capsys.readouterr()
+        assert left.value.code == 2, payload.err
+        assert payload.out.count("\n") == 1
+        message = json.loads(payload.out)["error"]["message"]
+        assert " ".join(message.split()) in " ".join(payload.err.split())
+        assert "Traceback" not in payload.err
         return message
 
     return run
@@ -59,10 +59,10 @@ def accepted(capsys):
     def run(home, command="check", *more):
         with pytest.raises(SystemExit, match=r"^[02]$") as left:
             main([command, "-c", str(home / "pql.yaml"), "--json", *more])
-        told = capsys.readouterr()
-        assert left.value.code == 0, told.err
-        assert told.out.count("\n") == 1
-        return json.loads(told.out)
+        payload = capsys.readouterr()
+        assert left.value.code == 0, payload.err
+        assert payload.out.count("\n") == 1
+        return json.loads(payload.out)
 
     return run
 
@@ -125,18 +125,18 @@ def test_check_shows_its_counts_where_nothing_can_be_trained(home, capsys):
     (home / "conversions.csv").write_text("account,time\n")
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["check", "-c", str(home / "pql.yaml")])
-    told = capsys.readouterr()
-    assert "20 usable events of 20 rows, 20 entities, 0 that converted" in " ".join(told.out.split())
-    assert "nothing can be said without conversions" in told.out
-    assert "Error: There are no conversions" in told.err
+    payload = capsys.readouterr()
+    assert "20 usable events of 20 rows, 20 entities, 0 that converted" in " ".join(payload.out.split())
+    assert "nothing can be said without conversions" in payload.out
+    assert "Error: There are no conversions" in payload.err
 
 
 def test_the_object_of_such_a_check_holds_both(home, capsys):
     (home / "conversions.csv").write_text("account,time\n")
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["check", "-c", str(home / "pql.yaml"), "--json"])
-    told = json.loads(capsys.readouterr().out)
-    assert (told["events"], told["conversions"], told["error"]["type"]) == (20, 0, "NotEnoughDataError")
+    payload = json.loads(capsys.readouterr().out)
+    assert (payload["events"], payload["conversions"], payload["error"]["type"]) == (20, 0, "NotEnoughDataError")
 
 
 def test_one_class_only_where_everyone_converts(tmp_path, refused):
@@ -234,9 +234,9 @@ def test_ids_that_never_meet(home, refused):
 def test_a_few_conversions_before_sign_up_only_mean_not_at_risk(tmp_path, accepted):
     early = [{"account": "a0", "time": "2025-12-24"}, {"account": "a2", "time": "2025-12-24"}]
     product(tmp_path, accounts(), events(), [*early, *paid()[2:]], **SMALL)
-    told = accepted(tmp_path)
-    assert told["snapshots"]["left_out"]["converted_before"] == 2
-    assert told["conversions"] == 10
+    payload = accepted(tmp_path)
+    assert payload["snapshots"]["left_out"]["converted_before"] == 2
+    assert payload["conversions"] == 10
 
 
 def test_an_id_that_is_a_number_in_one_table_and_a_text_in_another(tmp_path, accepted):
@@ -245,18 +245,18 @@ def test_an_id_that_is_a_number_in_one_table_and_a_text_in_another(tmp_path, acc
     rows = [{"account": float(row["account"][1:]), "time": pd.Timestamp(row["time"])} for row in paid()]
     pd.DataFrame(rows).to_parquet(tmp_path / "paid.parquet")
     rewrite(tmp_path, conversions={"table": "paid.parquet", "columns": {"entity": "account", "time": "time"}})
-    told = accepted(tmp_path)
-    assert (told["events"], told["conversions"], told["set_aside"]) == (20, 10, {})
-    assert "conversions" not in told["set_aside_by_table"] or told["set_aside_by_table"]["conversions"] == {}
+    payload = accepted(tmp_path)
+    assert (payload["events"], payload["conversions"], payload["set_aside"]) == (20, 10, {})
+    assert "conversions" not in payload["set_aside_by_table"] or payload["set_aside_by_table"]["conversions"] == {}
 
 
 def test_broken_lines_of_a_csv_are_counted_and_the_rest_is_read(home, accepted):
     with (home / "events.csv").open("a") as file:
         file.write("a1,login\na1,login,2026-01-06,extra,fields\na1,login,2026-01-07\n")
-    told = accepted(home)
-    assert told["set_aside"] == {"broken_line": 2}
-    assert told["events"] == 21
-    assert told["rows_read"] == 23
+    payload = accepted(home)
+    assert payload["set_aside"] == {"broken_line": 2}
+    assert payload["events"] == 21
+    assert payload["rows_read"] == 23
 
 
 ODD = '🚀 "launch", [now] {x: 1}'
@@ -264,13 +264,13 @@ ODD = '🚀 "launch", [now] {x: 1}'
 
 def test_an_event_name_with_emoji_quotes_comma_and_brackets_is_trained_on(tmp_path, with_store, accepted):
     trial_files(with_store(tmp_path), accounts=480, names=[ODD, "log\tin", "any"])
-    told = accepted(tmp_path, "train", "--trials", "1", "--promote", "never")
-    behaviours = {behaviour["behaviour"]: behaviour["share"] for behaviour in told["behaviours"]}
+    payload = accepted(tmp_path, "train", "--trials", "1", "--promote", "never")
+    behaviours = {behaviour["behaviour"]: behaviour["share"] for behaviour in payload["behaviours"]}
     assert behaviours[ODD] > 0.1  # it is what decides
     assert "any (event)" in behaviours
-    assert told["model"]["alias"] == "challenger"
-    assert told["test"]["roc_auc"]["value"] > 0.6
-    names = [column["name"] for column in json.loads(Path(told["files"]["features"]).read_text())["columns"]]
+    assert payload["model"]["alias"] == "challenger"
+    assert payload["test"]["roc_auc"]["value"] > 0.6
+    names = [column["name"] for column in json.loads(Path(payload["files"]["features"]).read_text())["columns"]]
     assert all(name.isascii() and not set(name) & set('",:[]{}') for name in names)
 
 

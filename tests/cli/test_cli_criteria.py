@@ -24,8 +24,8 @@ def run(capsys, config, tmp_path):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         with pytest.raises(SystemExit, match=r"^\d+$") as left:
             main(["criteria", "test", str(path), "-c", str(config), *more])
-        told = capsys.readouterr()
-        return left.value.code, told.out, told.err
+        payload = capsys.readouterr()
+        return left.value.code, payload.out, payload.err
 
     return run_
 
@@ -48,9 +48,9 @@ def refused(run):
 def test_it_prints_one_json_object_and_progress_goes_to_stderr(run):
     code, out, err = run(RULE, "--json")
     assert (code, out.count("\n")) == (0, 1)
-    told = json.loads(out)
-    assert told["definition"]["text"] == "at least 8 `login` in the first 5 days"
-    assert told["tested"]["qualified"] > told["later"]["qualified"] > 0
+    payload = json.loads(out)
+    assert payload["definition"]["text"] == "at least 8 `login` in the first 5 days"
+    assert payload["tested"]["qualified"] > payload["later"]["qualified"] > 0
     assert "features ..." in err
 
 
@@ -127,6 +127,6 @@ def test_a_folder_and_a_missing_file_are_refused(capsys, config, tmp_path):
     for path, received in ((tmp_path, f"Received: {tmp_path}, which is a folder"), (tmp_path / "no.yaml", "no.yaml.")):
         with pytest.raises(SystemExit, match=r"^2$"):
             main(["criteria", "test", str(path), "-c", str(config)])
-        told = "".join(capsys.readouterr().err.split())
-        assert "Thereisnodefinitionfile" in told
-        assert "".join(received.split()) in told
+        payload = "".join(capsys.readouterr().err.split())
+        assert "Thereisnodefinitionfile" in payload
+        assert "".join(received.split()) in payload

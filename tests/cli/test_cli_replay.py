@@ -8,10 +8,10 @@ from rich.console import Console
 
 from pql_model.cli.app import main
 from pql_model.cli.replay import show_replay
-from pql_model.decide.log import LogRow
-from pql_model.decide.recompute import Change
-from pql_model.pipelines.replay import Outcome, Replayed
-from pql_model.windows import to_instant
+from pql_model.score_log.recompute import Change
+from pql_model.score_log.schema import LogRow
+from pql_model.time import to_instant
+from pql_model.workflows.replay import Outcome, Replayed
 
 AT = to_instant(datetime(2026, 1, 5, 10))
 
@@ -67,14 +67,14 @@ def test_it_ends_with_0_only_if_every_row_comes_out(run):
 
 
 def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
-    told = json.loads(json.dumps(FOUND.as_json(), allow_nan=False))
-    assert (told["rows"], told["rows_in_log"], told["same"], told["without_as_of"]) == (13, 5_000, False, 1)
-    assert told["results"] == {
+    payload = json.loads(json.dumps(FOUND.to_dict(), allow_nan=False))
+    assert (payload["rows"], payload["rows_in_log"], payload["same"], payload["without_as_of"]) == (13, 5_000, False, 1)
+    assert payload["results"] == {
         "same": 2, "inputs_changed": 9, "not_in_data": 1, "model_changed": 0, "no_model": 1, "altered": 0,
     }  # fmt: skip
-    assert (told["sources"], told["model_versions"]) == ({"score": 12, "service": 1}, {"3": 13})
-    assert [e["entity"] for e in told["examples"]] == ["e0", "e1", "e2", "e3", "e4", "[b]gone", "other"]
-    assert told["examples"][0] == {
+    assert (payload["sources"], payload["model_versions"]) == ({"score": 12, "service": 1}, {"3": 13})
+    assert [e["entity"] for e in payload["examples"]] == ["e0", "e1", "e2", "e3", "e4", "[b]gone", "other"]
+    assert payload["examples"][0] == {
         "entity": "e0", "as_of": "2026-01-05T10:00:00Z", "scored_at": "2026-01-05T10:00:00Z", "source": "score",
         "model_version": "3", "probability": 0.25, "result": "inputs_changed", "words": "size: small -> missing; 2 more",
         "changes": [{"column": "trait.size", "words": "size", "before": "small", "now": None}],
@@ -83,7 +83,7 @@ def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
 
 def test_people_see_the_counts_and_the_first_with_what_changed():
     console = Console(file=io.StringIO(), width=160, color_system=None)
-    show_replay(console, FOUND.as_json())
+    show_replay(console, FOUND.to_dict())
     text = " ".join(console.file.getvalue().split())
     assert "Replayed 13 of 5,000 rows of score_log (model version 3)." in text
     assert "9 inputs_changed the data say something else about that instant now" in text

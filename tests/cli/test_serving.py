@@ -19,12 +19,12 @@ def started(monkeypatch):
 
 def test_export_says_what_it_wrote(run, config, tmp_path):
     code, words, _ = run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
-    again, told, _ = run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1", "--json")
+    again, payload, _ = run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1", "--json")
 
     assert (code, again) == (0, 0)
     assert f"Wrote {tmp_path / 'boards'} (" in words.replace("\n", "")
     assert "nimbus-boards version 1." in words
-    assert json.loads(told)["model"]["version"] == "1"
+    assert json.loads(payload)["model"]["version"] == "1"
 
 
 def test_serve_runs_the_bundle_it_is_given(run, config, tmp_path, started, monkeypatch):
@@ -60,12 +60,12 @@ def test_serve_exports_the_champion_first(run, config, started):
 def test_serve_says_whether_it_will_ask_for_a_key(run, config, tmp_path, started, monkeypatch):
     run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
     monkeypatch.delenv("PQL_API_KEYS", raising=False)
-    told = [run("serve", "--bundle", tmp_path / "boards")[2]]
+    payload = [run("serve", "--bundle", tmp_path / "boards")[2]]
     monkeypatch.setenv("PQL_API_KEYS", "crm-0123456789abcdef")
-    told.append(run("serve", "--bundle", tmp_path / "boards")[2])
+    payload.append(run("serve", "--bundle", tmp_path / "boards")[2])
 
-    assert "to be asked by anybody: no API key is set" in told[0]
-    assert "to be asked with an API key" in told[1]
+    assert "to be asked by anybody: no API key is set" in payload[0]
+    assert "to be asked with an API key" in payload[1]
     assert len(started) == 2
 
 
@@ -109,9 +109,9 @@ def test_serve_becomes_the_service_so_that_signals_and_exit_codes_are_its_own():
     ours = "import os, sys; from pql_model.cli import serving; print('first'); serving._become({}, {})"
     words = ours.format([sys.executable, "-c", program], "{**os.environ, 'MARK': 'x'}")
     child = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, text=True)
-    told, _ = child.communicate(timeout=60)
+    payload, _ = child.communicate(timeout=60)
 
-    assert told.split() == ["first", str(child.pid), "x"]
+    assert payload.split() == ["first", str(child.pid), "x"]
     assert child.returncode == 3
 
 
@@ -123,13 +123,13 @@ def test_verify_compares_and_says_so(run, config):
 
 
 def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
-    from pql_model.decide.parity import NUMBERS, Parity
-    from pql_model.pipelines.verify import Verified
+    from pql_model.score_log.row_diff import NUMBERS, RowDiff
+    from pql_model.workflows.verify import Verified
 
-    found = Verified(None, 3, (Parity("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
+    found = Verified(None, 3, (RowDiff("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
     monkeypatch.setattr("pql_model.verify", lambda *_, **__: found, raising=False)
     code, words, _ = run("verify", "-c", config)
     assert code == 1
     assert "in process: 2 rows have another reasons" in words
-    code, told, _ = run("verify", "-c", config, "--json")
-    assert (code, json.loads(told)["paths"][0]["different_rows"]) == (1, {"reasons": 2})
+    code, payload, _ = run("verify", "-c", config, "--json")
+    assert (code, json.loads(payload)["paths"][0]["different_rows"]) == (1, {"reasons": 2})

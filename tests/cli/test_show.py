@@ -12,30 +12,30 @@ def console():
 
 
 def test_a_training_is_told_verdict_first_with_figures_baselines_and_leaks(console, trained):
-    told = trained.as_json()
-    show_train(console, told)
+    payload = trained.to_dict()
+    show_train(console, payload)
     text = console.file.getvalue()
-    assert text.strip().startswith(told["verdict"])
+    assert text.strip().startswith(payload["verdict"])
     for words in (
         "ROC-AUC",
         "95 % interval",
         "Beside the baselines",
         "activity",
         "trait.account_manager",
-        told["run_id"],
+        payload["run_id"],
     ):
         assert words in text
     assert "promoted" in text
-    assert f"{told['test']['roc_auc']['value']:.3f}" in text
+    assert f"{payload['test']['roc_auc']['value']:.3f}" in text
 
 
 def test_a_training_shows_what_would_change_the_verdict_and_whether_the_probability_kept_its_word(console, trained):
-    told = trained.as_json()
-    show_train(console, told)
+    payload = trained.to_dict()
+    show_train(console, payload)
     text = " ".join(console.file.getvalue().split())
-    assert f"What would change it: {told['verdict_would_change']}" in text
-    assert told["calibration"]["sentence"] in text
-    month = told["calibration"]["months"][0]
+    assert f"What would change it: {payload['verdict_would_change']}" in text
+    assert payload["calibration"]["sentence"] in text
+    month = payload["calibration"]["months"][0]
     assert f"{month['month']} {month['rows']:,} {month['expected']:.1f} {month['low']} to {month['high']}" in text
     assert "What the data do support" not in text
 
@@ -45,7 +45,7 @@ def test_a_refused_model_is_shown_with_what_the_data_do_support(console, trained
     once = {"event": "[b]invite", "at_least": 1, "did": side, "did_not": side, "p_value": 0.04, "stands_out": True}
     often = {**once, "at_least": 3, "p_value": 1.0, "stands_out": False}
     supported = {"sentence": "8 of 160 converted.", "base_rate": side, "looked_at": 2, "behaviours": [once, often]}
-    show_train(console, {**trained.as_json(), "verdict": "no_signal", "supported": supported})
+    show_train(console, {**trained.to_dict(), "verdict": "no_signal", "supported": supported})
     text = " ".join(console.file.getvalue().split())
     assert "What the data do support: 8 of 160 converted." in text
     assert "[b]invite at least once 5.0% (2.0% to 12.0%) 5.0% (2.0% to 12.0%) 0.04" in text

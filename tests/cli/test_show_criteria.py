@@ -24,9 +24,9 @@ def part(**changes):
 @pytest.fixture
 def shown(capsys):
     def show(**changes):
-        told = {"definition": {"text": "at least 5 `[bold]x`"}, "rows": "as of day 14 of the trial", "words": "It is [so].",
+        payload = {"definition": {"text": "at least 5 `[bold]x`"}, "rows": "as of day 14 of the trial", "words": "It is [so].",
                 "notes": [], "tested": part(), "earlier": part(), "later": part(), **changes}  # fmt: skip
-        show_definition(Console(width=80), told)
+        show_definition(Console(width=80), payload)
         return capsys.readouterr().out
 
     return show
@@ -40,21 +40,21 @@ def test_all_earlier_and_later_stand_side_by_side_in_eighty_columns(shown):
     text = shown()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
-    told = lines(text)
-    assert "all earlier later" in told
-    assert "meet it 200 of 1,000 200 of 1,000 200 of 1,000" in told
-    assert "of 100 of them convert 31 (26 to 36) 31 (26 to 36) 31 (26 to 36)" in told
-    assert "lift 3.1 (2.7 to 3.6) 3.1 (2.7 to 3.6) 3.1 (2.7 to 3.6)" in told
-    assert "% of conversions caught 62 (50 to 70) 62 (50 to 70) 62 (50 to 70)" in told
-    assert "at least 5 `[bold]x`" in told
-    assert "It is [so]." in told
+    payload = lines(text)
+    assert "all earlier later" in payload
+    assert "meet it 200 of 1,000 200 of 1,000 200 of 1,000" in payload
+    assert "of 100 of them convert 31 (26 to 36) 31 (26 to 36) 31 (26 to 36)" in payload
+    assert "lift 3.1 (2.7 to 3.6) 3.1 (2.7 to 3.6) 3.1 (2.7 to 3.6)" in payload
+    assert "% of conversions caught 62 (50 to 70) 62 (50 to 70) 62 (50 to 70)" in payload
+    assert "at least 5 `[bold]x`" in payload
+    assert "It is [so]." in payload
 
 
 def test_the_bars_of_the_months_go_with_the_rate(shown):
-    told = lines(shown())
-    assert "2026-01 120 48 40 (32 to 49) " + "█" * 24 in told
-    assert "2026-02 80 16 20 (13 to 30) " + "█" * 12 in told
-    assert "2026-03 0 0 -" in told
+    payload = lines(shown())
+    assert "2026-01 120 48 40 (32 to 49) " + "█" * 24 in payload
+    assert "2026-02 80 16 20 (13 to 30) " + "█" * 12 in payload
+    assert "2026-03 0 0 -" in payload
 
 
 def test_without_a_later_period_one_column_is_left_and_notes_are_shown(shown):

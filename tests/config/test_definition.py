@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from pql_model.config.definition import Criterion, Definition
-from pql_model.windows import EVER, Window
+from pql_model.time import EVER, Window
 
 
 def condition(**keys):

@@ -8,7 +8,7 @@ from configs import EXAMPLE, SMALL, fault, faults
 from pql_model.config.definition import Criterion
 from pql_model.config.load import dump_config, load_config, load_definition, parse_config
 from pql_model.errors import ConfigError, DataError
-from pql_model.windows import DAY, EVER, Duration, Window, parse_instant
+from pql_model.time import DAY, EVER, Duration, Window, parse_instant
 
 
 class TestWhatIsRight:

@@ -6,7 +6,7 @@ import pytest
 from configs import SMALL, fault
 
 from pql_model.config.load import parse_config
-from pql_model.windows import DAY, HOUR, parse_instant
+from pql_model.time import DAY, HOUR, parse_instant
 
 
 def test_ids_that_yaml_reads_as_numbers_or_dates_stay_texts():

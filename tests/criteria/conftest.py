@@ -15,7 +15,7 @@ from warehouse import in_duckdb, judged
 from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
 from pql_model.measures import ANY, MEASURES
-from pql_model.windows import EVER, Window
+from pql_model.time import EVER, Window
 
 WINDOWS = (*map(Window.parse, ("first 1d", "first 7d", "last 36h", "last 7d", "last 14d")), EVER)
 NAMES = (LOGGED[0], LOGGED[1], "any (event)", LESSON, COUNTED[0])

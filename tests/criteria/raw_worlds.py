@@ -12,7 +12,7 @@ import yaml
 
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
-from pql_model.windows import DAY, HOUR, MINUTE, parse_instant
+from pql_model.time import DAY, HOUR, MINUTE, parse_instant
 
 AS_OF = parse_instant("2026-03-10T08:00:00Z")
 LOGGED, LESSON, COUNTED = ("Board Created", "o'Brien's \\ file", "any", "Help"), "lesson watched", ("Mail", "Deal")

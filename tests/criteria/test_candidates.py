@@ -16,7 +16,7 @@ from pql_model.criteria.evaluate import holds
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY, MEASURES
 from pql_model.model.columns import ModelColumn, trait_name
-from pql_model.windows import DAY, EVER, Window
+from pql_model.time import DAY, EVER, Window
 
 ROWS = 800
 SIGNED_UP, AS_OF = np.zeros(ROWS), np.full(ROWS, 14 * DAY)

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pql_model.criteria.definitions import CLOSE, MOST_KEPT, Joined, _frontier, search
-from pql_model.model.estimate import wilson
+from pql_model.criteria.definitions import CLOSE, MOST_KEPT, CandidateDefinition, _frontier, search
+from pql_model.statistics.estimate import wilson
 
 
 def people(seed=0, rows=3000, criteria=4):
@@ -43,7 +43,7 @@ def test_every_definition_of_up_to_three_criteria_is_tried_and_counted(seed):
 @pytest.mark.parametrize("seed", range(6))
 def test_what_is_not_kept_is_beaten_or_nearly_matched_by_something_simpler_that_is(seed):
     met, converted = people(seed)
-    every = [Joined(*d) for d in everything(met, converted) if d[2] >= 30 and d[3] >= 5]
+    every = [CandidateDefinition(*d) for d in everything(met, converted) if d[2] >= 30 and d[3] >= 5]
     kept = _frontier(every)
     for one in every:
         rate = wilson(one.conversions, one.qualified).low
@@ -55,18 +55,22 @@ def test_what_is_not_kept_is_beaten_or_nearly_matched_by_something_simpler_that_
 
 
 def test_a_simple_definition_and_a_slightly_better_one_do_not_push_each_other_out():
-    simple, better = Joined((0,), 1, 1000, 300), Joined((0, 1), 1, 1010, 306)
+    simple, better = CandidateDefinition((0,), 1, 1000, 300), CandidateDefinition((0, 1), 1, 1010, 306)
     assert _frontier([simple, better]) == [simple]
     assert _frontier([better, simple]) == [simple]
 
 
 def test_a_chain_of_slightly_better_ones_does_not_push_all_out():
-    chain = [Joined((0,), 1, 1000, 300), Joined((0, 1), 1, 1025, 316), Joined((0, 1, 2), 1, 1050, 332)]
+    chain = [
+        CandidateDefinition((0,), 1, 1000, 300),
+        CandidateDefinition((0, 1), 1, 1025, 316),
+        CandidateDefinition((0, 1, 2), 1, 1050, 332),
+    ]
     assert chain[0] in _frontier(chain) or chain[1] in _frontier(chain)
 
 
 def test_a_clearly_better_definition_is_kept_though_it_is_less_simple():
-    simple, better = Joined((0,), 1, 1000, 300), Joined((0, 1), 2, 500, 250)
+    simple, better = CandidateDefinition((0,), 1, 1000, 300), CandidateDefinition((0, 1), 2, 500, 250)
     assert set(_frontier([simple, better])) == {simple, better}
 
 
@@ -127,5 +131,5 @@ def test_a_world_in_which_everybody_paid_is_no_error():
 
 
 def test_the_names_of_the_joins():
-    assert Joined((0,), 1, 1, 1).join == "all"
-    assert [Joined((0, 1, 2), k, 1, 1).join for k in (1, 2, 3)] == ["any", "at_least_k", "all"]
+    assert CandidateDefinition((0,), 1, 1, 1).join == "all"
+    assert [CandidateDefinition((0, 1, 2), k, 1, 1).join for k in (1, 2, 3)] == ["any", "at_least_k", "all"]

@@ -6,7 +6,7 @@ from pql_model.config.definition import Definition
 from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.errors import DataError
 from pql_model.features.spec import Feature
-from pql_model.windows import Window
+from pql_model.time import Window
 
 INVITED = {"event": "Teammate Invited", "at_least": 2, "within": "first 7d"}
 SMALL = {"trait": "company size", "in": ["1-10", "11-50"]}

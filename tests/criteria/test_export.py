@@ -3,14 +3,14 @@ import yaml
 from pql_model.config.definition import Definition
 from pql_model.config.load import load_definition
 from pql_model.criteria.export import criteria_yaml
-from pql_model.criteria.words import definition_json
+from pql_model.criteria.phrasing import definition_json
 
 TESTED = {"rate": {"value": 0.31, "low": 0.26, "high": 0.36}, "qualified": 400, "rows": 4000}
 
 
 def rule(name, raw, recommended=False, rate=TESTED):
-    told = definition_json(Definition.model_validate(raw))
-    return {**told, "id": name, "recommended": recommended, "tested": rate}
+    payload = definition_json(Definition.model_validate(raw))
+    return {**payload, "id": name, "recommended": recommended, "tested": rate}
 
 
 def written(tmp_path, *definitions, criteria=(), product="boards"):

@@ -8,11 +8,11 @@ import pytest
 from planted import criterion, feature
 
 from pql_model.config.definition import Definition
+from pql_model.criteria.definition_metrics import Outcomes
 from pql_model.criteria.evaluate import meets
 from pql_model.criteria.in_force import judge_in_force
-from pql_model.criteria.tested import Outcomes
-from pql_model.criteria.words import criterion_text
-from pql_model.windows import DAY
+from pql_model.criteria.phrasing import criterion_text
+from pql_model.time import DAY
 
 ROWS = 4000
 BOARDS, INVITED = feature("Board Created"), feature("Teammate Invited")
@@ -92,8 +92,8 @@ def test_a_lax_rule_wastes_leads_and_a_strict_one_misses_them():
 def test_a_rule_that_is_right_misses_and_wastes_nothing():
     found = verdict({"all": [boards(5)]})
     assert (found.misses, found.wastes) == (None, None)
-    assert found.as_json()["misses"] is None
-    assert found.as_json()["thresholds"][0]["says"] == "about right"
+    assert found.to_dict()["misses"] is None
+    assert found.to_dict()["thresholds"][0]["says"] == "about right"
 
 
 @pytest.mark.parametrize(
@@ -258,4 +258,4 @@ def test_the_figures_are_those_of_the_rule_on_either_rows():
 
 
 def test_the_same_seed_gives_the_same_verdict():
-    assert verdict({"all": [boards(6)]}).as_json() == verdict({"all": [boards(6)]}).as_json()
+    assert verdict({"all": [boards(6)]}).to_dict() == verdict({"all": [boards(6)]}).to_dict()

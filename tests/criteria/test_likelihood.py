@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from pql_model.criteria.likelihood import Binned, Steps, fit_steps, luck, profile
+from pql_model.criteria.likelihood import Binned, Steps, fit_steps, null_gain_quantile, profile
 
 
 def drawn(seed=0, rows=400, effect=1.5):
@@ -127,7 +127,7 @@ def many_columns(rows=1500):
 def test_luck_is_the_gain_that_chance_reaches_once_in_twenty():
     columns = many_columns()
     probability = np.random.default_rng(1).choice([0.05, 0.1, 0.2], 1500)
-    limit = luck(columns, probability, np.random.default_rng(2), draws=600)
+    limit = null_gain_quantile(columns, probability, np.random.default_rng(2), draws=600)
     beyond = float((gains_by_chance(columns, probability, 300) > limit).mean())
     assert 0.02 <= beyond <= 0.09  # 300 worlds at 0.05 give 0.027 to 0.077 in 19 of 20 cases
 
@@ -137,7 +137,7 @@ def test_more_columns_have_more_luck_and_copies_of_one_have_none():
     probability = np.full(1500, 0.1)
 
     def limit(of):
-        return luck(of, probability, np.random.default_rng(2))
+        return null_gain_quantile(of, probability, np.random.default_rng(2))
 
     assert limit(columns[:1] * 8) == limit(columns[:1])
     assert limit(columns) > limit(columns[:1]) + 1
@@ -146,7 +146,7 @@ def test_more_columns_have_more_luck_and_copies_of_one_have_none():
 
 def test_a_step_down_is_not_counted():
     sides = Steps(np.repeat([0, 1], 750), 1)
-    one_sided = luck([sides], np.full(1500, 0.1), np.random.default_rng(2), draws=1000)
+    one_sided = null_gain_quantile([sides], np.full(1500, 0.1), np.random.default_rng(2), draws=1000)
     assert one_sided == pytest.approx(1.35, abs=0.25)  # half the square of 1.64; either way it would be that of 1.96
 
 
@@ -160,17 +160,17 @@ def test_luck_allows_for_effects_that_were_fitted_before():
         effects = fit_steps(met, np.zeros(1500), y, np.ones(1500))
         found = profile(columns[2:], Binned.of(effects[0] + met @ effects[1:]), y, np.ones(1500))
         best.append(max(np.where(effect > 0, gain, 0).max() for gain, effect in found))
-    told = luck(columns[2:], probability, np.random.default_rng(2), draws=500, chosen=met)
-    plain = luck(columns[2:], probability, np.random.default_rng(2), draws=500)
-    assert 0.01 <= np.mean(np.array(best) > told) <= 0.1
-    assert told < plain - 0.3
+    payload = null_gain_quantile(columns[2:], probability, np.random.default_rng(2), draws=500, chosen=met)
+    plain = null_gain_quantile(columns[2:], probability, np.random.default_rng(2), draws=500)
+    assert 0.01 <= np.mean(np.array(best) > payload) <= 0.1
+    assert payload < plain - 0.3
 
 
 def test_a_handicap_is_taken_off_what_luck_can_reach():
     columns, probability = many_columns(), np.full(1500, 0.1)
 
     def limit(handicap):
-        return luck(columns, probability, np.random.default_rng(2), handicap=handicap)
+        return null_gain_quantile(columns, probability, np.random.default_rng(2), handicap=handicap)
 
     assert limit([4.0] * 10) == pytest.approx(max(limit([0.0] * 10) - 4, 0), abs=1e-6)
     assert limit([0.0] + [4.0] * 9) < limit([0.0] * 10) - 0.5
@@ -178,5 +178,5 @@ def test_a_handicap_is_taken_off_what_luck_can_reach():
 
 @pytest.mark.parametrize("probability", [1e-9, 1e-4, 1 - 1e-4, 1 - 1e-9])
 def test_where_nearly_nobody_or_everybody_converts_luck_is_still_a_number(probability):
-    limit = luck(many_columns(), np.full(1500, probability), np.random.default_rng(2))
+    limit = null_gain_quantile(many_columns(), np.full(1500, probability), np.random.default_rng(2))
     assert 0 <= limit < 20

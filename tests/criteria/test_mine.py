@@ -123,10 +123,10 @@ def test_the_order_of_the_rows_does_not_count():
 
 
 def test_progress_is_told_to_the_end():
-    told = []
+    payload = []
     drawn = world(0)[0]
-    mine(drawn.offered, drawn.y, np.arange(len(drawn.y)), {}, 7, told.append, resamples=4)
-    assert told == [0.25, 0.5, 0.75, 1.0]
+    mine(drawn.offered, drawn.y, np.arange(len(drawn.y)), {}, 7, payload.append, resamples=4)
+    assert payload == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_entities_are_resampled_whole():

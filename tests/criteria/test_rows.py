@@ -6,7 +6,7 @@ import pytest
 
 from pql_model.criteria.rows import criteria_rows, periods
 from pql_model.model.split import out_of_time
-from pql_model.windows import DAY, Duration
+from pql_model.time import DAY, Duration
 
 HORIZON = Duration.parse("30d")
 
@@ -39,7 +39,7 @@ def chosen(frame, train=None):
 def test_a_trial_is_looked_at_once_as_of_the_last_landmark():
     frame = trial([20, 30, 18, None, None])
     rows = criteria_rows(frame, np.ones(len(frame), bool), "trial", HORIZON)
-    assert (rows.words, rows.landmark_days) == ("as of day 14 of the trial", 14)
+    assert (rows.text, rows.landmark_days) == ("as of day 14 of the trial", 14)
     assert frame["entity"][rows.keep].tolist() == ["a0", "a1", "a2", "a3", "a4"]
 
 
@@ -86,7 +86,7 @@ def test_in_freemium_no_two_looks_share_a_conversion():
     )
     rows = criteria_rows(frame, np.ones(6, bool), "freemium", HORIZON)
     assert rows.keep.tolist() == [True, False, False, False, False, True]
-    assert (rows.words, rows.landmark_days) == ("snapshots at least 30 days apart", None)
+    assert (rows.text, rows.landmark_days) == ("snapshots at least 30 days apart", None)
 
 
 @pytest.mark.parametrize("change", ["delete", "flip"])

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from worlds import at, product
 
-from pql_model.pipelines.criteria import judge_definition
-from pql_model.windows import DAY, HOUR, MINUTE
+from pql_model.time import DAY, HOUR, MINUTE
+from pql_model.workflows.criteria import test_criteria
 
 BEGAN = at("2026-01-05T10:30")
 TRIAL = 14
@@ -31,7 +31,7 @@ def who_meets(tmp_path):
         settings = {"snapshots": {"at_days": [7, TRIAL]}, "windows": {"first": ["7d"], "last": []}, **config}
         product(tmp_path, accounts, [*events, end], paid, **settings)
         (tmp_path / "rule.yaml").write_text(yaml.safe_dump(rule), encoding="utf-8")
-        result = judge_definition(tmp_path / "pql.yaml", tmp_path / "rule.yaml")
+        result = test_criteria(tmp_path / "pql.yaml", tmp_path / "rule.yaml")
         assert result.rows == "as of day 14 of the trial"
         assert result.tested.rows == len(names)
         return result.qualified

@@ -21,10 +21,10 @@ from pql_model.config.definition import Definition
 from pql_model.config.load import load_config, parse_config
 from pql_model.criteria.evaluate import criterion_feature, meets
 from pql_model.criteria.sql import definition_sql
-from pql_model.criteria.sql_engines import ENGINES
+from pql_model.criteria.sql_dialects import ENGINES
 from pql_model.demo.world import CONFIG
 from pql_model.errors import DataError
-from pql_model.windows import DAY, HOUR, now, to_datetime
+from pql_model.time import DAY, HOUR, now, to_datetime
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOTS = Path(__file__).parent / "sql"

@@ -3,10 +3,10 @@
 import pytest
 from configs_of_sql import config_of
 
-from pql_model.criteria.sql_engines import ENGINES
+from pql_model.criteria.sql_dialects import ENGINES
 from pql_model.criteria.sql_events import Needs, concerns, event_part, name_in_data, value_columns
 from pql_model.criteria.sql_raw import Raw
-from pql_model.windows import parse_instant
+from pql_model.time import parse_instant
 
 LOG = {"table": "e.csv", "columns": {"entity": "e", "event": "n", "time": "t"}}
 LESSONS = {"table": "l.csv", "columns": {"entity": "e", "time": "t"}, "event": "lesson"}

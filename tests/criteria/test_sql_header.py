@@ -4,10 +4,10 @@ import pytest
 from configs_of_sql import config_of
 
 from pql_model.config.definition import Definition
-from pql_model.criteria.sql_engines import ENGINES
+from pql_model.criteria.sql_dialects import ENGINES
 from pql_model.criteria.sql_header import header
 from pql_model.criteria.sql_raw import Raw
-from pql_model.windows import parse_instant
+from pql_model.time import parse_instant
 
 RULE = Definition.model_validate({"all": [{"event": "Invited", "at_least": 2, "within": "first 7d"}]})
 AS_OF = parse_instant("2026-01-08T12:00:00Z")

@@ -49,8 +49,8 @@ def test_several_snapshots_of_an_entity_tell_little_more_than_one():
 
 
 def test_an_empty_band_is_plain_json():
-    told = json.loads(json.dumps([b.as_json() for b in table([0.3], [1]).values()], allow_nan=False))
-    assert told[2] == {
+    payload = json.loads(json.dumps([b.to_dict() for b in table([0.3], [1]).values()], allow_nan=False))
+    assert payload[2] == {
         "name": "low", "at_least": 0.03, "below": 0.1, "rows": 0, "entities": 0, "conversions": 0, "expected": None,
         "rate": {"value": None, "low": None, "high": None}, "kept": None,
     }  # fmt: skip

@@ -8,18 +8,18 @@ from small_model import small_model, small_table
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.decide.bands import Bands
+from pql_model.decide.build import bind_criterion, bind_definition
 from pql_model.decide.decider import Decider
-from pql_model.decide.policy import Rule
+from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, decided_rows
-from pql_model.decide.settle import condition_of, rulebook_of
 from pql_model.decide.state import State
 
 INVITED = {"event": "Teammate Invited", "at_least": 3, "within": "first 7d"}
 LARGE = {"trait": "size", "in": ["large"]}
 DECIDER = Decider(
-    "tiny", Rule(0.5, None, ""), Bands.of({"high": 0.25}),
-    criteria=tuple(condition_of(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate((INVITED, LARGE), 1)),
-    recommended=rulebook_of(Definition.model_validate({"all": [INVITED]}), "d1"),
+    "tiny", PolicyRule(0.5, None, ""), Bands.of({"high": 0.25}),
+    criteria=tuple(bind_criterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate((INVITED, LARGE), 1)),
+    recommended=bind_definition(Definition.model_validate({"all": [INVITED]}), "d1"),
 )  # fmt: skip
 
 
@@ -43,23 +43,23 @@ def test_the_columns_are_those_of_a_scored_row_in_their_order(model, table):
 
 def test_the_criteria_met_are_json_with_id_and_text(model, table):
     rows = decided_rows(model, table, DECIDER).rows
-    for told, invited, size in zip(rows["criteria_met"], table.iloc[:, 2], table["trait.size"], strict=True):
-        met = [found["id"] for found in json.loads(told)]
+    for payload, invited, size in zip(rows["criteria_met"], table.iloc[:, 2], table["trait.size"], strict=True):
+        met = [found["id"] for found in json.loads(payload)]
         assert met == (["c1"] if invited >= 3 else []) + (["c2"] if size == "large" else [])
     assert "at least 3 `Teammate Invited` in the first 7 days" in "".join(rows["criteria_met"])
 
 
 def test_who_misses_the_definition_is_told_what_and_the_probability_then(model, table):
     rows = decided_rows(model, table, DECIDER).rows
-    told = [None if pd.isna(text) else json.loads(text) for text in rows["nearest_missing"]]
-    assert [found is not None for found in told] == [
+    payload = [None if pd.isna(text) else json.loads(text) for text in rows["nearest_missing"]]
+    assert [found is not None for found in payload] == [
         not met and age < 7
         for met, age in zip(rows["meets_definition"], table["any.days_since_signup.ever"], strict=True)
     ]
-    k = next(k for k, found in enumerate(told) if found is not None)
-    assert (told[k]["criterion"], told[k]["needed"]) == ("at least 3 `Teammate Invited` in the first 7 days", 3)
+    k = next(k for k, found in enumerate(payload) if found is not None)
+    assert (payload[k]["criterion"], payload[k]["needed"]) == ("at least 3 `Teammate Invited` in the first 7 days", 3)
     then = table.iloc[[k]].assign(**{"Teammate+Invited.count.first_7d": 3.0})
-    assert told[k]["probability"] == pytest.approx(model.probability(then)[0], abs=1e-12)
+    assert payload[k]["probability"] == pytest.approx(model.probability(then)[0], abs=1e-12)
 
 
 def test_a_row_alone_is_decided_as_among_others(model, table):
@@ -70,7 +70,7 @@ def test_a_row_alone_is_decided_as_among_others(model, table):
 
 def test_what_a_table_does_not_have_is_none(model, table):
     other = replace(
-        DECIDER, in_force=rulebook_of(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
+        DECIDER, in_force=bind_definition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
     )
     rows = decided_rows(model, table, other).rows
     assert rows["meets_definition"].isna().all()

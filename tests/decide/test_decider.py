@@ -4,37 +4,37 @@ import pytest
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.decide.bands import Bands
+from pql_model.decide.build import bind_criterion, bind_definition
 from pql_model.decide.decider import KEY, Decider
-from pql_model.decide.policy import Rule
-from pql_model.decide.settle import condition_of, rulebook_of
-from pql_model.windows import DAY
+from pql_model.decide.policy import PolicyRule
+from pql_model.time import DAY
 
 INVITED = Criterion.model_validate({"event": "Invite", "at_least": 2})
 SALES = Criterion.model_validate({"event": "Contact Sales", "at_least": 1})
 PARTNER = Criterion.model_validate({"trait": "kind", "in": ["partner"]})
-OURS = rulebook_of(Definition.model_validate({"all": [{"event": "Export", "at_least": 1, "within": "first 3d"}]}))
-FOUND = rulebook_of(Definition.model_validate({"all": [INVITED]}), "d1")
+OURS = bind_definition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1, "within": "first 3d"}]}))
+FOUND = bind_definition(Definition.model_validate({"all": [INVITED]}), "d1")
 FULL = Decider(
-    "shop", Rule(0.2, 50, "the 50 best", 7 * DAY), Bands.of({"hot": 0.4, "a": 0.1}), ({"name": "hot", "rows": 3},), 5 * DAY, 0.7,
-    0.1, (condition_of(PARTNER),), (condition_of(SALES),), (condition_of(INVITED, "c1"),), FOUND, OURS,
+    "shop", PolicyRule(0.2, 50, "the 50 best", 7 * DAY), Bands.of({"hot": 0.4, "a": 0.1}), ({"name": "hot", "rows": 3},), 5 * DAY, 0.7,
+    0.1, (bind_criterion(PARTNER),), (bind_criterion(SALES),), (bind_criterion(INVITED, "c1"),), FOUND, OURS,
 )  # fmt: skip
 
 
 def test_it_reads_back_from_json_whose_keys_were_sorted():
-    told = json.loads(json.dumps(FULL.as_json(), allow_nan=False, sort_keys=True))
-    assert Decider.from_json(told) == FULL
-    assert Decider.of_facts({KEY: told}, []) == FULL
+    payload = json.loads(json.dumps(FULL.to_dict(), allow_nan=False, sort_keys=True))
+    assert Decider.from_dict(payload) == FULL
+    assert Decider.of_facts({KEY: payload}, []) == FULL
 
 
 def test_a_condition_is_told_in_the_same_order_though_keys_are_sorted():
-    told = json.loads(json.dumps(FULL.as_json(), sort_keys=True))
-    [condition] = Decider.from_json(told).goal.conditions
-    assert list(condition.told) == ["event", "measure", "window", "operator", "threshold"]
+    payload = json.loads(json.dumps(FULL.to_dict(), sort_keys=True))
+    [condition] = Decider.from_dict(payload).goal.conditions
+    assert list(condition.payload) == ["event", "measure", "window", "operator", "threshold"]
 
 
 def test_bands_keep_their_order_though_keys_are_sorted():
-    told = json.loads(json.dumps(FULL.as_json(), sort_keys=True))
-    assert Decider.from_json(told).bands.names == ("hot", "a", "very_low")
+    payload = json.loads(json.dumps(FULL.to_dict(), sort_keys=True))
+    assert Decider.from_dict(payload).bands.names == ("hot", "a", "very_low")
 
 
 def test_the_rule_in_force_comes_before_the_recommended_one():
@@ -45,7 +45,7 @@ def test_the_rule_in_force_comes_before_the_recommended_one():
 
 @pytest.mark.parametrize(("which", "book"), [("recommended", FOUND), ("in_force", OURS), (None, None)])
 def test_the_policy_says_which_definition_qualifies(which, book):
-    decider = Decider("", Rule(0.2, None, "", definition=which), FULL.bands, recommended=FOUND, in_force=OURS)
+    decider = Decider("", PolicyRule(0.2, None, "", definition=which), FULL.bands, recommended=FOUND, in_force=OURS)
     assert decider.qualifying == book
     assert decider.goal == (book or OURS)
 
@@ -66,4 +66,4 @@ def test_a_model_of_an_older_release_has_its_rule_and_the_usual_rest():
 
 def test_a_model_without_a_rule_qualifies_the_top_tenth():
     rule = Decider.of_facts({}, [k / 100 for k in range(101)]).rule
-    assert (rule.probability, rule.words) == (0.9, "probability at least 0.900, the top tenth")
+    assert (rule.probability, rule.text) == (0.9, "probability at least 0.900, the top tenth")

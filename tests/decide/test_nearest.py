@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pql_model.config.definition import Definition
-from pql_model.decide.conditions import Columns
+from pql_model.decide.bound_definition import Columns
+from pql_model.decide.build import bind_definition
 from pql_model.decide.nearest import AGE, NearestMissing
-from pql_model.decide.settle import rulebook_of
 from pql_model.model.columns import Manifest, ModelColumn
-from pql_model.windows import DAY, HOUR
+from pql_model.time import DAY, HOUR
 
 NAMES = [
     "Invite.count.first_7d", "Invite.count.first_14d", "Invite.count.last_7d", "Invite.count.ever", "Invite.active_days.ever",
@@ -35,7 +35,7 @@ class Seen:
 
 def tell(join, *rows, as_of=None):
     """What each row lacks, and the rows that the model was asked about."""
-    book = rulebook_of(Definition.model_validate(join))
+    book = bind_definition(Definition.model_validate(join))
     full = [{**USUAL, **row} for row in rows]
     names = list(dict.fromkeys(name for row in full for name in row))
     columns = Columns(len(rows), {name: np.array([row[name] for row in full], float) for name in names})
@@ -47,8 +47,8 @@ def tell(join, *rows, as_of=None):
 
 
 def one(condition, row=None, as_of=None):
-    told, seen = tell({"all": [condition]}, row or {}, as_of=as_of)
-    return told[0], (seen[0] if seen else None)
+    payload, seen = tell({"all": [condition]}, row or {}, as_of=as_of)
+    return payload[0], (seen[0] if seen else None)
 
 
 INVITED = {"event": "Invite", "at_least": 3, "within": "first 7d"}
@@ -56,7 +56,7 @@ INVITED = {"event": "Invite", "at_least": 3, "within": "first 7d"}
 
 def test_it_says_the_criterion_what_is_there_what_it_takes_and_the_probability_then():
     found, _ = one(INVITED, {"Invite.count.first_7d": 1.0})
-    assert found.as_json() == {
+    assert found.to_dict() == {
         "criterion": "at least 3 `Invite` in the first 7 days",
         "condition": {"event": "Invite", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3},
         "value": 1.0, "needed": 3.0, "probability": 0.0,
@@ -88,8 +88,10 @@ def test_a_first_window_can_be_met_until_it_is_over(age, open_):
 
 def test_the_nearest_lacks_the_smallest_part_of_what_it_needs():
     both = {"all": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 10}]}
-    told, _ = tell(both, {"Invite.count.first_7d": 1.0, "Invite.active_days.ever": 9.0}, {"Invite.count.first_7d": 2.0})
-    assert [found.condition.criterion.measure for found in told] == ["active_days", "count"]
+    payload, _ = tell(
+        both, {"Invite.count.first_7d": 1.0, "Invite.active_days.ever": 9.0}, {"Invite.count.first_7d": 2.0}
+    )
+    assert [found.condition.criterion.measure for found in payload] == ["active_days", "count"]
 
 
 ACTIVE = {"event": "Invite", "measure": "active_days", "at_least": 10}
@@ -129,7 +131,7 @@ def test_a_column_that_is_not_there_is_not_missing():
 
 
 def test_of_an_event_that_the_model_does_not_read_there_is_no_probability():
-    book = rulebook_of(Definition.model_validate({"all": [{"event": "Board", "at_least": 3}]}))
+    book = bind_definition(Definition.model_validate({"all": [{"event": "Board", "at_least": 3}]}))
     found = NearestMissing(book, MANIFEST).tell(
         Columns(1, {"Board.count.ever": np.array([1.0])}), np.zeros((1, len(NAMES))), Seen()
     )
@@ -194,6 +196,6 @@ def test_many_rows_are_told_as_each_alone():
 
 def test_of_nobody_nothing_is_missing():
     assert tell({"all": [INVITED]}, {})[0] != []
-    assert NearestMissing(rulebook_of(Definition.model_validate({"all": [INVITED]})), MANIFEST).tell(
+    assert NearestMissing(bind_definition(Definition.model_validate({"all": [INVITED]})), MANIFEST).tell(
         Columns(0), np.zeros((0, len(NAMES))), Seen()
     ) == []  # fmt: skip

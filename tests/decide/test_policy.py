@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pql_model.config.schema import Policy
-from pql_model.decide.policy import Period, Rule, capacity_level, expected_conversions, make_rule
-from pql_model.windows import DAY, WEEK
+from pql_model.decide.policy import Period, PolicyRule, capacity_level, expected_conversions, make_rule
+from pql_model.time import DAY, WEEK
 
 P = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05])
 Y = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 0], float)
@@ -30,23 +30,23 @@ def test_without_a_policy_the_top_tenth_of_the_test_period_is_the_threshold():
     rule = make_rule(None, period())
     assert rule.probability == pytest.approx(0.81)
     assert (rule.leads, rule.per, rule.definition) == (None, None, None)
-    assert "no policy given" in rule.words
+    assert "no policy given" in rule.text
 
 
 def test_a_capacity_is_so_many_leads_in_so_much_time():
     rule = rule_of(capacity={"leads": 3, "per": "7d"})
-    assert (rule.words, rule.leads, rule.per) == ("the 3 best per 7 days", 3, WEEK)
+    assert (rule.text, rule.leads, rule.per) == ("the 3 best per 7 days", 3, WEEK)
 
 
 def test_a_probability_is_the_threshold_itself():
     rule = rule_of(probability=0.6)
-    assert (rule.probability, rule.words) == (0.6, "probability at least 0.6")
+    assert (rule.probability, rule.text) == (0.6, "probability at least 0.6")
 
 
 def test_a_precision_takes_the_lowest_threshold_that_kept_it():
     assert rule_of(precision=0.75).probability == 0.6
     assert rule_of(precision=0.95).probability == 0.8
-    assert rule_of(precision=0.75).words.endswith("test period: 3 of 4 rows converted")
+    assert rule_of(precision=0.75).text.endswith("test period: 3 of 4 rows converted")
 
 
 def test_a_precision_never_cuts_through_a_tie():
@@ -56,7 +56,7 @@ def test_a_precision_never_cuts_through_a_tie():
 
 def test_a_precision_that_nothing_kept_qualifies_nobody():
     rule = rule_of(np.zeros(10), precision=0.5)
-    assert "no threshold of the test period kept a precision of 0.5" in rule.words
+    assert "no threshold of the test period kept a precision of 0.5" in rule.text
     assert rule.leads == 0
 
 
@@ -64,13 +64,13 @@ def test_a_definition_has_the_probability_that_as_many_rows_reached():
     met = np.array([0, 1, 0, 1, 0, 1, 0, 0, 0, 0], bool)  # three, whatever their probabilities
     rule = make_rule(policy(definition="in_force"), period(met=met))
     assert (rule.probability, rule.leads, rule.definition) == (0.7, None, "in_force")
-    assert rule.words == "the definition in force is met"
+    assert rule.text == "the definition in force is met"
 
 
 def test_a_recommended_definition_that_there_is_not_qualifies_nobody():
     rule = make_rule(policy(definition="recommended"), period())
     assert rule.leads == 0
-    assert rule.words == "there is no recommended definition that held on later rows: nobody qualifies"
+    assert rule.text == "there is no recommended definition that held on later rows: nobody qualifies"
 
 
 class TestTheLevelOfACapacity:
@@ -107,19 +107,19 @@ class TestTheLevelOfACapacity:
 
 
 def test_a_rule_reads_back_from_its_json():
-    for rule in (Rule(0.2, 50, "the 50 best", WEEK), Rule(0.3, None, "x", definition="recommended")):
-        assert Rule.from_json(rule.as_json()) == rule
+    for rule in (PolicyRule(0.2, 50, "the 50 best", WEEK), PolicyRule(0.3, None, "x", definition="recommended")):
+        assert PolicyRule.from_dict(rule.to_dict()) == rule
 
 
 def test_a_capacity_of_an_older_release_has_no_level():
-    rule = Rule.from_json({"probability": 0.0, "leads": 50, "words": "the 50 best per 7 days"})
+    rule = PolicyRule.from_dict({"probability": 0.0, "leads": 50, "words": "the 50 best per 7 days"})
     assert math.isnan(rule.probability)
-    assert (rule.unknown, rule.leads, rule.as_json()["probability"]) == (True, 50, None)
+    assert (rule.unknown, rule.leads, rule.to_dict()["probability"]) == (True, 50, None)
 
 
 @pytest.mark.parametrize(("probability", "leads"), [(0.2, None), (1.0, 0)])
 def test_another_rule_of_an_older_release_is_as_it_was(probability, leads):
-    rule = Rule.from_json({"probability": probability, "leads": leads, "words": ""})
+    rule = PolicyRule.from_dict({"probability": probability, "leads": leads, "words": ""})
     assert (rule.probability, rule.unknown) == (probability, False)
 
 
@@ -156,4 +156,4 @@ def test_exact_and_normal_agree_where_they_meet():
 
 
 def test_of_nobody_nothing_is_expected():
-    assert expected_conversions(np.array([])).as_json() == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert expected_conversions(np.array([])).to_dict() == {"value": 0.0, "low": 0.0, "high": 0.0}

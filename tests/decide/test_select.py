@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pql_model.decide.policy import Rule
-from pql_model.decide.select import Offered, select, select_alone
+from pql_model.decide.policy import PolicyRule
+from pql_model.decide.select import SelectionInput, select, select_alone
 from pql_model.decide.state import Remembered, State
-from pql_model.windows import DAY, HOUR, WEEK
+from pql_model.time import DAY, HOUR, WEEK
 
 AT = 100 * DAY
-ABOVE = Rule(0.2, None, "probability at least 0.2")
+ABOVE = PolicyRule(0.2, None, "probability at least 0.2")
 
 
 def offered(p, entity="abcdefghijklmnopqrstuvwxyz", **more):
@@ -22,7 +22,7 @@ def offered(p, entity="abcdefghijklmnopqrstuvwxyz", **more):
         "tie": np.arange(n) / n,
     }
     given = {name: np.array(values) if values is not None else None for name, values in more.items()}
-    return Offered(entity=list(entity[:n]), probability=np.array(p, float), **{**usual, **given})
+    return SelectionInput(entity=list(entity[:n]), probability=np.array(p, float), **{**usual, **given})
 
 
 def run(rule, rows, before=None, as_of=AT, cool_down=14 * DAY, stay=0.8):
@@ -30,7 +30,7 @@ def run(rule, rows, before=None, as_of=AT, cool_down=14 * DAY, stay=0.8):
 
 
 def capacity(leads, level=0.2, per=WEEK):
-    return Rule(level, leads, "", per)
+    return PolicyRule(level, leads, "", per)
 
 
 def flags(array):
@@ -44,7 +44,7 @@ class TestWhoQualifies:
         assert found.suppressed.tolist() == [None, None, None]
 
     def test_a_definition_decides_whatever_the_probability(self):
-        rule = Rule(0.5, None, "", definition="in_force")
+        rule = PolicyRule(0.5, None, "", definition="in_force")
         assert flags(run(rule, offered([0.01, 0.9], met=[True, False])).is_pql) == "x."
 
     def test_a_raised_hand_qualifies_whatever_the_probability(self):
@@ -52,8 +52,8 @@ class TestWhoQualifies:
 
     def test_a_rule_that_nobody_keeps_still_hears_a_raised_hand(self):
         rows = offered([1.0, 0.01], raised=[False, True])
-        assert flags(run(Rule(1.0, 0, ""), rows).is_pql) == ".x"
-        assert flags(select_alone(Rule(1.0, 0, ""), rows)[0]) == ".x"
+        assert flags(run(PolicyRule(1.0, 0, ""), rows).is_pql) == ".x"
+        assert flags(select_alone(PolicyRule(1.0, 0, ""), rows)[0]) == ".x"
 
     def test_who_is_excluded_or_held_out_never_is_one_and_says_why_only_if_it_qualifies(self):
         rows = offered([0.9, 0.9, 0.9, 0.1, 0.1], excluded=[1, 0, 1, 1, 0], held_out=[0, 1, 1, 0, 1])
@@ -63,7 +63,7 @@ class TestWhoQualifies:
             assert suppressed.tolist() == ["excluded", "held_out", "excluded", None, None]
 
     def test_of_nobody_nobody_qualifies(self):
-        for rule in (ABOVE, capacity(3), Rule(0.5, None, "", definition="recommended")):
+        for rule in (ABOVE, capacity(3), PolicyRule(0.5, None, "", definition="recommended")):
             assert run(rule, offered([])).is_pql.tolist() == []
 
 
@@ -131,7 +131,7 @@ class TestCapacity:
 
     def test_a_model_of_an_older_release_has_its_places_in_every_run(self):
         before = State(AT - DAY, {"z": Remembered(False, None, AT - DAY)})
-        found = run(Rule(float("nan"), 2, "the 2 best per 7 days"), offered([0.1, 0.3, 0.2]), before)
+        found = run(PolicyRule(float("nan"), 2, "the 2 best per 7 days"), offered([0.1, 0.3, 0.2]), before)
         assert flags(found.is_pql) == ".xx"
 
     def test_alone_the_level_decides(self):

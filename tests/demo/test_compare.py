@@ -35,7 +35,7 @@ def lines(**changes):
         "criteria": [PEOPLE, SIZE, INVITED],
         **changes,
     }
-    return {line["what"]: line for line in compare(TRUTH, **given).as_json()}
+    return {line["what"]: line for line in compare(TRUTH, **given).to_dict()}
 
 
 def test_what_was_found_as_planted_agrees():

@@ -12,9 +12,9 @@ from pql_model.demo.mechanism import payments, roc_auc, true_probabilities
 from pql_model.demo.usage import NEVER, draw_accounts, trial_usage
 from pql_model.demo.world import World, make_world, write_world
 from pql_model.errors import DataError
+from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
-from pql_model.sources.workbench import open_workbench
-from pql_model.windows import DAY
+from pql_model.time import DAY
 
 DAYS = pd.Timedelta(days=1)
 END = pd.Timestamp("2026-02-01", tz="UTC")
@@ -80,8 +80,8 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another() -> None:
     pd.testing.assert_frame_equal(one.accounts, same.accounts)
     pd.testing.assert_frame_equal(one.events, same.events)
     pd.testing.assert_frame_equal(one.conversions, same.conversions)
-    assert one.truth.as_json() == same.truth.as_json()
-    assert one.truth.as_json() != other.truth.as_json()
+    assert one.truth.to_dict() == same.truth.to_dict()
+    assert one.truth.to_dict() != other.truth.to_dict()
 
 
 def test_every_planted_row_has_its_reason_and_no_other_row_has_one(world: World, judged: pd.DataFrame) -> None:
@@ -277,7 +277,7 @@ def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path, monkeypatch) -> 
 def test_the_ordinary_sources_set_aside_exactly_what_was_planted(tmp_path) -> None:
     world = make_world(300)
     write_world(world, tmp_path)
-    with open_workbench() as con:
+    with open_session() as con:
         sources = read_sources(con, load_config(tmp_path / "pql.yaml"))
         assert sources.events.by_reason() == world.truth.expected_set_aside
 

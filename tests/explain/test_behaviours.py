@@ -13,7 +13,7 @@ COUNT, WEEK, OTHER, RECENT, SIZE = (
 VALUES = RNG.poisson(4, N).astype(float)
 
 
-def told(curve, columns=(COUNT,), values=None, share_of_other=0.5, kinds=None):
+def payload(curve, columns=(COUNT,), values=None, share_of_other=0.5, kinds=None):
     """Behaviours where `Invited` adds `curve(value)` through its first column, and `Search` a noise of some size."""
     values = VALUES if values is None else values
     names = [*columns, OTHER]
@@ -42,26 +42,26 @@ def told(curve, columns=(COUNT,), values=None, share_of_other=0.5, kinds=None):
     ],
 )
 def test_the_shape_is_that_of_the_curve(curve, shape):
-    assert told(curve)["Invited"].shape == shape
+    assert payload(curve)["Invited"].shape == shape
 
 
 def test_a_faint_behaviour_has_no_shape():
-    assert told(lambda x: 0.0005 * (x >= 5), share_of_other=1.0)["Invited"].shape == "none"
+    assert payload(lambda x: 0.0005 * (x >= 5), share_of_other=1.0)["Invited"].shape == "none"
 
 
 @pytest.mark.parametrize(("slope", "direction"), [(0.3, "+"), (-0.3, "-")])
 def test_the_direction_is_that_of_more_of_it(slope, direction):
-    assert told(lambda x: slope * x)["Invited"].direction == direction
-    recent = told(lambda x: -slope * x, columns=(RECENT,))["Invited"]
+    assert payload(lambda x: slope * x)["Invited"].direction == direction
+    recent = payload(lambda x: -slope * x, columns=(RECENT,))["Invited"]
     assert recent.direction == direction, "more recent is more of it"
 
 
 def test_noise_has_no_direction():
-    assert told(lambda x: np.random.default_rng(2).normal(size=len(x)))["Invited"].direction == "mixed"
+    assert payload(lambda x: np.random.default_rng(2).normal(size=len(x)))["Invited"].direction == "mixed"
 
 
 def test_windows_of_one_event_are_one_behaviour_and_add_up():
-    found = told(lambda x: 0.3 * x, columns=(COUNT, WEEK))
+    found = payload(lambda x: 0.3 * x, columns=(COUNT, WEEK))
     assert set(found) == {"Invited", "Search"}
     assert sum(b.share.value for b in found.values()) == pytest.approx(1)
     assert found["Invited"].share.low < found["Invited"].share.value < found["Invited"].share.high
@@ -86,7 +86,7 @@ def test_the_window_that_tells_most_is_shown_although_it_is_longer():
 
 
 def test_the_curve_holds_every_row_once_and_the_mean_contribution():
-    found = told(lambda x: 1.0 * (x >= 5), values=np.where(VALUES == 0, np.nan, VALUES))["Invited"]
+    found = payload(lambda x: 1.0 * (x >= 5), values=np.where(VALUES == 0, np.nan, VALUES))["Invited"]
     assert sum(point["rows"] for point in found.curve) == N
     by_value = {point["value"]: point["contribution"] for point in found.curve}
     assert by_value[None] == 0

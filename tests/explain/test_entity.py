@@ -24,7 +24,7 @@ def test_it_says_what_the_scored_row_says(model, rows):
     for i in (0, 7, 42):
         found = explain_row(model, rows[i : i + 1].reset_index(drop=True))
         assert (found.probability, found.score) == (scored["probability"][i], scored["score"][i])
-        assert [reason.as_json() for reason in found.reasons] == json.loads(scored["reasons"][i])
+        assert [reason.to_dict() for reason in found.reasons] == json.loads(scored["reasons"][i])
         parts = {step.part: step.log_odds for step in found.steps}
         assert [parts[part] for part in ("usage", "fit", "timing")] == scored.loc[
             i, ["usage", "fit", "timing"]

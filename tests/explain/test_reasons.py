@@ -17,10 +17,10 @@ def model():
     return small_model()
 
 
-def told(contributions, table, manifest=MANIFEST, **kwargs):
+def payload(contributions, table, manifest=MANIFEST, **kwargs):
     """The reasons of each row as a scored row holds them."""
     found = explain(contributions, table, manifest, kwargs.pop("calibration", AS_IT_IS), **kwargs)
-    return [[reason.as_json() for reason in reasons] for reasons in found.told]
+    return [[reason.to_dict() for reason in reasons] for reasons in found.payload]
 
 
 def zeros(rows=1):
@@ -62,17 +62,17 @@ def test_the_parts_behaviours_and_the_base_value_add_up_to_the_margin(model, cel
     found = explain(contributions, table, MANIFEST, model.calibration, top=None)
     margin = model.margin(table)
     np.testing.assert_allclose(found.usage + found.fit + found.timing + found.base, margin, atol=1e-6, rtol=0)
-    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in found.told])
+    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in found.payload])
     np.testing.assert_allclose(behaviours + found.base, margin, atol=1e-6, rtol=0)
     for part in ("usage", "fit", "timing"):
-        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in found.told]
+        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in found.payload]
         np.testing.assert_allclose(sums, getattr(found, part), atol=1e-9, rtol=0)
 
 
 def test_columns_of_one_behaviour_are_one_reason_told_by_the_loudest():
     contributions = zeros()
     contributions[0, :2] = [0.5, 0.2]  # both about Teammate Invited
-    (reasons,) = told(contributions, row(**{"Teammate+Invited.count.first_7d": 3.0}))
+    (reasons,) = payload(contributions, row(**{"Teammate+Invited.count.first_7d": 3.0}))
     assert reasons == [
         {
             "sign": "+",
@@ -101,14 +101,14 @@ def test_columns_of_one_behaviour_are_one_reason_told_by_the_loudest():
 def test_the_effect_is_the_probability_less_the_one_without_the_behaviour(calibration, effects):
     contributions = zeros()
     contributions[0, [3, 4]] = [1.0, -1.0]
-    (reasons,) = told(contributions, row(), calibration=calibration)
+    (reasons,) = payload(contributions, row(), calibration=calibration)
     assert [reason["effect"] for reason in reasons] == effects
 
 
 def test_the_column_that_tells_speaks_in_the_direction_of_the_sum():
     contributions = zeros()
     contributions[0, :2] = [0.5, -0.9]
-    ((reason,),) = told(contributions, row())
+    ((reason,),) = payload(contributions, row())
     assert (reason["sign"], reason["log_odds"]) == ("-", -0.4)
     assert reason["column"] == "Teammate+Invited.active_days.ever"
 
@@ -116,13 +116,13 @@ def test_the_column_that_tells_speaks_in_the_direction_of_the_sum():
 def test_reasons_come_strongest_first_and_at_most_three():
     contributions = zeros()
     contributions[0, [0, 2, 3, 4]] = [0.1, -0.4, 0.3, 0.2]
-    (reasons,) = told(contributions, row())
+    (reasons,) = payload(contributions, row())
     assert [r["column"] for r in reasons] == ["any.days_since_signup.ever", "trait.seats", "trait.size"]
 
 
 def test_what_says_nothing_is_no_reason_but_stands_in_the_whole_list():
-    assert told(zeros(), row()) == [[]]
-    (whole,) = told(zeros(), row(), top=None)
+    assert payload(zeros(), row()) == [[]]
+    (whole,) = payload(zeros(), row(), top=None)
     assert [(r["behaviour"], r["part"], r["sign"]) for r in whole] == [
         ("Teammate Invited", "usage", ""), ("time since sign-up", "timing", ""), ("seats", "fit", ""), ("size", "fit", ""),
     ]  # fmt: skip
@@ -133,14 +133,14 @@ def test_what_says_nothing_is_no_reason_but_stands_in_the_whole_list():
 def test_of_equals_the_first_of_the_manifest_comes_first(signs):
     contributions = zeros()
     contributions[0, 2:5] = np.array(signs) * np.array([0.3, 0.1 + 0.2, 0.3])  # 0.1 + 0.2 is a little more than 0.3
-    (reasons,) = told(contributions, row())
+    (reasons,) = payload(contributions, row())
     assert [r["behaviour"] for r in reasons] == ["time since sign-up", "seats", "size"]
 
 
 def test_of_columns_that_speak_equally_loud_the_first_tells():
     contributions = zeros()
     contributions[0, :2] = [0.3, 0.1 + 0.2]
-    assert told(contributions, row())[0][0]["column"] == "Teammate+Invited.count.first_7d"
+    assert payload(contributions, row())[0][0]["column"] == "Teammate+Invited.count.first_7d"
 
 
 def test_a_row_has_the_same_sums_to_the_last_bit_alone_and_among_others(model):
@@ -149,14 +149,14 @@ def test_a_row_has_the_same_sums_to_the_last_bit_alone_and_among_others(model):
     together = explain(contributions, table, MANIFEST, model.calibration, top=None)
     for i in (0, 17, 399):
         alone = explain(contributions[i : i + 1], table[i : i + 1], MANIFEST, model.calibration, top=None)
-        assert alone.told[0] == together.told[i]
+        assert alone.payload[0] == together.payload[i]
         assert (alone.usage[0], alone.fit[0]) == (together.usage[i], together.fit[i])
 
 
 def test_a_trait_and_an_event_of_one_name_are_two_behaviours():
     manifest = Manifest((ModelColumn("login.count.ever", "feature"), ModelColumn("trait.login", "number")))
     table = pd.DataFrame({"login.count.ever": [3.0], "trait.login": [4.0]})
-    (reasons,) = told(np.array([[0.5, -0.25, 0.0]]), table, manifest)
+    (reasons,) = payload(np.array([[0.5, -0.25, 0.0]]), table, manifest)
     assert [(r["part"], r["log_odds"], r["words"]) for r in reasons] == [
         ("usage", 0.5, "3 `login` so far (+)"), ("fit", -0.25, "login is 4 (-)"),
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def test_a_trait_and_an_event_of_one_name_are_two_behaviours():
 def test_a_number_is_told_as_the_model_reads_it(value, words):
     contributions = zeros()
     contributions[0, 3] = 1.0
-    assert told(contributions, row(**{"trait.seats": value}))[0][0]["words"] == f"seats is {words} (+)"
+    assert payload(contributions, row(**{"trait.seats": value}))[0][0]["words"] == f"seats is {words} (+)"
 
 
 def test_a_category_is_told_as_text_and_a_missing_one_as_unknown():
@@ -180,7 +180,7 @@ def test_a_category_is_told_as_text_and_a_missing_one_as_unknown():
         (np.nan, "unknown"),
         ("tiny", "tiny, new to the model"),
     ):
-        assert told(contributions, row(**{"trait.size": value}))[0][0]["words"] == f"size is {words} (-)"
+        assert payload(contributions, row(**{"trait.size": value}))[0][0]["words"] == f"size is {words} (-)"
 
 
 @pytest.mark.parametrize(
@@ -190,17 +190,17 @@ def test_a_first_window_that_is_not_over_says_so_where_the_age_is_known(age, whe
     contributions = zeros()
     contributions[0, 0] = 1.0
     table = row(**{"Teammate+Invited.count.first_7d": 2.0, "any.days_since_signup.ever": age})
-    assert told(contributions, table)[0][0]["words"] == f"2 `Teammate Invited` {when} (+)"
+    assert payload(contributions, table)[0][0]["words"] == f"2 `Teammate Invited` {when} (+)"
 
 
 def test_no_rows_have_no_reasons():
     found = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST, AS_IT_IS)
-    assert (found.told, found.usage.shape) == ([], (0,))
+    assert (found.payload, found.usage.shape) == ([], (0,))
 
 
 def test_a_model_without_columns_has_no_reasons():
     found = explain(np.array([[-1.0]]), pd.DataFrame(index=[0]), Manifest(()), AS_IT_IS, top=None)
-    assert (found.told, found.usage.tolist(), found.base.tolist()) == ([[]], [0.0], [-1.0])
+    assert (found.payload, found.usage.tolist(), found.base.tolist()) == ([[]], [0.0], [-1.0])
 
 
 def test_shares_of_behaviours_add_up_to_one_the_strongest_first():
@@ -231,5 +231,5 @@ def test_a_behaviour_that_did_not_happen_is_told_as_never():
         (ModelColumn("Teammate+Invited.days_since_last.ever", "feature"), ModelColumn("x.max.mb.ever", "feature"))
     )
     table = pd.DataFrame({name: [np.nan] for name in manifest.names})
-    words = [reason["words"] for reason in told(np.array([[-1.0, 0.5, 0.0]]), table, manifest)[0]]
+    words = [reason["words"] for reason in payload(np.array([[-1.0, 0.5, 0.0]]), table, manifest)[0]]
     assert words == ["no `Teammate Invited` so far (-)", "no mb of `x` so far (+)"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pql_model.features.oracle import Event
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY, MEASURES
-from pql_model.windows import DAY, EVER, HOUR, SESSION_GAP, Window
+from pql_model.time import DAY, EVER, HOUR, SESSION_GAP, Window
 
 START = 19_800 * DAY
 ENTITIES = ("acme", "Acme", "o'brien & søn 🦊")

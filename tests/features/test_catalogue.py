@@ -6,8 +6,8 @@ import pytest
 from worlds import at, opened, product
 
 from pql_model.config.schema import Config
-from pql_model.features.catalogue import Offered, event_names, offer_events, offer_features
-from pql_model.windows import DAY
+from pql_model.features.catalogue import OfferedEvents, event_names, offer_events, offer_features
+from pql_model.time import DAY
 
 LOG = {"table": "e.csv", "columns": {"entity": "e", "event": "n", "time": "t"}}
 
@@ -81,8 +81,8 @@ def test_rare_events_and_those_beyond_the_limit_are_left_out_and_counted(tmp_pat
 
     found = offered(tmp_path, [*wide, ("a0", "rare", early)], min_entities=2, events=2)
 
-    assert found == Offered(("one", "three"), ("one", "rare", "three", "two"), too_rare=1, beyond_limit=1)
-    assert found.words == (
+    assert found == OfferedEvents(("one", "three"), ("one", "rare", "three", "two"), too_rare=1, beyond_limit=1)
+    assert found.text == (
         "2 of 4 event names offered to the model; left out: "
         "1 done by too few entities, 1 beyond the limit of `offer.events`"
     )
@@ -104,7 +104,7 @@ def test_conversions_have_no_say_in_what_is_offered(tmp_path):
 
 
 def test_where_nothing_is_left_out_the_words_say_only_how_many():
-    assert Offered(("a",), ("a",), 0, 0).words == "1 of 1 event names offered to the model"
+    assert OfferedEvents(("a",), ("a",), 0, 0).text == "1 of 1 event names offered to the model"
 
 
 # ---------------------------------------------------------------- features

@@ -30,7 +30,7 @@ from pql_model.features.compile import build_features
 from pql_model.features.oracle import Event, evaluate
 from pql_model.features.spec import Feature
 from pql_model.measures import MEASURES
-from pql_model.windows import DAY, MINUTE, Window
+from pql_model.time import DAY, MINUTE, Window
 
 FEATURES = every_feature(PLAIN_EVENTS, VALUES)
 FEWER = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]

@@ -40,25 +40,25 @@ BAD = st.sampled_from(
 
 def both_ways(raws, rules):
     """What `read` says and what reading one by one says: rows, ids, unknown values; or the error."""
-    told = []
+    payload = []
     for name in ("read", "_one_by_one"):
         reader = EventReader(rules)
         try:
             rows, ids = getattr(reader, name)(raws)
-            told.append((rows, ids or [None] * len(rows), reader.unknown_values))
+            payload.append((rows, ids or [None] * len(rows), reader.unknown_values))
         except InputError as error:
-            told.append((str(error), error.field, None))
-    return SimpleNamespace(quick=told[0], slow=told[1])
+            payload.append((str(error), error.field, None))
+    return SimpleNamespace(quick=payload[0], slow=payload[1])
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(EVENTS, max_size=5), st.lists(BAD, max_size=1), st.lists(EVENTS, max_size=2), st.booleans())
 def test_columns_say_what_events_say_one_by_one(before, bad, after, by_day):
     rules = Rules(frozenset({"login"}), True, known_values=RULES.known_values, by_day=by_day)
-    told = both_ways([*before, *bad, *after], rules)
-    assert told.quick == told.slow
+    payload = both_ways([*before, *bad, *after], rules)
+    assert payload.quick == payload.slow
     if bad:
-        assert told.quick[1].startswith(f"events[{len(before)}]")
+        assert payload.quick[1].startswith(f"events[{len(before)}]")
 
 
 def test_rows_are_rows():

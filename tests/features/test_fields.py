@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pql_model.errors import InputError
 from pql_model.features.fields import (
-    Keys,
+    FieldNames,
     instant_in,
     instant_of,
     instants_of,
@@ -21,7 +21,7 @@ from pql_model.features.fields import (
     shown,
     text_in,
 )
-from pql_model.windows import DAY, HOUR, parse_instant
+from pql_model.time import DAY, HOUR, parse_instant
 
 NOON = parse_instant("2026-01-31T12:00:00Z")
 
@@ -135,7 +135,7 @@ def test_a_text_may_hold_an_emoji():
 )
 def test_an_object_has_the_keys_it_needs_and_no_others(raw, message):
     with pytest.raises(InputError, match=r"is not known|is missing|cannot be used") as caught:
-        keyed(raw, "", Keys(("entity", "events"), ("as_of",)))
+        keyed(raw, "", FieldNames(("entity", "events"), ("as_of",)))
     assert str(caught.value).startswith(message)
 
 

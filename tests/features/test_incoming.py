@@ -17,7 +17,7 @@ from pql_model.features.event_reader import Rules
 from pql_model.features.incoming import SET_ASIDE, read_entity
 from pql_model.features.timeline import EventRow
 from pql_model.sources.events import REASONS
-from pql_model.windows import DAY, HOUR, iso
+from pql_model.time import DAY, HOUR, iso
 
 NOW = at("2026-03-01T12:00")
 RULES = Rules(frozenset({"login", "upload"}), needs_signup=True)
@@ -270,7 +270,7 @@ def test_what_cannot_be_used_is_named_with_what_was_received_and_what_is_allowed
 
 
 def can_be_sent(error):
-    return bool(error.field and json.dumps(error.as_json(), ensure_ascii=False).encode() and str(error).encode())
+    return bool(error.field and json.dumps(error.to_dict(), ensure_ascii=False).encode() and str(error).encode())
 
 
 def test_an_unknown_key_comes_with_the_nearest_one():

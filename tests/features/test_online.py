@@ -24,9 +24,9 @@ from pql_model.features.rounding import rounded
 from pql_model.features.spec import Feature
 from pql_model.features.timeline import EventRow
 from pql_model.measures import MEASURES
-from pql_model.pipelines.demo import make_demo
 from pql_model.snapshots.labels import label_snapshots
-from pql_model.windows import DAY, Window
+from pql_model.time import DAY, Window
+from pql_model.workflows.demo import make_demo
 
 ROOT = Path(__file__).resolve().parents[2]
 FEATURES = every_feature(PLAIN_EVENTS, VALUES)

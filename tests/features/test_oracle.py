@@ -10,7 +10,7 @@ from strategies import PLAIN_EVENTS, VALUES, every_feature, futures, is_future, 
 from pql_model.features.oracle import Event, evaluate
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY, ENTITY_MEASURES, EVENT_MEASURES, MEASURES
-from pql_model.windows import DAY, EVER, HOUR, MINUTE, Window
+from pql_model.time import DAY, EVER, HOUR, MINUTE, Window
 
 FIRST_WEEK, LAST_WEEK, LAST_DAY = Window.parse("first 7d"), Window.parse("last 7d"), Window.parse("last 1d")
 SIGNED_UP = 100 * DAY + 6 * HOUR

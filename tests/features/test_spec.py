@@ -12,7 +12,7 @@ from strategies import ODD_EVENTS, VALUES, every_feature
 from pql_model.errors import FeatureMismatchError
 from pql_model.features.spec import Feature, check_columns, feature_set_hash, parse_feature
 from pql_model.measures import ANY, ENTITY_MEASURES, EVENT_MEASURES, MEASURES
-from pql_model.windows import DAY, EVER, SECOND, Duration, Window
+from pql_model.time import DAY, EVER, SECOND, Duration, Window
 
 FIRST_WEEK, LAST_WEEK = Window.parse("first 7d"), Window.parse("last 7d")
 SAFE = re.compile(r"[A-Za-z0-9_\-+%.]+")
@@ -81,7 +81,7 @@ def test_all_features_of_all_odd_event_names_have_different_names():
 )
 def test_a_feature_says_its_name_and_its_words(feature, name, words):
     assert feature.name == name
-    assert feature.words == words
+    assert feature.text == words
 
 
 def test_windows_of_the_same_length_give_the_same_feature():

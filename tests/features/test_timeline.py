@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pql_model.features.timeline import Amounts, EventRow, Timeline, visible
-from pql_model.windows import DAY, HOUR, MINUTE, SESSION_GAP
+from pql_model.time import DAY, HOUR, MINUTE, SESSION_GAP
 
 LOG = Timeline(
     [

@@ -17,26 +17,26 @@ from strategies import ODD_EVENTS, PLAIN_EVENTS, VALUES, World, crowd, every_fea
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.decide.bands import Bands
+from pql_model.decide.build import bind_criterion, bind_definition
 from pql_model.decide.decider import KEY as DECISIONS
 from pql_model.decide.decider import Decider
-from pql_model.decide.parity import Parity, compare_rows
-from pql_model.decide.policy import Rule
+from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import decided_rows
-from pql_model.decide.settle import condition_of, rulebook_of
-from pql_model.explain.words import AGE
+from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
 from pql_model.measures import MEASURES
+from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.calibrate import fit_calibration
 from pql_model.model.columns import Manifest, ModelColumn, trait_name
-from pql_model.model.fitted import FittedModel, reference_quantiles
-from pql_model.serve.asking import in_process
-from pql_model.serve.intake import KEY as INTAKE
+from pql_model.score_log.row_diff import RowDiff, compare_rows
 from pql_model.serve.requests import entity_requests
+from pql_model.serve.scope import KEY as INTAKE
+from pql_model.serve.scoring_clients import in_process
 from pql_model.sources.entities import Conversions, Entities
 from pql_model.sources.events import EventLog
-from pql_model.sources.plain import event_name_of
 from pql_model.sources.read import Sources
+from pql_model.sources.scalars import event_name_of
 
 FEATURES = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]
 TRAITS = ("seats", "plan 🎉", "beta")
@@ -50,7 +50,7 @@ EVENTS = {"entity": pa.string(), "user": pa.string(), "event": pa.string(), "tim
           "n": pa.float64(), "users": pa.float64(), **{f"value_{name}": pa.float64() for name in VALUES}}  # fmt: skip
 SEEN = {"entity": pa.string(), "as_of": pa.int64(), "signed_up": pa.int64()}
 KNOWN_TRAITS = {"seats": (None, 0.0, 3.0, -2.5, 1e300), "plan 🎉": (None, "free", " team ", "unseen", "{curly}"), "beta": (None, True, False)}  # fmt: skip
-Path = Callable[[World, random.Random], Parity]
+Path = Callable[[World, random.Random], RowDiff]
 
 
 def criteria() -> Decider:
@@ -58,10 +58,10 @@ def criteria() -> Decider:
         {"event": "login", "at_least": 1, "within": "first 7d"}, {"event": "any", "at_least": 3, "within": "last 7d"},
         {"event": "upload", "measure": "active_days", "at_least": 1}, {"trait": "plan 🎉", "in": ["team"]},
     ]  # fmt: skip
-    known = [condition_of(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate(conditions)]
+    known = [bind_criterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate(conditions)]
     rule = Definition.model_validate({"any": [conditions[0], conditions[1]]})
-    return Decider("world", Rule(0.4, None, ""), Bands.of({"high": 0.6, "medium": 0.3}), hold_out=0.3, exclude=(known[3],),
-                   hand_raise=(known[2],), criteria=tuple(known), recommended=rulebook_of(rule, "d1"))  # fmt: skip
+    return Decider("world", PolicyRule(0.4, None, ""), Bands.of({"high": 0.6, "medium": 0.3}), hold_out=0.3, exclude=(known[3],),
+                   hand_raise=(known[2],), criteria=tuple(known), recommended=bind_definition(rule, "d1"))  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def model(con: Any) -> FittedModel:
     intake = {"known_events": ["login", "upload"], "known_values": list(VALUES), "known_traits": list(TRAITS), "needs_signup": False,
               "entity_acts": False, "bots": True, "excluded_users": [], "excluded_traits": {}, "by_day": False,
               "active_within": None, "ages": None}  # fmt: skip
-    facts = {"name": "world", "motion": "freemium", INTAKE: intake, DECISIONS: criteria().as_json()}
+    facts = {"name": "world", "motion": "freemium", INTAKE: intake, DECISIONS: criteria().to_dict()}
     return FittedModel(ensemble, calibration, manifest, reference_quantiles(calibration.apply(margin)), facts)
 
 
@@ -132,7 +132,7 @@ def model(con: Any) -> FittedModel:
 def compared(con: Any, model: FittedModel) -> Path:
     ask, decider = in_process("1", model), Decider.of_facts(model.facts, model.reference)
 
-    def path(world: World, dice: random.Random) -> Parity:
+    def path(world: World, dice: random.Random) -> RowDiff:
         table, requests = batch_table(con, world, dice, decider)
         batch = decided_rows(model, table, decider).rows.to_dict("records")
         answers = ask(requests)
@@ -159,7 +159,7 @@ def test_a_crowd_with_events_on_every_edge_has_the_rows_of_the_batch(compared, l
 @given(world=worlds(names=(*PLAIN_EVENTS, *ODD_EVENTS)), dice=st.integers(0, 99))
 def test_any_world_has_the_rows_of_the_batch(compared, world, dice):
     found = compared(world, random.Random(dice))
-    assert found.same, found.as_json()
+    assert found.same, found.to_dict()
 
 
 def test_the_comparison_sees_one_event_more(con, model, compared, monkeypatch):

@@ -252,7 +252,7 @@ def test_a_margin_that_is_not_finite_is_refused():
     ids=["platt", "isotonic", "constant"],
 )
 def test_json_gives_back_the_same_calibration_bit_for_bit(found):
-    again = Calibration.from_json(json.loads(json.dumps(found.as_json(), allow_nan=False)))
+    again = Calibration.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
     margins = np.linspace(-30, 30, 1001)
     assert again == found
     assert again.apply(margins).tobytes() == found.apply(margins).tobytes()
@@ -275,14 +275,14 @@ def test_json_gives_back_the_same_calibration_bit_for_bit(found):
 )
 def test_json_that_is_no_calibration_is_refused(change, message):
     with pytest.raises(DataError, match=message):
-        Calibration.from_json(ISOTONIC.as_json() | change)
+        Calibration.from_dict(ISOTONIC.to_dict() | change)
 
 
 def test_json_that_lacks_a_field_is_refused_by_name():
-    fields = ISOTONIC.as_json()
+    fields = ISOTONIC.to_dict()
     del fields["slope"]
     with pytest.raises(DataError, match="'slope' is missing"):
-        Calibration.from_json(fields)
+        Calibration.from_dict(fields)
 
 
 # Prior shift

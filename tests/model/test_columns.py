@@ -154,7 +154,7 @@ def test_the_column_of_a_trait_is_plain_has_one_dot_and_reads_back(trait):
     assert name.count(".") == 1
     assert name.isascii()
     assert not set(name) & set(' ,:"[]{}')
-    assert ModelColumn(name, "number").words == trait
+    assert ModelColumn(name, "number").text == trait
 
 
 @pytest.mark.parametrize("trait", ["id", "ID", "account_id", "accountId", "user-id", "crm.key", "email", "workEmail",
@@ -286,7 +286,7 @@ manifests = st.lists(model_columns, max_size=5).map(lambda columns: Manifest(tup
 @given(manifests)
 @FEW
 def test_a_manifest_survives_json(manifest):
-    again = Manifest.from_json(json.loads(json.dumps(manifest.as_json())))
+    again = Manifest.from_dict(json.loads(json.dumps(manifest.to_dict())))
 
     assert again == manifest
     assert again.hash == manifest.hash
@@ -305,7 +305,7 @@ def test_a_bar_in_a_category_does_not_make_two_manifests_alike():
 
 
 def test_the_json_names_each_column_in_words_too():
-    assert MANIFEST.as_json() == {
+    assert MANIFEST.to_dict() == {
         "hash": MANIFEST.hash,
         "columns": [
             {"name": "login.count.last_7d", "kind": "feature", "words": "number of `login` in the last 7 days",

@@ -94,7 +94,7 @@ def test_names_that_the_data_have_are_accepted(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "payload"),
     [
         ("File Upload", r"`monotone` names `File Upload`, which the data do not have; did you mean `File Uploaded`\?"),
         ("File+Upload.count.ever", "which the data do not have"),
@@ -102,6 +102,6 @@ def test_names_that_the_data_have_are_accepted(name):
         ("plan", r"which is an event and a trait. .*`trait.plan` for the trait, `plan.count.ever` and the like"),
     ],
 )
-def test_names_that_they_do_not_have_or_have_twice_are_refused(name, told):
-    with pytest.raises(DataError, match=told):
+def test_names_that_they_do_not_have_or_have_twice_are_refused(name, payload):
+    with pytest.raises(DataError, match=payload):
         check_monotone({name: "increasing"}, EVENTS, TRAITS)

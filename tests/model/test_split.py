@@ -17,7 +17,7 @@ from pql_model.model.split import (
     out_of_time,
     tuning_folds,
 )
-from pql_model.windows import DAY, Duration
+from pql_model.time import DAY, Duration
 
 START = 20_000 * DAY
 HORIZON = Duration.parse("14d")
@@ -228,12 +228,12 @@ def test_a_fold_that_cannot_be_used_is_told_with_its_reason():
     days = np.arange(200)
     made = tuning_folds(plain(days % 4 == 0, days), Duration.parse("40d"), "trial", seed=7)
 
-    told = (
+    payload = (
         "from 2024-12-11: 8 conversions in 29 rows to learn from, 7 in 28 to check on; 10 and 5 are needed, "
         "and rows without one"
     )
     assert made.kind == "expanding"
-    assert made.as_json() == {"kind": "expanding", "used": 3, "left_out": [told]}
+    assert made.to_dict() == {"kind": "expanding", "used": 3, "left_out": [payload]}
 
 
 def test_folds_by_entity_tell_why_there_are_none_in_time_and_which_hold_one_class_only():
@@ -304,10 +304,10 @@ def test_conversions_on_one_side_only_are_refused():
 def test_fewer_than_ten_conversions_on_one_side_are_too_few_and_the_base_rate_is_told():
     days = np.arange(200)
 
-    with pytest.raises(TooFewConversionsError, match=r"later test.*4 of 200 entities converted, 2.0%") as told:
+    with pytest.raises(TooFewConversionsError, match=r"later test.*4 of 200 entities converted, 2.0%") as payload:
         out_of_time(plain(days > 195, days), HORIZON, "trial")
-    assert told.value.as_json()["verdict"] == "too_few_conversions"
-    assert told.value.base_rate["rate"]["high"] == pytest.approx(0.0503, abs=1e-4)
+    assert payload.value.to_dict()["verdict"] == "too_few_conversions"
+    assert payload.value.base_rate["rate"]["high"] == pytest.approx(0.0503, abs=1e-4)
 
 
 def test_a_training_part_of_converters_only_is_refused():

@@ -54,10 +54,10 @@ def test_a_study_killed_between_trials_goes_on_as_if_nothing_had_happened(quick,
 
     with pytest.raises(KeyboardInterrupt, match="killed"):
         tune(problem(), 12, journal=tmp_path / "a.journal", progress=stop)
-    told = []
-    resumed = tune(problem(), 12, journal=tmp_path / "a.journal", progress=lambda *now: told.append(now[:2]))
+    payload = []
+    resumed = tune(problem(), 12, journal=tmp_path / "a.journal", progress=lambda *now: payload.append(now[:2]))
     assert resumed == tune(problem(), 12)
-    assert told[0] == (killed_after + 1, 12)  # what was done is not done again
+    assert payload[0] == (killed_after + 1, 12)  # what was done is not done again
     assert {trial.state for trial in resumed.trials} == {"complete", "pruned"}
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from pql_model.model.estimate import Estimate
 from pql_model.registry.history import previous, promoted, read_champions, version_of
+from pql_model.statistics.estimate import Estimate
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_a_version_is_read_from_its_tags():
         verdict="ready", roc_auc="0.7", roc_auc_low="0.6", roc_auc_high="nan", promotion="why", forced="true"
     )
     assert (found.trained_at, found.forced, found.promotion) == ("2026-01-01", True, "why")
-    assert found.as_json()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
-    assert found.as_json()["aliases"] == ["champion"]
+    assert found.to_dict()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
+    assert found.to_dict()["aliases"] == ["champion"]
 
 
 def test_a_version_of_an_older_release_has_no_figures():
     found = version_of("1", 0, None, {"run_id": "r"}, [])
     assert (found.verdict, found.roc_auc, found.run_id) == (None, None, "r")
-    assert found.as_json()["roc_auc"] is None
+    assert found.to_dict()["roc_auc"] is None
     assert version(roc_auc="0.7").roc_auc.value == Estimate(0.7, 0.7, 0.7).value
 
 

@@ -11,16 +11,16 @@ from small_model import MANIFEST, PARAMS, small_model, small_table
 from worlds import product
 
 from pql_model.config.definition import Criterion
+from pql_model.decide.build import bind_criterion
 from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.nearest import AGE
-from pql_model.decide.settle import condition_of
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.explain.scored import scored_rows
 from pql_model.model.booster import fit_ensemble, training_data
-from pql_model.model.estimate import Estimate
 from pql_model.model.tune import Trial
 from pql_model.registry import tracking as module
 from pql_model.registry.tracking import Record, Tracking
+from pql_model.statistics.estimate import Estimate
 
 NAN = float("nan")
 
@@ -284,16 +284,16 @@ def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_st
     registered = tracking.register(tracking.log(model, record(tmp_path)), {})
 
     young = table.head(20).assign(**{AGE: 3.0})
-    told = tracking.predict(registered, young)["reasons"].tolist()
-    assert told == scored_rows(model, young)["reasons"].tolist()
-    assert any("so far, of the first 7 days" in reasons for reasons in told)
+    payload = tracking.predict(registered, young)["reasons"].tolist()
+    assert payload == scored_rows(model, young)["reasons"].tolist()
+    assert any("so far, of the first 7 days" in reasons for reasons in payload)
 
 
 def test_what_the_model_reads_as_a_number_and_a_condition_as_a_text_is_both_to_the_stored_model(tmp_path, with_store):
     """As a number, true would be 1 and 007 be 7, and no condition would hold."""
-    asked = [condition_of(Criterion.model_validate({"trait": t, "in": ["true"]}), t) for t in ("seats", "new")]
+    asked = [bind_criterion(Criterion.model_validate({"trait": t, "in": ["true"]}), t) for t in ("seats", "new")]
     decider = replace(Decider.of_facts(small_model().facts, small_model().reference), criteria=tuple(asked))
-    model = replace(small_model(), facts={**small_model().facts, KEY: decider.as_json()})
+    model = replace(small_model(), facts={**small_model().facts, KEY: decider.to_dict()})
     tracking = Tracking(product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], []))
     registered = tracking.register(tracking.log(model, record(tmp_path)), {})
 
@@ -302,7 +302,7 @@ def test_what_the_model_reads_as_a_number_and_a_condition_as_a_text_is_both_to_t
     )
     rows = tracking.predict(registered, table)
     np.testing.assert_allclose(rows["probability"], model.probability(table), rtol=0, atol=1e-12)
-    met = [[criterion["id"] for criterion in json.loads(told)] for told in rows["criteria_met"]]
+    met = [[criterion["id"] for criterion in json.loads(payload)] for payload in rows["criteria_met"]]
     assert met == [["seats"], [], ["seats", "new"]] * 2
 
 

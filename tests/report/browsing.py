@@ -110,6 +110,6 @@ def violations(found: dict[str, Any]) -> list[str]:
     return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
 
 
-def letters(told: str) -> str:
+def letters(payload: str) -> str:
     """Without what line breaks and kerning do to text in a PDF."""
-    return re.sub(r"\W+", "", unicodedata.normalize("NFKC", told))
+    return re.sub(r"\W+", "", unicodedata.normalize("NFKC", payload))

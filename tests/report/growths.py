@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.criteria.tested import Outcomes, compare_rules, tested
-from pql_model.model.estimate import wilson
-from pql_model.windows import DAY, iso, parse_instant, week_of
+from pql_model.criteria.definition_metrics import Outcomes, compare_rules, evaluate_definition
+from pql_model.statistics.estimate import wilson
+from pql_model.time import DAY, iso, parse_instant, week_of
 
 MONDAY = parse_instant("2026-01-05")
 CANARIES = ("canary-account-4711", "canary@example.com", "canary-corp.example")
@@ -107,7 +107,7 @@ def outcomes(table: pd.DataFrame, period: str) -> Outcomes:
 
 def _both(table: pd.DataFrame, met: pd.Series) -> dict[str, Any]:
     return {
-        key: tested(met[table["period"] == period].to_numpy(), outcomes(table, period)).as_json()
+        key: evaluate_definition(met[table["period"] == period].to_numpy(), outcomes(table, period)).to_dict()
         for key, period in (("earlier", "earlier"), ("tested", "later"))
     }
 
@@ -156,7 +156,7 @@ def _definitions(table: pd.DataFrame) -> list[dict[str, Any]]:
             "conditions": [condition(event, at) for part in parts for i, event, at in _offered() if i == part],
             "join": join, "k": k, "criteria": parts, "adjusted_p": 0.0002, "recommended": name == "d1",
             "near_miss": {"entities": int(near.sum()), "conversions": conversions, "text": "meet all but one",
-                          "rate": wilson(conversions, int(near.sum())).as_json(6)} if least > 1 else None,
+                          "rate": wilson(conversions, int(near.sum())).to_dict(6)} if least > 1 else None,
             **_both(table, held >= least),
         })  # fmt: skip
     return found
@@ -170,14 +170,14 @@ def _in_force(table: pd.DataFrame) -> dict[str, Any]:
         "text": _words("Teammate Invited", 2), "conditions": [condition("Teammate Invited", 2)], "join": "all", "k": None,
         **_both(table, met), "verdict": "too lax",
         "sentence": "It lets through many who do not pay: a narrower rule finds a better rate among fewer leads.",
-        "against": {"definition": "d1", "both": cells.both.as_json(), "only_new": cells.only_a.as_json(),
-                    "only_today": cells.only_b.as_json(), "neither": cells.neither.as_json(), "sentence": ""},
+        "against": {"definition": "d1", "both": cells.both.to_dict(), "only_new": cells.only_a.to_dict(),
+                    "only_today": cells.only_b.to_dict(), "neither": cells.neither.to_dict(), "sentence": ""},
     }  # fmt: skip
 
 
 def _cell(part: pd.DataFrame) -> dict[str, Any]:
     conversions = int(part["converted"].sum())
-    return {"entities": len(part), "conversions": conversions, "rate": wilson(conversions, len(part)).as_json(6)}
+    return {"entities": len(part), "conversions": conversions, "rate": wilson(conversions, len(part)).to_dict(6)}
 
 
 def _behaviours(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -271,9 +271,9 @@ def _made() -> dict[str, Any]:
         "criteria": _criteria(table), "definitions": _definitions(table),
         "tried": {"definitions": 812, "tested": 3, "correction": "one-sided exact tests, corrected by Holm's method"}, "in_force": _in_force(table),
         "behaviours": _behaviours(table), "volume": _volume(table), "weeks": _weeks(table),
-        "profiles": {"call": [{"text": "5 or more boards and 2 or more automations, company of 51 to 200", "entities": 84, "conversions": 30, "rate": wilson(30, 84).as_json(6)}],
-                     "leave": [{"text": "no board after 14 days", "entities": 1210, "conversions": 13, "rate": wilson(13, 1210).as_json(6)}],
-                     "near": [{"text": "4 boards and 2 or more automations", "entities": 212, "conversions": 25, "rate": wilson(25, 212).as_json(6)}]},
+        "profiles": {"call": [{"text": "5 or more boards and 2 or more automations, company of 51 to 200", "entities": 84, "conversions": 30, "rate": wilson(30, 84).to_dict(6)}],
+                     "leave": [{"text": "no board after 14 days", "entities": 1210, "conversions": 13, "rate": wilson(13, 1210).to_dict(6)}],
+                     "near": [{"text": "4 boards and 2 or more automations", "entities": 212, "conversions": 25, "rate": wilson(25, 212).to_dict(6)}]},
         "calibration": _calibration(table), "months": _months(table),
         "health": [{"level": "amber", "saw": "`Template Used` has no events from 3 to 5 March", "does": "the weeks around it may look weaker than they were",
                     "todo": "ask whoever runs the tracking"},
@@ -314,15 +314,15 @@ def too_few() -> dict[str, Any]:
     found = growth()
     nothing = {"value": None, "low": None, "high": None}
     rows = {"entities": 150, "rows": 150, "qualified": 11, "share": 11 / 150, "conversions": 3, "months": [], "fidelity": None,
-            "base_rate": wilson(9, 150).as_json(6), "rate": wilson(3, 11).as_json(6), "lift": {"value": 4.5, "low": 1.4, "high": 14.4},
-            "recall": wilson(3, 9).as_json(6), "leads_per_week": nothing, "note": "too few to judge"}  # fmt: skip
+            "base_rate": wilson(9, 150).to_dict(6), "rate": wilson(3, 11).to_dict(6), "lift": {"value": 4.5, "low": 1.4, "high": 14.4},
+            "recall": wilson(3, 9).to_dict(6), "leads_per_week": nothing, "note": "too few to judge"}  # fmt: skip
     found["definitions"] = found["definitions"][:1]
     found["definitions"][0] |= {"tested": rows, "recommended": False, "near_miss": None}
     found["criteria"] = [criterion | {"tested": rows} for criterion in found["criteria"][:2]]
-    found["base"]["later"] = wilson(9, 150).as_json(6)
+    found["base"]["later"] = wilson(9, 150).to_dict(6)
     found["badge"] |= {"name": "do_not_use", "sentence": "Only 11 later accounts meet the rule: too few to judge.",
                        "would_change": "About 20 more leads that meet it."}  # fmt: skip
-    cell = {"entities": 11, "conversions": 3, "rate": wilson(3, 11).as_json(6)}
+    cell = {"entities": 11, "conversions": 3, "rate": wilson(3, 11).to_dict(6)}
     found["in_force"]["against"] |= {"both": cell, "only_new": {"entities": 0, "conversions": 0, "rate": nothing}}
     found["in_force"]["verdict"], found["in_force"]["sentence"] = "cannot tell", "Too few accounts meet it to judge."
     return found

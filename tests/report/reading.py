@@ -30,17 +30,17 @@ class Node:
         assert len(found) == 1, f"{len(found)} of <{tag}> with {wanted}"
         return found[0]
 
-    def words(self) -> str:
+    def text_content(self) -> str:
         """The text a reader sees."""
         return "".join(
-            child.text if child.tag == "#text" else child.words()
+            child.text if child.tag == "#text" else child.text_content()
             for child in self.children
             if child.tag not in ("script", "style")
         )
 
     def table(self, name: str) -> list[list[str]]:
         rows = self.one("table", data_table=name).one("tbody").all("tr")
-        return [[" ".join(cell.words().split()) for cell in row.children] for row in rows]
+        return [[" ".join(cell.text_content().split()) for cell in row.children] for row in rows]
 
 
 class _Reader(HTMLParser):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from pql_model.config.definition import Definition
-from pql_model.criteria.found import FoundCriteria, FoundDefinition
+from pql_model.criteria.definition_metrics import Outcomes, RuleCell, evaluate_definition
 from pql_model.criteria.in_force import InForce
-from pql_model.criteria.tested import Cell, Outcomes, tested
-from pql_model.model.estimate import Estimate
+from pql_model.criteria.results import CriteriaResults, DefinitionResult
 from pql_model.report.badge import badge
+from pql_model.statistics.estimate import Estimate
 
 RULE = Definition.model_validate({"all": [{"event": "Invited", "at_least": 2}]})
 CLEAN = [{"level": "ok", "saw": "Nothing that stands out.", "does": "", "todo": ""}]
@@ -20,21 +20,21 @@ def rows(met, converted_of_met, others_of_1000=60, n=1000):
     meets = np.arange(n) < met
     converted = np.where(meets, np.arange(n) < converted_of_met, (np.arange(n) - met) < others_of_1000 * (n - met) / n)
     days = np.zeros(n, np.int64)
-    return tested(meets, Outcomes(np.arange(n), days, days, converted.astype(bool)))
+    return evaluate_definition(meets, Outcomes(np.arange(n), days, days, converted.astype(bool)))
 
 
 def found(later, in_force=None):
-    definition = FoundDefinition("d1", RULE, later, later, 0.001, ("c1",), True, Cell(0, 0, Estimate(0, 0, 0)))
+    definition = DefinitionResult("d1", RULE, later, later, 0.001, ("c1",), True, RuleCell(0, 0, Estimate(0, 0, 0)))
     today = InForce("about right", "", in_force, in_force, (), None, None) if in_force is not None else None
-    return FoundCriteria(
+    return CriteriaResults(
         "as of day 14", later, later, (), (definition,), (), 12, 3, today, RULE if in_force else None, None
     )
 
 
 def test_a_rule_that_surely_lifts_and_beats_the_one_in_force_is_for_use():
-    told = badge(found(rows(100, 40), in_force=rows(100, 12)), "ready", CLEAN)
-    assert told["name"] == "use"
-    assert told["sentence"] == (
+    payload = badge(found(rows(100, 40), in_force=rows(100, 12)), "ready", CLEAN)
+    assert payload["name"] == "use"
+    assert payload["sentence"] == (
         "It was found on earlier accounts and held on later ones and against the rule in force: at least 3.4 times the usual rate."
     )
 
@@ -52,9 +52,9 @@ def test_without_a_rule_in_force_there_is_none_to_beat():
     ],
 )
 def test_what_is_missing_for_use_is_said(later, today, health, missing):
-    told = badge(found(later, today), "ready", health)
-    assert told["name"] == "use_with_care"
-    assert missing in told["would_change"]
+    payload = badge(found(later, today), "ready", health)
+    assert payload["name"] == "use_with_care"
+    assert missing in payload["would_change"]
 
 
 def test_a_lift_that_may_be_chance_or_too_few_is_not_for_use():
@@ -64,10 +64,10 @@ def test_a_lift_that_may_be_chance_or_too_few_is_not_for_use():
 
 def test_without_a_confirmed_rule_there_is_nothing_to_use():
     nothing = replace(found(rows(100, 40)), definitions=())
-    told = badge(nothing, "no_signal", CLEAN)
-    assert told["name"] == "do_not_use"
+    payload = badge(nothing, "no_signal", CLEAN)
+    assert payload["name"] == "do_not_use"
     assert (
-        told["sentence"]
+        payload["sentence"]
         == "No rule can be recommended: 3 rules were tested on later accounts, and none held. The model behind the scores is not ready (no_signal)."
     )
     assert "no behaviour stood out" in badge(replace(nothing, tested=0), "ready", CLEAN)["sentence"]

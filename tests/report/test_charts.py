@@ -9,7 +9,7 @@ NOTHING = {"value": None, "low": None, "high": None}
 def test_the_range_of_a_dot_is_written_beside_it():
     page = read(dots([("5 or more", [Mark(RANGE, "rule", "30 (20 to 40)")])], 100, "x", 720))
 
-    assert {"5 or more", "30 (20 to 40)"} <= {text.words() for text in page.all("text")}
+    assert {"5 or more", "30 (20 to 40)"} <= {text.text_content() for text in page.all("text")}
     assert len(page.all("circle")) == 1
 
 
@@ -55,7 +55,7 @@ def test_unfinished_weeks_are_hatched_and_hold_no_dot():
 
     assert len(page.all("circle")) == 2
     assert len(page.all("rect", class_="unfinished")) == 1
-    assert "later weeks" in {text.words() for text in page.all("text")}
+    assert "later weeks" in {text.text_content() for text in page.all("text")}
 
 
 def test_a_week_with_too_few_is_an_open_dot_without_a_range():
@@ -69,7 +69,7 @@ def test_the_marks_of_a_curve_stay_inside_it():
     page = read(curve([(1.0, RANGE), (9.0, RANGE)], [Point(5, RANGE, "today", "today")], 100, "x", "leads", 320))
 
     assert all(0 <= float(text.attributes["x"]) <= 320 for text in page.all("text"))
-    assert "today" in {text.words() for text in page.all("text")}
+    assert "today" in {text.text_content() for text in page.all("text")}
 
 
 def test_a_score_that_keeps_its_word_lies_on_the_line():

@@ -14,14 +14,14 @@ def data():
     return explorer_data(bits(), explorer_criteria(), "counts")
 
 
-def page(told, data) -> Node:
-    return read(explorer(View(told, data)))
+def page(payload, data) -> Node:
+    return read(explorer(View(payload, data)))
 
 
 def test_left_out_it_says_what_answers_instead():
     for data in (None, {"mode": "off"}):
         found = page(growth(), data)
-        assert "pql criteria test FILE" in found.words()
+        assert "pql criteria test FILE" in found.text_content()
         assert found.all("script") == []
 
 
@@ -36,30 +36,30 @@ def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
     found = page(growth(), data)
 
     assert len(found.all("input", type="checkbox")) == 30
-    assert [legend.words() for legend in found.all("legend")][:3] == [
+    assert [legend.text_content() for legend in found.all("legend")][:3] == [
         "A lead meets",
         "Board Created",
         "Automation Created",
     ]
     first = found.all("fieldset")[1]
-    assert [label.words() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
+    assert [label.text_content() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
 
 
 def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
-    told = for_the_script(View(growth(), data))
+    payload = for_the_script(View(growth(), data))
 
-    assert told["starts"] == {
+    assert payload["starts"] == {
         "best": {"criteria": ["c1", "c2"], "join": "all", "k": 1},
         "today": {"criteria": ["c3"], "join": "all", "k": 1},
     }
-    assert [len(strip["weeks"]) for strip in told["strips"]] == [29, 29, 29]
+    assert [len(strip["weeks"]) for strip in payload["strips"]] == [29, 29, 29]
 
 
 def test_a_rule_in_force_that_the_criteria_cannot_say_has_no_button(data):
-    told = growth()
-    told["in_force"]["conditions"] = [condition("Board Created", 99)]
+    payload = growth()
+    payload["in_force"]["conditions"] = [condition("Board Created", 99)]
 
-    assert for_the_script(View(told, data))["starts"]["today"] is None
+    assert for_the_script(View(payload, data))["starts"]["today"] is None
     assert for_the_script(View(no_rule_in_force(), data))["starts"]["today"] is None
 
 

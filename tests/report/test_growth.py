@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pql_model.report.growth import MOST_OFFERED, explorer_bits, growth_object, offered_criteria
-from pql_model.windows import WEEK, parse_instant
+from pql_model.time import WEEK, parse_instant
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def test_a_week_is_finished_once_its_last_outcome_is_final(trained, growth):
 
 def test_above_and_below_a_threshold_are_all_later_rows(trained, growth):
     later = trained.findings.found.later.rows
-    told = [b for b in growth["behaviours"] if b["above"] is not None]
-    assert told
-    for behaviour in told:
+    payload = [b for b in growth["behaviours"] if b["above"] is not None]
+    assert payload
+    for behaviour in payload:
         assert behaviour["above"]["entities"] + behaviour["below"]["entities"] == later
 
 

@@ -1,4 +1,4 @@
-from pql_model.model.finding import Finding
+from pql_model.audit.finding import Finding
 from pql_model.report.health import health_lines
 
 

@@ -39,10 +39,10 @@ from growths import (
 from reading import read
 
 from pql_model.config.definition import Definition
-from pql_model.criteria.tested import leads_per_week, lift_of
-from pql_model.model.estimate import wilson
+from pql_model.criteria.definition_metrics import leads_per_week, lift_of
+from pql_model.report.numbers import NOT_CAUSES, forbidden
 from pql_model.report.page import render_page, write_page
-from pql_model.report.words import NOT_CAUSES, forbidden
+from pql_model.statistics.estimate import wilson
 
 REQUIRED = os.environ.get("PQL_BROWSER") == "required"
 """Set by `.ci/run`: there a machine without a browser is a failure and no reason to skip."""
@@ -68,8 +68,8 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pages")
-    for name, (told, explorer) in every_page().items():
-        write_page(path / f"{name}.html", render_page(told, explorer))
+    for name, (payload, explorer) in every_page().items():
+        write_page(path / f"{name}.html", render_page(payload, explorer))
     return path
 
 
@@ -276,7 +276,7 @@ def test_how_the_criteria_are_joined_changes_the_result(visit):
         int((later[["c1", "c2", "c3"]].sum(axis=1) >= least).sum()) for least in (3, 1, 1, 2)
     ]  # fmt: skip
 
-    assert [int(re.search(r"of ([\d,]+)\)", told)[1].replace(",", "")) for told in found.values()] == expected
+    assert [int(re.search(r"of ([\d,]+)\)", payload)[1].replace(",", "")) for payload in found.values()] == expected
 
 
 def test_at_least_k_is_kept_between_1_and_the_number_of_ticked_criteria(visit):
@@ -335,10 +335,10 @@ def test_a_rule_in_the_address_comes_back(visit):
     page = visit()
     page.get_by_label("any of them", exact=True).check()
     tick(page, "c4")
-    address, told = page.url, text(page, "rule")
+    address, payload = page.url, text(page, "rule")
 
     assert address.endswith("#rule=c1,c2,c4&join=any&k=1")
-    assert text(visit("counts", address[address.index("#") :]), "rule") == told
+    assert text(visit("counts", address[address.index("#") :]), "rule") == payload
 
 
 @pytest.mark.parametrize("hash_", ["#rule=nobody,%E0%A4%A&join=none&k=x", "#rule=", "#health"])
@@ -406,8 +406,8 @@ def test_a_sorted_column_goes_down_and_up(visit):
     for way in (-1, 1):
         button.click()
         rates = [
-            float(told.split()[0])
-            for told in page.locator("table[data-table=rules] tbody tr td:nth-child(2)").all_inner_texts()
+            float(payload.split()[0])
+            for payload in page.locator("table[data-table=rules] tbody tr td:nth-child(2)").all_inner_texts()
         ]
         assert rates == sorted(rates, key=lambda rate: way * rate)
 
@@ -537,8 +537,8 @@ def test_printed_every_section_table_and_the_rule_of_the_explorer_are_there(visi
 
     page = visit()
     tick(page, "c3")
-    told = page.pdf(format="A4")  # fires `beforeprint` and `afterprint` by itself
-    printed = letters(" ".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(told)).pages))
+    payload = page.pdf(format="A4")  # fires `beforeprint` and `afterprint` by itself
+    printed = letters(" ".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(payload)).pages))
 
     assert page.locator("details[open]").count() == 0
     for heading in page.locator("h2").all():
@@ -548,7 +548,7 @@ def test_printed_every_section_table_and_the_rule_of_the_explorer_are_there(visi
     tree = read((folder / "counts.html").read_text("utf-8"))
     for table in tree.one("main").all("table"):
         if table.attributes.get("data-table") != "still":
-            assert letters(table.one("tbody").all("tr")[-1].words()) in printed
+            assert letters(table.one("tbody").all("tr")[-1].text_content()) in printed
 
 
 def test_no_picture_is_wider_than_the_printed_page(visit):

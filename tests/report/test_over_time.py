@@ -5,64 +5,64 @@ from pql_model.report.over_time import cohorts, whom_to_call
 from pql_model.report.view import View
 
 
-def section(told, make=cohorts) -> Node:
-    return read(make(View(told))).one("section")
+def section(payload, make=cohorts) -> Node:
+    return read(make(View(payload))).one("section")
 
 
 def test_weeks_that_are_not_finished_are_hatched_and_not_counted():
     found = section(growth())
 
-    assert "The last 3 weeks are not finished" in found.words()
+    assert "The last 3 weeks are not finished" in found.text_content()
     assert [row[2:] for row in found.table("weeks")[-3:]] == [["–", "–", "–"]] * 3
     assert len(found.all("rect", class_="unfinished")) == 2 * 3
 
 
 def test_the_finding_counts_only_weeks_that_can_be_judged():
-    told = growth()
-    enough = sum(week["by_definition"]["d1"]["qualified"] >= 30 for week in told["weeks"])
+    payload = growth()
+    enough = sum(week["by_definition"]["d1"]["qualified"] >= 30 for week in payload["weeks"])
 
     assert (
-        section(told).one("h2").words()
+        section(payload).one("h2").text_content()
         == f"The rule’s rate was above everyone’s in {enough} of {enough} weeks that can be judged"
     )
     assert enough < 26
 
 
 def test_one_unfinished_week_is_said_in_the_singular():
-    told = growth()
-    told["weeks"] = told["weeks"][:-2]
+    payload = growth()
+    payload["weeks"] = payload["weeks"][:-2]
 
-    assert "The last week is not finished" in section(told).words()
+    assert "The last week is not finished" in section(payload).text_content()
 
 
 def test_where_no_rule_was_found_todays_is_followed():
     found = section(nothing_found())
 
-    assert "Filled circle with its range: today’s rule." in found.words()
+    assert "Filled circle with its range: today’s rule." in found.text_content()
 
 
 def test_without_any_rule_everyone_is_shown():
-    told = no_rule_in_force()
-    told["definitions"] = []
-    found = section(told)
+    payload = no_rule_in_force()
+    payload["definitions"] = []
+    found = section(payload)
 
-    assert found.one("h2").words() == "Too few a week to follow the rule week by week"
+    assert found.one("h2").text_content() == "Too few a week to follow the rule week by week"
     assert found.table("weeks")[0][3:] == ["–", "–"]
 
 
 def test_no_weeks_are_no_error():
-    told = growth()
-    told["weeks"] = []
+    payload = growth()
+    payload["weeks"] = []
 
-    assert "no weeks to show" in section(told).words()
+    assert "no weeks to show" in section(payload).text_content()
 
 
 def test_near_misses_are_told_with_their_rate():
-    told = section(growth(), whom_to_call)
+    payload = section(growth(), whom_to_call)
 
-    assert told.one("h2").words() == "1,172 accounts are one step short, and convert at 6 of 100"
-    assert "against 5 of 100 in general" in told.words()
-    assert "names no account" in told.words()
+    assert payload.one("h2").text_content() == "1,172 accounts are one step short, and convert at 6 of 100"
+    assert "against 5 of 100 in general" in payload.text_content()
+    assert "names no account" in payload.text_content()
 
 
 def test_whom_to_call_and_whom_to_leave_stand_in_one_table():
@@ -74,12 +74,14 @@ def test_whom_to_call_and_whom_to_leave_stand_in_one_table():
 
 
 def test_few_near_misses_give_a_count_and_no_rate():
-    told = growth()
-    told["definitions"][0]["near_miss"] |= {"entities": 12, "conversions": 2}
+    payload = growth()
+    payload["definitions"][0]["near_miss"] |= {"entities": 12, "conversions": 2}
 
-    assert "12 accounts are one step short of the rule: too few to judge." in section(told, whom_to_call).words()
+    assert (
+        "12 accounts are one step short of the rule: too few to judge." in section(payload, whom_to_call).text_content()
+    )
 
 
 def test_no_near_miss_is_no_error():
-    for told in (too_few(), nothing_found()):
-        assert section(told, whom_to_call).one("h2").words() == "Whom to call, and whom to leave"
+    for payload in (too_few(), nothing_found()):
+        assert section(payload, whom_to_call).one("h2").text_content() == "Whom to call, and whom to leave"

@@ -16,7 +16,7 @@ import pytest
 from growths import CANARIES, bits, explorer_criteria, few_everywhere, growth, no_rule_in_force, nothing_found, too_few
 from reading import Node, read, skeleton
 
-from pql_model.report import words
+from pql_model.report import numbers
 from pql_model.report.explorer import explorer_data
 from pql_model.report.page import ROWS_WARNING, file_name, render_page, write_page
 
@@ -51,9 +51,9 @@ def explorer() -> dict[str, Any]:
 
 @pytest.fixture(scope="module", params=WORLDS)
 def page(request, explorer) -> tuple[dict[str, Any], str, Node]:
-    told = WORLDS[request.param]()
-    html = render_page(told, explorer)
-    return told, html, read(html)
+    payload = WORLDS[request.param]()
+    html = render_page(payload, explorer)
+    return payload, html, read(html)
 
 
 def test_the_same_input_gives_the_same_bytes(explorer):
@@ -61,10 +61,10 @@ def test_the_same_input_gives_the_same_bytes(explorer):
 
 
 def test_the_page_is_made_in_a_tenth_of_a_second_of_what_it_is_given_and_changes_nothing_of_it(explorer):
-    told = growth()
-    render_page(told, explorer)
+    payload = growth()
+    render_page(payload, explorer)
 
-    assert told == growth()
+    assert payload == growth()
 
 
 def test_the_twelve_sections_stand_in_order_each_headed_by_its_finding(page):
@@ -72,7 +72,7 @@ def test_the_twelve_sections_stand_in_order_each_headed_by_its_finding(page):
     sections = tree.one("main").all("section")
 
     assert [section.attributes["id"] for section in sections] == SECTIONS
-    assert all(section.one("h2").words().strip() for section in sections)
+    assert all(section.one("h2").text_content().strip() for section in sections)
     assert len(tree.all("h1")) == 1
 
 
@@ -152,32 +152,32 @@ def test_hostile_texts_change_no_element_of_the_page():
     ]
     for mode in ("counts", "rows"):
         first, second = (
-            render_page(told, explorer_data(bits(), offered, mode))
-            for told, offered in zip((harmless, hostile), criteria, strict=True)
+            render_page(payload, explorer_data(bits(), offered, mode))
+            for payload, offered in zip((harmless, hostile), criteria, strict=True)
         )
-        assert EVIL in read(second).words()
+        assert EVIL in read(second).text_content()
         assert skeleton(read(first)) == skeleton(read(second))
 
 
 def test_no_word_on_the_page_claims_a_cause_but_the_one_sentence_that_says_so(page):
     _, _, tree = page
-    text = " ".join(tree.one("body").words().split())
+    text = " ".join(tree.one("body").text_content().split())
 
-    assert text.count(words.NOT_CAUSES) == 1
-    assert words.forbidden(text.replace(words.NOT_CAUSES, "")) == []
+    assert text.count(numbers.NOT_CAUSES) == 1
+    assert numbers.forbidden(text.replace(numbers.NOT_CAUSES, "")) == []
 
 
 def test_every_number_in_the_page_is_the_number_of_the_growth_object(page):
-    told, _, tree = page
-    per = 1000 if told["base"]["later"]["value"] < 0.005 else 100
+    payload, _, tree = page
+    per = 1000 if payload["base"]["later"]["value"] < 0.005 else 100
     spans = [span for span in tree.all("span") if "data-key" in span.attributes]
 
     assert len(spans) > 60
     for span in spans:
-        at: Any = told
+        at: Any = payload
         for part in str(span.attributes["data-key"]).split("."):
             at = at[int(part)] if isinstance(at, list) else at[part]
-        _same(span.words(), str(span.attributes["data-as"]), at, per)
+        _same(span.text_content(), str(span.attributes["data-as"]), at, per)
 
 
 def _same(text: str, how: str, value: Any, per: int) -> None:
@@ -217,9 +217,9 @@ def _same(text: str, how: str, value: Any, per: int) -> None:
 def test_a_lift_stands_only_where_the_rate_and_the_rate_of_everyone_stand_too(page):
     _, _, tree = page
     for table in tree.all("table"):
-        headings = [heading.words() for heading in table.one("thead").all("th")]
+        headings = [heading.text_content() for heading in table.one("thead").all("th")]
         assert "lift" not in headings or "convert" in headings
-    assert "times" not in tree.one("section", id="verdict").words()
+    assert "times" not in tree.one("section", id="verdict").text_content()
 
 
 def test_every_chart_has_a_role_a_title_a_caption_and_its_numbers_as_a_table(page):
@@ -227,7 +227,7 @@ def test_every_chart_has_a_role_a_title_a_caption_and_its_numbers_as_a_table(pag
     for figure in tree.all("figure"):
         for svg in figure.all("svg"):
             assert svg.attributes["role"] == "img"
-            assert svg.one("title").words()
+            assert svg.one("title").text_content()
         assert figure.one("figcaption")
         if figure.attributes.get("class") != "icons":
             assert figure.one("details").one("table").one("tbody").all("tr")
@@ -237,7 +237,7 @@ def _ticks(svg: Node, anchor: str, axis: str, scale: float) -> tuple[float, floa
     """From the numbers at an axis: place at 0 and places per unit."""
     found = []
     for label in svg.all("text", class_="t dim", text_anchor=anchor):
-        words_ = label.words().replace(",", "")
+        words_ = label.text_content().replace(",", "")
         if re.fullmatch(r"-?\d+(\.\d+)?", words_):
             found.append((float(words_) / scale, float(str(label.attributes[axis]))))
     (low, start), (high, end) = found[0], found[-1]
@@ -275,7 +275,7 @@ def test_the_marks_of_the_weeks_stand_where_their_table_says():
 def test_the_text_beside_a_dot_is_the_number_in_the_table_under_it():
     tree = read(render_page(growth(), None))
     section = tree.one("section", id="today")
-    beside = [text.words() for text in section.all("svg")[0].all("text", class_="t")]
+    beside = [text.text_content() for text in section.all("svg")[0].all("text", class_="t")]
     for text, row in zip(beside, tree.table("against"), strict=True):
         rate, low, high = (float(n) for n in re.findall(r"\d+", text))
         assert abs(rate - float(row[2].split()[0])) <= 0.5
@@ -303,7 +303,7 @@ def test_no_account_is_in_the_file_not_even_encoded(mode):
 def test_a_file_with_rows_says_so_on_top_and_in_its_name():
     rows = explorer_data(bits(), explorer_criteria(), "rows")
 
-    assert ROWS_WARNING in read(render_page(growth(), rows)).one("header").words()
+    assert ROWS_WARNING in read(render_page(growth(), rows)).one("header").text_content()
     assert ROWS_WARNING not in render_page(growth(), None)
     assert file_name(rows, "growth_report") == "growth_report-with-account-data.html"
 
@@ -311,4 +311,4 @@ def test_a_file_with_rows_says_so_on_top_and_in_its_name():
 def test_the_seed_of_the_config_and_its_digest_are_named(page):
     _, _, tree = page
 
-    assert "ab12cd34ef56" in tree.one("section", id="method").words()
+    assert "ab12cd34ef56" in tree.one("section", id="method").text_content()

@@ -5,18 +5,18 @@ from pql_model.report.behaviours import behaviours, measured
 from pql_model.report.view import View
 
 
-def section(told) -> Node:
-    return read(behaviours(View(told))).one("section")
+def section(payload) -> Node:
+    return read(behaviours(View(payload))).one("section")
 
 
 def test_the_sentence_compares_those_with_a_behaviour_and_the_rest_and_claims_no_cause():
-    told = " ".join(section(growth()).words().split())
+    payload = " ".join(section(growth()).text_content().split())
 
-    assert "Board Created goes with conversion: 16 against 2 of 100" in told
+    assert "Board Created goes with conversion: 16 against 2 of 100" in payload
     assert (
         "Of accounts with at least 5 Board Created in the first 7 days, 16 of 100 convert (likely range 14 to 19); of the rest, 2 "
         "(likely range 2 to 3). This shows who converts, not that doing it makes the account convert."
-    ) in told
+    ) in payload
 
 
 def test_intent_is_marked_apart_from_value():
@@ -35,39 +35,42 @@ def test_each_behaviour_has_its_curve_with_the_number_of_those_past_each_value()
 
 
 def test_a_threshold_from_above_reads_or_less():
-    told = growth()
-    told["behaviours"][0]["curve"].reverse()
+    payload = growth()
+    payload["behaviours"][0]["curve"].reverse()
 
-    assert section(told).table("curve-0")[0][0].endswith("or less")
+    assert section(payload).table("curve-0")[0][0].endswith("or less")
 
 
 def test_a_behaviour_without_a_threshold_is_left_out_of_the_picture():
-    told = growth()
-    told["behaviours"][0] |= {"above": None, "below": None, "curve": [], "threshold": None, "unit": None}
+    payload = growth()
+    payload["behaviours"][0] |= {"above": None, "below": None, "curve": [], "threshold": None, "unit": None}
 
-    assert len(section(told).table("behaviours")) == 6
-    assert "goes with conversion" in section(told).one("h2").words()
+    assert len(section(payload).table("behaviours")) == 6
+    assert "goes with conversion" in section(payload).one("h2").text_content()
 
 
 def test_too_few_on_one_side_give_counts_and_no_finding():
-    told = growth()
+    payload = growth()
     few = {"entities": 12, "conversions": 3, "rate": {"value": 0.25, "low": 0.1, "high": 0.5}}
-    told["behaviours"] = [told["behaviours"][0] | {"above": few}]
-    found = section(told)
+    payload["behaviours"] = [payload["behaviours"][0] | {"above": few}]
+    found = section(payload)
 
-    assert found.one("h2").words() == "What goes with conversion: cannot tell these apart yet"
+    assert found.one("h2").text_content() == "What goes with conversion: cannot tell these apart yet"
     assert found.table("behaviours")[0][1] == "3 of 12: too few to judge"
 
 
 def test_a_behaviour_that_is_not_told_apart_from_the_rest_is_no_finding():
-    told = growth()
-    told["behaviours"][0]["above"]["rate"] |= {"value": 0.05, "low": 0.01, "high": 0.09}
+    payload = growth()
+    payload["behaviours"][0]["above"]["rate"] |= {"value": 0.05, "low": 0.01, "high": 0.09}
 
-    assert section(told).one("h2").words() == "Teammate Invited goes with conversion: 16 against 4 of 100"
+    assert section(payload).one("h2").text_content() == "Teammate Invited goes with conversion: 16 against 4 of 100"
 
 
 def test_nothing_found_says_so():
-    assert section(nothing_found()).one("h2").words() == "No behaviour goes with conversion beyond what chance gives"
+    assert (
+        section(nothing_found()).one("h2").text_content()
+        == "No behaviour goes with conversion beyond what chance gives"
+    )
 
 
 def test_what_is_measured_falls_back_on_the_words():
@@ -75,10 +78,10 @@ def test_what_is_measured_falls_back_on_the_words():
 
 
 def test_a_value_that_is_a_text_or_missing_is_shown_as_such():
-    told = growth()
-    told["behaviours"][0]["shap"] = [
+    payload = growth()
+    payload["behaviours"][0]["shap"] = [
         {"value": "51-200", "contribution": 0.2, "entities": 3},
         {"value": None, "contribution": 0, "entities": 1},
     ]
 
-    assert "51-200+0.203none+0.001" in section(told).words()
+    assert "51-200+0.203none+0.001" in section(payload).text_content()

@@ -8,14 +8,14 @@ from pql_model.report.candidates import candidates, shown, standing, volume
 from pql_model.report.view import View
 
 
-def section(told, make=candidates) -> Node:
-    return read(make(View(told))).one("section")
+def section(payload, make=candidates) -> Node:
+    return read(make(View(payload))).one("section")
 
 
 def test_the_recommended_rule_comes_first_and_todays_last_and_eight_at_most():
-    told = growth()
-    told["definitions"][0]["recommended"], told["definitions"][2]["recommended"] = False, True
-    keys = shown(View(told))
+    payload = growth()
+    payload["definitions"][0]["recommended"], payload["definitions"][2]["recommended"] = False, True
+    keys = shown(View(payload))
 
     assert (keys[0], keys[-1], len(keys)) == ("definitions.2", "in_force", 8)
 
@@ -29,28 +29,32 @@ def test_a_criterion_that_is_todays_rule_has_one_row_only():
 
 
 def test_a_definition_of_one_criterion_has_no_second_row_as_that_criterion():
-    told = growth()
-    single = told["definitions"][1]
-    single |= {key: told["criteria"][0][key] for key in ("text", "conditions")} | {"join": "all", "k": None}
-    keys = shown(View(told))
+    payload = growth()
+    single = payload["definitions"][1]
+    single |= {key: payload["criteria"][0][key] for key in ("text", "conditions")} | {"join": "all", "k": None}
+    keys = shown(View(payload))
 
     assert "definitions.1" in keys
     assert "criteria.0" not in keys
 
 
 def test_the_heading_counts_the_rules_that_are_better_than_todays():
-    assert section(growth()).one("h2").words() == "On the later weeks 3 of 7 rules have a better rate than today’s"
     assert (
-        section(no_rule_in_force()).one("h2").words()
+        section(growth()).one("h2").text_content() == "On the later weeks 3 of 7 rules have a better rate than today’s"
+    )
+    assert (
+        section(no_rule_in_force()).one("h2").text_content()
         == "On the later weeks 8 of 8 rules have a better rate than everyone’s"
     )
 
 
 def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_were_tried():
-    told = section(growth()).words()
+    payload = section(growth()).text_content()
 
-    assert "Every row was picked on 5 Jan 2026 to 10 May 2026 and is scored here on 11 May 2026 to 5 Jul 2026" in told
-    assert "812 combinations were tried on the earlier weeks; 3 rules were tested on the later ones." in told
+    assert (
+        "Every row was picked on 5 Jan 2026 to 10 May 2026 and is scored here on 11 May 2026 to 5 Jul 2026" in payload
+    )
+    assert "812 combinations were tried on the earlier weeks; 3 rules were tested on the later ones." in payload
 
 
 @pytest.mark.parametrize(
@@ -58,17 +62,17 @@ def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_wer
     [((0.3, 0.25, 0.35), "better rate than today’s"), ((0.12, 0.08, 0.2), "cannot tell from today’s"), ((0.05, 0.03, 0.07), "lower rate than today’s")],
 )  # fmt: skip
 def test_a_rule_is_ranked_against_todays_only_where_their_ranges_do_not_overlap(rate, verdict):
-    told = growth()
-    told["definitions"][0]["tested"]["rate"] = dict(zip(("value", "low", "high"), rate, strict=True))
+    payload = growth()
+    payload["definitions"][0]["tested"]["rate"] = dict(zip(("value", "low", "high"), rate, strict=True))
 
-    assert standing(View(told), "definitions.0") == verdict
+    assert standing(View(payload), "definitions.0") == verdict
 
 
 def test_a_rule_that_could_be_chance_is_called_that():
-    told = growth()
-    told["definitions"][0]["adjusted_p"] = 0.06
+    payload = growth()
+    payload["definitions"][0]["adjusted_p"] = 0.06
 
-    assert standing(View(told), "definitions.0") == "could be chance"
+    assert standing(View(payload), "definitions.0") == "could be chance"
 
 
 def test_too_few_get_counts_and_no_figure_and_no_rank():
@@ -78,16 +82,16 @@ def test_too_few_get_counts_and_no_figure_and_no_rank():
 
 
 def test_what_was_not_confirmed_is_listed_apart():
-    told = growth()
-    told["not_confirmed"] = [copy.deepcopy(told["definitions"][1]) | {"adjusted_p": 0.4}]
+    payload = growth()
+    payload["not_confirmed"] = [copy.deepcopy(payload["definitions"][1]) | {"adjusted_p": 0.4}]
 
-    assert section(told).table("not-confirmed")[0][3] == "0.400"
+    assert section(payload).table("not-confirmed")[0][3] == "0.400"
 
 
 def test_nothing_found_leaves_todays_rule_alone_in_the_table():
     found = section(nothing_found())
 
-    assert found.one("h2").words() == "No rule was found that holds"
+    assert found.one("h2").text_content() == "No rule was found that holds"
     assert len(found.table("rules")) == 1
 
 
@@ -100,20 +104,22 @@ def test_windows_that_cannot_be_told_apart_are_both_shown():
 def test_the_best_rate_is_told_for_about_as_many_leads_as_the_rule_gives():
     found = section(growth(), volume)
 
-    assert found.one("h2").words() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
+    assert (
+        found.one("h2").text_content() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
+    )
     assert len(found.all("circle", class_="dot rule")) == 2 * (3 + 50)  # twice: three rules, and fifty futures
     assert len(found.all("path", class_="dot today")) == 2
 
 
 def test_without_a_model_there_is_no_curve():
-    told = growth()
-    told["volume"] = []
+    payload = growth()
+    payload["volume"] = []
 
-    assert "no model to rank by" in section(told, volume).words()
+    assert "no model to rank by" in section(payload, volume).text_content()
 
 
 def test_without_a_rule_the_curve_stands_alone():
     found = section(nothing_found(), volume)
 
-    assert found.one("h2").words().startswith("If the team can work")
+    assert found.one("h2").text_content().startswith("If the team can work")
     assert found.all("table", data_table="futures") == []

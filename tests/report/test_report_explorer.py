@@ -9,7 +9,7 @@ from growths import CANARIES, bits, explorer_criteria, simulated
 from pql_model.errors import DataError
 from pql_model.report.explorer import LEAST_SHOWN, encode, explorer_data
 from pql_model.snapshots.periods import whole_weeks
-from pql_model.windows import week_of
+from pql_model.time import week_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 SEVEN = explorer_criteria()[:7]
@@ -87,13 +87,13 @@ def test_numbers_of_any_size_come_back():
 
 
 def test_rows_come_back_as_the_same_rows_in_no_order(small):
-    told = explorer_data(small, SEVEN, "rows")["rows"]
+    payload = explorer_data(small, SEVEN, "rows")["rows"]
     columns = {
         name: [(LETTERS.index(letter) >> bit) & 1 for letter in text for bit in range(6)]
-        for name, text in told["bits"].items()
+        for name, text in payload["bits"].items()
     }
     found, at = [], 0
-    for later, week, _, converted, rows in told["groups"]:
+    for later, week, _, converted, rows in payload["groups"]:
         found += [(later, week, converted, *(columns[name][row] for name in columns)) for row in range(at, at + rows)]
         at += -(-rows // 32) * 32
     weeks = pd.to_datetime(week_of(small["begins"].to_numpy()), unit="us").strftime("%Y-%m-%d")
@@ -126,10 +126,10 @@ def test_off_holds_nothing(small):
 
 
 def test_without_a_rule_in_force_there_is_nothing_of_it(small):
-    told = explorer_data(small.drop(columns="in_force"), SEVEN, "counts")
+    payload = explorer_data(small.drop(columns="in_force"), SEVEN, "counts")
 
-    assert told["today"] is False
-    assert "today_yes" not in told["counts"]
+    assert payload["today"] is False
+    assert "today_yes" not in payload["counts"]
 
 
 def test_many_criteria_are_counted_less_deep():
@@ -143,11 +143,11 @@ def test_many_criteria_are_counted_less_deep():
 
 
 def test_a_period_without_rows_is_no_error(small):
-    told = explorer_data(small[small["period"] == "earlier"], SEVEN, "counts")
+    payload = explorer_data(small[small["period"] == "earlier"], SEVEN, "counts")
 
-    assert told["base"]["later"] == {"rows": 0, "conversions": 0}
-    assert told["whole_weeks"] == 0
-    assert set(decode(told["counts"]["later_no"])) == {0}
+    assert payload["base"]["later"] == {"rows": 0, "conversions": 0}
+    assert payload["whole_weeks"] == 0
+    assert set(decode(payload["counts"]["later_no"])) == {0}
 
 
 def test_a_criterion_without_a_column_is_named(small):

@@ -2,7 +2,7 @@ import json
 
 from reading import read
 
-from pql_model.report.markup import Cell, Facts, bare, data_block, esc, marked, section, table, tag
+from pql_model.report.markup import Facts, TableCell, bare, data_block, esc, marked, section, table, tag
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 
@@ -11,7 +11,7 @@ def test_a_name_cannot_end_an_attribute_or_an_element():
     page = read(tag("p", esc(EVIL), title=EVIL + '"'))
 
     assert page.one("p").attributes["title"] == EVIL + '"'
-    assert page.words() == EVIL
+    assert page.text_content() == EVIL
 
 
 def test_marks_that_reverse_text_or_ring_a_bell_are_replaced():
@@ -31,7 +31,7 @@ def test_data_in_the_page_cannot_end_its_script_element():
 
 
 def test_a_table_scrolls_in_a_region_that_has_a_name_and_takes_the_focus():
-    page = read(table("Rates <b>now</b>", ["a", "b"], [["x", Cell("1 %", 0.01)]], name="t"))
+    page = read(table("Rates <b>now</b>", ["a", "b"], [["x", TableCell("1 %", 0.01)]], name="t"))
     region = page.one("div")
 
     assert (region.attributes["tabindex"], region.attributes["role"], region.attributes["aria-label"]) == (
@@ -39,7 +39,7 @@ def test_a_table_scrolls_in_a_region_that_has_a_name_and_takes_the_focus():
         "region",
         "Rates now",
     )
-    assert page.one("th", scope="row").words() == "x"
+    assert page.one("th", scope="row").text_content() == "x"
     assert page.one("td").attributes["data-value"] == "0.01"
 
 

@@ -7,7 +7,7 @@ from pql_model.report.svg import NARROW, WIDE, Scale, band_across, band_up, dot,
 def test_a_picture_has_a_role_and_its_finding_as_title():
     svg = read(picture(100, 50, "a < b")).one("svg")
 
-    assert (svg.attributes["role"], svg.one("title").words()) == ("img", "a < b")
+    assert (svg.attributes["role"], svg.one("title").text_content()) == ("img", "a < b")
 
 
 def test_a_chart_is_drawn_for_a_desk_and_for_a_telephone():
@@ -56,4 +56,4 @@ def test_each_series_has_its_own_shape():
 
 
 def test_a_label_is_escaped():
-    assert read(text(0, 0, "<img>")).one("text").words() == "<img>"
+    assert read(text(0, 0, "<img>")).one("text").text_content() == "<img>"

@@ -6,22 +6,22 @@ from pql_model.report.verdict import against_today, verdict
 from pql_model.report.view import View
 
 
-def section(told) -> Node:
-    return read(verdict(View(told))).one("section")
+def section(payload) -> Node:
+    return read(verdict(View(payload))).one("section")
 
 
 def said(node: Node) -> str:
-    return " ".join(node.words().split())
+    return " ".join(node.text_content().split())
 
 
 @pytest.mark.parametrize(
     ("name", "label"), [("use", "● Use"), ("use_with_care", "◐ Use with care"), ("do_not_use", "○ Do not use yet")]
 )
 def test_the_badge_is_said_in_words_and_by_its_shape(name, label):
-    told = growth()
-    told["badge"]["name"] = name
+    payload = growth()
+    payload["badge"]["name"] = name
 
-    assert section(told).children[0].words() == label
+    assert section(payload).children[0].text_content() == label
 
 
 def test_the_first_sentence_gives_the_rate_its_range_both_frames_and_the_rate_of_everyone():
@@ -48,34 +48,34 @@ def test_of_a_thousand_where_all_rates_are_below_one_percent():
 
 
 def test_too_few_is_said_as_counts_without_any_rate():
-    told = section(too_few())
+    payload = section(too_few())
 
-    assert "3 of 11 accounts that meet this rule converted: too few to judge." in said(told)
-    assert said(told.one("h2")).startswith("The best candidate so far: at least 5 Board Created")
-    assert told.one("dl").all("dd")[0].words() == "–"
-    assert told.all("svg") == []
+    assert "3 of 11 accounts that meet this rule converted: too few to judge." in said(payload)
+    assert said(payload.one("h2")).startswith("The best candidate so far: at least 5 Board Created")
+    assert payload.one("dl").all("dd")[0].text_content() == "–"
+    assert payload.all("svg") == []
 
 
 def test_where_nothing_was_found_the_page_says_so_first():
-    told = section(nothing_found())
+    payload = section(nothing_found())
 
-    assert said(told.one("h2")) == "No rule can be recommended yet"
-    assert "Of 100 accounts in general, 5 convert within 30 days" in said(told)
-    assert "What would change this: More conversions" in said(told)
+    assert said(payload.one("h2")) == "No rule can be recommended yet"
+    assert "Of 100 accounts in general, 5 convert within 30 days" in said(payload)
+    assert "What would change this: More conversions" in said(payload)
 
 
 def test_a_red_line_in_the_data_is_named_on_the_first_screen():
-    told = growth()
-    told["health"][0]["level"] = "red"
+    payload = growth()
+    payload["health"][0]["level"] = "red"
 
-    assert "1 red line in the data health speaks against it." in said(section(told))
+    assert "1 red line in the data health speaks against it." in said(section(payload))
 
 
 def test_without_a_rule_in_force_nothing_is_compared():
-    told = no_rule_in_force()
+    payload = no_rule_in_force()
 
-    assert "with today’s rule–no rule in force" in said(section(told))
-    today = read(against_today(View(told))).one("section")
+    assert "with today’s rule–no rule in force" in said(section(payload))
+    today = read(against_today(View(payload))).one("section")
     assert said(today.one("h2")) == "There is no rule in force to compare with"
     assert today.all("table") == []
 
@@ -89,19 +89,19 @@ def test_both_rules_are_compared_on_the_leads_that_only_one_of_them_finds():
 
 
 def test_the_better_rule_is_named_also_if_it_is_todays():
-    told = growth()
-    cells = told["in_force"]["against"]
+    payload = growth()
+    cells = payload["in_force"]["against"]
     cells["only_new"], cells["only_today"] = cells["only_today"], cells["only_new"]
 
-    heading = said(read(against_today(View(told))).one("h2"))
+    heading = said(read(against_today(View(payload))).one("h2"))
     assert heading == "Today’s rule finds better leads than the new one: 23 against 6 of 100"
 
 
 def test_rules_whose_ranges_overlap_are_not_ranked():
-    told = growth()
-    told["in_force"]["against"]["only_today"]["rate"] |= {"value": 0.15, "low": 0.1, "high": 0.2}
+    payload = growth()
+    payload["in_force"]["against"]["only_today"]["rate"] |= {"value": 0.15, "low": 0.1, "high": 0.2}
 
-    assert "cannot tell these apart" in said(read(against_today(View(told))).one("h2"))
+    assert "cannot tell these apart" in said(read(against_today(View(payload))).one("h2"))
 
 
 def test_too_few_between_the_rules_give_no_finding():

@@ -5,12 +5,12 @@ from pql_model.report.view import View, capital, rule_text
 
 
 def test_the_recommended_rule_is_shown_or_else_the_first():
-    told = growth()
-    told["definitions"][0]["recommended"], told["definitions"][1]["recommended"] = False, True
+    payload = growth()
+    payload["definitions"][0]["recommended"], payload["definitions"][1]["recommended"] = False, True
 
-    assert View(told).best == "definitions.1"
-    told["definitions"][1]["recommended"] = False
-    assert View(told).best == "definitions.0"
+    assert View(payload).best == "definitions.1"
+    payload["definitions"][1]["recommended"] = False
+    assert View(payload).best == "definitions.0"
     assert View(nothing_found()).best is None
 
 
@@ -20,11 +20,11 @@ def test_one_denominator_holds_for_the_whole_page():
 
 
 def test_one_of_one_does_not_decide_the_denominator():
-    told = few_everywhere()
+    payload = few_everywhere()
     cell = {"entities": 1, "conversions": 1, "rate": {"value": 1.0, "low": 0.2, "high": 1.0}}
-    told["behaviours"][0]["curve"].append({"threshold": 99, **cell})
+    payload["behaviours"][0]["curve"].append({"threshold": 99, **cell})
 
-    assert View(told).per == 1000
+    assert View(payload).per == 1000
 
 
 def test_a_rate_of_too_few_is_never_said():
@@ -44,6 +44,8 @@ def test_a_rule_with_a_semicolon_in_a_name_is_left_as_it_was_written():
     assert rule_text(rule) == "all of: 1 <b>a; b</b>; 2 <b>c</b>"
 
 
-@pytest.mark.parametrize(("text", "told"), [("", ""), ("<b>x</b> y", "<b>X</b> y"), ("5 x", "5 x"), ("&lt;x", "&lt;x")])
-def test_the_first_letter_becomes_a_capital_one_whatever_it_stands_in(text, told):
-    assert capital(text) == told
+@pytest.mark.parametrize(
+    ("text", "payload"), [("", ""), ("<b>x</b> y", "<b>X</b> y"), ("5 x", "5 x"), ("&lt;x", "&lt;x")]
+)
+def test_the_first_letter_becomes_a_capital_one_whatever_it_stands_in(text, payload):
+    assert capital(text) == payload

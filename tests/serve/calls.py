@@ -13,7 +13,7 @@ import httpx
 
 from pql_model.serve.app import Service
 from pql_model.serve.settings import Settings
-from pql_model.windows import parse_instant
+from pql_model.time import parse_instant
 
 NOW = parse_instant("2026-03-01T12:00:00Z")
 
@@ -68,9 +68,9 @@ def refused(
     answer: httpx.Response, status: int, code: str | None = None, field: str | None = None, words: str = ""
 ) -> dict[str, Any]:
     """The one body of errors."""
-    told = answer.json()
-    assert set(told) == {"error"}
-    error: dict[str, Any] = told["error"]
+    payload = answer.json()
+    assert set(payload) == {"error"}
+    error: dict[str, Any] = payload["error"]
     assert set(error) <= {"code", "message", "field", "received", "allowed"}
     assert answer.status_code == status, error
     assert answer.headers["content-type"] == "application/json"

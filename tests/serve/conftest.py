@@ -10,7 +10,7 @@ import pytest
 from calls import Caller, service_of
 
 from pql_model.serve.bundle import Bundle
-from pql_model.serve.engine import Engine
+from pql_model.serve.engine import ScoringEngine
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +28,8 @@ def copied(bundle: Bundle, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine(bundle: Bundle) -> Engine:
-    return Engine(bundle)
+def engine(bundle: Bundle) -> ScoringEngine:
+    return ScoringEngine(bundle)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 from small_model import MANIFEST, small_model, small_table
 
 from pql_model.errors import DataError
-from pql_model.model.fitted import FittedModel
+from pql_model.model.artifact import FittedModel
 from pql_model.serve.bundle import load_bundle, write_bundle
 
 ABOUT = {"name": "tiny", "version": "3"}

@@ -10,16 +10,16 @@ from calls import NOW
 from pydantic import TypeAdapter
 
 import pql_model
-import pql_model.pipelines.score as batch
+import pql_model.workflows.score as batch
 from pql_model.config.definition import Definition
-from pql_model.decide.conditions import Condition, Rulebook
+from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition
+from pql_model.decide.build import bind_definition
 from pql_model.decide.decider import KEY, Decider
-from pql_model.decide.settle import rulebook_of
 from pql_model.errors import InputError
 from pql_model.features.incoming import read_entity
-from pql_model.serve.engine import Engine
-from pql_model.sources.plain import is_bot
-from pql_model.windows import iso, parse_instant
+from pql_model.serve.engine import ScoringEngine
+from pql_model.sources.scalars import is_bot
+from pql_model.time import iso, parse_instant
 
 EQUAL = ("as_of", "band", "meets_definition", "model_version", "feature_set")
 """Who is a lead is another matter: the batch counts how many it has alerted."""
@@ -43,13 +43,13 @@ def decider(bundle):
         ]
     }
     found = Decider.of_facts(bundle.model.facts, bundle.model.reference)
-    return replace(found, in_force=rulebook_of(TypeAdapter(Definition).validate_python(rule)))
+    return replace(found, in_force=bind_definition(TypeAdapter(Definition).validate_python(rule)))
 
 
 @pytest.fixture(scope="module")
 def open_engine(bundle, decider):
-    facts = {**bundle.model.facts, KEY: decider.as_json()}
-    return Engine(replace(bundle, model=replace(bundle.model, facts=facts)))
+    facts = {**bundle.model.facts, KEY: decider.to_dict()}
+    return ScoringEngine(replace(bundle, model=replace(bundle.model, facts=facts)))
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +149,13 @@ def test_finished_features_give_the_answer_of_the_raw_events(engine, requests):
 
 def test_of_features_that_are_not_given_nothing_is_decided(bundle, decider):
     """As in a table without the column: a condition that nobody can judge is not one that is not met."""
-    asked = Condition.from_json(
+    asked = BoundCriterion.from_dict(
         {"id": "c1", "text": "at least 2 `Teleported` so far", "event": "Teleported", "at_least": 2}
     )
-    book = Rulebook((asked,), 1, asked.text)
+    book = BoundDefinition((asked,), 1, asked.text)
     rule = replace(decider.rule, leads=None, per=None, definition="in_force")
-    facts = {KEY: replace(decider, rule=rule, criteria=(asked,), in_force=book, hold_out=0.0).as_json()}
-    engine = Engine(replace(bundle, model=replace(bundle.model, facts=bundle.model.facts | facts)))
+    facts = {KEY: replace(decider, rule=rule, criteria=(asked,), in_force=book, hold_out=0.0).to_dict()}
+    engine = ScoringEngine(replace(bundle, model=replace(bundle.model, facts=bundle.model.facts | facts)))
     given = {c.name: 1.0 for c in bundle.model.manifest.columns if c.kind == "feature"}
     given["any.days_since_signup.ever"] = 8.0
 
@@ -193,8 +193,8 @@ def test_values_and_traits_that_the_product_does_not_have_are_told(engine, entit
     event = {**entity["events"][0], "values": {"megabites": 3, "megabytes": 2}}
     answer = engine.score({**entity, "traits": {"compnay_size": "1-10", "region": None}, "events": [event]}, NOW)
 
-    assert (answer.told["unknown_values"], answer.told["unknown_traits"]) == ({"megabites": 1}, ["compnay_size"])
-    assert engine.score(entity, NOW).told["unknown_traits"] == []
+    assert (answer.payload["unknown_values"], answer.payload["unknown_traits"]) == ({"megabites": 1}, ["compnay_size"])
+    assert engine.score(entity, NOW).payload["unknown_traits"] == []
 
 
 def test_an_unseen_category_and_missing_traits_are_answered(engine, entity):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pql_model.features.online import OnlineFeatures
-from pql_model.serve.engine import Engine
+from pql_model.serve.engine import ScoringEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +35,7 @@ def test_what_is_wrong_is_seen(judge, monkeypatch):
     asked, maker = judge
     making = maker(asked, seed=4)
     bodies = [body for body in (making.body() for _ in range(60)) if body[0] == "/score"]
-    honest = Engine.score
+    honest = ScoringEngine.score
 
     def tampered(probability):
         def score(self, raw, now):
@@ -46,9 +46,9 @@ def test_what_is_wrong_is_seen(judge, monkeypatch):
         return score
 
     for probability, fault in ((2.0, "no probability"), (float("nan"), "status 500")):
-        monkeypatch.setattr(Engine, "score", tampered(probability))
+        monkeypatch.setattr(ScoringEngine, "score", tampered(probability))
         assert {asked.fault(*body) for body in bodies} == {fault, None}
-    monkeypatch.setattr(Engine, "score", honest)
+    monkeypatch.setattr(ScoringEngine, "score", honest)
     monkeypatch.setattr(OnlineFeatures, "compute", shifted(OnlineFeatures.compute))
     assert "the oracle says" in " ".join(filter(None, (asked.fault(*body) for body in bodies)))
 

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi import checks
 from pql_model.errors import InputError
 from pql_model.features.fields import instant_in
 from pql_model.serve.app import METHODS
-from pql_model.serve.engine import Engine
+from pql_model.serve.engine import ScoringEngine
 from pql_model.serve.openapi import _TIME, example_request, openapi
 
 CHECKS = [
@@ -44,9 +44,9 @@ def test_the_document_is_valid(document, schema):
 def test_every_path_is_described_and_its_example_answered(call, document):
     assert set(document["paths"]) == METHODS.keys() - {"/openapi.json"}
     for path, about in document["paths"].items():
-        [(method, told)] = about.items()
+        [(method, payload)] = about.items()
         assert method.upper() == METHODS[path]
-        body = told.get("requestBody", {"content": {"application/json": {}}})["content"]["application/json"].get(
+        body = payload.get("requestBody", {"content": {"application/json": {}}})["content"]["application/json"].get(
             "example"
         )
         answer = call.post(path, body) if method == "post" else call(method, path)
@@ -69,7 +69,7 @@ def test_the_example_is_answered_whatever_the_motion(bundle, active_within, ages
             "by_day": by_day,
         }
         other = replace(bundle, model=replace(bundle.model, facts={**bundle.model.facts, "intake": changed}))
-        answer = Engine(other).score(example_request(other), NOW)
+        answer = ScoringEngine(other).score(example_request(other), NOW)
 
         assert 0 < answer.row["probability"] < 1
         assert answer.set_aside == answer.unknown_events == {}
@@ -119,5 +119,5 @@ def test_the_answer_to_a_wrong_key_is_as_described(bundle, document):
     call = Caller(service_of(bundle.path, keys=("0123456789abcdef",)))
     for path, about in document["paths"].items():
         if path != "/":
-            [told] = about.values()
-            assert str(call(METHODS[path], path).status_code) in told["responses"]
+            [payload] = about.values()
+            assert str(call(METHODS[path], path).status_code) in payload["responses"]

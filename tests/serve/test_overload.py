@@ -112,8 +112,8 @@ def test_a_slow_caller_is_given_up(bundle, entity):
         return {"type": "http.request", "body": b" ", "more_body": True}
 
     began = time.perf_counter()
-    status, told = call.raw("/score", receive)
-    assert (status, told["error"]["code"], told["error"]["allowed"]) == (408, "slow", "0.1 seconds")
+    status, payload = call.raw("/score", receive)
+    assert (status, payload["error"]["code"], payload["error"]["allowed"]) == (408, "slow", "0.1 seconds")
     assert time.perf_counter() - began < 1
     assert call.post("/score", entity).status_code == 200
 

@@ -4,7 +4,7 @@ import pytest
 
 from pql_model.errors import DataError, InputError
 from pql_model.serve.problem import ProblemError, json_response
-from pql_model.serve.strict import JsonError
+from pql_model.serve.strict_json import JsonError
 
 
 def test_what_is_not_known_is_left_out():
@@ -24,16 +24,16 @@ def test_what_is_not_known_is_left_out():
 )
 def test_a_field_is_named_with_what_is_allowed(error, status, code):
     problem = ProblemError.of(error)
-    told = problem.as_json()["error"]
+    payload = problem.to_dict()["error"]
 
-    assert (problem.status, told["code"], told["field"]) == (status, code, error.field)
-    assert told["received"] == str(error.received)
-    assert told["allowed"] in ("a, b", "JSON")
-    assert told["message"] == str(error)
+    assert (problem.status, payload["code"], payload["field"]) == (status, code, error.field)
+    assert payload["received"] == str(error.received)
+    assert payload["allowed"] in ("a, b", "JSON")
+    assert payload["message"] == str(error)
 
 
 def test_another_error_of_ours_is_a_sentence():
-    assert ProblemError.of(DataError("Nothing fits")).as_json() == {
+    assert ProblemError.of(DataError("Nothing fits")).to_dict() == {
         "error": {"code": "invalid", "message": "Nothing fits."}
     }
 

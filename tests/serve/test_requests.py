@@ -7,7 +7,7 @@ import pytest
 from worlds import at, opened, product
 
 from pql_model.serve.requests import entity_requests
-from pql_model.windows import iso
+from pql_model.time import iso
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def test_all_events_go_along_also_those_before_the_sign_up_and_after_the_end(wri
 
 
 def test_an_event_says_what_there_is_to_say(written):
-    told = next(event for event in written[0]["events"] if event["event"] == "any (event)")
-    assert told == {"event": "any (event)", "time": iso(at("2026-01-02") + 1), "user": "ann", "known_at": "2026-01-03",
+    payload = next(event for event in written[0]["events"] if event["event"] == "any (event)")
+    assert payload == {"event": "any (event)", "time": iso(at("2026-01-02") + 1), "user": "ann", "known_at": "2026-01-03",
                     "values": {"mb": -1.5}}  # fmt: skip
 
 

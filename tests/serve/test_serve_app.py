@@ -48,13 +48,13 @@ def test_a_batch_keeps_its_order_and_tells_what_is_wrong_with_each_row(call, ent
     answer = call.post("/score_batch", rows)
 
     assert answer.status_code == 200
-    told = answer.json()
-    assert [row.get("entity") for row in told["rows"]] == ["e0", None, "e2", None, "e4"]
-    assert told["errors"] == 2
-    assert [row["error"]["field"] for row in told["rows"] if "error" in row] == ["events[0].time", "body"]
+    payload = answer.json()
+    assert [row.get("entity") for row in payload["rows"]] == ["e0", None, "e2", None, "e4"]
+    assert payload["errors"] == 2
+    assert [row["error"]["field"] for row in payload["rows"] if "error" in row] == ["events[0].time", "body"]
     assert (
         call.post("/score_batch", {"entities": rows}).json()["rows"][0]
-        == told["rows"][0]
+        == payload["rows"][0]
         == call.post("/score", rows[0]).json()
     )
 
@@ -89,12 +89,16 @@ def test_batch_scores_are_looked_up(bundle, tmp_path):
 
 
 def test_the_model_says_what_it_is(call, bundle):
-    told = call("GET", "/model").json()
+    payload = call("GET", "/model").json()
 
-    assert (told["name"], told["version"], told["feature_set"]) == ("nimbus-boards", "1", bundle.model.manifest.hash)
-    assert told["trained_on"]["conversions"] > 0
-    assert [f["name"] for f in told["features"]] == list(bundle.model.manifest.names)
-    assert told["metrics"] == bundle.metrics
+    assert (payload["name"], payload["version"], payload["feature_set"]) == (
+        "nimbus-boards",
+        "1",
+        bundle.model.manifest.hash,
+    )
+    assert payload["trained_on"]["conversions"] > 0
+    assert [f["name"] for f in payload["features"]] == list(bundle.model.manifest.names)
+    assert payload["metrics"] == bundle.metrics
 
 
 def test_criteria_and_report_are_those_of_the_bundle(call, bundle):
@@ -216,7 +220,7 @@ def test_a_fault_of_ours_is_told_without_its_inside_and_logged(bundle, entity, m
         answer = call.post("/score", entity)
     refused(answer, 500, "fault")
     assert "secret" not in answer.text + caplog.text
-    [line] = [told for told in map(json.loads, caplog.messages) if told["what"] == "fault"]
+    [line] = [payload for payload in map(json.loads, caplog.messages) if payload["what"] == "fault"]
     assert line["error"] == "RuntimeError"
     assert "test_serve_app.py" in line["trace"][-1]
     assert line["trace"][-1].endswith(" fail")
@@ -356,12 +360,12 @@ def test_nothing_that_was_sent_stands_in_the_log(call, entity, lines):
     call("GET", "/Ms-Personal")
     call("MALLORY", "/score")
 
-    told = lines()
-    assert [(line["path"], line["status"]) for line in told] == [
+    payload = lines()
+    assert [(line["path"], line["status"]) for line in payload] == [
         ("/score", 200),
         ("/score", 422),
         ("other", 404),
         ("/score", 405),
     ]
-    assert told[-1]["method"] == "other"
-    assert not any(word in json.dumps(told) for word in ("Personal", "Secretland", "mallory", "MALLORY", KEY))
+    assert payload[-1]["method"] == "other"
+    assert not any(word in json.dumps(payload) for word in ("Personal", "Secretland", "mallory", "MALLORY", KEY))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pql_model.errors import InputError
 from pql_model.serve.problem import ProblemError
-from pql_model.serve.strict import parse
+from pql_model.serve.strict_json import parse
 
 TIMES = ("2026-01-01", "2026-01-02T23:59:59.999999Z", "2026-01-08", "2025-12-31", "1900-01-01", "2199-12-31T23:59:59Z", "9999-12-31",
          "1970-01-01", "2026-01-05T00:00+14:00", "2026-02-30", "")  # fmt: skip
@@ -58,9 +58,9 @@ def judged(engine, body):
     try:
         answer = engine.score(parse(json.dumps(body).encode()), NOW)
     except InputError as error:
-        told = ProblemError.of(error)
-        fine = told.as_json()["error"]["field"] and 400 <= error.http_status < 500
-        json.dumps(told.as_json(), ensure_ascii=False, allow_nan=False).encode()
+        payload = ProblemError.of(error)
+        fine = payload.to_dict()["error"]["field"] and 400 <= error.http_status < 500
+        json.dumps(payload.to_dict(), ensure_ascii=False, allow_nan=False).encode()
         return "refused" if fine else "no field"
     json.dumps(answer.row, ensure_ascii=False, allow_nan=False).encode()
     known = {"duplicate_id", "bot", "excluded_user", "before_signup", "after_as_of", "known_later"}

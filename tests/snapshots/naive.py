@@ -13,7 +13,7 @@ from pql_model.config.schema import Config
 from pql_model.sources.entities import Conversions, Entities
 from pql_model.sources.events import EventLog
 from pql_model.sources.read import Sources
-from pql_model.windows import DAY
+from pql_model.time import DAY
 
 START = 19_800 * DAY + 5 * 3_600_000_000
 HORIZON_DAYS = 14

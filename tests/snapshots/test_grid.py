@@ -25,8 +25,8 @@ from naive import (
 from worlds import at, opened, product, rows_of
 
 from pql_model.snapshots.grid import asked_grid, calendar_grid, landmark_grid, scoring_grid
-from pql_model.sources.workbench import open_workbench
-from pql_model.windows import DAY, HOUR
+from pql_model.sources.duckdb_session import open_session
+from pql_model.time import DAY, HOUR
 
 THURSDAY = at("2026-01-08")
 """A point of the 7-day grid: 1970-01-01 was a Thursday."""
@@ -38,7 +38,7 @@ def few(examples):
 
 @pytest.fixture(scope="module")
 def con():
-    with open_workbench("1GB") as workbench:
+    with open_session("1GB") as workbench:
         yield workbench
 
 

@@ -24,8 +24,8 @@ from worlds import at, opened, product
 
 from pql_model.errors import NotEnoughDataError
 from pql_model.snapshots.labels import LEFT_OUT, label_snapshots
-from pql_model.sources.workbench import open_workbench
-from pql_model.windows import DAY
+from pql_model.sources.duckdb_session import open_session
+from pql_model.time import DAY
 
 TRIAL = config_of("trial", at_days=[3])
 configs = st.one_of(trial_configs(), freemium_configs())
@@ -37,7 +37,7 @@ def few(examples):
 
 @pytest.fixture(scope="module")
 def con():
-    with open_workbench("1GB") as workbench:
+    with open_session("1GB") as workbench:
         yield workbench
 
 

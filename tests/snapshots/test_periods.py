@@ -1,7 +1,7 @@
 import numpy as np
 
 from pql_model.snapshots.periods import month_of, whole_weeks
-from pql_model.windows import DAY, iso, parse_instant
+from pql_model.time import DAY, iso, parse_instant
 
 
 def at(*texts):

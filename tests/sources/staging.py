@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pql_model.config.schema import Config
+from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.read import Sources, read_sources
-from pql_model.sources.workbench import open_workbench
 
 
 def put(home: Path, name: str, content: str | bytes) -> str:
@@ -35,7 +35,7 @@ def rows_of_raw(raw: RawTable) -> list[dict[str, object]]:
 
 def read(home: Path, table: str, connection: str | None = None) -> tuple[list[dict[str, object]], int]:
     """The rows of a table, sorted, and how many lines were none."""
-    with open_workbench("1GB") as con:
+    with open_session("1GB") as con:
         raw = read_raw(con, table, home, connection)
         rows = sorted(rows_of_raw(raw), key=lambda row: [str(value) for value in row.values()])
         return rows, raw.broken_lines
@@ -43,7 +43,7 @@ def read(home: Path, table: str, connection: str | None = None) -> tuple[list[di
 
 def of_column(values: pa.Array, expression):
     """What an expression on a column of the workbench gives, row by row."""
-    with open_workbench("1GB") as con:
+    with open_session("1GB") as con:
         numbered = pa.table({"place": range(len(values)), "column": values})
         table = con.create_table("given", numbered)
         result = table.select("place", result=expression(table.column)).order_by("place")
@@ -116,7 +116,7 @@ class Read:
 def read_shop(home: Path, *args: Any, **keys: Any) -> Read:
     """Write a product, read its sources, and give back the rows sorted by entity and time."""
     config = shop(home, *args, **keys)
-    with open_workbench("1GB") as con:
+    with open_session("1GB") as con:
         sources = read_sources(con, config)
         events, entities, conversions = (
             _sorted(table) for table in (sources.events.table, sources.entities.table, sources.conversions.table)

@@ -2,7 +2,7 @@ import ibis
 import pyarrow as pa
 
 from pql_model.sources.coverage import newest_event, weeks
-from pql_model.windows import parse_instant
+from pql_model.time import parse_instant
 
 
 def test_weeks_begin_on_monday_and_an_empty_week_is_shown():

@@ -7,7 +7,7 @@ import pytest
 from staging import ACCOUNTS, CONVERSIONS, EVENTS, read_shop
 
 from pql_model.errors import DataError, NotEnoughDataError
-from pql_model.windows import DAY, HOUR, parse_instant
+from pql_model.time import DAY, HOUR, parse_instant
 
 JAN_5 = parse_instant("2026-01-05")
 NO_SIGNUP = {"motion": "freemium", "who": {"columns": {"entity": "account"}}}

@@ -9,7 +9,7 @@ from staging import log, put, read_shop, shop
 
 from pql_model.errors import DataError
 from pql_model.sources.events import REASONS, value_names
-from pql_model.windows import DAY, HOUR, parse_instant
+from pql_model.time import DAY, HOUR, parse_instant
 
 JAN_10 = parse_instant("2026-01-10")
 JAN_12 = JAN_10 + 2 * DAY

@@ -10,7 +10,7 @@ import pytest
 from staging import read_shop
 
 from pql_model.errors import DataError
-from pql_model.windows import parse_instant
+from pql_model.time import parse_instant
 
 JAN_10 = parse_instant("2026-01-10")
 

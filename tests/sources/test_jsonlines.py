@@ -7,8 +7,8 @@ from staging import put, read, rows_of_raw
 
 from pql_model.errors import DataError
 from pql_model.sources.delimited import MAX_LINE
+from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.files import read_raw
-from pql_model.sources.workbench import open_workbench
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "t.ndjson", "t.json", "t.jsonl.gz", "T.JSONL.GZ"])
@@ -76,7 +76,7 @@ def test_a_cut_off_gz_is_refused(tmp_path):
 
 class TestNested:
     def nested(self, tmp_path, content, name):
-        with open_workbench("1GB") as con:
+        with open_session("1GB") as con:
             raw = read_raw(con, put(tmp_path, "t.jsonl", content), tmp_path)
             column = raw.column(name, "events[0].values.size")
             return raw.table.select(result=column).order_by("result").to_pyarrow()["result"].to_pylist()
@@ -105,7 +105,7 @@ class TestNested:
             self.nested(tmp_path, '{"p": {"size": 3}}\n{"p": {"kind": 3}}\n{"p": [1]}\n{"p": null}\n', "p.sise")
 
     def test_an_object_as_a_whole_is_its_text(self, tmp_path):
-        with open_workbench("1GB") as con:
+        with open_session("1GB") as con:
             raw = read_raw(con, put(tmp_path, "t.jsonl", '{"p": {"size": 3}}\n'), tmp_path)
 
             assert rows_of_raw(raw) == [{"p": '{"size":3}'}]

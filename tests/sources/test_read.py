@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from staging import ACCOUNTS, CONVERSIONS, EVENTS, log, put, read_shop
 
-from pql_model import windows
+from pql_model import time
 from pql_model.errors import DataError
-from pql_model.windows import DAY, parse_instant
+from pql_model.time import DAY, parse_instant
 
 JAN_10 = parse_instant("2026-01-10")
 
@@ -57,7 +57,7 @@ class TestTheEndOfTheData:
         assert read_shop(tmp_path, observed_until="2026-01-12").sources.observed_until == parse_instant("2026-01-12")
 
     def test_is_not_moved_by_timestamps_in_the_future(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(windows, "now", lambda: parse_instant("2026-06-01"))
+        monkeypatch.setattr(time, "now", lambda: parse_instant("2026-06-01"))
         rows = [
             "a,u,login,2026-01-28",
             "a,u,login,2031-05-05",
@@ -70,12 +70,12 @@ class TestTheEndOfTheData:
         assert product.set_aside == {"after_observed_until": 3}
 
     def test_the_present_instant_itself_is_not_in_the_future(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(windows, "now", lambda: parse_instant("2026-01-28"))
+        monkeypatch.setattr(time, "now", lambda: parse_instant("2026-01-28"))
 
         assert read_shop(tmp_path, log("a,u,login,2026-01-28")).sources.observed_until == parse_instant("2026-01-28")
 
     def test_data_from_the_future_only_are_refused(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(windows, "now", lambda: parse_instant("2025-01-01"))
+        monkeypatch.setattr(time, "now", lambda: parse_instant("2025-01-01"))
 
         with pytest.raises(DataError, match=r"No table holds a time in the past\. Do: check the time columns"):
             read_shop(tmp_path)

@@ -12,8 +12,8 @@ import pytest
 from staging import put, read, rows_of_raw
 
 from pql_model.errors import DataError
+from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.files import read_raw
-from pql_model.sources.workbench import open_workbench
 
 
 def parquet(home, name, **columns):
@@ -89,13 +89,13 @@ class TestColumns:
             r"t\.csv has no column `ocurred`, did you mean `occurred`\?.* Received: events\[0\]\.columns\.time: ocurred"
         )
 
-        with open_workbench("1GB") as con, pytest.raises(DataError, match=expected):
+        with open_session("1GB") as con, pytest.raises(DataError, match=expected):
             read_raw(con, "t.csv", tmp_path).column("ocurred", "events[0].columns.time")
 
     def test_a_column_is_found_by_its_exact_case(self, tmp_path):
         put(tmp_path, "t.csv", "Size,size\n1,2\n")
 
-        with open_workbench("1GB") as con:
+        with open_session("1GB") as con:
             raw = read_raw(con, "t.csv", tmp_path)
             assert raw.table.select(x=raw.column("size", "k")).to_pyarrow()["x"].to_pylist() == ["2"]
             with pytest.raises(DataError, match=r"no column `SIZE`, did you mean `size`"):
@@ -130,14 +130,14 @@ class TestParquet:
     def test_a_table_without_rows_has_its_columns(self, tmp_path):
         parquet(tmp_path, "t.parquet", a=pa.array([], pa.string()))
 
-        with open_workbench("1GB") as con:
+        with open_session("1GB") as con:
             raw = read_raw(con, "t.parquet", tmp_path)
             assert (raw.columns, rows_of_raw(raw)) == (["a"], [])
 
     def test_a_dot_leads_into_a_struct_and_into_json(self, tmp_path):
         parquet(tmp_path, "t.parquet", p=[{"size": 3, "file": {"kind": "pdf"}}], document=['{"size": 4}'])
 
-        with open_workbench("1GB") as con:
+        with open_session("1GB") as con:
             raw = read_raw(con, "t.parquet", tmp_path)
             names = ("p.size", "p.file.kind", "document.size")
             row = raw.table.select(**{f"k{i}": raw.column(name, "k") for i, name in enumerate(names)}).to_pyarrow()
@@ -195,7 +195,7 @@ class TestConnections:
 
     @pytest.mark.parametrize("table", ["events", "main.events"])
     def test_several_tables_of_one_connection_can_be_read(self, shop, table):
-        with open_workbench("1GB") as con:
+        with open_session("1GB") as con:
             first = read_raw(con, table, shop, "duckdb://shop.duckdb", name="first")
             second = read_raw(con, "raw.lessons", shop, "duckdb://shop.duckdb", name="second")
             assert (len(rows_of_raw(first)), rows_of_raw(second)) == (2, [{"account": 7}])

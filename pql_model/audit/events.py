@@ -1,0 +1,119 @@
+"""Events that are the act of buying, that only customers do, or that were written back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from pql_model.audit.finding import Finding, taken_back
+from pql_model.features.spec import parse_feature
+from pql_model.model.columns import Manifest
+from pql_model.sources.event_timing import NEAR, EventTiming
+from pql_model.statistics.univariate_auc import corrected_z
+from pql_model.time import MINUTE
+
+LEAST_NEAR, NEAR_ODDS = 0.5, 4.0
+"""Of an honest event a smaller share lies in the session of the purchase, and no more than of the other events."""
+LEAST_AFTER, AFTER_ODDS = 0.8, 10.0
+LEAST_BACK, BACK_ODDS = 0.05, 3.0
+
+
+def audit_events(around: Sequence[EventTiming], manifest: Manifest, allowed: Collection[str]) -> list[Finding]:
+    """Judge each event by how it lies around conversions, beside the other events.
+
+    Parameters
+    ----------
+    around
+        One for each event of the log.
+    manifest
+        The columns that a model would read: those of a guilty event are taken out.
+    """
+    z = corrected_z(3 * len(around))
+    columns: dict[str, list[str]] = {}
+    for column in manifest.columns:
+        if column.kind == "feature":
+            columns.setdefault(parse_feature(column.name).event, []).append(column.name)
+    findings = []
+    for event in around:
+        others = [other for other in around if other is not event]
+        found = _act_of_buying(event, others, z) or _after_conversion(event, others, z)
+        if found is not None:
+            findings.append(_taken_out(event.event, *found, columns.get(event.event, []), allowed))
+        if (reason := _written_back(event, z)) is not None:
+            findings.append(Finding(event.event, "written_back", reason, None, "named"))
+    return findings
+
+
+def _taken_out(event: str, kind: str, reason: str, columns: Sequence[str], allowed: Collection[str]) -> Finding:
+    """All features of the event are guilty, but for those that are allowed one by one."""
+    guilty = tuple(columns) if event in allowed else tuple(name for name in columns if name not in allowed)
+    one_by_one = bool(columns) and not guilty
+    action = "allowed" if one_by_one else taken_back(allowed, [event])
+    if not columns:
+        reason += ". No feature of it was left to take out"
+    return Finding(event, kind, reason, None, action if columns or action == "allowed" else "named", guilty)
+
+
+def _act_of_buying(event: EventTiming, others: Sequence[EventTiming], z: float) -> tuple[str, str] | None:
+    if event.near is None or not event.converters:
+        return None
+    share = event.near / event.converters
+    low = wilson_low(share, event.converters, z)
+    elsewhere = _pooled([(other.near, other.converters) for other in others if other.near is not None])
+    if low < LEAST_NEAR or _odds(low) < NEAR_ODDS * _odds(elsewhere):
+        return None
+    reason = (
+        f"{share:.0%} of what {event.converters:,} converters did of it lies within {NEAR // MINUTE} minutes of the conversion, "
+        f"against {elsewhere:.0%} of other events: the act of buying, not a behaviour before it"
+    )
+    return "act_of_buying", reason
+
+
+def _after_conversion(event: EventTiming, others: Sequence[EventTiming], z: float) -> tuple[str, str] | None:
+    if not event.doers:
+        return None
+    share = event.after / event.doers
+    low = wilson_low(share, event.doers, z)
+    elsewhere = _pooled([(other.after, other.doers) for other in others])
+    if low < LEAST_AFTER or _odds(low) < AFTER_ODDS * _odds(elsewhere):
+        return None
+    reason = (
+        f"{share:.0%} of the {event.doers:,} that did it did so for the first time at or after their conversion, against "
+        f"{elsewhere:.0%} with other events: only customers do it"
+    )
+    return "after_conversion", reason
+
+
+def _written_back(event: EventTiming, z: float) -> str | None:
+    if not event.known_converters:
+        return None
+    share = event.back / event.known_converters
+    elsewhere = event.late / event.known_others if event.known_others else 0.0
+    low = wilson_low(share, event.known_converters, z)
+    if low < LEAST_BACK or _odds(low) < BACK_ODDS * _odds(elsewhere):
+        return None
+    return (
+        f"{share:.0%} of what {event.known_converters:,} converters did of it before their conversion arrived after it and more than a day "
+        f"late; of the others' rows {elsewhere:.0%} are so late. Features see a row only once it arrived, so nothing is taken out"
+    )
+
+
+def wilson_low(share: float, n: int, z: float) -> float:
+    """The low end of a share of `n` (Wilson's score interval).
+
+    >>> round(wilson_low(1.0, 10, 2.0), 2), wilson_low(0.0, 10, 2.0)
+    (0.71, 0.0)
+    """
+    centre = share + z * z / (2 * n)
+    half = z * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, (centre - half) / (1 + z * z / n))
+
+
+def _pooled(parts: Sequence[tuple[float, int]]) -> float:
+    n = sum(count for _, count in parts)
+    return sum(value for value, _ in parts) / n if n else 0.0
+
+
+def _odds(share: float) -> float:
+    return share / max(1 - share, 1e-9)

@@ -1,0 +1,273 @@
+"""What data warehouses say differently: names, types, instants, time arithmetic, regular expressions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from pql_model.errors import DataError, nearest
+from pql_model.time import Duration, to_datetime
+
+Node = exp.Expr
+
+_UNITS = {"d": "DAY", "h": "HOUR", "m": "MINUTE", "s": "SECOND"}
+_DAY_ZERO = "1970-01-01"
+
+
+def _path(keys: Sequence[str], unusual: str) -> str:
+    """The way to a field inside JSON; `unusual` is how a key is written that is no plain word."""
+    plain = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+    quote = "'" if "'" in unusual else '"'
+    written = [key.replace("\\", "\\\\").replace(quote, f"\\{quote}") for key in keys]
+    return "".join(f".{key}" if plain.fullmatch(key) else unusual.format(key) for key in written)
+
+
+def _called(function: str, x: Node, *texts: str) -> Node:
+    return exp.Anonymous(this=function, expressions=[x, *map(exp.Literal.string, texts)])
+
+
+class SqlDialect:
+    """DuckDB. Others override what they say differently.
+
+    Instants are timestamps in UTC without a time zone, so that a day always has 24 hours.
+
+    Attributes
+    ----------
+    dialect
+        Its name in sqlglot and on the command line.
+    instant_type
+        The type of such an instant, with microseconds.
+    in_utc
+        How a session is set to UTC, for tables whose times carry a time zone.
+    lenient
+        Whether a text that is no time or number can be read as null; elsewhere the statement fails on one.
+    once
+        Whether a step that is read several times must be told to be made once.
+    """
+
+    dialect = "duckdb"
+    instant_type = "TIMESTAMP"
+    in_utc = "SET TimeZone = 'UTC'"
+    lenient = True
+    once = False
+
+    def name(self, written: str) -> exp.Identifier:
+        """The name of a table or column of the user's, exactly as written."""
+        return exp.to_identifier(written, quoted=True)
+
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        """The text of a field inside a column of JSON, or of a text that is one."""
+        document = exp.cast(column, "JSON")
+        return exp.JSONExtractScalar(this=document, expression=exp.Literal.string("$" + _path(path, '."{}"')))
+
+    def text(self, x: Node) -> Node:
+        return exp.cast(x, "TEXT")
+
+    def double(self, x: Node) -> Node:
+        return exp.cast(x, "DOUBLE")
+
+    def read_double(self, x: Node) -> Node:
+        """A column of numbers."""
+        return self._read(self.double(x))
+
+    def instant(self, x: Node) -> Node:
+        return exp.cast(x, exp.DataType.build(self.instant_type, dialect=self.dialect))
+
+    def read_instant(self, x: Node) -> Node:
+        """A column of times."""
+        return self._read(self.instant(x))
+
+    def _read(self, cast: Node) -> Node:
+        return exp.TryCast(this=cast.this, to=cast.args["to"], safe=True) if self.lenient else cast
+
+    def day(self, x: Node) -> Node:
+        """The UTC day an instant lies in."""
+        return exp.cast(x, "DATE")
+
+    def moment(self, instant: int) -> Node:
+        """A given instant."""
+        written = to_datetime(instant).replace(tzinfo=None).isoformat(sep=" ")
+        return self.instant(exp.Literal.string(written.removesuffix(" 00:00:00")))
+
+    def now(self) -> Node:
+        """The present instant."""
+        return exp.AtTimeZone(this=exp.CurrentTimestamp(), zone=exp.Literal.string("UTC"))
+
+    def interval(self, length: Duration) -> Node:
+        written = str(length)
+        return exp.Interval(this=exp.Literal.string(written[:-1]), unit=exp.var(_UNITS[written[-1]]))
+
+    def micros(self, start: Node, end: Node) -> Node:
+        """Microseconds from one instant to another."""
+        return exp.TimestampDiff(this=end, expression=start, unit=exp.var("MICROSECOND"))
+
+    def day_number(self, day: Node) -> Node:
+        """Days since 1970 as a whole number, so that consecutive days are consecutive numbers."""
+        zero = self.day(exp.Literal.string(_DAY_ZERO))
+        return exp.DateDiff(this=day, expression=zero, unit=exp.var("DAY"))
+
+    def matches(self, x: Node, pattern: str) -> Node:
+        """Whether a regular expression is found anywhere in a text."""
+        return exp.RegexpLike(this=x, expression=exp.Literal.string(pattern))
+
+    def rounded(self, x: Node, digits: int) -> Node:
+        return exp.Round(this=x, decimals=exp.Literal.number(digits))
+
+
+class Postgres(SqlDialect):
+    """PostgreSQL 12 or later."""
+
+    dialect = "postgres"
+    in_utc = "SET TIME ZONE 'UTC'"
+    lenient = False
+    once = True  # else it makes the events anew for each entity
+
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_EXTRACT_PATH_TEXT", exp.cast(column, "JSON"), *path)
+
+    def micros(self, start: Node, end: Node) -> Node:
+        seconds = exp.Extract(this=exp.var("EPOCH"), expression=exp.Sub(this=end, expression=start))
+        return exp.Round(this=exp.Mul(this=seconds, expression=exp.Literal.number(1_000_000)))
+
+    def day_number(self, day: Node) -> Node:
+        return exp.Sub(this=day, expression=self.day(exp.Literal.string(_DAY_ZERO)))
+
+    def rounded(self, x: Node, digits: int) -> Node:
+        return super().rounded(exp.cast(x, "DECIMAL"), digits)  # it rounds no double to digits
+
+
+class BigQuery(SqlDialect):
+    """Its TIMESTAMP is in UTC, always."""
+
+    dialect = "bigquery"
+    in_utc = ""
+
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_VALUE", column, "$" + _path(path, '."{}"'))
+
+    def instant(self, x: Node) -> Node:
+        return exp.cast(x, "TIMESTAMPTZ")  # how sqlglot calls BigQuery's TIMESTAMP
+
+    def now(self) -> Node:
+        return exp.CurrentTimestamp()
+
+    def interval(self, length: Duration) -> Node:
+        written = str(length)
+        return exp.Interval(this=exp.Literal.number(written[:-1]), unit=exp.var(_UNITS[written[-1]]))
+
+
+class Snowflake(SqlDialect):
+    """A plain name is left unquoted: in quotes it would be another one than its upper-case form."""
+
+    dialect = "snowflake"
+    instant_type = "TIMESTAMP_NTZ"
+    in_utc = "ALTER SESSION SET TIMEZONE = 'UTC'"
+    lenient = False  # its TRY_CAST takes texts only
+
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_EXTRACT_PATH_TEXT", column, _path(path, '["{}"]').removeprefix("."))
+
+    def name(self, written: str) -> exp.Identifier:
+        plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", written) and written.upper() not in _SNOWFLAKE_WORDS.split()
+        return exp.to_identifier(written, quoted=not plain)
+
+    def now(self) -> Node:
+        return self.instant(exp.Anonymous(this="SYSDATE"))  # the instant in UTC, whatever the session's time zone
+
+    def matches(self, x: Node, pattern: str) -> Node:
+        found = _called("REGEXP_INSTR", x, pattern)
+        return exp.GT(this=found, expression=exp.Literal.number(0))  # REGEXP_LIKE wants the whole text
+
+
+class Databricks(SqlDialect):
+    """Databricks SQL, and Spark 3.4 or later."""
+
+    dialect = "databricks"
+    instant_type = "TIMESTAMP_NTZ"
+    in_utc = "SET TIME ZONE 'UTC'"
+
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("GET_JSON_OBJECT", column, "$" + _path(path, "['{}']"))
+
+    def now(self) -> Node:
+        zone = exp.Anonymous(this="CURRENT_TIMEZONE")
+        local = self.instant(exp.CurrentTimestamp())
+        return exp.Anonymous(this="CONVERT_TIMEZONE", expressions=[zone, exp.Literal.string("UTC"), local])
+
+
+class Redshift(SqlDialect):
+    """Amazon Redshift."""
+
+    dialect = "redshift"
+    in_utc = "SET timezone TO 'UTC'"
+    lenient = False
+
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_EXTRACT_PATH_TEXT", column, *path)
+
+    def now(self) -> Node:
+        return exp.CurrentTimestamp()  # GETDATE(), which is in UTC
+
+    def micros(self, start: Node, end: Node) -> Node:
+        return exp.DateDiff(this=end, expression=start, unit=exp.var("MICROSECOND"))
+
+
+class Trino(SqlDialect):
+    """Trino and Starburst. A plain TIMESTAMP has milliseconds there."""
+
+    dialect = "trino"
+    instant_type = "TIMESTAMP(6)"
+    in_utc = "SET TIME ZONE 'UTC'"
+
+    def field(self, column: Node, path: Sequence[str]) -> Node:
+        return _called("JSON_EXTRACT_SCALAR", column, "$" + _path(path, '["{}"]'))
+
+    def now(self) -> Node:
+        return self.instant(super().now())
+
+    def micros(self, start: Node, end: Node) -> Node:
+        return exp.Sub(this=self._since_1970(end), expression=self._since_1970(start))
+
+    def _since_1970(self, x: Node) -> Node:
+        seconds = exp.Anonymous(this="TO_UNIXTIME", expressions=[x])  # its differences know milliseconds only
+        return exp.Round(this=exp.Mul(this=seconds, expression=exp.Literal.number(1_000_000)))
+
+
+ENGINES: dict[str, SqlDialect] = {
+    engine.dialect: engine
+    for engine in (SqlDialect(), Postgres(), BigQuery(), Snowflake(), Databricks(), Redshift(), Trino())
+}
+"""Dialect -> engine."""
+
+_SNOWFLAKE_WORDS = (
+    "ALL ALTER AND ANY AS BETWEEN BY CASE CAST CHECK COLUMN CONNECT CONSTRAINT CREATE CROSS CURRENT CURRENT_DATE "
+    "CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER DELETE DISTINCT DROP ELSE EXISTS FALSE FOLLOWING FOR FROM FULL GRANT "
+    "GROUP HAVING ILIKE IN INCREMENT INNER INSERT INTERSECT INTO IS JOIN LATERAL LEFT LIKE LOCALTIME LOCALTIMESTAMP MINUS "
+    "NATURAL NOT NULL OF ON OR ORDER QUALIFY REGEXP REVOKE RIGHT RLIKE ROW ROWS SAMPLE SELECT SET SOME START TABLE "
+    "TABLESAMPLE THEN TO TRIGGER TRUE TRY_CAST UNION UNIQUE UPDATE USING VALUES WHEN WHENEVER WHERE WITH"
+)
+"""What Snowflake takes for no name of a column."""
+
+
+def dialect_of(dialect: str) -> SqlDialect:
+    """The engine of a dialect.
+
+    Raises
+    ------
+    DataError
+        If there is none, with the nearest.
+
+    Examples
+    --------
+    >>> engine_of("postgres").moment(0).sql("postgres")
+    "CAST('1970-01-01' AS TIMESTAMP)"
+    """
+    if dialect in ENGINES:
+        return ENGINES[dialect]
+    close = nearest(dialect, ENGINES)
+    raise DataError(
+        f"`{dialect}` is not a dialect of SQL that is known" + (f"; did you mean `{close}`?" if close else ""),
+        received=dialect, allowed=list(ENGINES), remedy="choose one with `--dialect`",
+    )  # fmt: skip

@@ -1,0 +1,239 @@
+"""Did the probability keep its word? Conversions promised and conversions that came, by month and in sum.
+
+A promise is a number with a range: with probabilities p, the sum of p is expected, and even if every p is right, chance
+moves the number that comes. The range is that of the middle 95 % of simulated outcomes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pql_model.evaluation.drift import corrected_probability, has_moved, rate_change
+from pql_model.snapshots.periods import month_of
+from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.metrics import evaluate, paired_difference
+from pql_model.time import Duration
+
+DRAWS = 2000
+_CELLS = 2_000_000
+FLAGS = {0: "as expected", -1: "fewer than expected", 1: "more than expected"}
+
+
+@dataclass(frozen=True)
+class History:
+    """All snapshots with a final outcome.
+
+    Attributes
+    ----------
+    frame
+        entity, as_of, converted and the model's probability.
+    train, test
+        Boolean masks; rows in neither lie in the gap between the two.
+    method
+        How the probability was calibrated.
+    """
+
+    frame: pd.DataFrame
+    train: np.ndarray
+    test: np.ndarray
+    horizon: Duration
+    method: str
+
+
+@dataclass(frozen=True)
+class Promise:
+    """Conversions expected in the test period, the range of chance, those observed, and metrics of the probability."""
+
+    expected: float
+    low: int
+    high: int
+    observed: int
+    metrics: dict[str, Estimate]
+
+    @property
+    def flag(self) -> str:
+        return FLAGS[(self.observed > self.high) - (self.observed < self.low)]
+
+    def to_dict(self) -> dict[str, Any]:
+        counts = {"expected": round(self.expected, 2), "low": self.low, "high": self.high, "observed": self.observed}
+        return {**counts, "flag": self.flag, **{name: e.to_dict(6) for name, e in self.metrics.items()}}
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What was promised and what came.
+
+    Attributes
+    ----------
+    months
+        By month of as_of: month, rows, expected, low, high, observed, flag, corrected_expected, corrected_low,
+        corrected_high, corrected_flag.
+    train_rate, test_rate, change
+        Base rates, and the second minus the first with its interval.
+    rates
+        Base rate by month over all final snapshots: month, rows, conversions, rate.
+    raw, corrected
+        The probability as it is served, and moved to the newest outcomes known at scoring time.
+    gain
+        Log loss of corrected minus raw on the same rows; negative is better.
+    """
+
+    method: str
+    months: pd.DataFrame
+    train_rate: float
+    test_rate: float
+    change: Estimate
+    rates: pd.DataFrame
+    raw: Promise
+    corrected: Promise
+    gain: Estimate
+
+    @property
+    def moved(self) -> bool:
+        return has_moved(self.train_rate, self.change)
+
+    @property
+    def better(self) -> str:
+        """`raw`, `corrected` or `equal`, where the two cannot be told apart."""
+        return "corrected" if self.gain.high < 0 else "raw" if self.gain.low > 0 else "equal"
+
+    @property
+    def sentence(self) -> str:
+        """What a reader has to know, in words."""
+        raw, corrected = self.raw, self.corrected
+        kept = (
+            f"In the test period {raw.expected:.0f} conversions were expected (95 % of the time {raw.low} to {raw.high}), "
+            f"{raw.observed} came: {raw.flag}."
+        )
+        rates = f"from {self.train_rate:.2%} in training to {self.test_rate:.2%} in the test period"
+        moved = f"The base rate moved {rates}." if self.moved else f"The base rate did not clearly move ({rates})."
+        size = f"log loss {self.gain.value:+.5f}, likely {self.gain.low:+.5f} to {self.gain.high:+.5f}"
+        payload = {
+            "corrected": "which is better",
+            "raw": "which is worse",
+            "equal": "which is neither better nor worse",
+        }
+        other = (
+            f"Moved to the newest outcomes known at scoring time, {corrected.expected:.0f} would have been expected, "
+            f"{payload[self.better]} ({size}). Served is the raw probability."
+        )
+        return f"{kept} {moved} {other}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """`calibration` of `pql train --json`."""
+        numbers = self.months.select_dtypes("float").columns
+        return {
+            "method": self.method,
+            "sentence": self.sentence,
+            "months": self.months.round(dict.fromkeys(numbers, 2)).to_dict("records"),
+            "base_rate": {
+                "train": round(self.train_rate, 6),
+                "test": round(self.test_rate, 6),
+                "change": self.change.to_dict(6),
+                "moved": self.moved,
+                "by_month": self.rates.round({"rate": 6}).to_dict("records"),
+            },
+            "raw": self.raw.to_dict(),
+            "corrected": self.corrected.to_dict(),
+            "log_loss_difference": self.gain.to_dict(6),
+            "better": self.better,
+        }
+
+
+def check_promises(history: History, seed: int) -> Promises:
+    """Compare what was promised for the test period with what came, raw and corrected by what was known then.
+
+    Parameters
+    ----------
+    seed
+        Of the simulated outcomes and the bootstrap.
+    """
+    frame, test = history.frame, history.test
+    later = frame[test]
+    raw = later["probability"].to_numpy(float)
+    corrected = corrected_probability(frame, history.horizon, later["as_of"].to_numpy(np.int64), raw)
+    months, sums = _by_month(later, {"": raw, "corrected_": corrected}, seed)
+    y, entities = later["converted"].to_numpy(float), later["entity"].to_numpy()
+    everyone, converted = frame["entity"].to_numpy(), frame["converted"].to_numpy(bool)
+    return Promises(
+        method=history.method,
+        months=months,
+        train_rate=float(converted[history.train].mean()),
+        test_rate=float(y.mean()),
+        change=rate_change(everyone, converted, history.train, test),
+        rates=_rates(frame),
+        raw=_promise(sums[""], y, raw, entities, seed),
+        corrected=_promise(sums["corrected_"], y, corrected, entities, seed),
+        gain=paired_difference(y, corrected, raw, entities, "log_loss", seed=seed),
+    )
+
+
+def _promise(sums: Promise, y: np.ndarray, probability: np.ndarray, entities: np.ndarray, seed: int) -> Promise:
+    found = evaluate(y, probability, entities, seed=seed, names=["log_loss", "brier", "calibration_error", "base_rate"])
+    rate, level = found.pop("base_rate"), float(probability.mean())
+    ratio = Estimate(rate.value / level, rate.low / level, rate.high / level)
+    return Promise(sums.expected, sums.low, sums.high, sums.observed, {"observed_to_expected": ratio, **found})
+
+
+def _by_month(
+    later: pd.DataFrame, probabilities: dict[str, np.ndarray], seed: int
+) -> tuple[pd.DataFrame, dict[str, Promise]]:
+    """The table of months, and the same in sum for each probability."""
+    month = month_of(later["as_of"].to_numpy(np.int64))
+    names, place = np.unique(month, return_inverse=True)
+    observed = np.bincount(place, weights=later["converted"].to_numpy(float)).astype(int)
+    table, sums = pd.DataFrame({"month": names, "rows": np.bincount(place)}), {}
+    for prefix, p in probabilities.items():
+        drawn = simulated_counts(later["entity"].to_numpy(), p, place, seed)
+        low, high = _middle(drawn)
+        table[f"{prefix}expected"] = np.bincount(place, weights=p)
+        table[f"{prefix}low"], table[f"{prefix}high"] = low, high
+        if not prefix:
+            table["observed"] = observed
+        outside = (observed > high).astype(int) - (observed < low)
+        table[f"{prefix}flag"] = [FLAGS[int(side)] for side in outside]
+        bottom, top = _middle(drawn.sum(axis=0, keepdims=True))
+        sums[prefix] = Promise(float(p.sum()), int(bottom[0]), int(top[0]), int(observed.sum()), {})
+    return table, sums
+
+
+def simulated_counts(
+    entities: np.ndarray, probability: np.ndarray, group: np.ndarray, seed: int, draws: int = DRAWS
+) -> np.ndarray:
+    """Conversions by group in worlds where every probability is right, (groups, draws).
+
+    One draw an entity decides all of its snapshots: those overlap, so they mostly tell of one conversion. That is the
+    widest range; for entities with one snapshot it is exact (a Poisson-binomial count).
+    """
+    rng = np.random.default_rng(seed)
+    codes, known = pd.factorize(entities)
+    order = np.argsort(group, kind="stable")
+    codes, p = codes[order], probability[order]
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    counts, step = [], max(1, _CELLS // max(len(p), 1))
+    for first in range(0, draws, step):
+        luck = rng.random((len(known), min(step, draws - first)))
+        counts.append(np.add.reduceat((luck[codes] < p[:, None]).astype(np.int32), starts, axis=0))
+    return np.concatenate(counts, axis=1)
+
+
+def _middle(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The middle 95 % of each row, as whole numbers that hold at least so much."""
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=1, method="inverted_cdf")
+    return low.astype(int), high.astype(int)
+
+
+def _rates(frame: pd.DataFrame) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "month": month_of(frame["as_of"].to_numpy(np.int64)),
+            "rows": 1,
+            "conversions": frame["converted"].astype(int).to_numpy(),
+        }
+    )
+    table = table.groupby("month", as_index=False).sum()
+    return table.assign(rate=table["conversions"] / table["rows"])

@@ -1,0 +1,58 @@
+"""The conditions of a definition beside what a row shows."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pql_model.config.definition import Criterion
+from pql_model.explain.reason_text import AGE, amount_words, number_words, tell
+from pql_model.features.spec import Feature
+from pql_model.measures import MEASURES
+from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
+
+_NEEDS = {
+    ">=": "at least", ">": "more than", "<=": "at most", "<": "less than", "==": "exactly", "!=": "any number but",
+}  # fmt: skip
+
+
+def condition_words(criterion: Criterion, table: pd.DataFrame) -> str:
+    """What the only row of a feature table shows of a condition, and what the condition asks for.
+
+    Examples
+    --------
+    >>> criterion = Criterion.model_validate({"event": "Board Created", "at_least": 2, "within": "first 7d"})
+    >>> condition_words(criterion, pd.DataFrame({"Board+Created.count.first_7d": [1.0]}))
+    '1 `Board Created` in the first 7 days; needs at least 2'
+    """
+    return f"{_shown(criterion, table)}; needs {_needed(criterion)}"
+
+
+def _needed(criterion: Criterion) -> str:
+    if criterion.in_ is not None:
+        return criterion.in_[0] if len(criterion.in_) == 1 else f"one of {', '.join(criterion.in_)}"
+    return f"{_NEEDS[str(criterion.operator)]} {_threshold(criterion, float(criterion.threshold or 0.0))}"
+
+
+def _threshold(criterion: Criterion, threshold: float) -> str:
+    """In the unit of what is shown."""
+    if criterion.measure in ("sum", "max", "last"):
+        return amount_words(str(criterion.value), threshold)
+    unit = MEASURES[criterion.measure].unit
+    if unit in ("days", "minutes"):
+        return amount_words(unit, threshold)
+    return f"{threshold:.0%}" if unit == "share" else number_words(threshold)
+
+
+def _shown(criterion: Criterion, table: pd.DataFrame) -> str:
+    if criterion.event is not None:
+        column = ModelColumn(
+            Feature(criterion.event, criterion.measure, criterion.window, criterion.value).name, "feature"
+        )
+    else:
+        column = ModelColumn(trait_name(str(criterion.trait)), "number" if criterion.in_ is None else "text")
+    if column.kind == "text":
+        text = as_texts(table[column.name]).iloc[0]
+        return tell(column, None if pd.isna(text) else str(text))
+    age = float(as_numbers(table[AGE.name])[0]) if AGE.name in table.columns else None
+    value = float(as_numbers(table[column.name])[0])
+    return tell(column, None if value != value else value, age)

@@ -1,0 +1,89 @@
+"""The reasons of one row without tables: what `reasons.explain` says of it, fast enough for a service.
+
+It must equal `explain` on the same row to the last bit; a property test holds it to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pql_model.explain.reason_text import Value, tell
+from pql_model.explain.reasons import PARTS, TIED, TOP, Reason, families_of
+from pql_model.model.calibrate import Calibration
+from pql_model.model.columns import Manifest
+
+_SCALE = 10.0**TIED
+
+
+class Told(NamedTuple):
+    """Log-odds by part, usage + fit + timing + base = margin, and the strongest reasons."""
+
+    usage: float
+    fit: float
+    timing: float
+    base: float
+    reasons: list[Reason]
+
+
+class Explainer:
+    """Made once for a model; `tell` answers for one row after the other.
+
+    Parameters
+    ----------
+    manifest, calibration
+        Of the model.
+    """
+
+    def __init__(self, manifest: Manifest, calibration: Calibration, top: int = TOP) -> None:
+        families = families_of(manifest)
+        self._columns, self._calibration, self._top = manifest.columns, calibration, top
+        self._keys, self._members = list(families), list(families.values())
+        self._parts = [[b for b, (part, _) in enumerate(families) if part == name] for name in PARTS]
+
+    def tell(self, contributions: Sequence[float], values: Sequence[Value], age: float | None) -> Told:
+        """Explain a row.
+
+        Parameters
+        ----------
+        contributions
+            Log-odds by column, then the base value.
+        values
+            What each column holds as the model reads it: a number, the text of a category, or None.
+        age
+            Days since sign-up, where known.
+        """
+        sums = [_added(contributions, members) for members in self._members]
+        order = sorted(zip([-_to_ties(abs(total)) for total in sums], range(len(sums)), strict=True))
+        strongest = [b for _, b in order[: self._top] if sums[b] != 0]
+        found = [self._reason(b, sums[b], contributions, values, age) for b in strongest]
+        margin = float(np.sum(np.asarray(contributions)))
+        shown = self._calibration.apply(np.array([margin, *(margin - sums[b] for b in strongest)]))
+        reasons = [
+            Reason(key[1], key[0], log_odds, float(100 * (shown[0] - shown[k + 1])), column, value, payload)
+            for k, (key, log_odds, column, value, payload) in enumerate(found)
+        ]
+        usage, fit, timing = (_added(sums, part) for part in self._parts)
+        return Told(usage, fit, timing, float(contributions[-1]), reasons)
+
+    def _reason(
+        self, b: int, total: float, contributions: Sequence[float], values: Sequence[Value], age: float | None
+    ) -> tuple[tuple[str, str], float, str, Value, str]:
+        sign = -1.0 if total < 0 else 1.0
+        loudest = max(self._members[b], key=lambda j: (_to_ties(contributions[j]) * sign, -j))
+        column = self._columns[loudest]
+        return self._keys[b], total, column.name, values[loudest], tell(column, values[loudest], age)
+
+
+def _added(values: Sequence[float], places: Sequence[int]) -> float:
+    total = 0.0
+    for place in places:
+        total = total + values[place]
+    return total
+
+
+def _to_ties(number: float) -> float:
+    """As numpy rounds."""
+    return round(number * _SCALE) / _SCALE

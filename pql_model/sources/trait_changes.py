@@ -1,0 +1,91 @@
+"""What changed between an earlier extract of the entities and the one in use: a trait that moves has no date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pql_model.config.schema import Config
+from pql_model.errors import DataError
+from pql_model.sources.casts import identifier, number
+from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.entities import trait_column
+from pql_model.sources.files import read_raw
+from pql_model.sources.read import Sources
+
+Column = Any
+
+
+@dataclass(frozen=True)
+class TraitChanges:
+    """One trait between two extracts, of entities that both list once.
+
+    Attributes
+    ----------
+    trait
+        Its name.
+    converters, converters_changed
+        Entities that converted, and those of them whose value changed.
+    others, others_changed
+        The same of those that did not.
+    """
+
+    trait: str
+    converters: int
+    converters_changed: int
+    others: int
+    others_changed: int
+
+
+def read_trait_changes(con: Connection, config: Config, sources: Sources, until: int) -> list[TraitChanges]:
+    """Compare the traits with those of `entities.earlier`; nothing where there is none.
+
+    Parameters
+    ----------
+    until
+        Count only who signed up, and who converted, before.
+
+    Raises
+    ------
+    DataError
+        If the two extracts share no entity or no trait.
+    """
+    earlier = config.entities.earlier
+    if earlier is None:
+        return []
+    raw = read_raw(con, earlier.table, config.home, config.connection, name=f"raw_earlier_entities_{until}")
+    entity = identifier(raw.column(config.entities.columns.entity, "entities.columns.entity"))
+    traits = [trait for trait in sources.entities.traits if trait in raw.columns]
+    then = raw.table.select(entity=entity, **{f"then_{i}": raw.column(t, "traits") for i, t in enumerate(traits)})
+    once = then.group_by("entity").having(then.count() == 1).agg(**{c: then[c].first() for c in then.columns[1:]})
+    paid = sources.conversions.table
+    paid = paid.filter(paid.time < until).select("entity", paid="time")
+    both = sources.entities.table.inner_join(once, "entity").left_join(paid, "entity")
+    seen = both.signed_up.isnull() | (both.signed_up < until)
+    converted, other = seen & both.paid.notnull(), seen & both.paid.isnull()
+    sums = {"shared": both.count(), "converters": both.count(where=converted), "others": both.count(where=other)}
+    for i, trait in enumerate(traits):
+        changed = ~_same(both[trait_column(trait)], both[f"then_{i}"])
+        sums |= {
+            f"converters_{i}": both.count(where=converted & changed),
+            f"others_{i}": both.count(where=other & changed),
+        }
+    found = both.aggregate(**sums).to_pyarrow().to_pylist()[0]
+    if not traits or not found["shared"]:
+        raise DataError(
+            f"{earlier.table} cannot be compared with {config.entities.table}: they share no {'entity' if traits else 'trait'}",
+            received=f"columns {', '.join(raw.columns)}",
+            remedy="give an earlier extract of the same table under `entities.earlier`, or leave the key out",
+        )
+    return [
+        TraitChanges(t, found["converters"], found[f"converters_{i}"], found["others"], found[f"others_{i}"])
+        for i, t in enumerate(traits)
+    ]
+
+
+def _same(now: Column, then: Column) -> Column:
+    """Whether two values are one, however they are written: 3 is "3" and 3.0; missing is missing."""
+    left, right = identifier(now), identifier(then)
+    alike = (left == right).fill_null(left.isnull() & right.isnull())
+    countable = all(c.type().is_numeric() or c.type().is_boolean() or c.type().is_string() for c in (now, then))
+    return alike | (number(now) == number(then)).fill_null(False) if countable else alike

@@ -1,0 +1,51 @@
+"""A number with its interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from pql_model.errors import DataError
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % interval; NaN where there is nothing to say.
+
+    >>> Estimate(0.8, 0.7, float("nan")).to_dict()
+    {'value': 0.8, 'low': 0.7, 'high': None}
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self, digits: int | None = None) -> dict[str, float | None]:
+        """The same as an object, rounded if so asked; JSON has no NaN, so None stands for it."""
+        numbers = vars(self) if digits is None else {name: round(x, digits) for name, x in vars(self).items()}
+        return {name: None if math.isnan(number) else float(number) for name, number in numbers.items()}
+
+
+def wilson(successes: int, n: int) -> Estimate:
+    """A share of independent trials with Wilson's score interval (Wilson 1927, JASA 22:209-212).
+
+    >>> wilson(0, 20)
+    Estimate(value=0.0, low=0.0, high=0.161...)
+    """
+    if not 0 <= successes <= n:
+        raise DataError("More successes than trials", received=f"{successes} of {n}", allowed="0 <= successes <= n")
+    return wilson_around(successes / n, n) if n else Estimate(math.nan, math.nan, math.nan)
+
+
+def wilson_around(share: float, n: float) -> Estimate:
+    """Wilson's interval of a share that is known to as much as `n` independent trials would tell.
+
+    >>> wilson_around(0.5, math.inf)
+    Estimate(value=0.5, low=0.5, high=0.5)
+    """
+    z = NormalDist().inv_cdf(0.975)
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # at the ends the bound is exact, and rounding must not leave 1e-18 there
+    return Estimate(share, middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0)

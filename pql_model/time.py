@@ -1,0 +1,201 @@
+"""The one clock and the one rule for windows: everything that adds or compares times stands here.
+
+Instants are microseconds since 1970-01-01 UTC, as integers: exact, without time zones, and the same
+arithmetic in Python, in SQL and in numpy. Intervals are half-open: ``start <= time < end``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import repeat
+from operator import floordiv, sub
+from typing import Any, Literal
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+_MONDAY = 4 * DAY  # 1970-01-05 was a Monday
+SESSION_GAP = 30 * MINUTE
+"""Two events further apart than this belong to two sessions."""
+
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_DURATION = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
+DURATION_HELP = "a whole number and a unit: 90s, 30m, 12h, 7d or 4w"
+WINDOW_HELP = "`first 7d` (since sign-up), `last 14d` (before as_of) or `ever`"
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def now() -> int:
+    """The present instant. The only place that asks the computer's clock for data's sake."""
+    return to_instant(dt.datetime.now(dt.UTC))
+
+
+def to_instant(when: dt.datetime | dt.date) -> int:
+    """Microseconds since the epoch; a date is its midnight, a naive time is UTC.
+
+    >>> to_instant(dt.date(1970, 1, 2)) == DAY
+    True
+    """
+    if not isinstance(when, dt.datetime):
+        when = dt.datetime(when.year, when.month, when.day)
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=dt.UTC)
+    return (when - _EPOCH) // _MICROSECOND
+
+
+def to_instants(whens: Iterable[dt.datetime]) -> list[int]:
+    """Of aware datetimes, quickly.
+
+    Raises
+    ------
+    TypeError
+        If one is naive.
+    """
+    return list(map(floordiv, map(sub, whens, repeat(_EPOCH)), repeat(_MICROSECOND)))
+
+
+def parse_instant(text: str) -> int:
+    """An ISO 8601 date or time as an instant.
+
+    Raises
+    ------
+    ValueError
+        If the text is neither.
+    """
+    return to_instant(dt.datetime.fromisoformat(text.strip()))
+
+
+def to_datetime(instant: int) -> dt.datetime:
+    """The instant as an aware UTC datetime."""
+    return _EPOCH + dt.timedelta(microseconds=instant)
+
+
+def iso(instant: int) -> str:
+    """The shortest honest text: a date at midnight, else seconds, else microseconds.
+
+    >>> iso(DAY), iso(DAY + HOUR)
+    ('1970-01-02', '1970-01-02T01:00:00Z')
+    """
+    when = to_datetime(instant)
+    if instant % DAY == 0:
+        return when.date().isoformat()
+    return when.replace(tzinfo=None).isoformat() + "Z"
+
+
+def week_of(instant: Any) -> Any:
+    """The Monday, 00:00, of the week an instant lies in; of integers, numpy arrays or Ibis columns.
+
+    >>> iso(week_of(parse_instant("2026-06-30T09:00:00Z")))
+    '2026-06-29'
+    """
+    return (instant - _MONDAY) // WEEK * WEEK + _MONDAY
+
+
+@dataclass(frozen=True, order=True)
+class Duration:
+    """A length of time. Days are 24 hours.
+
+    >>> Duration.parse("2w"), str(Duration.parse("36h")), Duration.parse("7d").days
+    (Duration('14d'), '36h', 7.0)
+    """
+
+    us: int
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        match = _DURATION.fullmatch(text)
+        if match is None or int(match[1]) == 0:
+            raise ValueError(f"`{text}` is not a duration. Allowed: {DURATION_HELP}")
+        return cls(int(match[1]) * _UNITS[match[2]])
+
+    @property
+    def days(self) -> float:
+        return self.us / DAY
+
+    def __str__(self) -> str:
+        for unit in ("d", "h", "m"):
+            if self.us % _UNITS[unit] == 0:
+                return f"{self.us // _UNITS[unit]}{unit}"
+        return f"{self.us // SECOND}s"
+
+    def __repr__(self) -> str:
+        return f"Duration('{self}')"
+
+    @property
+    def text(self) -> str:
+        """`7 days`, `1 day`, `12 hours`."""
+        text = str(self)
+        number, unit = text[:-1], {"d": "day", "h": "hour", "m": "minute", "s": "second"}[text[-1]]
+        return f"{number} {unit}{'' if number == '1' else 's'}"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time seen from a snapshot.
+
+    `first N` runs from sign-up, `last N` ends at as_of, `ever` is all that is visible. Whatever the
+    window, nothing at or after as_of lies in it.
+
+    >>> week = Window.parse("first 7d")
+    >>> week.bounds(signed_up=0, as_of=3 * DAY) == (0, 3 * DAY), week.elapsed(0, 3 * DAY)
+    (True, False)
+    >>> str(week), week.slug, week.text
+    ('first 7d', 'first_7d', 'in the first 7 days')
+    """
+
+    kind: Literal["first", "last", "ever"]
+    length: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if (self.length is None) != (self.kind == "ever"):
+            raise ValueError(f"a `{self.kind}` window with length {self.length}. Allowed: {WINDOW_HELP}")
+
+    @classmethod
+    def parse(cls, text: str) -> Window:
+        words = text.replace("_", " ").split()
+        if words == ["ever"]:
+            return EVER
+        if len(words) == 2 and words[0] == "first":
+            return cls("first", Duration.parse(words[1]))
+        if len(words) == 2 and words[0] == "last":
+            return cls("last", Duration.parse(words[1]))
+        raise ValueError(f"`{text}` is not a window. Allowed: {WINDOW_HELP}")
+
+    def __str__(self) -> str:
+        return "ever" if self.length is None else f"{self.kind} {self.length}"
+
+    @property
+    def slug(self) -> str:
+        return str(self).replace(" ", "_")
+
+    @property
+    def text(self) -> str:
+        if self.length is None:
+            return "so far"
+        return f"in the {self.kind} {self.length.text}".replace(" 1 ", " ")
+
+    def bounds(self, signed_up: Any, as_of: Any, least: Any = min) -> tuple[Any, Any]:
+        """(start, end) of the window, half-open; start is None where nothing bounds it.
+
+        The arguments may be integers, numpy arrays or Ibis columns: only `+`, `-` and `least` are used.
+        """
+        if self.length is None:
+            return None, as_of
+        if self.kind == "last":
+            return as_of - self.length.us, as_of
+        return signed_up, least(signed_up + self.length.us, as_of)
+
+    def elapsed(self, signed_up: Any, as_of: Any) -> Any:
+        """Whether the window is complete at as_of: only a `first` window can be not yet."""
+        if self.kind != "first" or self.length is None:
+            return as_of == as_of  # true, in the shape of the argument
+        return signed_up + self.length.us <= as_of
+
+
+EVER = Window("ever")

@@ -1,0 +1,302 @@
+"""`pql backtest`: what the model would have been worth, had we retrained it at past cut-offs and used it until the next.
+
+Read it from top to bottom: `backtest` is the whole run. At each cut-off the model learns from what was final then and
+sees nothing later; it is judged on who was at risk from then on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pql_model import time
+from pql_model.config.load import load_config
+from pql_model.config.schema import Config
+from pql_model.criteria.evaluate import check_names, definition_features, meets
+from pql_model.errors import NotEnoughDataError
+from pql_model.evaluation.backtest_metrics import Figures, figures_to_dict, measure
+from pql_model.evaluation.backtest_schedule import (
+    Cutoff,
+    CutoffRequest,
+    Schedule,
+    Skipped,
+    nothing_left,
+    plan_schedule,
+    read_cutoffs,
+)
+from pql_model.features.catalogue import OfferedEvents, offer_events
+from pql_model.features.spec import Feature
+from pql_model.features.table import feature_table
+from pql_model.measures import ANY
+from pql_model.model.baselines import ACTIVITY, logistic_regression
+from pql_model.model.monotone import check_monotone, monotone_directions
+from pql_model.model.split import describe
+from pql_model.model.train import Budget, fit_model
+from pql_model.progress import Listener, Stages
+from pql_model.snapshots.labels import label_snapshots
+from pql_model.sources.duckdb_session import Connection, open_session
+from pql_model.sources.leak_evidence import LeakEvidence, read_leak_evidence
+from pql_model.sources.read import read_sources
+from pql_model.time import iso
+from pql_model.workflows.backtest_files import (
+    FinishedFold,
+    FoldStore,
+    FoldTask,
+    fingerprint,
+    fold_key,
+    write_backtest_files,
+)
+from pql_model.workflows.prepare import candidate_features, choose_columns, trait_names
+
+DEFAULT_TRIALS = 10
+"""Fewer than in a training: every fold is tuned anew, and on most data the first setting is kept."""
+
+
+@dataclass(frozen=True)
+class BacktestFold:
+    """One cut-off: the figures of who was scored, and what is known of the model."""
+
+    figures: Figures
+    facts: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """An element of `folds` of `pql backtest --json`."""
+        baselines = {name: figures_to_dict(metrics) for name, metrics in self.figures.baselines.items()}
+        return {**self.facts, **self.figures.to_dict(), "baselines": baselines}
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """A finished back-test.
+
+    Attributes
+    ----------
+    folds
+        One for each cut-off, in order.
+    skipped
+        Cut-offs without a model, with the reason.
+    pooled, unseen
+        All folds together, and of these the entities that were in no training; None where all are, or none.
+    predictions
+        The scored rows of all folds.
+    folder
+        Where the files lie.
+    """
+
+    folds: tuple[BacktestFold, ...]
+    skipped: tuple[Skipped, ...]
+    pooled: Figures
+    unseen: Figures | None
+    predictions: pd.DataFrame
+    trials: int
+    seconds: dict[str, float]
+    folder: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql backtest --json` prints."""
+        unseen = self.unseen.to_dict() if self.unseen else None
+        return {
+            "folds": [fold.to_dict() for fold in self.folds],
+            "skipped": [skipped.to_dict() for skipped in self.skipped],
+            "pooled": {**self.pooled.to_dict(), "folds": len(self.folds), "unseen_entities": unseen},
+            "baselines": {name: figures_to_dict(metrics) for name, metrics in self.pooled.baselines.items()},
+            "trials": self.trials,
+            "seconds": self.seconds,
+            "files": {path.stem: str(path) for path in sorted(self.folder.iterdir())},
+        }
+
+
+def backtest(
+    config: Config | str | Path,
+    *,
+    cutoffs: str | Sequence[str] | None = None,
+    every: str | None = None,
+    trials: int = DEFAULT_TRIALS,
+    listener: Listener | None = None,
+) -> BacktestResult:
+    """Train at past cut-offs on what was known then, and judge on who was at risk until the next cut-off.
+
+    Parameters
+    ----------
+    config
+        A config or the path of a `pql.yaml`.
+    cutoffs
+        Dates or times, as a list or a text with commas. The last is used as long as the one before it; a single
+        one for one horizon.
+    every
+        Instead of `cutoffs`: a step such as `30d`, laid back from the end of the data while there are conversions
+        enough to learn from.
+    trials
+        How many settings tuning tries in each fold.
+    listener
+        Told about progress.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the config, the data or the cut-offs cannot be used. A killed run goes on with its finished folds.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1500)
+    >>> result = pql_model.backtest(folder / "pql.yaml", cutoffs=["2025-07-01", "2025-08-01"], trials=1)
+    >>> [fold["cutoff"] for fold in result.to_dict()["folds"]], result.pooled.model["roc_auc"].value > 0.5
+    (['2025-07-01', '2025-08-01'], True)
+    """
+    asked = read_cutoffs(cutoffs, every)
+    config = config if isinstance(config, Config) else load_config(config)
+    stages = Stages(listener)
+    with open_session() as con:
+        past = _read_past(con, config, asked, stages)
+
+    store, finished, skipped = FoldStore(config.home), {}, list(past.walk.skipped)
+    for number, step in enumerate(past.walk.steps):
+        with stages(f"cut-off {iso(step.cutoff)} ({number + 1} of {len(past.walk.steps)})"):
+            task = _known_then(config, past, step)
+            key = fold_key(config, trials, task)
+            fold = store.find(key)
+            if fold is not None:
+                stages.listener.say("taken over from a run that was broken off")
+            else:
+                try:
+                    fold = _fit(config, task, trials, stages.listener)
+                except NotEnoughDataError as error:
+                    skipped.append(Skipped(step.cutoff, str(error)))
+                    continue
+                store.keep(key, fold)
+            finished[key] = fold
+    if not finished:
+        raise nothing_left(skipped)
+
+    with stages("measure"):
+        folds = tuple(BacktestFold(measure(fold.rows, config.seed), fold.facts) for fold in finished.values())
+        predictions = pd.concat([fold.rows for fold in finished.values()], ignore_index=True)
+        pooled, unseen = measure(predictions, config.seed), None
+        seen = predictions["in_training"].to_numpy(bool)
+        if seen.any() and not seen.all():
+            unseen = measure(predictions[~seen], config.seed)
+    with stages("write"):
+        name = uuid.uuid4().hex
+        draft = config.home / "runs" / f".{name}"
+        try:
+            figures = {str(fold.facts["cutoff"]): fold.figures for fold in folds}
+            write_backtest_files(draft, config, predictions, {**figures, "pooled": pooled})
+            folder = draft.rename(draft.with_name(f"backtest-{name}"))
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        store.forget(finished)
+    skipped.sort(key=lambda skip: skip.cutoff)
+    return BacktestResult(folds, tuple(skipped), pooled, unseen, predictions, trials, stages.seconds, folder)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What all folds share, read and computed once: a feature never depends on anything later than its snapshot.
+
+    Attributes
+    ----------
+    frame
+        Snapshots whose outcome is final.
+    table
+        In the same order, the features of every event that is offered at some cut-off, and the traits.
+    offered
+        Events offered to the model, by cut-off.
+    evidence
+        What the sources had told of leaks by then, by cut-off.
+    """
+
+    frame: pd.DataFrame
+    table: pd.DataFrame
+    walk: Schedule
+    offered: dict[int, OfferedEvents]
+    traits: tuple[str, ...]
+    evidence: dict[int, LeakEvidence]
+
+
+def _read_past(con: Connection, config: Config, asked: CutoffRequest, stages: Stages) -> Past:
+    with stages("read"):
+        sources = read_sources(con, config)
+        for warning in sources.warnings:
+            stages.listener.say(warning)
+    with stages("snapshots"):
+        snapshots = label_snapshots(con, config, sources)
+        walk = plan_schedule(snapshots.frame, asked, config.horizon, config.motion, time.now())
+        for skip in walk.skipped:
+            stages.listener.say(f"Cut-off {iso(skip.cutoff)} is skipped: {skip.reason}.")
+    with stages("features"):
+        final_at = snapshots.table.as_of + config.horizon.us
+        offered = {
+            step.cutoff: offer_events(
+                sources.events.table, snapshots.table.filter(final_at <= step.cutoff), config, step.cutoff
+            )
+            for step in walk.steps
+        }
+        traits = sources.entities.traits
+        known = next(iter(offered.values())).known
+        check_names(config.definition, known, traits)
+        check_monotone(config.monotone, known, traits)
+        candidates = [feature for one in offered.values() for feature in candidate_features(config, one)]
+        wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition)])
+        table = feature_table(sources, snapshots.table, list(wanted), trait_names(traits), stages.listener.share)
+    with stages("evidence of leaks"):
+        evidence = {step.cutoff: read_leak_evidence(con, config, sources, step.cutoff) for step in walk.steps}
+    return Past(snapshots.frame, table, walk, offered, traits, evidence)
+
+
+def _known_then(config: Config, past: Past, step: Cutoff) -> FoldTask:
+    """The training half by what was known at the cut-off, and the rows to score as that model sees them."""
+    frame, candidates = past.frame, candidate_features(config, past.offered[step.cutoff])
+    converted = frame["converted"].to_numpy(bool)
+    chosen = choose_columns(
+        config, past.table, step.train, converted, candidates, past.traits, past.evidence[step.cutoff]
+    )
+    later, table = frame[step.scored], chosen.table[step.scored]
+    rows = later[["entity", "as_of", "converted"]].reset_index(drop=True)
+    rows.insert(0, "cutoff", step.cutoff)
+    rows["activity"] = table[ACTIVITY].to_numpy(float)
+    rows["base_rate"] = converted[step.train].mean()
+    rows["in_training"] = later["entity"].isin(frame["entity"][step.train]).to_numpy(bool)
+    if config.definition:
+        rows["meets_definition"] = meets(config.definition, table)
+    manifest = chosen.manifest
+    facts = {
+        "cutoff": iso(step.cutoff),
+        "scored_from": iso(step.cutoff),
+        "scored_to": iso(step.until),
+        "left_out": step.left_out,
+        "train": describe(frame, step.train),
+        "features": len(manifest.columns),
+        "quarantined": sorted(finding.column for finding in chosen.findings if finding.action == "quarantined"),
+    }
+    return FoldTask(
+        frame[step.train], manifest.matrix(chosen.table[step.train]), manifest, rows, manifest.matrix(table), facts
+    )
+
+
+def _fit(config: Config, task: FoldTask, trials: int, listener: Listener) -> FinishedFold:
+    fit = fit_model(
+        task.frame, task.X, task.manifest, config.horizon, config.motion, config.seed, Budget(trials),
+        progress=lambda done, planned, best: listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
+        monotone=monotone_directions(config.monotone, task.manifest),
+    )  # fmt: skip
+    converted = task.frame["converted"].to_numpy(bool)
+    rows = task.rows.assign(
+        probability=fit.calibration.apply(fit.ensemble.margin(task.X_rows)),
+        logistic_regression=logistic_regression(task.X, converted, task.X_rows, task.manifest),
+    )
+    facts = {"parameters": asdict(fit.tuned.params), "model_digest": fingerprint(fit, task.manifest)}
+    return FinishedFold(rows, {**task.facts, **facts})
+
+
+if __name__ == "__main__":
+    from pql_model.cli.app import main
+
+    main(["backtest", *sys.argv[1:]])

@@ -1,0 +1,132 @@
+"""`pql check`: what the data hold and what is wrong with them; trains nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pql_model.audit.finding import Finding
+from pql_model.config.load import load_config
+from pql_model.config.schema import Config
+from pql_model.errors import NotEnoughDataError
+from pql_model.model.split import describe
+from pql_model.progress import Listener, Stages
+from pql_model.sources.coverage import weeks
+from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.entities import no_conversions
+from pql_model.sources.read import Sources, read_sources
+from pql_model.time import iso
+from pql_model.workflows.prepare import Prepared, audit_entities, prepare_from
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What `check` found.
+
+    Attributes
+    ----------
+    sources
+        The tables as they were read.
+    prepared
+        The snapshots and features of a training; None where nothing can be trained.
+    findings, traits_not_used
+        The leakage audit, and the traits that are left out anyway, with the reason.
+    error
+        Why nothing can be trained, if so.
+    """
+
+    sources: Sources
+    prepared: Prepared | None
+    findings: tuple[Finding, ...]
+    traits_not_used: dict[str, str]
+    error: NotEnoughDataError | None
+    events: int
+    entities: int
+    conversions: int
+    weeks: list[dict[str, Any]]
+    seconds: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql check --json` prints; with `error` where nothing can be trained."""
+        sources = self.sources
+        payload = {
+            "events": self.events,
+            "entities": self.entities,
+            "conversions": self.conversions,
+            "rows_read": sources.events.rows_read,
+            "set_aside": sources.events.by_reason(),
+            "set_aside_by_table": {
+                **sources.events.set_aside,
+                "entities": sources.entities.set_aside,
+                "conversions": sources.conversions.set_aside,
+            },
+            "observed_until": iso(sources.observed_until),
+            **self._of_training(),
+            "leakage": [finding.to_dict() for finding in self.findings],
+            "traits_not_used": self.traits_not_used,
+            "weeks": self.weeks,
+            "warnings": list(sources.warnings),
+            "seconds": self.seconds,
+        }
+        return {**payload, "error": self.error.to_dict()} if self.error is not None else payload
+
+    def _of_training(self) -> dict[str, Any]:
+        if self.prepared is None:
+            return {"snapshots": None, "events_offered": None, "features": None}
+        data, frame = self.prepared, self.prepared.snapshots.frame
+        return {
+            "snapshots": {
+                "train": describe(frame, data.split.train),
+                "test": describe(frame, data.split.test),
+                "left_out": {**data.snapshots.left_out, **data.split.left_out},
+            },
+            "events_offered": data.offered.text,
+            "features": len(data.manifest.columns),
+        }
+
+
+def check(config: Config | str | Path, *, listener: Listener | None = None) -> CheckResult:
+    """Read everything, count what cannot be used by reason, and audit for leaks.
+
+    Where the data are too little to train on (no conversions, one class, too short a history), the counts and
+    what of the audit needs no snapshots are given all the same, and `error` says why.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the config or the data cannot be used.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
+    >>> found = check(folder / "pql.yaml").to_dict()
+    >>> found["set_aside"]["bot"], sorted(leak["column"] for leak in found["leakage"])
+    (48, ['trait.account_manager', 'trait.lifetime_logins'])
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    stages = Stages(listener)
+    with open_session() as con:
+        with stages("read"):
+            sources = read_sources(con, config, may_lack_conversions=True)
+        events, entities, conversions = (
+            int(table.count().to_pyarrow().as_py())
+            for table in (sources.events.table, sources.entities.table, sources.conversions.table)
+        )
+        by_week = weeks(sources.events.table)
+        prepared, error = None, no_conversions(config.conversions.table, sources.conversions)
+        if error is None:
+            try:
+                prepared = prepare_from(con, config, sources, stages)
+            except NotEnoughDataError as lacking:
+                error = lacking
+        if prepared is not None:
+            findings, unused = prepared.findings, prepared.typed.unused
+        else:
+            with stages("audit"):
+                found, typed = audit_entities(con, config, sources)
+            findings, unused = tuple(found), typed.unused
+    return CheckResult(
+        sources, prepared, findings, unused, error, events, entities, conversions, by_week, stages.seconds
+    )

@@ -1,0 +1,167 @@
+"""The explaining pipeline: one entity at one instant, and why a registered model says what it says of it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pql_model import time
+from pql_model.config.definition import Definition
+from pql_model.config.load import load_config
+from pql_model.config.schema import Config
+from pql_model.criteria.evaluate import check_names, definition_features, holds, meets
+from pql_model.explain.condition_text import condition_words
+from pql_model.explain.entity import Explained, explain_row
+from pql_model.explain.reason_text import AGE
+from pql_model.features.table import feature_table
+from pql_model.progress import Listener, Stages
+from pql_model.registry.tracking import Registered, Tracking
+from pql_model.snapshots.eligibility import Eligibility, eligibility
+from pql_model.sources.coverage import newest_event
+from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.read import read_sources
+from pql_model.sources.select_entity import select_entity
+from pql_model.workflows.prepare import features_of, trait_names
+from pql_model.workflows.score import instant_of
+
+
+@dataclass(frozen=True)
+class CriterionStatus:
+    """One condition of the definition in force: whether it holds, what is there and what it asks for."""
+
+    held: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class EntityExplanation:
+    """What the model says of one entity, and why.
+
+    Attributes
+    ----------
+    explained
+        None where it had not signed up yet: there is nothing to explain.
+    meets
+        Whether it meets the definition in force; None where there is none.
+    """
+
+    entity: str
+    eligibility: Eligibility
+    explained: Explained | None
+    meets: bool | None
+    conditions: tuple[CriterionStatus, ...]
+    model: Registered
+    horizon: time.Duration
+    seconds: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql explain --json` prints."""
+        row, at = self.explained, self.eligibility
+        parts = {step.part: step.log_odds for step in row.steps} if row else {}
+        return {
+            "entity": self.entity,
+            "as_of": time.iso(at.as_of),
+            "signed_up": None if at.signed_up is None else time.iso(at.signed_up),
+            "probability": row.probability if row else None,
+            "score": row.score if row else None,
+            **{part: parts.get(part) for part in ("usage", "fit", "timing", "base")},
+            "steps": [step.to_dict() for step in row.steps] if row else [],
+            "base_rate": row.base_rate if row else None,
+            "average_probability": row.average if row else None,
+            "horizon": str(self.horizon),
+            "horizon_words": self.horizon.text,
+            "reasons": [reason.to_dict() for reason in row.reasons] if row else [],
+            "behaviours": [
+                {"behaviour": r.behaviour, "part": r.part, "contribution": r.log_odds, "effect": r.effect, "words": r.text}
+                for r in (row.behaviours if row else [])
+            ],
+            "at_risk": at.why_not is None,
+            "why_not": at.why_not,
+            "why_not_words": at.text,
+            "meets_definition": self.meets,
+            "conditions": [{"held": condition.held, "words": condition.text} for condition in self.conditions],
+            "model": {"name": self.model.name, "version": self.model.version},
+            "seconds": self.seconds,
+        }  # fmt: skip
+
+
+def explain_entity(
+    config: Config | str | Path, entity: str, *, as_of: str | None = None, model: str = "champion",
+    listener: Listener | None = None,
+) -> EntityExplanation:  # fmt: skip
+    """Explain what a model says of one entity as of `as_of`.
+
+    Who is not at risk (converted, excluded, of an age that is not scored) is explained all the same, with the reason
+    beside it.
+
+    Parameters
+    ----------
+    entity
+        Its id.
+    as_of
+        A date or ISO time; default: the newest event of the data.
+    model
+        `champion`, `challenger` or a version number.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no such model.
+    DataError
+        If there is no such entity, or `as_of` is no time.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=300)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=1, promote="force")
+    >>> found = explain_entity(folder / "pql.yaml", "acc-00007", as_of="2025-02-01")
+    >>> [step.part for step in found.explained.steps], bool(0 < found.explained.probability < 1)
+    (['base', 'fit', 'timing', 'usage'], True)
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    asked, name = instant_of(as_of) if as_of is not None else None, entity.strip()
+    stages = Stages(listener)
+    with stages("load model"):
+        registered = Tracking(config).get(model)
+    with open_session() as con:
+        with stages("read"):
+            everyone = read_sources(con, config)
+            sources = select_entity(con, config, everyone, name)
+            at, grid = eligibility(config, sources, asked if asked is not None else newest_event(everyone.events.table))
+        with stages("features"):
+            features = dict.fromkeys(
+                [*features_of(registered.model.manifest), *definition_features(config.definition), AGE]
+            )
+            traits = trait_names(sources.entities.traits)
+            check_names(config.definition, [f.event for f in features], list(traits))
+            table = (
+                feature_table(sources, con.create_table("one_row", grid), list(features), traits) if at.begun else None
+            )
+    with stages("explain"):
+        explained = explain_row(registered.model, table) if table is not None else None
+        held, conditions = _in_force(config.definition, table)
+    return EntityExplanation(name, at, explained, held, conditions, registered, config.horizon, stages.seconds)
+
+
+def _in_force(
+    definition: Definition | None, table: pd.DataFrame | None
+) -> tuple[bool | None, tuple[CriterionStatus, ...]]:
+    """Whether the row meets the definition, and each of its conditions."""
+    if definition is None or table is None:
+        return None, ()
+    conditions = (
+        CriterionStatus(bool(holds(criterion, table)[0]), condition_words(criterion, table))
+        for criterion in definition.criteria
+    )
+    return bool(meets(definition, table)[0]), tuple(conditions)
+
+
+if __name__ == "__main__":
+    from pql_model.cli.app import main
+
+    main(["explain", *sys.argv[1:]])

@@ -1,0 +1,75 @@
+"""The growth report of a training: one object of all its numbers, and the files made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pql_model import time
+from pql_model.config.load import dump_config
+from pql_model.config.schema import Config
+from pql_model.criteria.export import criteria_yaml
+from pql_model.evaluation.evaluate import Evaluation
+from pql_model.evaluation.verdict import Verdict
+from pql_model.model.artifact import FittedModel
+from pql_model.report.explorer import explorer_data
+from pql_model.report.growth import Findings, explorer_bits, growth_object, offered_criteria
+from pql_model.report.health import health_lines
+from pql_model.report.page import render_page, write_page
+from pql_model.workflows.prepare import Prepared
+
+REPORT = "growth_report.html"
+CRITERIA = "criteria.json"
+GROWTH, EXPLORER, BITS = "growth.json", "explorer.json", "explorer_rows.parquet"
+
+
+def build_growth_report(
+    config: Config, data: Prepared, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
+) -> dict[str, Any]:
+    """Every number of the growth report."""
+    promises = evaluation.promises
+    made_at = time.iso(time.now() // time.SECOND * time.SECOND)
+    set_aside = data.sources.events.by_reason()
+    return growth_object(
+        findings,
+        product={
+            "product": config.name, "entity": config.entity, "motion": config.motion,
+            "horizon_days": int(config.horizon.days) if config.horizon.days.is_integer() else config.horizon.days, "made_at": made_at,
+            "config_digest": hashlib.sha256(dump_config(config).encode()).hexdigest()[:12],
+        },
+        model={
+            "name": config.name, "version": None, "verdict": verdict.name, "verdict_sentence": verdict.sentence,
+            "roc_auc": evaluation.test["roc_auc"].to_dict(6), "trained_at": made_at,
+        },
+        reliability=evaluation.reliability,
+        months=promises.months,
+        health=health_lines(
+            data.findings, set_aside, data.sources.events.rows_read, data.sources.warnings,
+            promises.sentence if promises.moved else None,
+        ),
+        facts={
+            "seed": config.seed, "set_aside": set_aside, "leakage": [f.to_dict() for f in data.findings],
+            "features": len(model.manifest.columns),
+        },
+    )  # fmt: skip
+
+
+def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any]) -> None:
+    """Write criteria, the report and what it is made of into a run's folder."""
+    payload = findings.to_dict()
+    _write(folder / CRITERIA, json.dumps(payload, ensure_ascii=False, indent=1))
+    best = findings.found.recommended
+    if best is not None:
+        _write(folder / "criteria.yaml", criteria_yaml(payload, growth["product"]))
+    offered, bits = offered_criteria(findings), explorer_bits(findings)
+    explorer = explorer_data(bits, offered, "counts")
+    bits.to_parquet(folder / BITS, index=False)
+    _write(folder / GROWTH, json.dumps(growth, ensure_ascii=False, indent=1))
+    _write(folder / EXPLORER, json.dumps({"offered": offered, "data": explorer}, ensure_ascii=False))
+    write_page(folder / REPORT, render_page(growth, explorer))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

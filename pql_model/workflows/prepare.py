@@ -1,0 +1,197 @@
+"""The first half of every run: from raw tables to an audited feature table of dated, final snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pql_model.audit.audit import Finding, audit, quarantined
+from pql_model.config.schema import Config
+from pql_model.criteria.evaluate import check_names, definition_features
+from pql_model.decide.build import check_policy, idle_exclusions
+from pql_model.features.catalogue import OfferedEvents, offer_events, offer_features
+from pql_model.features.spec import Feature, parse_feature
+from pql_model.features.table import feature_table, has_value, trait_table
+from pql_model.measures import ANY
+from pql_model.model.columns import (
+    Manifest,
+    ModelColumn,
+    Typed,
+    drop_uninformative,
+    looks_like_id,
+    trait_name,
+    type_traits,
+)
+from pql_model.model.monotone import check_monotone, idle_names, monotone_directions
+from pql_model.model.split import Split, out_of_time
+from pql_model.progress import Stages
+from pql_model.snapshots.labels import LabelledSnapshots, label_snapshots
+from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.leak_evidence import LeakEvidence, read_leak_evidence
+from pql_model.sources.read import Sources, read_sources
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything a model needs, and what was left out on the way."""
+
+    sources: Sources
+    snapshots: LabelledSnapshots
+    split: Split
+    table: pd.DataFrame
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+    offered: OfferedEvents
+    typed: Typed
+    dropped: dict[str, int]
+
+    @property
+    def converted(self) -> np.ndarray:
+        return self.snapshots.frame["converted"].to_numpy(bool)
+
+
+def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | None = None) -> Prepared:
+    """Read, snapshot, split, compute features, audit.
+
+    Parameters
+    ----------
+    con
+        An open workbench.
+    also
+        The manifest of another model (the champion) whose features are computed too, so that both can be compared.
+    """
+    with stages("read"):
+        sources = read_sources(con, config)
+        for warning in sources.warnings:
+            stages.listener.say(warning)
+    return prepare_from(con, config, sources, stages, also)
+
+
+def prepare_from(
+    con: Connection, config: Config, sources: Sources, stages: Stages, also: Manifest | None = None
+) -> Prepared:
+    """The same from sources that are read: snapshot, split, compute features, audit."""
+    with stages("snapshots"):
+        snapshots = label_snapshots(con, config, sources)
+        split = out_of_time(snapshots.frame, config.horizon, config.motion)
+    with stages("features"):
+        offered = offer_events(sources.events.table, snapshots.table, config, split.test_start)
+        stages.listener.say(offered.text + ".")
+        traits = sources.entities.traits
+        check_names(config.definition, offered.known, traits)
+        check_policy(config, offered.known, traits)
+        check_monotone(config.monotone, offered.known, traits)
+        candidates = candidate_features(config, offered)
+        theirs = [feature for feature in features_of(also) if has_value(sources, feature)]
+        wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *theirs])
+        table = feature_table(sources, snapshots.table, list(wanted), trait_names(traits), stages.listener.share)
+    with stages("audit"):
+        evidence = read_leak_evidence(con, config, sources, split.test_start, sources.observed_until)
+        chosen = choose_columns(
+            config, table, split.train, snapshots.frame["converted"].to_numpy(bool), candidates, traits, evidence
+        )
+        for name in idle_names(config.monotone, chosen.manifest):
+            stages.listener.say(f"`monotone` names `{name}`, of which this model reads nothing that it could hold.")
+        for trait, value in idle_exclusions(config, table):
+            stages.listener.say(f"`policy: {{exclude: ...}}` names `{value}` of `{trait}`, which no snapshot has.")
+    return Prepared(
+        sources,
+        snapshots,
+        split,
+        chosen.table,
+        chosen.manifest,
+        chosen.findings,
+        offered,
+        chosen.typed,
+        chosen.dropped,
+    )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The columns a model may read, chosen by the training rows alone, and the table with its traits typed."""
+
+    table: pd.DataFrame
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+    typed: Typed
+    dropped: dict[str, int]
+
+
+def choose_columns(
+    config: Config,
+    table: pd.DataFrame,
+    train: np.ndarray,
+    converted: np.ndarray,
+    candidates: Sequence[Feature],
+    traits: Sequence[str],
+    evidence: LeakEvidence,
+) -> Chosen:
+    """Type the traits, drop what says nothing, quarantine what knows the outcome.
+
+    Parameters
+    ----------
+    table
+        Feature table of all snapshots; of those that are not in `train` nothing is looked at.
+    train, converted
+        Training rows and outcomes, bool, (rows,).
+    candidates
+        Features the model may have.
+    evidence
+        What the sources tell of leaks beside the table.
+    """
+    typed = _typed(config, table[train], traits)
+    table = Manifest(typed.columns).conform(table)
+    kept, dropped = drop_uninformative(table[train], [feature.name for feature in candidates])
+    manifest = Manifest((*(ModelColumn(name, "feature") for name in kept), *typed.columns))
+    monotone_directions(config.monotone, manifest)  # refuses categories now, before anything slow
+    findings = audit(table[train], converted[train], manifest, typed.unused, config.allow, evidence)
+    return Chosen(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)
+
+
+def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[list[Finding], Typed]:
+    """The part of the audit that needs no snapshots, for data that are too little to train on.
+
+    All entities are judged, by whether they converted at any time.
+    """
+    table = trait_table(sources, trait_names(sources.entities.traits)).rename_axis("entity").reset_index()
+    typed = _typed(config, table, sources.entities.traits)
+    table = Manifest(typed.columns).conform(table)
+    converted = table["entity"].isin(sources.conversions.table.select("entity").to_pandas()["entity"]).to_numpy(bool)
+    if not converted.any():
+        return [], typed
+    evidence = read_leak_evidence(con, config, sources, sources.observed_until)
+    return audit(table, converted, Manifest(typed.columns), typed.unused, config.allow, evidence), typed
+
+
+def candidate_features(config: Config, offered: OfferedEvents) -> list[Feature]:
+    """The features a model may have, of the events that are offered to it."""
+    return offer_features(config, offered.events, config.entities.columns.signed_up is not None, has_users(config))
+
+
+def trait_names(traits: Sequence[str]) -> dict[str, str]:
+    """Trait -> its column in the feature table."""
+    return {trait: trait_name(trait) for trait in traits}
+
+
+def has_users(config: Config) -> bool:
+    """Whether events say which user of an account did them."""
+    return config.entity == "account" and any(table.columns.user or table.users for table in config.events)
+
+
+def features_of(manifest: Manifest | None) -> list[Feature]:
+    """The features a manifest reads."""
+    return [parse_feature(c.name) for c in manifest.columns if c.kind == "feature"] if manifest is not None else []
+
+
+def _typed(config: Config, train: pd.DataFrame, traits: Sequence[str]) -> Typed:
+    """Traits by type; columns whose name says `id` or `email` are used only if the config lists them."""
+    ids = [t for t in traits if config.entities.traits is None and looks_like_id(t)]
+    typed = type_traits(train.drop_duplicates("entity"), [t for t in traits if t not in ids])
+    return Typed(
+        typed.columns,
+        {**typed.unused, **{t: "its name says that it identifies; list it under `traits` to use it" for t in ids}},
+    )

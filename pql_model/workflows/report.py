@@ -1,0 +1,172 @@
+"""What a training found, read back: the criteria, and the growth report.
+
+Nothing is computed anew: a report says what was true when the model was trained.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pql_model.config.load import load_config
+from pql_model.config.schema import Config
+from pql_model.criteria.export import criteria_yaml
+from pql_model.errors import DataError, ModelNotFoundError
+from pql_model.registry.tracking import Registered, Tracking
+from pql_model.report.explorer import Mode, explorer_data
+from pql_model.report.page import file_name, render_page, write_page
+from pql_model.workflows.growth import BITS, CRITERIA, EXPLORER, GROWTH, REPORT
+
+
+@dataclass(frozen=True)
+class CriteriaList:
+    """Criteria, definitions and behaviours of one model version, as they were found when it was trained."""
+
+    product: str
+    model: dict[str, Any]
+    found: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql criteria list --json` prints."""
+        return {**self.found, "model": self.model}
+
+    def as_yaml(self) -> str:
+        """The same as YAML that loads back as `definition:`."""
+        return criteria_yaml(self.found, self.product)
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """Where the report was written, and of which model."""
+
+    path: Path
+    model: dict[str, Any]
+    explorer: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql report --json` prints."""
+        size = self.path.stat().st_size
+        return {"output": str(self.path), "bytes": size, "explorer": self.explorer, "model": self.model}
+
+
+def list_criteria(config: Config | str | Path, *, model: str | None = None) -> CriteriaList:
+    """The criteria that a training found.
+
+    Parameters
+    ----------
+    model
+        `champion`, `challenger` or a version number; default: the champion, or the newest version where none is.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If nothing was trained yet.
+    DataError
+        If that version was trained before there were criteria.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1500)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
+    >>> found = list_criteria(folder / "pql.yaml")
+    >>> found.to_dict()["rows"], found.as_yaml().splitlines()[0][:26]
+    ('as of day 14 of the trial', '# Criteria of nimbus-board')
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    tracking = Tracking(config)
+    registered = _version(tracking, model)
+    return CriteriaList(config.name, _told(registered), json.loads(run_file(tracking, registered, CRITERIA)))
+
+
+def write_report(
+    config: Config | str | Path,
+    *,
+    output: str | Path | None = None,
+    model: str | None = None,
+    explorer: Mode = "counts",
+) -> ReportResult:
+    """Write the growth report of a training.
+
+    Parameters
+    ----------
+    output
+        An HTML file; default: `growth_report.html` beside the config (with another name if it holds rows).
+    explorer
+        What the definition explorer computes from: `counts` of combinations, which can be shared; `rows`, one anonymous
+        row an account, which should not leave the company; `off`.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If nothing was trained yet.
+    DataError
+        If that version was trained before there were reports, or `output` is no `.html` file.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=300)
+    >>> write_report(folder / "pql.yaml", output="report.pdf")
+    Traceback (most recent call last):
+    pql_model.errors.DataError: The growth report is an HTML file...
+    """
+    if output is not None and Path(output).suffix not in (".html", ".htm"):
+        raise DataError("The growth report is an HTML file", received=output, allowed="a name that ends in .html")
+    config = config if isinstance(config, Config) else load_config(config)
+    tracking = Tracking(config)
+    registered = _version(tracking, model)
+    growth = json.loads(run_file(tracking, registered, GROWTH))
+    growth["model"]["version"] = registered.version
+    stored = json.loads(run_file(tracking, registered, EXPLORER))
+    data = stored["data"] if explorer == "counts" else {"mode": "off"}
+    if explorer == "rows":
+        bits = pd.read_parquet(io.BytesIO(run_file(tracking, registered, BITS)))
+        data = explorer_data(bits, stored["offered"], "rows")
+    path = Path(output) if output is not None else config.home / file_name(data, Path(REPORT).stem)
+    write_page(path, render_page(growth, data))
+    return ReportResult(path, _told(registered), explorer)
+
+
+def _version(tracking: Tracking, model: str | None) -> Registered:
+    if model is not None:
+        return tracking.get(model)
+    champion = tracking.find("champion")
+    if champion is not None:
+        return champion
+    versions = tracking.versions()
+    if not versions:
+        raise ModelNotFoundError(
+            "Nothing was trained yet",
+            received=tracking.name,
+            remedy="train with `pql train`; `pql criteria test FILE` needs no model",
+        )
+    return tracking.get(max((version.version for version in versions), key=int))
+
+
+def run_file(tracking: Tracking, registered: Registered, name: str) -> bytes:
+    """A file that a model's training left."""
+    content = tracking.read(registered.run_id, name)
+    if content is None:
+        raise DataError(
+            f"The run of version {registered.version} has no `{name}`",
+            received=f"run {registered.run_id}",
+            remedy="it was trained by an older version of pql, or its files were deleted: train again",
+        )
+    return content
+
+
+def _told(registered: Registered) -> dict[str, Any]:
+    return {"name": registered.name, "version": registered.version, "verdict": registered.model.facts.get("verdict")}
+
+
+if __name__ == "__main__":
+    from pql_model.cli.app import main
+
+    main(["report", *sys.argv[1:]])

@@ -1,0 +1,280 @@
+"""The scoring pipeline: everyone at risk at one instant, scored by a registered model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from pql_model import time
+from pql_model.atomic import atomic_write
+from pql_model.config.load import dump_config, load_config
+from pql_model.config.schema import Config
+from pql_model.decide.build import bind_definition
+from pql_model.decide.decider import KEY, Decider
+from pql_model.decide.decisions import Summary, summarise
+from pql_model.decide.policy import PolicyRule
+from pql_model.decide.rows import NAMES, Decided, decided_rows
+from pql_model.decide.state import State, base_of, file_of, read_runs, write_runs
+from pql_model.errors import DataError, listed
+from pql_model.explain.reason_text import AGE
+from pql_model.features.table import feature_table
+from pql_model.file_lock import file_lock
+from pql_model.model.artifact import FittedModel
+from pql_model.model.columns import trait_name
+from pql_model.progress import Listener, Stages
+from pql_model.registry.tracking import Registered, Tracking
+from pql_model.score_log.schema import log_table
+from pql_model.score_log.store import append_scores
+from pql_model.snapshots.grid import scoring_grid
+from pql_model.sources.coverage import newest_event
+from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.read import read_sources
+from pql_model.workflows.prepare import features_of
+
+_LOGGED_AT_ONCE = 50_000
+_RULES, _READING = ("policy", "definition"), ("exclude", "resolution")
+_WAITING = "Another scoring in this folder is deciding; waiting for it."
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """Scored rows, where they were written, and who was not scored and why.
+
+    Attributes
+    ----------
+    summary
+        Bands, expected conversions, who is suppressed and who need not be called.
+    log
+        The file (or table) of the score log that has them too, where there is one.
+    notes
+        What to know about this run, a sentence each.
+    """
+
+    rows: pd.DataFrame
+    output: Path
+    model: Registered
+    rule: PolicyRule
+    as_of: int
+    not_scored: dict[str, int]
+    summary: Summary
+    log: str | None
+    notes: tuple[str, ...]
+    seconds: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql score --json` prints."""
+        return {
+            "rows": len(self.rows),
+            "pql": int(self.rows["is_pql"].sum()),
+            "newly_qualified": int(self.rows["newly_qualified"].sum()),
+            "output": str(self.output),
+            "score_log": self.log,
+            "model": {"name": self.model.name, "version": self.model.version},
+            "as_of": time.iso(self.as_of),
+            "rule": self.rule.text,
+            "not_scored": self.not_scored,
+            **self.summary.to_dict(),
+            "notes": list(self.notes),
+            "seconds": self.seconds,
+        }
+
+
+def score(
+    config: Config | str | Path, *, as_of: str | None = None, output: str | Path | None = None,
+    model: str = "champion", listener: Listener | None = None,
+) -> ScoreResult:  # fmt: skip
+    """Score everyone at risk at `as_of` and write the rows.
+
+    Parameters
+    ----------
+    as_of
+        A date or ISO time; default: the newest event of the data.
+    output
+        A `.parquet` or `.csv` file; default `scores.parquet` beside the config. Who is newly qualified is told by what the
+        last scoring of this product left in `.pql/` beside the config, whatever file it wrote.
+    model
+        `champion`, `challenger` or a version number.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no such model.
+    DataError
+        If `as_of` is no time, or `output` neither a `.parquet` nor a `.csv` file.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=2, promote="force")
+    >>> rows = score(folder / "pql.yaml", as_of="2025-11-20").rows
+    >>> bool(rows["probability"].between(0, 1).all()), int(rows["is_pql"].sum()) <= 25
+    (True, True)
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    path = Path(output) if output is not None else config.home / "scores.parquet"
+    asked = instant_of(as_of) if as_of is not None else None
+    memory = file_of(config.home, config.name)
+    _refuse_another_file(path)
+    stages = Stages(listener)
+    with stages("load model"):
+        tracking = Tracking(config)
+        registered = tracking.get(model)
+        fitted, decider = registered.model, decider_of(registered.model, config)
+        in_force = tracking.champion() in (None, registered.version)
+    with open_session() as con:
+        with stages("read"):
+            sources = read_sources(con, config)
+            newest = newest_event(sources.events.table)
+            instant = asked if asked is not None else newest
+            grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
+            at_risk = grid.filter(grid.reason.isnull())
+            left = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
+        with stages("features"):
+            features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
+            traits = {trait: trait_name(trait) for trait in sources.entities.traits}
+            _refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
+            table = feature_table(sources, at_risk, features, traits, stages.listener.share)
+    with stages("score"), file_lock(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
+        before = base_of(read_runs(memory), instant)
+        decided = decided_rows(fitted, table, decider, as_of=instant, before=before if before is not None else State())
+        rows = _with_origin(decided, registered, instant)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, lambda at: (rows.to_csv if path.suffix == ".csv" else rows.to_parquet)(at, index=False))
+        # After the rows: a run that is killed between the two alerts somebody twice, and forgets nobody.
+        remembers = in_force and instant <= time.now()
+        if remembers and before is not None and decided.decisions.state is not None:
+            write_runs(memory, [before, decided.decisions.state])
+    # Last of what is written: the log never tells of a run that failed.
+    log = append_scores(config, _log_tables(registered, table, rows))
+    not_scored = {row["reason"]: row["rows"] for row in sorted(left, key=lambda row: -row["rows"])}
+    learnt_from = fitted.facts["train"].get("converting_entities")
+    summary = summarise(decider, decided.decisions, decided.rows["probability"].to_numpy(), learnt_from)
+    notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted, instant, newest))
+    for note in notes:
+        stages.listener.say(note)
+    return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, log, notes, stages.seconds)
+
+
+def decider_of(model: FittedModel, config: Config) -> Decider:
+    """What a model decides by; one of an older release, which did not know it, takes the definition in force from the config."""
+    decider = Decider.of_facts(model.facts, model.reference)
+    if KEY in model.facts or config.definition is None:
+        return decider
+    return replace(decider, in_force=bind_definition(config.definition))
+
+
+def _with_origin(decided: Decided, registered: Registered, instant: int) -> pd.DataFrame:
+    """The rows with what they come from, the best first."""
+    rows = decided.rows.assign(
+        model_version=registered.version,
+        as_of=pd.to_datetime(np.full(len(decided.rows), instant), unit="us", utc=True),
+        scored_at=pd.Timestamp(time.to_datetime(time.now())),
+    )
+    return rows[[*NAMES]].sort_values(["probability", "entity"], ascending=[False, True], ignore_index=True)
+
+
+def _log_tables(registered: Registered, table: pd.DataFrame, rows: pd.DataFrame) -> Iterator[pa.Table]:
+    """The rows with what the model read, in pieces: a matrix of a million accounts is not held a second time."""
+    place = pd.Index(table["entity"]).get_indexer(rows["entity"])
+    for start in range(0, len(rows), _LOGGED_AT_ONCE):
+        some = rows[start : start + _LOGGED_AT_ONCE]
+        inputs = registered.model.manifest.matrix(table.iloc[place[start : start + _LOGGED_AT_ONCE]])
+        yield log_table(some, list(inputs), "score", [registered.name] * len(some))
+
+
+def _memory_notes(instant: int, past: bool, in_force: bool) -> Iterator[str]:
+    """Why the next run will not know of this one."""
+    if past:
+        yield (
+            "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not "
+            "remembered."
+        )
+    elif not in_force:
+        yield "Scored with another model than the champion: what it decides is not remembered for the next run."
+    elif instant > time.now():  # remembered, it would make every run until then one of the past
+        yield "This instant has not come yet: what is decided is not remembered for the next run."
+
+
+def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -> Iterator[str]:
+    """What makes the decisions others than one may think."""
+    gap = max([time.DAY, *(2 * table.covers.us for table in config.events if table.covers is not None)])
+    if instant - newest > gap:
+        yield (
+            f"The newest event is of {time.iso(newest)}, {(instant - newest) / time.DAY:,.0f} days before this "
+            "instant: who was active since looks idle."
+        )
+    if KEY in model.facts:
+        then, now = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
+        changed = [key for key in ("policy", "definition", "exclude", "resolution") if then.get(key) != now.get(key)]
+        rules, reading = (" and ".join(f"`{key}:`" for key in changed if key in of) for of in (_RULES, _READING))
+        if rules:
+            yield f"The config's {rules} changed since this model was trained, which decides by what it was trained with."
+        if reading:
+            yield (
+                f"The config's {reading} changed since this model was trained: here it holds as it is now, in a service of "
+                "the model as it was then. Train again."
+            )
+
+
+def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:
+    """Without a trait that is excluded, or that a definition asks for, decisions would silently be others."""
+    gone = sorted({str(c.criterion.trait) for c in decider.conditions if c.column not in columns})
+    if gone:
+        raise DataError(
+            f"The entities lack traits that the model decides by: {listed(gone)}",
+            received=listed(name.removeprefix("trait.") for name in columns if name.startswith("trait.")),
+            remedy="bring them back, or train again",
+        )
+
+
+def instant_of(as_of: str, name: str = "as_of") -> int:
+    """The instant that `--as-of` names, or another option.
+
+    Raises
+    ------
+    DataError
+        If it is no time.
+    """
+    try:
+        return time.parse_instant(as_of)
+    except ValueError as error:
+        raise DataError(
+            f"`{name}` is not a time", received=as_of, allowed="a date 2026-06-30 or a time 2026-06-30T12:00:00Z"
+        ) from error
+
+
+def _refuse_another_file(path: Path) -> None:
+    """What is no file of scores is not overwritten."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise DataError(
+            "Scores are written as parquet or csv", received=path, allowed="a file that ends in .parquet or .csv"
+        )
+    if not path.exists():
+        return
+    columns = ["entity", "is_pql"]
+    try:
+        if path.suffix == ".csv":
+            pd.read_csv(path, usecols=columns, dtype={"entity": str}, nrows=1)
+        else:
+            pd.read_parquet(path, columns=columns)
+    except (OSError, ValueError, LookupError) as error:  # pyarrow's and pandas' errors about content are among them
+        raise DataError(
+            f"The file to write exists and holds no scores: {error}",
+            received=path,
+            remedy="name another with `--output`",
+        ) from error
+
+
+if __name__ == "__main__":
+    from pql_model.cli.app import main
+
+    main(["score", *sys.argv[1:]])

@@ -1,0 +1,344 @@
+"""The training pipeline: from raw tables to a registered model with numbers that can be defended.
+
+Read it from top to bottom: `train` is the whole run. It can be changed and run as it stands:
+``python pql_model/workflows/train.py --config pql.yaml``.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pql_model.audit.audit import quarantined
+from pql_model.config.load import dump_config, load_config
+from pql_model.config.schema import Config
+from pql_model.criteria.evaluate import meets
+from pql_model.decide.build import build_decider
+from pql_model.decide.decider import KEY
+from pql_model.errors import DataError
+from pql_model.evaluation.evaluate import Evaluation, TestRows, evaluate_test
+from pql_model.evaluation.expected_vs_observed import History
+from pql_model.evaluation.gate import ChampionComparison, Incomparable, Promote, Promotion, compare, decide
+from pql_model.evaluation.statistical_power import StatisticalPower
+from pql_model.evaluation.univariate_rates import UnivariateRates, univariate_rates
+from pql_model.evaluation.verdict import Verdict, judge
+from pql_model.explain.reasons import behaviour_shares
+from pql_model.model.artifact import FittedModel, reference_quantiles
+from pql_model.model.baselines import ACTIVITY, logistic_regression
+from pql_model.model.columns import Manifest
+from pql_model.model.monotone import monotone_directions
+from pql_model.model.split import describe
+from pql_model.model.train import Budget, Fit, digest, fit_model
+from pql_model.model.tune import DEFAULT_TRIALS
+from pql_model.progress import Listener, Stages
+from pql_model.registry.tracking import Record, Registered, Tracking
+from pql_model.report.growth import Findings
+from pql_model.serve.scope import KEY as INTAKE
+from pql_model.serve.scope import scope_facts
+from pql_model.sources.duckdb_session import open_session
+from pql_model.workflows.findings import find
+from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
+from pql_model.workflows.prepare import Prepared, prepare
+from pql_model.workflows.run_files import write_run_files
+from pql_model.workflows.tuning_journal import TuningJournal
+
+_WAITING = "Another training or rollback in this folder is at the registry; waiting for it."
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training.
+
+    Attributes
+    ----------
+    registered
+        Name, version, run and the fitted model itself.
+    evaluation
+        Metrics and baselines with intervals on the test rows.
+    importance
+        Behaviours by mean absolute contribution on the test rows.
+    folder
+        Where the run's files lie.
+    findings
+        Criteria and behaviours, as the growth report shows them.
+    supported
+        What the data support where the verdict refuses the model; None where it does not.
+    """
+
+    registered: Registered
+    verdict: Verdict
+    promotion: Promotion
+    prepared: Prepared
+    fit: Fit
+    evaluation: Evaluation
+    importance: pd.DataFrame
+    seconds: dict[str, float]
+    folder: Path
+    findings: Findings
+    supported: UnivariateRates | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql train --json` prints."""
+        prepared, frame = self.prepared, self.prepared.snapshots.frame
+        model = self.registered
+        alias = "champion" if self.promotion.promoted else "challenger"
+        best = self.findings.found.recommended
+        return {
+            "run_id": model.run_id,
+            "model": {"name": model.name, "version": model.version, "alias": alias},
+            "verdict": self.verdict.name,
+            "verdict_sentence": self.verdict.sentence,
+            "verdict_would_change": self.verdict.would_change,
+            "supported": self.supported.to_dict() if self.supported else None,
+            "snapshots": {
+                "train": describe(frame, prepared.split.train),
+                "test": describe(frame, prepared.split.test),
+                "left_out": {**prepared.snapshots.left_out, **prepared.split.left_out},
+            },
+            **self.evaluation.to_dict(),
+            "calibration": self.evaluation.promises.to_dict(),
+            "leakage": [finding.to_dict() for finding in prepared.findings],
+            "traits_not_used": prepared.typed.unused,
+            "promotion": self.promotion.to_dict(),
+            "folds": self.fit.folds.to_dict(),
+            "features": len(model.model.manifest.columns),
+            "events_offered": prepared.offered.text,
+            "set_aside": prepared.sources.events.by_reason(),
+            "behaviours": self.importance.to_dict("records"),
+            "recommended": best.to_dict() if best is not None else None,
+            "in_force": self.findings.found.to_dict()["in_force"],
+            "seconds": self.seconds,
+            "peak_memory_mb": _peak_memory_mb(),
+            "report": str(self.folder / REPORT),
+            "files": _by_name(sorted(self.folder.iterdir())),
+        }
+
+
+def train(
+    config: Config | str | Path,
+    *,
+    trials: int = DEFAULT_TRIALS,
+    timeout: float | None = None,
+    promote: Promote = "auto",
+    listener: Listener | None = None,
+) -> TrainResult:
+    """Train, evaluate, register and, if it holds, promote a model.
+
+    Parameters
+    ----------
+    config
+        A config or the path of a `pql.yaml`.
+    trials, timeout
+        The tuning budget; with a timeout (seconds) the result depends on the machine's speed.
+    promote
+        `auto`: only what is better on later accounts. `never`, `force`; what the gate would have done is recorded.
+    listener
+        Told about progress.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the config or the data cannot be used; nothing has been logged or registered then.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
+    >>> result = pql_model.train(folder / "pql.yaml", trials=2)
+    >>> result.verdict.name in {"ready", "weak", "no_signal", "too_few_conversions"}
+    True
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    stages = Stages(listener)
+    tracking = Tracking(config)
+
+    with open_session() as con:
+        data = prepare(con, config, stages, also=_manifest(tracking))
+    frame, train_rows, test_rows = data.snapshots.frame, data.split.train, data.split.test
+    X = data.manifest.matrix(data.table)
+
+    with stages("tune and fit"):
+        seen = digest(frame[train_rows], X[train_rows], data.manifest.names, dump_config(config))
+        journal = TuningJournal.of(config.home, seen, trials)
+        with journal.open(stages.listener) as path:
+            fit = fit_model(
+                frame[train_rows], X[train_rows], data.manifest, config.horizon, config.motion, config.seed,
+                Budget(trials, timeout, path),
+                progress=lambda done, planned, best: stages.listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
+                monotone=monotone_directions(config.monotone, data.manifest),
+            )  # fmt: skip
+
+    with stages("evaluate"):
+        table, later = data.table[test_rows], frame[test_rows]
+        everyone = fit.calibration.apply(fit.ensemble.margin(X))
+        probability = everyone[test_rows]
+        rows = TestRows(
+            frame=later,
+            probability=probability,
+            activity=table[ACTIVITY].to_numpy(),
+            logistic=logistic_regression(X[train_rows], data.converted[train_rows], X[test_rows], data.manifest),
+            train_rate=float(data.converted[train_rows].mean()),
+            in_training=later["entity"].isin(frame["entity"][train_rows]).to_numpy(),
+            history=History(
+                frame.assign(probability=everyone), train_rows, test_rows, config.horizon, fit.calibration.kind
+            ),
+            meets_definition=meets(config.definition, table) if config.definition else None,
+        )
+        capacity = config.policy.capacity.leads if config.policy and config.policy.capacity else None
+        evaluation = evaluate_test(rows, capacity, config.seed)
+        verdict = judge(evaluation.test, StatisticalPower.of(frame, train_rows, test_rows))
+        supported = None if verdict.usable else _supported(data, config)
+        contributions = fit.ensemble.contributions(X[test_rows])
+        importance = behaviour_shares(contributions, data.manifest)
+        model = FittedModel(
+            fit.ensemble, fit.calibration, data.manifest, reference_quantiles(probability),
+            facts=_facts(config, data, fit, verdict),
+        )  # fmt: skip
+
+    with stages("criteria"):
+        findings = find(config, data, model, contributions, everyone, stages.listener.share)
+        decider = build_decider(config, later, table, probability, findings.found)
+        model = replace(model, facts={**model.facts, KEY: decider.to_dict()})
+        growth = build_growth_report(config, data, model, evaluation, verdict, findings)
+
+    with stages("register"), tracking.alone(lambda: stages.listener.say(_WAITING)):
+        against = _against(tracking, model, table, later, config.seed) if verdict.usable else None
+        promotion = decide(verdict, against, promote)
+        with _draft(config.home / "runs") as draft:
+            files = write_run_files(
+                draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported
+            )
+            write_growth_files(draft, findings, growth)
+            record = Record(
+                params={
+                    **asdict(fit.tuned.params),
+                    "settings": json.dumps([asdict(setting) for setting in fit.tuned.settings]),
+                    "trials": len(fit.tuned.trials),
+                    "folds": fit.folds.kind,
+                    "seed": config.seed,
+                },
+                trials=fit.tuned.trials,
+                metrics=evaluation.test,
+                numbers=_numbers(evaluation, data, fit),
+                tags={**_decided(verdict, promotion), "data_digest": seen, "feature_set": data.manifest.hash},
+                files=files,
+            )
+            logged = tracking.log(model, record)
+            folder = draft.rename(draft.with_name(logged.run_id))
+        registered = tracking.register(logged, _of_version(verdict, promotion, evaluation))
+        if promotion.promoted:
+            tracking.promote(registered.version, by=promotion.mode)
+    journal.forget()
+    return TrainResult(
+        registered, verdict, promotion, data, fit, evaluation, importance, stages.seconds, folder, findings, supported
+    )
+
+
+def _by_name(paths: list[Path]) -> dict[str, str]:
+    """Files by their name without its ending; with it, where another has the same."""
+    named: dict[str, str] = {}
+    for path in paths:
+        named[path.name if path.stem in named else path.stem] = str(path)
+    return named
+
+
+def _manifest(tracking: Tracking) -> Manifest | None:
+    """The champion's columns; that it cannot be read must not stop a training."""
+    try:
+        champion = tracking.find("champion")
+    except DataError:  # the gate will say so
+        return None
+    return champion.model.manifest if champion else None
+
+
+def _against(
+    tracking: Tracking, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame, seed: int
+) -> ChampionComparison | Incomparable | None:
+    """The comparison with whoever is champion now: another training may have promoted its own since this one began."""
+    try:
+        champion = tracking.find("champion")
+    except DataError as error:
+        return Incomparable(f"the champion cannot be compared with. {error}")
+    return compare(champion.model, champion.version, challenger, table, later, seed) if champion else None
+
+
+@contextmanager
+def _draft(runs: Path) -> Iterator[Path]:
+    """A folder to be renamed when it is whole. What killed trainings left is swept away: this one has the lock."""
+    for left in runs.glob(".train-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    draft = runs / f".train-{uuid.uuid4().hex}"
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _decided(verdict: Verdict, promotion: Promotion) -> dict[str, str]:
+    """What the run and the version both say about the gate."""
+    forced = {"forced": "true"} if promotion.forced else {}
+    return {"verdict": verdict.name, "promotion": promotion.reason, "gate": promotion.gate.text, **forced}
+
+
+def _of_version(verdict: Verdict, promotion: Promotion, evaluation: Evaluation) -> dict[str, str]:
+    auc = evaluation.test["roc_auc"]
+    figures = {"roc_auc": auc.value, "roc_auc_low": auc.low, "roc_auc_high": auc.high}
+    return {
+        **_decided(verdict, promotion),
+        "to_be_promoted": str(promotion.promoted).lower(),
+        **{name: f"{value:.6f}" for name, value in figures.items()},
+    }
+
+
+def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[str, Any]:
+    frame, split = data.snapshots.frame, data.split
+    return {
+        "name": config.name,
+        "entity": config.entity,
+        "motion": config.motion,
+        "horizon": str(config.horizon),
+        "train": describe(frame, split.train),
+        "test": describe(frame, split.test),
+        "labels_until": int(frame["as_of"][split.train].max()) + config.horizon.us,
+        "test_start": split.test_start,
+        "folds": fit.folds.to_dict(),
+        "settings": [asdict(setting) for setting in fit.tuned.settings],
+        "verdict": verdict.name,
+        INTAKE: scope_facts(config, data.offered.known, data.sources.entities.traits),
+        "config": dump_config(config),
+    }
+
+
+def _supported(data: Prepared, config: Config) -> UnivariateRates:
+    """Base rate and single-behaviour rates, in place of a model that cannot be trusted."""
+    guilty = quarantined(data.findings)
+    return univariate_rates(data.snapshots.frame, data.table, data.offered.events, config.horizon, guilty)
+
+
+def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, float]:
+    baselines = {
+        f"{name}_{metric}": estimate.value
+        for name, metrics in evaluation.baselines.items() for metric, estimate in metrics.items() if estimate.value == estimate.value
+    }  # fmt: skip
+    return {**baselines, "fold_roc_auc": fit.tuned.score, "features": float(len(data.manifest.columns))}
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
+
+
+if __name__ == "__main__":
+    from pql_model.cli.app import main
+
+    main(["train", *sys.argv[1:]])

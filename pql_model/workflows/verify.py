@@ -1,0 +1,168 @@
+"""Is it the same number everywhere? Snapshots through the registered model, the engine and a service, compared with the batch."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pql_model import time
+from pql_model.config.load import load_config
+from pql_model.config.schema import Config
+from pql_model.decide.decider import Decider
+from pql_model.decide.rows import decided_rows
+from pql_model.errors import DataError, NotEnoughDataError
+from pql_model.explain.reason_text import AGE
+from pql_model.features.table import feature_table
+from pql_model.model.split import out_of_time
+from pql_model.progress import Listener, Stages
+from pql_model.registry.tracking import Tracking
+from pql_model.score_log.row_diff import RowDiff, compare_rows
+from pql_model.serve.requests import entity_requests
+from pql_model.serve.scoring_clients import Ask, Request, in_process, over_http
+from pql_model.snapshots.grid import scoring_grid
+from pql_model.snapshots.labels import label_snapshots
+from pql_model.sources.duckdb_session import Connection, open_session
+from pql_model.sources.read import Sources, read_sources
+from pql_model.workflows.prepare import features_of, trait_names
+from pql_model.workflows.score import instant_of
+
+_AT_ONCE = 100  # between two words about progress
+
+
+@dataclass(frozen=True)
+class Verified:
+    """How far each path is from the batch.
+
+    Attributes
+    ----------
+    as_of
+        The instant of the snapshots; None: those the model was trained and tested on.
+    paths
+        One comparison each: the registered model's pyfunc, the engine in this process, the service if one was named.
+    """
+
+    as_of: int | None
+    rows: int
+    paths: tuple[RowDiff, ...]
+
+    @property
+    def same(self) -> bool:
+        return all(path.same for path in self.paths)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `pql verify --json` prints."""
+        return {
+            "snapshots": "training" if self.as_of is None else "at_risk",
+            "as_of": time.iso(self.as_of) if self.as_of is not None else None,
+            "rows": self.rows,
+            "same": self.same,
+            "paths": [path.to_dict() for path in self.paths],
+        }
+
+
+def verify(
+    config: Config | str | Path, *, url: str | None = None, key: str | None = None, rows: int = 200, as_of: str | None = None,
+    model: str = "champion", listener: Listener | None = None,
+) -> Verified:  # fmt: skip
+    """Send snapshots through every path that gives scores, and compare each number with the batch.
+
+    The pyfunc gets their feature table; the engine and the service get the raw events that the log has of them today, also
+    those that lie after the snapshot.
+
+    Parameters
+    ----------
+    url
+        Of a running service, such as `http://127.0.0.1:3000`: asked too.
+    key
+        Its API key.
+    rows
+        So many snapshots, drawn from all by the config's seed.
+    as_of
+        Those at risk at this date or time; without it the snapshots of the training and the test set, as `pql train`
+        takes them from today's data.
+    model
+        The version that the service serves.
+
+    Raises
+    ------
+    NotEnoughDataError
+        If nobody is at risk then.
+    DataError
+        If the service does not answer, or serves another version; if `as_of` is after the config's `observed_until`.
+
+    Examples
+    --------
+    >>> import pql_model, tempfile
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=2, promote="force")
+    >>> found = pql_model.verify(folder / "pql.yaml")
+    >>> found.rows, [path.path for path in found.paths], found.same
+    (200, ['pyfunc', 'in process'], True)
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    instant = instant_of(as_of) if as_of is not None else None
+    stages = Stages(listener)
+    tracking = Tracking(config)
+    registered = tracking.get(model)
+    fitted, version = registered.model, registered.version
+    decider = Decider.of_facts(fitted.facts, fitted.reference)
+    asked = {"in process": in_process(version, fitted)}
+    if url is not None:
+        asked[url] = over_http(url, key, version)
+    with open_session() as con:
+        with stages("read"):
+            sources = read_sources(con, config)
+            found = _trained_on(con, config, sources) if instant is None else _at_risk(config, sources, instant)
+            drawn = found.sample(min(rows, len(found)), random_state=config.seed)
+            snapshots = con.create_table("verified_snapshots", drawn)
+        with stages("batch"):
+            features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
+            traits = trait_names(sources.entities.traits)
+            table = feature_table(sources, snapshots, features, traits, stages.listener.share)
+            batch = decided_rows(fitted, table, decider).rows.to_dict("records")
+            requests: list[Request] = list(entity_requests(sources, snapshots))
+    with stages("pyfunc"):
+        paths = [compare_rows("pyfunc", batch, tracking.predict(registered, table).to_dict("records"))]
+    for path, ask in asked.items():
+        with stages(path):
+            paths.append(compare_rows(path, batch, _answers(ask, requests, stages.listener)))
+    return Verified(instant, len(batch), tuple(paths))
+
+
+def _trained_on(con: Connection, config: Config, sources: Sources) -> pd.DataFrame:
+    frame = label_snapshots(con, config, sources).frame
+    split = out_of_time(frame, config.horizon, config.motion)
+    snapshots: pd.DataFrame = frame.loc[split.train | split.test, ["entity", "as_of", "signed_up"]]
+    return snapshots
+
+
+def _at_risk(config: Config, sources: Sources, instant: int) -> pd.DataFrame:
+    end = config.observed_until
+    if end is not None and instant > end:  # the batch knows nothing later, a service is sent all there is
+        raise DataError("The data end before this instant", received=time.iso(instant),
+                        allowed=f"until {time.iso(end)}, the `observed_until` of the config",
+                        remedy="name an earlier one, or take `observed_until` out of the config")  # fmt: skip
+    grid = scoring_grid(config, sources, instant)
+    frame: pd.DataFrame = grid.filter(grid.reason.isnull()).order_by("entity").drop("reason").to_pandas()
+    if frame.empty:
+        raise NotEnoughDataError("Nobody is at risk at this instant", received=time.iso(instant),
+                                 remedy="name another with `--as-of`")  # fmt: skip
+    return frame.assign(signed_up=frame["signed_up"].astype("Int64"))
+
+
+def _answers(ask: Ask, requests: list[Request], listener: Listener) -> list[dict[str, Any]]:
+    answers: list[dict[str, Any]] = []
+    for start in range(0, len(requests), _AT_ONCE):
+        answers += ask(requests[start : start + _AT_ONCE])
+        listener.share(len(answers) / len(requests))
+    return answers
+
+
+if __name__ == "__main__":
+    from pql_model.cli.app import main
+
+    main(["verify", *sys.argv[1:]])

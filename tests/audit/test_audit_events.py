@@ -1,0 +1,93 @@
+import pytest
+
+from pql_model.audit.events import audit_events, wilson_low
+from pql_model.model.columns import Manifest, ModelColumn
+from pql_model.sources.event_timing import EventTiming
+
+LOGIN = EventTiming("login", doers=1000, after=20, converters=100, near=3.0)
+UPLOAD = EventTiming("upload", doers=700, after=60, converters=80, near=4.0)
+FEATURES = ("login.count.ever", "checkout.count.ever", "checkout.active_days.ever", "any.count.ever")
+MANIFEST = Manifest((*(ModelColumn(name, "feature") for name in FEATURES), ModelColumn("trait.x", "number")))
+
+
+def found(*events, allow=()):
+    return audit_events([LOGIN, UPLOAD, *events], MANIFEST, allow)
+
+
+def checkout(near=90.0, converters=100, doers=160, after=0):
+    return EventTiming("checkout", doers=doers, after=after, converters=converters, near=near)
+
+
+def test_a_step_of_the_purchase_is_taken_out_with_all_its_features():
+    (finding,) = found(checkout())
+    assert (finding.column, finding.kind, finding.action) == ("checkout", "act_of_buying", "quarantined")
+    assert finding.columns == ("checkout.count.ever", "checkout.active_days.ever")
+    assert finding.reason.startswith(
+        "90% of what 100 converters did of it lies within 30 minutes of the conversion, against 4% of other events"
+    )
+
+
+def test_intent_that_often_comes_right_before_is_spared():
+    assert found(checkout(near=45.0)) == []
+
+
+def test_five_converters_prove_nothing():
+    assert found(checkout(near=5.0, converters=5)) == []
+
+
+def test_where_everybody_buys_in_the_first_session_no_event_is_accused():
+    at_once = [EventTiming(name, 1000, 20, 100, near) for name, near in (("a", 70.0), ("b", 66.0), ("c", 75.0))]
+    assert audit_events(at_once, MANIFEST, ()) == []
+
+
+def test_where_minutes_are_unknown_no_event_is_the_act_of_buying():
+    assert found(EventTiming("checkout", 160, 10, 100, None)) == []
+
+
+def test_what_only_customers_do_is_taken_out():
+    (finding,) = found(checkout(near=0.0, converters=0, doers=80, after=79))
+    assert finding.kind == "after_conversion"
+    assert (
+        "99% of the 80 that did it did so for the first time at or after their conversion, against 5%" in finding.reason
+    )
+
+
+def test_what_most_find_only_as_customers_is_spared():
+    assert found(checkout(near=0.0, converters=40, doers=400, after=264)) == []
+
+
+@pytest.mark.parametrize("allow", [["checkout"], ["checkout.count.ever", "checkout.active_days.ever"]])
+def test_an_event_is_taken_back_by_its_name_or_by_all_its_columns(allow):
+    (finding,) = found(checkout(), allow=allow)
+    assert finding.action == "allowed"
+
+
+def test_one_column_of_it_can_be_taken_back():
+    (finding,) = found(checkout(), allow=["checkout.count.ever"])
+    assert (finding.action, finding.columns) == ("quarantined", ("checkout.active_days.ever",))
+
+
+def test_an_event_of_which_the_model_reads_nothing_is_named():
+    (finding,) = found(EventTiming("invoice", 160, 0, 100, 95.0))
+    assert (finding.action, finding.columns) == ("named", ())
+
+
+def test_rows_that_arrive_after_the_conversion_are_said_and_nothing_is_taken_out():
+    written = EventTiming("checkout", 200, 0, 100, 2.0, known_converters=100, back=60.0, known_others=100, late=2.0)
+    (finding,) = found(written)
+    assert (finding.kind, finding.action, finding.columns) == ("written_back", "named", ())
+    assert finding.reason.startswith("60% of what 100 converters did of it before their conversion arrived after it")
+
+
+def test_rows_that_are_late_for_everybody_are_not_written_back():
+    late = EventTiming("checkout", 200, 0, 100, 2.0, known_converters=100, back=30.0, known_others=100, late=40.0)
+    assert found(late) == []
+
+
+def test_nothing_is_found_where_nobody_did_anything():
+    assert audit_events([EventTiming("a", 0, 0, 0, 0.0)], MANIFEST, ()) == []
+    assert audit_events([], MANIFEST, ()) == []
+
+
+def test_the_low_end_of_a_share():
+    assert wilson_low(0.9, 100, 1.96) == pytest.approx(0.8256, abs=1e-4)

@@ -1,0 +1,28 @@
+from pql_model.audit.finding import Finding, quarantined, taken_back
+
+
+def finding(action, columns=()):
+    return Finding("trait.a", "identifier", "why", 0.98765, action, columns)
+
+
+def test_only_what_is_quarantined_is_taken_out():
+    assert quarantined([finding(action) for action in ("allowed", "kept", "named")]) == []
+    assert quarantined([finding("quarantined")]) == ["trait.a"]
+
+
+def test_an_event_takes_its_features_with_it():
+    assert quarantined([finding("quarantined", ("a.count.ever", "a.active_days.ever"))]) == [
+        "a.count.ever", "a.active_days.ever",
+    ]  # fmt: skip
+
+
+def test_the_object_names_the_columns_only_where_they_are_others():
+    assert finding("kept").to_dict() == {
+        "column": "trait.a", "reason": "why", "kind": "identifier", "auc": 0.9877, "action": "kept",
+    }  # fmt: skip
+    assert finding("quarantined", ("a.count.ever",)).to_dict()["columns"] == ["a.count.ever"]
+
+
+def test_any_of_its_names_takes_a_column_back():
+    assert taken_back(["a"], ("trait.a", "a")) == "allowed"
+    assert taken_back(["A"], ("trait.a", "a")) == "quarantined"

@@ -1,0 +1,153 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pql_model.config.definition import Criterion, Definition
+from pql_model.config.load import load_definition
+from pql_model.criteria.candidates import candidates
+from pql_model.criteria.definition_metrics import Outcomes
+from pql_model.criteria.evaluate import meets
+from pql_model.criteria.results import find_criteria, kind_of
+from pql_model.model.columns import ModelColumn
+from pql_model.time import DAY
+
+BOARDS, INVITES, SEARCH = "Board+Created.count.ever", "Invited.count.ever", "Search.count.ever"
+
+
+def world(n=6000, seed=3, boards=1.6, invites=1.4, rule=None, leads_a_week=None):
+    """`at least 5 boards` and `at least 3 invitations` decide; searches only go along. The second half is later."""
+    rng = np.random.default_rng(seed)
+    pace = rng.gamma(1.5, 1 / 1.5, n)
+    table = pd.DataFrame({BOARDS: rng.poisson(4 * pace), INVITES: rng.poisson(2 * pace), SEARCH: rng.poisson(3 * pace)})
+    odds = -3.3 + boards * (table[BOARDS] >= 5) + invites * (table[INVITES] >= 3)
+    converted = rng.random(n) < 1 / (1 + np.exp(-odds.to_numpy()))
+    begins = np.sort(rng.integers(0, 300, n)) * DAY
+    outcomes = Outcomes(np.arange(n), begins + 14 * DAY, begins, converted, 1 / (1 + np.exp(-odds.to_numpy())))
+    earlier = np.arange(n) < n // 2
+    columns = [ModelColumn(name, "feature") for name in table.columns]
+    offered = candidates(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
+    found = find_criteria(offered, table, outcomes, earlier, ~earlier, {}, rows="as of day 14 of the trial", rule=rule,
+                          leads_a_week=leads_a_week, seed=7)  # fmt: skip
+    return found, table, outcomes, ~earlier
+
+
+@pytest.fixture(scope="module")
+def found():
+    return world()
+
+
+def test_the_planted_criteria_come_back_and_what_only_goes_along_does_not(found):
+    criteria = found[0].criteria
+    assert sorted((c.definition.criteria[0].event, c.definition.criteria[0].threshold) for c in criteria) == [
+        ("Board Created", 5.0),
+        ("Invited", 3.0),
+    ]
+    assert all(c.adjusted_p < 0.001 for c in criteria)
+
+
+def test_every_figure_is_of_later_rows_alone(found):
+    result, table, outcomes, later = found
+    for rule in (*result.criteria, *result.definitions):
+        met = meets(rule.definition, table)
+        assert rule.later.qualified == int(met[later].sum())
+        assert rule.later.conversions == int(outcomes.converted[met & later].sum())
+        assert rule.earlier.qualified == int(met[~later].sum())
+    assert result.later.rows == int(later.sum())
+
+
+def test_what_comes_later_changes_no_choice():
+    """The outcomes of later rows may be anything: the same criteria and definitions are put forward."""
+    first, *_ = world()
+    n = 6000
+    rng = np.random.default_rng(3)
+    pace = rng.gamma(1.5, 1 / 1.5, n)
+    table = pd.DataFrame({BOARDS: rng.poisson(4 * pace), INVITES: rng.poisson(2 * pace), SEARCH: rng.poisson(3 * pace)})
+    odds = -3.3 + 1.6 * (table[BOARDS] >= 5) + 1.4 * (table[INVITES] >= 3)
+    converted = rng.random(n) < 1 / (1 + np.exp(-odds.to_numpy()))
+    begins = np.sort(rng.integers(0, 300, n)) * DAY
+    earlier = np.arange(n) < n // 2
+    upside_down = np.where(earlier, converted, ~converted)
+    outcomes = Outcomes(np.arange(n), begins + 14 * DAY, begins, upside_down)
+    columns = [ModelColumn(name, "feature") for name in table.columns]
+    offered = candidates(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
+    second = find_criteria(
+        offered, table, outcomes, earlier, ~earlier, {}, rows="", rule=None, leads_a_week=None, seed=7
+    )
+    put_forward = [rule.definition for rule in (*first.criteria, *first.definitions, *first.not_confirmed)]
+    again = [rule.definition for rule in (*second.criteria, *second.definitions, *second.not_confirmed)]
+    assert sorted(map(str, again)) == sorted(map(str, put_forward))
+    assert not second.criteria, "what the later rows do not bear out is not listed"
+    assert second.recommended is None
+
+
+def test_a_world_of_noise_gives_none_and_says_what_was_tried():
+    result, *_ = world(boards=0.0, invites=0.0, seed=11)
+    assert result.criteria == ()
+    assert result.definitions == ()
+    assert result.recommended is None
+    assert json.dumps(result.to_dict(), allow_nan=False)
+
+
+def test_p_values_are_corrected_for_every_rule_that_was_tested(found):
+    result = found[0]
+    assert result.tested == len(result.criteria) + len(result.definitions) + len(result.not_confirmed)
+    assert "Holm" in result.to_dict()["tried"]["correction"]
+
+
+def test_the_capacity_of_the_team_limits_what_is_recommended():
+    result = world(leads_a_week=35)[0]
+    few = result.recommended
+    assert few.earlier.leads_per_week.value <= 35
+    smallest = min(result.definitions, key=lambda d: d.earlier.qualified)
+    assert world(leads_a_week=1)[0].recommended.definition == smallest.definition
+
+
+def test_the_rule_in_force_stands_on_the_same_rows_with_its_four_cells():
+    rule = Definition.model_validate({"all": [{"event": "Board Created", "at_least": 2}]})
+    result, _, outcomes, later = world(rule=rule)
+    payload = result.to_dict()["in_force"]
+    assert payload["verdict"] == "too lax"
+    cells = [payload["against"][name]["entities"] for name in ("both", "only_new", "only_today", "neither")]
+    assert sum(cells) == int(later.sum())
+    assert sum(payload["against"][n]["conversions"] for n in ("both", "only_new", "only_today", "neither")) == int(
+        outcomes.converted[later].sum()
+    )
+
+
+def test_near_misses_lack_exactly_one_criterion(found):
+    result, table, _, later = found
+    both = next(d for d in result.definitions if d.definition.all_ is not None and len(d.members) == 2)
+    held = (table[BOARDS] >= 5).astype(int) + (table[INVITES] >= 3)
+    assert both.near_miss.entities == int((held[later] == 1).sum())
+
+
+def test_the_json_holds_the_fields_of_the_contract(found):
+    payload = found[0].to_dict()
+    assert {"base_rate", "criteria", "definitions", "in_force"} <= set(payload)
+    criterion = payload["criteria"][0]
+    assert {"id", "text", "conditions", "threshold_interval", "threshold_agreement", "tested"} <= set(criterion)
+    assert {"event", "measure", "window", "operator", "threshold"} <= set(criterion["conditions"][0])
+    assert {"entities", "qualified", "conversions", "rate", "lift", "recall"} <= set(criterion["tested"])
+    assert {"join", "k"} <= set(payload["definitions"][0])
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [("Pricing Viewed", "intent"), ("checkout_started", "intent"), ("Teammate Invited", "value"), ("Plan Compared", "intent"),
+     ("Payload Sent", "value"), ("Explanation Read", "value"), ("requestDemo", "intent"), ("Cartoon Drawn", "value"), ("any", "activity")],
+)  # fmt: skip
+def test_intent_is_told_from_value_by_what_the_event_is_called(event, kind):
+    assert kind_of(Criterion.model_validate({"event": event, "at_least": 1})) == kind
+
+
+def test_a_criterion_about_a_trait_is_fit():
+    assert kind_of(Criterion.model_validate({"trait": "size", "in": ["51-200"]})) == "fit"
+
+
+def test_the_yaml_loads_back_as_the_recommended_definition(found, tmp_path):
+    from pql_model.criteria.export import criteria_yaml
+
+    (tmp_path / "criteria.yaml").write_text(criteria_yaml(found[0].to_dict(), "boards"), encoding="utf-8")
+    assert load_definition(tmp_path / "criteria.yaml") == found[0].recommended.definition

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from pql_model.config.load import load_config
+from pql_model.decide.build import build_decider, check_policy, idle_exclusions
+from pql_model.decide.decider import KEY, Decider
+from pql_model.errors import DataError
+from pql_model.time import DAY
+
+
+@pytest.fixture(scope="module")
+def config(trained):
+    return load_config(trained.folder.parent.parent / "pql.yaml")
+
+
+def with_policy(config, **raw):
+    return type(config).model_validate({**config.model_dump(by_alias=True, exclude_none=True), "policy": raw})
+
+
+def settled(trained, config):
+    data, test = trained.prepared, trained.prepared.split.test
+    probability = trained.registered.model.probability(data.table)[test]
+    return build_decider(config, data.snapshots.frame[test], data.table[test], probability, trained.findings.found)
+
+
+def test_a_trained_model_carries_what_it_decides_by(trained, config):
+    model = trained.registered.model
+    decider = Decider.of_facts(json.loads(json.dumps(model.facts)), model.reference)
+    assert decider == settled(trained, config)
+    found = trained.findings.found
+    assert [c.id for c in decider.criteria] == [c.id for c in found.criteria]
+    assert decider.recommended.id == found.recommended.id
+    assert decider.definition == decider.in_force
+    assert "rule" in model.facts[KEY]
+
+
+def test_the_bands_of_the_test_period_hold_every_row(trained, config):
+    results = settled(trained, config).band_results
+    assert [r["name"] for r in results] == ["high", "medium", "low", "very_low"]
+    assert sum(r["rows"] for r in results) == int(trained.prepared.split.test.sum())
+
+
+def test_the_keys_of_the_policy_are_taken_over(trained, config):
+    asked = with_policy(
+        config, definition="recommended", bands={"hot": 0.5}, stay=0.5, cool_down="3d", hold_out=0.1,
+        exclude={"company_size": ["1-10"]}, hand_raise=[{"event": "Teammate Invited", "at_least": 9}],
+    )  # fmt: skip
+    decider = settled(trained, asked)
+    assert (decider.stay, decider.cool_down, decider.hold_out, decider.name) == (0.5, 3 * DAY, 0.1, "nimbus-boards")
+    assert (decider.bands.names, decider.rule.definition) == (("hot", "very_low"), "recommended")
+    assert [c.text for c in decider.exclude] == ["`company_size` is 1-10"]
+    assert [c.text for c in decider.hand_raise] == ["at least 9 `Teammate Invited` so far"]
+    assert 0 < decider.rule.probability < 1
+
+
+def test_who_is_excluded_or_held_out_is_no_lead_of_the_level(trained, config):
+    def level(**more):
+        return settled(trained, with_policy(config, capacity={"leads": 5, "per": "7d"}, **more)).rule.probability
+
+    sizes = sorted(trained.prepared.table["trait.company_size"].dropna().unique())
+    assert level(hold_out=0.5) < level()
+    assert level(exclude={"company_size": sizes[:2]}) < level()
+    assert 0 <= level(exclude={"company_size": sizes}) <= 1
+
+
+def test_a_value_under_exclude_that_nobody_has_is_found(trained, config):
+    asked = with_policy(config, probability=0.2, exclude={"company_size": ["1-10", "1 - 10"]})
+    assert idle_exclusions(asked, trained.prepared.table) == [("company_size", "1 - 10")]
+    assert idle_exclusions(with_policy(config, probability=0.2), trained.prepared.table) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ({"hand_raise": [{"event": "Teammate Invite", "at_least": 1}]},
+         r"The hand_raise names event `Teammate Invite`, which the data do not have; did you mean `Teammate Invited`\?"),
+        ({"exclude": {"company size": ["x"]}}, r"The exclude names trait `company size`.*did you mean `company_size`\?.*policy: {exclude"),
+    ],
+)  # fmt: skip
+def test_a_policy_that_names_what_there_is_not_is_refused(config, raw, message):
+    with pytest.raises(DataError, match=message):
+        check_policy(with_policy(config, probability=0.2, **raw), ["Teammate Invited"], ["company_size"])
+
+
+def test_a_policy_that_names_nothing_wrong_passes(config):
+    check_policy(with_policy(config, probability=0.2, exclude={"company_size": []}), [], [])

@@ -1,0 +1,163 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+
+from pql_model.evaluation.drift import corrected_probability, has_moved, rate_change
+from pql_model.statistics.estimate import Estimate
+from pql_model.time import DAY, Duration
+
+HORIZON = Duration.parse("30d")
+
+
+def final(days, converted, probability=0.1, entity=None):
+    n = len(days)
+    return pd.DataFrame(
+        {
+            "entity": np.arange(n) if entity is None else entity,
+            "as_of": np.round(np.asarray(days) * DAY).astype(np.int64),
+            "converted": converted,
+            "probability": probability,
+        }
+    )
+
+
+def at(day):
+    return np.array([day * DAY])
+
+
+def moved(frame, day, p=0.1):
+    return corrected_probability(frame, HORIZON, at(day), np.array([p]))[0]
+
+
+# ---------------------------------------------------------------- what is known
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    days=st.lists(st.integers(0, 200), min_size=1, max_size=40),
+    hours=st.integers(0, 23),
+    day=st.integers(0, 260),
+    seed=st.integers(0, 99),
+)
+def test_an_outcome_that_was_not_known_then_changes_nothing(days, hours, day, seed):
+    rng = np.random.default_rng(seed)
+    frame = final(np.array(days) + hours / 24, rng.random(len(days)) < 0.3, rng.uniform(0.01, 0.9, len(days)))
+    unknown = frame["as_of"].to_numpy() + HORIZON.us > day * DAY
+    other = frame.assign(converted=np.where(unknown, ~frame["converted"], frame["converted"]))
+    fewer = frame[~unknown]
+    assert moved(frame, day) == moved(other, day) == moved(fewer, day)
+
+
+def test_an_outcome_counts_from_the_day_on_which_its_horizon_is_over():
+    frame = final([0.0] * 100, [False] * 100)
+    assert moved(frame, 29) == 0.1
+    assert corrected_probability(frame, HORIZON, np.array([30 * DAY - 1]), np.array([0.1]))[0] == 0.1
+    assert moved(frame, 30) == pytest.approx(0.075)  # 10 promised, none came: (0 + 30) / (10 + 30)
+
+
+def test_outcomes_older_than_90_days_are_forgotten():
+    frame = final([0.0] * 100, [False] * 100)
+    assert moved(frame, 119) == pytest.approx(0.075)
+    assert moved(frame, 120) == 0.1
+
+
+def test_without_a_known_outcome_the_probability_stays():
+    assert moved(final([50.0], [True]), 10, p=0.37) == 0.37
+
+
+# ---------------------------------------------------------------- by how much
+
+
+def test_a_kept_promise_moves_nothing():
+    assert moved(final([0.0] * 10, [True] + [False] * 9), 30, p=0.4) == pytest.approx(0.4)
+
+
+def test_thirty_conversions_are_the_trust_in_the_model():
+    # 30 promised and 60 came: (60 + 30) / (30 + 30) = 1.5 times the level of 0.3
+    frame = final([0.0] * 100, np.arange(100) < 60, 0.3)
+    assert moved(frame, 30, p=0.3) == pytest.approx(0.45)
+
+
+def test_snapshots_of_one_entity_count_as_one():
+    one = final([0.0] * 100, [False] * 100)
+    thrice = pd.concat([one, one.assign(as_of=DAY), one.assign(as_of=2 * DAY)])
+    assert moved(thrice, 40) == pytest.approx(moved(one, 40))
+
+
+def test_a_promise_broken_by_all_stays_a_probability():
+    assert 0 < moved(final([0.0] * 500, [True] * 500, 0.999), 30, p=0.999) < 1
+    assert 0 < moved(final([0.0] * 500, [False] * 500, 0.999), 30, p=0.001) < 1
+
+
+def test_nobody_to_correct_is_no_error():
+    nobody = np.array([], np.int64)
+    assert corrected_probability(final([0.0], [True]), HORIZON, nobody, np.array([])).shape == (0,)
+
+
+# ---------------------------------------------------------------- in worlds whose rate is known
+
+
+def world(halves_on_day, seed=3, n=20_000):
+    """A year of sign-ups; the model knows who is likelier, and the level of the first half year."""
+    rng = np.random.default_rng(seed)
+    day = np.sort(rng.uniform(0, 365, n))
+    converted = rng.random(n) < np.where(day < halves_on_day, 0.1, 0.05)
+    lean = rng.normal(0, 1, n) + converted
+    frame = final(day, converted, expit(lean - 0.5 + logit(0.1)))
+    test = day >= 240
+    raw = frame["probability"].to_numpy()[test]
+    return converted[test], raw, corrected_probability(frame, HORIZON, frame["as_of"].to_numpy()[test], raw)
+
+
+def log_loss(y, p):
+    return -np.where(y, np.log(p), np.log1p(-p)).mean()
+
+
+def test_where_the_rate_stays_the_correction_does_hardly_any_harm():
+    y, raw, corrected = world(halves_on_day=math.inf)
+    assert y.sum() / corrected.sum() == pytest.approx(1, abs=0.06)
+    assert log_loss(y, corrected) - log_loss(y, raw) < 0.0005
+
+
+def test_where_the_rate_halves_what_was_expected_comes_near_what_is_observed():
+    y, raw, corrected = world(halves_on_day=120)
+    assert y.sum() / raw.sum() < 0.62
+    assert 0.85 < y.sum() / corrected.sum() < 1.1
+    assert log_loss(y, corrected) < log_loss(y, raw) - 0.005
+
+
+# ---------------------------------------------------------------- has the base rate moved?
+
+
+def test_a_change_of_rate_has_the_interval_of_two_independent_shares():
+    entity, before = np.arange(2000), np.arange(2000) < 1000
+    converted = np.concatenate([np.arange(1000) < 100, np.arange(1000) < 60])
+    change = rate_change(entity, converted, before, ~before)
+    half = 1.959964 * math.sqrt(0.1 * 0.9 / 1000 + 0.06 * 0.94 / 1000)
+    assert (change.value, change.low, change.high) == pytest.approx((-0.04, -0.04 - half, -0.04 + half))
+
+
+def test_five_snapshots_of_each_entity_make_the_change_no_surer():
+    before = np.arange(200) < 100
+    converted = np.concatenate([np.arange(100) < 30, np.arange(100) < 20])
+    once = rate_change(np.arange(200), converted, before, ~before)
+    five = rate_change(*(np.repeat(part, 5) for part in (np.arange(200), converted, before, ~before)))
+    assert (five.low, five.high) == pytest.approx((once.low, once.high))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ((-0.02, -0.03, -0.01), True),
+        ((0.02, 0.01, 0.03), True),
+        ((-0.02, -0.05, 0.01), False),  # may be chance
+        ((-0.009, -0.012, -0.006), False),  # is no chance, and small
+    ],
+)
+def test_a_rate_of_a_tenth_has_moved_beyond_chance_and_by_more_than_a_tenth(change, expected):
+    assert has_moved(0.1, Estimate(*change)) is expected

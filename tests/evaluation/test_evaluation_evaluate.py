@@ -1,0 +1,88 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from histories import history
+from sklearn.metrics import roc_auc_score
+
+from pql_model.evaluation import evaluate
+from pql_model.time import DAY, parse_instant
+
+
+def rows(n=200, **changes):
+    rng = np.random.default_rng(4)
+    y = rng.random(n) < 0.3
+    frame = pd.DataFrame(
+        {
+            "entity": [f"a{i // 2}" for i in range(n)],
+            "as_of": parse_instant("2026-01-20") + np.arange(n) * DAY // 4,
+            "converted": y,
+        }
+    )
+    given = {
+        "frame": frame,
+        "probability": np.clip(0.2 + 0.3 * y + rng.normal(0, 0.1, n), 0.01, 0.99),
+        "activity": rng.poisson(3 + 2 * y).astype(float),
+        "logistic": np.clip(0.25 + 0.1 * y + rng.normal(0, 0.1, n), 0.01, 0.99),
+        "train_rate": 0.3,
+        "in_training": np.zeros(n, bool),
+        "history": history(),
+    }
+    return evaluate.TestRows(**{**given, **changes})
+
+
+def test_the_model_and_its_baselines_are_measured_on_the_same_rows():
+    given = rows()
+    found = evaluate.evaluate_test(given, None, 7)
+    assert found.test["roc_auc"].value == pytest.approx(roc_auc_score(given.frame["converted"], given.probability))
+    assert found.baselines["activity"]["roc_auc"].value == pytest.approx(
+        roc_auc_score(given.frame["converted"], given.activity)
+    )
+    assert list(found.baselines) == ["base_rate", "activity", "logistic_regression"]
+    assert "precision_at_capacity" not in found.test
+    assert found.unseen is None
+
+
+def test_the_capacity_has_a_precision_of_its_own():
+    best = rows().frame["converted"].to_numpy()[np.argsort(-rows().probability, kind="stable")[:10]].mean()
+    assert evaluate.evaluate_test(rows(), 10, 7).test["precision_at_capacity"].value == pytest.approx(best)
+
+
+def test_entities_never_seen_in_training_are_measured_apart():
+    known = np.arange(200) < 100
+    found = evaluate.evaluate_test(rows(in_training=known), None, 7)
+    later = rows().frame["converted"].to_numpy()[100:]
+    assert found.unseen["base_rate"].value == pytest.approx(later.mean())
+    assert evaluate.evaluate_test(rows(in_training=np.ones(200, bool)), None, 7).unseen is None
+
+
+def test_the_rule_in_force_has_a_rate_a_reach_and_a_share():
+    met = np.zeros(200, bool)
+    met[:50] = True
+    y = rows().frame["converted"].to_numpy()
+    found = evaluate.evaluate_test(rows(meets_definition=met), None, 7).baselines["definition"]
+    assert found["rate"].value == pytest.approx(y[:50].mean())
+    assert found["recall"].value == pytest.approx(y[:50].sum() / y.sum())
+    assert found["qualified_share"].value == 0.25
+    assert found["rate"].low < found["rate"].value < found["rate"].high
+
+
+def test_copies_of_snapshots_do_not_make_a_rule_surer():
+    met, y, entities = np.arange(200) % 4 < 2, rows().frame["converted"].to_numpy(float), np.arange(200) // 2
+    once = evaluate._definition(met, y, entities, 7)
+    again = evaluate._definition(np.tile(met, 3), np.tile(y, 3), np.tile(entities, 3), 7)
+    for name in ("rate", "recall", "qualified_share"):
+        assert vars(again[name]) == pytest.approx(vars(once[name])), name
+
+
+def test_a_rule_that_nobody_meets_has_no_rate():
+    found = evaluate.evaluate_test(rows(meets_definition=np.zeros(200, bool)), None, 7).baselines["definition"]
+    assert math.isnan(found["rate"].value)
+    assert found["recall"].value == 0
+
+
+def test_the_promises_are_checked_on_the_whole_history():
+    promises = evaluate.evaluate_test(rows(), None, 7).promises
+    assert promises.months["rows"].sum() == history().test.sum()
+    assert (promises.method, promises.raw.observed) == ("platt", history().frame["converted"][history().test].sum())

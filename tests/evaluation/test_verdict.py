@@ -1,0 +1,105 @@
+import math
+
+import pytest
+
+from pql_model.evaluation.statistical_power import StatisticalPower
+from pql_model.evaluation.verdict import judge
+from pql_model.statistics.estimate import Estimate
+
+
+def figures(auc=(0.75, 0.70, 0.80), lift=(3.0, 2.0, 4.0)):
+    return {"roc_auc": Estimate(*auc), "lift_at_10pct": Estimate(*lift)}
+
+
+def having(train=50, test=20, others=400, months=10.0):
+    return StatisticalPower(train, test, others, train + test + 10, months)
+
+
+@pytest.mark.parametrize(("trained", "tested"), [(49, 100), (100, 19)])
+def test_below_50_and_20_conversions_no_figure_counts(trained, tested):
+    verdict = judge(figures(), having(trained, tested))
+    assert (verdict.name, verdict.usable) == ("too_few_conversions", False)
+    assert f"{trained} conversions to learn from and {tested} to test on" in verdict.sentence
+    assert judge(figures(), having()).name == "ready"
+
+
+def test_too_few_says_when_there_would_be_enough_at_the_present_pace():
+    payload = judge(figures(), having(31, 15, months=5.0)).would_change
+    assert payload == (
+        "More conversions: at the pace so far, 11 a month, there would be 50 to learn from and 20 to test on in about 4 months."
+    )
+
+
+def test_where_enough_is_years_away_an_earlier_step_is_named():
+    payload = judge(figures(), having(3, 1, months=12.0)).would_change
+    assert "1.2 a month" in payload
+    assert payload.endswith(
+        "in more than 24 months; taking an earlier step than the payment as the conversion would be sooner."
+    )
+
+
+def test_an_interval_that_holds_one_half_is_no_signal():
+    verdict = judge(figures(auc=(0.55, 0.5, 0.6)), having())
+    assert (verdict.name, verdict.usable) == ("no_signal", False)
+    assert "cannot be told from chance (ROC-AUC 0.55 (likely 0.50 to 0.60)" in verdict.sentence
+
+
+def test_no_signal_says_which_signal_would_go_unseen_and_how_many_conversions_would_show_it():
+    payload = judge(figures(auc=(0.55, 0.47, 0.63)), having(60, 30, others=270)).would_change
+    assert payload.startswith(
+        "More conversions: with 30 in the test a signal below ROC-AUC 0.66 is likely to go unseen;"
+    )
+    assert "with 73 one of 0.60 would be seen, in about 14 months at the pace so far, 10 a month." in payload
+
+
+def test_no_signal_where_the_test_would_have_seen_one_asks_for_other_events():
+    payload = judge(figures(auc=(0.51, 0.46, 0.56)), having(300, 150, others=1500)).would_change
+    assert payload.startswith(
+        "Events that show the product's value, or a later snapshot: 150 conversions in the test are"
+    )
+    assert "enough to see a ROC-AUC of 0.57" in payload
+
+
+def test_the_same_probability_for_all_is_said_plainly():
+    verdict = judge(figures(auc=(0.5, 0.5, 0.5)), having())
+    assert verdict.name == "no_signal"
+    assert verdict.sentence.startswith("Already in training nothing told who converts from who does not")
+
+
+def test_no_interval_at_all_is_no_signal():
+    verdict = judge(figures(auc=(0.9, math.nan, math.nan)), having())
+    assert verdict.name == "no_signal"
+    assert "ROC-AUC 0.90, without an interval" in verdict.sentence
+
+
+def test_a_small_signal_is_weak():
+    assert judge(figures(auc=(0.65, 0.55, 0.75)), having()).name == "weak"
+    assert judge(figures(lift=(2.0, 1.4, 3.0)), having()).name == "weak"
+
+
+def test_an_uncertain_signal_says_how_many_conversions_would_make_it_sure():
+    payload = judge(figures(auc=(0.70, 0.55, 0.85)), having(60, 20, months=8.0)).would_change
+    # half the width is 0.15 and may be 0.10: 2.25 times as many
+    assert payload.startswith("More conversions: if the figures stay, about 45 in the test instead of 20 would narrow")
+
+
+@pytest.mark.parametrize(
+    ("auc", "lift", "small"),
+    [
+        ((0.58, 0.55, 0.61), (3.0, 2.0, 4.0), "ROC-AUC 0.58 itself is small"),
+        ((0.61, 0.55, 0.67), (3.0, 2.0, 4.0), "ROC-AUC 0.61 itself is small"),  # it would take 36 times as many
+        ((0.75, 0.70, 0.80), (1.4, 1.2, 1.6), "a lift of 1.4 itself is small"),
+    ],
+)
+def test_a_signal_that_is_small_in_itself_asks_for_more_telling_events(auc, lift, small):
+    verdict = judge(figures(auc, lift), having())
+    assert verdict.name == "weak"
+    assert verdict.would_change.startswith(f"More telling events: {small}")
+
+
+def test_a_sure_signal_is_ready_and_the_sentence_has_the_figures():
+    verdict = judge(figures(), having())
+    assert (verdict.name, verdict.usable) == ("ready", True)
+    assert "ROC-AUC 0.75 (likely 0.70 to 0.80)" in verdict.sentence
+    assert "3.0 times as often as all (likely 2.0 to 4.0)" in verdict.sentence
+    assert "a low end of ROC-AUC below 0.60, or of that lift below 1.5" in verdict.would_change

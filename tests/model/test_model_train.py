@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+from small_model import MANIFEST, small_table
+
+from pql_model.errors import NotEnoughDataError
+from pql_model.model import train as fitting
+from pql_model.model.columns import Manifest
+from pql_model.model.train import Budget, digest, fit_model
+from pql_model.time import DAY, Duration, parse_instant
+
+HORIZON = Duration.parse("30d")
+
+
+def training_rows(rows=400):
+    table, y = small_table(rows)
+    signed_up = parse_instant("2025-01-01") + np.arange(rows) * DAY // 2
+    frame = pd.DataFrame(
+        {
+            "entity": table["entity"],
+            "as_of": signed_up + 7 * DAY,
+            "signed_up": pd.array(signed_up, dtype="Int64"),
+            "converted": y == 1,
+        }
+    )
+    return frame, MANIFEST.matrix(table)
+
+
+def test_the_fit_is_calibrated_on_rows_that_were_not_seen():
+    frame, X = training_rows()
+    found = fit_model(frame, X, MANIFEST, HORIZON, "trial", 7, Budget(1))
+    assert found.folds.kind == "expanding"
+    assert found.calibration.kind == "platt"
+    p = found.calibration.apply(found.ensemble.margin(X))
+    assert abs(p.mean() - frame["converted"].mean()) < 0.06
+
+
+def test_more_rows_than_tuning_needs_are_thinned_by_whole_entities(monkeypatch):
+    monkeypatch.setattr(fitting, "MAX_TUNING_ROWS", 200)
+    frame, X = training_rows()
+    frame["entity"] = [f"a{i // 2}" for i in range(400)]
+    problem = fitting.Problem(X, frame["converted"].to_numpy(float), MANIFEST.names, MANIFEST.categorical,
+                              fitting.tuning_folds(frame, HORIZON, "trial", 7), 7)  # fmt: skip
+    thin = fitting._thinned(problem, frame, HORIZON, "trial")
+    assert 120 < len(thin.y) < 280
+    assert len(thin.y) % 2 == 0
+    assert max(fold.check.max() for fold in thin.folds.folds) < len(thin.y)
+
+
+def test_without_a_column_there_is_nothing_to_fit():
+    frame, X = training_rows()
+    with pytest.raises(NotEnoughDataError, match="No feature or trait tells one entity from another"):
+        fit_model(frame, X[:, :0], Manifest(()), HORIZON, "trial", 7, Budget(1))
+
+
+def test_the_digest_changes_with_anything_the_model_sees():
+    frame, X = training_rows(20)
+    same = digest(frame, X, MANIFEST.names, "config")
+    other = X.copy()
+    other[3, 0] += 1
+    flipped = frame.assign(converted=~frame["converted"])
+    assert digest(frame, X, MANIFEST.names, "config") == same
+    assert len(same) == 16
+    changed = {digest(frame, other, MANIFEST.names, "config"), digest(flipped, X, MANIFEST.names, "config"),
+               digest(frame, X, MANIFEST.names, "other"), digest(frame, X, MANIFEST.names[::-1], "config")}  # fmt: skip
+    assert len(changed | {same}) == 5

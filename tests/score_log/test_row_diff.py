@@ -1,0 +1,79 @@
+import math
+
+import pandas as pd
+import pytest
+
+from pql_model.score_log.row_diff import NUMBERS, SAME, alike, compare_rows, plain
+
+ROW = {
+    "entity": "acme", "probability": 0.25, "score": 80.0, "usage": 0.5, "fit": -0.1, "timing": 0.0, "band": "high",
+    "is_pql": True, "reasons": '[{"behaviour": "login", "contribution": 0.5}]', "criteria_met": "[]",
+    "meets_definition": None, "nearest_missing": None, "suppressed": None,
+}  # fmt: skip
+
+
+def compared(**answer):
+    return compare_rows("service", [ROW], [ROW | answer])
+
+
+def test_the_same_rows_are_the_same():
+    found = compared(reasons=[{"behaviour": "login", "contribution": 0.5}], criteria_met=[])
+    assert (found.rows, found.refused, found.same) == (1, 0, True)
+    assert found.largest == dict.fromkeys(NUMBERS, 0.0)
+    assert found.different == dict.fromkeys((*NUMBERS, *SAME), 0)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("probability", 0.25 + 2e-9), ("probability", None), ("probability", math.nan), ("fit", None), ("band", "low"),
+        ("is_pql", False), ("is_pql", None), ("is_pql", 1), ("reasons", []), ("reasons", None),
+        ("reasons", [{"behaviour": "login", "contribution": 0.5 + 2e-9}]), ("reasons", [{"behaviour": "login"}]),
+        ("criteria_met", [{"id": "c1"}]), ("meets_definition", False), ("nearest_missing", {"id": "c1"}), ("suppressed", "bot"),
+    ],
+)  # fmt: skip
+def test_any_other_value_is_a_row_that_differs(column, value):
+    found = compared(**{column: value})
+    assert found.different[column] == 1
+    assert sum(found.different.values()) == 1
+    assert not found.same
+
+
+def test_what_is_below_the_tolerance_is_told_and_is_no_difference():
+    found = compared(probability=0.25 + 1e-12, reasons=[{"behaviour": "login", "contribution": 0.5 - 1e-12}])
+    assert found.largest["probability"] == pytest.approx(1e-12, rel=1e-3)
+    assert found.same
+
+
+def test_the_largest_of_all_rows_is_told():
+    rows = [ROW, ROW, ROW]
+    found = compare_rows("service", rows, [ROW | {"usage": 0.5 + d} for d in (0.1, -0.3, 0.2)])
+    assert found.largest["usage"] == pytest.approx(0.3)
+    assert found.different["usage"] == 3
+
+
+def test_an_error_is_a_refusal_with_its_words():
+    found = compare_rows("service", [ROW, ROW], [{"error": {"message": "no"}}, ROW])
+    assert (found.rows, found.refused, found.first_refusal, found.same) == (2, 1, "acme: no", False)
+    assert found.to_dict()["refused"] == {"rows": 1, "first": "acme: no"}
+
+
+def test_an_answer_too_few_is_not_passed_over():
+    with pytest.raises(ValueError, match="shorter"):
+        compare_rows("service", [ROW, ROW], [ROW])
+
+
+def test_cells_of_tables_are_read_as_json_has_them():
+    table = pd.DataFrame({"a": pd.array([None], "boolean"), "b": [1.5], "c": pd.array(["{}"], "string")})
+    [row] = table.to_dict("records")
+    assert {key: plain(value) for key, value in row.items()} == {"a": None, "b": 1.5, "c": {}}
+    assert plain("{curly} event") == "{curly} event"
+    assert plain(table["b"][0]) == 1.5
+
+
+def test_a_truth_is_no_number_and_nothing_is_not_zero():
+    assert not alike(1, True)
+    assert not alike(0.0, None)
+    assert not alike("1", 1)
+    assert alike(1, 1.0)
+    assert alike(None, None)

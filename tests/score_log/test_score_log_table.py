@@ -1,0 +1,104 @@
+import datetime as dt
+import sqlite3
+
+import duckdb
+import postgres
+import pyarrow as pa
+import pytest
+
+from pql_model.errors import DataError
+from pql_model.score_log.table import LogTable
+
+AT = dt.datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=dt.UTC)
+ROWS = pa.table(
+    {
+        "entity": ["0012", "b🙂"],
+        "at": pa.array([AT, AT - dt.timedelta(days=1)], pa.timestamp("us", "UTC")),
+        "p": [0.1 + 0.2, 1 / 3],
+        "ok": pa.array([True, None]),
+        "told": pa.array([None, None], pa.string()),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres.server() as con:
+        con.execute("CREATE SCHEMA logs")
+        yield f"postgres://pql@/postgres?host={con.info.host}"
+
+
+@pytest.fixture(params=["duckdb", "sqlite", "postgres", "schema"])
+def log(request, tmp_path):
+    """An empty database of each kind; the last one with a table in a schema."""
+    duckdb.connect(str(tmp_path / "shop.duckdb")).close()
+    sqlite3.connect(tmp_path / "shop.db").execute("create table t (a)")
+    urls = {"duckdb": "duckdb://shop.duckdb", "sqlite": "sqlite:///shop.db"}
+    url = urls.get(request.param) or request.getfixturevalue("server")
+    return LogTable(url, tmp_path, "logs.scores" if request.param == "schema" else "scores", ("at", "entity"))
+
+
+def test_rows_are_added_and_read_in_order_with_every_digit(log):
+    log.append([ROWS.slice(0, 1)])
+    log.append([ROWS.slice(1, 1), ROWS])
+    read = log.read(ROWS.column_names)
+    assert read["entity"].to_pylist() == ["b🙂", "b🙂", "0012", "0012"]
+    assert read["p"].to_pylist() == [1 / 3, 1 / 3, 0.1 + 0.2, 0.1 + 0.2]
+    assert [None if ok is None else bool(ok) for ok in read["ok"].to_pylist()] == [None, None, True, True]
+    assert read["told"].to_pylist() == [None] * 4
+    times = [dt.datetime.fromisoformat(at) if isinstance(at, str) else at for at in read["at"].to_pylist()]
+    assert times[2:] == [AT, AT]
+    assert log.read(["entity"], [0, 3])["entity"].to_pylist() == ["b🙂", "0012"]
+    assert log.read(["entity"], []).num_rows == 0
+
+
+@pytest.fixture
+def lite(tmp_path):
+    sqlite3.connect(tmp_path / "shop.db").execute("create table other (entity text, at text)")
+    return lambda name, url="sqlite:///shop.db": LogTable(url, tmp_path, name, ("at",))
+
+
+def test_many_places_are_asked_for_in_pieces(lite, monkeypatch):
+    monkeypatch.setattr("pql_model.score_log.table._AT_ONCE", 2)
+    log = lite("scores")
+    log.append([ROWS] * 3)
+    assert log.read(["entity"], [0, 2, 3, 4, 5])["entity"].to_pylist() == ["b🙂"] * 2 + ["0012"] * 3
+
+
+def test_a_table_of_something_else_is_neither_written_nor_read(lite):
+    with pytest.raises(
+        DataError, match=r"The table `other` is no score log: it lacks p, ok, told. Received: entity, at"
+    ):
+        lite("other").append([ROWS])
+    with pytest.raises(DataError, match=r"`other` is no score log: it lacks p"):
+        lite("other").read(["entity", "p"])
+
+
+def test_a_table_that_is_not_there_is_said(lite):
+    with pytest.raises(DataError, match=r"no such table: there is no score log yet. Received: scores. Do: score first"):
+        lite("scores").read(["entity"])
+
+
+def test_a_database_that_cannot_be_used_is_said_without_its_password(lite):
+    with pytest.raises(DataError, match=r"There is no database .*shap\.db"):
+        lite("scores", "sqlite:///shap.db").append([ROWS])
+    with pytest.raises(DataError, match=r"cannot be used in the connection: .*nosuch://me:\*\*\*@host/db") as caught:
+        lite("scores", "nosuch://me:secret@host/db").append([ROWS])
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_somebody_else_holds_is_said(tmp_path):
+    import subprocess
+    import sys
+
+    path = tmp_path / "shop.duckdb"
+    duckdb.connect(str(path)).close()
+    code = f"import duckdb, time; c = duckdb.connect({str(path)!r}); print('held', flush=True); time.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(DataError, match=r"The score log cannot be used in the connection: .*lock"):
+            LogTable("duckdb://shop.duckdb", tmp_path, "scores", ("at",)).append([ROWS])
+    finally:
+        holder.kill()
+        holder.wait()

@@ -1,0 +1,92 @@
+import sqlite3
+
+import duckdb
+import numpy as np
+import pandas as pd
+import postgres
+import pytest
+from worlds import product
+
+from pql_model.errors import DataError
+from pql_model.score_log.schema import REPLAYED, SCHEMA, log_table, restored
+from pql_model.score_log.selection import Wanted
+from pql_model.score_log.store import append_scores, read_scores
+from pql_model.score_log.table import LogTable
+from pql_model.time import parse_instant, to_datetime
+
+AT = to_datetime(parse_instant("2026-01-05T15:30:00.25Z"))
+
+
+def table(*entities):
+    rows = pd.DataFrame(
+        {
+            "entity": entities, "as_of": AT, "probability": 1 / 3, "is_pql": True, "feature_set": "fs", "reasons": "[]",
+            "newly_qualified": pd.array([None] * len(entities), "boolean"), "scored_at": AT,
+            "suppressed": pd.array([None] * len(entities), "string"), "model_version": "1",
+        }
+    )  # fmt: skip
+    return log_table(rows, [np.array([0.1 + 0.2, np.nan])] * len(rows), "score", ["boards"] * len(rows))
+
+
+def replayed(*entities):
+    return table(*entities).select(REPLAYED.names)
+
+
+def config_of(home, **keys):
+    return product(home, [{"account": "a", "signed_up": "2026-01-01"}], [], [], **keys)
+
+
+def test_without_a_log_nothing_is_written_and_nothing_is_asked(tmp_path):
+    def tables():
+        raise AssertionError
+        yield
+
+    assert append_scores(config_of(tmp_path), tables()) is None
+
+
+def test_a_folder_starts_from_the_config_and_each_run_adds_a_file(tmp_path):
+    config = config_of(tmp_path, score_log="logs/scores")
+    first, second = append_scores(config, [table("a")]), append_scores(config, [table("b"), table("c")])
+    assert first.startswith(str(tmp_path / "logs" / "scores"))
+    where, found, meant = read_scores(config, None, Wanted())
+    assert (where, found["entity"].to_pylist(), meant) == (str(tmp_path / "logs" / "scores"), ["a", "b", "c"], 3)
+    assert read_scores(config, second, Wanted(entity="c"))[1].equals(replayed("c"))
+
+
+@pytest.fixture(params=["duckdb", "sqlite", "postgres"])
+def connection(request, tmp_path):
+    if request.param == "postgres":
+        with postgres.server() as con:
+            yield f"postgres://pql@/postgres?host={con.info.host}"
+        return
+    duckdb.connect(str(tmp_path / "shop.duckdb")).close()
+    sqlite3.connect(tmp_path / "shop.db").execute("create table t (a)")
+    yield {"duckdb": "duckdb://shop.duckdb", "sqlite": "sqlite:///shop.db"}[request.param]
+
+
+def test_a_table_of_the_connection_gives_back_what_was_written(connection, tmp_path):
+    config = config_of(tmp_path, connection=connection, score_log={"table": "pql_scores"})
+    assert append_scores(config, [table("b"), table("0012")]) == "table pql_scores"
+    assert append_scores(config, [table("a")]) == "table pql_scores"
+    where, found, meant = read_scores(config, None, Wanted(since=parse_instant("2026-01-05")))
+    assert (where, meant) == ("table pql_scores", 3)
+    assert found.equals(replayed("0012", "a", "b"))
+    assert read_scores(config, None, Wanted(entity="0012"))[1].equals(replayed("0012"))
+    whole = LogTable(str(config.connection), config.home, "pql_scores", ("entity",)).read(SCHEMA.names)
+    assert restored(whole).equals(table("0012", "a", "b"))
+    assert read_scores(config, None, Wanted(until=parse_instant("2026-01-05")))[2] == 0
+
+
+def test_a_log_that_cannot_be_written_is_said_with_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("")
+    for score_log in ("file/log", {"table": "pql_scores"}):
+        config = config_of(tmp_path, connection="sqlite:///nowhere.db", score_log=score_log)
+        with pytest.raises(DataError, match=r"The scores were written, the score log was not: .* score again"):
+            append_scores(config, [table("a")])
+
+
+def test_without_a_log_there_is_none_to_read(tmp_path):
+    with pytest.raises(
+        DataError, match=r"This config has no score log. Allowed: a folder .* set `score_log: score_log/`"
+    ):
+        read_scores(config_of(tmp_path), None, Wanted())

@@ -1,0 +1,65 @@
+"""The workbench is empty, in UTC, bounded, offline, and gone afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pql_model.errors import DataError
+from pql_model.sources.duckdb_session import in_file_order, open_session
+
+
+def setting(con, name):
+    return {row[0]: row[1] for row in con.raw_sql("select name, value from duckdb_settings()").fetchall()}[name]
+
+
+def test_the_clock_is_utc_and_nothing_is_fetched():
+    with open_session("1GB") as con:
+        assert setting(con, "TimeZone") == "UTC"
+        assert setting(con, "autoinstall_known_extensions") == "false"
+
+
+def test_it_leaves_nothing_behind_even_after_an_error():
+    folders = []
+
+    def work():
+        with open_session("1GB") as con:
+            folders.append(Path(setting(con, "temp_directory")).parent)
+            con.create_table("t", pa.table({"a": [1]}))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        work()
+
+    assert not folders[0].exists()
+
+
+def test_two_are_apart():
+    with open_session("1GB") as one, open_session("1GB") as other:
+        one.create_table("t", pa.table({"a": [1]}))
+
+        assert other.raw_sql("select count(*) from duckdb_tables()").fetchone() == (0,)
+
+
+def test_the_environment_bounds_the_memory(monkeypatch):
+    monkeypatch.setenv("PQL_MEMORY_LIMIT", "512MiB")
+
+    with open_session() as con:
+        assert setting(con, "memory_limit") == "512.0 MiB"
+
+
+def test_a_limit_that_is_none_is_refused(monkeypatch):
+    monkeypatch.setenv("PQL_MEMORY_LIMIT", "lots")
+
+    with pytest.raises(DataError, match=r"`lots` is no memory limit\. Allowed: .*4GB"), open_session():
+        pass
+
+
+@pytest.mark.parametrize("keep_order", [False, True])
+def test_files_are_read_in_their_order_for_a_while(keep_order):
+    with open_session("1GB", keep_order) as con:
+        with in_file_order(con):
+            assert setting(con, "preserve_insertion_order") == "true"
+        assert setting(con, "preserve_insertion_order") == str(keep_order).lower()

@@ -1,0 +1,272 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pql_model import time
+from pql_model.config.load import load_config
+from pql_model.errors import DataError, NotEnoughDataError
+from pql_model.model.calibrate import Calibration
+from pql_model.registry.tracking import Tracking
+from pql_model.score_log.files import log_files, write_log
+from pql_model.score_log.schema import SCHEMA, inputs_digest, log_rows
+from pql_model.serve.bundle import Bundle
+from pql_model.serve.engine import ScoringEngine
+from pql_model.serve.requests import entity_requests
+from pql_model.serve.score_log_writer import ScoreLogWriter
+from pql_model.snapshots.grid import scoring_grid
+from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.read import read_sources
+from pql_model.workflows.replay import replay
+from pql_model.workflows.score import score
+
+AS_OF = "2025-11-20T06:07:08.123456Z"
+
+
+@pytest.fixture(scope="module")
+def home(trained, tmp_path_factory):
+    """The demo with a score log of one run; nothing in it is changed."""
+    home = Path(shutil.copytree(trained.folder.parent.parent, tmp_path_factory.mktemp("replay") / "demo"))
+    with (home / "pql.yaml").open("a") as file:
+        file.write("\nscore_log: score_log/\n")
+    score(home / "pql.yaml", as_of=AS_OF, model="1")
+    return home
+
+
+@pytest.fixture(scope="module")
+def logged(home):
+    [file] = log_files(home / "score_log")
+    return pq.read_table(file.path)
+
+
+@pytest.fixture
+def copied(home, tmp_path):
+    """A copy whose data a test may change."""
+    return Path(shutil.copytree(home, tmp_path / "demo", ignore=shutil.ignore_patterns("mlruns", "runs")))
+
+
+def changed(table, tmp_path, **cells):
+    """A log of these rows with other cells."""
+    for name, cell in cells.items():
+        at = table.column_names.index(name)
+        table = table.set_column(at, name, pa.array([cell] * len(table), SCHEMA.field(name).type))
+    write_log(tmp_path / "changed", [table])
+    return tmp_path / "changed"
+
+
+def results(found):
+    return {result: count for result, count in found.to_dict()["results"].items() if count}
+
+
+def test_the_log_holds_the_rows_that_were_written_with_the_instant_to_the_microsecond(home, logged):
+    written = pd.read_parquet(home / "scores.parquet")
+    assert logged["entity"].to_pylist() == written["entity"].tolist()
+    assert logged["probability"].to_pylist() == written["probability"].tolist()
+    assert {row.as_of for row in log_rows(logged)} == {time.parse_instant(AS_OF)}
+    assert set(logged["source"].to_pylist()) == {"score"}
+    assert len(logged) > 10
+
+
+def test_past_scores_come_out_by_the_version_that_is_logged_and_loaded_once(home, logged, monkeypatch):
+    """Not by the champion: that is another one by then."""
+    asked, honest = [], Tracking.find
+    monkeypatch.setattr(
+        Tracking, "find", lambda self, version="champion": asked.append(version) or honest(self, version)
+    )
+    found = replay(home / "pql.yaml")
+    assert asked == ["1"]
+    payload = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert found.same
+    assert results(found) == {"same": len(logged)}
+    assert (payload["rows"], payload["rows_in_log"], payload["examples"]) == (len(logged), len(logged), [])
+    assert (payload["sources"], payload["model_versions"]) == ({"score": len(logged)}, {"1": len(logged)})
+    assert payload["log"] == str(home / "score_log")
+
+
+def test_no_such_rows_or_no_time_is_said(home, tmp_path):
+    with pytest.raises(NotEnoughDataError, match="The score log has no such rows"):
+        replay(home / "pql.yaml", since="2100-01-01")
+    with pytest.raises(NotEnoughDataError, match="The score log has no such rows"):
+        replay(home / "pql.yaml", until="2020-01-01")
+    with pytest.raises(DataError, match=r"`since` is not a time. Received: soon"):
+        replay(home / "pql.yaml", since="soon")
+    with pytest.raises(DataError, match="There is no score log here"):
+        replay(home / "pql.yaml", tmp_path / "nowhere")
+
+
+# ---------------------------------------------------------------- the data say something else
+
+
+def test_what_changed_in_the_data_is_told_for_each_row(copied, logged):
+    edited, gone, paid, late = sorted(logged["entity"].to_pylist())[:4]
+    accounts = pd.read_csv(copied / "accounts.csv", dtype=str, keep_default_na=False)
+    before = accounts.loc[accounts["account_id"] == edited, "company_size"].item()
+    now = "1-10" if before != "1-10" else "11-50"
+    accounts.loc[accounts["account_id"] == edited, "company_size"] = now
+    accounts[accounts["account_id"] != gone].to_csv(copied / "accounts.csv", index=False)
+    paying = pd.read_csv(copied / "subscriptions.csv", dtype=str)
+    more = pd.DataFrame([{**paying.iloc[0], "account_id": paid, "paid_at": "2025-11-19T00:00:00Z"}])
+    pd.concat([paying, more]).to_csv(copied / "subscriptions.csv", index=False)
+    events = pd.read_parquet(copied / "events.parquet")
+    days = events["occurred"].astype(str).str[:10]
+    own = events[(events["account_id"] == late) & (events["user_id"] == f"{late}/u1") & (days < "2025-11-20")]
+    mine = own.head(1).assign(event_id="came late")
+    pd.concat([events, mine]).to_parquet(copied / "events.parquet")
+
+    found = replay(copied / "pql.yaml")
+
+    assert results(found) == {"same": len(logged) - 4, "inputs_changed": 2, "not_in_data": 2}
+    by = {outcome.row.entity: outcome for outcome in found.outcomes}
+    assert (by[gone].result, by[gone].text) == ("not_in_data", "no entity of accounts.csv is called so")
+    assert (by[paid].result, by[paid].text) == ("not_in_data", "it had converted before")
+    assert (by[edited].result, by[edited].text) == ("inputs_changed", f"company_size: {before} -> {now}")
+    [change] = by[edited].changes
+    assert (change.column, change.before, change.now) == ("trait.company_size", before, now)
+    counts = [change for change in by[late].changes if ".count." in change.column]
+    assert counts
+    assert all(change.now == change.before + 1 for change in counts)
+    assert by[late].text.endswith(f"; {len(by[late].changes) - 1} more")
+    assert {example["entity"] for example in found.to_dict()["examples"]} == {edited, gone, paid, late}
+
+
+def test_a_trait_that_the_data_lost_is_a_change_and_no_fault(copied):
+    accounts = pd.read_csv(copied / "accounts.csv", dtype=str, keep_default_na=False)
+    accounts.drop(columns="company_size").to_csv(copied / "accounts.csv", index=False)
+    found = replay(copied / "pql.yaml", rows=5)
+    assert results(found) == {"inputs_changed": 5}
+    assert all(outcome.text.endswith("-> missing") for outcome in found.outcomes)
+
+
+def test_an_instant_after_the_end_of_the_data_is_told_as_that_also_of_one_entity_alone(copied, logged):
+    with (copied / "pql.yaml").open("a") as file:
+        file.write("observed_until: 2025-11-10\n")
+    active = next(row.entity for row in log_rows(logged) if row.usage > 0)
+    [outcome] = replay(copied / "pql.yaml", entity=active).outcomes
+    assert (outcome.row.entity, outcome.result) == (active, "not_in_data")
+    assert outcome.text == "the data end before, at 2025-11-10"
+    assert outcome.changes
+
+
+def test_who_is_too_old_for_the_model_by_the_data_of_today_is_told_so(home, logged, tmp_path):
+    found = replay(
+        home / "pql.yaml",
+        changed(logged.slice(0, 1), tmp_path, as_of=time.to_datetime(time.parse_instant("2026-02-01"))),
+    )
+    assert [(o.result, o.text) for o in found.outcomes] == [
+        ("not_in_data", "it is older then than any age the model speaks of")
+    ]
+
+
+# ---------------------------------------------------------------- the model says something else
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "words"),
+    [
+        ("probability", 0.123, "another probability from the same inputs"),
+        ("reasons", "[]", "another reasons from the same inputs"),
+    ],
+)
+def test_a_number_that_the_model_does_not_give_is_told(home, logged, tmp_path, name, cell, words):
+    found = replay(home / "pql.yaml", changed(logged.slice(0, 2), tmp_path, **{name: cell}))
+    assert [(o.result, o.text) for o in found.outcomes] == [("model_changed", words)] * 2
+
+
+def test_inputs_that_are_not_those_of_the_digest_are_told(home, logged, tmp_path):
+    found = replay(home / "pql.yaml", changed(logged.slice(0, 1), tmp_path, inputs_digest="0" * 64))
+    assert results(found) == {"altered": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "words"),
+    [
+        ("model_version", "99", "the registry has no version 99"),
+        ("model_version", "champion", "the registry has no version champion"),
+        ("model_name", "other", "it was scored by the model `other`, and this config is of `nimbus-boards`"),
+    ],
+)
+def test_a_model_that_is_gone_is_told(home, logged, tmp_path, name, cell, words):
+    found = replay(home / "pql.yaml", changed(logged.slice(0, 1), tmp_path, **{name: cell}))
+    assert [(o.result, o.text) for o in found.outcomes] == [("no_model", words)]
+
+
+def test_a_version_that_reads_other_columns_now_is_another_model(home, logged, tmp_path):
+    [row] = log_rows(logged.slice(0, 1))
+    other = changed(
+        logged.slice(0, 1), tmp_path, feature_set="f" * 16, inputs_digest=inputs_digest("f" * 16, row.inputs)
+    )
+    [outcome] = replay(home / "pql.yaml", other).outcomes
+    assert outcome.result == "no_model"
+    assert "reads other columns" in outcome.text
+
+
+def test_a_model_whose_files_cannot_be_read_is_gone(home, logged, monkeypatch):
+    def broken(self, version):
+        raise DataError("The files of version 1 cannot be read")
+
+    monkeypatch.setattr(Tracking, "find", broken)
+    found = replay(home / "pql.yaml", rows=2)
+    assert [(o.result, o.text) for o in found.outcomes] == [("no_model", "The files of version 1 cannot be read")] * 2
+
+
+def test_a_version_that_was_trained_anew_under_the_same_number_is_seen(home, monkeypatch):
+    honest = Tracking.find
+
+    def find(self, version="champion"):
+        found = honest(self, version)
+        raw = found.model.calibration.to_dict()
+        other = Calibration.from_dict({**raw, "intercept": raw["intercept"] + 0.01})
+        return replace(found, model=replace(found.model, calibration=other))
+
+    monkeypatch.setattr(Tracking, "find", find)
+    found = replay(home / "pql.yaml", rows=3)
+    assert results(found) == {"model_changed": 3}
+    assert all(outcome.text.startswith("another probability") for outcome in found.outcomes)
+
+
+# ---------------------------------------------------------------- the service's rows
+
+
+@pytest.fixture(scope="module")
+def served(home, tmp_path_factory):
+    """The log of a service that was asked, with raw events, about everybody whom the batch has scored."""
+    config = load_config(home / "pql.yaml")
+    model = Tracking(config).get("1").model
+    engine = ScoringEngine(Bundle(Path(), {"name": config.name, "version": "1"}, model, {}, {}, "", ""))
+    with open_session() as con:
+        sources = read_sources(con, config)
+        grid = con.create_table("grid", scoring_grid(config, sources, time.parse_instant(AS_OF)))
+        requests = list(entity_requests(sources, grid.filter(grid.reason.isnull())))
+    # Some at further instants: of one entity there may be many.
+    requests += [{**requests[k], "as_of": f"2025-11-20T06:07:09.{k}Z"} for k in range(5)]
+    folder = tmp_path_factory.mktemp("served")
+    log = ScoreLogWriter(folder, lambda *_: None, lambda *_: None)
+    log.add([engine.score(request, time.now()) for request in requests])
+    features = dict.fromkeys(engine._place)
+    log.add([engine.score({"entity": "by hand", "features": features}, time.now())])
+    log.close()
+    return folder
+
+
+def test_the_same_account_has_the_same_digest_in_batch_and_service(logged, served):
+    [file] = log_files(served)
+    theirs = {row.entity: row for row in log_rows(pq.read_table(file.path)) if row.as_of == time.parse_instant(AS_OF)}
+    ours = {row.entity: row for row in log_rows(logged)}
+    assert theirs.keys() == ours.keys()
+    for entity, row in ours.items():
+        assert theirs[entity].inputs_digest == row.inputs_digest
+        assert theirs[entity].reasons == row.reasons
+    assert len({row.inputs_digest for row in ours.values()}) > 10
+
+
+def test_served_scores_come_out_and_those_of_finished_features_as_far_as_they_can(home, logged, served):
+    found = replay(home / "pql.yaml", served)
+    assert results(found) == {"same": len(logged) + 5 + 1}
+    payload = found.to_dict()
+    assert (payload["without_as_of"], payload["sources"]) == (1, {"service": len(logged) + 6})
+    assert len({outcome.row.as_of for outcome in found.outcomes}) == 1 + 5 + 1

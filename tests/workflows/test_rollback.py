@@ -1,0 +1,113 @@
+import json
+
+import pytest
+from worlds import product
+
+import pql_model
+from pql_model.errors import DataError, ModelNotFoundError, PqlError
+from pql_model.registry import tracking as module
+from pql_model.registry.tracking import Tracking
+from pql_model.workflows.rollback import models, rollback
+
+
+@pytest.fixture
+def config(tmp_path, with_store):
+    return product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], [])
+
+
+@pytest.fixture
+def registry(config, monkeypatch):
+    """Versions 1 to 4 without files, of which 1, 2 and 3 were promoted in turn; every one but 4 can be loaded."""
+    tracking = Tracking(config)
+    tracking._ensure_registered_model()
+    for version in ("1", "2", "3", "4"):
+        run = tracking.client.create_run(tracking.experiment_id).info.run_id
+        tracking.client.create_model_version(tracking.name, f"runs:/{run}/model", run, tags={"verdict": "weak"})
+        if version != "4":
+            tracking.promote(version)
+
+    def get(self, alias):
+        if alias == "4":
+            raise DataError("A file of this model was changed")
+
+    monkeypatch.setattr(module.Tracking, "get", get)
+    return tracking
+
+
+def test_the_champion_before_is_champion_again_and_twice_goes_back_two(config, registry):
+    first = rollback(config)
+    assert (first.now.version, first.before.version, registry.champion()) == ("2", "3", "2")
+    assert first.text == "Version 2 of small-world is champion again instead of version 3."
+    assert first.before.rolled_back_at == first.now.promoted_at
+    assert rollback(config).now.version == "1"
+    with pytest.raises(
+        ModelNotFoundError,
+        match=r"no earlier champion of the model `small-world`. Received: version 1 is the only one that ever was. Do: name",
+    ):
+        rollback(config)
+    assert registry.champion() == "1"
+
+
+def test_a_version_can_be_named_also_one_further_back_and_one_that_never_was_champion(config, registry, monkeypatch):
+    assert rollback(config, to=1).text == "Version 1 of small-world is champion again instead of version 3."
+    monkeypatch.setattr(module.Tracking, "get", lambda self, alias: None)
+    never = rollback(config, to="4")
+    assert not never.was_champion
+    assert never.text == "Version 4 of small-world is champion for the first time (verdict: weak) instead of version 1."
+    assert rollback(config).now.version == "1"  # and back
+
+
+def test_a_version_that_does_not_exist_is_refused_with_those_that_do(config, registry):
+    with pytest.raises(ModelNotFoundError, match=r"no such version.*Received: 9. Allowed: 4, 3, 2, 1."):
+        rollback(config, to="9")
+    assert registry.champion() == "3"
+
+
+def test_the_champion_itself_is_refused(config, registry):
+    with pytest.raises(PqlError, match="Version 3 of the model `small-world` is the champion already"):
+        rollback(config, to="3")
+
+
+def test_a_version_that_cannot_be_loaded_is_refused_and_the_champion_stays(config, registry):
+    with pytest.raises(
+        DataError, match=r"Version 4 cannot become champion, as it cannot be loaded. A file of this model was changed"
+    ):
+        rollback(config, to="4")
+    assert registry.champion() == "3"
+
+
+def test_without_any_version_there_is_nothing_to_list_or_go_back_to(config):
+    assert models(config).to_dict() == {"name": "small-world", "models": []}
+    for to in (None, "1"):
+        with pytest.raises(ModelNotFoundError, match=r"of the model `small-world`.*Do: train with `pql train`"):
+            rollback(config, to=to)
+
+
+def test_without_a_champion_the_last_one_there_was_comes_back(config, registry):
+    registry.client.delete_registered_model_alias(registry.name, "champion")
+    found = rollback(config)
+    assert (found.now.version, found.before) == ("3", None)
+    assert found.text == "Version 3 of small-world is champion again."
+
+
+def test_both_are_json(config, registry):
+    payload = json.loads(json.dumps(rollback(config).to_dict(), allow_nan=False))
+    assert (payload["champion"]["version"], payload["before"]["version"], payload["was_champion"]) == ("2", "3", True)
+    listed = json.loads(json.dumps(models(config).to_dict(), allow_nan=False))
+    assert [(m["version"], m["aliases"]) for m in listed["models"]] == [
+        ("4", []), ("3", []), ("2", ["champion"]), ("1", ["previous"]),
+    ]  # fmt: skip
+    assert {"verdict", "roc_auc", "trained_at", "promoted_at", "promotion", "run_id", "forced"} <= set(
+        listed["models"][0]
+    )
+
+
+def test_what_a_training_leaves_is_listed_with_its_figures_and_reasons(trained, retrained):
+    second, first = pql_model.models(trained.folder.parent.parent / "pql.yaml").versions
+    assert (first.aliases, second.aliases) == (("champion",), ("challenger",))
+    assert first.verdict == trained.verdict.name
+    assert first.roc_auc.value == pytest.approx(trained.evaluation.test["roc_auc"].value, abs=1e-6)
+    assert first.promotion == trained.promotion.reason
+    assert second.promotion == retrained.promotion.reason
+    assert first.promoted_at is not None
+    assert second.promoted_at is None

@@ -1,0 +1,324 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from products import START, trial_files
+
+from pql_model.config.load import dump_config, load_config
+from pql_model.decide.decider import KEY
+from pql_model.decide.state import file_of
+from pql_model.errors import DataError, ModelNotFoundError
+from pql_model.registry.tracking import Tracking
+from pql_model.workflows.score import decider_of, score
+from pql_model.workflows.train import train
+
+AS_OF = "2025-06-10T12:00:00Z"
+COLUMNS = [
+    "entity", "as_of", "probability", "score", "band", "is_pql", "usage", "fit", "timing", "reasons", "criteria_met",
+    "meets_definition", "nearest_missing", "newly_qualified", "suppressed", "model_version", "feature_set", "scored_at",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory, with_store):
+    """Aged 5 to 11 days, so that a day in the middle has a few dozen at risk; a model in force."""
+    path = trial_files(
+        with_store(tmp_path_factory.mktemp("score")), accounts=400, each=10,
+        snapshots={"at_days": [5, 10]}, exclude={"entities": {"seats": [3]}},
+        policy={"capacity": {"leads": 4, "per": "7d"}},
+        definition={"all": [{"event": "login", "at_least": 6, "within": "first 5d"}]},
+    )  # fmt: skip
+    train(path, trials=1, promote="force")
+    return path
+
+
+def memory(config):
+    return file_of(config.parent, "small-trial")
+
+
+@pytest.fixture(autouse=True)
+def _first_run(config):
+    """No test is to depend on what another has scored."""
+    memory(config).unlink(missing_ok=True)
+
+
+def expected_reasons(config, as_of):
+    """Who is scored and who is not, worked out by hand."""
+    at = pd.Timestamp(as_of)
+    who = pd.read_parquet(config.parent / "accounts.parquet").astype({"account": str})
+    paid = pd.read_parquet(config.parent / "paid.parquet").astype({"account": str}).set_index("account")["time"]
+    age = (at - who["created"]) / pd.Timedelta(days=1)
+    converted = who["account"].map(paid) < at
+    reason = np.select(
+        [who["seats"] == "3", converted, age < 0, age < 5, age > 11],
+        ["excluded", "converted", "not_signed_up_yet", "too_young", "too_old"],
+        "",
+    )
+    return pd.Series(reason, index=who["account"])
+
+
+def test_everyone_of_a_trained_age_at_risk_is_scored_and_the_rest_counted_by_reason(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
+    reasons = expected_reasons(config, AS_OF)
+    assert sorted(result.rows["entity"]) == sorted(reasons.index[reasons == ""])
+    assert len(result.rows) > 5
+    assert result.not_scored == reasons[reasons != ""].value_counts().to_dict()
+    assert set(result.not_scored) == {"excluded", "converted", "not_signed_up_yet", "too_young", "too_old"}
+
+
+def test_the_rows_have_the_columns_of_the_contract_best_first(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
+    rows = pd.read_parquet(tmp_path / "scores.parquet")
+    assert list(rows.columns) == COLUMNS
+    pd.testing.assert_frame_equal(rows, result.rows, check_dtype=False)
+    assert rows["probability"].is_monotonic_decreasing
+    assert rows["probability"].between(0, 1).all()
+    assert rows["as_of"].unique().tolist() == [pd.Timestamp(AS_OF)]
+    assert rows["is_pql"].tolist() == [True] * 4 + [False] * (len(rows) - 4)
+    assert rows["meets_definition"].isin([True, False]).all()
+    assert rows["meets_definition"].any()
+    assert set(json.loads(rows["reasons"].iloc[0])[0]) == {
+        "sign",
+        "log_odds",
+        "effect",
+        "behaviour",
+        "part",
+        "column",
+        "value",
+        "words",
+    }
+
+
+def test_the_json_has_every_field_of_the_contract(config, tmp_path):
+    payload = json.loads(
+        json.dumps(score(config, as_of=AS_OF, output=tmp_path / "s.parquet").to_dict(), allow_nan=False)
+    )
+    assert {"rows", "pql", "newly_qualified", "output", "model", "expected_conversions"} <= set(payload)
+    assert (payload["pql"], payload["newly_qualified"], payload["model"]) == (
+        4,
+        4,
+        {"name": "small-trial", "version": "1"},
+    )
+    expected = payload["expected_conversions"]
+    assert 0 <= expected["low"] <= expected["value"] <= expected["high"] <= 4
+    assert payload["output"] == str(tmp_path / "s.parquet")
+    assert payload["score_log"] is None
+
+
+def test_a_batch_tells_bands_who_need_not_be_called_and_who_is_held_back(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "s.parquet")
+    payload, rows = result.to_dict(), result.rows
+    assert list(payload["bands"]) == ["high", "medium", "low", "very_low"]
+    assert {name: band["rows"] for name, band in payload["bands"].items() if band["rows"]} == rows[
+        "band"
+    ].value_counts().to_dict()
+    assert sum(band["rows"] for band in payload["bands"].values()) == payload["rows"]
+    assert payload["suppressed"] == rows["suppressed"].value_counts().to_dict()
+    assert payload["not_to_call"]["rows"] == int(((rows["band"] == "very_low") & ~rows["is_pql"]).sum())
+    assert payload["expected_conversions"]["value"] == pytest.approx(rows.loc[rows["is_pql"], "probability"].sum())
+    assert (payload["held_out"], payload["notes"]) == (0, [])
+
+
+def test_who_lacks_a_condition_is_told_which(config, tmp_path):
+    rows = score(config, as_of=AS_OF, output=tmp_path / "s.parquet").rows
+    assert rows["nearest_missing"].isna().all()  # the youngest is five days old: the first five days are over
+    assert all(json.loads(text) is not None for text in rows["criteria_met"])
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "scores.csv"])
+def test_a_second_run_at_the_same_instant_gives_the_same_answer(config, tmp_path, name):
+    first = score(config, as_of=AS_OF, output=tmp_path / name).rows
+    again = score(config, as_of=AS_OF, output=tmp_path / name).rows
+    assert first["newly_qualified"].tolist() == first["is_pql"].tolist()
+    pd.testing.assert_frame_equal(again.drop(columns="scored_at"), first.drop(columns="scored_at"))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_later_run_alerts_nobody_twice_and_no_more_than_a_week_can_take(config, tmp_path):
+    first = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
+    next_day = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").rows
+    again = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet").rows
+    assert not next_day["newly_qualified"].any()  # the four of this week are out
+    assert again["is_pql"].tolist() == next_day["is_pql"].tolist()
+    assert set(next_day.loc[next_day["is_pql"], "entity"]) <= set(first.loc[first["is_pql"], "entity"])
+    next_week = score(config, as_of="2025-06-17T11:00:00Z", output=tmp_path / "d.parquet").rows
+    assert int(next_week["newly_qualified"].sum()) == 4
+    assert not set(next_week.loc[next_week["newly_qualified"], "entity"]) & set(first.loc[first["is_pql"], "entity"])
+
+
+def test_a_run_before_the_last_is_decided_for_itself_and_not_remembered(config, tmp_path):
+    score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+    remembered = memory(config).read_bytes()
+    past = score(config, as_of="2025-06-03", output=tmp_path / "b.parquet")
+    assert past.notes == (
+        "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not remembered.",
+    )
+    assert past.rows["newly_qualified"].tolist() == past.rows["is_pql"].tolist()
+    assert memory(config).read_bytes() == remembered
+
+
+def test_another_model_than_the_champion_is_not_remembered(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(Tracking, "champion", lambda self: "77")
+    result = score(config, as_of=AS_OF, output=tmp_path / "a.parquet", model="1")
+    assert result.notes == (
+        "Scored with another model than the champion: what it decides is not remembered for the next run.",
+    )
+    assert not memory(config).exists()
+
+
+def test_an_instant_that_has_not_come_is_not_remembered(config, tmp_path):
+    """Else every run until then would be one of the past, and alert everybody anew."""
+    score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+    remembered = memory(config).read_bytes()
+    ahead = score(config, as_of="2999-01-01", output=tmp_path / "b.parquet")
+    assert ahead.notes[0] == "This instant has not come yet: what is decided is not remembered for the next run."
+    assert memory(config).read_bytes() == remembered
+    assert score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet").notes == ()
+
+
+def test_events_that_end_long_before_as_of_are_said(config, tmp_path):
+    newest = pd.read_parquet(config.parent / "events.parquet")["time"].max()
+    for days, payload in ((1, ""), (3, "3 days before this instant: who was active since looks idle.")):
+        at = (newest + pd.Timedelta(days=days)).isoformat()
+        notes = score(config, as_of=at, output=tmp_path / "a.parquet").notes
+        assert [note[-len(payload) :] for note in notes] == ([payload] if payload else [])
+
+
+def test_another_product_in_the_folder_has_a_memory_of_its_own(config, tmp_path):
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
+    other = home / "other.yaml"
+    other.write_text((home / "pql.yaml").read_text().replace("small-trial", "other"))
+    found = Tracking(load_config(home / "pql.yaml")).get("champion")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tracking, "get", lambda *_: found)
+        payload = score(other, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").to_dict()
+    assert payload["newly_qualified"] == 4  # the places of the week are its own
+    own = score(home / "pql.yaml", as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet")
+    assert own.to_dict()["newly_qualified"] == 0
+
+
+def test_a_memory_that_cannot_be_read_stops_the_run_before_anything_is_written(config, tmp_path):
+    memory(config).write_bytes(b"no parquet")
+    with pytest.raises(DataError, match="What the last scoring decided cannot be read"):
+        score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_policy_that_changed_since_the_training_is_said(config, tmp_path):
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    text = (home / "pql.yaml").read_text().replace("leads: 4", "leads: 40")
+    (home / "pql.yaml").write_text(text)
+    result = score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
+    assert result.notes == (
+        "The config's `policy:` changed since this model was trained, which decides by what it was trained with.",
+    )
+    assert int(result.rows["is_pql"].sum()) == 4
+
+
+def test_what_a_service_would_read_otherwise_than_this_scoring_is_said(config, tmp_path):
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    raw = yaml.safe_load((home / "pql.yaml").read_text())
+    (home / "pql.yaml").write_text(yaml.safe_dump({**raw, "exclude": {**raw["exclude"], "users": ["nobody"]}}))
+    assert score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet").notes == (
+        "The config's `exclude:` changed since this model was trained: here it holds as it is now, in a service of the model "
+        "as it was then. Train again.",
+    )
+
+
+def test_a_trait_that_decisions_need_and_the_entities_lost_is_named(config, tmp_path, monkeypatch):
+    model = Tracking(load_config(config)).get("champion").model
+    raw = {**model.facts[KEY], "exclude": [{"text": "x", "trait": "plan", "in": ["free"]}]}
+    monkeypatch.setitem(model.facts, KEY, raw)
+    monkeypatch.setattr("pql_model.workflows.score.decider_of", lambda *_: decider_of(model, load_config(config)))
+    with pytest.raises(DataError, match=r"The entities lack traits that the model decides by: plan. Received: seats"):
+        score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
+
+
+def test_a_model_of_an_older_release_is_scored_with_its_rule_and_the_definition_of_the_config(config):
+    asked = load_config(config)
+    model = Tracking(asked).get("champion").model
+    older = {
+        **{k: v for k, v in model.facts.items() if k != KEY},
+        "rule": {"probability": 0.0, "leads": 4, "words": "the 4 best"},
+    }
+    decider = decider_of(type(model)(model.ensemble, model.calibration, model.manifest, model.reference, older), asked)
+    assert (decider.rule.leads, decider.rule.unknown) == (4, True)
+    assert decider.definition.text == "at least 6 `login` in the first 5 days"
+    assert dump_config(asked) == model.facts["config"]
+
+
+def test_csv_rows_are_those_of_parquet(config, tmp_path):
+    result = score(config, as_of=AS_OF, output=tmp_path / "scores.csv")
+    rows = pd.read_csv(tmp_path / "scores.csv", dtype={"entity": str})
+    assert list(rows.columns) == COLUMNS
+    assert rows["entity"].tolist() == result.rows["entity"].tolist()
+    np.testing.assert_allclose(rows["probability"], result.rows["probability"], rtol=1e-12)
+
+
+def test_what_happens_after_as_of_changes_no_score(config, tmp_path):
+    before = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
+    home = shutil.copytree(config.parent, tmp_path / "copy")
+    at = pd.Timestamp(AS_OF).tz_convert("UTC")
+    someone = before["entity"].astype(int).to_numpy()
+
+    def append(name, **columns):
+        table = pd.read_parquet(home / name)
+        more = pd.DataFrame(columns).astype({"account": table["account"].dtype})
+        pd.concat([table, more], ignore_index=True).to_parquet(home / name)
+
+    times = [at, at + pd.Timedelta(hours=1), at + pd.Timedelta(days=90)]
+    for time in times:  # the first is at as_of itself, which is not before it
+        append("events.parquet", account=someone, action="login", time=time)
+    append("events.parquet", account=someone, action="unheard of", time=times[1])
+    append("paid.parquet", account=someone, time=times[0])
+    append("accounts.parquet", account=[9001], created=[times[1]], seats=["2"])
+    after = score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "b.parquet").rows
+    pd.testing.assert_frame_equal(after.drop(columns="scored_at"), before.drop(columns="scored_at"))
+
+
+def test_nobody_at_risk_is_a_file_without_rows(config, tmp_path):
+    result = score(config, as_of="2026-06-01", output=tmp_path / "scores.parquet")
+    assert (len(result.rows), result.to_dict()["pql"]) == (0, 0)
+    assert list(pd.read_parquet(tmp_path / "scores.parquet").columns) == COLUMNS
+    assert set(result.not_scored) == {"excluded", "converted", "too_old"}
+    again = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")  # an older instant: nothing to build on
+    assert again.to_dict()["newly_qualified"] == 4
+
+
+def test_without_as_of_and_output_the_newest_event_and_the_folder_of_the_config_are_meant(config):
+    result = score(config)
+    newest, last_payment = (
+        pd.read_parquet(config.parent / n)["time"].max() for n in ("events.parquet", "paid.parquet")
+    )
+    assert newest < last_payment  # where nobody's behaviour is known any more
+    assert result.as_of == int((newest - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(microseconds=1))
+    assert result.output == config.parent / "scores.parquet"
+    assert result.output.exists()
+    assert newest > pd.Timestamp(START, tz="UTC")
+
+
+def test_a_time_that_is_none_is_refused(config):
+    with pytest.raises(DataError, match=r"`as_of` is not a time. Received: yesterday. Allowed: a date 2026-06-30"):
+        score(config, as_of="yesterday")
+
+
+def test_an_output_of_another_kind_is_refused(config, tmp_path):
+    with pytest.raises(DataError, match=r"Scores are written as parquet or csv. Received: .*scores.xlsx"):
+        score(config, output=tmp_path / "scores.xlsx")
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.csv", b"x,y\n1,2\n"), ("a.csv", b""), ("a.parquet", b"no parquet")])
+def test_a_file_that_holds_no_scores_is_not_overwritten(config, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match="The file to write exists and holds no scores"):
+        score(config, as_of=AS_OF, output=tmp_path / name)
+    assert (tmp_path / name).read_bytes() == content
+
+
+def test_a_model_that_does_not_exist_is_refused(config):
+    with pytest.raises(ModelNotFoundError, match="There is no 99 of the model `small-trial`"):
+        score(config, model="99")

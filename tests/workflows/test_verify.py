@@ -1,0 +1,124 @@
+import json
+
+import pandas as pd
+import pytest
+
+from pql_model.config.load import load_config
+from pql_model.errors import DataError, NotEnoughDataError
+from pql_model.score_log.row_diff import NUMBERS, SAME
+from pql_model.serve.engine import ScoringEngine
+from pql_model.time import parse_instant
+from pql_model.workflows import verify as pipeline
+from pql_model.workflows.verify import verify
+
+AS_OF = "2025-11-20"
+
+
+@pytest.fixture(scope="module")
+def config(trained):
+    return trained.folder.parent.parent / "pql.yaml"
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """What is sent, as it is sent."""
+    sent = []
+    honest = pipeline.in_process
+
+    def listening(version, model):
+        ask = honest(version, model)
+        return lambda requests: sent.extend(requests) or ask(requests)
+
+    monkeypatch.setattr(pipeline, "in_process", listening)
+    return sent
+
+
+def test_every_path_gives_the_numbers_of_the_batch(config):
+    found = verify(config, as_of=AS_OF, model="1")
+    assert 10 < found.rows < 200  # all there are
+    assert [path.path for path in found.paths] == ["pyfunc", "in process"]
+    for path in found.paths:
+        assert path.largest == dict.fromkeys(NUMBERS, 0.0)
+        assert path.different == dict.fromkeys((*NUMBERS, *SAME), 0)
+        assert path.rows == found.rows
+    assert found.same
+    payload = json.loads(json.dumps(found.to_dict()))
+    assert (payload["same"], payload["snapshots"], payload["as_of"]) == (True, "at_risk", AS_OF)
+
+
+def test_without_an_instant_the_snapshots_are_drawn_from_training_and_test(trained, config, requests):
+    found = verify(config, model="1", rows=60)
+    frame, split = trained.prepared.snapshots.frame, trained.prepared.split
+    rows = frame[split.train | split.test]
+    known = {(row.entity, row.as_of) for row in rows.itertuples()}
+    asked = {(request["entity"], pd.Timestamp(request["as_of"], tz="UTC").value // 1000) for request in requests}
+
+    assert found.same
+    assert found.to_dict()["snapshots"] == "training"
+    assert len(asked) == 60
+    assert asked < known
+    ages = {pd.Timestamp(r["as_of"], tz="UTC") - pd.Timestamp(r["signed_up"]).tz_convert("UTC") for r in requests}
+    assert {age.days for age in ages} == {7, 14}
+    later = [any(event["time"] >= request["as_of"] for event in request["events"]) for request in requests]
+    assert sum(later) > 20
+
+    verify(config, model="1", rows=60)
+    drawn = [(request["entity"], request["as_of"]) for request in requests]
+    assert drawn[:60] == drawn[60:]
+
+
+def test_a_difference_is_found(config, monkeypatch):
+    honest = ScoringEngine.score
+
+    def tampered(self, raw, now):
+        answer = honest(self, raw, now)
+        answer.row["probability"] += 1e-6
+        answer.row["reasons"] = answer.row["reasons"][:1]
+        return answer
+
+    monkeypatch.setattr(ScoringEngine, "score", tampered)
+    found = verify(config, as_of=AS_OF, model="1", rows=5)
+    pyfunc, engine = found.paths
+    assert pyfunc.same
+    assert not found.same
+    assert engine.largest["probability"] == pytest.approx(1e-6)
+    assert (engine.different["reasons"], engine.different["probability"], engine.different["band"]) == (5, 5, 0)
+
+
+def test_a_difference_of_the_pyfunc_is_found(config, monkeypatch):
+    monkeypatch.setattr(
+        pipeline.Tracking, "predict", lambda self, registered, table: pipeline.decided_rows(
+            registered.model, table.iloc[::-1], pipeline.Decider.of_facts(registered.model.facts, registered.model.reference)
+        ).rows,
+    )  # fmt: skip
+    found = verify(config, as_of=AS_OF, model="1", rows=20)
+    assert found.paths[0].different["probability"] > 10
+    assert found.paths[1].same
+
+
+def test_nobody_at_risk_is_said(config):
+    with pytest.raises(NotEnoughDataError, match="Nobody is at risk"):
+        verify(config, as_of="2030-01-01", model="1")
+
+
+def test_an_instant_after_the_end_that_the_config_sets_is_refused(config):
+    """A service is sent the events after that end; the batch does not know them."""
+    ended = load_config(config).model_copy(update={"observed_until": parse_instant("2025-11-19")})
+    with pytest.raises(DataError, match=r"The data end before this instant.*2025-11-20.*until 2025-11-19"):
+        verify(ended, as_of=AS_OF, model="1")
+
+
+def test_a_service_is_asked_too(config, monkeypatch):
+    monkeypatch.setattr(
+        pipeline, "over_http", lambda url, key, version: lambda requests: [{"error": {"message": f"{key} {version}"}}] * len(requests)
+    )  # fmt: skip
+    found = verify(config, url="http://there", key="k", as_of=AS_OF, model="1", rows=3)
+    assert [path.path for path in found.paths] == ["pyfunc", "in process", "http://there"]
+    assert found.paths[2].refused == 3
+    assert found.paths[2].first_refusal.endswith(": k 1")
+    assert not found.same
+
+
+def test_what_is_no_address_is_refused_before_the_data_are_read(config):
+    with pytest.raises(DataError, match="no address of a service"):
+        verify(config, url="there:3000", model="1")
