@@ -133,15 +133,21 @@ def standing(planted: Planted, found: Sequence[CriterionResult]) -> tuple[str, C
 
 def payload(planted: Planted, found: Sequence[CriterionResult]) -> Record:
     how, criterion = standing(planted, found)
-    record: Record = {"planted": f"{planted.event} {planted.measure} {planted.window} >= {planted.threshold}",
-                      "weight": planted.weight, "found": how}  # fmt: skip
+    record: Record = {
+        "planted": f"{planted.event} {planted.measure} {planted.window} >= {planted.threshold}",
+        "weight": planted.weight,
+        "found": how,
+    }
     if criterion is not None:
         mined = criterion.mined
         low, high = mined.threshold_interval or (np.nan, np.nan)
         same = Where.of(mined.condition).window == Where.of(planted).window
-        record |= {"as": criterion_short(mined.condition), "agreement": round(mined.threshold_agreement, 3),
-                   "also": [criterion_short(also.condition) for also in mined.also],
-                   "inside": bool(low <= planted.threshold <= high) if same else None}  # fmt: skip
+        record |= {
+            "as": criterion_short(mined.condition),
+            "agreement": round(mined.threshold_agreement, 3),
+            "also": [criterion_short(also.condition) for also in mined.also],
+            "inside": bool(low <= planted.threshold <= high) if same else None,
+        }
     return record
 
 
@@ -154,25 +160,36 @@ def run(kind: str, accounts: int, seed: int) -> Record:
     behaviours = {Where.of(rule).behaviour for rule in world.planted}
     usage = [c for c in found.criteria if c.mined.condition.event is not None]
     record: Record = {
-        "kind": kind, "accounts": accounts, "seed": seed,
+        "kind": kind,
+        "accounts": accounts,
+        "seed": seed,
         "earlier": [int(findings.earlier.sum()), int(findings.outcomes.converted[findings.earlier].sum())],
         "later": [int(findings.later.sum()), int(findings.outcomes.converted[findings.later].sum())],
         "planted": [payload(rule, found.criteria) for rule in world.planted],
-        "false": [criterion_short(c.mined.condition) for c in usage if Where.of(c.mined.condition).behaviour not in behaviours],
+        "false": [
+            criterion_short(c.mined.condition) for c in usage if Where.of(c.mined.condition).behaviour not in behaviours
+        ],
         "traits": [criterion_short(c.mined.condition) for c in found.criteria if c.mined.condition.event is None],
-        "not_confirmed": [definition_short(r.definition) for r in found.not_confirmed if isinstance(r, CriterionResult)],
+        "not_confirmed": [
+            definition_short(r.definition) for r in found.not_confirmed if isinstance(r, CriterionResult)
+        ],
         "rules": [],
         "seconds": round(time.perf_counter() - began),
-    }  # fmt: skip
+    }
     return record | {"rules": list(promised(found))}
 
 
 def promised(found: CriteriaResults) -> Iterator[Record]:
     """Every rule that was tested on later accounts, with its interval."""
     for rule in (*found.criteria, *found.definitions, *found.not_confirmed):
-        yield {"definition": rule.definition.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-               "joined": not isinstance(rule, CriterionResult), "confirmed": rule.confirmed,
-               "qualified": rule.later.qualified, "low": round(rule.later.rate.low, 6), "high": round(rule.later.rate.high, 6)}  # fmt: skip
+        yield {
+            "definition": rule.definition.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+            "joined": not isinstance(rule, CriterionResult),
+            "confirmed": rule.confirmed,
+            "qualified": rule.later.qualified,
+            "low": round(rule.later.rate.low, 6),
+            "high": round(rule.later.rate.high, 6),
+        }
 
 
 def with_next_year(record: Record) -> Record:
@@ -193,8 +210,11 @@ def _with(record: Record, world: CriteriaWorld, name: str, which: str) -> Record
 
 def in_words(record: Record) -> Record:
     """Its rules as text, which is shorter."""
-    rules = [{"rule": definition_short(Definition.model_validate(rule["definition"]))}
-             | {key: value for key, value in rule.items() if key != "definition"} for rule in record["rules"]]  # fmt: skip
+    rules = [
+        {"rule": definition_short(Definition.model_validate(rule["definition"]))}
+        | {key: value for key, value in rule.items() if key != "definition"}
+        for rule in record["rules"]
+    ]
     return {**record, "rules": rules}
 
 
@@ -230,11 +250,13 @@ def noise_table(records: Sequence[Record]) -> str:
     of = [r for r in records if r["kind"] == "noise"]
     confirmed = sum(bool(r["false"] or r["traits"]) for r in of)
     mined = sum(bool(r["false"] or r["traits"] or r["not_confirmed"]) for r in of)
-    return "\n".join([
-        "| worlds of noise | accounts | with a criterion on earlier accounts | with a criterion that later ones confirm |",
-        "|---|---|---|---|",
-        f"| {len(of)} | {NOISE_SIZE:,} | {mined} | {confirmed} |",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "| worlds of noise | accounts | with a criterion on earlier accounts | with a criterion that later ones confirm |",
+            "|---|---|---|---|",
+            f"| {len(of)} | {NOISE_SIZE:,} | {mined} | {confirmed} |",
+        ]
+    )
 
 
 def interval_table(records: Sequence[Record]) -> str:

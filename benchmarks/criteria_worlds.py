@@ -16,9 +16,17 @@ import pandas as pd
 import yaml
 
 EVENTS = (
-    "Board Created", "Teammate Invited", "Automation Run", "File Uploaded", "Export Made", "Comment Added",
-    "Search Used", "Help Read", "Report Shared", "Template Applied",
-)  # fmt: skip
+    "Board Created",
+    "Teammate Invited",
+    "Automation Run",
+    "File Uploaded",
+    "Export Made",
+    "Comment Added",
+    "Search Used",
+    "Help Read",
+    "Report Shared",
+    "Template Applied",
+)
 SIZES, SIZE_EFFECT = ("1-10", "11-50", "51-200", "201+"), np.array([0.0, 0.3, 0.6, 0.3])
 TRIAL_DAYS, HORIZON_DAYS, SEATS = 14, 30, 8
 DELAY, SHAPE = 8.0, 1.3
@@ -171,9 +179,13 @@ def _base(odds: np.ndarray, share: float) -> float:
 
 
 def _log(
-    rng: np.random.Generator, counts: np.ndarray, joined: np.ndarray, signed_up: np.ndarray, entity: np.ndarray,
+    rng: np.random.Generator,
+    counts: np.ndarray,
+    joined: np.ndarray,
+    signed_up: np.ndarray,
+    entity: np.ndarray,
     names: tuple[str, ...],
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """One row an act, by a seat that has joined by that day; each seat opens the product when it joins, and again at times."""
     account, event, day = np.nonzero(counts)
     times = counts[account, event, day]

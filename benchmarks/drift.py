@@ -45,8 +45,13 @@ def world(kind: str, conversions: int, seed: int) -> pd.DataFrame:
         known = converted[day + HORIZON.days <= START_OF_TEST].mean()
         probability = expit(rng.normal(0, 1, n) + converted - 0.5 + logit(known))
     return pd.DataFrame(
-        {"entity": np.arange(n), "as_of": (day * DAY).astype(np.int64), "converted": converted, "probability": probability}
-    )  # fmt: skip
+        {
+            "entity": np.arange(n),
+            "as_of": (day * DAY).astype(np.int64),
+            "converted": converted,
+            "probability": probability,
+        }
+    )
 
 
 def measure(final: pd.DataFrame) -> tuple[float, float, float, float]:

@@ -42,13 +42,72 @@ SLOWEST = 1.0
 ORACLE_EACH = 5
 """Every so many scored bodies the oracle is asked, which is slow."""
 TOKENS = (
-    b"NaN", b"-Infinity", b"1e999", b"-1e300", b"1e301", b"9" * 400, b"-0", b"5e-324", b"null", b"true", b"[]", b"{}", b'""', b'" "',
-    b'"\\ud800"', b'"\\udc00\\ud800"', b'"\\u0000"', b'"9999-12-31"', b'"1970-01-01"', b'"1899-12-31"', b'"2026-02-30"', b"\xff", b"\x00",
-    b'"2026-01-05T24:00"', b'"2026-01-05T00:00:00.0000001+14:00"', b'"entity":"b",', b"[" * 40, b"]" * 40, b'{"a":' * 40, b"\\", b'"', b",", b":",
-    '"🎉"'.encode(), b'"any"', b'"googlebot"', b'"' + b"x" * 1500 + b'"',
-)  # fmt: skip
-WILD = (None, True, 0, -1, 2.5, 1e300, -1e300, 1e301, 10**400, math.nan, math.inf, "", " ", "null", "🎉", "\ud800", "x" * 1500, "any",
-        "9999-12-31", "2025-12-31", "1970-01-01", [], {}, [[]], {"": {}}, "2026-01-05T00:00:00.000001Z")  # fmt: skip
+    b"NaN",
+    b"-Infinity",
+    b"1e999",
+    b"-1e300",
+    b"1e301",
+    b"9" * 400,
+    b"-0",
+    b"5e-324",
+    b"null",
+    b"true",
+    b"[]",
+    b"{}",
+    b'""',
+    b'" "',
+    b'"\\ud800"',
+    b'"\\udc00\\ud800"',
+    b'"\\u0000"',
+    b'"9999-12-31"',
+    b'"1970-01-01"',
+    b'"1899-12-31"',
+    b'"2026-02-30"',
+    b"\xff",
+    b"\x00",
+    b'"2026-01-05T24:00"',
+    b'"2026-01-05T00:00:00.0000001+14:00"',
+    b'"entity":"b",',
+    b"[" * 40,
+    b"]" * 40,
+    b'{"a":' * 40,
+    b"\\",
+    b'"',
+    b",",
+    b":",
+    '"🎉"'.encode(),
+    b'"any"',
+    b'"googlebot"',
+    b'"' + b"x" * 1500 + b'"',
+)
+WILD = (
+    None,
+    True,
+    0,
+    -1,
+    2.5,
+    1e300,
+    -1e300,
+    1e301,
+    10**400,
+    math.nan,
+    math.inf,
+    "",
+    " ",
+    "null",
+    "🎉",
+    "\ud800",
+    "x" * 1500,
+    "any",
+    "9999-12-31",
+    "2025-12-31",
+    "1970-01-01",
+    [],
+    {},
+    [[]],
+    {"": {}},
+    "2026-01-05T00:00:00.000001Z",
+)
 
 
 class Judge:
@@ -110,9 +169,20 @@ class Judge:
 
     def _ask(self, path: str, body: bytes) -> tuple[int, bytes]:
         sent: list[Any] = []
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": path,
-                 "raw_path": path.encode(), "query_string": b"", "headers": [], "scheme": "http", "root_path": "",
-                 "server": ("pql", 80), "client": ("nobody", 1)}  # fmt: skip
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [],
+            "scheme": "http",
+            "root_path": "",
+            "server": ("pql", 80),
+            "client": ("nobody", 1),
+        }
 
         async def receive() -> dict[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
@@ -152,10 +222,12 @@ class Maker:
         as_of = signed_up + self.dice.choice((7, 14)) * DAY + self.dice.choice((0, 0, 1, DAY // 3))
         edges = [signed_up, as_of, *(signed_up + n * DAY for n in (1, 7, 14)), *(as_of - n * DAY for n in (1, 7, 14))]
         return {
-            "entity": self.dice.choice(("acme", "o'brien & søn 🦊", "12.0")), "signed_up": iso(signed_up), "as_of": iso(as_of),
+            "entity": self.dice.choice(("acme", "o'brien & søn 🦊", "12.0")),
+            "signed_up": iso(signed_up),
+            "as_of": iso(as_of),
             "traits": {"company_size": self.dice.choice(("1-10", None, "unseen", 3, True)), "?": "x"},
             "events": [self.event(edges) for _ in range(self.dice.choice((0, 1, 3, 12)))],
-        }  # fmt: skip
+        }
 
     def event(self, edges: list[int]) -> dict[str, Any]:
         dice = self.dice
@@ -163,10 +235,13 @@ class Maker:
         payload: dict[str, Any] = {"event": dice.choice(self.names), "time": iso(time_)}
         amounts = (0, -0.0, 0.1, 0.2, -0.3, 1e300, -1e300, 1e15, -1e15, 5e-324, True, 10**17)
         optional = {
-            "user": dice.choice(("u1", "u2", None, "googlebot")), "id": dice.choice(("i1", "i2", None)), "n": dice.choice((1, 3, 0.1, 1e300)),
-            "known_at": dice.choice((None, iso(dice.choice(edges)))), "users": dice.choice((0, 2, None)),
+            "user": dice.choice(("u1", "u2", None, "googlebot")),
+            "id": dice.choice(("i1", "i2", None)),
+            "n": dice.choice((1, 3, 0.1, 1e300)),
+            "known_at": dice.choice((None, iso(dice.choice(edges)))),
+            "users": dice.choice((0, 2, None)),
             "values": {name: dice.choice(amounts) for name in self.values},
-        }  # fmt: skip
+        }
         return payload | {key: value for key, value in optional.items() if dice.random() < 0.4}
 
     def spoilt(self, raw: Any) -> Any:
@@ -190,11 +265,13 @@ class Maker:
             at, to = sorted((dice.randrange(len(body) + 1), dice.randrange(len(body) + 1)))
             body = dice.choice(
                 [
-                    body[:at] + dice.choice(TOKENS) + body[at:], body[:at] + dice.choice(TOKENS) + body[at + dice.randrange(12) :],
-                    body[:at] + body[at + dice.randrange(1, 9) :], body[:at] + bytes([dice.randrange(256)]) + body[at + 1 :],
+                    body[:at] + dice.choice(TOKENS) + body[at:],
+                    body[:at] + dice.choice(TOKENS) + body[at + dice.randrange(12) :],
+                    body[:at] + body[at + dice.randrange(1, 9) :],
+                    body[:at] + bytes([dice.randrange(256)]) + body[at + 1 :],
                     body[:to] + body[at:to] + body[to:],
                 ]
-            )  # fmt: skip
+            )
         return body
 
 

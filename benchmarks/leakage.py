@@ -27,12 +27,19 @@ STATIC = {"highnote": ("HighNote_Data.csv.gz", "adopter"), "xeducation": ("Leads
 GUILTY = {
     "highnote": {"ID", "(row order)"},
     "xeducation": {
-        "Tags", "Lead Quality", "Lead Profile", "Last Activity", "Last Notable Activity", "Asymmetrique Activity Index",
-        "Asymmetrique Profile Index", "Asymmetrique Activity Score", "Asymmetrique Profile Score",
+        "Tags",
+        "Lead Quality",
+        "Lead Profile",
+        "Last Activity",
+        "Last Notable Activity",
+        "Asymmetrique Activity Index",
+        "Asymmetrique Profile Index",
+        "Asymmetrique Activity Score",
+        "Asymmetrique Profile Score",
     },
     "relax": {"last_session_creation_time"},
     "ds365": set(),
-}  # fmt: skip
+}
 """What the descriptions of the data say knows the outcome; every other column is honest."""
 
 
@@ -72,10 +79,16 @@ def _told(
     guilty = GUILTY[name]
     taken = {column for column, finding in by_column.items() if finding["action"] in ("quarantined", "named")}
     return {
-        "entities": entities, "conversions": conversions, "columns": len(columns), "findings": found,
-        "guilty": len(guilty), "caught": sorted(guilty & taken), "missed": sorted(guilty - taken),
-        "honest": len(set(columns) - guilty), "accused": sorted(taken - guilty),
-    }  # fmt: skip
+        "entities": entities,
+        "conversions": conversions,
+        "columns": len(columns),
+        "findings": found,
+        "guilty": len(guilty),
+        "caught": sorted(guilty & taken),
+        "missed": sorted(guilty - taken),
+        "honest": len(set(columns) - guilty),
+        "accused": sorted(taken - guilty),
+    }
 
 
 def world(seed: int, leaking: bool) -> dict[str, Any]:
@@ -86,11 +99,14 @@ def world(seed: int, leaking: bool) -> dict[str, Any]:
     heavy = {_plain(f.column): f.kind for f in result.findings if f.action != "kept"}
     features = [name for name in _judged(result) if name not in made.honest | made.leaks and "." in name]
     return {
-        "seed": seed, "conversions": made.conversions,
+        "seed": seed,
+        "conversions": made.conversions,
         "in_training": result.to_dict()["snapshots"]["train"]["conversions"],
-        "judged": len(made.honest) + len(features), "kept": sum(f.action == "kept" for f in result.findings),
-        "accused": sorted(set(heavy) - made.leaks), "caught": {n: heavy[n] for n in sorted(made.leaks & set(heavy))},
-    }  # fmt: skip
+        "judged": len(made.honest) + len(features),
+        "kept": sum(f.action == "kept" for f in result.findings),
+        "accused": sorted(set(heavy) - made.leaks),
+        "caught": {n: heavy[n] for n in sorted(made.leaks & set(heavy))},
+    }
 
 
 def _plain(column: str) -> str:

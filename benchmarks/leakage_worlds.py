@@ -212,11 +212,14 @@ def _write(home: Path, accounts: pd.DataFrame, then: pd.DataFrame, log: pd.DataF
         "name": "audited",
         "events": [{"table": "events.parquet", "columns": columns}],
         "entities": {
-            "table": "accounts.parquet", "columns": {"entity": "account", "signed_up": "created"},
+            "table": "accounts.parquet",
+            "columns": {"entity": "account", "signed_up": "created"},
             "earlier": {"table": "then.parquet"},
         },
         "conversions": {"table": "paid.parquet", "columns": {"entity": "account", "time": "time"}},
-        "motion": "trial", "snapshots": {"at_days": [7]}, "horizon": f"{HORIZON}d",
+        "motion": "trial",
+        "snapshots": {"at_days": [7]},
+        "horizon": f"{HORIZON}d",
         "windows": {"first": ["7d"], "last": ["7d"]},
-    }  # fmt: skip
+    }
     (home / "pql.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

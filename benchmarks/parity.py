@@ -100,8 +100,12 @@ def measure(name: str, rows: int, trials: int, accounts: int) -> tuple[list[dict
             del os.environ["MLFLOW_TRACKING_URI"]
     features = [parse_feature(c.name) for c in model.manifest.columns if c.kind == "feature"]
     measures = {f.measure for f in (*features, *Decider.of_facts(model.facts, model.reference).features)}
-    about = {"features": len(model.manifest.columns), "measures": [m for m in MEASURES if m in measures],
-             "labelled_snapshots": len(data.snapshots.frame), "events_on_edges": kinds}  # fmt: skip
+    about = {
+        "features": len(model.manifest.columns),
+        "measures": [m for m in MEASURES if m in measures],
+        "labelled_snapshots": len(data.snapshots.frame),
+        "events_on_edges": kinds,
+    }
     return [row for world, one in zip(WORLDS, found, strict=True) for row in _records(name, world, one)], about
 
 
@@ -117,8 +121,10 @@ def show(records: list[dict[str, Any]]) -> None:
     for row in records:
         largest = row["largest_difference"]
         parts, differing = max(largest[part] for part in PARTS), max(row["different_rows"].values())
-        print(f"| {row['set']} | {row['world']} | {row['path']} | {row['rows']:,} | {largest['probability']:.2g} | {parts:.2g} "
-              f"| {differing} | {row['refused']['rows']} |")  # fmt: skip
+        print(
+            f"| {row['set']} | {row['world']} | {row['path']} | {row['rows']:,} | {largest['probability']:.2g} | {parts:.2g} "
+            f"| {differing} | {row['refused']['rows']} |"
+        )
 
 
 def main(arguments: list[str]) -> None:

@@ -124,9 +124,16 @@ def _on_edges(
         nudge = dice.choice((-1, 0, 0, 1))
         last = time + nudge
         late, known = dice.choice(
-            [("", None), ("", None), ("", last), ("known at as_of - 1 us", as_of - 1), ("known at as_of", as_of),
-             ("known at as_of + 1 us", as_of + 1), ("known a day later", last + DAY)]
-        )  # fmt: skip
+            [
+                ("", None),
+                ("", None),
+                ("", last),
+                ("known at as_of - 1 us", as_of - 1),
+                ("known at as_of", as_of),
+                ("known at as_of + 1 us", as_of + 1),
+                ("known a day later", last + DAY),
+            ]
+        )
         row = {"what": dice.choice(names), "when": iso(last), "known": "" if known is None else iso(known)}
         row |= {"person": dice.choice(PEOPLE)} | {f"v_{name}": dice.choice(AMOUNTS) for name in values}
         yield f"{kind}{('', ' + 1 us', ' - 1 us')[nudge]}", row

@@ -87,9 +87,16 @@ def _trees(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
 
 
 PARTS: dict[str, Part] = {
-    "prepare": _prepare, "inside": _inside, "http": _http, "collector": _collector, "soak": _soak, "overload": _overload, "batch": _batch,
-    "start": _start, "trees": _trees,
-}  # fmt: skip
+    "prepare": _prepare,
+    "inside": _inside,
+    "http": _http,
+    "collector": _collector,
+    "soak": _soak,
+    "overload": _overload,
+    "batch": _batch,
+    "start": _start,
+    "trees": _trees,
+}
 ONE_MODEL = ("collector", "soak", "overload", "start")
 """Parts that another model would tell nothing new of."""
 

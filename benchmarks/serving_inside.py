@@ -122,12 +122,22 @@ def one_entity(product: Product, events: int | None, repetitions: int) -> dict[s
     gc.unfreeze()
     p50, p90, p99 = np.percentile(whole, [50, 90, 99]) * 1000
     return {
-        "events": events if events is not None else f"real ({int(np.median([len(raw['events']) for raw in distinct]))})",
-        "repetitions": repetitions, "p50_ms": round(p50, 3), "p50_quickest_ms": round(min(_by_block(whole)), 3), "p90_ms": round(p90, 3), "p99_ms": round(p99, 3), "parts_ms": parts,
-        "beside": {"body_kb": round(float(np.median([len(body) for body in bodies])) / 1024, 1),
-                   "strict parse": _ms(_seconds(parse, bodies)), "json.loads": _ms(_seconds(json.loads, bodies)),
-                   "json.dumps": _ms(_seconds(json.dumps, rows))},
-    }  # fmt: skip
+        "events": events
+        if events is not None
+        else f"real ({int(np.median([len(raw['events']) for raw in distinct]))})",
+        "repetitions": repetitions,
+        "p50_ms": round(p50, 3),
+        "p50_quickest_ms": round(min(_by_block(whole)), 3),
+        "p90_ms": round(p90, 3),
+        "p99_ms": round(p99, 3),
+        "parts_ms": parts,
+        "beside": {
+            "body_kb": round(float(np.median([len(body) for body in bodies])) / 1024, 1),
+            "strict parse": _ms(_seconds(parse, bodies)),
+            "json.loads": _ms(_seconds(json.loads, bodies)),
+            "json.dumps": _ms(_seconds(json.dumps, rows)),
+        },
+    }
 
 
 def _by_block(seconds: np.ndarray) -> list[float]:
@@ -178,10 +188,12 @@ def batch(product: Product, rows: int, repetitions: int) -> dict[str, Any]:
         whole = time.perf_counter() - began
     parts = {**spent, "rest": whole - sum(spent.values())}
     return {
-        "rows": rows, "columns": X.shape[1], "repetitions": repetitions,
+        "rows": rows,
+        "columns": X.shape[1],
+        "repetitions": repetitions,
         "rows_per_second": {name: round(rows / float(np.median(seconds))) for name, seconds in found.items()},
         "parts_us_a_row": {name: round(1e6 * seconds / rows, 2) for name, seconds in parts.items()},
-    }  # fmt: skip
+    }
 
 
 # ---------------------------------------------------------------- smaller trees
@@ -242,10 +254,15 @@ def smaller_trees(product: Product, changes: Sequence[Smaller], repetitions: int
         metrics = evaluate(y, probability, entities, names=["roc_auc", "log_loss"])
         ahead = {name: paired_difference(y, probability, usual, entities, name) for name in metrics}
         payload.append(
-            {"leaves_at_most": change.leaves, "boosters_at_most": change.boosters, **_size(ensemble), **_cost(ensemble, X[test], repetitions),
-             **{name: estimate.to_dict() for name, estimate in metrics.items()},
-             "minus_as_tuned": {name: estimate.to_dict() for name, estimate in ahead.items()}}
-        )  # fmt: skip
+            {
+                "leaves_at_most": change.leaves,
+                "boosters_at_most": change.boosters,
+                **_size(ensemble),
+                **_cost(ensemble, X[test], repetitions),
+                **{name: estimate.to_dict() for name, estimate in metrics.items()},
+                "minus_as_tuned": {name: estimate.to_dict() for name, estimate in ahead.items()},
+            }
+        )
     return payload
 
 
@@ -265,8 +282,12 @@ def _fitted(product: Product, data: Prepared, X: np.ndarray, settings: Sequence[
 def _size(ensemble: Ensemble) -> dict[str, Any]:
     trees = pd.concat([booster.trees_to_dataframe() for booster in ensemble.boosters], ignore_index=True)
     leaves = trees["left_child"].isna()
-    return {"averaged": len(ensemble.boosters), "trees": sum(b.num_trees() for b in ensemble.boosters),
-            "leaves": int(leaves.sum()), "depth": round(float(trees["node_depth"][leaves].mean() - 1), 2)}  # fmt: skip
+    return {
+        "averaged": len(ensemble.boosters),
+        "trees": sum(b.num_trees() for b in ensemble.boosters),
+        "leaves": int(leaves.sum()),
+        "depth": round(float(trees["node_depth"][leaves].mean() - 1), 2),
+    }
 
 
 def _cost(ensemble: Ensemble, X: np.ndarray, repetitions: int) -> dict[str, float]:

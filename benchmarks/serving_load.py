@@ -63,28 +63,75 @@ def commands(
     bundle: Path, config: Path, name: str, version: str, port: int
 ) -> dict[str, tuple[list[str], dict[str, str], str]]:
     """Server -> command, environment, and the path that says that it is ready."""
-    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "--host", _HOST, "--port", str(port), "--no-access-log",
-               "--log-level", "warning", "--app-dir", str(HERE)]  # fmt: skip
+    uvicorn = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--factory",
+        "--host",
+        _HOST,
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "--app-dir",
+        str(HERE),
+    ]
     served = {"PQL_BUNDLE": str(bundle), "OMP_NUM_THREADS": "1"}
-    mlflow = {"MLFLOW_TRACKING_URI": f"sqlite:///{config.parent / 'mlflow.db'}", "MLFLOW_DISABLE_TELEMETRY": "true",
-              "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "OMP_NUM_THREADS": "1"}  # fmt: skip
+    mlflow = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{config.parent / 'mlflow.db'}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "OMP_NUM_THREADS": "1",
+    }
     return {
         "pql serve": (
-            [sys.executable, "-m", "pql_model", "serve", "--bundle", str(bundle), "--port", str(port)], {}, "/readyz"
+            [sys.executable, "-m", "pql_model", "serve", "--bundle", str(bundle), "--port", str(port)],
+            {},
+            "/readyz",
         ),
         "ours without Bento": ([*uvicorn, "serving_apps:without_bento"], served, "/readyz"),
         "bare Starlette": ([*uvicorn, "serving_apps:bare"], served, "/readyz"),
         "mlflow models serve": (
-            [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{name}/{version}", "--env-manager", "local",
-             "--workers", "1", "--host", _HOST, "--port", str(port)],
-            mlflow, "/ping",
+            [
+                sys.executable,
+                "-m",
+                "mlflow",
+                "models",
+                "serve",
+                "-m",
+                f"models:/{name}/{version}",
+                "--env-manager",
+                "local",
+                "--workers",
+                "1",
+                "--host",
+                _HOST,
+                "--port",
+                str(port),
+            ],
+            mlflow,
+            "/ping",
         ),
         "probe": (
-            [sys.executable, "-m", "bentoml", "serve", "serving_probe:Pql", "--working-dir", str(HERE), "--host", _HOST,
-             "--port", str(port)],
-            {"PQL_BUNDLE": str(bundle)}, "/readyz",
+            [
+                sys.executable,
+                "-m",
+                "bentoml",
+                "serve",
+                "serving_probe:Pql",
+                "--working-dir",
+                str(HERE),
+                "--host",
+                _HOST,
+                "--port",
+                str(port),
+            ],
+            {"PQL_BUNDLE": str(bundle)},
+            "/readyz",
         ),
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -108,9 +155,12 @@ def serving(
         log = Path(folder) / "log"
         with log.open("wb") as out:
             process = psutil.Popen(
-                command, env={**kept, "PATH": path, "BENTOML_DO_NOT_TRACK": "true", **environment, **(more or {})},
-                stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                command,
+                env={**kept, "PATH": path, "BENTOML_DO_NOT_TRACK": "true", **environment, **(more or {})},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         try:
             _await(f"http://{_HOST}:{port}{ready}", process, log)
             yield Server(name, port, process, log)
@@ -193,10 +243,15 @@ class Load:
         every = np.concatenate([np.array(ms) for ms in self.ms.values()])
         p50, p99, most = np.percentile(every, [50, 99, 100])
         return {
-            "requests": len(every), "per_second": round(len(every) / self.seconds, 1), "p50_ms": round(float(p50), 3),
-            "p99_ms": round(float(p99), 3), "max_ms": round(float(most), 2), "errors": self.wrong,
-            "client_cpu": round(self.client_cpu / self.seconds, 3), "server_cpu": round(self.server_cpu / self.seconds, 3),
-        }  # fmt: skip
+            "requests": len(every),
+            "per_second": round(len(every) / self.seconds, 1),
+            "p50_ms": round(float(p50), 3),
+            "p99_ms": round(float(p99), 3),
+            "max_ms": round(float(most), 2),
+            "errors": self.wrong,
+            "client_cpu": round(self.client_cpu / self.seconds, 3),
+            "server_cpu": round(self.server_cpu / self.seconds, 3),
+        }
 
 
 class _Connection(asyncio.Protocol):
@@ -238,8 +293,15 @@ class _Connection(asyncio.Protocol):
         return self._answer
 
 
-def load(server: Server, calls: Sequence[Call], clients: int, seconds: float, *, per_second: float | None = None,
-         look: Callable[[float], None] | None = None) -> Load:  # fmt: skip
+def load(
+    server: Server,
+    calls: Sequence[Call],
+    clients: int,
+    seconds: float,
+    *,
+    per_second: float | None = None,
+    look: Callable[[float], None] | None = None,
+) -> Load:
     """Send calls in turn for so many seconds.
 
     Parameters
@@ -259,9 +321,13 @@ def load(server: Server, calls: Sequence[Call], clients: int, seconds: float, *,
 
 
 async def _load(
-    server: Server, calls: Sequence[Call], clients: int, seconds: float, per_second: float | None,
+    server: Server,
+    calls: Sequence[Call],
+    clients: int,
+    seconds: float,
+    per_second: float | None,
     look: Callable[[float], None] | None,
-) -> Load:  # fmt: skip
+) -> Load:
     found, cpu, server_cpu = Load(), time.process_time(), server.cpu_seconds()
     began = time.perf_counter()
     turns = iter(range(10**12))

@@ -96,10 +96,17 @@ def _side(found: dict[tuple[str, int], list[Load]], name: str, clients: int, rss
     }
     whole = {**together(loads).payload(), "per_second": float(np.median(rates))}
     return {
-        "server": name, "clients": clients, "rounds": len(loads), **whole, "lowest_per_second": min(rates),
-        "highest_per_second": max(rates), "rss_mb": rss,
-        "ratio_to": {other: [round(float(f(r)), 3) for f in (np.median, np.min, np.max)] for other, r in against.items()},
-    }  # fmt: skip
+        "server": name,
+        "clients": clients,
+        "rounds": len(loads),
+        **whole,
+        "lowest_per_second": min(rates),
+        "highest_per_second": max(rates),
+        "rss_mb": rss,
+        "ratio_to": {
+            other: [round(float(f(r)), 3) for f in (np.median, np.min, np.max)] for other, r in against.items()
+        },
+    }
 
 
 def together(loads: Sequence[Load]) -> Load:
@@ -153,14 +160,26 @@ def soak(product: Product, minutes: float, share: float = 0.8, clients: int = 16
             found = load(server, calls, clients, seconds, per_second=rate, look=watch.look)
             version = json.loads(_get(server, "/model"))["version"]
     return {
-        "minutes": minutes, "clients": clients, "fastest": fastest, "asked_per_second": round(rate, 1), **found.payload(),
-        "by_call": {label: {"requests": len(ms), "p50_ms": round(float(np.percentile(ms, 50)), 2),
-                            "p99_ms": round(float(np.percentile(ms, 99)), 2), "max_ms": round(max(ms), 1)}
-                    for label, ms in found.ms.items()},
+        "minutes": minutes,
+        "clients": clients,
+        "fastest": fastest,
+        "asked_per_second": round(rate, 1),
+        **found.payload(),
+        "by_call": {
+            label: {
+                "requests": len(ms),
+                "p50_ms": round(float(np.percentile(ms, 50)), 2),
+                "p99_ms": round(float(np.percentile(ms, 99)), 2),
+                "max_ms": round(max(ms), 1),
+            }
+            for label, ms in found.ms.items()
+        },
         "statuses": {f"{label} {status}": n for (label, status), n in sorted(found.statuses.items())},
         "errors_5xx": sum(n for (_, status), n in found.statuses.items() if status >= 500 or not status),
-        "reloaded_to": version, "rss": watch.sizes, "rss_slope": watch.slopes(),
-    }  # fmt: skip
+        "reloaded_to": version,
+        "rss": watch.sizes,
+        "rss_slope": watch.slopes(),
+    }
 
 
 class _Watch:
@@ -219,10 +238,14 @@ def start_up(product: Product, repetitions: int) -> dict[str, Any]:
         loading.append(time.perf_counter() - began)
     files = [file for file in product.path.rglob("*") if file.is_file()]
     return {
-        "repetitions": repetitions, "ready_seconds": [round(s, 2) for s in ready], "rss_mb": sizes,
-        "bundle_kb": round(sum(file.stat().st_size for file in files) / 1024), "bundle_files": len(files),
-        "load_seconds": round(float(np.median(loading[1:])), 3), "load_seconds_first": round(loading[0], 3),
-    }  # fmt: skip
+        "repetitions": repetitions,
+        "ready_seconds": [round(s, 2) for s in ready],
+        "rss_mb": sizes,
+        "bundle_kb": round(sum(file.stat().st_size for file in files) / 1024),
+        "bundle_files": len(files),
+        "load_seconds": round(float(np.median(loading[1:])), 3),
+        "load_seconds_first": round(loading[0], 3),
+    }
 
 
 # ---------------------------------------------------------------- too many at once

@@ -38,8 +38,17 @@ def _inside(found: list[dict[str, Any]]) -> Lines:
         whole = sum(one["parts_ms"].values())
         shares = [f"{one['parts_ms'][part]:.2f} ({one['parts_ms'][part] / whole:.0%})" for part in _PARTS]
         beside = one["beside"]
-        yield (one["events"], one["p50_ms"], one["p50_quickest_ms"], one["p90_ms"], one["p99_ms"], *shares, beside["strict parse"],
-               beside["json.loads"], beside["json.dumps"])  # fmt: skip
+        yield (
+            one["events"],
+            one["p50_ms"],
+            one["p50_quickest_ms"],
+            one["p90_ms"],
+            one["p99_ms"],
+            *shares,
+            beside["strict parse"],
+            beside["json.loads"],
+            beside["json.dumps"],
+        )
 
 
 def _http(found: list[dict[str, Any]]) -> Lines:
@@ -49,9 +58,19 @@ def _http(found: list[dict[str, Any]]) -> Lines:
             f"{to[name][0]:.2f} ({to[name][1]:.2f}-{to[name][2]:.2f})"
             for name in ("bare Starlette", "mlflow models serve")
         ]
-        yield (one["server"], one["clients"], f"{one['per_second']:,.0f} ({one['lowest_per_second']:,.0f}-{one['highest_per_second']:,.0f})",
-               one["p50_ms"], one["p99_ms"], one["max_ms"], one["errors"], *ratios, one["server_cpu"], one["client_cpu"],
-               one["rss_mb"]["all"])  # fmt: skip
+        yield (
+            one["server"],
+            one["clients"],
+            f"{one['per_second']:,.0f} ({one['lowest_per_second']:,.0f}-{one['highest_per_second']:,.0f})",
+            one["p50_ms"],
+            one["p99_ms"],
+            one["max_ms"],
+            one["errors"],
+            *ratios,
+            one["server_cpu"],
+            one["client_cpu"],
+            one["rss_mb"]["all"],
+        )
 
 
 def _collector(one: dict[str, Any]) -> Lines:
@@ -62,36 +81,80 @@ def _collector(one: dict[str, Any]) -> Lines:
 
 def _soak(one: dict[str, Any]) -> Lines:
     sizes = [size["worker"] for size in one["rss"]]
-    yield (one["minutes"], one["fastest"]["per_second"], one["per_second"], one["requests"], one["errors_5xx"], one["errors"], one["p50_ms"],
-           one["p99_ms"], one["max_ms"], f"{sizes[0]:.0f}, {sizes[len(sizes) // 2]:.0f}, {sizes[-1]:.0f}",
-           one["rss_slope"]["before"], one["rss_slope"]["after"], one["reloaded_to"])  # fmt: skip
+    yield (
+        one["minutes"],
+        one["fastest"]["per_second"],
+        one["per_second"],
+        one["requests"],
+        one["errors_5xx"],
+        one["errors"],
+        one["p50_ms"],
+        one["p99_ms"],
+        one["max_ms"],
+        f"{sizes[0]:.0f}, {sizes[len(sizes) // 2]:.0f}, {sizes[-1]:.0f}",
+        one["rss_slope"]["before"],
+        one["rss_slope"]["after"],
+        one["reloaded_to"],
+    )
 
 
 def _overload(found: list[dict[str, Any]]) -> Lines:
     for one in found:
-        yield (one["limit"] or "none", one["clients"], one["scored_per_second"], one["per_second"] - one["scored_per_second"],
-               one["p50_ms"], one["p99_ms"], one["max_ms"], one["errors"])  # fmt: skip
+        yield (
+            one["limit"] or "none",
+            one["clients"],
+            one["scored_per_second"],
+            one["per_second"] - one["scored_per_second"],
+            one["p50_ms"],
+            one["p99_ms"],
+            one["max_ms"],
+            one["errors"],
+        )
 
 
 def _batch(one: dict[str, Any]) -> Lines:
     rates = one["rows_per_second"]
     parts = ", ".join(f"{name} {us:.0f}" for name, us in one["parts_us_a_row"].items())
-    yield (one["rows"], one["columns"], rates["decided_rows"], rates["pred_contrib"], rates["predict"],
-           rates["decided_rows"] / rates["pred_contrib"], parts)  # fmt: skip
+    yield (
+        one["rows"],
+        one["columns"],
+        rates["decided_rows"],
+        rates["pred_contrib"],
+        rates["predict"],
+        rates["decided_rows"] / rates["pred_contrib"],
+        parts,
+    )
 
 
 def _start(one: dict[str, Any]) -> Lines:
     ready, sizes = sorted(one["ready_seconds"]), one["rss_mb"][-1]
-    yield (f"{ready[len(ready) // 2]:.1f} ({ready[0]:.1f}-{ready[-1]:.1f})", sizes["worker"], f"{sizes['all']:.0f} in {sizes['processes']}",
-           one["bundle_kb"], one["bundle_files"], one["load_seconds"])  # fmt: skip
+    yield (
+        f"{ready[len(ready) // 2]:.1f} ({ready[0]:.1f}-{ready[-1]:.1f})",
+        sizes["worker"],
+        f"{sizes['all']:.0f} in {sizes['processes']}",
+        one["bundle_kb"],
+        one["bundle_files"],
+        one["load_seconds"],
+    )
 
 
 def _trees(found: list[dict[str, Any]]) -> Lines:
     for one in found:
         ahead = [_ahead(one["minus_as_tuned"][name]) for name in ("roc_auc", "log_loss")]
-        yield (one["leaves_at_most"] or "as tuned", one["boosters_at_most"] or "as tuned", one["averaged"], one["trees"], one["depth"],
-               one["pred_contrib_ms"], one["predict_ms"], 1000 * one["pred_contrib_among_many_ms"], f"{one['roc_auc']['value']:.4f}",
-               ahead[0], f"{one['log_loss']['value']:.5f}", ahead[1])  # fmt: skip
+        yield (
+            one["leaves_at_most"] or "as tuned",
+            one["boosters_at_most"] or "as tuned",
+            one["averaged"],
+            one["trees"],
+            one["depth"],
+            one["pred_contrib_ms"],
+            one["predict_ms"],
+            1000 * one["pred_contrib_among_many_ms"],
+            f"{one['roc_auc']['value']:.4f}",
+            ahead[0],
+            f"{one['log_loss']['value']:.5f}",
+            ahead[1],
+        )
 
 
 def _ahead(difference: dict[str, float]) -> str:
@@ -100,17 +163,103 @@ def _ahead(difference: dict[str, float]) -> str:
 
 _TABLES: dict[str, tuple[Sequence[str], Callable[[Any], Lines]]] = {
     "prepare": (("boosters", "trees", "columns"), _prepare),
-    "inside": (("events", "p50 ms", "in its quickest twentieth", "p90", "p99", *_PARTS, "beside: strict parse", "json.loads", "json.dumps"), _inside),
-    "http": (("server", "clients", "requests a second", "p50 ms", "p99", "max", "errors", "to bare Starlette", "to mlflow",
-              "server cores", "client", "MB"), _http),
-    "collector": (("requests", "seconds", "full collections", "seconds in them", "longest ms", "objects seen, most"), _collector),
-    "soak": (("minutes", "fastest a second", "sent a second", "requests", "5xx or broken", "other than right", "p50 ms", "p99", "max",
-              "MB at start, middle, end", "MB an hour before", "after the exchange", "version at the end"), _soak),
-    "overload": (("in flight at most", "clients", "scored a second", "refused a second", "p50 ms", "p99", "max",
-                  "neither 200 nor 429"), _overload),
-    "batch": (("rows", "columns", "decided rows a second", "pred_contrib alone", "predict alone", "share of pred_contrib alone",
-               "µs a row, taken apart"), _batch),
-    "start": (("seconds to the first /readyz", "worker MB", "all MB", "bundle KB", "files", "load_bundle and Engine, s"), _start),
-    "trees": (("leaves at most", "boosters at most", "boosters", "trees", "mean depth", "pred_contrib ms", "predict ms", "among many, µs a row",
-               "ROC-AUC", "minus as tuned", "log loss", "minus as tuned"), _trees),
-}  # fmt: skip
+    "inside": (
+        (
+            "events",
+            "p50 ms",
+            "in its quickest twentieth",
+            "p90",
+            "p99",
+            *_PARTS,
+            "beside: strict parse",
+            "json.loads",
+            "json.dumps",
+        ),
+        _inside,
+    ),
+    "http": (
+        (
+            "server",
+            "clients",
+            "requests a second",
+            "p50 ms",
+            "p99",
+            "max",
+            "errors",
+            "to bare Starlette",
+            "to mlflow",
+            "server cores",
+            "client",
+            "MB",
+        ),
+        _http,
+    ),
+    "collector": (
+        ("requests", "seconds", "full collections", "seconds in them", "longest ms", "objects seen, most"),
+        _collector,
+    ),
+    "soak": (
+        (
+            "minutes",
+            "fastest a second",
+            "sent a second",
+            "requests",
+            "5xx or broken",
+            "other than right",
+            "p50 ms",
+            "p99",
+            "max",
+            "MB at start, middle, end",
+            "MB an hour before",
+            "after the exchange",
+            "version at the end",
+        ),
+        _soak,
+    ),
+    "overload": (
+        (
+            "in flight at most",
+            "clients",
+            "scored a second",
+            "refused a second",
+            "p50 ms",
+            "p99",
+            "max",
+            "neither 200 nor 429",
+        ),
+        _overload,
+    ),
+    "batch": (
+        (
+            "rows",
+            "columns",
+            "decided rows a second",
+            "pred_contrib alone",
+            "predict alone",
+            "share of pred_contrib alone",
+            "µs a row, taken apart",
+        ),
+        _batch,
+    ),
+    "start": (
+        ("seconds to the first /readyz", "worker MB", "all MB", "bundle KB", "files", "load_bundle and Engine, s"),
+        _start,
+    ),
+    "trees": (
+        (
+            "leaves at most",
+            "boosters at most",
+            "boosters",
+            "trees",
+            "mean depth",
+            "pred_contrib ms",
+            "predict ms",
+            "among many, µs a row",
+            "ROC-AUC",
+            "minus as tuned",
+            "log loss",
+            "minus as tuned",
+        ),
+        _trees,
+    ),
+}

@@ -39,9 +39,17 @@ SIZES = {100: 4, 200: 4, 500: 2, 2000: 1}
 """Conversions in training -> worlds of each mechanism."""
 TRIALS = 30
 DEFAULTS = Params(
-    num_leaves=31, min_data_in_leaf=20, learning_rate=0.1, rounds=100, feature_fraction=1.0, bagging_fraction=1.0,
-    lambda_l2=0.0, path_smooth=0.0, extra_trees=False, averaged=1,
-)  # fmt: skip
+    num_leaves=31,
+    min_data_in_leaf=20,
+    learning_rate=0.1,
+    rounds=100,
+    feature_fraction=1.0,
+    bagging_fraction=1.0,
+    lambda_l2=0.0,
+    path_smooth=0.0,
+    extra_trees=False,
+    averaged=1,
+)
 CONTENDERS = ("defaults", "tuned", "ours", "logistic regression")
 
 

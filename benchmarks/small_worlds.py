@@ -120,6 +120,9 @@ def _matrix(counts: np.ndarray, size: np.ndarray, region: np.ndarray) -> tuple[n
         since = (daily[:, ::-1] > 0).argmax(axis=1) + 0.5
         columns[f"{name}.days_since_last.ever"] = np.where(daily.any(axis=1), since, np.nan)
     columns["any.breadth.ever"] = (counts.sum(axis=2) > 0).sum(axis=1)
-    traits = (ModelColumn("trait.size", "category", tuple("abcde")), ModelColumn("trait.region", "category", tuple("abcdefgh")))  # fmt: skip
+    traits = (
+        ModelColumn("trait.size", "category", tuple("abcde")),
+        ModelColumn("trait.region", "category", tuple("abcdefgh")),
+    )
     manifest = Manifest((*(ModelColumn(name, "feature") for name in columns), *traits))
     return np.column_stack([*columns.values(), size, region]).astype(float), manifest

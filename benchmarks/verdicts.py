@@ -74,11 +74,14 @@ def write_world(home: Path, kind: Kind, seed: int) -> Path:
     pays = np.flatnonzero(rng.random(n) < probability)
     who, what = (axis.repeat(counts.ravel()) for axis in (a.ravel() for a in np.indices(counts.shape)))
     tables = {
-        "events": {"account": who, "action": np.array(EVENTS, object)[what],
-                   "time": _when(created[who] + rng.uniform(0, 7, len(who)))},
+        "events": {
+            "account": who,
+            "action": np.array(EVENTS, object)[what],
+            "time": _when(created[who] + rng.uniform(0, 7, len(who))),
+        },
         "accounts": {"account": np.arange(n), "created": _when(created), "size": rng.choice(TRAITS, n)},
         "paid": {"account": pays, "time": _when(created[pays] + rng.uniform(7.1, 20.9, len(pays)))},
-    }  # fmt: skip
+    }
     for name, columns in tables.items():
         pd.DataFrame(columns).to_parquet(home / f"{name}.parquet", index=False)
     end = (START + pd.Timedelta(days=386)).isoformat()

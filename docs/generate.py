@@ -83,12 +83,23 @@ def config_page() -> str:
 
 
 _TITLES = {
-    "EventTable": "`events`", "EventColumns": "`events[].columns`", "EntityTable": "`entities`", "EntityColumns": "`entities.columns`",
+    "EventTable": "`events`",
+    "EventColumns": "`events[].columns`",
+    "EntityTable": "`entities`",
+    "EntityColumns": "`entities.columns`",
     "EarlierTable": "`entities.earlier`",
-    "ConversionTable": "`conversions`", "ConversionColumns": "`conversions.columns`", "Snapshots": "`snapshots`", "Windows": "`windows`",
-    "Exclude": "`exclude`", "Definition": "`definition`", "Criterion": "A condition of `definition`", "Policy": "`policy`",
-    "Capacity": "`policy.capacity`", "Offer": "`offer`", "ScoreLog": "`score_log`",
-}  # fmt: skip
+    "ConversionTable": "`conversions`",
+    "ConversionColumns": "`conversions.columns`",
+    "Snapshots": "`snapshots`",
+    "Windows": "`windows`",
+    "Exclude": "`exclude`",
+    "Definition": "`definition`",
+    "Criterion": "A condition of `definition`",
+    "Policy": "`policy`",
+    "Capacity": "`policy.capacity`",
+    "Offer": "`offer`",
+    "ScoreLog": "`score_log`",
+}
 
 
 def _section(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:

@@ -136,8 +136,15 @@ class TooFewConversionsError(NotEnoughDataError):
     verdict = "too_few_conversions"
 
     def __init__(
-        self, what: str, *, entities: int, conversions: int, rate: dict[str, float | None], received: str, allowed: str,
-    ) -> None:  # fmt: skip
+        self,
+        what: str,
+        *,
+        entities: int,
+        conversions: int,
+        rate: dict[str, float | None],
+        received: str,
+        allowed: str,
+    ) -> None:
         self.base_rate = {"entities": entities, "conversions": conversions, "rate": rate}
         share, low, high = (f"{number:.1%}" for number in rate.values() if number is not None)
         super().__init__(

@@ -48,8 +48,11 @@ def small_model(seed: int = 1) -> FittedModel:
     calibration = fit_calibration(ensemble.margin(X), y)
     reference = reference_quantiles(calibration.apply(ensemble.margin(X)))
     facts = {
-        "name": "tiny", "entity": "account", "motion": "trial", "horizon": "30d",
+        "name": "tiny",
+        "entity": "account",
+        "motion": "trial",
+        "horizon": "30d",
         "train": {"rows": 400, "entities": 400, "conversions": 160, "from": "2026-01-01", "to": "2026-03-01"},
         "test": {"rows": 100, "entities": 100, "conversions": 40, "from": "2026-04-01", "to": "2026-05-01"},
-    }  # fmt: skip
+    }
     return FittedModel(ensemble, calibration, MANIFEST, reference, facts)

@@ -7,10 +7,30 @@ import pytest
 import pql_model
 
 NAMES = (
-    "Config", "Feature", "FittedModel", "PqlError", "audit_table", "backtest", "build_features", "check", "explain_entity", "export", "init",
-    "test_criteria", "list_criteria", "load_config", "make_demo", "models", "parse_feature", "replay", "rollback", "score", "train", "verify",
+    "Config",
+    "Feature",
+    "FittedModel",
+    "PqlError",
+    "audit_table",
+    "backtest",
+    "build_features",
+    "check",
+    "explain_entity",
+    "export",
+    "init",
+    "test_criteria",
+    "list_criteria",
+    "load_config",
+    "make_demo",
+    "models",
+    "parse_feature",
+    "replay",
+    "rollback",
+    "score",
+    "train",
+    "verify",
     "write_report",
-)  # fmt: skip
+)
 
 
 def test_the_door_is_these_names():

@@ -94,8 +94,13 @@ def counts_up(numbers: np.ndarray, order: np.ndarray | None) -> bool:
 
 
 def judge_identifier(
-    names: tuple[str, str], order: np.ndarray, y: np.ndarray, time: np.ndarray | None, tried: int, allowed: Collection[str]
-) -> Finding | None:  # fmt: skip
+    names: tuple[str, str],
+    order: np.ndarray,
+    y: np.ndarray,
+    time: np.ndarray | None,
+    tried: int,
+    allowed: Collection[str],
+) -> Finding | None:
     """A column that identifies and predicts."""
     found = order_auc(order, y, time)
     if not found.predicts(tried):

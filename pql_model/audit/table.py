@@ -74,18 +74,23 @@ def _outcome(frame: pd.DataFrame, name: str) -> np.ndarray:
         close = nearest(name, columns)
         raise DataError(
             f"The table has no column `{name}`" + (f", did you mean `{close}`?" if close else ""),
-            received=name, allowed=columns, remedy="name the column that says who converted",
-        )  # fmt: skip
+            received=name,
+            allowed=columns,
+            remedy="name the column that says who converted",
+        )
     numbers = as_numbers(frame[name])
     if np.isnan(numbers).any() or not np.isin(numbers, (0, 1)).all():
         raise DataError(
             f"`{name}` does not say of every row whether it converted",
-            received=", ".join(map(str, frame[name].unique()[:5])), allowed="0 and 1, or false and true",
+            received=", ".join(map(str, frame[name].unique()[:5])),
+            allowed="0 and 1, or false and true",
             remedy="write it so",
-        )  # fmt: skip
+        )
     if len(np.unique(numbers)) < 2:
         raise DataError(
-            f"`{name}` holds one value only", received=numbers[0] if len(numbers) else "an empty table",
-            allowed="rows that converted and rows that did not", remedy="give a table with both",
-        )  # fmt: skip
+            f"`{name}` holds one value only",
+            received=numbers[0] if len(numbers) else "an empty table",
+            allowed="rows that converted and rows that did not",
+            remedy="give a table with both",
+        )
     return np.asarray(numbers == 1)

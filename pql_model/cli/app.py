@@ -26,9 +26,13 @@ from pql_model.cli.serving import export, serve, verify
 from pql_model.errors import PqlError
 
 app = typer.Typer(
-    name="pql", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False,
+    name="pql",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
     help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.",
-)  # fmt: skip
+)
 app.add_typer(criteria, name="criteria")
 INTERRUPTED = 130
 

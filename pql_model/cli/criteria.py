@@ -13,9 +13,10 @@ from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
 from pql_model.cli.progress import Bars
 
 criteria = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="markdown",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
     help="Criteria people can argue about: written rules, and what came of the accounts that met them.",
-)  # fmt: skip
+)
 
 
 @criteria.command("list")

@@ -14,9 +14,13 @@ class Bars:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars = Progress(
-            SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), BarColumn(bar_width=24),
-            TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}"), console=console,
-        )  # fmt: skip
+            SpinnerColumn(finished_text="[green]✓"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+        )
         self._task: TaskID | None = None
 
     def __enter__(self) -> Bars:

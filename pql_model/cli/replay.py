@@ -37,7 +37,7 @@ def replay(
     with Bars(err) as bars:
         payload = pql_model.replay(
             config, log, entity=entity, since=since, until=until, rows=rows, listener=bars
-        ).to_dict()  # fmt: skip
+        ).to_dict()
     if not printed(payload, as_json):
         show_replay(out, payload)
     if not payload["same"]:
@@ -70,8 +70,14 @@ def show_replay(console: Console, payload: dict[str, Any]) -> None:
 
 
 def _examples(console: Console, examples: list[dict[str, Any]]) -> None:
-    table = Table(title="The first that do not come out", title_justify="left", title_style="bold", box=None,
-                  header_style="dim", padding=(0, 2, 0, 0))  # fmt: skip
+    table = Table(
+        title="The first that do not come out",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+    )
     for column in ("entity", "as_of", "from", "", "what"):
         table.add_column(column, overflow="fold")
     for row in examples:

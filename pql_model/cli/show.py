@@ -195,10 +195,17 @@ def _supported(console: Console, supported: dict[str, Any]) -> None:
 
 def _calibration(console: Console, calibration: dict[str, Any]) -> None:
     rows = [
-        (m["month"], f"{m['rows']:,}", f"{m['expected']:.1f}", f"{m['low']} to {m['high']}", str(m["observed"]), m["flag"],
-         f"{m['corrected_expected']:.1f}")
+        (
+            m["month"],
+            f"{m['rows']:,}",
+            f"{m['expected']:.1f}",
+            f"{m['low']} to {m['high']}",
+            str(m["observed"]),
+            m["flag"],
+            f"{m['corrected_expected']:.1f}",
+        )
         for m in calibration["months"]
-    ]  # fmt: skip
+    ]
     columns = ["month", "rows", "expected", "95 % of the time", "observed", "", "expected, corrected"]
     _table(console, f"Does the probability keep its word? ({calibration['method']})", columns, rows)
     console.print(escape(calibration["sentence"]), highlight=False)

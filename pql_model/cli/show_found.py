@@ -17,8 +17,11 @@ def show_found(console: Console, found: dict[str, Any]) -> None:
     """The recommended rule first, then every rule on one table, then behaviours."""
     model = found["model"]
     base = found["base"]["later"]
-    console.print(f"{escape(model['name'])}, version {model['version']} ({model['verdict']}); {escape(found['rows'])}; "
-                  f"later accounts convert at {_rate(base)}.", highlight=False)  # fmt: skip
+    console.print(
+        f"{escape(model['name'])}, version {model['version']} ({model['verdict']}); {escape(found['rows'])}; "
+        f"later accounts convert at {_rate(base)}.",
+        highlight=False,
+    )
     best = next((d for d in found["definitions"] if d["recommended"]), None)
     if best is not None:
         console.print(f"\n[bold]Recommended[/]  {escape(best['text'])}", highlight=False)
@@ -34,8 +37,9 @@ def show_found(console: Console, found: dict[str, Any]) -> None:
     console.print(
         f"\n{tried['definitions']:,} definitions were tried on earlier accounts, {tried['tested']} rules tested on later ones; "
         f"{len(found['not_confirmed'])} of these did not hold there and are left out.",
-        style="dim", highlight=False,
-    )  # fmt: skip
+        style="dim",
+        highlight=False,
+    )
     console.print(
         "All of this predicts paying. Whether it brings paying about, only an experiment can tell.", style="dim"
     )
@@ -87,8 +91,11 @@ def _in_force(console: Console, rule: dict[str, Any]) -> None:
     console.print(f"\n[bold]In force[/]  {escape(rule['text'])}: [{colour}]{rule['verdict']}[/]", highlight=False)
     console.print(escape(rule["sentence"]), highlight=False)
     tested = rule["tested"]
-    console.print(f"{tested['qualified']:,} of {tested['rows']:,} meet it, {_rate(tested['rate'])} of them convert, "
-                  f"lift {_lift(tested['lift'])}.", highlight=False)  # fmt: skip
+    console.print(
+        f"{tested['qualified']:,} of {tested['rows']:,} meet it, {_rate(tested['rate'])} of them convert, "
+        f"lift {_lift(tested['lift'])}.",
+        highlight=False,
+    )
     for name, words in (("misses", "It misses"), ("wastes", "It wastes")):
         if rule[name] is not None and rule[name]["entities"]:
             cell = rule[name]
@@ -96,8 +103,14 @@ def _in_force(console: Console, rule: dict[str, Any]) -> None:
 
 
 def _behaviours(console: Console, behaviours: list[dict[str, Any]]) -> None:
-    table = Table(title="What goes with paying", title_justify="left", title_style="bold", box=None, header_style="dim",
-                  padding=(0, 2, 0, 0))  # fmt: skip
+    table = Table(
+        title="What goes with paying",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+    )
     for name in ("behaviour", "share", "", "shape", "seen best in"):
         table.add_column(name)
     for each in behaviours[:_MOST_BEHAVIOURS]:

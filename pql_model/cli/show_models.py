@@ -17,17 +17,25 @@ def show_models(console: Console, found: dict[str, Any]) -> None:
         console.print(f"There is no version of {escape(found['name'])} yet: `pql train` makes one.", highlight=False)
         return
     table = Table(
-        title=f"Versions of {escape(found['name'])}", title_justify="left", title_style="bold", box=None,
-        header_style="dim", padding=(0, 2, 0, 0),
-    )  # fmt: skip
+        title=f"Versions of {escape(found['name'])}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+    )
     for column in ("version", "trained", "verdict", "ROC-AUC", "", "champion since"):
         table.add_column(column, no_wrap=bool(column) and column != "champion since")
     for model in found["models"]:
         aliases = ", ".join(f"[{_COLOURS[a]}]{a}[/]" if a in _COLOURS else escape(a) for a in model["aliases"])
         table.add_row(
-            model["version"], _day(model["trained_at"]), model["verdict"] or "-", _auc(model["roc_auc"]), aliases,
+            model["version"],
+            _day(model["trained_at"]),
+            model["verdict"] or "-",
+            _auc(model["roc_auc"]),
+            aliases,
             _since(model),
-        )  # fmt: skip
+        )
     console.print(table)
     for model in found["models"]:
         if model["promotion"]:

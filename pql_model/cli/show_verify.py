@@ -15,18 +15,25 @@ def show_verified(console: Console, found: dict[str, Any]) -> None:
     """A line for each path; below it what differs, and what was refused."""
     what = "of training and test" if found["snapshots"] == "training" else f"at risk at {found['as_of']}"
     table = Table(
-        title=f"{found['rows']:,} snapshots {escape(what)}, compared with `pql score`", title_justify="left",
-        title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0),
-    )  # fmt: skip
+        title=f"{found['rows']:,} snapshots {escape(what)}, compared with `pql score`",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
+        padding=(0, 2, 0, 0),
+    )
     for column in ("path", "largest difference of probability", "of usage, fit, timing", "rows that differ", "refused"):
         table.add_column(column, justify="left" if column == "path" else "right")
     for path in found["paths"]:
         largest, different = path["largest_difference"], path["different_rows"]
         parts = max(largest[name] for name in _PARTS)
         table.add_row(
-            escape(path["path"]), f"{largest['probability']:.3g}", f"{parts:.3g}", f"{max(different.values()):,}",
+            escape(path["path"]),
+            f"{largest['probability']:.3g}",
+            f"{parts:.3g}",
+            f"{max(different.values()):,}",
             f"{path['refused']['rows']:,}",
-        )  # fmt: skip
+        )
     console.print(table)
     for path in found["paths"]:
         for line in _faults(path):

@@ -136,8 +136,14 @@ def _plain(feature: Feature) -> bool:
 def _condition(column: ModelColumn, feature: Feature | None, operator: str, number: float) -> Criterion:
     if feature is None:
         return Criterion.model_validate({"trait": column.text, "operator": operator, "threshold": number})
-    said = {"event": feature.event, "measure": feature.measure, "window": str(feature.window), "operator": operator,
-            "threshold": number, **({"value": feature.value} if feature.value is not None else {})}  # fmt: skip
+    said = {
+        "event": feature.event,
+        "measure": feature.measure,
+        "window": str(feature.window),
+        "operator": operator,
+        "threshold": number,
+        **({"value": feature.value} if feature.value is not None else {}),
+    }
     return Criterion.model_validate(said)
 
 

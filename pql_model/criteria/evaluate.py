@@ -15,8 +15,13 @@ from pql_model.model.columns import as_numbers, as_texts, trait_name
 from pql_model.sources.scalars import value_of
 
 _COMPARE: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
-    ">=": operator.ge, ">": operator.gt, "<=": operator.le, "<": operator.lt, "==": operator.eq, "!=": operator.ne,
-}  # fmt: skip
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 
 
 def criterion_feature(criterion: Criterion) -> Feature:
@@ -56,9 +61,12 @@ def check_names(
         if name is not None and name not in known:
             close = nearest(name, known)
             raise DataError(
-                f"The {what} names {kind} `{name}`, which the data do not have" + (f"; did you mean `{close}`?" if close else ""),
-                received=name, allowed=list(known), remedy=f"correct {place}",
-            )  # fmt: skip
+                f"The {what} names {kind} `{name}`, which the data do not have"
+                + (f"; did you mean `{close}`?" if close else ""),
+                received=name,
+                allowed=list(known),
+                remedy=f"correct {place}",
+            )
 
 
 def meets(definition: Definition, table: pd.DataFrame) -> np.ndarray:

@@ -138,10 +138,13 @@ def _refuse_texts(trait: str, column: pd.Series) -> None:
 
 def _no_such_value(trait: str, absent: Sequence[str], known: Sequence[str]) -> DataError:
     return DataError(
-        f"No entity has {_value_hint(trait, absent[0], known)}" if len(absent) == 1 else
-        f"No entity has any of the listed values of trait `{trait}`",
-        received=listed(absent), allowed=list(known), remedy="correct the values, which must match to the letter",
-    )  # fmt: skip
+        f"No entity has {_value_hint(trait, absent[0], known)}"
+        if len(absent) == 1
+        else f"No entity has any of the listed values of trait `{trait}`",
+        received=listed(absent),
+        allowed=list(known),
+        remedy="correct the values, which must match to the letter",
+    )
 
 
 def _value_hint(trait: str, value: str, known: Sequence[str]) -> str:

@@ -57,9 +57,13 @@ class Placed:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "threshold": self.threshold, "best": self.best, "interval": list(self.interval), "rows": self.rows,
-            "conversions": self.conversions, "says": {-1: "too lax", 0: "about right", 1: "too strict"}[self.strictness],
-        }  # fmt: skip
+            "threshold": self.threshold,
+            "best": self.best,
+            "interval": list(self.interval),
+            "rows": self.rows,
+            "conversions": self.conversions,
+            "says": {-1: "too lax", 0: "about right", 1: "too strict"}[self.strictness],
+        }
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,13 @@ class InForce:
 
 
 def judge_in_force(
-    definition: Definition, table: pd.DataFrame, outcomes: Outcomes, later: np.ndarray, words: Callable[[Criterion], str],
+    definition: Definition,
+    table: pd.DataFrame,
+    outcomes: Outcomes,
+    later: np.ndarray,
+    words: Callable[[Criterion], str],
     seed: int,
-) -> InForce:  # fmt: skip
+) -> InForce:
     """Judge a rule.
 
     Parameters
@@ -129,10 +137,14 @@ def judge_in_force(
     verdict, sentence = _verdict(definition, before, now, placed, words)
     changed = bool((improved != met)[later].any())
     return InForce(
-        verdict, sentence, before, now, tuple(placed),
+        verdict,
+        sentence,
+        before,
+        now,
+        tuple(placed),
         RuleCell.of((improved & ~met)[later], outcomes[later]) if changed else None,
         RuleCell.of((met & ~improved)[later], outcomes[later]) if changed else None,
-    )  # fmt: skip
+    )
 
 
 def _place(

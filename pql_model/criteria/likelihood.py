@@ -140,9 +140,14 @@ def fit_steps(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Flo
 
 
 def null_gain_quantile(
-    steps: Sequence[Steps], probability: Floats, rng: np.random.Generator, quantile: float = 0.95, draws: int = 200,
-    chosen: np.ndarray | None = None, handicap: Sequence[float] | None = None,
-) -> float:  # fmt: skip
+    steps: Sequence[Steps],
+    probability: Floats,
+    rng: np.random.Generator,
+    quantile: float = 0.95,
+    draws: int = 200,
+    chosen: np.ndarray | None = None,
+    handicap: Sequence[float] | None = None,
+) -> float:
     """The gain that the best of so many thresholds with a positive effect reaches by chance alone.
 
     Outcomes are drawn from `probability`, in which no step has an effect beyond those chosen. Correlated columns are

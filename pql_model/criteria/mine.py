@@ -110,9 +110,7 @@ def mine(
         if progress is not None:
             progress((done + 1) / resamples)
     effects = search.effects(chosen)
-    mined = [
-        draws.payload(k, effects[k], search.gain(k, chosen), by_luck) for k in range(len(chosen))
-    ]  # fmt: skip
+    mined = [draws.payload(k, effects[k], search.gain(k, chosen), by_luck) for k in range(len(chosen))]
     return sorted(mined, key=lambda found: -found.gain)
 
 
@@ -251,9 +249,7 @@ class _Search:
 class _Draws:
     """What resamples of the entities find in place of each chosen criterion, the others held fixed."""
 
-    def __init__(
-        self, search: _Search, chosen: Sequence[Place], rng: np.random.Generator, entity: np.ndarray
-    ) -> None:  # fmt: skip
+    def __init__(self, search: _Search, chosen: Sequence[Place], rng: np.random.Generator, entity: np.ndarray) -> None:
         self.search, self.chosen, self.rng = search, list(chosen), rng
         names, self.code = np.unique(entity, return_inverse=True)
         self.entities = len(names)
@@ -287,10 +283,13 @@ class _Draws:
             threshold_interval=None if candidate.conditions[0].threshold is None else (float(low), float(high)),
             threshold_agreement=sum(t == place[1] for t in here) / len(self.here[k]),
             window_agreement=columns[place[0]] / len(self.found[k]),
-            also=tuple(self._also(k, c, many) for c, many in columns.most_common(3) if c not in (-1, place[0])
-                       and many / len(self.found[k]) >= _ALSO),
+            also=tuple(
+                self._also(k, c, many)
+                for c, many in columns.most_common(3)
+                if c not in (-1, place[0]) and many / len(self.found[k]) >= _ALSO
+            ),
             same=candidate.same,
-        )  # fmt: skip
+        )
 
     def _also(self, k: int, column: int, many: int) -> Also:
         usual, _ = Counter(t for c, t in self.found[k] if c == column).most_common(1)[0]

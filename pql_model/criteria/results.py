@@ -98,11 +98,13 @@ class CriterionResult(TestedRule):
             "threshold_interval": list(mined.threshold_interval) if mined.threshold_interval is not None else None,
             "threshold_agreement": round(mined.threshold_agreement, 4),
             "window_agreement": round(mined.window_agreement, 4),
-            "also": [{**criterion_json(a.condition), "text": criterion_text(a.condition), "share": round(a.share, 4)}
-                     for a in mined.also],
+            "also": [
+                {**criterion_json(a.condition), "text": criterion_text(a.condition), "share": round(a.share, 4)}
+                for a in mined.also
+            ],
             "same": list(mined.same),
             "overlap": {name: round(share, 4) for name, share in self.overlap.items()},
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -174,12 +176,17 @@ class CriteriaResults:
         payload = {**definition_json(self.rule), **self.in_force.to_dict()}
         payload |= {"earlier": self.in_force.earlier.to_dict(), "tested": self.in_force.later.to_dict()}
         if self.against is not None and self.recommended is not None:
-            cells = {"both": self.against.both, "only_new": self.against.only_a, "only_today": self.against.only_b,
-                     "neither": self.against.neither}  # fmt: skip
+            cells = {
+                "both": self.against.both,
+                "only_new": self.against.only_a,
+                "only_today": self.against.only_b,
+                "neither": self.against.neither,
+            }
             payload["against"] = {
-                "definition": self.recommended.id, **{name: cell.to_dict() for name, cell in cells.items()},
+                "definition": self.recommended.id,
+                **{name: cell.to_dict() for name, cell in cells.items()},
                 "agreement": round(self.against.agreement, 4),
-            }  # fmt: skip
+            }
         return payload
 
 
@@ -245,15 +252,31 @@ def find_criteria(
     frontier = search(met[earlier], before.converted, at_most)
     names = [f"c{k + 1}" for k in range(len(mined))]
     criteria = [
-        CriterionResult(names[k], _definition([m.condition], 1), evaluate_definition(met[earlier, k], before), evaluate_definition(met[later, k], now),
-                       p_above(met[later, k], now.converted), m, _overlap(k, met[later], now, names))
+        CriterionResult(
+            names[k],
+            _definition([m.condition], 1),
+            evaluate_definition(met[earlier, k], before),
+            evaluate_definition(met[later, k], now),
+            p_above(met[later, k], now.converted),
+            m,
+            _overlap(k, met[later], now, names),
+        )
         for k, m in enumerate(mined)
-    ]  # fmt: skip
+    ]
     definitions = [
-        _found_definition(f"d{k + 1}", joined, [m.condition for m in mined], names, met, earlier, later, outcomes,
-                          k == frontier.recommended)
+        _found_definition(
+            f"d{k + 1}",
+            joined,
+            [m.condition for m in mined],
+            names,
+            met,
+            earlier,
+            later,
+            outcomes,
+            k == frontier.recommended,
+        )
         for k, joined in enumerate(frontier.kept)
-    ]  # fmt: skip
+    ]
     corrected = holm([rule.adjusted_p for rule in (*criteria, *definitions)])
     criteria = [replace(c, adjusted_p=float(p)) for c, p in zip(criteria, corrected, strict=False)]
     definitions = [
@@ -279,9 +302,16 @@ def find_criteria(
 
 
 def _found_definition(
-    name: str, joined: CandidateDefinition, conditions: Sequence[Criterion], names: Sequence[str], met: np.ndarray,
-    earlier: np.ndarray, later: np.ndarray, outcomes: Outcomes, recommended: bool,
-) -> DefinitionResult:  # fmt: skip
+    name: str,
+    joined: CandidateDefinition,
+    conditions: Sequence[Criterion],
+    names: Sequence[str],
+    met: np.ndarray,
+    earlier: np.ndarray,
+    later: np.ndarray,
+    outcomes: Outcomes,
+    recommended: bool,
+) -> DefinitionResult:
     members = list(joined.members)
     held = met[:, members].sum(axis=1)
     meeting, near = held >= joined.least, (held == joined.least - 1) & (joined.least > 1)
@@ -307,7 +337,5 @@ def _definition(conditions: Sequence[Criterion], least: int) -> Definition:
 
 def _overlap(k: int, met: np.ndarray, outcomes: Outcomes, names: Sequence[str]) -> dict[str, float]:
     """Of those who meet either of two criteria, the share that meets both."""
-    shares = {
-        names[j]: compare_rules(met[:, k], met[:, j], outcomes).overlap for j in range(met.shape[1]) if j != k
-    }  # fmt: skip
+    shares = {names[j]: compare_rules(met[:, k], met[:, j], outcomes).overlap for j in range(met.shape[1]) if j != k}
     return {name: share for name, share in shares.items() if share == share}

@@ -159,9 +159,12 @@ def _refuse_unreadable(config: Config, definition: Definition) -> None:
             continue
         kind, close = "trait" if criterion.trait else "event", nearest(str(name), known)
         raise DataError(
-            f"The definition names {kind} `{name}`, which the config does not" + (f"; did you mean `{close}`?" if close else ""),
-            received=name, allowed=list(known), remedy="correct the definition",
-        )  # fmt: skip
+            f"The definition names {kind} `{name}`, which the config does not"
+            + (f"; did you mean `{close}`?" if close else ""),
+            received=name,
+            allowed=list(known),
+            remedy="correct the definition",
+        )
 
 
 def _tables(config: Config) -> list[str]:

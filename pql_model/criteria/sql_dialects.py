@@ -269,5 +269,7 @@ def dialect_of(dialect: str) -> SqlDialect:
     close = nearest(dialect, ENGINES)
     raise DataError(
         f"`{dialect}` is not a dialect of SQL that is known" + (f"; did you mean `{close}`?" if close else ""),
-        received=dialect, allowed=list(ENGINES), remedy="choose one with `--dialect`",
-    )  # fmt: skip
+        received=dialect,
+        allowed=list(ENGINES),
+        remedy="choose one with `--dialect`",
+    )

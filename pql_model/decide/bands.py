@@ -89,9 +89,14 @@ def band_table(bands: Bands, entity: np.ndarray, converted: np.ndarray, probabil
 
 
 def _result(
-    name: str, at_least: float, below: float, mine: np.ndarray, entity: np.ndarray, converted: np.ndarray,
+    name: str,
+    at_least: float,
+    below: float,
+    mine: np.ndarray,
+    entity: np.ndarray,
+    converted: np.ndarray,
     probability: np.ndarray,
-) -> BandResult:  # fmt: skip
+) -> BandResult:
     rows, entities, conversions = int(mine.sum()), len(np.unique(entity[mine])), int(converted[mine].sum())
     expected = float(probability[mine].mean()) if rows else np.nan
     rate = wilson_around(conversions / rows, entities) if rows else Estimate(np.nan, np.nan, np.nan)

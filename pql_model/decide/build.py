@@ -85,10 +85,13 @@ def build_decider(
         counts = ~counts
     entity, converted = later["entity"].to_numpy(), later["converted"].to_numpy(bool)
     period = Period(
-        entity=entity[counts], as_of=later["as_of"].to_numpy(np.int64)[counts], converted=converted[counts],
-        probability=probability[counts], stock=config.motion == "freemium",
+        entity=entity[counts],
+        as_of=later["as_of"].to_numpy(np.int64)[counts],
+        converted=converted[counts],
+        probability=probability[counts],
+        stock=config.motion == "freemium",
         met=meets(definition, table)[counts] if definition is not None else None,
-    )  # fmt: skip
+    )
     bands = Bands.of(knobs.bands)
     results = band_table(bands, entity, converted, probability)
     return Decider(

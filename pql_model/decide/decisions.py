@@ -46,9 +46,14 @@ class Decisions:
 
 
 def decide(
-    decider: Decider, entity: Iterable[str], probability: np.ndarray, columns: Columns, *, as_of: int | None = None,
+    decider: Decider,
+    entity: Iterable[str],
+    probability: np.ndarray,
+    columns: Columns,
+    *,
+    as_of: int | None = None,
     before: State | None = None,
-) -> Decisions:  # fmt: skip
+) -> Decisions:
     """Decide on scored rows.
 
     Parameters
@@ -71,17 +76,23 @@ def decide(
     names = [str(name) for name in entity]
     qualifying = columns.meets(decider.qualifying) if decider.qualifying is not None else None
     offered = SelectionInput(
-        entity=names, probability=probability, met=qualifying,
-        raised=columns.any_of(decider.hand_raise), excluded=columns.any_of(decider.exclude),
+        entity=names,
+        probability=probability,
+        met=qualifying,
+        raised=columns.any_of(decider.hand_raise),
+        excluded=columns.any_of(decider.exclude),
         held_out=held_out(decider.name, names, decider.hold_out),
         tie=ties(decider.name, names) if before is not None and decider.rule.leads else np.zeros(len(names)),
-    )  # fmt: skip
+    )
     is_pql: np.ndarray | None
     if before is not None and as_of is not None:
         selected = select(decider.rule, offered, as_of, before, decider.cool_down, decider.stay)
         is_pql, newly, suppressed, state = (
-            selected.is_pql, selected.newly_qualified, selected.suppressed, selected.state,
-        )  # fmt: skip
+            selected.is_pql,
+            selected.newly_qualified,
+            selected.suppressed,
+            selected.state,
+        )
     else:
         is_pql, suppressed = select_alone(decider.rule, offered)
         newly, state = None, None
@@ -137,12 +148,15 @@ class Summary:
             "expected_conversions": self.selected.to_dict(),
             "bands": {n: {"rows": k, "expected_conversions": e.to_dict()} for n, (k, e) in self.bands.items()},
             "not_to_call": {
-                "bands": [lowest], "rows": rows, "share": share, "expected_conversions": cost.to_dict(),
+                "bands": [lowest],
+                "rows": rows,
+                "share": share,
+                "expected_conversions": cost.to_dict(),
                 "of": self.everybody.to_dict(),
             },
             "suppressed": self.suppressed,
             "held_out": self.held_out,
-        }  # fmt: skip
+        }
 
 
 def summarise(decider: Decider, decisions: Decisions, probability: np.ndarray, learnt_from: float | None) -> Summary:
@@ -161,13 +175,19 @@ def summarise(decider: Decider, decisions: Decisions, probability: np.ndarray, l
     return Summary(
         selected=expected_conversions(probability[pql], learnt_from),
         bands={
-            name: (int((decisions.band == name).sum()), expected_conversions(probability[decisions.band == name], learnt_from))
+            name: (
+                int((decisions.band == name).sum()),
+                expected_conversions(probability[decisions.band == name], learnt_from),
+            )
             for name in decider.bands.names
         },
         not_to_call=(
-            lowest, int(left.sum()), float(left.mean()) if len(left) else 0.0, expected_conversions(probability[left], learnt_from),
+            lowest,
+            int(left.sum()),
+            float(left.mean()) if len(left) else 0.0,
+            expected_conversions(probability[left], learnt_from),
         ),
         everybody=expected_conversions(probability, learnt_from),
         suppressed={name: n for name, n in reasons.items() if n},
         held_out=int(decisions.held_out.sum()),
-    )  # fmt: skip
+    )

@@ -47,9 +47,12 @@ class Missing:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "criterion": self.condition.text, "condition": dict(self.condition.payload), "value": self.value,
-            "needed": self.needed, "probability": self.probability,
-        }  # fmt: skip
+            "criterion": self.condition.text,
+            "condition": dict(self.condition.payload),
+            "value": self.value,
+            "needed": self.needed,
+            "probability": self.probability,
+        }
 
 
 class NearestMissing:
@@ -93,9 +96,11 @@ class NearestMissing:
         values = [columns.numbers.get(c.column, np.full(columns.rows, np.nan)) for c in self._conditions]
         needed = [_needed(c, v, age) for c, v in zip(self._conditions, values, strict=True)]
         lacking = np.array(
-            [self._lacking(c, v, n, age, as_of, columns)
-             for c, v, n in zip(self._conditions, values, needed, strict=True)]
-        )  # fmt: skip
+            [
+                self._lacking(c, v, n, age, as_of, columns)
+                for c, v, n in zip(self._conditions, values, needed, strict=True)
+            ]
+        )
         met = columns.meets(self.rulebook)
         nearest = np.argmin(lacking, axis=0)
         open_ = np.isfinite(np.min(lacking, axis=0)) & (
@@ -117,9 +122,14 @@ class NearestMissing:
         return np.asarray(over > len(self.rulebook.conditions) - self.rulebook.least)
 
     def _lacking(
-        self, condition: BoundCriterion, value: np.ndarray, needed: np.ndarray, age: np.ndarray, as_of: np.ndarray | None,
+        self,
+        condition: BoundCriterion,
+        value: np.ndarray,
+        needed: np.ndarray,
+        age: np.ndarray,
+        as_of: np.ndarray | None,
         columns: Columns,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """Which part of what is needed is missing, 0 to 1; infinite where it is held, or cannot be met any more."""
         held, feature = columns.held(condition), condition.feature
         if held is None or feature is None:

@@ -49,8 +49,11 @@ class PolicyRule:
     def to_dict(self) -> dict[str, Any]:
         return {
             "probability": None if math.isnan(self.probability) else self.probability,
-            "leads": self.leads, "words": self.text, "per": self.per, "definition": self.definition,
-        }  # fmt: skip
+            "leads": self.leads,
+            "words": self.text,
+            "per": self.per,
+            "definition": self.definition,
+        }
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> PolicyRule:

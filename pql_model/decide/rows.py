@@ -18,9 +18,25 @@ from pql_model.explain.scored import scored_rows
 from pql_model.model.artifact import FittedModel
 
 NAMES = (
-    "entity", "as_of", "probability", "score", "band", "is_pql", "usage", "fit", "timing", "reasons", "criteria_met",
-    "meets_definition", "nearest_missing", "newly_qualified", "suppressed", "model_version", "feature_set", "scored_at",
-)  # fmt: skip
+    "entity",
+    "as_of",
+    "probability",
+    "score",
+    "band",
+    "is_pql",
+    "usage",
+    "fit",
+    "timing",
+    "reasons",
+    "criteria_met",
+    "meets_definition",
+    "nearest_missing",
+    "newly_qualified",
+    "suppressed",
+    "model_version",
+    "feature_set",
+    "scored_at",
+)
 """The columns of a scored row, in their order."""
 
 
@@ -58,10 +74,14 @@ def decided_rows(
     by = decider if "entity" in rows.columns else decider.without_hold_out()
     found = decide(by, entity, rows["probability"].to_numpy(), columns, as_of=as_of, before=before)
     payload = {
-        "band": found.band, "is_pql": found.is_pql, "criteria_met": _criteria(decider, found),
-        "meets_definition": found.meets_definition, "nearest_missing": _nearest(model, table, X, decider, columns),
-        "newly_qualified": found.newly_qualified, "suppressed": found.suppressed,
-    }  # fmt: skip
+        "band": found.band,
+        "is_pql": found.is_pql,
+        "criteria_met": _criteria(decider, found),
+        "meets_definition": found.meets_definition,
+        "nearest_missing": _nearest(model, table, X, decider, columns),
+        "newly_qualified": found.newly_qualified,
+        "suppressed": found.suppressed,
+    }
     if before is None:
         del payload["newly_qualified"]
     rows = rows.assign(**{name: _typed(values, name, len(rows)) for name, values in payload.items()})

@@ -167,9 +167,14 @@ def _admit(queue: np.ndarray, offered: SelectionInput, reached: np.ndarray, plac
 
 
 def _after(
-    offered: SelectionInput, known: list[Remembered | None], before: State, as_of: int, chosen: np.ndarray, is_pql: np.ndarray,
+    offered: SelectionInput,
+    known: list[Remembered | None],
+    before: State,
+    as_of: int,
+    chosen: np.ndarray,
+    is_pql: np.ndarray,
     newly: np.ndarray,
-) -> State:  # fmt: skip
+) -> State:
     """Who is not at risk any more is no PQL, but an alert is not forgotten."""
     gone = {
         entity: Remembered(False, None, r.alerted_at) for entity, r in before.of.items() if r.alerted_at is not None

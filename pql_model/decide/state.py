@@ -85,8 +85,10 @@ def write_runs(path: Path, runs: Sequence[State]) -> None:
     """Write the runs, whole or not at all."""
     rows = [
         (entity, r.is_pql, r.qualified_since, r.alerted_at, run.as_of)
-        for run in runs if run.as_of is not None for entity, r in run.of.items()
-    ]  # fmt: skip
+        for run in runs
+        if run.as_of is not None
+        for entity, r in run.of.items()
+    ]
     types: Any = {"entity": "string", "is_pql": bool, **dict.fromkeys(_COLUMNS[2:], "Int64")}
     frame = pd.DataFrame(rows, columns=_COLUMNS).astype(types)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,12 +28,24 @@ from pql_model.time import DAY, SECOND
 
 DECISION_DAY, HORIZON_DAYS = 14, 30
 CRITERIA: tuple[dict[str, Any], ...] = (
-    {"event": "Teammate Invited", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3,
-     "weight": 1.5},
-    {"event": "Automation Run", "measure": "count", "window": "first 14d", "operator": ">=", "threshold": 2,
-     "weight": 1.2},
+    {
+        "event": "Teammate Invited",
+        "measure": "count",
+        "window": "first 7d",
+        "operator": ">=",
+        "threshold": 3,
+        "weight": 1.5,
+    },
+    {
+        "event": "Automation Run",
+        "measure": "count",
+        "window": "first 14d",
+        "operator": ">=",
+        "threshold": 2,
+        "weight": 1.2,
+    },
     {"event": "any", "measure": "distinct_users", "window": "ever", "operator": ">=", "threshold": 4, "weight": 0.8},
-)  # fmt: skip
+)
 """`ever` is as of the decision. Weights are log-odds."""
 SIZE_EFFECT = dict(zip(SIZES, (0.0, 0.4, 0.7, 0.2, 0.1), strict=True))
 _INVITES, _RUNS, _USERS = (int(criterion["threshold"]) for criterion in CRITERIA)

@@ -11,11 +11,22 @@ from pql_model.time import DAY, HOUR, SECOND
 
 Names = npt.NDArray[np.object_]
 
-SHARES = {"no_entity": 0.012, "unparsable_time": 0.006, "duplicate_id": 0.05, "bot": 0.06, "unknown_entity": 0.02,
-          "before_signup": 0.02, "after_observed_until": 0.004}  # fmt: skip
+SHARES = {
+    "no_entity": 0.012,
+    "unparsable_time": 0.006,
+    "duplicate_id": 0.05,
+    "bot": 0.06,
+    "unknown_entity": 0.02,
+    "before_signup": 0.02,
+    "after_observed_until": 0.004,
+}
 """Reason -> unusable rows per account."""
-_AGENTS = ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/131.0", "Mozilla/5.0 (Macintosh) Safari/605.1",
-           "Mozilla/5.0 (X11; Linux x86_64) Firefox/133.0", "NimbusDesktop/3.2")  # fmt: skip
+_AGENTS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/131.0",
+    "Mozilla/5.0 (Macintosh) Safari/605.1",
+    "Mozilla/5.0 (X11; Linux x86_64) Firefox/133.0",
+    "NimbusDesktop/3.2",
+)
 _CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 

@@ -19,8 +19,18 @@ START, END = to_instant(dt.date(2025, 1, 1)), to_instant(dt.date(2026, 2, 1))
 NEVER = np.iinfo(np.int64).max
 SEATS = 8
 
-EVENTS = ("Board Created", "Card Moved", "Comment Added", "File Uploaded", "Report Exported", "Help Page Viewed",
-          "Pricing Viewed", "Desktop App Installed", "Teammate Invited", "Automation Run")  # fmt: skip
+EVENTS = (
+    "Board Created",
+    "Card Moved",
+    "Comment Added",
+    "File Uploaded",
+    "Report Exported",
+    "Help Page Viewed",
+    "Pricing Viewed",
+    "Desktop App Installed",
+    "Teammate Invited",
+    "Automation Run",
+)
 BOARD, UPLOAD, INSTALL, INVITE, AUTOMATION = 0, 3, 7, 8, 9
 _MIX = np.array([0.09, 0.42, 0.22, 0.10, 0.05, 0.06, 0.04, 0.02])  # of what sessions hold: the first eight
 SIZES = ("1-10", "11-50", "51-200", "201-1000", "")  # the last: left blank on the form

@@ -88,8 +88,19 @@ EVENT_EXPORTS = (
             "id": ("uuid",),
             "user_agent": ("$raw_user_agent", "$user_agent"),
         },
-        technical=("team_id", "elements", "screen", "viewport", "group", "person", "lib", "properties_screen",
-                   "properties_viewport", "properties_sent", "properties_time"),
+        technical=(
+            "team_id",
+            "elements",
+            "screen",
+            "viewport",
+            "group",
+            "person",
+            "lib",
+            "properties_screen",
+            "properties_viewport",
+            "properties_sent",
+            "properties_time",
+        ),
     ),
     Export(
         "Mixpanel",
@@ -133,8 +144,24 @@ EVENT_EXPORTS = (
             "id": ("event_id",),
             "user_agent": ("useragent",),
         },
-        technical=("br", "dvce", "doc", "geo", "page", "refr", "pp", "ti", "os", "mkt", "v", "txn", "user", "domain",
-                   "network", "base"),
+        technical=(
+            "br",
+            "dvce",
+            "doc",
+            "geo",
+            "page",
+            "refr",
+            "pp",
+            "ti",
+            "os",
+            "mkt",
+            "v",
+            "txn",
+            "user",
+            "domain",
+            "network",
+            "base",
+        ),
     ),
     Export(
         "GA4",
@@ -146,10 +173,23 @@ EVENT_EXPORTS = (
             "known_at": (),
             "id": (),
         },
-        technical=("event_previous", "event_bundle", "event_server", "event_dimensions", "user", "stream", "device",
-                   "geo", "app", "traffic", "batch", "privacy", "is"),
+        technical=(
+            "event_previous",
+            "event_bundle",
+            "event_server",
+            "event_dimensions",
+            "user",
+            "stream",
+            "device",
+            "geo",
+            "app",
+            "traffic",
+            "batch",
+            "privacy",
+            "is",
+        ),
     ),
-)  # fmt: skip
+)
 
 _STRIPE_ENTITY = ("account_id (metadata)", "user_id (metadata)", "Customer ID", "customer")
 CONVERSION_EXPORTS = (
@@ -180,7 +220,7 @@ CONVERSION_EXPORTS = (
         },
         advice={"status": "A list of Stripe charges also holds failed ones: leave only rows that were paid."},
     ),
-)  # fmt: skip
+)
 
 
 def export_of(names: Iterable[str], exports: Iterable[Export]) -> Export | None:

@@ -12,8 +12,18 @@ from pql_model.discovery.sketch import ColumnSketch, Kind, TableSketch, kind_of,
 from pql_model.errors import DataError
 from pql_model.time import DAY, HOUR
 
-__all__ = ["ColumnSketch", "Guess", "Ids", "Kind", "TableSketch", "ids_of", "kind_of", "recognise_conversions",
-           "recognise_entities", "recognise_events"]  # fmt: skip
+__all__ = [
+    "ColumnSketch",
+    "Guess",
+    "Ids",
+    "Kind",
+    "TableSketch",
+    "ids_of",
+    "kind_of",
+    "recognise_conversions",
+    "recognise_entities",
+    "recognise_events",
+]
 
 _LATE = dict.fromkeys(
     vocabulary(
@@ -36,33 +46,90 @@ _JOINED = vocabulary("signup signed registered registration joined enrolled")
 _TIMELY = {"timestamp": 2, "ts": 2, "tstamp": 2, "datetime": 2, "time": 1, "date": 1, "at": 1, "on": 1, "when": 1}
 _SCORES: dict[str, dict[str, int]] = {
     "events": {
-        **_TIMELY, **_LATE, **_OTHER, **dict.fromkeys(_JOINED, -4), **dict.fromkeys(_PAID, -4),
-        "timestamp": 5, "occurred": 5, "happened": 5, "week": 3, "month": 3, "period": 3, "quarter": 3, "event": 2,
-        "day": 2, "created": 1, "original": -1, "first": -3,
+        **_TIMELY,
+        **_LATE,
+        **_OTHER,
+        **dict.fromkeys(_JOINED, -4),
+        **dict.fromkeys(_PAID, -4),
+        "timestamp": 5,
+        "occurred": 5,
+        "happened": 5,
+        "week": 3,
+        "month": 3,
+        "period": 3,
+        "quarter": 3,
+        "event": 2,
+        "day": 2,
+        "created": 1,
+        "original": -1,
+        "first": -3,
     },
     "entities": {
-        **_TIMELY, **_LATE, **_OTHER, **dict.fromkeys(_JOINED, 6), **dict.fromkeys(_PAID, -9),
-        "sign": 3, "trial": 3, "created": 4, "creation": 4, "start": 3, "started": 3, "since": 3, "onboarded": 2,
-        "activated": 1, "first": -1,
+        **_TIMELY,
+        **_LATE,
+        **_OTHER,
+        **dict.fromkeys(_JOINED, 6),
+        **dict.fromkeys(_PAID, -9),
+        "sign": 3,
+        "trial": 3,
+        "created": 4,
+        "creation": 4,
+        "start": 3,
+        "started": 3,
+        "since": 3,
+        "onboarded": 2,
+        "activated": 1,
+        "first": -1,
     },
     "conversions": {
-        **_TIMELY, **_OTHER, **dict.fromkeys(_PAID, 5), **dict.fromkeys(_JOINED, -9),
-        "adopted": 4, "payment": 4, "won": 4, "activated": 2, "start": 2, "started": 2, "created": 2, "first": 1,
+        **_TIMELY,
+        **_OTHER,
+        **dict.fromkeys(_PAID, 5),
+        **dict.fromkeys(_JOINED, -9),
+        "adopted": 4,
+        "payment": 4,
+        "won": 4,
+        "activated": 2,
+        "start": 2,
+        "started": 2,
+        "created": 2,
+        "first": 1,
         "trial": -5,
     },
-}  # fmt: skip
+}
 _EVENT_WORDS = {
-    "event": 5, "action": 4, "activity": 3, "verb": 3, "operation": 3, "happened": 3, "what": 2, "did": 2,
-    "interaction": 2, "type": 1, "name": 1, "feature": 1, "kind": 1, "text": 0, "label": 0, "key": 0, "code": 0,
-}  # fmt: skip
+    "event": 5,
+    "action": 4,
+    "activity": 3,
+    "verb": 3,
+    "operation": 3,
+    "happened": 3,
+    "what": 2,
+    "did": 2,
+    "interaction": 2,
+    "type": 1,
+    "name": 1,
+    "feature": 1,
+    "kind": 1,
+    "text": 0,
+    "label": 0,
+    "key": 0,
+    "code": 0,
+}
 _VALUE_WORDS = ("mrr", "arr", "amount", "revenue", "price", "value", "total", "paid", "net", "gross", "usd", "eur")
 _AGENTS = ("user_agent", "context_user_agent", "properties_user_agent", "raw_user_agent", "http_user_agent")
 _ROW_IDS = ("id", "uuid", "event_id", "message_id", "insert_id", "row_id", "log_id", "event_uuid", "record_id")
 _ROLES = {
-    "entity": "the entity of", "user": "the user of", "event": "the name of", "time": "the time of",
-    "id": "the row's id in", "known_at": "when a row arrived in", "user_agent": "the user agent of",
-    "signed_up": "the time of sign-up of", "value": "the value of",
-}  # fmt: skip
+    "entity": "the entity of",
+    "user": "the user of",
+    "event": "the name of",
+    "time": "the time of",
+    "id": "the row's id in",
+    "known_at": "when a row arrived in",
+    "user_agent": "the user agent of",
+    "signed_up": "the time of sign-up of",
+    "value": "the value of",
+}
 
 
 @dataclass(frozen=True)

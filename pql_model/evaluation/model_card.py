@@ -27,9 +27,15 @@ _SHOWN = (
 
 
 def model_card(
-    model: FittedModel, evaluation: Evaluation, verdict: Verdict, promotion: Promotion, findings: Sequence[Finding],
-    importance: pd.DataFrame, set_aside: dict[str, int], supported: UnivariateRates | None = None,
-) -> str:  # fmt: skip
+    model: FittedModel,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    promotion: Promotion,
+    findings: Sequence[Finding],
+    importance: pd.DataFrame,
+    set_aside: dict[str, int],
+    supported: UnivariateRates | None = None,
+) -> str:
     """The card as Markdown."""
     facts = model.facts
     lines = [
@@ -49,8 +55,10 @@ def model_card(
         "",
         "| | rows | entities | conversions | from | to |",
         "|---|---|---|---|---|---|",
-        *[f"| {n} | {p['rows']:,} | {p['entities']:,} | {p['conversions']:,} | {p['from']} | {p['to']} |"
-          for n, p in (("training", facts["train"]), ("test, later", facts["test"]))],
+        *[
+            f"| {n} | {p['rows']:,} | {p['entities']:,} | {p['conversions']:,} | {p['from']} | {p['to']} |"
+            for n, p in (("training", facts["train"]), ("test, later", facts["test"]))
+        ],
         "",
         *_folds(facts.get("folds")),
         "| metric on the test rows | value | 95 % interval |",
@@ -67,8 +75,10 @@ def model_card(
         "",
         "| month | rows | expected | 95 % of the time | observed | | expected, corrected |",
         "|---|---|---|---|---|---|---|",
-        *[f"| {m.month} | {m.rows:,} | {m.expected:.1f} | {m.low:,} to {m.high:,} | {m.observed:,} | {m.flag} | {m.corrected_expected:.1f} |"
-          for m in evaluation.promises.months.itertuples()],
+        *[
+            f"| {m.month} | {m.rows:,} | {m.expected:.1f} | {m.low:,} to {m.high:,} | {m.observed:,} | {m.flag} | {m.corrected_expected:.1f} |"
+            for m in evaluation.promises.months.itertuples()
+        ],
         "",
         "## What it looks at",
         "",
@@ -87,7 +97,7 @@ def model_card(
         "It predicts; it does not say what causes a conversion. It was tested on the period above: a change of product, price "
         "or market may make it wrong. Sales contact in the past may itself have caused conversions.",
         "",
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)
 
 

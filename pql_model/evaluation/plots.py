@@ -21,9 +21,15 @@ def plot_calibration(reliability: pd.DataFrame, path: Path) -> Path:
     axes.plot([0, top], [0, top], color=_GREY, linestyle=":", label="perfect")
     below, above = reliability["observed"] - reliability["low"], reliability["high"] - reliability["observed"]
     axes.errorbar(
-        reliability["predicted"], reliability["observed"], yerr=[below.clip(lower=0), above.clip(lower=0)],
-        fmt="o", color=_BLUE, ecolor=_BLUE, elinewidth=1, label="a tenth of the test rows, 95 % interval",
-    )  # fmt: skip
+        reliability["predicted"],
+        reliability["observed"],
+        yerr=[below.clip(lower=0), above.clip(lower=0)],
+        fmt="o",
+        color=_BLUE,
+        ecolor=_BLUE,
+        elinewidth=1,
+        label="a tenth of the test rows, 95 % interval",
+    )
     axes.set(xlabel="predicted probability", ylabel="share that converted", title="Does the probability keep its word?")
     axes.legend(frameon=False, loc="upper left")
     return _save(figure, path)
@@ -42,9 +48,15 @@ def plot_months(months: pd.DataFrame, path: Path) -> Path:
     place = np.arange(len(months))
     below, above = months["expected"] - months["low"], months["high"] - months["expected"]
     axes.errorbar(
-        place - 0.1, months["expected"], yerr=[below.clip(lower=0), above.clip(lower=0)],
-        fmt="o", color=_BLUE, ecolor=_BLUE, elinewidth=1, label="expected, 95 % of the time",
-    )  # fmt: skip
+        place - 0.1,
+        months["expected"],
+        yerr=[below.clip(lower=0), above.clip(lower=0)],
+        fmt="o",
+        color=_BLUE,
+        ecolor=_BLUE,
+        elinewidth=1,
+        label="expected, 95 % of the time",
+    )
     axes.plot(
         place + 0.1, months["corrected_expected"], "^", color=_GREY, label="expected, by the newest outcomes known"
     )
@@ -97,15 +109,25 @@ def plot_folds(table: pd.DataFrame, path: Path) -> Path:
     above, below = figure.subplots(2, sharex=True)
     folds = table[table["cutoff"] != "pooled"]
     place = {cutoff: i for i, cutoff in enumerate(folds["cutoff"].unique())}
-    drawn = (("model", "roc_auc", _BLUE, above), ("logistic_regression", "roc_auc", _ORANGE, above),
-             ("model", "observed_conversions", _GREY, below), ("model", "expected_conversions", _BLUE, below))  # fmt: skip
+    drawn = (
+        ("model", "roc_auc", _BLUE, above),
+        ("logistic_regression", "roc_auc", _ORANGE, above),
+        ("model", "observed_conversions", _GREY, below),
+        ("model", "expected_conversions", _BLUE, below),
+    )
     for k, (of, metric, colour, axes) in enumerate(drawn):
         part = folds[(folds["of"] == of) & (folds["metric"] == metric)]
         left, right = part["value"] - part["low"], part["high"] - part["value"]
         axes.errorbar(
-            part["cutoff"].map(place) + (k % 2 - 0.5) * 0.12, part["value"], yerr=[left.clip(lower=0), right.clip(lower=0)],
-            fmt="o", color=colour, ecolor=colour, elinewidth=1, label=of.replace("_", " ") if axes is above else metric.split("_")[0],
-        )  # fmt: skip
+            part["cutoff"].map(place) + (k % 2 - 0.5) * 0.12,
+            part["value"],
+            yerr=[left.clip(lower=0), right.clip(lower=0)],
+            fmt="o",
+            color=colour,
+            ecolor=colour,
+            elinewidth=1,
+            label=of.replace("_", " ") if axes is above else metric.split("_")[0],
+        )
     above.axhline(0.5, color=_GREY, linestyle=":")
     above.set(ylabel="ROC-AUC, 95 % interval", title="Had we used it since then")
     below.set(ylabel="conversions", xlabel="cut-off")

@@ -74,9 +74,13 @@ class Behaviour:
 
 
 def behaviours(
-    contributions: np.ndarray, table: pd.DataFrame, manifest: Manifest, entity: np.ndarray, converted: np.ndarray,
+    contributions: np.ndarray,
+    table: pd.DataFrame,
+    manifest: Manifest,
+    entity: np.ndarray,
+    converted: np.ndarray,
     seed: int,
-) -> list[Behaviour]:  # fmt: skip
+) -> list[Behaviour]:
     """Behaviours by their share, the largest first.
 
     Parameters

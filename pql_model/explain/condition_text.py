@@ -11,8 +11,13 @@ from pql_model.measures import MEASURES
 from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
 
 _NEEDS = {
-    ">=": "at least", ">": "more than", "<=": "at most", "<": "less than", "==": "exactly", "!=": "any number but",
-}  # fmt: skip
+    ">=": "at least",
+    ">": "more than",
+    "<=": "at most",
+    "<": "less than",
+    "==": "exactly",
+    "!=": "any number but",
+}
 
 
 def condition_words(criterion: Criterion, table: pd.DataFrame) -> str:

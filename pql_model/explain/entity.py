@@ -83,5 +83,10 @@ def explain_row(model: FittedModel, table: pd.DataFrame) -> Explained:
     tested = model.facts.get("test") or {}
     rate = tested["conversions"] / tested["rows"] if tested.get("rows") else None
     return Explained(
-        float(after[-1]), float(model.score(after[-1:])[0]), tuple(steps), tuple(found.payload[0]), rate, float(np.mean(model.reference))
-    )  # fmt: skip
+        float(after[-1]),
+        float(model.score(after[-1:])[0]),
+        tuple(steps),
+        tuple(found.payload[0]),
+        rate,
+        float(np.mean(model.reference)),
+    )

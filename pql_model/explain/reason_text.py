@@ -259,8 +259,21 @@ def _age(f: Feature, value: float, age: float | None) -> str:
 
 
 _SAID: dict[str, Callable[[Feature, float, float | None], str]] = {
-    "count": _count, "active_days": _active_days, "distinct_users": _users, "days_since_last": _since_last,
-    "days_to_first": _to_first, "sum": _sum, "max": _max, "last": _last, "distinct_values": _values,
-    "current_streak_days": _streak, "longest_streak_days": _streak, "breadth": _breadth, "sessions": _sessions,
-    "session_minutes": _session_minutes, "trend": _trend, "top_user_share": _top_share, "days_since_signup": _age,
-}  # fmt: skip
+    "count": _count,
+    "active_days": _active_days,
+    "distinct_users": _users,
+    "days_since_last": _since_last,
+    "days_to_first": _to_first,
+    "sum": _sum,
+    "max": _max,
+    "last": _last,
+    "distinct_values": _values,
+    "current_streak_days": _streak,
+    "longest_streak_days": _streak,
+    "breadth": _breadth,
+    "sessions": _sessions,
+    "session_minutes": _session_minutes,
+    "trend": _trend,
+    "top_user_share": _top_share,
+    "days_since_signup": _age,
+}

@@ -56,9 +56,15 @@ class Reason:
         """As a scored row holds it."""
         value = round(self.value, 4) if isinstance(self.value, float) else self.value
         return {
-            "sign": self.sign, "log_odds": round(self.log_odds, 4), "effect": round(self.effect, 2), "behaviour": self.behaviour,
-            "part": self.part, "column": self.column, "value": value, "words": self.text,
-        }  # fmt: skip
+            "sign": self.sign,
+            "log_odds": round(self.log_odds, 4),
+            "effect": round(self.effect, 2),
+            "behaviour": self.behaviour,
+            "part": self.part,
+            "column": self.column,
+            "value": value,
+            "words": self.text,
+        }
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,13 @@ def explain(
     payload = [
         [
             Reason(keys[b][1], keys[b][0], log_odds, effect, *teller(row, column))
-            for b, log_odds, effect, column in zip(*of_row, strict=True) if log_odds != 0 or top is None
+            for b, log_odds, effect, column in zip(*of_row, strict=True)
+            if log_odds != 0 or top is None
         ]
-        for row, of_row in enumerate(zip(order.tolist(), strongest.tolist(), effects.tolist(), loudest.tolist(), strict=True))
-    ]  # fmt: skip
+        for row, of_row in enumerate(
+            zip(order.tolist(), strongest.tolist(), effects.tolist(), loudest.tolist(), strict=True)
+        )
+    ]
     parts = {name: _sum(sums, [i for i, (part, _) in enumerate(families) if part == name]) for name in PARTS}
     return Reasons(**parts, base=base, payload=payload)
 

@@ -288,12 +288,14 @@ def _per_event(
     previous |= {"user": ["user"]} if "distinct_users" in measures else {}
     previous |= {f"value_{value}": [f"value_{value}"] for value in values}
     log = events.filter(events.event.isin(names)).mutate(day=events.time // DAY)
-    log = log.mutate(**{
-        f"order_{value}": ibis.row_number().over(
-            ibis.window(group_by=["entity", "event"], order_by=["time", f"value_{value}"])
-        )
-        for value in {f.value for f in wanted if f.measure == "last"}
-    })  # fmt: skip
+    log = log.mutate(
+        **{
+            f"order_{value}": ibis.row_number().over(
+                ibis.window(group_by=["entity", "event"], order_by=["time", f"value_{value}"])
+            )
+            for value in {f.value for f in wanted if f.measure == "last"}
+        }
+    )
     t = _joined_with_previous(log, snapshots, late, ["event"], previous)
     shapes = list({(f.measure, f.value, f.window): f for f in wanted}.values())
     aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(shapes)}

@@ -119,8 +119,10 @@ def _when(body: Mapping[str, object], rules: Rules, now: int) -> tuple[int, int 
     as_of = now if body.get("as_of") is None else instant_in(body["as_of"], "", "as_of")
     if as_of > now + _AHEAD:
         raise InputError(
-            "as_of", received=iso(as_of), allowed=f"at most a day after the present, {iso(now)}; what happens until then is unknown"
-        )  # fmt: skip
+            "as_of",
+            received=iso(as_of),
+            allowed=f"at most a day after the present, {iso(now)}; what happens until then is unknown",
+        )
     raw = body.get("signed_up")
     if raw is None:
         if rules.needs_signup and not (rules.may_lack_signup and "signed_up" in body):

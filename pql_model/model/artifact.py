@@ -81,8 +81,13 @@ class FittedModel:
         parts = {f"booster_{k}.txt": text for k, text in enumerate(self.ensemble.texts())}
         parts["manifest.json"] = _text(self.manifest.to_dict())
         parts["calibration.json"] = _text(self.calibration.to_dict())
-        about = {"format": FORMAT, "boosters": len(self.ensemble.boosters), "reference": list(self.reference),
-                 "facts": self.facts, "sha256": {n: _digest(text.encode()) for n, text in parts.items()}}  # fmt: skip
+        about = {
+            "format": FORMAT,
+            "boosters": len(self.ensemble.boosters),
+            "reference": list(self.reference),
+            "facts": self.facts,
+            "sha256": {n: _digest(text.encode()) for n, text in parts.items()},
+        }
         for name, text in {**parts, "model.json": _text(about)}.items():
             (folder / name).write_bytes(text.encode())
 
@@ -98,8 +103,12 @@ class FittedModel:
         try:
             about = json.loads((folder / "model.json").read_bytes())
             if about.get("format") != FORMAT:
-                raise DataError("This model has another format", received=about.get("format"), allowed=str(FORMAT),
-                                remedy="export it again with this version")  # fmt: skip
+                raise DataError(
+                    "This model has another format",
+                    received=about.get("format"),
+                    allowed=str(FORMAT),
+                    remedy="export it again with this version",
+                )
             parts = {name: _unchanged(folder / name, digest) for name, digest in about["sha256"].items()}
             return cls(
                 ensemble=Ensemble.from_texts([parts[f"booster_{k}.txt"] for k in range(about["boosters"])]),

@@ -129,7 +129,7 @@ def training_data(X: np.ndarray, y: np.ndarray, names: Sequence[str], categorica
     """
     return lgb.Dataset(
         X, label=y, feature_name=list(names), categorical_feature=list(categorical), params=dict(FIXED)
-    ).construct()  # fmt: skip
+    ).construct()
 
 
 def fit_ensemble(data: lgb.Dataset, settings: Sequence[Params], seed: int, monotone: Sequence[int] = ()) -> Ensemble:

@@ -42,9 +42,10 @@ def monotone_directions(monotone: Mapping[str, str], manifest: Manifest) -> tupl
             if column.kind == "category" and _speaks_of(name, column):
                 raise DataError(
                     f"`monotone` names the trait `{column.text}`, whose values are categories: these have no order",
-                    received=f"{name}: {monotone[name]}", allowed="events, traits that are numbers, columns of features",
+                    received=f"{name}: {monotone[name]}",
+                    allowed="events, traits that are numbers, columns of features",
                     remedy="take it out of `monotone:`, or write its values as numbers",
-                )  # fmt: skip
+                )
     return tuple(_direction(monotone, column) for column in manifest.columns)
 
 
@@ -72,9 +73,12 @@ def check_monotone(monotone: Mapping[str, str], events: Sequence[str], traits: S
         if name not in (ANY, *events, *traits) and not _is_column(name, events, traits):
             close = nearest(name, [ANY, *events, *traits])
             raise DataError(
-                f"`monotone` names `{name}`, which the data do not have" + (f"; did you mean `{close}`?" if close else ""),
-                received=name, allowed=list(dict.fromkeys([ANY, *events, *traits])), remedy="correct `monotone:` in the config",
-            )  # fmt: skip
+                f"`monotone` names `{name}`, which the data do not have"
+                + (f"; did you mean `{close}`?" if close else ""),
+                received=name,
+                allowed=list(dict.fromkeys([ANY, *events, *traits])),
+                remedy="correct `monotone:` in the config",
+            )
 
 
 def _is_column(name: str, events: Sequence[str], traits: Sequence[str]) -> bool:

@@ -49,9 +49,16 @@ def digest(frame: pd.DataFrame, X: np.ndarray, names: list[str], salt: str) -> s
 
 
 def fit_model(
-    frame: pd.DataFrame, X: np.ndarray, manifest: Manifest, horizon: Duration, motion: str, seed: int, budget: Budget,
-    progress: Callable[[int, int, float], None] | None = None, monotone: tuple[int, ...] = (),
-) -> Fit:  # fmt: skip
+    frame: pd.DataFrame,
+    X: np.ndarray,
+    manifest: Manifest,
+    horizon: Duration,
+    motion: str,
+    seed: int,
+    budget: Budget,
+    progress: Callable[[int, int, float], None] | None = None,
+    monotone: tuple[int, ...] = (),
+) -> Fit:
     """Fit on training rows.
 
     Parameters

@@ -97,9 +97,14 @@ def priors(rows: int) -> tuple[Params, Params]:
     """
     leaf = min(Params().min_data_in_leaf, max(_SMALLEST_LEAF, rows // Params().min_data_in_leaf))
     stumps = Params(
-        num_leaves=2, min_data_in_leaf=leaf, rounds=150, feature_fraction=0.3, bagging_fraction=0.7, path_smooth=20.0,
+        num_leaves=2,
+        min_data_in_leaf=leaf,
+        rounds=150,
+        feature_fraction=0.3,
+        bagging_fraction=0.7,
+        path_smooth=20.0,
         extra_trees=False,
-    )  # fmt: skip
+    )
     return Params(min_data_in_leaf=leaf), stumps
 
 
@@ -153,9 +158,12 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("optuna").propagate = False
     study = optuna.create_study(
-        study_name="pql", direction="maximize", storage=_storage(journal), load_if_exists=True,
+        study_name="pql",
+        direction="maximize",
+        storage=_storage(journal),
+        load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
-    )  # fmt: skip
+    )
     started, trials = time.monotonic(), affordable(trials, int(problem.y.sum()))
     known = priors(len(problem.y))
     while len(done := _finished(study)) < trials:

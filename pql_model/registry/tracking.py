@@ -165,9 +165,12 @@ class Tracking:
             )  # MLflow asks for type hints and examples that a feature table does not have
             model.save(Path(folder) / "model")
             return mlflow.pyfunc.log_model(
-                name="model", python_model=str(_CODE), artifacts={"model": str(Path(folder) / "model")},
-                signature=_signature(model), pip_requirements=["pql-model"],
-            )  # fmt: skip
+                name="model",
+                python_model=str(_CODE),
+                artifacts={"model": str(Path(folder) / "model")},
+                signature=_signature(model),
+                pip_requirements=["pql-model"],
+            )
 
     def _ensure_registered_model(self) -> None:
         try:
@@ -220,11 +223,14 @@ class Tracking:
         pointing = [*aliases.items(), *([(PREVIOUS, before)] if before else [])]
         return [
             version_of(
-                str(v.version), v.creation_timestamp, v.run_id, v.tags,
+                str(v.version),
+                v.creation_timestamp,
+                v.run_id,
+                v.tags,
                 sorted(alias for alias, version in pointing if version == str(v.version)),
             )
             for v in found
-        ]  # fmt: skip
+        ]
 
     def _all_versions(self) -> list[Any]:
         found: list[Any] = []
@@ -274,8 +280,9 @@ class Tracking:
         except (DataError, MlflowException, OSError) as error:
             raise DataError(
                 f"The files of version {found.version} of the model `{self.name}` cannot be read: {error}",
-                received=found.source, remedy="restore them, or choose another version: `pql models` lists them",
-            ) from error  # fmt: skip
+                received=found.source,
+                remedy="restore them, or choose another version: `pql models` lists them",
+            ) from error
         return Registered(self.name, str(found.version), str(found.run_id or found.tags.get("run_id", "")), model)
 
     def get(self, alias: str = CHAMPION) -> Registered:
@@ -289,9 +296,10 @@ class Tracking:
         found = self.find(alias)
         if found is None:
             raise ModelNotFoundError(
-                f"There is no {alias} of the model `{self.name}`", received=self.uri,
+                f"There is no {alias} of the model `{self.name}`",
+                received=self.uri,
                 remedy="train with `pql train`; a model that is not ready is not promoted, `--model challenger` scores with it all the same",
-            )  # fmt: skip
+            )
         return found
 
     def predict(self, registered: Registered, table: pd.DataFrame) -> pd.DataFrame:
@@ -385,7 +393,10 @@ def _columns(model: FittedModel) -> list[ModelColumn]:
 def _signed(model: mlflow.pyfunc.PyFuncModel) -> Manifest:
     """The columns of a stored model, texts or numbers as its signature has them."""
     inputs = model.metadata.get_input_schema().inputs
-    return Manifest(tuple(
-        ModelColumn(column.name, "category" if column.type == DataType.string else "number")
-        for column in inputs if column.name not in ("entity", "as_of")
-    ))  # fmt: skip
+    return Manifest(
+        tuple(
+            ModelColumn(column.name, "category" if column.type == DataType.string else "number")
+            for column in inputs
+            if column.name not in ("entity", "as_of")
+        )
+    )

@@ -24,9 +24,11 @@ def behaviours(view: View) -> str:
     found = view.growth["behaviours"][:MOST]
     split = [at for at, one in enumerate(found) if one["above"] and one["below"]]
     if not found:
-        return section("behaviours", "No behaviour goes with conversion beyond what chance gives", paragraph(
-            "The model found nothing in the behaviours that holds on later weeks.")
-        )  # fmt: skip
+        return section(
+            "behaviours",
+            "No behaviour goes with conversion beyond what chance gives",
+            paragraph("The model found nothing in the behaviours that holds on later weeks."),
+        )
     return section(
         "behaviours", _finding(view, split), _sentence(view, split), _picture(view, split), _folded(view, found)
     )
@@ -82,7 +84,7 @@ def _sentence(view: View, split: list[int]) -> str:
         f"Of {view.many} {joint} {marked(says)}, {view.facts.say(f'{above}.value', 'of')} of "
         f"{view.per:,} convert {view.facts.likely(above)}; of the rest, {view.facts.say(f'{below}.value', 'of')} "
         f"{view.facts.likely(below)}. This shows who converts, not that doing it makes the {view.one} convert."
-    )  # fmt: skip
+    )
 
 
 def _picture(view: View, split: list[int]) -> str:
@@ -90,22 +92,27 @@ def _picture(view: View, split: list[int]) -> str:
         return ""
     found = view.growth["behaviours"]
     rows = [
-        (bare(found[at]["words"]), [
-            view.mark(found[at][side]["rate"], found[at][side]["entities"], found[at][side]["conversions"], kind)
-            for side, kind in (("above", "rule"), ("below", "all"))
-        ])
+        (
+            bare(found[at]["words"]),
+            [
+                view.mark(found[at][side]["rate"], found[at][side]["entities"], found[at][side]["conversions"], kind)
+                for side, kind in (("above", "rule"), ("below", "all"))
+            ],
+        )
         for at in split
-    ]  # fmt: skip
+    ]
     data = table(
         "Behaviours, above and below their threshold, in the later weeks",
         ["behaviour", "with it", "95 % range", "the rest", "95 % range", "kind", "part in the model"],
-        [_row(view, at) for at in split], name="behaviours",
-    )  # fmt: skip
+        [_row(view, at) for at in split],
+        name="behaviours",
+    )
     title = "How many convert with each behaviour and without it"
     return figure(
         twice(lambda width: dots(rows, view.per, title, width)),
-        "Filled circle: those who meet it. Open square: the rest. Bands: the likely range, its likelier half darker.", data,
-    )  # fmt: skip
+        "Filled circle: those who meet it. Open square: the rest. Bands: the likely range, its likelier half darker.",
+        data,
+    )
 
 
 def _row(view: View, at: int) -> list[str]:
@@ -124,9 +131,11 @@ def _folded(view: View, found: list[dict[str, Any]]) -> str:
     if not drawn:
         return ""
     head = tag("h3", "Where to draw the line")
-    return head + paragraph("For each behaviour: how many are past each value, and how many of those convert.") + "".join(
-        details(marked(measured(found[at])), _curve(view, at)) for at in drawn
-    )  # fmt: skip
+    return (
+        head
+        + paragraph("For each behaviour: how many are past each value, and how many of those convert.")
+        + "".join(details(marked(measured(found[at])), _curve(view, at)) for at in drawn)
+    )
 
 
 def _curve(view: View, at: int) -> str:
@@ -139,10 +148,14 @@ def _curve(view: View, at: int) -> str:
         if numbers.judgeable(step["entities"], step["conversions"], view.base)
     ]
     rows = [
-        [f"{view.facts.say(f'{key}.{i}.threshold', 'number')} {past}", view.facts.say(f"{key}.{i}.entities", "count"),
-         view.cell_rate(f"{key}.{i}"), view.cell_range(f"{key}.{i}")]
+        [
+            f"{view.facts.say(f'{key}.{i}.threshold', 'number')} {past}",
+            view.facts.say(f"{key}.{i}.entities", "count"),
+            view.cell_rate(f"{key}.{i}"),
+            view.cell_range(f"{key}.{i}"),
+        ]
         for i in range(len(steps))
-    ]  # fmt: skip
+    ]
     caption = f"{marked(measured(one))}: past each value, later weeks"
     data = table(caption, ["value", view.many, "convert", "95 % range"], rows, name=f"curve-{at}")
     title = f"How many convert past each value: {bare(measured(one))}"

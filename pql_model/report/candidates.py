@@ -137,17 +137,25 @@ def _notes(view: View, keys: list[str]) -> str:
     rows = []
     for key in keys:
         rule, facts = view.facts.get(key), view.facts
-        rows.append([
-            capital(rule_text(rule)), view.rate_of(f"{key}.earlier"), view.rate_of(f"{key}.tested"),
-            facts.say(f"{key}.adjusted_p", "p"), _threshold(view, key, rule),
-        ])  # fmt: skip
+        rows.append(
+            [
+                capital(rule_text(rule)),
+                view.rate_of(f"{key}.earlier"),
+                view.rate_of(f"{key}.tested"),
+                facts.say(f"{key}.adjusted_p", "p"),
+                _threshold(view, key, rule),
+            ]
+        )
     intent = (
         "Intent (they look at prices or the checkout) tells who is about to decide. Value (they invite, share, build) tells who "
         "gets use out of the product. Leads of the first kind come late, leads of the second can be helped along."
     )
     heads = ["rule", "chosen on", "checked on", "p, corrected", "threshold"]
-    return details("How sure each threshold is, and what it was chosen on",
-                   table("Earlier and later weeks, and thresholds", heads, rows, name="notes"), paragraph(intent))  # fmt: skip
+    return details(
+        "How sure each threshold is, and what it was chosen on",
+        table("Earlier and later weeks, and thresholds", heads, rows, name="notes"),
+        paragraph(intent),
+    )
 
 
 def _not_confirmed(view: View) -> str:
@@ -156,10 +164,14 @@ def _not_confirmed(view: View) -> str:
     if not found:
         return ""
     rows = [
-        [capital(rule_text(rule)), view.rate_of(f"not_confirmed.{at}.earlier"), view.rate_of(f"not_confirmed.{at}.tested"),
-         view.facts.say(f"not_confirmed.{at}.adjusted_p", "p")]
+        [
+            capital(rule_text(rule)),
+            view.rate_of(f"not_confirmed.{at}.earlier"),
+            view.rate_of(f"not_confirmed.{at}.tested"),
+            view.facts.say(f"not_confirmed.{at}.adjusted_p", "p"),
+        ]
         for at, rule in enumerate(found)
-    ]  # fmt: skip
+    ]
     heads = ["rule", "chosen on", "checked on", "p, corrected"]
     return details(
         f"Found on the earlier weeks, not confirmed on the later ones: {numbers.plural(len(found), 'rule')}",
@@ -217,9 +229,10 @@ def _points(view: View) -> list[tuple[str, str, str]]:
     ]
     named += [("in_force", "today", "today")] if view.rule_in_force else []
     return [
-        (key, kind, label) for key, kind, label in named
+        (key, kind, label)
+        for key, kind, label in named
         if view.judged(f"{key}.tested") and view.facts.get(f"{key}.tested.leads_per_week.value") is not None
-    ]  # fmt: skip
+    ]
 
 
 def _frontier(view: View, line: list[dict[str, Any]]) -> str:
@@ -234,15 +247,23 @@ def _frontier(view: View, line: list[dict[str, Any]]) -> str:
     along = [step for step in along if step[0] <= most] or along
     title = "The more leads a week, the lower their rate"
     rows = [
-        [f"the model’s best {view.facts.say(f'volume.{at}.share', 'percent')}", view.facts.say(f"volume.{at}.leads_per_week", "number"),
-         view.facts.say(f"volume.{at}.rate.value", "percent"), view.facts.say(f"volume.{at}.rate", "percent_span")]
+        [
+            f"the model’s best {view.facts.say(f'volume.{at}.share', 'percent')}",
+            view.facts.say(f"volume.{at}.leads_per_week", "number"),
+            view.facts.say(f"volume.{at}.rate.value", "percent"),
+            view.facts.say(f"volume.{at}.rate", "percent_span"),
+        ]
         for at in range(len(line))
-    ]  # fmt: skip
+    ]
     rows += [
-        [f"{label}: {rule_text(view.facts.get(key))}", view.facts.say(f"{key}.tested.leads_per_week.value", "number"),
-         view.facts.say(f"{key}.tested.rate.value", "percent"), view.facts.say(f"{key}.tested.rate", "percent_span")]
+        [
+            f"{label}: {rule_text(view.facts.get(key))}",
+            view.facts.say(f"{key}.tested.leads_per_week.value", "number"),
+            view.facts.say(f"{key}.tested.rate.value", "percent"),
+            view.facts.say(f"{key}.tested.rate", "percent_span"),
+        ]
         for key, _, label in named
-    ]  # fmt: skip
+    ]
     data = table("Leads a week and their rate", ["list", "leads a week", "convert", "95 % range"], rows, name="volume")
     letters = "; ".join(f"{label}: {rule_text(view.facts.get(key))}" for key, kind, label in named if kind == "rule")
     caption = f"Line: the model’s best list of each size. {letters}"

@@ -97,12 +97,14 @@ def curve(
     drawn = [path(area, "band rule", closed=True), path([(x, to_y(e["value"])) for x, e in known], "line rule")]
     drawn += [_labelled(point, to_x, to_y, width) for point in points if point.estimate["value"] is not None]
     return picture(
-        width, height, title,
+        width,
+        height,
+        title,
         text(0, 12, f"of {per:,} convert", "t dim"),
         axis_left(to_y, left, _rates(scale, per), right),
         axis_below(to_x, height - 44, [(at, numbers.number(at)) for at in across], height - 48, name),
         *(drawn if known else drawn[2:]),
-    )  # fmt: skip
+    )
 
 
 def _labelled(point: Point, to_x: Scale, to_y: Scale, width: int) -> str:
@@ -161,9 +163,14 @@ def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) ->
         elif week.value is not None:
             drawn.append(dot(x, to_y(week.value), "few"))
     return picture(
-        width, height, title,
-        text(0, 12, f"of {per:,} convert", "t dim"), axis_left(to_y, left, _rates(scale, per), right), *drawn, *labels,
-    )  # fmt: skip
+        width,
+        height,
+        title,
+        text(0, 12, f"of {per:,} convert", "t dim"),
+        axis_left(to_y, left, _rates(scale, per), right),
+        *drawn,
+        *labels,
+    )
 
 
 def _hatched(x: float, y: float, width: float, height: float) -> str:
@@ -189,12 +196,14 @@ def calibration(groups: Sequence[tuple[float, Estimate]], per: int, title: str, 
                 dot(to_x(predicted), to_y(seen["value"]), "rule", 4),
             ]
     return picture(
-        side, side - 46, title,
+        side,
+        side - 46,
+        title,
         text(0, 12, f"converted, of {per:,}", "t dim"),
         axis_left(to_y, 40, _rates(scale, per), side - 14),
         axis_below(to_x, side - 90, _rates(scale, per), side - 94, f"predicted, of {per:,}"),
         *drawn,
-    )  # fmt: skip
+    )
 
 
 def icons(rate: float, per: int, title: str) -> str:

@@ -87,8 +87,9 @@ def _check(bits: pd.DataFrame, criteria: list[dict[str, Any]]) -> None:
         if len(criterion["conditions"]) != 1:
             raise DataError(
                 f"A criterion of the explorer needs exactly one condition: {criterion['text']}",
-                received=f"{len(criterion['conditions'])} conditions", remedy="offer them one by one; the reader joins them",
-            )  # fmt: skip
+                received=f"{len(criterion['conditions'])} conditions",
+                remedy="offer them one by one; the reader joins them",
+            )
     unknown = sorted(set(bits["period"]) - set(_PERIODS))
     if unknown:
         raise DataError("Unknown `period` in the bits", received=unknown, allowed=list(_PERIODS))

@@ -22,9 +22,13 @@ def explorer(view: View) -> str:
     data = view.explorer
     heading = "Try your own rule"
     if not data or data["mode"] == "off":
-        return section("explorer", heading, paragraph(
-            "The explorer was left out of this file. <code>pql criteria test FILE</code> answers for any rule you write."
-        ))  # fmt: skip
+        return section(
+            "explorer",
+            heading,
+            paragraph(
+                "The explorer was left out of this file. <code>pql criteria test FILE</code> answers for any rule you write."
+            ),
+        )
     keys = shown(view)
     still = paragraph(
         "To try rules of your own here, open this file in a browser that runs scripts: save it first if you see it as a preview."
@@ -83,20 +87,25 @@ def _result() -> str:
     halves = "".join(tag("div", tag("h3", label) + _figures(name), class_=name) for name, label in _HALVES)
     tables = "".join(tag("div", "", id=f"x-{name}") for name in ("cells", "without", "strip"))
     copies = "".join(
-        tag("label", label, for_=f"x-{name}") + f'<textarea id="x-{name}" readonly rows="4"></textarea>'
+        tag("label", label, for_=f"x-{name}")
+        + f'<textarea id="x-{name}" readonly rows="4"></textarea>'
         + tag("button", "Copy", type="button", data_copy=name, aria_label=f"Copy: {label.lower()}")
         for name, label in _COPIES
-    )  # fmt: skip
+    )
     download = tag("div", tag("button", "Download these numbers as CSV", type="button", id="x-csv"), class_="buttons")
     copied = tag("p", "", id="x-copied", role="status")
     return tag(
         "div",
-        tag("p", "", id="x-rule", class_="rule") + tag("p", "", id="x-live", role="status", aria_live="polite")
-        + tag("p", "", id="x-honest", class_="honest", hidden=True) + tag("div", halves, class_="halves")
-        + tag("p", "", id="x-near") + tables
-        + tag("details", tag("summary", "Copy this rule") + copies + copied, class_="copy") + download,
+        tag("p", "", id="x-rule", class_="rule")
+        + tag("p", "", id="x-live", role="status", aria_live="polite")
+        + tag("p", "", id="x-honest", class_="honest", hidden=True)
+        + tag("div", halves, class_="halves")
+        + tag("p", "", id="x-near")
+        + tables
+        + tag("details", tag("summary", "Copy this rule") + copies + copied, class_="copy")
+        + download,
         class_="result",
-    )  # fmt: skip
+    )
 
 
 def _figures(period: str) -> str:
@@ -122,10 +131,15 @@ def for_the_script(view: View) -> dict[str, Any]:
         {**_start(rule), "weeks": _strip(view, rule["id"])} for rule in definitions if data["mode"] == "counts"
     ]
     data["weeks"] = [
-        {"week": week["week"], "label": numbers.short_day(week["week"]), "finished": week["finished"],
-         "rows": week["entities"], "conversions": week["conversions"]}
+        {
+            "week": week["week"],
+            "label": numbers.short_day(week["week"]),
+            "finished": week["finished"],
+            "rows": week["entities"],
+            "conversions": week["conversions"],
+        }
         for week in view.growth["weeks"]
-    ]  # fmt: skip
+    ]
     horizon, base = view.growth["horizon_days"], view.growth["base"]["later"]["value"]
     return data | {
         "per": view.per,

@@ -64,9 +64,14 @@ class Findings:
 
 
 def growth_object(
-    seen: Findings, product: Mapping[str, Any], model: Mapping[str, Any], reliability: pd.DataFrame, months: pd.DataFrame,
-    health: Sequence[Mapping[str, str]], facts: Mapping[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+    seen: Findings,
+    product: Mapping[str, Any],
+    model: Mapping[str, Any],
+    reliability: pd.DataFrame,
+    months: pd.DataFrame,
+    health: Sequence[Mapping[str, str]],
+    facts: Mapping[str, Any],
+) -> dict[str, Any]:
     """Everything the page shows, as plain JSON values; see docs/report.md.
 
     Parameters
@@ -98,18 +103,26 @@ def growth_object(
         "weeks": _weeks(seen),
         "profiles": _profiles(seen),
         "calibration": [
-            {"predicted": row["predicted"], "observed": {"value": row["observed"], "low": row["low"], "high": row["high"]},
-             "rows": int(row["n"]), "conversions": int(row["conversions"])}
+            {
+                "predicted": row["predicted"],
+                "observed": {"value": row["observed"], "low": row["low"], "high": row["high"]},
+                "rows": int(row["n"]),
+                "conversions": int(row["conversions"]),
+            }
             for row in reliability.round(6).to_dict("records")
         ],
         "months": [
-            {"month": row["month"], "rows": int(row["rows"]), "expected": round(float(row["expected"]), 2),
-             "observed": int(row["observed"])}
+            {
+                "month": row["month"],
+                "rows": int(row["rows"]),
+                "expected": round(float(row["expected"]), 2),
+                "observed": int(row["observed"]),
+            }
             for row in months.to_dict("records")
         ],
         "health": [dict(line) for line in health],
         "facts": dict(facts),
-    }  # fmt: skip
+    }
 
 
 def offered_criteria(seen: Findings) -> list[dict[str, Any]]:
@@ -229,10 +242,16 @@ def _half(behaviour: Behaviour, seen: Findings) -> Criterion | None:
     feature = parse_feature(column.name)
     value = {"value": feature.value} if feature.value is not None else {}
     return Criterion.model_validate(
-        {"event": feature.event, "measure": feature.measure, "window": str(feature.window), "operator": ">=",
-         "threshold": middle, **value}
+        {
+            "event": feature.event,
+            "measure": feature.measure,
+            "window": str(feature.window),
+            "operator": ">=",
+            "threshold": middle,
+            **value,
+        }
         | ({"operator": "<="} if feature.measure in LESS_IS_MORE else {})
-    )  # fmt: skip
+    )
 
 
 def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
@@ -294,9 +313,14 @@ def _weeks(seen: Findings) -> list[dict[str, Any]]:
             for name, met in rules.items()
         }
         payload.append(
-            {"week": iso(monday), "entities": int(here.sum()), "conversions": int((here & outcomes.converted).sum()),
-             "finished": finished, "by_definition": counted}
-        )  # fmt: skip
+            {
+                "week": iso(monday),
+                "entities": int(here.sum()),
+                "conversions": int((here & outcomes.converted).sum()),
+                "finished": finished,
+                "by_definition": counted,
+            }
+        )
     return payload
 
 

@@ -12,9 +12,12 @@ MUCH, TOO_MUCH = 0.1, 0.3
 
 
 def health_lines(
-    findings: Sequence[Finding], set_aside: Mapping[str, int], rows_read: int, warnings: Sequence[str],
+    findings: Sequence[Finding],
+    set_aside: Mapping[str, int],
+    rows_read: int,
+    warnings: Sequence[str],
     moved: str | None,
-) -> list[dict[str, str]]:  # fmt: skip
+) -> list[dict[str, str]]:
     """Lines of `level` (red, amber, ok), `saw`, `does`, `todo`.
 
     Parameters
@@ -35,27 +38,44 @@ def health_lines(
     for finding in findings:
         if finding.action == "quarantined":
             lines.append(
-                _line("amber", f"`{_named(finding)}`: {finding.reason}", "It knows the outcome, so it was kept out of everything here.",
-                      "If it is known before the outcome, list it under `allow:`.")
-            )  # fmt: skip
+                _line(
+                    "amber",
+                    f"`{_named(finding)}`: {finding.reason}",
+                    "It knows the outcome, so it was kept out of everything here.",
+                    "If it is known before the outcome, list it under `allow:`.",
+                )
+            )
         elif finding.action == "allowed":
             lines.append(
-                _line("red", f"`{_named(finding)}`: {finding.reason}", "`allow:` lets it in. If it knows the outcome, every figure is too good.",
-                      "Make sure that it is known before the outcome.")
-            )  # fmt: skip
+                _line(
+                    "red",
+                    f"`{_named(finding)}`: {finding.reason}",
+                    "`allow:` lets it in. If it knows the outcome, every figure is too good.",
+                    "Make sure that it is known before the outcome.",
+                )
+            )
         elif finding.action == "kept":
             lines.append(
-                _line("amber", f"`{_named(finding)}`: {finding.reason}", "It is used. If it knows the outcome, the figures are too good.",
-                      "Look at where it comes from.")
-            )  # fmt: skip
+                _line(
+                    "amber",
+                    f"`{_named(finding)}`: {finding.reason}",
+                    "It is used. If it knows the outcome, the figures are too good.",
+                    "Look at where it comes from.",
+                )
+            )
     lines += [
         _line("amber", warning, "Part of the data may be missing from what is counted.", "Look at the source.")
         for warning in warnings
     ]
     if moved is not None:
         lines.append(
-            _line("amber", moved, "Rates of later accounts are the ones to plan with; earlier ones differ.", "Find out what changed.")
-        )  # fmt: skip
+            _line(
+                "amber",
+                moved,
+                "Rates of later accounts are the ones to plan with; earlier ones differ.",
+                "Find out what changed.",
+            )
+        )
     return lines or [_line("ok", "Nothing that stands out.", "Nothing lowers the verdict.", "Nothing.")]
 
 
@@ -75,8 +95,14 @@ def _unusable(set_aside: Mapping[str, int], rows_read: int) -> list[dict[str, st
         f"{reason.replace('_', ' ')} {count:,}" for reason, count in sorted(set_aside.items(), key=lambda r: -r[1])[:3]
     )
     level = "red" if share >= TOO_MUCH else "amber"
-    return [_line(level, f"{share:.0%} of the rows of events cannot be used: {most}.", "Counts are lower than they were in truth.",
-                  "`pql check` shows them by table and reason.")]  # fmt: skip
+    return [
+        _line(
+            level,
+            f"{share:.0%} of the rows of events cannot be used: {most}.",
+            "Counts are lower than they were in truth.",
+            "`pql check` shows them by table and reason.",
+        )
+    ]
 
 
 def _line(level: str, saw: str, does: str, todo: str) -> dict[str, str]:

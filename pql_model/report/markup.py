@@ -99,8 +99,11 @@ def table(
     return tag(
         "div",
         tag("table", inner, data_sortable=sortable, data_table=name or None),
-        class_="scroll", tabindex="0", role="region", aria_label=plain(caption),
-    )  # fmt: skip
+        class_="scroll",
+        tabindex="0",
+        role="region",
+        aria_label=plain(caption),
+    )
 
 
 def _row(row: Sequence[str | TableCell]) -> str:

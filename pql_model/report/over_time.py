@@ -85,8 +85,11 @@ def _row(view: View, at: int, name: str | None) -> list[str | TableCell]:
     when = facts.say(f"{key}.week", "day")
     if not week["finished"]:
         return [f"{when} {tag('small', 'not finished')}", facts.say(f"{key}.entities", "count"), "–", "–", "–"]
-    mine = [facts.say(f"{key}.by_definition.{name}.{what}", "count") for what in ("qualified", "conversions")] \
-        if name in week["by_definition"] else ["–", "–"]  # fmt: skip
+    mine = (
+        [facts.say(f"{key}.by_definition.{name}.{what}", "count") for what in ("qualified", "conversions")]
+        if name in week["by_definition"]
+        else ["–", "–"]
+    )
     return [when, facts.say(f"{key}.entities", "count"), facts.say(f"{key}.conversions", "count"), *mine]
 
 
@@ -103,10 +106,16 @@ def whom_to_call(view: View) -> str:
     )
     heading, near = _near(view)
     rows = [
-        [capital(marked(one["text"])), label, view.facts.say(f"profiles.{kind}.{at}.entities", "count"),
-         view.cell_rate(f"profiles.{kind}.{at}"), view.cell_range(f"profiles.{kind}.{at}")]
-        for kind, label in _WHO for at, one in enumerate(view.growth["profiles"][kind])
-    ]  # fmt: skip
+        [
+            capital(marked(one["text"])),
+            label,
+            view.facts.say(f"profiles.{kind}.{at}.entities", "count"),
+            view.cell_rate(f"profiles.{kind}.{at}"),
+            view.cell_range(f"profiles.{kind}.{at}"),
+        ]
+        for kind, label in _WHO
+        for at, one in enumerate(view.growth["profiles"][kind])
+    ]
     data = table(
         "Kinds of leads in the later weeks",
         ["who", "what to do", view.many, "convert", "95 % range"],

@@ -20,8 +20,19 @@ from pql_model.report.verdict import against_today, verdict
 from pql_model.report.view import View
 
 _SECTIONS = (
-    verdict, against_today, behaviours, candidates, explorer_section, volume, cohorts, whom_to_call, keeps_its_word, health, limits, method,
-)  # fmt: skip
+    verdict,
+    against_today,
+    behaviours,
+    candidates,
+    explorer_section,
+    volume,
+    cohorts,
+    whom_to_call,
+    keeps_its_word,
+    health,
+    limits,
+    method,
+)
 ROWS_WARNING = "This file contains account data (without names). Do not forward it."
 
 
@@ -95,8 +106,11 @@ def _top(view: View) -> str:
 
 
 def _bottom(view: View) -> str:
-    return tag("footer", f"Made {esc(numbers.day(view.growth['made_at']))} from config <code>{esc(view.growth['config_digest'])}</code>. "
-                         "This page loads nothing and sends nothing.")  # fmt: skip
+    return tag(
+        "footer",
+        f"Made {esc(numbers.day(view.growth['made_at']))} from config <code>{esc(view.growth['config_digest'])}</code>. "
+        "This page loads nothing and sends nothing.",
+    )
 
 
 def _asset(name: str) -> str:

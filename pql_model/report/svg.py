@@ -110,17 +110,17 @@ def dot(x: float, y: float, kind: str, size: float = 5) -> str:
 def band_across(estimate: Estimate, to_x: Scale, y: float, kind: str, thick: float = 12) -> str:
     """A range lying down: the likelier half darker."""
     (low, high), (inner_low, inner_high) = ends(estimate)
-    return box(
-        to_x(low), y - thick / 2, to_x(high) - to_x(low), thick, f"band {kind}", rx="3"
-    ) + box(to_x(inner_low), y - thick / 2, to_x(inner_high) - to_x(inner_low), thick, f"half {kind}")  # fmt: skip
+    return box(to_x(low), y - thick / 2, to_x(high) - to_x(low), thick, f"band {kind}", rx="3") + box(
+        to_x(inner_low), y - thick / 2, to_x(inner_high) - to_x(inner_low), thick, f"half {kind}"
+    )
 
 
 def band_up(estimate: Estimate, x: float, to_y: Scale, kind: str, thick: float = 8) -> str:
     """A range standing up."""
     (low, high), (inner_low, inner_high) = ends(estimate)
-    return box(
-        x - thick / 2, to_y(high), thick, to_y(low) - to_y(high), f"band {kind}", rx="3"
-    ) + box(x - thick / 2, to_y(inner_high), thick, to_y(inner_low) - to_y(inner_high), f"half {kind}")  # fmt: skip
+    return box(x - thick / 2, to_y(high), thick, to_y(low) - to_y(high), f"band {kind}", rx="3") + box(
+        x - thick / 2, to_y(inner_high), thick, to_y(inner_low) - to_y(inner_high), f"half {kind}"
+    )
 
 
 def ends(estimate: Estimate) -> tuple[tuple[float, float], tuple[float, float]]:

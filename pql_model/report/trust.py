@@ -33,13 +33,21 @@ def _calibration(view: View, payload: list[tuple[int, dict[str, Any]]]) -> str:
     points = [(float(group["predicted"]), group["observed"]) for _, group in payload]
     title = "Converted against predicted, by group"
     rows = [
-        [view.facts.say(f"calibration.{at}.predicted", "percent"), view.facts.say(f"calibration.{at}.rows", "count"),
-         view.facts.say(f"calibration.{at}.conversions", "count"), view.facts.say(f"calibration.{at}.observed.value", "percent"),
-         view.facts.say(f"calibration.{at}.observed", "percent_span")]
+        [
+            view.facts.say(f"calibration.{at}.predicted", "percent"),
+            view.facts.say(f"calibration.{at}.rows", "count"),
+            view.facts.say(f"calibration.{at}.conversions", "count"),
+            view.facts.say(f"calibration.{at}.observed.value", "percent"),
+            view.facts.say(f"calibration.{at}.observed", "percent_span"),
+        ]
         for at, _ in payload
-    ]  # fmt: skip
-    data = table("Groups of equal size, by predicted probability", ["predicted", "rows", "conversions", "converted", "95 % range"],
-                 rows, name="calibration")  # fmt: skip
+    ]
+    data = table(
+        "Groups of equal size, by predicted probability",
+        ["predicted", "rows", "conversions", "converted", "95 % range"],
+        rows,
+        name="calibration",
+    )
     caption = "On the dashed line the score says what happens. Above it more convert than it says, below it fewer."
     return figure(twice(lambda width: calibration(points, view.per, title, width)), caption, data)
 
@@ -48,10 +56,14 @@ def _months(view: View) -> str:
     if not view.growth["months"]:
         return ""
     rows = [
-        [esc(month["month"]), view.facts.say(f"months.{at}.rows", "count"), view.facts.say(f"months.{at}.expected", "number"),
-         view.facts.say(f"months.{at}.observed", "count")]
+        [
+            esc(month["month"]),
+            view.facts.say(f"months.{at}.rows", "count"),
+            view.facts.say(f"months.{at}.expected", "number"),
+            view.facts.say(f"months.{at}.observed", "count"),
+        ]
         for at, month in enumerate(view.growth["months"])
-    ]  # fmt: skip
+    ]
     return details(
         "Month by month",
         table("Conversions expected and seen", ["month", "rows", "expected", "seen"], rows, name="months"),
@@ -71,10 +83,16 @@ def health(view: View) -> str:
     if red:
         heading = f"{numbers.plural(red, 'thing')} in the data {'speaks' if red == 1 else 'speak'} against the verdict"
     rows = [
-        [tag("span", _LEVELS.get(line["level"], esc(line["level"])), class_=line["level"] if line["level"] in _LEVELS else None),
-         *(marked(line[what]) for what in ("saw", "does", "todo"))]
+        [
+            tag(
+                "span",
+                _LEVELS.get(line["level"], esc(line["level"])),
+                class_=line["level"] if line["level"] in _LEVELS else None,
+            ),
+            *(marked(line[what]) for what in ("saw", "does", "todo")),
+        ]
         for line in lines
-    ]  # fmt: skip
+    ]
     inner = table(
         "Data health", ["level", "what we saw", "what it does to the verdict", "what to do"], rows, name="health"
     )
@@ -92,17 +110,26 @@ def _set_aside(view: View) -> str:
 def limits(view: View) -> str:
     """What the page cannot tell, and the experiment that would."""
     return section(
-        "limits", "What this cannot tell you",
-        tag("ul", "".join(tag("li", text) for text in (
-            tag("span", numbers.NOT_CAUSES, data_says="no-cause"),
-            "It speaks of the product and the prices of these weeks. After a change of either, make it anew.",
-            "If sales already called some of these accounts, part of their conversions may be the calls’ doing.",
-            "A rule looks best on the weeks it was chosen on. Trust the later weeks, here and in the explorer.",
-        ))),
-        paragraph(tag("strong", "The test that would settle it:"),
-                  f"take the {view.many} that meet the rule and, by lot, leave one in ten of them alone for {view.growth['horizon_days']} "
-                  "days. What the others convert more is what the contact is worth."),
-    )  # fmt: skip
+        "limits",
+        "What this cannot tell you",
+        tag(
+            "ul",
+            "".join(
+                tag("li", text)
+                for text in (
+                    tag("span", numbers.NOT_CAUSES, data_says="no-cause"),
+                    "It speaks of the product and the prices of these weeks. After a change of either, make it anew.",
+                    "If sales already called some of these accounts, part of their conversions may be the calls’ doing.",
+                    "A rule looks best on the weeks it was chosen on. Trust the later weeks, here and in the explorer.",
+                )
+            ),
+        ),
+        paragraph(
+            tag("strong", "The test that would settle it:"),
+            f"take the {view.many} that meet the rule and, by lot, leave one in ten of them alone for {view.growth['horizon_days']} "
+            "days. What the others convert more is what the contact is worth.",
+        ),
+    )
 
 
 # ---------------------------------------------------------------- section 12
@@ -115,14 +142,23 @@ _FORMULAS = (
     "Part in the model: share of the sum of absolute SHAP values on held-out rows.",
 )
 _GLOSSARY = (
-    ("likely range", "computed so that such ranges contain the real rate about 95 times in 100, if next months resemble these"),
+    (
+        "likely range",
+        "computed so that such ranges contain the real rate about 95 times in 100, if next months resemble these",
+    ),
     ("convert", "pays for the first time within the horizon"),
     ("lift", "the rate of those who meet a rule divided by the rate of everyone; never shown without both"),
     ("caught", "of all conversions, those who met the rule beforehand"),
     ("leads a week", "mean of the whole weeks, with the lowest and the highest of them"),
-    ("too few to judge", f"fewer than {LEAST_QUALIFIED} meet it, or fewer than {LEAST_CONVERSIONS} conversions both seen and to be expected"),
-    ("earlier and later weeks", "rules are chosen on the earlier weeks; every rate on this page is of the later ones unless it says otherwise"),
-)  # fmt: skip
+    (
+        "too few to judge",
+        f"fewer than {LEAST_QUALIFIED} meet it, or fewer than {LEAST_CONVERSIONS} conversions both seen and to be expected",
+    ),
+    (
+        "earlier and later weeks",
+        "rules are chosen on the earlier weeks; every rate on this page is of the later ones unless it says otherwise",
+    ),
+)
 
 
 def method(view: View) -> str:
@@ -131,18 +167,24 @@ def method(view: View) -> str:
     model, kept = growth["model"], growth["facts"]
     version = f", version {esc(model['version'])}" if model["version"] else ""
     rows: list[list[str | TableCell]] = [
-        ["what is predicted", f"an {view.one} pays within {facts.say('horizon_days', 'count')} days".replace("an user", "a user")],
+        [
+            "what is predicted",
+            f"an {view.one} pays within {facts.say('horizon_days', 'count')} days".replace("an user", "a user"),
+        ],
         ["rows", f"{esc(growth['rows_words'])} ({esc(growth['motion'])})"],
         ["earlier weeks", _period(view, "earlier")],
         ["later weeks", _period(view, "later")],
         ["model", f"{esc(model['name'])}{version}, trained {facts.say('model.trained_at', 'day')}"],
         ["its verdict", f"{esc(model['verdict'])}: {esc(model['verdict_sentence'])}"],
-        ["ROC-AUC on later rows", f"{facts.say('model.roc_auc.value', 'two')} ({facts.say('model.roc_auc', 'two_span')})"],
+        [
+            "ROC-AUC on later rows",
+            f"{facts.say('model.roc_auc.value', 'two')} ({facts.say('model.roc_auc', 'two_span')})",
+        ],
         ["features", esc(f"{kept.get('features', 0):,}")],
         ["columns kept out as leaks", _leaks(kept.get("leakage", []))],
         ["config", f"<code>{esc(growth['config_digest'])}</code>, seed {esc(kept.get('seed', 'none'))}"],
         ["made", esc(growth["made_at"])],
-    ]  # fmt: skip
+    ]
     if kept.get("versions"):
         rows.append(["versions", esc(", ".join(f"{name} {version}" for name, version in kept["versions"].items()))])
     correction = f"Several rules: {growth['tried']['correction'].rstrip('.')}."
@@ -183,7 +225,7 @@ _PRIVACY = {
     "rows": "This page holds one anonymous row of criteria per row of data. It names nobody, but a pattern that only one account "
     "has can be recognised by who knows that account: do not forward it.",
     "off": "This page holds only the counts you can read.",
-}  # fmt: skip
+}
 
 
 def _privacy(view: View) -> str:

@@ -70,16 +70,31 @@ def _numbers(view: View) -> str:
     recall = judged and facts.get(f"{key}.recall.value") is not None
     leads = facts.get(f"{key}.leads_per_week.value") is not None
     shown = [
-        _number(f"of {view.per:,} convert", facts.say(f"{key}.rate.value", "of") if judged else "–",
-                f"range {facts.say(f'{key}.rate', 'span')}" if judged else TOO_FEW),
-        _number("with today’s rule", facts.say("in_force.tested.rate.value", "of") if today else "–",
-                f"range {facts.say('in_force.tested.rate', 'span')}" if today
-                else TOO_FEW if view.rule_in_force else "no rule in force"),
-        _number("caught of 100 conversions", facts.say(f"{key}.recall.value", "of_100") if recall else "–",
-                f"range {facts.say(f'{key}.recall', 'span_of_100')}" if recall else TOO_FEW),
-        _number("leads a week", facts.say(f"{key}.leads_per_week.value", "number") if leads else "–",
-                f"{facts.say(f'{key}.leads_per_week', 'number_span')} observed" if leads else "no whole week"),
-    ]  # fmt: skip
+        _number(
+            f"of {view.per:,} convert",
+            facts.say(f"{key}.rate.value", "of") if judged else "–",
+            f"range {facts.say(f'{key}.rate', 'span')}" if judged else TOO_FEW,
+        ),
+        _number(
+            "with today’s rule",
+            facts.say("in_force.tested.rate.value", "of") if today else "–",
+            f"range {facts.say('in_force.tested.rate', 'span')}"
+            if today
+            else TOO_FEW
+            if view.rule_in_force
+            else "no rule in force",
+        ),
+        _number(
+            "caught of 100 conversions",
+            facts.say(f"{key}.recall.value", "of_100") if recall else "–",
+            f"range {facts.say(f'{key}.recall', 'span_of_100')}" if recall else TOO_FEW,
+        ),
+        _number(
+            "leads a week",
+            facts.say(f"{key}.leads_per_week.value", "number") if leads else "–",
+            f"{facts.say(f'{key}.leads_per_week', 'number_span')} observed" if leads else "no whole week",
+        ),
+    ]
     return tag("dl", "".join(shown), class_="numbers")
 
 
@@ -115,10 +130,13 @@ def against_today(view: View) -> str:
     """The four cells of the new rule and today's."""
     if not view.rule_in_force:
         return section(
-            "today", "There is no rule in force to compare with",
-            paragraph(f"The config names no <code>definition:</code>, so nothing is compared. Of {view.per:,} {view.many} in "
-                      f"general, {view.everyone()} convert."),
-        )  # fmt: skip
+            "today",
+            "There is no rule in force to compare with",
+            paragraph(
+                f"The config names no <code>definition:</code>, so nothing is compared. Of {view.per:,} {view.many} in "
+                f"general, {view.everyone()} convert."
+            ),
+        )
     force = view.growth["in_force"]
     own = paragraph(
         f"Today’s rule: {rule_text(force)}. Verdict: <strong>{esc(force['verdict'])}</strong>. {esc(force['sentence'])}"
@@ -178,18 +196,27 @@ def _cells(view: View) -> str:
     cells = view.growth["in_force"]["against"]
     kinds = {"only_new": "rule", "only_today": "today", "both": "rule", "neither": "all"}
     rows = [
-        (f"{bare(label)}: {cells[name]['entities']:,} {view.many}",
-         [view.mark(cells[name]["rate"], cells[name]["entities"], cells[name]["conversions"], kinds[name])])
+        (
+            f"{bare(label)}: {cells[name]['entities']:,} {view.many}",
+            [view.mark(cells[name]["rate"], cells[name]["entities"], cells[name]["conversions"], kinds[name])],
+        )
         for name, label in _CELLS
-    ]  # fmt: skip
+    ]
     title = "How many convert among those that both rules, one of them or neither finds"
     data = table(
         "New rule and today’s rule on the same later weeks",
         ["found by", view.many, "convert", "95 % range"],
-        [[label, view.facts.say(f"in_force.against.{name}.entities", "count"), view.cell_rate(f"in_force.against.{name}"),
-          view.cell_range(f"in_force.against.{name}")] for name, label in _CELLS],
+        [
+            [
+                label,
+                view.facts.say(f"in_force.against.{name}.entities", "count"),
+                view.cell_rate(f"in_force.against.{name}"),
+                view.cell_range(f"in_force.against.{name}"),
+            ]
+            for name, label in _CELLS
+        ],
         name="against",
-    )  # fmt: skip
+    )
     return figure(
         twice(lambda width: dots(rows, view.per, title, width)),
         "Dot: the rate. Dark band: the likelier half. Light band: the whole likely range.",

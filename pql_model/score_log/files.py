@@ -58,9 +58,11 @@ def log_files(path: Path, since: int | None = None) -> list[LogFile]:
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
         raise DataError(
-            "There is no score log here", received=path, allowed="a folder of parquet files, or one of them",
+            "There is no score log here",
+            received=path,
+            allowed="a folder of parquet files, or one of them",
             remedy="set `score_log:` in the config, or PQL_SCORE_LOG for the service, and score",
-        )  # fmt: skip
+        )
     first = _day_of(to_datetime(since)) if since is not None else ""
     return [LogFile(file) for file in files if file.parent.name >= first or not _DAY.fullmatch(file.parent.name)]
 
@@ -98,14 +100,16 @@ class LogFile:
                 yield file
         except (OSError, pa.ArrowException) as error:
             raise DataError(
-                f"A file of the score log cannot be read: {error}", received=self.path,
+                f"A file of the score log cannot be read: {error}",
+                received=self.path,
                 remedy="take it out of the folder; the other files are whole in themselves",
-            ) from error  # fmt: skip
+            ) from error
 
     def _refuse_foreign(self, columns: list[str]) -> None:
         missing = [name for name in REPLAYED.names if name not in columns]
         if missing:
             raise DataError(
                 f"A file in the folder of the score log is of something else: it has no `{missing[0]}`",
-                received=self.path, remedy="take it out of the folder",
-            )  # fmt: skip
+                received=self.path,
+                remedy="take it out of the folder",
+            )

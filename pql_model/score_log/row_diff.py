@@ -44,8 +44,14 @@ class RowDiff:
         return not self.refused and not any(self.different.values())
 
     def to_dict(self) -> dict[str, Any]:
-        return {"path": self.path, "rows": self.rows, "same": self.same, "largest_difference": self.largest,
-                "different_rows": self.different, "refused": {"rows": self.refused, "first": self.first_refusal}}  # fmt: skip
+        return {
+            "path": self.path,
+            "rows": self.rows,
+            "same": self.same,
+            "largest_difference": self.largest,
+            "different_rows": self.different,
+            "refused": {"rows": self.refused, "first": self.first_refusal},
+        }
 
 
 def compare_rows(path: str, expected: Iterable[Mapping[Any, Any]], answers: Iterable[Mapping[Any, Any]]) -> RowDiff:

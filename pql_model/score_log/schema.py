@@ -19,10 +19,18 @@ from pql_model.time import parse_instant, to_datetime, to_instant
 
 _TIME, _NUMBERS = pa.timestamp("us", "UTC"), pa.list_(pa.float64())
 _TYPES = {
-    "as_of": _TIME, "scored_at": _TIME, "probability": pa.float64(), "score": pa.float64(), "usage": pa.float64(),
-    "fit": pa.float64(), "timing": pa.float64(), "is_pql": pa.bool_(), "meets_definition": pa.bool_(),
-    "newly_qualified": pa.bool_(), "inputs": _NUMBERS,
-}  # fmt: skip
+    "as_of": _TIME,
+    "scored_at": _TIME,
+    "probability": pa.float64(),
+    "score": pa.float64(),
+    "usage": pa.float64(),
+    "fit": pa.float64(),
+    "timing": pa.float64(),
+    "is_pql": pa.bool_(),
+    "meets_definition": pa.bool_(),
+    "newly_qualified": pa.bool_(),
+    "inputs": _NUMBERS,
+}
 _OWN = ("source", "model_name", "inputs", "inputs_digest")
 SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in (*NAMES, *_OWN)])
 """The columns of the log: those of a scored row, then where it was scored, by which model, and what the model read."""
@@ -95,8 +103,12 @@ def log_table(rows: pd.DataFrame, inputs: Sequence[np.ndarray], source: str, mod
         Of each row.
     """
     digests = [inputs_digest(*of) for of in zip(rows["feature_set"], inputs, strict=True)]
-    own = {"source": pa.array([source] * len(rows), pa.string()), "model_name": pa.array(list(model_name), pa.string()),
-           "inputs": _lists(inputs), "inputs_digest": pa.array(digests, pa.string())}  # fmt: skip
+    own = {
+        "source": pa.array([source] * len(rows), pa.string()),
+        "model_name": pa.array(list(model_name), pa.string()),
+        "inputs": _lists(inputs),
+        "inputs_digest": pa.array(digests, pa.string()),
+    }
     return pa.table([own[f.name] if f.name in own else _column(rows, f) for f in SCHEMA], schema=SCHEMA)
 
 
@@ -146,8 +158,9 @@ def _reasons(row: dict[str, Any]) -> list[dict[str, Any]]:
 def _damaged(row: dict[str, Any], why: str) -> DataError:
     return DataError(
         f"A row of the score log was changed after it was written: {why}",
-        received=f"entity {row['entity']}, scored at {row['scored_at']}", remedy="restore it, or take it out of the log",
-    )  # fmt: skip
+        received=f"entity {row['entity']}, scored at {row['scored_at']}",
+        remedy="restore it, or take it out of the log",
+    )
 
 
 def flattened(table: pa.Table) -> pa.Table:
@@ -172,8 +185,10 @@ def restored(table: pa.Table) -> pa.Table:
                 table = _with(table, name, pa.array(values, _TYPES[name]))
         return table.cast(pa.schema([SCHEMA.field(name) for name in table.column_names]))
     except (pa.ArrowException, ValueError) as error:
-        raise DataError(f"The table of the score log holds something else: {error}",
-                        remedy="name another under `score_log:`; it is made when it is not there") from error  # fmt: skip
+        raise DataError(
+            f"The table of the score log holds something else: {error}",
+            remedy="name another under `score_log:`; it is made when it is not there",
+        ) from error
 
 
 def _time_of(text: str) -> datetime:

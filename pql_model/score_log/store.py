@@ -38,7 +38,7 @@ def append_scores(config: Config, tables: Iterable[pa.Table]) -> str | None:
         raise DataError(
             f"The scores were written, the score log was not: {error}",
             remedy="mend that and score again: the answer is the same, and it is logged then",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def read_scores(config: Config, log: str | Path | None, wanted: Wanted) -> tuple[str, pa.Table, int]:
@@ -62,8 +62,11 @@ def _parts(config: Config, log: str | Path | None, since: int | None) -> tuple[s
     if log is None and config.score_log is not None and config.score_log.table is not None:
         return f"table {config.score_log.table}", [_InTable(_table(config, config.score_log.table))]
     if log is None and config.score_log is None:
-        raise DataError("This config has no score log", allowed="a folder of parquet files, or one of them",
-                        remedy="name it: `pql replay FOLDER`, or set `score_log: score_log/` in the config")  # fmt: skip
+        raise DataError(
+            "This config has no score log",
+            allowed="a folder of parquet files, or one of them",
+            remedy="name it: `pql replay FOLDER`, or set `score_log: score_log/` in the config",
+        )
     path = Path(log) if log is not None else _folder(config)
     return str(path), [*log_files(path, since)]
 

@@ -63,8 +63,11 @@ class LogTable:
         database, bare = self._name
         with self._connected() as con:
             if not _there(con, database, bare):
-                raise DataError("The connection has no such table: there is no score log yet", received=self.name,
-                                remedy="score first")  # fmt: skip
+                raise DataError(
+                    "The connection has no such table: there is no score log yet",
+                    received=self.name,
+                    remedy="score first",
+                )
             found = con.table(bare, database=database)
             self._refuse_other(found.columns, columns)
             if con.name == "sqlite":  # its columns hold anything, whatever type they declare
@@ -87,9 +90,10 @@ class LogTable:
     def _refuse_other(self, there: Sequence[str], needed: Sequence[str]) -> None:
         if lacking := [name for name in needed if name not in there]:
             raise DataError(
-                f"The table `{self.name}` is no score log: it lacks {listed(lacking, 3)}", received=listed(there),
+                f"The table `{self.name}` is no score log: it lacks {listed(lacking, 3)}",
+                received=listed(there),
                 remedy="name another under `score_log:`; it is made when it is not there",
-            )  # fmt: skip
+            )
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -104,9 +108,10 @@ class LogTable:
         except driver_errors() as error:
             said = str(error).replace(self.url, without_password(self.url))
             raise DataError(
-                f"The score log cannot be used in the connection: {said}", received=without_password(self.url),
+                f"The score log cannot be used in the connection: {said}",
+                received=without_password(self.url),
                 remedy="correct `connection:` or `score_log:`, or let it be written to",
-            ) from error  # fmt: skip
+            ) from error
 
 
 def _connection(url: str, home: Path) -> Any:

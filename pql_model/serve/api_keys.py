@@ -57,8 +57,12 @@ class ApiKeys:
         keys = [*self.given, *self._of_file()]
         short = sum(len(key) < LEAST for key in keys)
         if short:
-            raise DataError("An API key is too short", received=f"{short} of {len(keys)} keys", allowed=f"at least {LEAST} characters",
-                            remedy="make one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`")  # fmt: skip
+            raise DataError(
+                "An API key is too short",
+                received=f"{short} of {len(keys)} keys",
+                allowed=f"at least {LEAST} characters",
+                remedy="make one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`",
+            )
         changed = self._stamp is not None
         self._digests, self._stamp = tuple(_digest(key) for key in keys), stamp
         return changed

@@ -45,9 +45,16 @@ LOOK_SECONDS = 1.0
 SMALL = 100_000
 """Bytes. A body up to here is worked on at once; a longer one in a thread, so that nobody waits for it."""
 METHODS = {
-    "/": "GET", "/score": "POST", "/score_batch": "POST", "/lookup": "POST", "/model": "GET", "/criteria": "GET",
-    "/report": "GET", "/openapi.json": "GET", "/metrics": "GET",
-}  # fmt: skip
+    "/": "GET",
+    "/score": "POST",
+    "/score_batch": "POST",
+    "/lookup": "POST",
+    "/model": "GET",
+    "/criteria": "GET",
+    "/report": "GET",
+    "/openapi.json": "GET",
+    "/metrics": "GET",
+}
 OPEN = ("/", "/openapi.json")
 """Without a key: they say what this is, and nothing of anybody."""
 
@@ -85,10 +92,16 @@ class Service:
     def app(self) -> Starlette:
         """The application; it looks for a new bundle, keys and scores while it runs."""
         handlers: dict[str, Handler] = {
-            "/": self._page, "/score": self._score, "/score_batch": self._batch, "/lookup": self._lookup,
-            "/model": self._model, "/criteria": self._criteria, "/report": self._report,
-            "/openapi.json": self._openapi, "/metrics": self._metrics,
-        }  # fmt: skip
+            "/": self._page,
+            "/score": self._score,
+            "/score_batch": self._batch,
+            "/lookup": self._lookup,
+            "/model": self._model,
+            "/criteria": self._criteria,
+            "/report": self._report,
+            "/openapi.json": self._openapi,
+            "/metrics": self._metrics,
+        }
         routes = [Route(path, _Endpoint(self._guarded(path, handler))) for path, handler in handlers.items()]
         routes.append(Route("/{path:path}", _Endpoint(self._guarded("other", self._nowhere))))
         return Starlette(routes=routes, lifespan=self._running)
@@ -197,8 +210,12 @@ class Service:
         if not self.keys.needed or path in OPEN:
             return
         if _KEYS & {name.lower().replace("-", "_") for name in request.query_params}:
-            raise ProblemError(400, "key_in_address", "A key in the address ends up in logs; send it as a header",
-                          allowed="Authorization: Bearer KEY, or X-API-Key: KEY")  # fmt: skip
+            raise ProblemError(
+                400,
+                "key_in_address",
+                "A key in the address ends up in logs; send it as a header",
+                allowed="Authorization: Bearer KEY, or X-API-Key: KEY",
+            )
         given = request.headers.get("x-api-key")
         scheme, _, rest = request.headers.get("authorization", "").partition(" ")
         if given is None and scheme.lower() == "bearer":
@@ -230,8 +247,13 @@ class Service:
                         raise _too_large(most)
                     self._refuse_overload()
         except TimeoutError as error:
-            raise ProblemError(408, "slow", "The body did not arrive in time",
-                          allowed=f"{self.settings.deadline_seconds:g} seconds", headers={"connection": "close"}) from error  # fmt: skip
+            raise ProblemError(
+                408,
+                "slow",
+                "The body did not arrive in time",
+                allowed=f"{self.settings.deadline_seconds:g} seconds",
+                headers={"connection": "close"},
+            ) from error
         finally:
             self._in_flight += 1
             self._arriving -= len(body)
@@ -260,8 +282,12 @@ class Service:
         answers: list[Answer] = []
         for raw in rows:
             if time.perf_counter() > deadline:
-                raise ProblemError(503, "deadline", f"{len(payload)} of {len(rows)} entities were scored when the time was over",
-                              allowed=f"{self.settings.deadline_seconds:g} seconds; send fewer at once")  # fmt: skip
+                raise ProblemError(
+                    503,
+                    "deadline",
+                    f"{len(payload)} of {len(rows)} entities were scored when the time was over",
+                    allowed=f"{self.settings.deadline_seconds:g} seconds; send fewer at once",
+                )
             try:
                 answers.append(self._scored(raw))
                 payload.append(answers[-1].payload)

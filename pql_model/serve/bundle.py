@@ -76,8 +76,11 @@ def write_bundle(
         If the folder holds something else.
     """
     if folder.exists() and not (folder / MANIFEST).exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError("This folder holds something that is no bundle, and is left as it is", received=folder,
-                        remedy="name a new or an empty folder")  # fmt: skip
+        raise DataError(
+            "This folder holds something that is no bundle, and is left as it is",
+            received=folder,
+            remedy="name a new or an empty folder",
+        )
     draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     try:
         model.save(draft / MODEL)
@@ -111,14 +114,19 @@ def load_bundle(folder: str | Path) -> Bundle:
     except OSError as error:
         raise DataError(
             f"There is no bundle here, or it was not written to its end: it has no {MANIFEST}",
-            received=path, remedy="write one with `pql export -o FOLDER`",
-        ) from error  # fmt: skip
+            received=path,
+            remedy="write one with `pql export -o FOLDER`",
+        ) from error
     try:
         about = json.loads(manifest)
         if not isinstance(about, dict) or about.get("format") != FORMAT:
             found = about.get("format") if isinstance(about, dict) else type(about).__name__
-            raise DataError("This bundle has another format", received=f"{path}: format {found}", allowed=str(FORMAT),
-                            remedy="export it again with this version of pql")  # fmt: skip
+            raise DataError(
+                "This bundle has another format",
+                received=f"{path}: format {found}",
+                allowed=str(FORMAT),
+                remedy="export it again with this version of pql",
+            )
         contents = {name: _unchanged(path, name, digest) for name, digest in about["sha256"].items()}
         model = FittedModel.load(path / MODEL)
         if (path / MANIFEST).read_bytes() != manifest:

@@ -50,9 +50,12 @@ class Answer:
     def payload(self) -> dict[str, Any]:
         """What a caller gets: the row, and what was noticed."""
         return {
-            **self.row, "set_aside": dict(self.set_aside), "unknown_events": dict(self.unknown_events),
-            "unknown_values": dict(self.unknown_values), "unknown_traits": list(self.unknown_traits),
-        }  # fmt: skip
+            **self.row,
+            "set_aside": dict(self.set_aside),
+            "unknown_events": dict(self.unknown_events),
+            "unknown_values": dict(self.unknown_values),
+            "unknown_traits": list(self.unknown_traits),
+        }
 
 
 class ScoringEngine:
@@ -113,14 +116,24 @@ class ScoringEngine:
         numbers = self._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
         row, inputs = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now)
         return Answer(
-            row, incoming.set_aside, incoming.unknown_events, inputs, self.bundle.name,
-            incoming.unknown_values, incoming.unknown_traits,
-        )  # fmt: skip
+            row,
+            incoming.set_aside,
+            incoming.unknown_events,
+            inputs,
+            self.bundle.name,
+            incoming.unknown_values,
+            incoming.unknown_traits,
+        )
 
     def _row(
-        self, entity: str, as_of: int | None, numbers: Sequence[float], traits: Mapping[str, Trait], now: int,
+        self,
+        entity: str,
+        as_of: int | None,
+        numbers: Sequence[float],
+        traits: Mapping[str, Trait],
+        now: int,
         given: Container[str] | None = None,
-    ) -> tuple[dict[str, Any], np.ndarray]:  # fmt: skip
+    ) -> tuple[dict[str, Any], np.ndarray]:
         """The scored row, and what the boosters read. Of features that are not `given` (None: all are) nothing is decided."""
         read = [0.0] * self._width
         values: list[Value] = [None] * self._width
@@ -148,9 +161,12 @@ class ScoringEngine:
             "fit": payload.fit,
             "timing": payload.timing,
             "reasons": [reason.to_dict() for reason in payload.reasons],
-            "criteria_met": None if found.criteria_met is None else [
+            "criteria_met": None
+            if found.criteria_met is None
+            else [
                 {"id": c.id, "text": c.text}
-                for c, held in zip(self.decider.criteria, found.criteria_met[0].tolist(), strict=True) if held
+                for c, held in zip(self.decider.criteria, found.criteria_met[0].tolist(), strict=True)
+                if held
             ],
             "meets_definition": bool(found.meets_definition[0]) if found.meets_definition is not None else None,
             "nearest_missing": self._missing(columns, x, as_of),
@@ -159,15 +175,17 @@ class ScoringEngine:
             "model_version": self.bundle.version,
             "feature_set": self._feature_set,
             "scored_at": iso(now // SECOND * SECOND),
-        }, x[0]  # fmt: skip
+        }, x[0]
 
     def _missing(self, columns: Columns, x: np.ndarray, as_of: int | None) -> dict[str, Any] | None:
         if self._nearest is None:
             return None
         [missing] = self._nearest.tell(
-            columns, x, lambda X: self.model.calibration.apply(self.model.ensemble.margin(X)),
+            columns,
+            x,
+            lambda X: self.model.calibration.apply(self.model.ensemble.margin(X)),
             np.array([as_of]) if as_of is not None else None,
-        )  # fmt: skip
+        )
         return missing.to_dict() if missing is not None else None
 
     def _conditions(
@@ -197,14 +215,18 @@ class ScoringEngine:
             raise InputError("features", received=type(given).__name__, allowed="an object of column names and numbers")
         empty = read_entity(
             {"entity": raw.get("entity"), "events": [], **{k: raw[k] for k in ("traits", "as_of") if k in raw}},
-            replace(self.intake.rules, needs_signup=False), now,
-        )  # fmt: skip
+            replace(self.intake.rules, needs_signup=False),
+            now,
+        )
         self.intake.refuse_excluded(empty)
         own = [self._features[place].name for _, place in self._from_feature]
         missing = [name for name in own if name not in given]
         if missing:
-            raise InputError(f"features.{missing[0]}", received=f"nothing; {len(missing)} of {len(own)} are missing",
-                             allowed="a number or null for each feature of GET /model")  # fmt: skip
+            raise InputError(
+                f"features.{missing[0]}",
+                received=f"nothing; {len(missing)} of {len(own)} are missing",
+                allowed="a number or null for each feature of GET /model",
+            )
         strange = sorted(set(given) - set(self._place))
         if strange:
             raise InputError(

@@ -17,9 +17,12 @@ _NUMBER, _TEXT, _BOOL = {"type": "number"}, {"type": "string"}, {"type": "boolea
 _OR_NULL = {"type": ["string", "null"]}
 _LONGEST, _MOST_NAMES = Rules.most_characters, Rules.most_names
 _AMOUNT = {"type": ["number", "boolean", "null"], "minimum": -LARGEST, "maximum": LARGEST}
-_TIME = {"type": "string", "description": "ISO 8601; without a time it is midnight, without a zone UTC.",
-         "pattern": r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9]"
-                    r"(:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$"}  # fmt: skip
+_TIME = {
+    "type": "string",
+    "description": "ISO 8601; without a time it is midnight, without a zone UTC.",
+    "pattern": r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9]"
+    r"(:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$",
+}
 
 
 def example_request(bundle: Bundle) -> dict[str, Any]:
@@ -64,13 +67,17 @@ def openapi(bundle: Bundle, most: int) -> dict[str, Any]:
         },
         "components": {
             "schemas": {"Entity": _entity(bundle), "Row": _row(), "Problem": _problem()},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"},
-                                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
         },
         "security": [{}, {"bearer": []}, {"header": []}],
         "paths": {
             "/score": _post("Score one entity", _ref("Entity"), _ref("Row"), example),
-            "/score_batch": _post(f"Score up to {most:,} entities; a bad one gives an error in its row", batch, rows, [example]),
+            "/score_batch": _post(
+                f"Score up to {most:,} entities; a bad one gives an error in its row", batch, rows, [example]
+            ),
             "/lookup": _post("The latest batch scores of entities", named, found, {"entities": ["acme"]}, {"404"}),
             "/model": _get("Name, version, what it was trained on, metrics with intervals, features"),
             "/criteria": _get("The criteria and definitions of the model"),
@@ -78,7 +85,7 @@ def openapi(bundle: Bundle, most: int) -> dict[str, Any]:
             "/metrics": _get("Prometheus metrics", "text/plain"),
             "/": _get("A page for people", "text/html"),
         },
-    }  # fmt: skip
+    }
 
 
 def _entity(bundle: Bundle) -> dict[str, Any]:
@@ -86,12 +93,21 @@ def _entity(bundle: Bundle) -> dict[str, Any]:
     name, text = _text(least=1), {**_text(), "type": ["string", "null"]}
     values = {"type": ["object", "null"], "maxProperties": _MOST_NAMES, "additionalProperties": _AMOUNT}
     event = _object(
-        {"event": name, "time": _TIME, "user": text,
-         "id": {**text, "description": "Of the row in its table: the first to arrive counts."}, "values": values,
-         "known_at": {**_or_null(_TIME), "description": "When it arrived; of a count the end of the time it covers."},
-         "n": {**_AMOUNT, "minimum": 0, "description": "So many events were counted; without it one."},
-         "users": {**_AMOUNT, "minimum": 0, "description": "So many users did them."}}, ("event", "time"),
-    )  # fmt: skip
+        {
+            "event": name,
+            "time": _TIME,
+            "user": text,
+            "id": {**text, "description": "Of the row in its table: the first to arrive counts."},
+            "values": values,
+            "known_at": {
+                **_or_null(_TIME),
+                "description": "When it arrived; of a count the end of the time it covers.",
+            },
+            "n": {**_AMOUNT, "minimum": 0, "description": "So many events were counted; without it one."},
+            "users": {**_AMOUNT, "minimum": 0, "description": "So many users did them."},
+        },
+        ("event", "time"),
+    )
     trait = {**_AMOUNT, "type": ["string", "number", "boolean", "null"], "maxLength": _LONGEST}
     traits = {"type": ["object", "null"], "maxProperties": _MOST_NAMES, "additionalProperties": trait}
     common = {"entity": name, "as_of": _or_null(_TIME), "traits": traits}
@@ -118,9 +134,15 @@ def _row() -> dict[str, Any]:
     numbers = dict.fromkeys(("probability", "score", "usage", "fit", "timing"), _NUMBER)
     truths = {name: {"type": ["boolean", "null"]} for name in ("is_pql", "meets_definition", "newly_qualified")}
     lists = {"reasons": {"type": "array"}, "criteria_met": {"type": ["array", "null"]}}
-    others = {"as_of": _OR_NULL, "suppressed": _OR_NULL, "nearest_missing": {"type": ["object", "null"]},
-              "set_aside": {"type": "object"}, "unknown_events": {"type": "object"},
-              "unknown_values": {"type": "object"}, "unknown_traits": {"type": "array", "items": _TEXT}}  # fmt: skip
+    others = {
+        "as_of": _OR_NULL,
+        "suppressed": _OR_NULL,
+        "nearest_missing": {"type": ["object", "null"]},
+        "set_aside": {"type": "object"},
+        "unknown_events": {"type": "object"},
+        "unknown_values": {"type": "object"},
+        "unknown_traits": {"type": "array", "items": _TEXT},
+    }
     properties = {**texts, **numbers, **truths, **lists, **others}
     return _object(properties)
 
@@ -159,8 +181,10 @@ def _json(schema: Any, example: Any = None) -> dict[str, Any]:
 
 
 def _errors(*more: str) -> dict[str, Any]:
-    return {status: {"description": "What is wrong, and what is allowed", "content": _json(_ref("Problem"))}
-            for status in sorted({"400", "401", "405", "429", *more})}  # fmt: skip
+    return {
+        status: {"description": "What is wrong, and what is allowed", "content": _json(_ref("Problem"))}
+        for status in sorted({"400", "401", "405", "429", *more})
+    }
 
 
 def _post(summary: str, takes: Any, gives: Any, example: Any, more: set[str] | None = None) -> dict[str, Any]:
@@ -168,10 +192,12 @@ def _post(summary: str, takes: Any, gives: Any, example: Any, more: set[str] | N
         "post": {
             "summary": summary,
             "requestBody": {"required": True, "content": _json(takes, example)},
-            "responses": {"200": {"description": "Done", "content": _json(gives)},
-                          **_errors("408", "413", "422", "503", *(more or ()))},
+            "responses": {
+                "200": {"description": "Done", "content": _json(gives)},
+                **_errors("408", "413", "422", "503", *(more or ())),
+            },
         }
-    }  # fmt: skip
+    }
 
 
 def _get(summary: str, media: str = "application/json") -> dict[str, Any]:

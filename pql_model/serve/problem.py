@@ -25,9 +25,16 @@ class ProblemError(Exception):
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, field: str | None = None, received: str | None = None,
-        allowed: str | None = None, headers: dict[str, str] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        received: str | None = None,
+        allowed: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
         self.field, self.received, self.allowed = field, received, allowed
@@ -38,8 +45,14 @@ class ProblemError(Exception):
         """Of what the caller sent."""
         if isinstance(error, InputError):
             code = "not_json" if isinstance(error, JsonError) else "invalid"
-            return cls(error.http_status, code, str(error), field=error.field,
-                       received=str(error.received), allowed=_text(error.allowed))  # fmt: skip
+            return cls(
+                error.http_status,
+                code,
+                str(error),
+                field=error.field,
+                received=str(error.received),
+                allowed=_text(error.allowed),
+            )
         return cls(422, "invalid", str(error))
 
     def to_dict(self) -> dict[str, Any]:

@@ -61,7 +61,13 @@ def _scalar(value: Any) -> Any:
 
 def _event(row: Mapping[str, Any]) -> dict[str, Any]:
     values = {name.removeprefix("value_"): v for name, v in row.items() if name.startswith("value_") and v is not None}
-    payload = {"event": row["event"], "time": iso(row["time"]), "user": row["user"], "values": values or None,
-            "known_at": iso(row["known_at"]) if row["known_at"] is not None else None,
-            "n": row["n"] if row["n"] != 1 else None, "users": row["users"]}  # fmt: skip
+    payload = {
+        "event": row["event"],
+        "time": iso(row["time"]),
+        "user": row["user"],
+        "values": values or None,
+        "known_at": iso(row["known_at"]) if row["known_at"] is not None else None,
+        "n": row["n"] if row["n"] != 1 else None,
+        "users": row["users"],
+    }
     return {name: value for name, value in payload.items() if value is not None}

@@ -54,9 +54,10 @@ class ScoreLogWriter:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(
-                f"The score log cannot be written here: {error}", received=f"PQL_SCORE_LOG={folder}",
+                f"The score log cannot be written here: {error}",
+                received=f"PQL_SCORE_LOG={folder}",
                 allowed="a folder that can be written to",
-            ) from error  # fmt: skip
+            ) from error
 
     def add(self, answers: Sequence[Answer]) -> None:
         """Take down answers; nothing is written here."""

@@ -68,8 +68,12 @@ def over_http(url: str, key: str | None, version: str) -> Ask:
             rows += _rows(url, urllib.request.Request(f"{url.rstrip('/')}/score_batch", body, headers))  # noqa: S310 (checked above)
         other = {row["model_version"] for row in rows if "error" not in row} - {version}
         if other:
-            raise DataError("The service serves another version", received=", ".join(sorted(other)), allowed=version,
-                            remedy="name it with `--model`, or export again")  # fmt: skip
+            raise DataError(
+                "The service serves another version",
+                received=", ".join(sorted(other)),
+                allowed=version,
+                remedy="name it with `--model`, or export again",
+            )
         return rows
 
     return ask

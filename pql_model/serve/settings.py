@@ -56,8 +56,12 @@ class Settings:
         given = dict(os.environ if environment is None else environment)
         bundle = given.get("PQL_BUNDLE")
         if not bundle:
-            raise DataError("The service does not know its bundle", received="no PQL_BUNDLE", allowed="a folder that `pql export` wrote",
-                            remedy="set PQL_BUNDLE, or start it with `pql serve`")  # fmt: skip
+            raise DataError(
+                "The service does not know its bundle",
+                received="no PQL_BUNDLE",
+                allowed="a folder that `pql export` wrote",
+                remedy="set PQL_BUNDLE, or start it with `pql serve`",
+            )
         return cls(
             bundle=Path(bundle),
             keys=_keys(given.get("PQL_API_KEYS")),
@@ -81,8 +85,11 @@ def _keys(text: str | None) -> tuple[str, ...]:
         return ()
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     if not keys:
-        raise DataError(f"PQL_API_KEYS ({_HELP['PQL_API_KEYS']}) holds no key", received=repr(text),
-                        remedy="give at least one, or leave the variable out")  # fmt: skip
+        raise DataError(
+            f"PQL_API_KEYS ({_HELP['PQL_API_KEYS']}) holds no key",
+            received=repr(text),
+            remedy="give at least one, or leave the variable out",
+        )
     return keys
 
 

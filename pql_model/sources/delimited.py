@@ -128,10 +128,20 @@ def _read_whole(
 
 def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str], zipped: bool) -> Table:
     view = con.read_csv(
-        files, table_name=f"{name}_view", columns=dict.fromkeys(columns, "VARCHAR"), header=True, auto_detect=False,
-        delim=dialect.delimiter, quote='"', escape='"', store_rejects=True, strict_mode=True,
-        compression="gzip" if zipped else "none", max_line_size=MAX_LINE, buffer_size=buffer_for(files),
-    )  # fmt: skip
+        files,
+        table_name=f"{name}_view",
+        columns=dict.fromkeys(columns, "VARCHAR"),
+        header=True,
+        auto_detect=False,
+        delim=dialect.delimiter,
+        quote='"',
+        escape='"',
+        store_rejects=True,
+        strict_mode=True,
+        compression="gzip" if zipped else "none",
+        max_line_size=MAX_LINE,
+        buffer_size=buffer_for(files),
+    )
     return con.create_table(name, view, overwrite=True)
 
 

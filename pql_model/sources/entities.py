@@ -63,11 +63,17 @@ def read_entities(con: Connection, config: Config) -> Entities:
     named = staged.entity.notnull()
     # in freemium no sign-up is needed, but one that cannot be read is not the same as none
     unread = staged.signed_up.isnull() & (staged.given if config.motion == "freemium" else ibis.literal(True))
-    lost = staged.aggregate(
-        no_entity=staged.count(where=~named), unparsable_time=staged.count(where=named & unread),
-        zoned=staged.count(where=staged.zoned), naive=staged.count(where=~staged.zoned),
-        **{mark: staged.count(where=staged[mark]) for mark in marks},
-    ).to_pyarrow().to_pylist()[0]  # fmt: skip
+    lost = (
+        staged.aggregate(
+            no_entity=staged.count(where=~named),
+            unparsable_time=staged.count(where=named & unread),
+            zoned=staged.count(where=staged.zoned),
+            naive=staged.count(where=~staged.zoned),
+            **{mark: staged.count(where=staged[mark]) for mark in marks},
+        )
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
     refuse_mixed_zones(spec.table, str(spec.columns.signed_up), lost["zoned"], lost["naive"])
     good = staged.filter(named & ~unread)
     _refuse_several_signups(good, spec.table)
@@ -190,19 +196,28 @@ def read_conversions(con: Connection, config: Config, entities: Table) -> Conver
         "staged_conversions",
         raw.table.select(
             entity=identifier(raw.column(spec.columns.entity, "conversions.columns.entity")),
-            time=when.instant, zoned=when.zoned, given=when.given, value=value,
+            time=when.instant,
+            zoned=when.zoned,
+            given=when.given,
+            value=value,
         ),
-    )  # fmt: skip
+    )
     if spec.table == config.entities.table:  # one wide table: who has no time has not converted
         staged = staged.filter(staged.given)
     known = entities.select("entity", known=ibis.literal(True))
     t = staged.left_join(known, "entity").drop("entity_right")
-    counts = t.aggregate(
-        no_entity=t.count(where=t.entity.isnull()),
-        unparsable_time=t.count(where=t.entity.notnull() & t.time.isnull()),
-        unknown_entity=t.count(where=t.entity.notnull() & t.time.notnull() & t.known.isnull()),
-        zoned=t.count(where=t.zoned), naive=t.count(where=~t.zoned), rows=t.count(),
-    ).to_pyarrow().to_pylist()[0]  # fmt: skip
+    counts = (
+        t.aggregate(
+            no_entity=t.count(where=t.entity.isnull()),
+            unparsable_time=t.count(where=t.entity.notnull() & t.time.isnull()),
+            unknown_entity=t.count(where=t.entity.notnull() & t.time.notnull() & t.known.isnull()),
+            zoned=t.count(where=t.zoned),
+            naive=t.count(where=~t.zoned),
+            rows=t.count(),
+        )
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
     refuse_mixed_zones(spec.table, spec.columns.time, counts.pop("zoned"), counts.pop("naive"))
     rows = counts.pop("rows")
     good = t.filter(t.entity.notnull() & t.time.notnull() & t.known.notnull())

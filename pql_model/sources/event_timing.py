@@ -60,13 +60,16 @@ def read_event_timing(config: Config, sources: Sources, until: int) -> list[Even
     log = log.filter((log.time < until) & (log.known_at.isnull() | (log.known_at < until)))
     each = _each_entity(log.left_join(paid, "entity"), dated)
     rows = each.group_by("event").agg(
-        doers=each.count(), after=each.count(where=each.begun_after),
-        converters=each.count(where=each.upto > 0), near=(each.near / each.upto).sum(where=each.upto > 0),
-        timed=each.timed.max(), known_converters=each.count(where=each.known_before > 0),
+        doers=each.count(),
+        after=each.count(where=each.begun_after),
+        converters=each.count(where=each.upto > 0),
+        near=(each.near / each.upto).sum(where=each.upto > 0),
+        timed=each.timed.max(),
+        known_converters=each.count(where=each.known_before > 0),
         back=(each.back / each.known_before).sum(where=each.known_before > 0),
         known_others=each.count(where=each.known_free > 0),
         late=(each.late / each.known_free).sum(where=each.known_free > 0),
-    )  # fmt: skip
+    )
     found = rows.order_by("event").to_pyarrow().to_pylist()
     return [_read(row, dated, counted) for row in found]
 
@@ -79,11 +82,14 @@ def _each_entity(t: Table, dated: bool) -> Table:
     late = known & (t.known_at - t.time > LATE)
     return t.group_by("entity", "event").agg(
         begun_after=(t.time.min() >= begins_after.min()).fill_null(False),
-        upto=t.count(where=upto), near=t.count(where=upto & (t.time >= t.paid - NEAR)),
-        timed=(t.time % DAY != 0).max(), known_before=t.count(where=known & (t.time < t.paid)),
+        upto=t.count(where=upto),
+        near=t.count(where=upto & (t.time >= t.paid - NEAR)),
+        timed=(t.time % DAY != 0).max(),
+        known_before=t.count(where=known & (t.time < t.paid)),
         back=t.count(where=late & (t.time < t.paid) & (t.known_at >= t.paid)),
-        known_free=t.count(where=known & t.paid.isnull()), late=t.count(where=late & t.paid.isnull()),
-    )  # fmt: skip
+        known_free=t.count(where=known & t.paid.isnull()),
+        late=t.count(where=late & t.paid.isnull()),
+    )
 
 
 def _read(row: dict[str, Any], dated: bool, counted: Collection[str]) -> EventTiming:

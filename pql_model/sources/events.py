@@ -120,19 +120,25 @@ def _event_columns(raw: RawTable, spec: EventTable, at: str) -> dict[str, Column
         return {"event": ibis.ifelse(name == ANY, f"{ANY} (event)", name), **one}  # `any` speaks of all events
     if spec.event is not None:
         return {"event": ibis.literal(spec.event), **one}
-    counts = {f"count_{i}": number(raw.column(column, f"{at}.counts.{event}"))
-              for i, (event, column) in enumerate((spec.counts or {}).items())}  # fmt: skip
-    users = {f"users_{i}": number(raw.column(spec.users[event], f"{at}.users.{event}"))
-             for i, event in enumerate(spec.counts or {}) if event in spec.users}  # fmt: skip
+    counts = {
+        f"count_{i}": number(raw.column(column, f"{at}.counts.{event}"))
+        for i, (event, column) in enumerate((spec.counts or {}).items())
+    }
+    users = {
+        f"users_{i}": number(raw.column(spec.users[event], f"{at}.users.{event}"))
+        for i, event in enumerate(spec.counts or {})
+        if event in spec.users
+    }
     return {"event": ibis.literal("counted"), **counts, **users, **one}
 
 
 def _numbers(raw: RawTable, spec: EventTable, at: str, names: Sequence[str]) -> dict[str, Column]:
     return {
-        f"value_{name}": number(raw.column(spec.values[name], f"{at}.values.{name}")) if name in spec.values
+        f"value_{name}": number(raw.column(spec.values[name], f"{at}.values.{name}"))
+        if name in spec.values
         else ibis.null("float64")
         for name in names
-    }  # fmt: skip
+    }
 
 
 def _doubts(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
@@ -149,15 +155,21 @@ def _doubts(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
         column = raw.column(name, name)
         given, read = identifier(column).notnull(), number(column).notnull()
         below = number(column) < 0 if name in (spec.counts or {}).values() else ibis.literal(False)
-        found = raw.table.aggregate(
-            wrong=raw.table.count(where=given & ~read), right=raw.table.count(where=read),
-            below=raw.table.count(where=below),
-        ).to_pyarrow().to_pylist()[0]  # fmt: skip
+        found = (
+            raw.table.aggregate(
+                wrong=raw.table.count(where=given & ~read),
+                right=raw.table.count(where=read),
+                below=raw.table.count(where=below),
+            )
+            .to_pyarrow()
+            .to_pylist()[0]
+        )
         if found["wrong"] and not found["right"]:
             raise DataError(
-                f"Column `{name}` of {spec.table} holds no number", received=f"{found['wrong']:,} texts",
+                f"Column `{name}` of {spec.table} holds no number",
+                received=f"{found['wrong']:,} texts",
                 remedy="map a column of numbers such as 1234.5, without units or thousands separators",
-            )  # fmt: skip
+            )
         if found["wrong"]:
             said.append(f"{found['wrong']:,} values of `{name}` in {spec.table} are no numbers and count as missing.")
         if found["below"]:
@@ -190,10 +202,16 @@ def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> 
 
 def _refuse_mixed(spec: EventTable, staged: Table) -> None:
     read = staged.time.notnull()
-    counted = staged.aggregate(
-        zoned=staged.count(where=read & staged.zoned), naive=staged.count(where=read & ~staged.zoned),
-        known_zoned=staged.count(where=staged.known_zoned), known_naive=staged.count(where=~staged.known_zoned),
-    ).to_pyarrow().to_pylist()[0]  # fmt: skip
+    counted = (
+        staged.aggregate(
+            zoned=staged.count(where=read & staged.zoned),
+            naive=staged.count(where=read & ~staged.zoned),
+            known_zoned=staged.count(where=staged.known_zoned),
+            known_naive=staged.count(where=~staged.known_zoned),
+        )
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
     refuse_mixed_zones(spec.table, spec.columns.time, counted["zoned"], counted["naive"])
     refuse_mixed_zones(spec.table, spec.columns.known_at or "", counted["known_zoned"], counted["known_naive"])
 
@@ -281,9 +299,10 @@ def finish_events(
     if not int(events.count().to_pyarrow().as_py()):
         counts_by_reason = ", ".join(f"{n:,} {r}" for c in set_aside.values() for r, n in c.items())
         raise DataError(
-            "No usable event is left", received=counts_by_reason or "tables without rows",
+            "No usable event is left",
+            received=counts_by_reason or "tables without rows",
             remedy="look at the reasons above: wrong columns, wrong entity ids, or observed_until before all events",
-        )  # fmt: skip
+        )
     rows = sum(part.rows + part.broken_lines for part in staged)
     return EventLog(events, rows, set_aside, ibis.union(*untimely) if len(untimely) > 1 else untimely[0])
 

@@ -25,8 +25,16 @@ from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
 Table = Any
 Column = Any
 
-_KINDS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet",
-          ".jsonl": "json", ".ndjson": "json", ".json": "json"}  # fmt: skip
+_KINDS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+}
 _ALLOWED = "csv, tsv, json lines (each also .gz), parquet, or a glob of them"
 _ATTACHED = "connected"
 _DRIVERS = (
@@ -232,8 +240,10 @@ def _known(table: str, there: Iterable[str]) -> str:
     close = nearest(table, there)
     raise DataError(
         f"The connection has no table `{table}`" + (f", did you mean `{close}`?" if close else ""),
-        received=table, allowed=sorted(there), remedy="correct `table:` in the config",
-    )  # fmt: skip
+        received=table,
+        allowed=sorted(there),
+        remedy="correct `table:` in the config",
+    )
 
 
 def database_file(url: str, home: Path) -> Path:
@@ -247,8 +257,9 @@ def database_file(url: str, home: Path) -> Path:
         close = nearest(path.name, there)
         raise DataError(
             f"There is no database {written}" + (f", did you mean `{close}`?" if close else ""),
-            received=url, remedy="correct `connection:` in the config; paths start from the config's folder",
-        )  # fmt: skip
+            received=url,
+            remedy="correct `connection:` in the config; paths start from the config's folder",
+        )
     return path
 
 

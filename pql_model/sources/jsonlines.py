@@ -63,10 +63,20 @@ def read_json_lines(
     for zipped in sorted({is_zipped(path) for path in paths}):
         files = [path for path in paths if is_zipped(path) == zipped]
         view = con.read_csv(
-            files, table_name=f"{name}_view{zipped:d}", columns={"document": "VARCHAR"}, header=False,
-            auto_detect=False, delim="\x01", quote="", escape="", store_rejects=True, strict_mode=False,
-            compression="gzip" if zipped else "none", max_line_size=MAX_LINE, buffer_size=buffer_for(files),
-        )  # fmt: skip
+            files,
+            table_name=f"{name}_view{zipped:d}",
+            columns={"document": "VARCHAR"},
+            header=False,
+            auto_detect=False,
+            delim="\x01",
+            quote="",
+            escape="",
+            store_rejects=True,
+            strict_mode=False,
+            compression="gzip" if zipped else "none",
+            max_line_size=MAX_LINE,
+            buffer_size=buffer_for(files),
+        )
         filled = view.filter(view.document.notnull() & (view.document.strip() != ""))
         parts.append(con.create_table(f"{name}_lines{zipped:d}", filled))
         broken += rejected(con)[0]

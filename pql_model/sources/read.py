@@ -155,8 +155,10 @@ def _dates_only(config: Config, events: Table, entities: Table) -> list[str]:
     timed = int(entities.count(where=(entities.signed_up % DAY) != 0).to_pyarrow().as_py())
     dated = not int(events.count(where=(events.time % DAY) != 0).to_pyarrow().as_py())
     if timed and dated:
-        return ["All events are dates without a time of day but sign-ups have one: events of the sign-up day count as "
-                "earlier than it, and events of the day of as_of as known. Set `resolution: day`."]  # fmt: skip
+        return [
+            "All events are dates without a time of day but sign-ups have one: events of the sign-up day count as "
+            "earlier than it, and events of the day of as_of as known. Set `resolution: day`."
+        ]
     return []
 
 
@@ -166,6 +168,8 @@ def _silent_end(config: Config, events: Table, observed_until: int) -> list[str]
     everything = _count(events)
     if recent > everything * 0.0001:
         return []
-    return [f"Only {recent:,} of {everything:,} events lie in the last {config.horizon.text} before observed_until "
-            f"({iso(observed_until)}). If the data end earlier, set `observed_until`: snapshots near the end would "
-            "otherwise count as not converted."]  # fmt: skip
+    return [
+        f"Only {recent:,} of {everything:,} events lie in the last {config.horizon.text} before observed_until "
+        f"({iso(observed_until)}). If the data end earlier, set `observed_until`: snapshots near the end would "
+        "otherwise count as not converted."
+    ]

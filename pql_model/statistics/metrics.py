@@ -25,9 +25,19 @@ from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.intervals import Units, around_rate, interval_for, percentile
 
 __all__ = [
-    "METRICS", "NEED_PROBABILITIES", "RESAMPLES", "SEED", "Floats", "Sample", "drawn_entities", "evaluate",
-    "paired_difference", "precision_at_count", "reliability_table", "sample_of",
-]  # fmt: skip
+    "METRICS",
+    "NEED_PROBABILITIES",
+    "RESAMPLES",
+    "SEED",
+    "Floats",
+    "Sample",
+    "drawn_entities",
+    "evaluate",
+    "paired_difference",
+    "precision_at_count",
+    "reliability_table",
+    "sample_of",
+]
 
 RESAMPLES, SEED, BINS = 1000, 7, 10
 _CELLS = 1_000_000  # of one level x resample table; about a dozen of them are alive at a time, so 100 MB

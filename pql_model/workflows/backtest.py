@@ -283,10 +283,16 @@ def _known_then(config: Config, past: Past, step: Cutoff) -> FoldTask:
 
 def _fit(config: Config, task: FoldTask, trials: int, listener: Listener) -> FinishedFold:
     fit = fit_model(
-        task.frame, task.X, task.manifest, config.horizon, config.motion, config.seed, Budget(trials),
+        task.frame,
+        task.X,
+        task.manifest,
+        config.horizon,
+        config.motion,
+        config.seed,
+        Budget(trials),
         progress=lambda done, planned, best: listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
         monotone=monotone_directions(config.monotone, task.manifest),
-    )  # fmt: skip
+    )
     converted = task.frame["converted"].to_numpy(bool)
     rows = task.rows.assign(
         probability=fit.calibration.apply(fit.ensemble.margin(task.X_rows)),

@@ -35,9 +35,13 @@ class SqlResult:
 
 
 def criteria_sql(
-    config: Config | str | Path, *, dialect: str, as_of: str | None = None,
-    definition: Definition | str | Path | None = None, listener: Listener | None = None,
-) -> SqlResult:  # fmt: skip
+    config: Config | str | Path,
+    *,
+    dialect: str,
+    as_of: str | None = None,
+    definition: Definition | str | Path | None = None,
+    listener: Listener | None = None,
+) -> SqlResult:
     """One statement that lists the entities at risk that meet a definition, as `meets_definition` of `score` does.
 
     Parameters

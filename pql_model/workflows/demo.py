@@ -63,9 +63,13 @@ def make_demo(folder: str | Path, accounts: int = 4000, seed: int = 7) -> Path:
 
 
 def demo(
-    folder: str | Path = "pql-demo", *, accounts: int = 4000, seed: int = 7, trials: int = DEFAULT_TRIALS,
+    folder: str | Path = "pql-demo",
+    *,
+    accounts: int = 4000,
+    seed: int = 7,
+    trials: int = DEFAULT_TRIALS,
     listener: Listener | None = None,
-) -> DemoResult:  # fmt: skip
+) -> DemoResult:
     """Make a product, train on it, score it, and compare what was found with what was planted."""
     listener = listener if listener is not None else Silent()
     listener.stage("make data")

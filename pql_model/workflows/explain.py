@@ -76,7 +76,13 @@ class EntityExplanation:
             "horizon_words": self.horizon.text,
             "reasons": [reason.to_dict() for reason in row.reasons] if row else [],
             "behaviours": [
-                {"behaviour": r.behaviour, "part": r.part, "contribution": r.log_odds, "effect": r.effect, "words": r.text}
+                {
+                    "behaviour": r.behaviour,
+                    "part": r.part,
+                    "contribution": r.log_odds,
+                    "effect": r.effect,
+                    "words": r.text,
+                }
                 for r in (row.behaviours if row else [])
             ],
             "at_risk": at.why_not is None,
@@ -86,13 +92,17 @@ class EntityExplanation:
             "conditions": [{"held": condition.held, "words": condition.text} for condition in self.conditions],
             "model": {"name": self.model.name, "version": self.model.version},
             "seconds": self.seconds,
-        }  # fmt: skip
+        }
 
 
 def explain_entity(
-    config: Config | str | Path, entity: str, *, as_of: str | None = None, model: str = "champion",
+    config: Config | str | Path,
+    entity: str,
+    *,
+    as_of: str | None = None,
+    model: str = "champion",
     listener: Listener | None = None,
-) -> EntityExplanation:  # fmt: skip
+) -> EntityExplanation:
     """Explain what a model says of one entity as of `as_of`.
 
     Who is not at risk (converted, excluded, of an age that is not scored) is explained all the same, with the reason

@@ -24,9 +24,13 @@ MOST_MINED = 15_000
 
 
 def find(
-    config: Config, data: Prepared, model: FittedModel, contributions: np.ndarray, probability: np.ndarray,
+    config: Config,
+    data: Prepared,
+    model: FittedModel,
+    contributions: np.ndarray,
+    probability: np.ndarray,
     progress: Callable[[float], None] | None = None,
-) -> Findings:  # fmt: skip
+) -> Findings:
     """Find criteria on earlier rows and test them on later ones.
 
     Parameters
@@ -59,18 +63,40 @@ def find(
     }
     capacity = config.policy.capacity if config.policy is not None else None
     found = find_criteria(
-        offered, table, outcomes, earlier, later, traits,
-        rows=rows.text, rule=config.definition, seed=config.seed, mined_rows=mined, progress=progress,
+        offered,
+        table,
+        outcomes,
+        earlier,
+        later,
+        traits,
+        rows=rows.text,
+        rule=config.definition,
+        seed=config.seed,
+        mined_rows=mined,
+        progress=progress,
         leads_a_week=capacity.leads * 7 / capacity.per.days if capacity is not None else None,
-    )  # fmt: skip
+    )
     payload = behaviours(
-        contributions, data.table[test], model.manifest, frame["entity"].to_numpy()[test], data.converted[test], config.seed
-    )  # fmt: skip
+        contributions,
+        data.table[test],
+        model.manifest,
+        frame["entity"].to_numpy()[test],
+        data.converted[test],
+        config.seed,
+    )
     variants = {c.id: neighbours(offered, c.mined.column, c.mined.condition) for c in found.criteria}
     return Findings(
-        rows.text, table, outcomes, earlier, later, found, tuple(payload), variants,
-        data.sources.observed_until, config.horizon.us,
-    )  # fmt: skip
+        rows.text,
+        table,
+        outcomes,
+        earlier,
+        later,
+        found,
+        tuple(payload),
+        variants,
+        data.sources.observed_until,
+        config.horizon.us,
+    )
 
 
 def _columns(config: Config, data: Prepared) -> list[ModelColumn]:

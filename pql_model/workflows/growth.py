@@ -35,25 +35,37 @@ def build_growth_report(
     return growth_object(
         findings,
         product={
-            "product": config.name, "entity": config.entity, "motion": config.motion,
-            "horizon_days": int(config.horizon.days) if config.horizon.days.is_integer() else config.horizon.days, "made_at": made_at,
+            "product": config.name,
+            "entity": config.entity,
+            "motion": config.motion,
+            "horizon_days": int(config.horizon.days) if config.horizon.days.is_integer() else config.horizon.days,
+            "made_at": made_at,
             "config_digest": hashlib.sha256(dump_config(config).encode()).hexdigest()[:12],
         },
         model={
-            "name": config.name, "version": None, "verdict": verdict.name, "verdict_sentence": verdict.sentence,
-            "roc_auc": evaluation.test["roc_auc"].to_dict(6), "trained_at": made_at,
+            "name": config.name,
+            "version": None,
+            "verdict": verdict.name,
+            "verdict_sentence": verdict.sentence,
+            "roc_auc": evaluation.test["roc_auc"].to_dict(6),
+            "trained_at": made_at,
         },
         reliability=evaluation.reliability,
         months=promises.months,
         health=health_lines(
-            data.findings, set_aside, data.sources.events.rows_read, data.sources.warnings,
+            data.findings,
+            set_aside,
+            data.sources.events.rows_read,
+            data.sources.warnings,
             promises.sentence if promises.moved else None,
         ),
         facts={
-            "seed": config.seed, "set_aside": set_aside, "leakage": [f.to_dict() for f in data.findings],
+            "seed": config.seed,
+            "set_aside": set_aside,
+            "leakage": [f.to_dict() for f in data.findings],
             "features": len(model.manifest.columns),
         },
-    )  # fmt: skip
+    )
 
 
 def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any]) -> None:

@@ -29,9 +29,14 @@ class InitResult:
 
 
 def init(
-    events: Sequence[str | Path], entities: str | Path | None = None, conversions: str | Path | None = None,
-    *, output: str | Path = "pql.yaml", name: str | None = None, force: bool = False,
-) -> InitResult:  # fmt: skip
+    events: Sequence[str | Path],
+    entities: str | Path | None = None,
+    conversions: str | Path | None = None,
+    *,
+    output: str | Path = "pql.yaml",
+    name: str | None = None,
+    force: bool = False,
+) -> InitResult:
     """Write a first `pql.yaml` from the data.
 
     Parameters

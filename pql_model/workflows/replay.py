@@ -73,11 +73,16 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         row = self.row
         return {
-            "entity": row.entity, "as_of": None if row.as_of is None else time.iso(row.as_of),
-            "scored_at": time.iso(row.scored_at), "source": row.source, "model_version": row.model_version,
-            "probability": row.probability, "result": self.result, "words": self.text,
+            "entity": row.entity,
+            "as_of": None if row.as_of is None else time.iso(row.as_of),
+            "scored_at": time.iso(row.scored_at),
+            "source": row.source,
+            "model_version": row.model_version,
+            "probability": row.probability,
+            "result": self.result,
+            "words": self.text,
             "changes": [change.to_dict() for change in self.changes],
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -104,14 +109,17 @@ class Replayed:
         counts = Counter(outcome.result for outcome in self.outcomes)
         rows = [outcome.row for outcome in self.outcomes]
         return {
-            "log": self.log, "rows_in_log": self.rows_in_log, "rows": len(rows), "same": self.same,
+            "log": self.log,
+            "rows_in_log": self.rows_in_log,
+            "rows": len(rows),
+            "same": self.same,
             "results": {result: counts[result] for result in RESULTS},
             "without_as_of": sum(row.as_of is None for row in rows),
             "sources": dict(Counter(row.source for row in rows)),
             "model_versions": dict(Counter(row.model_version for row in rows)),
             "examples": [outcome.to_dict() for outcome in self._examples()],
             "seconds": self.seconds,
-        }  # fmt: skip
+        }
 
     def _examples(self) -> Iterator[Outcome]:
         """The first of each result that is not `same`."""
@@ -121,9 +129,15 @@ class Replayed:
 
 
 def replay(
-    config: Config | str | Path, log: str | Path | None = None, *, entity: str | None = None, since: str | None = None,
-    until: str | None = None, rows: int = 1000, listener: Listener | None = None,
-) -> Replayed:  # fmt: skip
+    config: Config | str | Path,
+    log: str | Path | None = None,
+    *,
+    entity: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    rows: int = 1000,
+    listener: Listener | None = None,
+) -> Replayed:
     r"""Recompute past scores and say of each whether it still comes out.
 
     First from the logged inputs, by the version of the model that is logged beside them; then the inputs themselves
@@ -264,8 +278,13 @@ def _compared(row: LogRow, found: tuple[Change, ...], observed_until: int) -> Ou
 
 
 def _today(
-    con: Connection, config: Config, sources: Sources, rows: Sequence[LogRow], models: Sequence[FittedModel], stages: Stages
-) -> tuple[Mapping[_Key, str | None], pd.DataFrame]:  # fmt: skip
+    con: Connection,
+    config: Config,
+    sources: Sources,
+    rows: Sequence[LogRow],
+    models: Sequence[FittedModel],
+    stages: Stages,
+) -> tuple[Mapping[_Key, str | None], pd.DataFrame]:
     """Why each entity would not be scored at its instant (None: it would), and the features of those that would."""
     keys = sorted({_key(row) for row in rows})
     asked = pa.table(

@@ -122,9 +122,10 @@ def rollback(
         target = _previous(found, champion) if to is None else _asked(found, str(to))
         if target == champion:
             raise PqlError(
-                f"Version {target.version} of the model `{config.name}` is the champion already", received=to,
+                f"Version {target.version} of the model `{config.name}` is the champion already",
+                received=to,
                 remedy="leave `--to` out to go back to the champion before it; `pql models` lists the versions",
-            )  # fmt: skip
+            )
         try:
             tracking.get(target.version)
         except DataError as error:
@@ -158,9 +159,11 @@ def _asked(found: Models, version: str) -> Version:
     known = {one.version: one for one in found.versions}
     if version not in known:
         raise ModelNotFoundError(
-            f"There is no such version of the model `{found.name}`", received=version, allowed=list(known),
+            f"There is no such version of the model `{found.name}`",
+            received=version,
+            allowed=list(known),
             remedy="`pql models` lists the versions" if known else "train with `pql train`",
-        )  # fmt: skip
+        )
     return known[version]
 
 

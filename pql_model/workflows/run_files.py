@@ -23,9 +23,17 @@ METRICS = "metrics.json"
 
 
 def write_run_files(
-    folder: Path, config: Config, model: FittedModel, evaluation: Evaluation, verdict: Verdict, promotion: Promotion,
-    data: Prepared, rows: TestRows, importance: pd.DataFrame, supported: UnivariateRates | None,
-) -> dict[str, Path]:  # fmt: skip
+    folder: Path,
+    config: Config,
+    model: FittedModel,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    promotion: Promotion,
+    data: Prepared,
+    rows: TestRows,
+    importance: pd.DataFrame,
+    supported: UnivariateRates | None,
+) -> dict[str, Path]:
     """Write predictions, tables, plots and the model card into `folder`; returns them for MLflow."""
     folder.mkdir(parents=True)
     predictions = pd.DataFrame(

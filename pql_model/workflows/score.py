@@ -88,9 +88,13 @@ class ScoreResult:
 
 
 def score(
-    config: Config | str | Path, *, as_of: str | None = None, output: str | Path | None = None,
-    model: str = "champion", listener: Listener | None = None,
-) -> ScoreResult:  # fmt: skip
+    config: Config | str | Path,
+    *,
+    as_of: str | None = None,
+    output: str | Path | None = None,
+    model: str = "champion",
+    listener: Listener | None = None,
+) -> ScoreResult:
     """Score everyone at risk at `as_of` and write the rows.
 
     Parameters

@@ -172,11 +172,18 @@ def train(
         journal = TuningJournal.of(config.home, seen, trials)
         with journal.open(stages.listener) as path:
             fit = fit_model(
-                frame[train_rows], X[train_rows], data.manifest, config.horizon, config.motion, config.seed,
+                frame[train_rows],
+                X[train_rows],
+                data.manifest,
+                config.horizon,
+                config.motion,
+                config.seed,
                 Budget(trials, timeout, path),
-                progress=lambda done, planned, best: stages.listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
+                progress=lambda done, planned, best: stages.listener.share(
+                    done / planned, f"ROC-AUC {best:.3f} on folds"
+                ),
                 monotone=monotone_directions(config.monotone, data.manifest),
-            )  # fmt: skip
+            )
 
     with stages("evaluate"):
         table, later = data.table[test_rows], frame[test_rows]
@@ -201,9 +208,12 @@ def train(
         contributions = fit.ensemble.contributions(X[test_rows])
         importance = behaviour_shares(contributions, data.manifest)
         model = FittedModel(
-            fit.ensemble, fit.calibration, data.manifest, reference_quantiles(probability),
+            fit.ensemble,
+            fit.calibration,
+            data.manifest,
+            reference_quantiles(probability),
             facts=_facts(config, data, fit, verdict),
-        )  # fmt: skip
+        )
 
     with stages("criteria"):
         findings = find(config, data, model, contributions, everyone, stages.listener.share)
@@ -328,8 +338,10 @@ def _supported(data: Prepared, config: Config) -> UnivariateRates:
 def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, float]:
     baselines = {
         f"{name}_{metric}": estimate.value
-        for name, metrics in evaluation.baselines.items() for metric, estimate in metrics.items() if estimate.value == estimate.value
-    }  # fmt: skip
+        for name, metrics in evaluation.baselines.items()
+        for metric, estimate in metrics.items()
+        if estimate.value == estimate.value
+    }
     return {**baselines, "fold_roc_auc": fit.tuned.score, "features": float(len(data.manifest.columns))}
 
 

@@ -65,9 +65,15 @@ class Verified:
 
 
 def verify(
-    config: Config | str | Path, *, url: str | None = None, key: str | None = None, rows: int = 200, as_of: str | None = None,
-    model: str = "champion", listener: Listener | None = None,
-) -> Verified:  # fmt: skip
+    config: Config | str | Path,
+    *,
+    url: str | None = None,
+    key: str | None = None,
+    rows: int = 200,
+    as_of: str | None = None,
+    model: str = "champion",
+    listener: Listener | None = None,
+) -> Verified:
     """Send snapshots through every path that gives scores, and compare each number with the batch.
 
     The pyfunc gets their feature table; the engine and the service get the raw events that the log has of them today, also
@@ -143,14 +149,18 @@ def _trained_on(con: Connection, config: Config, sources: Sources) -> pd.DataFra
 def _at_risk(config: Config, sources: Sources, instant: int) -> pd.DataFrame:
     end = config.observed_until
     if end is not None and instant > end:  # the batch knows nothing later, a service is sent all there is
-        raise DataError("The data end before this instant", received=time.iso(instant),
-                        allowed=f"until {time.iso(end)}, the `observed_until` of the config",
-                        remedy="name an earlier one, or take `observed_until` out of the config")  # fmt: skip
+        raise DataError(
+            "The data end before this instant",
+            received=time.iso(instant),
+            allowed=f"until {time.iso(end)}, the `observed_until` of the config",
+            remedy="name an earlier one, or take `observed_until` out of the config",
+        )
     grid = scoring_grid(config, sources, instant)
     frame: pd.DataFrame = grid.filter(grid.reason.isnull()).order_by("entity").drop("reason").to_pandas()
     if frame.empty:
-        raise NotEnoughDataError("Nobody is at risk at this instant", received=time.iso(instant),
-                                 remedy="name another with `--as-of`")  # fmt: skip
+        raise NotEnoughDataError(
+            "Nobody is at risk at this instant", received=time.iso(instant), remedy="name another with `--as-of`"
+        )
     return frame.assign(signed_up=frame["signed_up"].astype("Int64"))
 
 

@@ -112,9 +112,20 @@ class TestNames:
         assert says_later(name)
 
     @pytest.mark.parametrize(
-        "name", ["Lead Source", "Lead Origin", "What is your current occupation", "company_size", "TotalVisits", "team", "plan",
-                 "industry", "blast_radius", "lead"],
-    )  # fmt: skip
+        "name",
+        [
+            "Lead Source",
+            "Lead Origin",
+            "What is your current occupation",
+            "company_size",
+            "TotalVisits",
+            "team",
+            "plan",
+            "industry",
+            "blast_radius",
+            "lead",
+        ],
+    )
     def test_a_name_that_does_not(self, name):
         assert says_later(name) is None
 

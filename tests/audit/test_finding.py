@@ -12,14 +12,19 @@ def test_only_what_is_quarantined_is_taken_out():
 
 def test_an_event_takes_its_features_with_it():
     assert quarantined([finding("quarantined", ("a.count.ever", "a.active_days.ever"))]) == [
-        "a.count.ever", "a.active_days.ever",
-    ]  # fmt: skip
+        "a.count.ever",
+        "a.active_days.ever",
+    ]
 
 
 def test_the_object_names_the_columns_only_where_they_are_others():
     assert finding("kept").to_dict() == {
-        "column": "trait.a", "reason": "why", "kind": "identifier", "auc": 0.9877, "action": "kept",
-    }  # fmt: skip
+        "column": "trait.a",
+        "reason": "why",
+        "kind": "identifier",
+        "auc": 0.9877,
+        "action": "kept",
+    }
     assert finding("quarantined", ("a.count.ever",)).to_dict()["columns"] == ["a.count.ever"]
 
 

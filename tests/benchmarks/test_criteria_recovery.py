@@ -90,8 +90,9 @@ def test_in_a_world_of_noise_everybody_has_about_the_same_chance(worlds):
 
 def found(condition, also=(), interval=(1, 9)):
     also = tuple(SimpleNamespace(condition=Criterion.model_validate(c), share=0.3) for c in also)
-    mined = SimpleNamespace(condition=Criterion.model_validate(condition), also=also, threshold_interval=interval,
-                            threshold_agreement=0.5)  # fmt: skip
+    mined = SimpleNamespace(
+        condition=Criterion.model_validate(condition), also=also, threshold_interval=interval, threshold_agreement=0.5
+    )
     return SimpleNamespace(mined=mined)
 
 
@@ -132,8 +133,18 @@ def test_people_of_the_account_are_a_behaviour_of_their_own(benchmark, worlds):
 
 def record(size, how, false=(), kind="planted", rules=(), **more):
     planted = [{"planted": "x", "found": each, "inside": each != "missed" or None} for each in how]
-    return {"kind": kind, "accounts": size, "seed": 1, "earlier": [2000, 200], "planted": planted, "false": list(false),
-            "traits": [], "not_confirmed": [], "rules": list(rules), **more}  # fmt: skip
+    return {
+        "kind": kind,
+        "accounts": size,
+        "seed": 1,
+        "earlier": [2000, 200],
+        "planted": planted,
+        "false": list(false),
+        "traits": [],
+        "not_confirmed": [],
+        "rules": list(rules),
+        **more,
+    }
 
 
 def test_the_recovery_table_counts_shares_of_planted_and_false_ones_a_world(benchmark):
@@ -147,8 +158,11 @@ def test_the_recovery_table_counts_shares_of_planted_and_false_ones_a_world(benc
 
 
 def test_the_noise_table_counts_worlds_with_any_criterion(benchmark):
-    records = [record(3000, [], kind="noise"), record(3000, [], ["y"], kind="noise"),
-               record(3000, [], kind="noise", not_confirmed=["z"])]  # fmt: skip
+    records = [
+        record(3000, [], kind="noise"),
+        record(3000, [], ["y"], kind="noise"),
+        record(3000, [], kind="noise", not_confirmed=["z"]),
+    ]
     assert benchmark.noise_table(records).splitlines()[2] == "| 3 | 3,000 | 2 | 1 |"
 
 

@@ -37,8 +37,15 @@ def world(tmp_path_factory):
 
 def test_every_edge_has_events_on_it_and_a_microsecond_beside_it(world):
     _, kinds = world
-    edges = [*(f"sign-up + {n}d" for n in (1, 7, 14)), *(f"as_of - {n}d" for n in (1, 7, 14, 28)), "sign-up", "as_of", "midnight",
-             "the same instant", "a session's gap later"]  # fmt: skip
+    edges = [
+        *(f"sign-up + {n}d" for n in (1, 7, 14)),
+        *(f"as_of - {n}d" for n in (1, 7, 14, 28)),
+        "sign-up",
+        "as_of",
+        "midnight",
+        "the same instant",
+        "a session's gap later",
+    ]
     assert {f"{edge}{beside}" for edge in edges for beside in ("", " - 1 us", " + 1 us")} <= set(kinds)
     late = {
         "known at as_of",

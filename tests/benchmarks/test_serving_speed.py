@@ -121,8 +121,12 @@ def server():
 
 def test_the_client_counts_what_is_right_and_what_is_not(parts, server):
     call = parts.serving_load.Call.of
-    calls = [call("POST", "/x", {"a": 1}), call("POST", "/broken", b""), call("POST", "/closes", b"x"),
-             call("POST", "/bad", b"{", right=(422,))]  # fmt: skip
+    calls = [
+        call("POST", "/x", {"a": 1}),
+        call("POST", "/broken", b""),
+        call("POST", "/closes", b"x"),
+        call("POST", "/bad", b"{", right=(422,)),
+    ]
     found = parts.serving_load.load(server, calls, 2, 0.3)
     of = {label: (status, n) for (label, status), n in found.statuses.items()}
     assert {label: status for label, (status, _) in of.items()} == {
@@ -166,10 +170,20 @@ def test_what_it_is_compared_with_does_the_same_work(parts, product):
 
 def test_the_table_of_http_has_the_ratios_with_their_range(parts):
     one = {
-        "server": "pql serve", "clients": 16, "per_second": 400.0, "lowest_per_second": 390.0, "highest_per_second": 410.4,
-        "p50_ms": 38.04, "p99_ms": 51.0, "max_ms": 120.4, "errors": 0, "server_cpu": 0.98, "client_cpu": 0.051,
-        "rss_mb": {"all": 786.0}, "ratio_to": {"bare Starlette": [0.85, 0.8, 0.9], "mlflow models serve": [12, 11, 13]},
-    }  # fmt: skip
+        "server": "pql serve",
+        "clients": 16,
+        "per_second": 400.0,
+        "lowest_per_second": 390.0,
+        "highest_per_second": 410.4,
+        "p50_ms": 38.04,
+        "p99_ms": 51.0,
+        "max_ms": 120.4,
+        "errors": 0,
+        "server_cpu": 0.98,
+        "client_cpu": 0.051,
+        "rss_mb": {"all": 786.0},
+        "ratio_to": {"bare Starlette": [0.85, 0.8, 0.9], "mlflow models serve": [12, 11, 13]},
+    }
     found = parts.serving_tables.of("http", {"load_average_before": 0.1, "demo": [one]})
     assert found.splitlines()[2:] == [
         "| demo | pql serve | 16 | 400 (390-410) | 38.0 | 51.0 | 120 | 0 | 0.85 (0.80-0.90) | 12.00 (11.00-13.00) | 0.98 | 0.05 | 786 |"

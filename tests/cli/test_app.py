@@ -10,8 +10,21 @@ from pql_model.cli import app as cli
 from pql_model.demo.world import make_world, write_world
 
 COMMANDS = (
-    "demo", "init", "check", "train", "backtest", "score", "explain", "models", "rollback", "export", "serve", "verify", "report", "schema",
-)  # fmt: skip
+    "demo",
+    "init",
+    "check",
+    "train",
+    "backtest",
+    "score",
+    "explain",
+    "models",
+    "rollback",
+    "export",
+    "serve",
+    "verify",
+    "report",
+    "schema",
+)
 
 
 def only_json(text):
@@ -111,8 +124,16 @@ def test_backtest_prints_one_json_object_or_a_table(run, config):
 
 def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):
     write_world(make_world(100), tmp_path)
-    arguments = ["--events", tmp_path / "events.parquet", "--entities", tmp_path / "accounts.csv", "--conversions",
-                 tmp_path / "subscriptions.csv", "-o", tmp_path / "new.yaml"]  # fmt: skip
+    arguments = [
+        "--events",
+        tmp_path / "events.parquet",
+        "--entities",
+        tmp_path / "accounts.csv",
+        "--conversions",
+        tmp_path / "subscriptions.csv",
+        "-o",
+        tmp_path / "new.yaml",
+    ]
     code, out, _ = run("init", *arguments)
     assert code == 0
     assert (tmp_path / "new.yaml").exists()
@@ -206,9 +227,22 @@ def test_an_interruption_says_that_nothing_half_made_was_left(run, monkeypatch, 
 
 def test_a_process_of_its_own_prints_nothing_but_the_object(config, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "pql_model", "score", "-c", str(config), "--as-of", "2025-11-20", "-o",
-         str(tmp_path / "s.parquet"), "--json"],
-        capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "default"},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pql_model",
+            "score",
+            "-c",
+            str(config),
+            "--as-of",
+            "2025-11-20",
+            "-o",
+            str(tmp_path / "s.parquet"),
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "default"},
+    )
     assert done.returncode == 0, done.stderr
     assert only_json(done.stdout)["rows"] > 0

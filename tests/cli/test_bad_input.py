@@ -100,8 +100,13 @@ horizon: soon
     (home / "pql.yaml").write_text(text)
     message = refused(home)
     assert message.startswith("pql.yaml has 5 faults:")
-    for words in ("line 1: name", "line 2: entity", "line 3: evnts: unknown key `evnts`, did you mean `events`?",
-                  "line 6: events.0.columns.time: missing", "line 10: horizon"):  # fmt: skip
+    for words in (
+        "line 1: name",
+        "line 2: entity",
+        "line 3: evnts: unknown key `evnts`, did you mean `events`?",
+        "line 6: events.0.columns.time: missing",
+        "line 10: horizon",
+    ):
         assert words in message
 
 
@@ -155,9 +160,12 @@ def test_one_class_only_where_all_pay_too_late(tmp_path, refused):
 
 def test_one_entity(tmp_path, refused):
     product(
-        tmp_path, accounts(1), events(1), [{"account": "a0", "time": "2026-01-20"}],
+        tmp_path,
+        accounts(1),
+        events(1),
+        [{"account": "a0", "time": "2026-01-20"}],
         **{**SMALL, "snapshots": {"at_days": [1, 10]}},
-    )  # fmt: skip
+    )
     assert refused(tmp_path).startswith("There is only one entity. Received: 2 snapshots of it")
 
 
@@ -181,7 +189,7 @@ def test_all_events_after_observed_until(home, refused):
         ("accounts", "accounts.csv lists no usable entity. Received: 20 unparsable_time"),
         ("conversions", "There are no conversions: conversions.csv has 10 rows and none can be used"),
     ],
-)  # fmt: skip
+)
 def test_times_that_do_not_parse(home, refused, table, expected):
     rewrite(home, max_set_aside=0.5)
     frame = pd.read_csv(home / f"{table}.csv")

@@ -22,7 +22,8 @@ def row(entity="acme", as_of=AT, source="score"):
 
 CHANGE = Change("trait.size", "size", "small", None)
 FOUND = Replayed(
-    "score_log", 5_000,
+    "score_log",
+    5_000,
     (
         Outcome(row(), "same"),
         Outcome(row(as_of=None, source="service"), "same"),
@@ -31,7 +32,7 @@ FOUND = Replayed(
         Outcome(row("other"), "no_model", "the registry has no version 3"),
     ),
     {"read log": 0.1},
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -70,15 +71,26 @@ def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
     payload = json.loads(json.dumps(FOUND.to_dict(), allow_nan=False))
     assert (payload["rows"], payload["rows_in_log"], payload["same"], payload["without_as_of"]) == (13, 5_000, False, 1)
     assert payload["results"] == {
-        "same": 2, "inputs_changed": 9, "not_in_data": 1, "model_changed": 0, "no_model": 1, "altered": 0,
-    }  # fmt: skip
+        "same": 2,
+        "inputs_changed": 9,
+        "not_in_data": 1,
+        "model_changed": 0,
+        "no_model": 1,
+        "altered": 0,
+    }
     assert (payload["sources"], payload["model_versions"]) == ({"score": 12, "service": 1}, {"3": 13})
     assert [e["entity"] for e in payload["examples"]] == ["e0", "e1", "e2", "e3", "e4", "[b]gone", "other"]
     assert payload["examples"][0] == {
-        "entity": "e0", "as_of": "2026-01-05T10:00:00Z", "scored_at": "2026-01-05T10:00:00Z", "source": "score",
-        "model_version": "3", "probability": 0.25, "result": "inputs_changed", "words": "size: small -> missing; 2 more",
+        "entity": "e0",
+        "as_of": "2026-01-05T10:00:00Z",
+        "scored_at": "2026-01-05T10:00:00Z",
+        "source": "score",
+        "model_version": "3",
+        "probability": 0.25,
+        "result": "inputs_changed",
+        "words": "size: small -> missing; 2 more",
         "changes": [{"column": "trait.size", "words": "size", "before": "small", "now": None}],
-    }  # fmt: skip
+    }
 
 
 def test_people_see_the_counts_and_the_first_with_what_changed():

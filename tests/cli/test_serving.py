@@ -70,8 +70,9 @@ def test_serve_says_whether_it_will_ask_for_a_key(run, config, tmp_path, started
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"), [("PQL_API_KEYS", "short", "An API key is too short"), ("PQL_MAX_BATCH", "many", "PQL_MAX_BATCH")]
-)  # fmt: skip
+    ("name", "value", "words"),
+    [("PQL_API_KEYS", "short", "An API key is too short"), ("PQL_MAX_BATCH", "many", "PQL_MAX_BATCH")],
+)
 def test_serve_refuses_a_setting_before_it_starts_anything(
     run, config, tmp_path, started, monkeypatch, name, value, words
 ):

@@ -57,19 +57,29 @@ def decided(rows=0, suppressed=None, name="very_low"):
     return {
         "bands": {"[b]high": {"rows": 1200}, name: {"rows": rows}},
         "not_to_call": {
-            "bands": [name], "rows": rows, "share": 0.62, "of": {**nothing, "value": 60.2},
+            "bands": [name],
+            "rows": rows,
+            "share": 0.62,
+            "of": {**nothing, "value": 60.2},
             "expected_conversions": {"value": 5.1, "low": 2, "high": 9},
         },
         "suppressed": suppressed or {},
-    }  # fmt: skip
+    }
 
 
 def test_who_need_not_be_called_is_told_with_what_it_costs(console):
     result = {
-        "rows": 3000, "as_of": "2026-01-01", "model": {"name": "m", "version": "1"}, "pql": 1, "rule": "r", "newly_qualified": 1,
-        "expected_conversions": {"value": 0.4, "low": 0, "high": 1}, "not_scored": {}, "output": "x",
+        "rows": 3000,
+        "as_of": "2026-01-01",
+        "model": {"name": "m", "version": "1"},
+        "pql": 1,
+        "rule": "r",
+        "newly_qualified": 1,
+        "expected_conversions": {"value": 0.4, "low": 0, "high": 1},
+        "not_scored": {},
+        "output": "x",
         **decided(1800, {"excluded": 2, "held_out": 3, "cool_down": 4, "capacity": 1500}),
-    }  # fmt: skip
+    }
     show_score(console, result, [])
     text = " ".join(console.file.getvalue().split())
     assert "Bands: 1,200 [b]high, 1,800 very_low." in text
@@ -82,10 +92,17 @@ def test_who_need_not_be_called_is_told_with_what_it_costs(console):
 
 def test_names_that_look_like_markup_are_shown_as_they_are(console):
     result = {
-        "rows": 1, "as_of": "2026-01-01", "model": {"name": "m", "version": "1"}, "pql": 1, "rule": "the [bold] best",
-        "newly_qualified": 1, "expected_conversions": {"value": 0.4, "low": 0, "high": 1}, "not_scored": {},
-        "output": "x", **decided(),
-    }  # fmt: skip
+        "rows": 1,
+        "as_of": "2026-01-01",
+        "model": {"name": "m", "version": "1"},
+        "pql": 1,
+        "rule": "the [bold] best",
+        "newly_qualified": 1,
+        "expected_conversions": {"value": 0.4, "low": 0, "high": 1},
+        "not_scored": {},
+        "output": "x",
+        **decided(),
+    }
     row = {"entity": "[red]a[/red]", "probability": 0.4, "score": 90.0, "why": "number of `[x]`: 3 (+)"}
     show_score(console, result, [row])
     text = console.file.getvalue()

@@ -11,10 +11,18 @@ NOTHING = {"value": None, "low": None, "high": None}
 
 def figures(auc, conversions=20):
     return {
-        "rows": 1200, "entities": 1100, "conversions": conversions, "roc_auc": auc, "average_precision": auc,
-        "precision_at_10": 0.2515, "precision_at_10pct": auc, "lift_at_10pct": auc, "calibration_error": auc,
-        "calibration": {"expected": 18.44}, "note": None,
-    }  # fmt: skip
+        "rows": 1200,
+        "entities": 1100,
+        "conversions": conversions,
+        "roc_auc": auc,
+        "average_precision": auc,
+        "precision_at_10": 0.2515,
+        "precision_at_10pct": auc,
+        "lift_at_10pct": auc,
+        "calibration_error": auc,
+        "calibration": {"expected": 18.44},
+        "note": None,
+    }
 
 
 @pytest.fixture
@@ -27,8 +35,14 @@ def found():
         "train": {"conversions": 77},
         "left_out": {},
     }
-    silent = {**fold, **figures(NOTHING, 0), "cutoff": "2025-06-01", "scored_to": "2025-07-01",
-              "note": "no conversion among 1,200 snapshots", "left_out": {"in_training": 3}}  # fmt: skip
+    silent = {
+        **fold,
+        **figures(NOTHING, 0),
+        "cutoff": "2025-06-01",
+        "scored_to": "2025-07-01",
+        "note": "no conversion among 1,200 snapshots",
+        "left_out": {"in_training": 3},
+    }
     return {
         "folds": [fold, silent],
         "skipped": [{"cutoff": "2025-01-01", "reason": "[red]3[/] conversions"}],

@@ -10,22 +10,36 @@ def estimate(value, low=None, high=None):
 
 def part(**changes):
     return {
-        "rows": 1000, "qualified": 200, "rate": estimate(0.312, 0.26, 0.36), "base_rate": estimate(0.1, 0.08, 0.12),
-        "lift": estimate(3.12, 2.7, 3.6), "recall": estimate(0.62, 0.5, 0.7), "leads_per_week": estimate(12.4, 3, 20), "note": None,
+        "rows": 1000,
+        "qualified": 200,
+        "rate": estimate(0.312, 0.26, 0.36),
+        "base_rate": estimate(0.1, 0.08, 0.12),
+        "lift": estimate(3.12, 2.7, 3.6),
+        "recall": estimate(0.62, 0.5, 0.7),
+        "leads_per_week": estimate(12.4, 3, 20),
+        "note": None,
         "months": [
             {"month": "2026-01", "qualified": 120, "conversions": 48, "rate": estimate(0.4, 0.32, 0.49)},
             {"month": "2026-02", "qualified": 80, "conversions": 16, "rate": estimate(0.2, 0.13, 0.3)},
             {"month": "2026-03", "qualified": 0, "conversions": 0, "rate": estimate(None)},
         ],
         **changes,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
 def shown(capsys):
     def show(**changes):
-        payload = {"definition": {"text": "at least 5 `[bold]x`"}, "rows": "as of day 14 of the trial", "words": "It is [so].",
-                "notes": [], "tested": part(), "earlier": part(), "later": part(), **changes}  # fmt: skip
+        payload = {
+            "definition": {"text": "at least 5 `[bold]x`"},
+            "rows": "as of day 14 of the trial",
+            "words": "It is [so].",
+            "notes": [],
+            "tested": part(),
+            "earlier": part(),
+            "later": part(),
+            **changes,
+        }
         show_definition(Console(width=80), payload)
         return capsys.readouterr().out
 

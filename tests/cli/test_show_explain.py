@@ -17,18 +17,41 @@ def step(part, log_odds, probability, effect):
 
 
 FOUND = {
-    "entity": "acme 🦊", "as_of": "2026-01-05", "signed_up": "2026-01-01", "probability": 0.4026, "score": 99.5,
-    "usage": 1.5, "fit": 0.1, "timing": 0.0, "base": -2.2, "base_rate": 0.092, "average_probability": 0.105,
-    "horizon": "30d", "horizon_words": "30 days", "reasons": [], "at_risk": True, "why_not": None, "why_not_words": None,
-    "steps": [step("base", -2.2, 0.1, 10.0), step("fit", 0.1, 0.11, 1.0), step("timing", 0.0, 0.11, 0.0), step("usage", 1.5, 0.4026, 29.3)],
+    "entity": "acme 🦊",
+    "as_of": "2026-01-05",
+    "signed_up": "2026-01-01",
+    "probability": 0.4026,
+    "score": 99.5,
+    "usage": 1.5,
+    "fit": 0.1,
+    "timing": 0.0,
+    "base": -2.2,
+    "base_rate": 0.092,
+    "average_probability": 0.105,
+    "horizon": "30d",
+    "horizon_words": "30 days",
+    "reasons": [],
+    "at_risk": True,
+    "why_not": None,
+    "why_not_words": None,
+    "steps": [
+        step("base", -2.2, 0.1, 10.0),
+        step("fit", 0.1, 0.11, 1.0),
+        step("timing", 0.0, 0.11, 0.0),
+        step("usage", 1.5, 0.4026, 29.3),
+    ],
     "behaviours": [
-        behaviour(0.9, "4 `Teammate Invited` in the first 7 days (+)", 11.9), behaviour(-0.3, "no `🎉 [b]party` so far (-)", -2.0),
+        behaviour(0.9, "4 `Teammate Invited` in the first 7 days (+)", 11.9),
+        behaviour(-0.3, "no `🎉 [b]party` so far (-)", -2.0),
         behaviour(0.0, "size is small"),
     ],
     "meets_definition": False,
-    "conditions": [{"held": True, "words": "3 `a` so far; needs at least 2"}, {"held": False, "words": "no `b` so far; needs at least 1"}],
+    "conditions": [
+        {"held": True, "words": "3 `a` so far; needs at least 2"},
+        {"held": False, "words": "no `b` so far; needs at least 1"},
+    ],
     "model": {"name": "boards", "version": "3"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -50,7 +73,13 @@ def test_the_probability_stands_beside_what_it_is_compared_with(shown):
 
 def test_the_way_leads_from_the_base_to_the_probability_with_bars(shown):
     lines = [" ".join(line.split()) for line in shown().splitlines()]
-    way = ["base, before anything is known 10.0%", "fit (traits) +1.0 █", "timing +0.0", f"usage +29.3 {'█' * 14}", "probability 40.3%"]  # fmt: skip
+    way = [
+        "base, before anything is known 10.0%",
+        "fit (traits) +1.0 █",
+        "timing +0.0",
+        f"usage +29.3 {'█' * 14}",
+        "probability 40.3%",
+    ]
     at = lines.index(way[0])
     assert lines[at : at + 5] == way
 

@@ -9,15 +9,22 @@ def estimate(value, low, high):
 
 
 TESTED = {
-    "qualified": 262, "rows": 1308, "rate": estimate(0.233, 0.186, 0.288), "lift": estimate(2.7, 2.3, 3.2),
+    "qualified": 262,
+    "rows": 1308,
+    "rate": estimate(0.233, 0.186, 0.288),
+    "lift": estimate(2.7, 2.3, 3.2),
     "recall": estimate(0.54, 0.45, 0.63),
-}  # fmt: skip
+}
 CELL = {"entities": 478, "conversions": 39, "rate": estimate(0.082, 0.06, 0.11)}
 CRITERION = {
-    "id": "c1", "text": "at least 3 `[red]Invited` in the first 7 days", "tested": TESTED, "threshold_interval": [3, 4],
-    "conditions": [{"event": "[red]Invited", "threshold": 3}], "threshold_agreement": 0.93,
+    "id": "c1",
+    "text": "at least 3 `[red]Invited` in the first 7 days",
+    "tested": TESTED,
+    "threshold_interval": [3, 4],
+    "conditions": [{"event": "[red]Invited", "threshold": 3}],
+    "threshold_agreement": 0.93,
     "also": [{"text": "at least 4 `[red]Invited` so far", "share": 0.27}],
-}  # fmt: skip
+}
 FIT = {
     **CRITERION,
     "id": "c2",
@@ -26,18 +33,53 @@ FIT = {
     "also": [],
 }
 FOUND = {
-    "model": {"name": "boards", "version": "2", "verdict": "ready"}, "rows": "as of day 14 of the trial",
+    "model": {"name": "boards", "version": "2", "verdict": "ready"},
+    "rows": "as of day 14 of the trial",
     "base": {"later": estimate(0.086, 0.072, 0.103)},
     "criteria": [CRITERION, FIT],
     "definitions": [
-        {"id": "d1", "text": "both", "join": "all", "k": None, "criteria": ["c1", "c2"], "tested": TESTED, "recommended": False},
-        {"id": "d2", "text": "either", "join": "any", "k": None, "criteria": ["c1", "c2"], "tested": TESTED, "recommended": True},
-        {"id": "d3", "text": "two", "join": "at_least_k", "k": 2, "criteria": ["c1", "c2", "c3"], "tested": TESTED, "recommended": False},
+        {
+            "id": "d1",
+            "text": "both",
+            "join": "all",
+            "k": None,
+            "criteria": ["c1", "c2"],
+            "tested": TESTED,
+            "recommended": False,
+        },
+        {
+            "id": "d2",
+            "text": "either",
+            "join": "any",
+            "k": None,
+            "criteria": ["c1", "c2"],
+            "tested": TESTED,
+            "recommended": True,
+        },
+        {
+            "id": "d3",
+            "text": "two",
+            "join": "at_least_k",
+            "k": 2,
+            "criteria": ["c1", "c2", "c3"],
+            "tested": TESTED,
+            "recommended": False,
+        },
     ],
-    "in_force": {"text": "at least 2 `Board`", "verdict": "too lax", "sentence": "It lets through.", "tested": TESTED, "misses": None, "wastes": CELL},
-    "behaviours": [{"behaviour": "Invited", "share": 0.27, "direction": "+", "shape": "step", "words": "number of `Invited`"}],
-    "tried": {"definitions": 12, "tested": 5}, "not_confirmed": [],
-}  # fmt: skip
+    "in_force": {
+        "text": "at least 2 `Board`",
+        "verdict": "too lax",
+        "sentence": "It lets through.",
+        "tested": TESTED,
+        "misses": None,
+        "wastes": CELL,
+    },
+    "behaviours": [
+        {"behaviour": "Invited", "share": 0.27, "direction": "+", "shape": "step", "words": "number of `Invited`"}
+    ],
+    "tried": {"definitions": 12, "tested": 5},
+    "not_confirmed": [],
+}
 
 
 @pytest.fixture
@@ -66,8 +108,10 @@ def test_a_list_of_values_has_no_threshold_to_be_sure_of(shown):
 def test_definitions_are_told_by_their_criteria(shown):
     lines = shown()
     assert [line.split(" 262")[0] for line in lines if line[:2] in ("d1", "d2", "d3")] == [
-        "d1 c1 and c2", "d2 c1 or c2", "d3 2 of c1, c2, c3",
-    ]  # fmt: skip
+        "d1 c1 and c2",
+        "d2 c1 or c2",
+        "d3 2 of c1, c2, c3",
+    ]
     assert "Recommended either" in lines
 
 

@@ -4,12 +4,27 @@ from rich.console import Console
 from pql_model.cli.show_models import show_models
 
 MODEL = {
-    "version": "2", "aliases": ["champion"], "trained_at": "2026-03-01T10:20:30.5Z", "run_id": "r", "verdict": "weak",
-    "roc_auc": {"value": 0.71, "low": 0.65, "high": None}, "promotion": "promoted: [it] is better", "forced": False,
-    "promoted_at": "2026-03-01T10:20:40Z", "rolled_back_at": None,
-}  # fmt: skip
-OLD = {**MODEL, "version": "1", "aliases": ["previous"], "verdict": None, "roc_auc": None, "promotion": None,
-       "trained_at": "2026-02-01", "rolled_back_at": "2026-03-02T08:00:00Z"}  # fmt: skip
+    "version": "2",
+    "aliases": ["champion"],
+    "trained_at": "2026-03-01T10:20:30.5Z",
+    "run_id": "r",
+    "verdict": "weak",
+    "roc_auc": {"value": 0.71, "low": 0.65, "high": None},
+    "promotion": "promoted: [it] is better",
+    "forced": False,
+    "promoted_at": "2026-03-01T10:20:40Z",
+    "rolled_back_at": None,
+}
+OLD = {
+    **MODEL,
+    "version": "1",
+    "aliases": ["previous"],
+    "verdict": None,
+    "roc_auc": None,
+    "promotion": None,
+    "trained_at": "2026-02-01",
+    "rolled_back_at": "2026-03-02T08:00:00Z",
+}
 
 
 @pytest.fixture

@@ -116,8 +116,11 @@ def test_a_measure_with_one_kind_of_window_refuses_the_others():
     refused("`trend` needs a `last` window. Received: ever", event="any", measure="trend", at_least=0)
     refused(
         "`days_since_signup` needs a `ever` window. Received: last 7d",
-        event="any", measure="days_since_signup", at_least=0, within="last 7d",
-    )  # fmt: skip
+        event="any",
+        measure="days_since_signup",
+        at_least=0,
+        within="last 7d",
+    )
     assert condition(event="any", measure="trend", at_least=0, within="last 7d").window == Window.parse("last 7d")
 
 

@@ -15,14 +15,37 @@ SCHEMA = config_json_schema()
 
 
 KNOWN = {
-    "$ref", "anyOf", "type", "properties", "required", "additionalProperties", "items", "enum", "pattern", "minItems",
-    "minProperties", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "format",
-    "title", "description", "default", "$defs", "$schema",
-}  # fmt: skip
+    "$ref",
+    "anyOf",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "enum",
+    "pattern",
+    "minItems",
+    "minProperties",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "format",
+    "title",
+    "description",
+    "default",
+    "$defs",
+    "$schema",
+}
 TYPES = {
-    "object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int,
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "null": type(None),
+    "integer": int,
     "number": (int, float),
-}  # fmt: skip
+}
 
 
 def complaints(value, schema, at="$"):

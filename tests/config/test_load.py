@@ -18,9 +18,14 @@ class TestWhatIsRight:
 
         assert (config.name, config.entity, config.connection) == ("nimbus-boards", "account", "duckdb://")
         assert log.columns.model_dump() == {
-            "entity": "workspace", "user": "person", "event": "action", "time": "occurred",
-            "id": "insert_id", "known_at": "loaded_at", "user_agent": None,
-        }  # fmt: skip
+            "entity": "workspace",
+            "user": "person",
+            "event": "action",
+            "time": "occurred",
+            "id": "insert_id",
+            "known_at": "loaded_at",
+            "user_agent": None,
+        }
         assert (log.table, log.values, log.covers) == ("events.parquet", {"megabytes": "size_mb"}, None)
         assert (lessons.event, lessons.values) == ("lesson_watched", {"minutes": "minutes_watched"})
         assert weekly.counts == {"email_sent": "ACTIONS_EMAIL", "deal_edited": "ACTIONS_DEALS"}
@@ -33,8 +38,10 @@ class TestWhatIsRight:
         assert [str(length) for length in config.windows.last] == ["1d", "7d", "14d", "28d"]
         assert config.observed_until == parse_instant("2026-06-30T00:00:00Z")
         assert config.exclude.model_dump() == {
-            "entities": {"email_domain": ["acme.com"]}, "users": ["u_internal_1"], "bots": True,
-        }  # fmt: skip
+            "entities": {"email_domain": ["acme.com"]},
+            "users": ["u_internal_1"],
+            "bots": True,
+        }
         assert config.definition is not None
         assert config.definition.criteria == [
             Criterion(event="Teammate Invited", operator=">=", threshold=2, window=Window.parse("first 7d"))
@@ -108,9 +115,17 @@ policy: {capacity: {leads: 5}, probability: 0.5}
 definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
 """
         assert faults(text) == [
-            ("name", 1), ("conversions", 1), ("events.0.columns.time", 3), ("events.1", 4), ("events.2.foo", 5),
-            ("events.2", 5), ("", 6), ("policy.capacity.per", 8), ("definition.all.0", 9), ("definition.any.0", 9),
-        ]  # fmt: skip
+            ("name", 1),
+            ("conversions", 1),
+            ("events.0.columns.time", 3),
+            ("events.1", 4),
+            ("events.2.foo", 5),
+            ("events.2", 5),
+            ("", 6),
+            ("policy.capacity.per", 8),
+            ("definition.all.0", 9),
+            ("definition.any.0", 9),
+        ]
 
     def test_faults_inside_lists_name_the_item(self):
         text = SMALL + (
@@ -119,9 +134,12 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
             "exclude: {users: [~], entities: {a: b}}\n"
         )
         assert faults(text) == [
-            ("snapshots.at_days.1", 6), ("windows.first.1", 7), ("windows.last.0", 7),
-            ("exclude.entities.a", 8), ("exclude.users", 8),
-        ]  # fmt: skip
+            ("snapshots.at_days.1", 6),
+            ("windows.first.1", 7),
+            ("windows.last.0", 7),
+            ("exclude.entities.a", 8),
+            ("exclude.users", 8),
+        ]
 
     def test_two_faults_of_the_file_as_a_whole_are_told_together(self):
         text = SMALL.replace(", signed_up: s", "") + "snapshots: {every: 7d}\n"

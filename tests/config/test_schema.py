@@ -38,14 +38,18 @@ class TestValues:
         ("line", "message"),
         [
             ("policy: {}", "a policy has exactly one of capacity, probability, precision, definition. Received: none"),
-            ("policy: {probability: 0.2, precision: 0.3}",
-             "a policy has exactly one of capacity, probability, precision, definition. Received: ['probability', 'precision']"),
-            ("snapshots: {every: 7d}",
-             "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"),
+            (
+                "policy: {probability: 0.2, precision: 0.3}",
+                "a policy has exactly one of capacity, probability, precision, definition. Received: ['probability', 'precision']",
+            ),
+            (
+                "snapshots: {every: 7d}",
+                "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium",
+            ),
             ("snapshots: {at_days: [-1]}", "days since sign-up cannot be negative. Received: [-1]"),
             ("motion: paid", "given twice; keep one"),
         ],
-    )  # fmt: skip
+    )
     def test_a_value_that_cannot_be_is_explained(self, line, message):
         with pytest.raises(ConfigError, match=r"pql\.yaml has") as caught:
             parse_config(SMALL + line + "\n")

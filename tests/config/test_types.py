@@ -45,11 +45,13 @@ def test_a_horizon_may_be_given_in_any_unit(written, length):
     [
         ("horizon: 30", "`30` is not a duration. Allowed: a whole number and a unit: 90s, 30m, 12h, 7d or 4w"),
         ("horizon: 0d", "`0d` is not a duration. Allowed: a whole number and a unit: 90s, 30m, 12h, 7d or 4w"),
-        ("observed_until: yesterday",
-         "`yesterday` is not a time. Allowed: a date 2026-06-30 or a time 2026-06-30T12:00:00Z"),
+        (
+            "observed_until: yesterday",
+            "`yesterday` is not a time. Allowed: a date 2026-06-30 or a time 2026-06-30T12:00:00Z",
+        ),
         ("observed_until: true", "`True` is not a time. Allowed: a date 2026-06-30 or a time 2026-06-30T12:00:00Z"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_duration_or_time_is_told_what_would_be(line, message):
     assert fault(SMALL + line + "\n") == message
 

@@ -63,14 +63,38 @@ def write(home: Path, motion: str, entities: int, seed: int, **config: Any) -> C
     log += [["stranger", AS_OF - DAY, LOGGED[0], "ann", None, "x1", 1.0, None]]
     dice.shuffle(log)
     moments = pa.timestamp("us")
-    _table(home / "accounts.parquet", accounts, account=pa.string(), created=moments, plan=pa.string(),
-           size=pa.string(), seats=pa.int64())  # fmt: skip
+    _table(
+        home / "accounts.parquet",
+        accounts,
+        account=pa.string(),
+        created=moments,
+        plan=pa.string(),
+        size=pa.string(),
+        seats=pa.int64(),
+    )
     _table(home / "paid.parquet", paid, account=pa.string(), paid_at=moments)
-    _table(home / "log.parquet", log, account=pa.string(), occurred=moments, action=pa.string(), user=pa.string(),
-           loaded=moments, insert_id=pa.string(), size_mb=pa.float64(), agent=pa.string())  # fmt: skip
+    _table(
+        home / "log.parquet",
+        log,
+        account=pa.string(),
+        occurred=moments,
+        action=pa.string(),
+        user=pa.string(),
+        loaded=moments,
+        insert_id=pa.string(),
+        size_mb=pa.float64(),
+        agent=pa.string(),
+    )
     _table(home / "lessons.parquet", lessons, account=pa.string(), at=moments, minutes=pa.float64())
-    _table(home / "weekly.parquet", weekly, account=pa.string(), week=moments, MAILS=pa.int64(),
-           MAIL_USERS=pa.int64(), DEALS=pa.int64())  # fmt: skip
+    _table(
+        home / "weekly.parquet",
+        weekly,
+        account=pa.string(),
+        week=moments,
+        MAILS=pa.int64(),
+        MAIL_USERS=pa.int64(),
+        DEALS=pa.int64(),
+    )
     path = home / "pql.yaml"
     path.write_text(yaml.safe_dump({**_config(motion), **config}, sort_keys=False), encoding="utf-8")
     return load_config(path)
@@ -81,10 +105,24 @@ def _config(motion: str) -> dict[str, Any]:
     return {
         "name": "edges",
         "events": [
-            {"table": "log.parquet", "columns": {**log, "id": "insert_id", "user_agent": "agent"}, "values": {"mb": "size_mb"}},
-            {"table": "lessons.parquet", "columns": {"entity": "account", "time": "at"}, "event": LESSON, "values": {"minutes": "minutes"}},
-            {"table": "weekly.parquet", "columns": {"entity": "account", "time": "week"},
-             "counts": {COUNTED[0]: "MAILS", COUNTED[1]: "DEALS"}, "users": {COUNTED[0]: "MAIL_USERS"}, "covers": "7d"},
+            {
+                "table": "log.parquet",
+                "columns": {**log, "id": "insert_id", "user_agent": "agent"},
+                "values": {"mb": "size_mb"},
+            },
+            {
+                "table": "lessons.parquet",
+                "columns": {"entity": "account", "time": "at"},
+                "event": LESSON,
+                "values": {"minutes": "minutes"},
+            },
+            {
+                "table": "weekly.parquet",
+                "columns": {"entity": "account", "time": "week"},
+                "counts": {COUNTED[0]: "MAILS", COUNTED[1]: "DEALS"},
+                "users": {COUNTED[0]: "MAIL_USERS"},
+                "covers": "7d",
+            },
         ],
         "entities": {"table": "accounts.parquet", "columns": {"entity": "account", "signed_up": "created"}},
         "conversions": {"table": "paid.parquet", "columns": {"entity": "account", "time": "paid_at"}},
@@ -93,7 +131,7 @@ def _config(motion: str) -> dict[str, Any]:
         "horizon": "14d",
         "exclude": {"entities": {"plan": ["Internal", 12]}, "users": ["u_internal"]},
         "max_set_aside": 1.0,
-    }  # fmt: skip
+    }
 
 
 def _signed_up(dice: Dice, motion: str) -> int | None:

@@ -164,8 +164,10 @@ def test_a_plain_count_is_said_before_a_measure_that_is_the_same():
     columns = {feature("Export Made", "active_days"): values, feature("Export Made", "count"): values}
     [merged], _ = mined(columns)
     assert (merged.column, merged.handicap, merged.same) == (
-        "Export+Made.count.ever", 0.0, ("Export+Made.active_days.ever",)
-    )  # fmt: skip
+        "Export+Made.count.ever",
+        0.0,
+        ("Export+Made.active_days.ever",),
+    )
 
 
 def test_unusual_measures_and_long_lists_carry_a_handicap():

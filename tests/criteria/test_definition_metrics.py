@@ -170,9 +170,20 @@ def test_a_part_of_the_rows_keeps_its_columns_together():
 def test_the_json_has_every_field_and_null_where_nothing_can_be_said(met, converted):
     payload = json.loads(json.dumps(evaluate_definition(met, outcomes(converted)).to_dict(), allow_nan=False))
     assert set(payload) == {
-        "entities", "rows", "qualified", "share", "conversions", "base_rate", "rate", "lift", "recall", "leads_per_week",
-        "months", "fidelity", "note",
-    }  # fmt: skip
+        "entities",
+        "rows",
+        "qualified",
+        "share",
+        "conversions",
+        "base_rate",
+        "rate",
+        "lift",
+        "recall",
+        "leads_per_week",
+        "months",
+        "fidelity",
+        "note",
+    }
     assert set(payload["months"][0]) == {"month", "entities", "qualified", "conversions", "rate"}
     assert set(payload["rate"]) == {"value", "low", "high"}
 

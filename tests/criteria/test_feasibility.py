@@ -25,26 +25,44 @@ def said(*conditions, names=None):
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        (entity("active_days", "first 7d", at_least=30),
-         "nobody can meet it: days active in the first 7 days lies between 0 and 8, and it asks for `>= 30`"),
-        (entity("top_user_share", more_than=1),
-         "nobody can meet it: share of the most active user so far lies between 0 and 1, and it asks for `> 1`"),
-        (entity("distinct_users", less_than=0),
-         "nobody can meet it: users active so far is never below 0, and it asks for `< 0`"),
-        (entity("trend", "last 7d", at_least=1.5),
-         "nobody can meet it: trend of activity in the last 7 days lies between -1 and 1, and it asks for `>= 1.5`"),
-        ({"event": "Sent", "at_least": 0},
-         "everybody meets it: number of `Sent` so far is never below 0, and it asks for `>= 0`"),
-        ({"event": "Sent", "more_than": -1},
-         "everybody meets it: number of `Sent` so far is never below 0, and it asks for `> -1`"),
-        (entity("active_days", "first 7d", at_most=8),
-         "everybody meets it: days active in the first 7 days lies between 0 and 8, and it asks for `<= 8`"),
-        ({"event": "Sent", "operator": "==", "threshold": -2},
-         "nobody can meet it: number of `Sent` so far is never below 0, and it asks for `== -2`"),
-        ({"event": "Sent", "operator": "!=", "threshold": -2},
-         "everybody meets it: number of `Sent` so far is never below 0, and it asks for `!= -2`"),
+        (
+            entity("active_days", "first 7d", at_least=30),
+            "nobody can meet it: days active in the first 7 days lies between 0 and 8, and it asks for `>= 30`",
+        ),
+        (
+            entity("top_user_share", more_than=1),
+            "nobody can meet it: share of the most active user so far lies between 0 and 1, and it asks for `> 1`",
+        ),
+        (
+            entity("distinct_users", less_than=0),
+            "nobody can meet it: users active so far is never below 0, and it asks for `< 0`",
+        ),
+        (
+            entity("trend", "last 7d", at_least=1.5),
+            "nobody can meet it: trend of activity in the last 7 days lies between -1 and 1, and it asks for `>= 1.5`",
+        ),
+        (
+            {"event": "Sent", "at_least": 0},
+            "everybody meets it: number of `Sent` so far is never below 0, and it asks for `>= 0`",
+        ),
+        (
+            {"event": "Sent", "more_than": -1},
+            "everybody meets it: number of `Sent` so far is never below 0, and it asks for `> -1`",
+        ),
+        (
+            entity("active_days", "first 7d", at_most=8),
+            "everybody meets it: days active in the first 7 days lies between 0 and 8, and it asks for `<= 8`",
+        ),
+        (
+            {"event": "Sent", "operator": "==", "threshold": -2},
+            "nobody can meet it: number of `Sent` so far is never below 0, and it asks for `== -2`",
+        ),
+        (
+            {"event": "Sent", "operator": "!=", "threshold": -2},
+            "everybody meets it: number of `Sent` so far is never below 0, and it asks for `!= -2`",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_nobody_or_everybody_meets_is_said_from_the_measure_alone(condition, message):
     assert said(condition) == [f"all.0: {message}"]
 
@@ -79,12 +97,20 @@ def test_all_faults_are_told_at_once_each_with_its_place():
 @pytest.mark.parametrize(
     ("measure", "window", "most"),
     [
-        ("active_days", "first 7d", 8), ("active_days", "last 36h", 3), ("active_days", "last 12h", 2),
-        ("longest_streak_days", "last 7d", 8), ("sessions", "last 1h", 3), ("session_minutes", "first 1d", 1440),
-        ("days_since_last", "last 7d", 7), ("days_to_first", "first 2d", 2), ("days_to_first", "last 2d", math.inf),
-        ("count", "last 1d", math.inf), ("active_days", "ever", math.inf), ("breadth", "ever", 5),
+        ("active_days", "first 7d", 8),
+        ("active_days", "last 36h", 3),
+        ("active_days", "last 12h", 2),
+        ("longest_streak_days", "last 7d", 8),
+        ("sessions", "last 1h", 3),
+        ("session_minutes", "first 1d", 1440),
+        ("days_since_last", "last 7d", 7),
+        ("days_to_first", "first 2d", 2),
+        ("days_to_first", "last 2d", math.inf),
+        ("count", "last 1d", math.inf),
+        ("active_days", "ever", math.inf),
+        ("breadth", "ever", 5),
     ],
-)  # fmt: skip
+)
 def test_a_window_has_room_for_so_much(measure, window, most):
     assert limits(Criterion.model_validate(entity(measure, window, at_least=1)), names=5)[1] == most
 

@@ -171,10 +171,15 @@ def test_an_unusual_measure_gives_way_to_the_two_plain_ones_that_it_stands_for()
     people = 1 + rng.poisson(2 * busy)
     did = rng.poisson(1.5 * busy)
     by = np.minimum(did, 1 + rng.binomial(np.maximum(people - 1, 0), 0.7))  # users who did it: both in one number
-    values = {feature("Export Made"): did, feature("any", "distinct_users"): people,
-              feature("Export Made", "distinct_users"): np.where(did > 0, by, 0)}  # fmt: skip
-    rule = [(criterion(event="Export Made", at_least=2), 1.3),
-            (criterion(event="any", measure="distinct_users", at_least=4), 1.3)]  # fmt: skip
+    values = {
+        feature("Export Made"): did,
+        feature("any", "distinct_users"): people,
+        feature("Export Made", "distinct_users"): np.where(did > 0, by, 0),
+    }
+    rule = [
+        (criterion(event="Export Made", at_least=2), 1.3),
+        (criterion(event="any", measure="distinct_users", at_least=4), 1.3),
+    ]
     assert {m.column for m in planted(rng, values, rule).mine()} == {
         "Export+Made.count.ever",
         "any.distinct_users.ever",

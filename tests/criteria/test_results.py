@@ -28,8 +28,18 @@ def world(n=6000, seed=3, boards=1.6, invites=1.4, rule=None, leads_a_week=None)
     earlier = np.arange(n) < n // 2
     columns = [ModelColumn(name, "feature") for name in table.columns]
     offered = candidates(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
-    found = find_criteria(offered, table, outcomes, earlier, ~earlier, {}, rows="as of day 14 of the trial", rule=rule,
-                          leads_a_week=leads_a_week, seed=7)  # fmt: skip
+    found = find_criteria(
+        offered,
+        table,
+        outcomes,
+        earlier,
+        ~earlier,
+        {},
+        rows="as of day 14 of the trial",
+        rule=rule,
+        leads_a_week=leads_a_week,
+        seed=7,
+    )
     return found, table, outcomes, ~earlier
 
 
@@ -135,9 +145,18 @@ def test_the_json_holds_the_fields_of_the_contract(found):
 
 @pytest.mark.parametrize(
     ("event", "kind"),
-    [("Pricing Viewed", "intent"), ("checkout_started", "intent"), ("Teammate Invited", "value"), ("Plan Compared", "intent"),
-     ("Payload Sent", "value"), ("Explanation Read", "value"), ("requestDemo", "intent"), ("Cartoon Drawn", "value"), ("any", "activity")],
-)  # fmt: skip
+    [
+        ("Pricing Viewed", "intent"),
+        ("checkout_started", "intent"),
+        ("Teammate Invited", "value"),
+        ("Plan Compared", "intent"),
+        ("Payload Sent", "value"),
+        ("Explanation Read", "value"),
+        ("requestDemo", "intent"),
+        ("Cartoon Drawn", "value"),
+        ("any", "activity"),
+    ],
+)
 def test_intent_is_told_from_value_by_what_the_event_is_called(event, kind):
     assert kind_of(Criterion.model_validate({"event": event, "at_least": 1})) == kind
 

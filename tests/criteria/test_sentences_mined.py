@@ -60,8 +60,11 @@ def exactly(found: list[Mined], *rule: Criterion) -> bool:
 def test_two_thousand_messages_by_the_account():
     here = rows(1)
     sent = here.rng.poisson(here.busy * here.rng.gamma(1.2, 1100, ROWS)).astype(float)
-    here.values |= {feature("Message Sent"): sent, feature("Message Sent", "active_days"): np.minimum(sent // 150, 14),
-                    feature("Message Sent", "count", "first 7d"): np.floor(sent * here.rng.beta(8, 8, ROWS))}  # fmt: skip
+    here.values |= {
+        feature("Message Sent"): sent,
+        feature("Message Sent", "active_days"): np.minimum(sent // 150, 14),
+        feature("Message Sent", "count", "first 7d"): np.floor(sent * here.rng.beta(8, 8, ROWS)),
+    }
     [m] = here.find(criterion(event="Message Sent", at_least=2000))
     assert (m.column, m.condition.threshold) == ("Message+Sent.count.ever", 2000)
     assert m.threshold_interval[0] <= 2000 <= m.threshold_interval[1]
@@ -73,9 +76,12 @@ def test_a_hundred_messages_and_five_gigabytes():
     sent = here.rng.poisson(here.busy * here.rng.gamma(1.2, 70, ROWS)).astype(float)
     files = here.rng.poisson(3 * here.busy)
     gigabytes = np.round(files * here.rng.gamma(1.5, 0.7, ROWS), 3)
-    here.values |= {feature("Message Sent"): sent, feature("File Uploaded"): files,
-                    feature("File Uploaded", "sum", "ever", "gb"): gigabytes,
-                    feature("File Uploaded", "max", "ever", "gb"): np.where(files > 0, gigabytes / 2, np.nan)}  # fmt: skip
+    here.values |= {
+        feature("Message Sent"): sent,
+        feature("File Uploaded"): files,
+        feature("File Uploaded", "sum", "ever", "gb"): gigabytes,
+        feature("File Uploaded", "max", "ever", "gb"): np.where(files > 0, gigabytes / 2, np.nan),
+    }
     messages, size = here.find(
         criterion(event="Message Sent", at_least=100),
         criterion(event="File Uploaded", measure="sum", value="gb", at_least=5),
@@ -140,8 +146,11 @@ def test_two_hours_spent():
     here = rows(8)
     days = active(here)
     minutes = np.round(days.sum(axis=1) * here.rng.gamma(4, 5, ROWS), 2)
-    here.values |= {**activity(days), feature(ANY, "session_minutes"): minutes,
-                    feature(ANY, "sessions"): days.sum(axis=1) + here.rng.poisson(here.busy)}  # fmt: skip
+    here.values |= {
+        **activity(days),
+        feature(ANY, "session_minutes"): minutes,
+        feature(ANY, "sessions"): days.sum(axis=1) + here.rng.poisson(here.busy),
+    }
     [m] = here.find(criterion(event=ANY, measure="session_minutes", at_least=120))
     assert (m.column, m.condition.threshold) == ("any.session_minutes.ever", 120)
     assert m.threshold_interval[0] <= 120 <= m.threshold_interval[1]

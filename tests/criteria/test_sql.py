@@ -106,9 +106,11 @@ def test_another_world_and_another_moment_give_the_same_entities(tmp_path, postg
     config = write(tmp_path, motion, 40, seed=100 + seed, resolution="day" if seed == 3 else "instant", **until)
     as_of = AS_OF - seed * 31 * HOUR
     definition = rule(
-        at_least(LOGGED[0], 1, "last 7d"), at_least("any", 2, "first 7d", measure="active_days"),
-        {"event": "any", "measure": "days_since_last", "less_than": 3}, join="any",
-    )  # fmt: skip
+        at_least(LOGGED[0], 1, "last 7d"),
+        at_least("any", 2, "first 7d", measure="active_days"),
+        {"event": "any", "measure": "days_since_last", "less_than": 3},
+        join="any",
+    )
     expected = met_by_engine(config, definition, as_of)
     warehouse = in_duckdb(config)
     copy_tables(postgres, warehouse)
@@ -151,13 +153,22 @@ def used(account, time, **more):
 
 
 EVENTS = [
-    used("edge", at("2026-01-01")), used("edge", at("2026-01-01") + 3 * DAY - 1),
-    used("over", at("2026-01-01")), used("over", at("2026-01-01") + 3 * DAY),
-    used("twice", at("2026-01-02"), row="t1"), used("twice", at("2026-01-02"), row="t1"),
-    used("before", at("2026-01-01")), used("before", at("2026-01-01") - 1),
-    used("late", at("2026-01-02")), used("late", at("2026-01-02"), known_at=AT_DAY_7),
-    *[used(account, at("2026-01-02") + hour * HOUR) for account in ("paid", "pays now", "old", "young") for hour in (1, 2)],
-]  # fmt: skip
+    used("edge", at("2026-01-01")),
+    used("edge", at("2026-01-01") + 3 * DAY - 1),
+    used("over", at("2026-01-01")),
+    used("over", at("2026-01-01") + 3 * DAY),
+    used("twice", at("2026-01-02"), row="t1"),
+    used("twice", at("2026-01-02"), row="t1"),
+    used("before", at("2026-01-01")),
+    used("before", at("2026-01-01") - 1),
+    used("late", at("2026-01-02")),
+    used("late", at("2026-01-02"), known_at=AT_DAY_7),
+    *[
+        used(account, at("2026-01-02") + hour * HOUR)
+        for account in ("paid", "pays now", "old", "young")
+        for hour in (1, 2)
+    ],
+]
 PAID = [{"account": "paid", "time": AT_DAY_7 - 1}, {"account": "pays now", "time": AT_DAY_7}]
 
 
@@ -236,9 +247,16 @@ def test_hostile_names_are_names(tmp_path):
 def test_users_are_the_entities_and_excluded_ones_and_bots_are_not_seen(tmp_path):
     people = [{"account": name, "signed_up": at("2026-01-01")} for name in ("ann", "internal", "googlebot")]
     config = product(
-        tmp_path, people, [{k: v for k, v in used(p["account"], at("2026-01-02")).items() if k not in ("known_at", "row")}
-                           for p in people], [], entity="user", exclude={"users": ["internal"]},
-    )  # fmt: skip
+        tmp_path,
+        people,
+        [
+            {k: v for k, v in used(p["account"], at("2026-01-02")).items() if k not in ("known_at", "row")}
+            for p in people
+        ],
+        [],
+        entity="user",
+        exclude={"users": ["internal"]},
+    )
     definition = rule(at_least("any", 1))
 
     assert met_by_engine(config, definition, AT_DAY_7) == ["ann"]
@@ -247,8 +265,10 @@ def test_users_are_the_entities_and_excluded_ones_and_bots_are_not_seen(tmp_path
 
 def test_what_names_no_user_the_entity_itself_did_where_users_convert(tmp_path):
     people = [{"account": name, "signed_up": at("2026-01-01")} for name in ("ann", "bob", "internal", "googlebot")]
-    acts = [{"account": p["account"], "event": "login", "time": at("2026-01-02"), "user": user}
-            for p, user in zip(people, ("", "internal", "", ""), strict=True)]  # fmt: skip
+    acts = [
+        {"account": p["account"], "event": "login", "time": at("2026-01-02"), "user": user}
+        for p, user in zip(people, ("", "internal", "", ""), strict=True)
+    ]
     config = product(tmp_path, people, acts, [], entity="user", exclude={"users": ["internal"]})
     definition = rule(at_least("any", 1))
 
@@ -268,8 +288,10 @@ def test_a_column_that_says_who_is_a_bot_is_read_where_the_columns_are_known(tmp
 
 
 def test_fields_inside_json_are_read(tmp_path):
-    lines = ['{"account": "edge", "time": "2026-01-02", "props": {"what": "used", "mb": 3}}',
-             '{"account": "over", "time": "2026-01-02", "props": {"what": "used", "mb": 1}}']  # fmt: skip
+    lines = [
+        '{"account": "edge", "time": "2026-01-02", "props": {"what": "used", "mb": 3}}',
+        '{"account": "over", "time": "2026-01-02", "props": {"what": "used", "mb": 1}}',
+    ]
     log = {
         "table": "log.jsonl",
         "columns": {"entity": "account", "event": "props.what", "time": "time"},
@@ -284,9 +306,11 @@ def test_fields_inside_json_are_read(tmp_path):
 
 
 def test_traits_alone_need_no_events_and_one_wide_table_is_enough(tmp_path):
-    accounts = [{"account": "a", "signed_up": at("2026-01-01"), "seats": 5, "paid_at": None},
-                {"account": "b", "signed_up": at("2026-01-01"), "seats": 5, "paid_at": "2026-01-03"},
-                {"account": "c", "signed_up": at("2026-01-01"), "seats": 2, "paid_at": None}]  # fmt: skip
+    accounts = [
+        {"account": "a", "signed_up": at("2026-01-01"), "seats": 5, "paid_at": None},
+        {"account": "b", "signed_up": at("2026-01-01"), "seats": 5, "paid_at": "2026-01-03"},
+        {"account": "c", "signed_up": at("2026-01-01"), "seats": 2, "paid_at": None},
+    ]
     paid = {"table": "accounts.csv", "columns": {"entity": "account", "time": "paid_at"}}
     config = remapped(product(tmp_path, accounts, [{**EVENTS[0], "account": "a"}], []), conversions=paid)
     definition = rule({"trait": "seats", "at_least": 3})
@@ -336,10 +360,17 @@ def test_the_statement_of_a_small_definition_is_as_it_was(tmp_path, dialect):
         name="snapshot",
         exclude={"entities": {"plan": ["internal"]}, "bots": False},
     )
-    definition = Definition.model_validate({"at_least_k": 2, "of": [
-        at_least("used", 2, "first 3d"), at_least("any", 3, "last 7d", measure="longest_streak_days"),
-        {"event": "used", "measure": "days_since_last", "less_than": 2.5}, {"trait": "size", "in": ["1-10"]},
-    ]})  # fmt: skip
+    definition = Definition.model_validate(
+        {
+            "at_least_k": 2,
+            "of": [
+                at_least("used", 2, "first 3d"),
+                at_least("any", 3, "last 7d", measure="longest_streak_days"),
+                {"event": "used", "measure": "days_since_last", "less_than": 2.5},
+                {"trait": "size", "in": ["1-10"]},
+            ],
+        }
+    )
     sql = definition_sql(config, definition, dialect, AT_DAY_7)
     path = SNAPSHOTS / f"{dialect}.sql"
     if os.environ.get("PQL_SNAPSHOTS") == "write":

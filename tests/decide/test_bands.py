@@ -29,8 +29,11 @@ def table(p, converted, entity=None):
 def test_the_table_has_every_band_with_its_rows_and_the_rate_that_came():
     found = table([0.3] * 40 + [0.15] * 40 + [0.01] * 20, [1] * 12 + [0] * 28 + [1] * 6 + [0] * 34 + [0] * 20)
     assert [(b.name, b.at_least, b.below, b.rows, b.conversions) for b in found.values()] == [
-        ("high", 0.25, 1.0, 40, 12), ("medium", 0.1, 0.25, 40, 6), ("low", 0.03, 0.1, 0, 0), ("very_low", 0.0, 0.03, 20, 0),
-    ]  # fmt: skip
+        ("high", 0.25, 1.0, 40, 12),
+        ("medium", 0.1, 0.25, 40, 6),
+        ("low", 0.03, 0.1, 0, 0),
+        ("very_low", 0.0, 0.03, 20, 0),
+    ]
     assert found["high"].expected == pytest.approx(0.3)
     rate = found["high"].rate
     assert (rate.value, round(rate.low, 3), round(rate.high, 3)) == (0.3, 0.181, 0.454)
@@ -51,6 +54,13 @@ def test_several_snapshots_of_an_entity_tell_little_more_than_one():
 def test_an_empty_band_is_plain_json():
     payload = json.loads(json.dumps([b.to_dict() for b in table([0.3], [1]).values()], allow_nan=False))
     assert payload[2] == {
-        "name": "low", "at_least": 0.03, "below": 0.1, "rows": 0, "entities": 0, "conversions": 0, "expected": None,
-        "rate": {"value": None, "low": None, "high": None}, "kept": None,
-    }  # fmt: skip
+        "name": "low",
+        "at_least": 0.03,
+        "below": 0.1,
+        "rows": 0,
+        "entities": 0,
+        "conversions": 0,
+        "expected": None,
+        "rate": {"value": None, "low": None, "high": None},
+        "kept": None,
+    }

@@ -43,9 +43,15 @@ def test_the_bands_of_the_test_period_hold_every_row(trained, config):
 
 def test_the_keys_of_the_policy_are_taken_over(trained, config):
     asked = with_policy(
-        config, definition="recommended", bands={"hot": 0.5}, stay=0.5, cool_down="3d", hold_out=0.1,
-        exclude={"company_size": ["1-10"]}, hand_raise=[{"event": "Teammate Invited", "at_least": 9}],
-    )  # fmt: skip
+        config,
+        definition="recommended",
+        bands={"hot": 0.5},
+        stay=0.5,
+        cool_down="3d",
+        hold_out=0.1,
+        exclude={"company_size": ["1-10"]},
+        hand_raise=[{"event": "Teammate Invited", "at_least": 9}],
+    )
     decider = settled(trained, asked)
     assert (decider.stay, decider.cool_down, decider.hold_out, decider.name) == (0.5, 3 * DAY, 0.1, "nimbus-boards")
     assert (decider.bands.names, decider.rule.definition) == (("hot", "very_low"), "recommended")
@@ -73,11 +79,16 @@ def test_a_value_under_exclude_that_nobody_has_is_found(trained, config):
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ({"hand_raise": [{"event": "Teammate Invite", "at_least": 1}]},
-         r"The hand_raise names event `Teammate Invite`, which the data do not have; did you mean `Teammate Invited`\?"),
-        ({"exclude": {"company size": ["x"]}}, r"The exclude names trait `company size`.*did you mean `company_size`\?.*policy: {exclude"),
+        (
+            {"hand_raise": [{"event": "Teammate Invite", "at_least": 1}]},
+            r"The hand_raise names event `Teammate Invite`, which the data do not have; did you mean `Teammate Invited`\?",
+        ),
+        (
+            {"exclude": {"company size": ["x"]}},
+            r"The exclude names trait `company size`.*did you mean `company_size`\?.*policy: {exclude",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_policy_that_names_what_there_is_not_is_refused(config, raw, message):
     with pytest.raises(DataError, match=message):
         check_policy(with_policy(config, probability=0.2, **raw), ["Teammate Invited"], ["company_size"])

@@ -17,10 +17,12 @@ from pql_model.decide.state import State
 INVITED = {"event": "Teammate Invited", "at_least": 3, "within": "first 7d"}
 LARGE = {"trait": "size", "in": ["large"]}
 DECIDER = Decider(
-    "tiny", PolicyRule(0.5, None, ""), Bands.of({"high": 0.25}),
+    "tiny",
+    PolicyRule(0.5, None, ""),
+    Bands.of({"high": 0.25}),
     criteria=tuple(bind_criterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate((INVITED, LARGE), 1)),
     recommended=bind_definition(Definition.model_validate({"all": [INVITED]}), "d1"),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")

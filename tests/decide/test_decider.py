@@ -15,9 +15,19 @@ PARTNER = Criterion.model_validate({"trait": "kind", "in": ["partner"]})
 OURS = bind_definition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1, "within": "first 3d"}]}))
 FOUND = bind_definition(Definition.model_validate({"all": [INVITED]}), "d1")
 FULL = Decider(
-    "shop", PolicyRule(0.2, 50, "the 50 best", 7 * DAY), Bands.of({"hot": 0.4, "a": 0.1}), ({"name": "hot", "rows": 3},), 5 * DAY, 0.7,
-    0.1, (bind_criterion(PARTNER),), (bind_criterion(SALES),), (bind_criterion(INVITED, "c1"),), FOUND, OURS,
-)  # fmt: skip
+    "shop",
+    PolicyRule(0.2, 50, "the 50 best", 7 * DAY),
+    Bands.of({"hot": 0.4, "a": 0.1}),
+    ({"name": "hot", "rows": 3},),
+    5 * DAY,
+    0.7,
+    0.1,
+    (bind_criterion(PARTNER),),
+    (bind_criterion(SALES),),
+    (bind_criterion(INVITED, "c1"),),
+    FOUND,
+    OURS,
+)
 
 
 def test_it_reads_back_from_json_whose_keys_were_sorted():
@@ -52,16 +62,21 @@ def test_the_policy_says_which_definition_qualifies(which, book):
 
 def test_it_names_every_feature_that_decisions_read_once():
     assert [feature.name for feature in FULL.features] == [
-        "Contact+Sales.count.ever", "Invite.count.ever", "Export.count.first_3d",
-    ]  # fmt: skip
+        "Contact+Sales.count.ever",
+        "Invite.count.ever",
+        "Export.count.first_3d",
+    ]
 
 
 def test_a_model_of_an_older_release_has_its_rule_and_the_usual_rest():
     decider = Decider.of_facts({"name": "shop", "rule": {"probability": 0.3, "leads": None, "words": "x"}}, [0.1])
     assert (decider.name, decider.rule.probability, decider.definition, decider.criteria) == ("shop", 0.3, None, ())
     assert (decider.bands.names, decider.cool_down, decider.stay, decider.hold_out) == (
-        ("high", "medium", "low", "very_low"), 14 * DAY, 0.8, 0.0,
-    )  # fmt: skip
+        ("high", "medium", "low", "very_low"),
+        14 * DAY,
+        0.8,
+        0.0,
+    )
 
 
 def test_a_model_without_a_rule_qualifies_the_top_tenth():

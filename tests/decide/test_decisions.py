@@ -98,9 +98,12 @@ def test_who_need_not_be_called_is_the_lowest_band_without_the_pqls_in_it():
     found = decide(own, "abcd", p, COLUMNS, as_of=DAY, before=State())
     payload = json.loads(json.dumps(summarise(own, found, p, 100).to_dict(), allow_nan=False))
     assert payload["not_to_call"] == {
-        "bands": ["very_low"], "rows": 1, "share": 0.25, "expected_conversions": {"value": 0.01, "low": 0.0, "high": 0.0},
+        "bands": ["very_low"],
+        "rows": 1,
+        "share": 0.25,
+        "expected_conversions": {"value": 0.01, "low": 0.0, "high": 0.0},
         "of": {"value": pytest.approx(0.525), "low": 0.0, "high": 1.0},
-    }  # fmt: skip
+    }
     assert {name: band["rows"] for name, band in payload["bands"].items()} == {
         "high": 1,
         "medium": 0,

@@ -13,12 +13,26 @@ from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.time import DAY, HOUR
 
 NAMES = [
-    "Invite.count.first_7d", "Invite.count.first_14d", "Invite.count.last_7d", "Invite.count.ever", "Invite.active_days.ever",
-    "Export.days_since_last.ever", "Export.days_to_first.ever", "File.max.mb.ever", "File.last.mb.ever", AGE, "trait.seats",
-]  # fmt: skip
+    "Invite.count.first_7d",
+    "Invite.count.first_14d",
+    "Invite.count.last_7d",
+    "Invite.count.ever",
+    "Invite.active_days.ever",
+    "Export.days_since_last.ever",
+    "Export.days_to_first.ever",
+    "File.max.mb.ever",
+    "File.last.mb.ever",
+    AGE,
+    "trait.seats",
+]
 MANIFEST = Manifest(tuple(ModelColumn(name, "number" if name.startswith("trait") else "feature") for name in NAMES))
-USUAL = {name: 0.0 for name in NAMES} | {AGE: 3.0, "Export.days_since_last.ever": np.nan, "Export.days_to_first.ever": np.nan,
-                                         "File.max.mb.ever": np.nan, "File.last.mb.ever": np.nan}  # fmt: skip
+USUAL = {name: 0.0 for name in NAMES} | {
+    AGE: 3.0,
+    "Export.days_since_last.ever": np.nan,
+    "Export.days_to_first.ever": np.nan,
+    "File.max.mb.ever": np.nan,
+    "File.last.mb.ever": np.nan,
+}
 NO_SIGNUP = {AGE: np.nan}
 
 
@@ -59,8 +73,10 @@ def test_it_says_the_criterion_what_is_there_what_it_takes_and_the_probability_t
     assert found.to_dict() == {
         "criterion": "at least 3 `Invite` in the first 7 days",
         "condition": {"event": "Invite", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3},
-        "value": 1.0, "needed": 3.0, "probability": 0.0,
-    }  # fmt: skip
+        "value": 1.0,
+        "needed": 3.0,
+        "probability": 0.0,
+    }
 
 
 def test_what_is_missing_is_added_to_every_window_that_holds_the_present():
@@ -120,9 +136,11 @@ def test_who_meets_the_definition_lacks_nothing():
 
 def test_nothing_that_an_account_does_changes_a_trait_or_the_time():
     for condition in (
-        {"trait": "seats", "operator": ">=", "threshold": 5}, {"event": "any", "measure": "days_since_signup", "at_least": 9},
-        {"event": "Invite", "at_most": 0}, {"event": "any", "measure": "trend", "window": "last 7d", "at_least": 0.2},
-    ):  # fmt: skip
+        {"trait": "seats", "operator": ">=", "threshold": 5},
+        {"event": "any", "measure": "days_since_signup", "at_least": 9},
+        {"event": "Invite", "at_most": 0},
+        {"event": "any", "measure": "trend", "window": "last 7d", "at_least": 0.2},
+    ):
         assert one(condition)[0] is None
 
 
@@ -183,8 +201,14 @@ def test_days_that_the_window_has_no_more_room_for_cannot_be_met(left, open_):
 
 def test_many_rows_are_told_as_each_alone():
     rng = np.random.default_rng(3)
-    rows = [{"Invite.count.first_7d": float(rng.integers(0, 5)), AGE: float(rng.uniform(1, 12)),
-             "Invite.active_days.ever": float(rng.integers(0, 5))} for _ in range(60)]  # fmt: skip
+    rows = [
+        {
+            "Invite.count.first_7d": float(rng.integers(0, 5)),
+            AGE: float(rng.uniform(1, 12)),
+            "Invite.active_days.ever": float(rng.integers(0, 5)),
+        }
+        for _ in range(60)
+    ]
     join = {"at_least_k": 2, "of": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 4}]}
     together, _ = tell(join, *rows)
     alone = [tell(join, row)[0][0] for row in rows]
@@ -196,6 +220,9 @@ def test_many_rows_are_told_as_each_alone():
 
 def test_of_nobody_nothing_is_missing():
     assert tell({"all": [INVITED]}, {})[0] != []
-    assert NearestMissing(bind_definition(Definition.model_validate({"all": [INVITED]})), MANIFEST).tell(
-        Columns(0), np.zeros((0, len(NAMES))), Seen()
-    ) == []  # fmt: skip
+    assert (
+        NearestMissing(bind_definition(Definition.model_validate({"all": [INVITED]})), MANIFEST).tell(
+            Columns(0), np.zeros((0, len(NAMES))), Seen()
+        )
+        == []
+    )

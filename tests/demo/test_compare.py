@@ -41,9 +41,13 @@ def lines(**changes):
 def test_what_was_found_as_planted_agrees():
     found = lines()
     assert list(found) == [
-        "unusable rows, by reason", "columns that know the outcome", "ROC-AUC on later accounts", "mean probability",
-        "behaviours that matter", "criteria",
-    ]  # fmt: skip
+        "unusable rows, by reason",
+        "columns that know the outcome",
+        "ROC-AUC on later accounts",
+        "mean probability",
+        "behaviours that matter",
+        "criteria",
+    ]
     assert all(line["agrees"] for line in found.values())
     assert found["unusable rows, by reason"]["planted"] == "4 bot, 2 no_entity"
     assert found["ROC-AUC on later accounts"]["planted"] == "1.000 (true probabilities)"

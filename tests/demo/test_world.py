@@ -19,9 +19,14 @@ from pql_model.time import DAY
 DAYS = pd.Timedelta(days=1)
 END = pd.Timestamp("2026-02-01", tz="UTC")
 PLANTED_IN_4000 = {
-    "no_entity": 48, "unparsable_time": 24, "duplicate_id": 200, "bot": 240,
-    "unknown_entity": 80, "before_signup": 80, "after_observed_until": 16,
-}  # fmt: skip
+    "no_entity": 48,
+    "unparsable_time": 24,
+    "duplicate_id": 200,
+    "bot": 240,
+    "unknown_entity": 80,
+    "before_signup": 80,
+    "after_observed_until": 16,
+}
 
 
 @pytest.fixture(scope="module")
@@ -247,8 +252,12 @@ def test_written_files_read_back_as_they_were(tmp_path) -> None:
     write_world(world, tmp_path / "new" / "demo")
     folder = tmp_path / "new" / "demo"
     assert sorted(path.name for path in folder.iterdir()) == [
-        "accounts.csv", "events.parquet", "pql.yaml", "subscriptions.csv", "truth.json",
-    ]  # fmt: skip
+        "accounts.csv",
+        "events.parquet",
+        "pql.yaml",
+        "subscriptions.csv",
+        "truth.json",
+    ]
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "events.parquet"), world.events)
     pd.testing.assert_frame_equal(pd.read_csv(folder / "accounts.csv"), world.accounts)
     pd.testing.assert_frame_equal(pd.read_csv(folder / "subscriptions.csv"), world.conversions)

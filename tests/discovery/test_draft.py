@@ -97,10 +97,20 @@ def test_the_draft_of_each_export_is_a_config(export):
 
 
 def test_each_shape_has_its_keys():
-    lessons = table("lessons.csv", column("user_id", ids("u_", 50)), column("date_watched", dates()),
-                    column("minutes", ["1.5", "20"]))  # fmt: skip
-    usage = table("weekly.csv", USER, column("week", dates(9, 7)), column("ACTIONS_MAIL", ["0", "4"]),
-                  column("USERS_MAIL", ["0", "1"]), column("deals", ["0", "2"]))  # fmt: skip
+    lessons = table(
+        "lessons.csv",
+        column("user_id", ids("u_", 50)),
+        column("date_watched", dates()),
+        column("minutes", ["1.5", "20"]),
+    )
+    usage = table(
+        "weekly.csv",
+        USER,
+        column("week", dates(9, 7)),
+        column("ACTIONS_MAIL", ["0", "4"]),
+        column("USERS_MAIL", ["0", "1"]),
+        column("deals", ["0", "2"]),
+    )
     draft = draft_config("x", [log(), lessons, usage], users(signed_up=dates()), paid())
     first, second, third = parse_config(draft.text).events
     assert first.columns.event == "action"
@@ -136,8 +146,13 @@ ODD = [
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_are_quoted(name):
-    events = table(f"{name}.csv", column("user_id", ids("u_", 50)), column("action", ACTS), column("ts", times()),
-                   column(name, ["1.5", "2.5"]))  # fmt: skip
+    events = table(
+        f"{name}.csv",
+        column("user_id", ids("u_", 50)),
+        column("action", ACTS),
+        column("ts", times()),
+        column(name, ["1.5", "2.5"]),
+    )
     draft = draft_config("x", [events], users(column(name, ["red", "blue"])), paid())
     config = parse_config(draft.text)
     assert config.events[0].table == f"{name}.csv"

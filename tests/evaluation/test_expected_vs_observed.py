@@ -86,14 +86,32 @@ def test_the_json_has_all_that_was_promised_and_no_nan(kept):
     payload = json.loads(json.dumps(kept.to_dict(), allow_nan=False))
     assert payload["method"] == "platt"
     assert set(payload["months"][0]) == {
-        "month", "rows", "expected", "low", "high", "observed", "flag", "corrected_expected", "corrected_low",
-        "corrected_high", "corrected_flag",
-    }  # fmt: skip
+        "month",
+        "rows",
+        "expected",
+        "low",
+        "high",
+        "observed",
+        "flag",
+        "corrected_expected",
+        "corrected_low",
+        "corrected_high",
+        "corrected_flag",
+    }
     assert set(payload["base_rate"]) == {"train", "test", "change", "moved", "by_month"}
     assert [m["month"] for m in payload["base_rate"]["by_month"]] == ["2026-01", "2026-02"]
     for which in ("raw", "corrected"):
-        assert {"expected", "low", "high", "observed", "flag", "observed_to_expected", "log_loss", "brier",
-                "calibration_error"} == set(payload[which])  # fmt: skip
+        assert {
+            "expected",
+            "low",
+            "high",
+            "observed",
+            "flag",
+            "observed_to_expected",
+            "log_loss",
+            "brier",
+            "calibration_error",
+        } == set(payload[which])
 
 
 @pytest.mark.parametrize(
@@ -106,5 +124,8 @@ def test_better_is_only_what_is_better_beyond_chance(kept, gain, better):
 
 def test_the_ends_of_the_range_are_as_expected():
     assert [Promise(41, 29, 54, n, {}).flag for n in (28, 29, 54, 55)] == [
-        "fewer than expected", "as expected", "as expected", "more than expected",
-    ]  # fmt: skip
+        "fewer than expected",
+        "as expected",
+        "as expected",
+        "more than expected",
+    ]

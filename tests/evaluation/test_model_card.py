@@ -19,9 +19,17 @@ from pql_model.time import Duration
 
 LEAK = Finding("trait.manager", "filled_for_converters", "filled for 96%", 0.98, "quarantined")
 MONTHS = pd.DataFrame(
-    {"month": ["2026-04"], "rows": [1200], "expected": [12.34], "low": [6], "high": [20], "observed": [11],
-     "flag": ["as expected"], "corrected_expected": [11.0]}
-)  # fmt: skip
+    {
+        "month": ["2026-04"],
+        "rows": [1200],
+        "expected": [12.34],
+        "low": [6],
+        "high": [20],
+        "observed": [11],
+        "flag": ["as expected"],
+        "corrected_expected": [11.0],
+    }
+)
 
 
 def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None, supported=None):  # noqa: B008 (frozen)
@@ -34,9 +42,15 @@ def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None, support
     )
     importance = pd.DataFrame({"behaviour": ["Upload"], "part": ["usage"], "mean_abs": [0.5], "share": [0.42]})
     return model_card(
-        small_model(), evaluation, Verdict("weak", "There is a small signal.", "More conversions."),
-        Promotion(True, "promoted: there was no champion", "auto", Decision(True, "")), findings, importance, set_aside or {}, supported,
-    )  # fmt: skip
+        small_model(),
+        evaluation,
+        Verdict("weak", "There is a small signal.", "More conversions."),
+        Promotion(True, "promoted: there was no champion", "auto", Decision(True, "")),
+        findings,
+        importance,
+        set_aside or {},
+        supported,
+    )
 
 
 def test_the_card_says_what_was_tested_and_what_was_found():

@@ -56,6 +56,14 @@ def test_folds_are_drawn_also_where_one_has_nothing_to_rank(tmp_path):
 
 def test_months_are_drawn_with_what_was_expected_and_what_came(tmp_path):
     for n in (1, 7):
-        months = pd.DataFrame({"month": [f"2026-0{k + 1}" for k in range(n)], "expected": 4.5, "low": 1, "high": 9,
-                               "observed": 3, "corrected_expected": 3.9})  # fmt: skip
+        months = pd.DataFrame(
+            {
+                "month": [f"2026-0{k + 1}" for k in range(n)],
+                "expected": 4.5,
+                "low": 1,
+                "high": 9,
+                "observed": 3,
+                "corrected_expected": 3.9,
+            }
+        )
         assert plot_months(months, tmp_path / "a.png").read_bytes().startswith(PNG)

@@ -16,8 +16,12 @@ def evidence(**given):
 
 def test_an_entity_that_converts_in_four_snapshots_is_one_conversion():
     frame = pd.DataFrame(
-        {"entity": list("aaaabbcd"), "as_of": np.array([0, 7, 14, 21, 0, 61, 60, 60]) * DAY, "converted": [True] * 4 + [False, True, False, True]}
-    )  # fmt: skip
+        {
+            "entity": list("aaaabbcd"),
+            "as_of": np.array([0, 7, 14, 21, 0, 61, 60, 60]) * DAY,
+            "converted": [True] * 4 + [False, True, False, True],
+        }
+    )
     train = np.array([True] * 5 + [False] * 3)
     found = StatisticalPower.of(frame, train, ~train)
     assert (found.train, found.test, found.test_others, found.everyone) == (1, 2, 1, 3)

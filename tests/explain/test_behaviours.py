@@ -8,8 +8,12 @@ from pql_model.model.columns import Manifest, ModelColumn
 N = 3000
 RNG = np.random.default_rng(5)
 COUNT, WEEK, OTHER, RECENT, SIZE = (
-    "Invited.count.ever", "Invited.count.first_7d", "Search.count.ever", "Invited.days_since_last.ever", "trait.size",
-)  # fmt: skip
+    "Invited.count.ever",
+    "Invited.count.first_7d",
+    "Search.count.ever",
+    "Invited.days_since_last.ever",
+    "trait.size",
+)
 VALUES = RNG.poisson(4, N).astype(float)
 
 

@@ -140,7 +140,15 @@ def test_a_trait_is_told_with_its_value(column, value, words):
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(0.0, "0"), (1e6, "1,000,000"), (999.6, "1,000"), (99.96, "100"), (0.00012, "0.00012"), (-2.5, "-2.5"), (2e20, "2e+20")],
-)  # fmt: skip
+    [
+        (0.0, "0"),
+        (1e6, "1,000,000"),
+        (999.6, "1,000"),
+        (99.96, "100"),
+        (0.00012, "0.00012"),
+        (-2.5, "-2.5"),
+        (2e20, "2e+20"),
+    ],
+)
 def test_numbers_are_rounded_for_reading(number, words):
     assert number_words(number) == words

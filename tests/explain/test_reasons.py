@@ -124,8 +124,11 @@ def test_what_says_nothing_is_no_reason_but_stands_in_the_whole_list():
     assert payload(zeros(), row()) == [[]]
     (whole,) = payload(zeros(), row(), top=None)
     assert [(r["behaviour"], r["part"], r["sign"]) for r in whole] == [
-        ("Teammate Invited", "usage", ""), ("time since sign-up", "timing", ""), ("seats", "fit", ""), ("size", "fit", ""),
-    ]  # fmt: skip
+        ("Teammate Invited", "usage", ""),
+        ("time since sign-up", "timing", ""),
+        ("seats", "fit", ""),
+        ("size", "fit", ""),
+    ]
     assert not whole[0]["words"].endswith(")")
 
 
@@ -158,8 +161,9 @@ def test_a_trait_and_an_event_of_one_name_are_two_behaviours():
     table = pd.DataFrame({"login.count.ever": [3.0], "trait.login": [4.0]})
     (reasons,) = payload(np.array([[0.5, -0.25, 0.0]]), table, manifest)
     assert [(r["part"], r["log_odds"], r["words"]) for r in reasons] == [
-        ("usage", 0.5, "3 `login` so far (+)"), ("fit", -0.25, "login is 4 (-)"),
-    ]  # fmt: skip
+        ("usage", 0.5, "3 `login` so far (+)"),
+        ("fit", -0.25, "login is 4 (-)"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -48,5 +48,8 @@ def test_one_row_alone_is_told_as_in_a_table(contributions, numbers, size, calib
     alone = Explainer(MANIFEST, calibration).tell(contributions, values, numbers[4])
     assert [r.to_dict() for r in alone.reasons] == [r.to_dict() for r in whole.payload[0]]
     assert (alone.usage, alone.fit, alone.timing, alone.base) == (
-        whole.usage[0], whole.fit[0], whole.timing[0], whole.base[0],
-    )  # fmt: skip
+        whole.usage[0],
+        whole.fit[0],
+        whole.timing[0],
+        whole.base[0],
+    )

@@ -32,8 +32,16 @@ def test_usage_fit_timing_and_base_are_the_margin(model):
 def test_the_columns_are_those_of_a_scored_row(model):
     rows = scored_rows(model, small_table(rows=3)[0])
     assert list(rows.columns) == [
-        "entity", "as_of", "probability", "score", "usage", "fit", "timing", "reasons", "feature_set",
-    ]  # fmt: skip
+        "entity",
+        "as_of",
+        "probability",
+        "score",
+        "usage",
+        "fit",
+        "timing",
+        "reasons",
+        "feature_set",
+    ]
     assert rows["entity"].tolist() == ["a0000", "a0001", "a0002"]
     assert rows["feature_set"].unique().tolist() == [model.manifest.hash]
 

@@ -14,16 +14,29 @@ COLUMNS = 4  # two counts, a number that is often missing, a category
 @pytest.fixture(scope="module")
 def world():
     rng = np.random.default_rng(4)
-    X = np.column_stack([
-        rng.poisson(2, 400), rng.poisson(1, 400), np.where(rng.random(400) < 0.3, np.nan, rng.normal(size=400)), rng.integers(0, 4, 400),
-    ]).astype(float)  # fmt: skip
+    X = np.column_stack(
+        [
+            rng.poisson(2, 400),
+            rng.poisson(1, 400),
+            np.where(rng.random(400) < 0.3, np.nan, rng.normal(size=400)),
+            rng.integers(0, 4, 400),
+        ]
+    ).astype(float)
     odds = -1 + 0.5 * X[:, 0] * (X[:, 3] == 2) + np.isnan(X[:, 2]) + 0.3 * X[:, 1]
     y = (rng.random(400) < 1 / (1 + np.exp(-odds))).astype(float)
     data = training_data(X, y, [f"c{j}" for j in range(COLUMNS)], [3])
     settings = [
-        Params(rounds=6, num_leaves=6, min_data_in_leaf=15, averaged=1, extra_trees=False, feature_fraction=1.0, learning_rate=0.3),
+        Params(
+            rounds=6,
+            num_leaves=6,
+            min_data_in_leaf=15,
+            averaged=1,
+            extra_trees=False,
+            feature_fraction=1.0,
+            learning_rate=0.3,
+        ),
         Params(rounds=4, num_leaves=3, min_data_in_leaf=15, averaged=1, learning_rate=0.3),
-    ]  # fmt: skip
+    ]
     return fit_ensemble(data, settings, seed=7), X
 
 

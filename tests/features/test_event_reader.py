@@ -21,21 +21,41 @@ EVENTS = st.fixed_dictionaries(
     {"event": st.sampled_from(["login", " login", "any", "🦊"]), "time": TIMES},
     optional={
         "user": st.sampled_from(["ann", " ann", "null", "12.0", None]),
-        "values": st.none() | st.dictionaries(st.sampled_from(["mb", "other"]), st.none() | st.integers(-3, 3) | st.booleans()),
+        "values": st.none()
+        | st.dictionaries(st.sampled_from(["mb", "other"]), st.none() | st.integers(-3, 3) | st.booleans()),
         "id": st.none() | st.sampled_from(["a", "b", "NULL"]),
         "known_at": st.none() | TIMES,
         "n": st.none() | st.sampled_from([1, 2.5, True]),
         "users": st.none() | st.sampled_from([0, 3]),
     },
-)  # fmt: skip
+)
 BAD = st.sampled_from(
     [
-        None, 3, [], "event", {}, {"event": "login"}, {"time": "2026-01-02"}, {**GOOD, "usr": "ann"}, {**GOOD, "event": 3},
-        {**GOOD, "event": []}, {**GOOD, "event": " "}, {**GOOD, "time": "soon"}, {**GOOD, "time": 0}, {**GOOD, "user": []},
-        {**GOOD, "user": True}, {**GOOD, "values": [1]}, {**GOOD, "values": {"mb": "1"}}, {**GOOD, "values": {"x": 1e301}},
-        {**GOOD, "id": 4}, {**GOOD, "known_at": "then"}, {**GOOD, "n": 0}, {**GOOD, "n": -1}, {**GOOD, "users": -1},
+        None,
+        3,
+        [],
+        "event",
+        {},
+        {"event": "login"},
+        {"time": "2026-01-02"},
+        {**GOOD, "usr": "ann"},
+        {**GOOD, "event": 3},
+        {**GOOD, "event": []},
+        {**GOOD, "event": " "},
+        {**GOOD, "time": "soon"},
+        {**GOOD, "time": 0},
+        {**GOOD, "user": []},
+        {**GOOD, "user": True},
+        {**GOOD, "values": [1]},
+        {**GOOD, "values": {"mb": "1"}},
+        {**GOOD, "values": {"x": 1e301}},
+        {**GOOD, "id": 4},
+        {**GOOD, "known_at": "then"},
+        {**GOOD, "n": 0},
+        {**GOOD, "n": -1},
+        {**GOOD, "users": -1},
     ]
-)  # fmt: skip
+)
 
 
 def both_ways(raws, rules):

@@ -49,13 +49,32 @@ def test_a_time_is_iso_8601_and_utc_unless_it_says_otherwise(text, expected):
 @pytest.mark.parametrize(
     "raw",
     [
-        *("", " ", "soon", "2026", "2026-01", "20260131", "31.01.2026", "01/31/2026", "2026-W05-6", "2026-031", "٢٠٢٦-01-31"),
+        *(
+            "",
+            " ",
+            "soon",
+            "2026",
+            "2026-01",
+            "20260131",
+            "31.01.2026",
+            "01/31/2026",
+            "2026-W05-6",
+            "2026-031",
+            "٢٠٢٦-01-31",
+        ),
         *("2026-02-30", "2026-13-01", "2026-01-31T24:00:00Z", "2026-01-31T12:60:00Z", "2026-01-31T12:00:60Z"),
-        *("2026-01-31T12:00:00+99:00", "2026-01-31T12:00:00 UTC", "2026-01-31T", "2026-01-31T12", " 2026-01-31", "2026-01-31\n"),
+        *(
+            "2026-01-31T12:00:00+99:00",
+            "2026-01-31T12:00:00 UTC",
+            "2026-01-31T",
+            "2026-01-31T12",
+            " 2026-01-31",
+            "2026-01-31\n",
+        ),
         *("9999-12-31", "2200-01-01", "1899-12-31", "0001-01-01", "0000-01-01", "1970-01-01", "1970-01-01T02:00+02:00"),
         *(1769860800, 1769860800000, 1.5, 0, math.nan, True, None, [], {}, ["2026-01-31"]),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_time_or_no_possible_one_is_refused(raw):
     with pytest.raises(InputError, match=r"^`events\[3\].time` cannot be used. Received: .* Allowed: an ISO 8601 date"):
         instant_in(raw, "events[3]", "time")
@@ -70,10 +89,17 @@ TIMES = st.sampled_from(
 STRANGE = st.sampled_from(
     [
         *("2026-01-31", "2026-01-31T12:00:00", "2026-02-30T12:00:00Z", "1970-01-01T00:00:00Z", "2200-01-01T00:00:00Z"),
-        *("", "\n", "2026-01-31T12:00:00Z\n", "2026-01-31T12:00:00Z\n2026-01-31T12:00:00Z", "2026-01-31T12:00:00z", "2026-W05-6T12:00Z"),
+        *(
+            "",
+            "\n",
+            "2026-01-31T12:00:00Z\n",
+            "2026-01-31T12:00:00Z\n2026-01-31T12:00:00Z",
+            "2026-01-31T12:00:00z",
+            "2026-W05-6T12:00Z",
+        ),
         *(None, 0, 1.5, True, [], {}),
     ]
-)  # fmt: skip
+)
 
 
 @given(st.lists(TIMES, max_size=4), st.lists(STRANGE, max_size=1), st.lists(TIMES, max_size=2))
@@ -155,10 +181,20 @@ def test_lists_and_objects_have_a_limit():
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (None, "null"), (False, "false"), (7, "7"), (0.5, "0.5"), (math.nan, "nan"), (10**4000, "a whole number of more than 60 digits"),
-        ("a\n\"b", '"a\\n\\"b"'), ({"a": 1}, "an object"), ([1], "a list"), ("x" * 99, '"' + "x" * 60 + '…"'), ("\ud800", '"\\ud800"'), (b"x", "bytes"),
+        (None, "null"),
+        (False, "false"),
+        (7, "7"),
+        (0.5, "0.5"),
+        (math.nan, "nan"),
+        (10**4000, "a whole number of more than 60 digits"),
+        ('a\n"b', '"a\\n\\"b"'),
+        ({"a": 1}, "an object"),
+        ([1], "a list"),
+        ("x" * 99, '"' + "x" * 60 + '…"'),
+        ("\ud800", '"\\ud800"'),
+        (b"x", "bytes"),
     ],
-)  # fmt: skip
+)
 def test_what_was_received_is_shown_short_and_safe_to_print(raw, expected):
     assert shown(raw) == expected
     assert shown(raw).encode()

@@ -40,8 +40,15 @@ def read(*events, rules=RULES, **body):
 
 
 def test_an_entity_is_read_with_all_it_says():
-    first = event("2026-01-02T10:00:00+02:00", user=" ann ", values={"mb": 2, "gone": None, "on": True}, id="e1",
-                  known_at="2026-01-03", n=3, users=2)  # fmt: skip
+    first = event(
+        "2026-01-02T10:00:00+02:00",
+        user=" ann ",
+        values={"mb": 2, "gone": None, "on": True},
+        id="e1",
+        known_at="2026-01-03",
+        n=3,
+        users=2,
+    )
     found = read(first, {"event": "upload ", "time": "2026-01-02"}, traits={"size": "11-50", "seats": 4, "beta": None})
 
     assert (found.entity, found.signed_up, found.as_of) == ("acme", at("2026-01-01"), at("2026-01-08"))
@@ -102,10 +109,14 @@ def reasons(*events, **body):
 
 def test_an_event_before_the_sign_up_at_as_of_or_known_only_then_is_set_aside_and_counted():
     found = read(
-        event("2025-12-31T23:59:59.999999"), event("2026-01-01"),
-        event("2026-01-07T23:59:59.999999"), event("2026-01-08"), event("2027-01-01"),
-        event("2026-01-03", known_at="2026-01-08"), event("2026-01-03", known_at="2026-01-07T23:59"),
-    )  # fmt: skip
+        event("2025-12-31T23:59:59.999999"),
+        event("2026-01-01"),
+        event("2026-01-07T23:59:59.999999"),
+        event("2026-01-08"),
+        event("2027-01-01"),
+        event("2026-01-03", known_at="2026-01-08"),
+        event("2026-01-03", known_at="2026-01-07T23:59"),
+    )
     assert found.set_aside == {"before_signup": 1, "after_as_of": 2, "known_later": 1}
     assert len(found.events) == 3
 
@@ -157,10 +168,17 @@ def test_rows_are_set_aside_and_kept_as_in_the_batch(tmp_path):
         time = at("2026-01-03") + dice.randrange(8) * 12 * HOUR
         known_at = dice.choice([None, time, time + DAY, time + 2 * DAY])
         row_id = dice.choice(ids)  # unique to an account: the batch looks for repeats in a whole table
-        rows.append({
-            "account": f"a{number % 40}", "event": dice.choice(["login", " any ", "Login"]), "time": time, "known_at": known_at,
-            "user": dice.choice(users), "id": row_id and f"{number % 40}-{row_id.strip().removesuffix('.0')}", "mb": dice.choice([None, 1, -2.5]),
-        })  # fmt: skip
+        rows.append(
+            {
+                "account": f"a{number % 40}",
+                "event": dice.choice(["login", " any ", "Login"]),
+                "time": time,
+                "known_at": known_at,
+                "user": dice.choice(users),
+                "id": row_id and f"{number % 40}-{row_id.strip().removesuffix('.0')}",
+                "mb": dice.choice([None, 1, -2.5]),
+            }
+        )
     mapped = {name: name for name in ("event", "time", "user", "id", "known_at")}
     table = {"table": "events.csv", "columns": {"entity": "account", **mapped}, "values": {"mb": "mb"}}
     home = product(
@@ -283,12 +301,24 @@ def test_an_unknown_key_comes_with_the_nearest_one():
 @pytest.mark.parametrize(
     ("rules", "raw", "message"),
     [
-        (Rules(frozenset(), True, most_events=2), request(event(), event(), event()), "`events` .*: 3 of them. Allowed: at most 2"),
-        (Rules(frozenset(), True, most_names=1), request(event(values={"a": 1, "b": 2})), r"`events\[0\].values` .* at most 1"),
+        (
+            Rules(frozenset(), True, most_events=2),
+            request(event(), event(), event()),
+            "`events` .*: 3 of them. Allowed: at most 2",
+        ),
+        (
+            Rules(frozenset(), True, most_names=1),
+            request(event(values={"a": 1, "b": 2})),
+            r"`events\[0\].values` .* at most 1",
+        ),
         (Rules(frozenset(), True, most_names=1), request(traits={"a": 1, "b": 2}), "`traits` .* Allowed: at most 1"),
-        (Rules(frozenset(), True, most_characters=3), request(), "`entity` .*: 4 characters. Allowed: at most 3 characters"),
+        (
+            Rules(frozenset(), True, most_characters=3),
+            request(),
+            "`entity` .*: 4 characters. Allowed: at most 3 characters",
+        ),
     ],
-)  # fmt: skip
+)
 def test_there_are_limits(rules, raw, message):
     with pytest.raises(InputError, match=message):
         read_entity(raw, rules, NOW)
@@ -311,10 +341,12 @@ _event = st.fixed_dictionaries(
 _requests = st.fixed_dictionaries(
     {"entity": st.just("a") | _anything, "events": st.lists(_event | _anything, max_size=4) | _anything},
     optional={
-        "signed_up": st.just("2026-01-01") | _anything, "as_of": st.just("2026-01-09") | _anything,
-        "traits": st.dictionaries(_texts, _anything, max_size=3) | _anything, "x": _anything,
+        "signed_up": st.just("2026-01-01") | _anything,
+        "as_of": st.just("2026-01-09") | _anything,
+        "traits": st.dictionaries(_texts, _anything, max_size=3) | _anything,
+        "x": _anything,
     },
-)  # fmt: skip
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

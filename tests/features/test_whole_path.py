@@ -46,22 +46,44 @@ COLUMNS = (
     ModelColumn(trait_name("plan 🎉"), "category", ("free", "team", "(other)")),
     ModelColumn(trait_name("beta"), "category", ("false", "true")),
 )
-EVENTS = {"entity": pa.string(), "user": pa.string(), "event": pa.string(), "time": pa.int64(), "known_at": pa.int64(),
-          "n": pa.float64(), "users": pa.float64(), **{f"value_{name}": pa.float64() for name in VALUES}}  # fmt: skip
+EVENTS = {
+    "entity": pa.string(),
+    "user": pa.string(),
+    "event": pa.string(),
+    "time": pa.int64(),
+    "known_at": pa.int64(),
+    "n": pa.float64(),
+    "users": pa.float64(),
+    **{f"value_{name}": pa.float64() for name in VALUES},
+}
 SEEN = {"entity": pa.string(), "as_of": pa.int64(), "signed_up": pa.int64()}
-KNOWN_TRAITS = {"seats": (None, 0.0, 3.0, -2.5, 1e300), "plan 🎉": (None, "free", " team ", "unseen", "{curly}"), "beta": (None, True, False)}  # fmt: skip
+KNOWN_TRAITS = {
+    "seats": (None, 0.0, 3.0, -2.5, 1e300),
+    "plan 🎉": (None, "free", " team ", "unseen", "{curly}"),
+    "beta": (None, True, False),
+}
 Path = Callable[[World, random.Random], RowDiff]
 
 
 def criteria() -> Decider:
     conditions = [
-        {"event": "login", "at_least": 1, "within": "first 7d"}, {"event": "any", "at_least": 3, "within": "last 7d"},
-        {"event": "upload", "measure": "active_days", "at_least": 1}, {"trait": "plan 🎉", "in": ["team"]},
-    ]  # fmt: skip
+        {"event": "login", "at_least": 1, "within": "first 7d"},
+        {"event": "any", "at_least": 3, "within": "last 7d"},
+        {"event": "upload", "measure": "active_days", "at_least": 1},
+        {"trait": "plan 🎉", "in": ["team"]},
+    ]
     known = [bind_criterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate(conditions)]
     rule = Definition.model_validate({"any": [conditions[0], conditions[1]]})
-    return Decider("world", PolicyRule(0.4, None, ""), Bands.of({"high": 0.6, "medium": 0.3}), hold_out=0.3, exclude=(known[3],),
-                   hand_raise=(known[2],), criteria=tuple(known), recommended=bind_definition(rule, "d1"))  # fmt: skip
+    return Decider(
+        "world",
+        PolicyRule(0.4, None, ""),
+        Bands.of({"high": 0.6, "medium": 0.3}),
+        hold_out=0.3,
+        exclude=(known[3],),
+        hand_raise=(known[2],),
+        criteria=tuple(known),
+        recommended=bind_definition(rule, "d1"),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +104,22 @@ def sources_of(con: Any, world: World, dice: random.Random) -> tuple[Sources, An
             rows[since is None or event.time >= since].append(
                 {**vars(event), **values, "event": name, "entity": entity}
             )
-    known = [{"entity": entity, "signed_up": since, "excluded": False, **{f"trait_{t}": dice.choice(KNOWN_TRAITS[t]) for t in TRAITS}}
-             for entity, since in signed.items()]  # fmt: skip
+    known = [
+        {
+            "entity": entity,
+            "signed_up": since,
+            "excluded": False,
+            **{f"trait_{t}": dice.choice(KNOWN_TRAITS[t]) for t in TRAITS},
+        }
+        for entity, since in signed.items()
+    ]
     kinds = {"trait_seats": pa.float64(), "trait_plan 🎉": pa.string(), "trait_beta": pa.bool_()}
     made = {
-        "events": _table(rows[True], EVENTS), "untimely": _table(rows[False], EVENTS),
+        "events": _table(rows[True], EVENTS),
+        "untimely": _table(rows[False], EVENTS),
         "entities": _table(known, {"entity": pa.string(), "signed_up": pa.int64(), "excluded": pa.bool_(), **kinds}),
         "seen": _table([vars(s) for s in world.snapshots if s.signed_up is None or s.signed_up <= s.as_of], SEEN),
-    }  # fmt: skip
+    }
     t = {name: con.create_table(name, table, overwrite=True) for name, table in made.items()}
     entities = Entities(t["entities"], TRAITS, {})
     log = EventLog(t["events"], len(rows[True]), {}, t["untimely"])
@@ -121,9 +151,19 @@ def model(con: Any) -> FittedModel:
     assert read[len(FEATURES) :].all()
     margin = ensemble.margin(X)
     calibration = fit_calibration(margin, (rng.random(len(X)) < 1 / (1 + np.exp(-margin))).astype(float))
-    intake = {"known_events": ["login", "upload"], "known_values": list(VALUES), "known_traits": list(TRAITS), "needs_signup": False,
-              "entity_acts": False, "bots": True, "excluded_users": [], "excluded_traits": {}, "by_day": False,
-              "active_within": None, "ages": None}  # fmt: skip
+    intake = {
+        "known_events": ["login", "upload"],
+        "known_values": list(VALUES),
+        "known_traits": list(TRAITS),
+        "needs_signup": False,
+        "entity_acts": False,
+        "bots": True,
+        "excluded_users": [],
+        "excluded_traits": {},
+        "by_day": False,
+        "active_within": None,
+        "ages": None,
+    }
     facts = {"name": "world", "motion": "freemium", INTAKE: intake, DECISIONS: criteria().to_dict()}
     return FittedModel(ensemble, calibration, manifest, reference_quantiles(calibration.apply(margin)), facts)
 

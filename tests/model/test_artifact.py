@@ -26,8 +26,11 @@ def test_a_saved_model_reads_back_bit_for_bit(model, folder):
     assert np.array_equal(again.probability(table), model.probability(table))
     assert again.ensemble.texts() == [(folder / f"booster_{k}.txt").read_text() for k in range(2)]
     assert (again.manifest, again.calibration, again.reference, again.facts) == (
-        model.manifest, model.calibration, model.reference, model.facts,
-    )  # fmt: skip
+        model.manifest,
+        model.calibration,
+        model.reference,
+        model.facts,
+    )
 
 
 def test_saving_what_was_loaded_writes_the_same_bytes(folder, tmp_path):

@@ -157,8 +157,10 @@ def test_the_column_of_a_trait_is_plain_has_one_dot_and_reads_back(trait):
     assert ModelColumn(name, "number").text == trait
 
 
-@pytest.mark.parametrize("trait", ["id", "ID", "account_id", "accountId", "user-id", "crm.key", "email", "workEmail",
-                                   "first name", "uuid", "Phone"])  # fmt: skip
+@pytest.mark.parametrize(
+    "trait",
+    ["id", "ID", "account_id", "accountId", "user-id", "crm.key", "email", "workEmail", "first name", "uuid", "Phone"],
+)
 def test_these_names_identify(trait):
     assert looks_like_id(trait)
 
@@ -199,8 +201,15 @@ def test_a_whole_number_has_the_same_text_whatever_stands_beside_it(dtype):
 
 def test_a_text_of_a_truth_or_of_a_whole_number_is_called_as_the_truth_or_the_number():
     assert as_texts(pd.Series([" TRUE", "False", "7.0", "-7.00", "007", "0.70", "v1.0", "true story"])).tolist() == [
-        "true", "false", "7", "-7", "007", "0.70", "v1.0", "true story",
-    ]  # fmt: skip
+        "true",
+        "false",
+        "7",
+        "-7",
+        "007",
+        "0.70",
+        "v1.0",
+        "true story",
+    ]
     before = ModelColumn("trait.beta", "category", ("False", "True", "maybe"))  # in a model of an older release
     old = Manifest((before,))
     same(old.matrix(pd.DataFrame({"trait.beta": ["true", False, "TRUE", "maybe"]}))[:, 0], [1, 0, 1, 2])
@@ -208,8 +217,12 @@ def test_a_text_of_a_truth_or_of_a_whole_number_is_called_as_the_truth_or_the_nu
 
 def test_texts_are_trimmed_and_blanks_are_missing():
     assert as_texts(pd.Series([" a ", "", "  ", None, "b"])).fillna("missing").tolist() == [
-        "a", "missing", "missing", "missing", "b",
-    ]  # fmt: skip
+        "a",
+        "missing",
+        "missing",
+        "missing",
+        "b",
+    ]
 
 
 # ---------------------------------------------------------------- the matrix
@@ -308,13 +321,17 @@ def test_the_json_names_each_column_in_words_too():
     assert MANIFEST.to_dict() == {
         "hash": MANIFEST.hash,
         "columns": [
-            {"name": "login.count.last_7d", "kind": "feature", "words": "number of `login` in the last 7 days",
-             "categories": []},
+            {
+                "name": "login.count.last_7d",
+                "kind": "feature",
+                "words": "number of `login` in the last 7 days",
+                "categories": [],
+            },
             {"name": "trait.seats", "kind": "number", "words": "seats", "categories": []},
             {"name": "trait.plan", "kind": "category", "words": "plan", "categories": ["free", "pro", "(other)"]},
             {"name": "trait.region", "kind": "category", "words": "region", "categories": ["eu", "us"]},
         ],
-    }  # fmt: skip
+    }
     assert MANIFEST.categorical == [2, 3]
 
 

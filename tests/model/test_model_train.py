@@ -39,8 +39,14 @@ def test_more_rows_than_tuning_needs_are_thinned_by_whole_entities(monkeypatch):
     monkeypatch.setattr(fitting, "MAX_TUNING_ROWS", 200)
     frame, X = training_rows()
     frame["entity"] = [f"a{i // 2}" for i in range(400)]
-    problem = fitting.Problem(X, frame["converted"].to_numpy(float), MANIFEST.names, MANIFEST.categorical,
-                              fitting.tuning_folds(frame, HORIZON, "trial", 7), 7)  # fmt: skip
+    problem = fitting.Problem(
+        X,
+        frame["converted"].to_numpy(float),
+        MANIFEST.names,
+        MANIFEST.categorical,
+        fitting.tuning_folds(frame, HORIZON, "trial", 7),
+        7,
+    )
     thin = fitting._thinned(problem, frame, HORIZON, "trial")
     assert 120 < len(thin.y) < 280
     assert len(thin.y) % 2 == 0
@@ -61,6 +67,10 @@ def test_the_digest_changes_with_anything_the_model_sees():
     flipped = frame.assign(converted=~frame["converted"])
     assert digest(frame, X, MANIFEST.names, "config") == same
     assert len(same) == 16
-    changed = {digest(frame, other, MANIFEST.names, "config"), digest(flipped, X, MANIFEST.names, "config"),
-               digest(frame, X, MANIFEST.names, "other"), digest(frame, X, MANIFEST.names[::-1], "config")}  # fmt: skip
+    changed = {
+        digest(frame, other, MANIFEST.names, "config"),
+        digest(flipped, X, MANIFEST.names, "config"),
+        digest(frame, X, MANIFEST.names, "other"),
+        digest(frame, X, MANIFEST.names[::-1], "config"),
+    }
     assert len(changed | {same}) == 5

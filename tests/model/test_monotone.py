@@ -73,9 +73,17 @@ def test_a_category_has_no_order_and_is_refused(name):
 def test_the_measures_that_an_event_holds_are_those_of_how_much():
     amounts = {name for name in (*EVENT_MEASURES, *ENTITY_MEASURES) if MEASURES[name].empty == 0}
     assert amounts == {
-        "count", "active_days", "distinct_users", "sum", "distinct_values", "current_streak_days", "longest_streak_days",
-        "breadth", "sessions", "session_minutes",
-    }  # fmt: skip
+        "count",
+        "active_days",
+        "distinct_users",
+        "sum",
+        "distinct_values",
+        "current_streak_days",
+        "longest_streak_days",
+        "breadth",
+        "sessions",
+        "session_minutes",
+    }
 
 
 def test_a_name_that_holds_nothing_is_told():

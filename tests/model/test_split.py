@@ -331,8 +331,18 @@ def test_a_part_is_described_by_rows_entities_conversions_and_period():
     frame = plain([True, False, True], [0, 1, 2]).assign(entity=["a", "a", "b"]).set_axis([5, 5, 5])
 
     assert describe(frame, np.array([True, True, False])) == {
-        "rows": 2, "entities": 1, "conversions": 1, "converting_entities": 1, "from": "2024-10-04", "to": "2024-10-05",
-    }  # fmt: skip
+        "rows": 2,
+        "entities": 1,
+        "conversions": 1,
+        "converting_entities": 1,
+        "from": "2024-10-04",
+        "to": "2024-10-05",
+    }
     assert describe(frame, np.zeros(3, bool)) == {
-        "rows": 0, "entities": 0, "conversions": 0, "converting_entities": 0, "from": None, "to": None,
-    }  # fmt: skip
+        "rows": 0,
+        "entities": 0,
+        "conversions": 0,
+        "converting_entities": 0,
+        "from": None,
+        "to": None,
+    }

@@ -58,9 +58,22 @@ def test_plain_mlflow_gives_the_probabilities_of_the_training(trained, scored):
 
 def test_plain_mlflow_gives_scored_rows(table, scored):
     assert list(scored[0].columns) == [
-        "entity", "as_of", "probability", "score", "band", "is_pql", "usage", "fit", "timing", "reasons", "criteria_met",
-        "meets_definition", "nearest_missing", "suppressed", "feature_set",
-    ]  # fmt: skip
+        "entity",
+        "as_of",
+        "probability",
+        "score",
+        "band",
+        "is_pql",
+        "usage",
+        "fit",
+        "timing",
+        "reasons",
+        "criteria_met",
+        "meets_definition",
+        "nearest_missing",
+        "suppressed",
+        "feature_set",
+    ]
     assert scored[0]["as_of"].tolist() == table["as_of"].tolist()
 
 

@@ -80,8 +80,12 @@ def test_a_run_holds_parameters_metrics_with_their_interval_tags_and_files(logge
     assert run.info.status == "FINISHED"
     assert run.data.params == {"num_leaves": "7", "seed": "7"}
     assert run.data.metrics == {
-        "roc_auc": 0.7, "roc_auc_low": 0.6, "roc_auc_high": 0.8, "brier": 0.1, "activity_roc_auc": 0.6,
-    }  # fmt: skip
+        "roc_auc": 0.7,
+        "roc_auc_low": 0.6,
+        "roc_auc_high": 0.8,
+        "brier": 0.1,
+        "activity_roc_auc": 0.6,
+    }
     assert run.data.tags["verdict"] == "ready"
     assert [item.path for item in client.list_artifacts(logged.run_id)] == ["card.md"]
 
@@ -172,8 +176,10 @@ def test_champions_are_remembered_in_their_order_and_the_way_back_is_shown(fresh
     for version in ("1", "2", "3"):
         fresh.promote(version)
     assert [(v.version, v.aliases) for v in fresh.versions()] == [
-        ("3", ("challenger", "champion")), ("2", ("previous",)), ("1", ()),
-    ]  # fmt: skip
+        ("3", ("challenger", "champion")),
+        ("2", ("previous",)),
+        ("1", ()),
+    ]
     assert fresh.client.get_registered_model(fresh.name).tags["champions"] == '["1", "2", "3"]'
     fresh.promote("2", by="rollback")
     three, two, one = fresh.versions()

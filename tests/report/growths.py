@@ -29,8 +29,14 @@ _BEHAVIOURS = (
     ("Template Used", "first 7d", 1.1, 0.0, (1, 2, 3)),
     ("File Shared", "last 14d", 1.0, 0.1, (1, 2, 3, 5)),
 )
-_MINED = ("Board Created:5", "Automation Created:2", "Teammate Invited:2", "Pricing Viewed:1", "Card Exported:2",
-          "Integration Connected:1")  # fmt: skip
+_MINED = (
+    "Board Created:5",
+    "Automation Created:2",
+    "Teammate Invited:2",
+    "Pricing Viewed:1",
+    "Card Exported:2",
+    "Integration Connected:1",
+)
 
 
 @cache
@@ -115,12 +121,20 @@ def _both(table: pd.DataFrame, met: pd.Series) -> dict[str, Any]:
 def _criteria(table: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
     for name, event, at in _offered()[: len(_MINED)]:
-        found.append({
-            "id": name, "text": _words(event, at), "short": f"{event} {at}+", "conditions": [condition(event, at)],
-            "kind": "intent" if event == "Pricing Viewed" else "value", "threshold_interval": [at, at + 1],
-            "threshold_agreement": 0.87, "also": [{"text": f"at least {at} `{event}` ever", "share": 0.21}] if at == 2 else [],
-            "adjusted_p": 0.0004, **_both(table, table[event] >= at),
-        })  # fmt: skip
+        found.append(
+            {
+                "id": name,
+                "text": _words(event, at),
+                "short": f"{event} {at}+",
+                "conditions": [condition(event, at)],
+                "kind": "intent" if event == "Pricing Viewed" else "value",
+                "threshold_interval": [at, at + 1],
+                "threshold_agreement": 0.87,
+                "also": [{"text": f"at least {at} `{event}` ever", "share": 0.21}] if at == 2 else [],
+                "adjusted_p": 0.0004,
+                **_both(table, table[event] >= at),
+            }
+        )
     return found
 
 
@@ -151,14 +165,28 @@ def _definitions(table: pd.DataFrame) -> list[dict[str, Any]]:
         conversions = int((near & table["converted"]).sum())
         word = {"all": " and ", "any": " or "}.get(join, "; ")
         prefix = f"at least {k} of: " if join == "at_least_k" else f"{join} of: "
-        found.append({
-            "id": name, "text": prefix + "; ".join(texts[part] for part in parts), "short": word.join(shorts[part] for part in parts),
-            "conditions": [condition(event, at) for part in parts for i, event, at in _offered() if i == part],
-            "join": join, "k": k, "criteria": parts, "adjusted_p": 0.0002, "recommended": name == "d1",
-            "near_miss": {"entities": int(near.sum()), "conversions": conversions, "text": "meet all but one",
-                          "rate": wilson(conversions, int(near.sum())).to_dict(6)} if least > 1 else None,
-            **_both(table, held >= least),
-        })  # fmt: skip
+        found.append(
+            {
+                "id": name,
+                "text": prefix + "; ".join(texts[part] for part in parts),
+                "short": word.join(shorts[part] for part in parts),
+                "conditions": [condition(event, at) for part in parts for i, event, at in _offered() if i == part],
+                "join": join,
+                "k": k,
+                "criteria": parts,
+                "adjusted_p": 0.0002,
+                "recommended": name == "d1",
+                "near_miss": {
+                    "entities": int(near.sum()),
+                    "conversions": conversions,
+                    "text": "meet all but one",
+                    "rate": wilson(conversions, int(near.sum())).to_dict(6),
+                }
+                if least > 1
+                else None,
+                **_both(table, held >= least),
+            }
+        )
     return found
 
 
@@ -167,12 +195,22 @@ def _in_force(table: pd.DataFrame) -> dict[str, Any]:
     later = (table["period"] == "later").to_numpy()
     cells = compare_rules(new[later].to_numpy(), met[later].to_numpy(), outcomes(table, "later"))
     return {
-        "text": _words("Teammate Invited", 2), "conditions": [condition("Teammate Invited", 2)], "join": "all", "k": None,
-        **_both(table, met), "verdict": "too lax",
+        "text": _words("Teammate Invited", 2),
+        "conditions": [condition("Teammate Invited", 2)],
+        "join": "all",
+        "k": None,
+        **_both(table, met),
+        "verdict": "too lax",
         "sentence": "It lets through many who do not pay: a narrower rule finds a better rate among fewer leads.",
-        "against": {"definition": "d1", "both": cells.both.to_dict(), "only_new": cells.only_a.to_dict(),
-                    "only_today": cells.only_b.to_dict(), "neither": cells.neither.to_dict(), "sentence": ""},
-    }  # fmt: skip
+        "against": {
+            "definition": "d1",
+            "both": cells.both.to_dict(),
+            "only_new": cells.only_a.to_dict(),
+            "only_today": cells.only_b.to_dict(),
+            "neither": cells.neither.to_dict(),
+            "sentence": "",
+        },
+    }
 
 
 def _cell(part: pd.DataFrame) -> dict[str, Any]:
@@ -185,16 +223,38 @@ def _behaviours(table: pd.DataFrame) -> list[dict[str, Any]]:
     for at, (event, window, _, weight, thresholds) in enumerate(_BEHAVIOURS[:7]):
         cut = thresholds[len(thresholds) // 2]
         share = 0.3 / (at + 1) + 0.02
-        found.append({
-            "behaviour": event, "part": "usage", "kind": "intent" if event == "Pricing Viewed" else "value",
-            "share": {"value": share, "low": share * 0.8, "high": share * 1.2}, "direction": "+" if weight else "mixed",
-            "shape": "step" if at < 3 else "saturating", "shown": event, "features": [{"name": event, "words": f"number of `{event}` in the {window.replace('d', ' days')}", "share": 0.1}],
-            "words": _words(event, cut), "threshold": cut, "unit": "events",
-            "above": _cell(later[later[event] >= cut]), "below": _cell(later[later[event] < cut]),
-            "curve": [{"threshold": t, **_cell(later[later[event] >= t])} for t in range(1, 11) if (later[event] >= t).any()],
-            "shap": [{"value": v, "contribution": round(0.1 * min(v, cut) - 0.2, 3), "entities": int((later[event] == v).sum())}
-                     for v in range(8)],
-        })  # fmt: skip
+        found.append(
+            {
+                "behaviour": event,
+                "part": "usage",
+                "kind": "intent" if event == "Pricing Viewed" else "value",
+                "share": {"value": share, "low": share * 0.8, "high": share * 1.2},
+                "direction": "+" if weight else "mixed",
+                "shape": "step" if at < 3 else "saturating",
+                "shown": event,
+                "features": [
+                    {"name": event, "words": f"number of `{event}` in the {window.replace('d', ' days')}", "share": 0.1}
+                ],
+                "words": _words(event, cut),
+                "threshold": cut,
+                "unit": "events",
+                "above": _cell(later[later[event] >= cut]),
+                "below": _cell(later[later[event] < cut]),
+                "curve": [
+                    {"threshold": t, **_cell(later[later[event] >= t])}
+                    for t in range(1, 11)
+                    if (later[event] >= t).any()
+                ],
+                "shap": [
+                    {
+                        "value": v,
+                        "contribution": round(0.1 * min(v, cut) - 0.2, 3),
+                        "entities": int((later[event] == v).sum()),
+                    }
+                    for v in range(8)
+                ],
+            }
+        )
     return found
 
 
@@ -204,10 +264,19 @@ def _weeks(table: pd.DataFrame) -> list[dict[str, Any]]:
     for week in range(_WEEKS + 3):
         start = MONDAY + week * 7 * DAY
         part = pd.Series(weeks == start, index=table.index)
-        rules = {name: {"qualified": int((part & met).sum()), "conversions": int((part & met & table["converted"]).sum())}
-                 for name, met in (("d1", new), ("in_force", today))}  # fmt: skip
-        found.append({"week": iso(start), "entities": int(part.sum()) or 700, "conversions": int((part & table["converted"]).sum()),
-                      "finished": week < _WEEKS, "by_definition": rules})  # fmt: skip
+        rules = {
+            name: {"qualified": int((part & met).sum()), "conversions": int((part & met & table["converted"]).sum())}
+            for name, met in (("d1", new), ("in_force", today))
+        }
+        found.append(
+            {
+                "week": iso(start),
+                "entities": int(part.sum()) or 700,
+                "conversions": int((part & table["converted"]).sum()),
+                "finished": week < _WEEKS,
+                "by_definition": rules,
+            }
+        )
     return found
 
 
@@ -234,8 +303,13 @@ def _calibration(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _period(part: pd.DataFrame) -> dict[str, Any]:
-    return {"from": iso(int(part["begins"].min()) // DAY * DAY), "to": iso(int(part["begins"].max()) // DAY * DAY),
-            "rows": len(part), "entities": len(part), "conversions": int(part["converted"].sum())}  # fmt: skip
+    return {
+        "from": iso(int(part["begins"].min()) // DAY * DAY),
+        "to": iso(int(part["begins"].max()) // DAY * DAY),
+        "rows": len(part),
+        "entities": len(part),
+        "conversions": int(part["converted"].sum()),
+    }
 
 
 def _months(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -257,31 +331,86 @@ def _made() -> dict[str, Any]:
     table = simulated()
     earlier, later = (table[table["period"] == name] for name in ("earlier", "later"))
     return {
-        "product": "nimbus-boards", "entity": "account", "motion": "trial", "horizon_days": 30, "rows_words": "as of day 14 of the trial",
-        "made_at": "2026-08-20T09:00:00Z", "config_digest": "ab12cd34ef56",
-        "model": {"name": "nimbus-boards", "version": "3", "verdict": "ready", "trained_at": "2026-08-20T08:55:00Z",
-                  "verdict_sentence": "The model ranks later accounts well, and its probabilities keep their word.",
-                  "roc_auc": {"value": 0.79, "low": 0.77, "high": 0.81}},
+        "product": "nimbus-boards",
+        "entity": "account",
+        "motion": "trial",
+        "horizon_days": 30,
+        "rows_words": "as of day 14 of the trial",
+        "made_at": "2026-08-20T09:00:00Z",
+        "config_digest": "ab12cd34ef56",
+        "model": {
+            "name": "nimbus-boards",
+            "version": "3",
+            "verdict": "ready",
+            "trained_at": "2026-08-20T08:55:00Z",
+            "verdict_sentence": "The model ranks later accounts well, and its probabilities keep their word.",
+            "roc_auc": {"value": 0.79, "low": 0.77, "high": 0.81},
+        },
         "periods": {"earlier": _period(earlier), "later": _period(later)},
         "base": {"earlier": _cell(earlier)["rate"], "later": _cell(later)["rate"]},
-        "badge": {"name": "use", "sentence": "The rule holds on later accounts, and finds more than today's rule does.",
-                  "would_change": "A red line in the data health, or a rate of today's rule within its range.",
-                  "thresholds": ["Use: the lower end of the lift is at least 1.5", "Use: it beats today's rule, with an interval that excludes 0",
-                                 "Use: no red line in the data health"]},
-        "criteria": _criteria(table), "definitions": _definitions(table),
-        "tried": {"definitions": 812, "tested": 3, "correction": "one-sided exact tests, corrected by Holm's method"}, "in_force": _in_force(table),
-        "behaviours": _behaviours(table), "volume": _volume(table), "weeks": _weeks(table),
-        "profiles": {"call": [{"text": "5 or more boards and 2 or more automations, company of 51 to 200", "entities": 84, "conversions": 30, "rate": wilson(30, 84).to_dict(6)}],
-                     "leave": [{"text": "no board after 14 days", "entities": 1210, "conversions": 13, "rate": wilson(13, 1210).to_dict(6)}],
-                     "near": [{"text": "4 boards and 2 or more automations", "entities": 212, "conversions": 25, "rate": wilson(25, 212).to_dict(6)}]},
-        "calibration": _calibration(table), "months": _months(table),
-        "health": [{"level": "amber", "saw": "`Template Used` has no events from 3 to 5 March", "does": "the weeks around it may look weaker than they were",
-                    "todo": "ask whoever runs the tracking"},
-                   {"level": "ok", "saw": "No test account and no duplicate", "does": "nothing", "todo": "nothing"}],
-        "facts": {"versions": {"pql_model": "0.1.0", "lightgbm": "4.7.0"}, "seed": 7, "set_aside": {"unparsable time": 12, "before sign-up": 40},
-                  "leakage": [{"column": "plan_tier", "reason": "filled for converters only"}], "features": 412,
-                  "formulas": ["Ranges of rates: Wilson 1927", "Ranges of lifts: delta method on the logarithm"]},
-    }  # fmt: skip
+        "badge": {
+            "name": "use",
+            "sentence": "The rule holds on later accounts, and finds more than today's rule does.",
+            "would_change": "A red line in the data health, or a rate of today's rule within its range.",
+            "thresholds": [
+                "Use: the lower end of the lift is at least 1.5",
+                "Use: it beats today's rule, with an interval that excludes 0",
+                "Use: no red line in the data health",
+            ],
+        },
+        "criteria": _criteria(table),
+        "definitions": _definitions(table),
+        "tried": {"definitions": 812, "tested": 3, "correction": "one-sided exact tests, corrected by Holm's method"},
+        "in_force": _in_force(table),
+        "behaviours": _behaviours(table),
+        "volume": _volume(table),
+        "weeks": _weeks(table),
+        "profiles": {
+            "call": [
+                {
+                    "text": "5 or more boards and 2 or more automations, company of 51 to 200",
+                    "entities": 84,
+                    "conversions": 30,
+                    "rate": wilson(30, 84).to_dict(6),
+                }
+            ],
+            "leave": [
+                {
+                    "text": "no board after 14 days",
+                    "entities": 1210,
+                    "conversions": 13,
+                    "rate": wilson(13, 1210).to_dict(6),
+                }
+            ],
+            "near": [
+                {
+                    "text": "4 boards and 2 or more automations",
+                    "entities": 212,
+                    "conversions": 25,
+                    "rate": wilson(25, 212).to_dict(6),
+                }
+            ],
+        },
+        "calibration": _calibration(table),
+        "months": _months(table),
+        "health": [
+            {
+                "level": "amber",
+                "saw": "`Template Used` has no events from 3 to 5 March",
+                "does": "the weeks around it may look weaker than they were",
+                "todo": "ask whoever runs the tracking",
+            },
+            {"level": "ok", "saw": "No test account and no duplicate", "does": "nothing", "todo": "nothing"},
+        ],
+        "facts": {
+            "versions": {"pql_model": "0.1.0", "lightgbm": "4.7.0"},
+            "seed": 7,
+            "set_aside": {"unparsable time": 12, "before sign-up": 40},
+            "leakage": [{"column": "plan_tier", "reason": "filled for converters only"}],
+            "features": 412,
+            "formulas": ["Ranges of rates: Wilson 1927", "Ranges of lifts: delta method on the logarithm"],
+        },
+    }
 
 
 def growth() -> dict[str, Any]:
@@ -292,8 +421,11 @@ def nothing_found() -> dict[str, Any]:
     """A world of noise: no criterion, no definition; the rule in force is all there is."""
     found = growth()
     found["criteria"], found["definitions"], found["behaviours"] = [], [], []
-    found["badge"] |= {"name": "do_not_use", "sentence": "No behaviour goes with paying here, beyond what chance gives.",
-                       "would_change": "More conversions, or events that are not recorded yet."}  # fmt: skip
+    found["badge"] |= {
+        "name": "do_not_use",
+        "sentence": "No behaviour goes with paying here, beyond what chance gives.",
+        "would_change": "More conversions, or events that are not recorded yet.",
+    }
     found["in_force"]["against"] = None
     found["profiles"] = {"call": [], "leave": [], "near": []}
     for week in found["weeks"]:
@@ -313,15 +445,30 @@ def too_few() -> dict[str, Any]:
     """A table of 150 accounts: 3 of 11 who meet the rule converted."""
     found = growth()
     nothing = {"value": None, "low": None, "high": None}
-    rows = {"entities": 150, "rows": 150, "qualified": 11, "share": 11 / 150, "conversions": 3, "months": [], "fidelity": None,
-            "base_rate": wilson(9, 150).to_dict(6), "rate": wilson(3, 11).to_dict(6), "lift": {"value": 4.5, "low": 1.4, "high": 14.4},
-            "recall": wilson(3, 9).to_dict(6), "leads_per_week": nothing, "note": "too few to judge"}  # fmt: skip
+    rows = {
+        "entities": 150,
+        "rows": 150,
+        "qualified": 11,
+        "share": 11 / 150,
+        "conversions": 3,
+        "months": [],
+        "fidelity": None,
+        "base_rate": wilson(9, 150).to_dict(6),
+        "rate": wilson(3, 11).to_dict(6),
+        "lift": {"value": 4.5, "low": 1.4, "high": 14.4},
+        "recall": wilson(3, 9).to_dict(6),
+        "leads_per_week": nothing,
+        "note": "too few to judge",
+    }
     found["definitions"] = found["definitions"][:1]
     found["definitions"][0] |= {"tested": rows, "recommended": False, "near_miss": None}
     found["criteria"] = [criterion | {"tested": rows} for criterion in found["criteria"][:2]]
     found["base"]["later"] = wilson(9, 150).to_dict(6)
-    found["badge"] |= {"name": "do_not_use", "sentence": "Only 11 later accounts meet the rule: too few to judge.",
-                       "would_change": "About 20 more leads that meet it."}  # fmt: skip
+    found["badge"] |= {
+        "name": "do_not_use",
+        "sentence": "Only 11 later accounts meet the rule: too few to judge.",
+        "would_change": "About 20 more leads that meet it.",
+    }
     cell = {"entities": 11, "conversions": 3, "rate": wilson(3, 11).to_dict(6)}
     found["in_force"]["against"] |= {"both": cell, "only_new": {"entities": 0, "conversions": 0, "rate": nothing}}
     found["in_force"]["verdict"], found["in_force"]["sentence"] = "cannot tell", "Too few accounts meet it to judge."

@@ -272,9 +272,7 @@ def test_how_the_criteria_are_joined_changes_the_result(visit):
     found["at least 2"] = text(page, "later-rate")
     table = bits()
     later = table[table["period"] == "later"]
-    expected = [
-        int((later[["c1", "c2", "c3"]].sum(axis=1) >= least).sum()) for least in (3, 1, 1, 2)
-    ]  # fmt: skip
+    expected = [int((later[["c1", "c2", "c3"]].sum(axis=1) >= least).sum()) for least in (3, 1, 1, 2)]
 
     assert [int(re.search(r"of ([\d,]+)\)", payload)[1].replace(",", "")) for payload in found.values()] == expected
 

@@ -49,8 +49,14 @@ def test_both_frames_add_up_to_100():
 
 def test_one_decimal_below_10_and_none_above():
     assert [numbers.number(value) for value in (0.04, 5.16, 9.94, 9.96, 31.4, -2.34, 0)] == [
-        "0", "5.2", "9.9", "10", "31", "-2.3", "0",
-    ]  # fmt: skip
+        "0",
+        "5.2",
+        "9.9",
+        "10",
+        "31",
+        "-2.3",
+        "0",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -69,9 +75,18 @@ def test_ranges_that_touch_are_not_told_apart():
 
 @pytest.mark.parametrize(
     "claim",
-    ["Inviting drives conversion", "this causes it", "more boards led to paying", "It increases the rate", "the impact of it",
-     "because they invited", "the odds are 3", "3 times more likely", "boards affected conversion"],
-)  # fmt: skip
+    [
+        "Inviting drives conversion",
+        "this causes it",
+        "more boards led to paying",
+        "It increases the rate",
+        "the impact of it",
+        "because they invited",
+        "the odds are 3",
+        "3 times more likely",
+        "boards affected conversion",
+    ],
+)
 def test_words_that_claim_a_cause_are_found(claim):
     assert numbers.forbidden(claim)
 

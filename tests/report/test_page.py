@@ -133,8 +133,28 @@ def test_twenty_thousand_rows_and_thirty_criteria_stay_below_a_megabyte(explorer
 
 
 def _with_every_text(at: Any, text: str) -> Any:
-    keep = {"id", "join", "level", "name", "kind", "shape", "entity", "motion", "verdict", "definition", "week", "from", "to", "operator",
-            "measure", "window", "criteria", "direction", "part", "note"}  # fmt: skip
+    keep = {
+        "id",
+        "join",
+        "level",
+        "name",
+        "kind",
+        "shape",
+        "entity",
+        "motion",
+        "verdict",
+        "definition",
+        "week",
+        "from",
+        "to",
+        "operator",
+        "measure",
+        "window",
+        "criteria",
+        "direction",
+        "part",
+        "note",
+    }
     if isinstance(at, dict):
         return {
             key: value if key in keep and not isinstance(value, dict | list) else _with_every_text(value, text)

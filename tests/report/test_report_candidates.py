@@ -59,8 +59,12 @@ def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_wer
 
 @pytest.mark.parametrize(
     ("rate", "verdict"),
-    [((0.3, 0.25, 0.35), "better rate than today’s"), ((0.12, 0.08, 0.2), "cannot tell from today’s"), ((0.05, 0.03, 0.07), "lower rate than today’s")],
-)  # fmt: skip
+    [
+        ((0.3, 0.25, 0.35), "better rate than today’s"),
+        ((0.12, 0.08, 0.2), "cannot tell from today’s"),
+        ((0.05, 0.03, 0.07), "lower rate than today’s"),
+    ],
+)
 def test_a_rule_is_ranked_against_todays_only_where_their_ranges_do_not_overlap(rate, verdict):
     payload = growth()
     payload["definitions"][0]["tested"]["rate"] = dict(zip(("value", "low", "high"), rate, strict=True))

@@ -99,8 +99,12 @@ def test_rows_come_back_as_the_same_rows_in_no_order(small):
     weeks = pd.to_datetime(week_of(small["begins"].to_numpy()), unit="us").strftime("%Y-%m-%d")
     ids = [f"c{at + 1}" for at in range(7)] + ["in_force"]
     expected = zip(
-        (small["period"] == "later").astype(int), weeks, small["converted"].astype(int), *(small[i].astype(int) for i in ids), strict=True
-    )  # fmt: skip
+        (small["period"] == "later").astype(int),
+        weeks,
+        small["converted"].astype(int),
+        *(small[i].astype(int) for i in ids),
+        strict=True,
+    )
 
     assert sorted(found) == sorted(expected)
 

@@ -5,9 +5,17 @@ from pql_model.config.load import load_definition
 from pql_model.report.rule_export import sql_text, yaml_line
 
 HOSTILE = [
-    "</script><img src=x onerror=alert(1)>", 'quote " and \\ back', "line\nbreak", "a: b, {c} # d", "emoji 🦄 ü", "\u2028\x85\x7f",
-    "- x", "{", "null", "=1+1",
-]  # fmt: skip
+    "</script><img src=x onerror=alert(1)>",
+    'quote " and \\ back',
+    "line\nbreak",
+    "a: b, {c} # d",
+    "emoji 🦄 ü",
+    "\u2028\x85\x7f",
+    "- x",
+    "{",
+    "null",
+    "=1+1",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -34,9 +34,14 @@ def test_without_calibration_it_is_said():
 
 @pytest.mark.parametrize(
     ("levels", "heading"),
-    [(["red", "red"], "2 things in the data speak against the verdict"), (["red", "amber"], "1 thing in the data speaks against the verdict"),
-     (["amber", "ok"], "1 thing in the data to know about"), (["ok"], "Nothing in the data speaks against the verdict"), ([], "Nothing in the data speaks")],
-)  # fmt: skip
+    [
+        (["red", "red"], "2 things in the data speak against the verdict"),
+        (["red", "amber"], "1 thing in the data speaks against the verdict"),
+        (["amber", "ok"], "1 thing in the data to know about"),
+        (["ok"], "Nothing in the data speaks against the verdict"),
+        ([], "Nothing in the data speaks"),
+    ],
+)
 def test_the_heading_of_data_health_says_the_worst(levels, heading):
     payload = growth()
     payload["health"] = [{"level": level, "saw": "a", "does": "b", "todo": "c"} for level in levels]
@@ -58,8 +63,17 @@ def test_what_the_page_cannot_tell_is_said_once_with_the_test_that_would_settle_
 def test_the_model_card_names_what_is_needed_to_do_it_again():
     payload = section(growth(), method).text_content()
 
-    for part in ("an account pays within 30 days", "ab12cd34ef56, seed 7", "0.79 (0.77 to 0.81)", "lightgbm 4.7.0", "version 3", "Wilson", "plan_tier",
-                 "corrected by Holm", "the lower end of the lift is at least 1.5"):  # fmt: skip
+    for part in (
+        "an account pays within 30 days",
+        "ab12cd34ef56, seed 7",
+        "0.79 (0.77 to 0.81)",
+        "lightgbm 4.7.0",
+        "version 3",
+        "Wilson",
+        "plan_tier",
+        "corrected by Holm",
+        "the lower end of the lift is at least 1.5",
+    ):
         assert part in payload
 
 

@@ -22,12 +22,20 @@ def rows_of(model, table):
     numbers = ("probability", "score", "usage", "fit", "timing")
     return [
         LogRow(
-            entity=row["entity"], as_of=row["as_of"], scored_at=0, source="score", model_name="tiny", model_version="1",
-            feature_set=row["feature_set"], reasons=json.loads(row["reasons"]), inputs=x,
-            inputs_digest=inputs_digest(row["feature_set"], x), **{name: row[name] for name in numbers},
+            entity=row["entity"],
+            as_of=row["as_of"],
+            scored_at=0,
+            source="score",
+            model_name="tiny",
+            model_version="1",
+            feature_set=row["feature_set"],
+            reasons=json.loads(row["reasons"]),
+            inputs=x,
+            inputs_digest=inputs_digest(row["feature_set"], x),
+            **{name: row[name] for name in numbers},
         )
         for row, x in zip(scored.to_dict("records"), X, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def test_a_row_comes_out_of_its_own_numbers(model):

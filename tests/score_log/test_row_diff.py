@@ -6,10 +6,20 @@ import pytest
 from pql_model.score_log.row_diff import NUMBERS, SAME, alike, compare_rows, plain
 
 ROW = {
-    "entity": "acme", "probability": 0.25, "score": 80.0, "usage": 0.5, "fit": -0.1, "timing": 0.0, "band": "high",
-    "is_pql": True, "reasons": '[{"behaviour": "login", "contribution": 0.5}]', "criteria_met": "[]",
-    "meets_definition": None, "nearest_missing": None, "suppressed": None,
-}  # fmt: skip
+    "entity": "acme",
+    "probability": 0.25,
+    "score": 80.0,
+    "usage": 0.5,
+    "fit": -0.1,
+    "timing": 0.0,
+    "band": "high",
+    "is_pql": True,
+    "reasons": '[{"behaviour": "login", "contribution": 0.5}]',
+    "criteria_met": "[]",
+    "meets_definition": None,
+    "nearest_missing": None,
+    "suppressed": None,
+}
 
 
 def compared(**answer):
@@ -26,12 +36,24 @@ def test_the_same_rows_are_the_same():
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("probability", 0.25 + 2e-9), ("probability", None), ("probability", math.nan), ("fit", None), ("band", "low"),
-        ("is_pql", False), ("is_pql", None), ("is_pql", 1), ("reasons", []), ("reasons", None),
-        ("reasons", [{"behaviour": "login", "contribution": 0.5 + 2e-9}]), ("reasons", [{"behaviour": "login"}]),
-        ("criteria_met", [{"id": "c1"}]), ("meets_definition", False), ("nearest_missing", {"id": "c1"}), ("suppressed", "bot"),
+        ("probability", 0.25 + 2e-9),
+        ("probability", None),
+        ("probability", math.nan),
+        ("fit", None),
+        ("band", "low"),
+        ("is_pql", False),
+        ("is_pql", None),
+        ("is_pql", 1),
+        ("reasons", []),
+        ("reasons", None),
+        ("reasons", [{"behaviour": "login", "contribution": 0.5 + 2e-9}]),
+        ("reasons", [{"behaviour": "login"}]),
+        ("criteria_met", [{"id": "c1"}]),
+        ("meets_definition", False),
+        ("nearest_missing", {"id": "c1"}),
+        ("suppressed", "bot"),
     ],
-)  # fmt: skip
+)
 def test_any_other_value_is_a_row_that_differs(column, value):
     found = compared(**{column: value})
     assert found.different[column] == 1

@@ -19,11 +19,24 @@ INPUTS = [np.array([1.5, np.nan, -0.0]), np.array([0.1 + 0.2, 1e300, 2.0])]
 def rows(**columns):
     at = pd.to_datetime(["2026-01-05T10:11:12.345678Z", "2026-01-06"], utc=True, format="ISO8601")
     payload = {
-        "entity": ["0012", "b🙂"], "as_of": at, "probability": [0.25, 1 / 3], "score": [50.0, 99.9], "band": "high",
-        "is_pql": [True, False], "usage": 0.1, "fit": -0.2, "timing": 0.0, "reasons": REASONS, "criteria_met": "[]",
-        "meets_definition": pd.array([True, None], "boolean"), "suppressed": pd.array([None, "cool_down"], "string"),
-        "model_version": "3", "feature_set": "fs", "scored_at": at, **columns,
-    }  # fmt: skip
+        "entity": ["0012", "b🙂"],
+        "as_of": at,
+        "probability": [0.25, 1 / 3],
+        "score": [50.0, 99.9],
+        "band": "high",
+        "is_pql": [True, False],
+        "usage": 0.1,
+        "fit": -0.2,
+        "timing": 0.0,
+        "reasons": REASONS,
+        "criteria_met": "[]",
+        "meets_definition": pd.array([True, None], "boolean"),
+        "suppressed": pd.array([None, "cool_down"], "string"),
+        "model_version": "3",
+        "feature_set": "fs",
+        "scored_at": at,
+        **columns,
+    }
     return pd.DataFrame(payload)
 
 

@@ -31,10 +31,12 @@ def part(*entities, first_day=0):
     """A row a day."""
     rows = pd.DataFrame(
         {
-            "entity": entities, "feature_set": "fs", "reasons": "[]",
+            "entity": entities,
+            "feature_set": "fs",
+            "reasons": "[]",
             "scored_at": [to_datetime(START + (first_day + k) * DAY) for k in range(len(entities))],
         }
-    )  # fmt: skip
+    )
     return Memory(log_table(rows, [np.array([1.0])] * len(rows), "score", ["boards"] * len(rows)))
 
 

@@ -20,11 +20,18 @@ AT = to_datetime(parse_instant("2026-01-05T15:30:00.25Z"))
 def table(*entities):
     rows = pd.DataFrame(
         {
-            "entity": entities, "as_of": AT, "probability": 1 / 3, "is_pql": True, "feature_set": "fs", "reasons": "[]",
-            "newly_qualified": pd.array([None] * len(entities), "boolean"), "scored_at": AT,
-            "suppressed": pd.array([None] * len(entities), "string"), "model_version": "1",
+            "entity": entities,
+            "as_of": AT,
+            "probability": 1 / 3,
+            "is_pql": True,
+            "feature_set": "fs",
+            "reasons": "[]",
+            "newly_qualified": pd.array([None] * len(entities), "boolean"),
+            "scored_at": AT,
+            "suppressed": pd.array([None] * len(entities), "string"),
+            "model_version": "1",
         }
-    )  # fmt: skip
+    )
     return log_table(rows, [np.array([0.1 + 0.2, np.nan])] * len(rows), "score", ["boards"] * len(rows))
 
 

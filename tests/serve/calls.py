@@ -47,10 +47,19 @@ class Caller:
         """Status and body of a request whose body comes from `receive`."""
         sent: list[dict[str, Any]] = []
         scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path,
-            "raw_path": path.encode(), "query_string": b"", "headers": [], "scheme": "http", "root_path": "",
-            "server": ("pql", 80), "client": ("nobody", 1),
-        }  # fmt: skip
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [],
+            "scheme": "http",
+            "root_path": "",
+            "server": ("pql", 80),
+            "client": ("nobody", 1),
+        }
 
         async def send(message: Any) -> None:
             sent.append(dict(message))

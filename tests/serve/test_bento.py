@@ -36,8 +36,13 @@ def home(bundle, tmp_path_factory):
     shutil.copytree(ROOT / "pql_model", context / "pql_model", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(bundle.path, context / "models" / "bundle")
     done = subprocess.run(
-        [*BENTO, "build", "-o", "tag"], cwd=context, env=environment(BENTOML_HOME=str(home)), capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        [*BENTO, "build", "-o", "tag"],
+        cwd=context,
+        env=environment(BENTOML_HOME=str(home)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.rmtree(context)
     return home
@@ -52,8 +57,11 @@ def address(home):
     with log.open("w") as out:
         server = subprocess.Popen(
             [*BENTO, "serve", "pql:latest", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=home, env=environment(BENTOML_HOME=str(home)), stdout=out, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            cwd=home,
+            env=environment(BENTOML_HOME=str(home)),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
     try:
         yield until_ready(f"http://127.0.0.1:{port}", server, log)
     finally:

@@ -76,14 +76,21 @@ def requests(home, scored):
     for name, as_of in scored.index:
         rows = log[log["account_id"].str.strip() == name]
         found[name, as_of] = {
-            "entity": name, "signed_up": who.loc[name, "created_at"], "as_of": as_of,
+            "entity": name,
+            "signed_up": who.loc[name, "created_at"],
+            "as_of": as_of,
             "traits": {t: None if pd.isna(who.loc[name, t]) else who.loc[name, t] for t in traits},
             "events": [
-                {"event": r.action, "time": r.occurred, "id": r.event_id, "user": None if pd.isna(r.user_id) else r.user_id,
-                 "values": None if pd.isna(r.size_mb) else {"megabytes": r.size_mb}}
+                {
+                    "event": r.action,
+                    "time": r.occurred,
+                    "id": r.event_id,
+                    "user": None if pd.isna(r.user_id) else r.user_id,
+                    "values": None if pd.isna(r.size_mb) else {"megabytes": r.size_mb},
+                }
                 for r in rows.itertuples()
             ],
-        }  # fmt: skip
+        }
     return found
 
 

@@ -41,10 +41,17 @@ def test_rows_come_in_the_order_asked_for_and_as_score_gives_them(file):
     assert [row["entity"] for row in found["rows"]] == ["NA", "0012", "NA"]
     assert found["missing"] == ["x", "12"]
     assert found["rows"][1] == {
-        "entity": "0012", "as_of": "2026-01-01", "probability": 0.1, "is_pql": False, "reasons": [{"sign": "+"}],
-        "criteria_met": None, "suppressed": None, "model_version": "1", "feature_set": "123456789012",
+        "entity": "0012",
+        "as_of": "2026-01-01",
+        "probability": 0.1,
+        "is_pql": False,
+        "reasons": [{"sign": "+"}],
+        "criteria_met": None,
+        "suppressed": None,
+        "model_version": "1",
+        "feature_set": "123456789012",
         "scored_at": "2026-01-02T03:04:05.678901Z",
-    }  # fmt: skip
+    }
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 

@@ -20,9 +20,14 @@ from pql_model.serve.engine import ScoringEngine
 from pql_model.serve.openapi import _TIME, example_request, openapi
 
 CHECKS = [
-    not_a_server_error, checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance,
-    checks.response_headers_conformance, checks.negative_data_rejection, checks.unsupported_method,
-]  # fmt: skip
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+    checks.negative_data_rejection,
+    checks.unsupported_method,
+]
 """What fits no schema of ours must be refused; what fits one may be refused for its sense, with a status that is named."""
 
 
@@ -77,9 +82,24 @@ def test_the_example_is_answered_whatever_the_motion(bundle, active_within, ages
 
 @pytest.mark.parametrize(
     "time",
-    ["2026-01-02", "2026-01-02T03:04", "2026-01-02 03:04:05Z", "2026-01-02T03:04:05.123456789+0200", "2026-01-02T03:04+02", "1899-12-31",
-     "2200-01-01", "9999-01-01", "2026-13-01", "2026-01-32", "2026-01-02T24:00", "2026-01-02T03", "2026-1-2", "20260102", "2026-01-02T03:04+25:00"],
-)  # fmt: skip
+    [
+        "2026-01-02",
+        "2026-01-02T03:04",
+        "2026-01-02 03:04:05Z",
+        "2026-01-02T03:04:05.123456789+0200",
+        "2026-01-02T03:04+02",
+        "1899-12-31",
+        "2200-01-01",
+        "9999-01-01",
+        "2026-13-01",
+        "2026-01-32",
+        "2026-01-02T24:00",
+        "2026-01-02T03",
+        "2026-1-2",
+        "20260102",
+        "2026-01-02T03:04+25:00",
+    ],
+)
 def test_times_are_described_as_they_are_read(time):
     try:
         read = instant_in(time, "", "time") is not None
@@ -91,19 +111,26 @@ def test_times_are_described_as_they_are_read(time):
 @pytest.mark.parametrize(
     ("path", "mode", "examples"),
     [
-        ("/score", GenerationMode.POSITIVE, 50), ("/score", GenerationMode.NEGATIVE, 15),
-        ("/score_batch", GenerationMode.POSITIVE, 30), ("/score_batch", GenerationMode.NEGATIVE, 6),
-        ("/lookup", GenerationMode.POSITIVE, 30), ("/lookup", GenerationMode.NEGATIVE, 20),
+        ("/score", GenerationMode.POSITIVE, 50),
+        ("/score", GenerationMode.NEGATIVE, 15),
+        ("/score_batch", GenerationMode.POSITIVE, 30),
+        ("/score_batch", GenerationMode.NEGATIVE, 6),
+        ("/lookup", GenerationMode.POSITIVE, 30),
+        ("/lookup", GenerationMode.NEGATIVE, 20),
         *((path, GenerationMode.POSITIVE, 1) for path in METHODS if METHODS[path] == "GET" and path != "/openapi.json"),
     ],
-)  # fmt: skip
+)
 def test_no_request_is_answered_otherwise_than_described(schema, path, mode, examples):
     statuses = set()
 
     @settings(
-        max_examples=examples, deadline=None, database=None, derandomize=True,
-        suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate],
-    )  # fmt: skip
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate],
+    )
     @given(schema[path][METHODS[path]].as_strategy(generation_mode=mode))
     def ask(case):
         answer = case.call()

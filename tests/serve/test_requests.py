@@ -18,12 +18,19 @@ def written(tmp_path_factory):
         {"account": "idle", "signed_up": "2026-01-02", "size": 2.5, "plan": "🎉 [x]", "beta": False},
     ]
     events = [
-        {"account": "a", "event": "any", "time": "2026-01-02T00:00:00.000001", "user": "ann", "mb": -1.5, "known_at": "2026-01-03"},
+        {
+            "account": "a",
+            "event": "any",
+            "time": "2026-01-02T00:00:00.000001",
+            "user": "ann",
+            "mb": -1.5,
+            "known_at": "2026-01-03",
+        },
         {"account": "a", "event": "login", "time": "2026-02-02"},
         {"account": "a", "event": "login", "time": "2026-01-01T09:59:59"},
         {"account": "b", "event": "login", "time": "2026-09-01"},
         {"account": "c", "event": "login", "time": "2026-01-02"},
-    ]  # fmt: skip
+    ]
     home = tmp_path_factory.mktemp("world")
     pd.DataFrame(accounts).to_parquet(home / "accounts.parquet")  # which knows numbers from texts
     entities = {"table": "accounts.parquet", "columns": {"entity": "account", "signed_up": "signed_up"}}
@@ -41,24 +48,33 @@ def written(tmp_path_factory):
 
 def test_there_is_one_for_each_snapshot_by_entity_and_instant(written):
     assert [(r["entity"], r["as_of"], r["signed_up"]) for r in written] == [
-        ("a", "2026-01-08", "2026-01-01T10:00:00Z"), ("a", "2026-01-15", "2026-01-01T10:00:00Z"),
-        ("b", "2026-01-12", "2026-01-05"), ("idle", "2026-01-09", "2026-01-02"),
-    ]  # fmt: skip
+        ("a", "2026-01-08", "2026-01-01T10:00:00Z"),
+        ("a", "2026-01-15", "2026-01-01T10:00:00Z"),
+        ("b", "2026-01-12", "2026-01-05"),
+        ("idle", "2026-01-09", "2026-01-02"),
+    ]
 
 
 def test_all_events_go_along_also_those_before_the_sign_up_and_after_the_end(written):
     assert written[0]["events"] == written[1]["events"]
     assert sorted(event["time"] for event in written[0]["events"]) == [
-        "2026-01-01T09:59:59Z", "2026-01-02T00:00:00.000001Z", "2026-02-02",
-    ]  # fmt: skip
+        "2026-01-01T09:59:59Z",
+        "2026-01-02T00:00:00.000001Z",
+        "2026-02-02",
+    ]
     assert [event["time"] for event in written[2]["events"]] == ["2026-09-01"]
     assert written[3]["events"] == []
 
 
 def test_an_event_says_what_there_is_to_say(written):
     payload = next(event for event in written[0]["events"] if event["event"] == "any (event)")
-    assert payload == {"event": "any (event)", "time": iso(at("2026-01-02") + 1), "user": "ann", "known_at": "2026-01-03",
-                    "values": {"mb": -1.5}}  # fmt: skip
+    assert payload == {
+        "event": "any (event)",
+        "time": iso(at("2026-01-02") + 1),
+        "user": "ann",
+        "known_at": "2026-01-03",
+        "values": {"mb": -1.5},
+    }
 
 
 def test_traits_are_plain_values_and_what_is_missing_is_null(written):

@@ -48,8 +48,14 @@ def log(payload, tmp_path):
 @pytest.fixture(scope="module")
 def answer(engine):
     def of(name="acme", **more):
-        raw = {"entity": name, "signed_up": "2026-01-01", "as_of": "2026-01-08", "traits": {"company_size": "1-10"},
-               "events": [{"event": "Board Created", "time": "2026-01-02"}], **more}  # fmt: skip
+        raw = {
+            "entity": name,
+            "signed_up": "2026-01-01",
+            "as_of": "2026-01-08",
+            "traits": {"company_size": "1-10"},
+            "events": [{"event": "Board Created", "time": "2026-01-02"}],
+            **more,
+        }
         return engine.score(raw, NOW)
 
     return of

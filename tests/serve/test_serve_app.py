@@ -176,7 +176,7 @@ FIELDS = {
     "a trait that is a list": (lambda e: e | {"traits": {"region": ["Europe"]}}, "traits.region"),
     "a trait that is huge": (lambda e: e | {"traits": {"region": 10**400}}, "traits.region"),
     "a long trait": (lambda e: e | {"traits": {"region": "x" * 1001}}, "traits.region"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("change", "field"), FIELDS.values(), ids=FIELDS)
@@ -237,7 +237,17 @@ def test_either_header_and_either_key_opens(with_keys, entity, header):
     assert with_keys.post("/score", entity, headers=dict([header])).status_code == 200
 
 
-@pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-api-key": KEY[:-1]}, {"authorization": KEY}, {"authorization": f"Basic {KEY}"}, {"x-api-key": b"\xff"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-api-key": ""},
+        {"x-api-key": KEY[:-1]},
+        {"authorization": KEY},
+        {"authorization": f"Basic {KEY}"},
+        {"x-api-key": b"\xff"},
+    ],
+)
 def test_without_a_right_key_nothing_is_told(with_keys, entity, headers):
     for method, path in [
         ("POST", "/score"),

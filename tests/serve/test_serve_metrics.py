@@ -30,7 +30,7 @@ def test_no_path_and_no_method_makes_a_new_series(bundle):
     requests = [
         (rng.choice(["GET", "POST", "PUT", "BREW", "X" * k]), "/" + "".join(rng.choices(string.ascii_letters, k=6)), {})
         for k in range(1, 501)
-    ]  # fmt: skip
+    ]
     for k in range(0, 500, 25):
         call.together(requests[k : k + 25])
 
@@ -51,8 +51,9 @@ def test_scores_are_counted_by_band_and_events_by_reason():
     assert counted(metrics, "pql_scores") == {'pql_scores_total{band="high"}': 2}
     assert counted(metrics, "pql_unknown") == {"pql_unknown_events_total": 4}
     assert counted(metrics, "pql_set_aside") == {
-        'pql_set_aside_events_total{reason="bot"}': 2, 'pql_set_aside_events_total{reason="other"}': 1,
-    }  # fmt: skip
+        'pql_set_aside_events_total{reason="bot"}': 2,
+        'pql_set_aside_events_total{reason="other"}': 1,
+    }
 
 
 def test_only_the_model_in_force_is_named(engine):

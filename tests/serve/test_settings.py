@@ -22,10 +22,16 @@ def test_the_bundle_is_enough():
 
 def test_every_variable_is_read():
     given = {
-        **BUNDLE, "PQL_API_KEYS": " a ,b,", "PQL_API_KEYS_FILE": "keys", "PQL_SCORES": "scores.parquet", "PQL_SCORE_LOG": "log",
+        **BUNDLE,
+        "PQL_API_KEYS": " a ,b,",
+        "PQL_API_KEYS_FILE": "keys",
+        "PQL_SCORES": "scores.parquet",
+        "PQL_SCORE_LOG": "log",
         "PQL_MAX_BODY_MB": "0.5",
-        "PQL_MAX_BATCH": "10", "PQL_DEADLINE_SECONDS": "2.5", "PQL_MAX_IN_FLIGHT": "3",
-    }  # fmt: skip
+        "PQL_MAX_BATCH": "10",
+        "PQL_DEADLINE_SECONDS": "2.5",
+        "PQL_MAX_IN_FLIGHT": "3",
+    }
 
     assert given.keys() == _HELP.keys()
     assert Settings.of_environment(given) == Settings(

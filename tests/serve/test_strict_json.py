@@ -35,7 +35,7 @@ from pql_model.serve.strict_json import DEEPEST, JsonError, parse
         (b'[{"a":' * 17 + b"1" + b"}]" * 17, "nested too deeply"),
         (b'{"a}":' * 5000 + b"1" + b',"{b":1}' * 5000, "The body is not JSON. Received: maximum recursion depth"),
     ],
-)  # fmt: skip
+)
 def test_what_a_lenient_parser_lets_through_is_refused(body, words):
     with pytest.raises(JsonError, match=words) as caught:
         parse(body)
@@ -74,11 +74,14 @@ def test_whatever_is_sent_is_read_or_refused(body):
 KEYS = st.sampled_from(['"a"', '"b"', '"a\\":"', '"\\u0061"', '" :"'])
 OBJECTS = st.recursive(
     st.sampled_from(["1", '"a\\":"', "[]", "{}"]),
-    lambda inner: st.lists(st.tuples(KEYS, st.sampled_from([":", " :", "\n: "]), inner).map("".join), max_size=3).map(
-        lambda pairs: "{" + ", ".join(pairs) + "}"
-    ) | st.lists(inner, max_size=3).map(lambda some: "[" + ",".join(some) + "]"),
+    lambda inner: (
+        st.lists(st.tuples(KEYS, st.sampled_from([":", " :", "\n: "]), inner).map("".join), max_size=3).map(
+            lambda pairs: "{" + ", ".join(pairs) + "}"
+        )
+        | st.lists(inner, max_size=3).map(lambda some: "[" + ",".join(some) + "]")
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -14,8 +14,19 @@ from pql_model.errors import InputError
 from pql_model.serve.problem import ProblemError
 from pql_model.serve.strict_json import parse
 
-TIMES = ("2026-01-01", "2026-01-02T23:59:59.999999Z", "2026-01-08", "2025-12-31", "1900-01-01", "2199-12-31T23:59:59Z", "9999-12-31",
-         "1970-01-01", "2026-01-05T00:00+14:00", "2026-02-30", "")  # fmt: skip
+TIMES = (
+    "2026-01-01",
+    "2026-01-02T23:59:59.999999Z",
+    "2026-01-08",
+    "2025-12-31",
+    "1900-01-01",
+    "2199-12-31T23:59:59Z",
+    "9999-12-31",
+    "1970-01-01",
+    "2026-01-05T00:00+14:00",
+    "2026-02-30",
+    "",
+)
 NUMBERS = (0, -0.0, 1, -1, 1e300, -1e300, 1e301, 5e-324, 10**400, True, 0.1, math.nan, math.inf)
 TEXTS = ("", " ", "null", "Board Created", "any", "🎉", "\ud800", "x" * 2000, "a\u0000b", "{}", "1e999", "bot")
 anything = st.recursive(
@@ -43,14 +54,26 @@ times = often(
 numbers = often(0, -0.0, 1, -1, 1e300, -1e300, 5e-324, True, 0.1)
 events = st.fixed_dictionaries(
     {"event": often("Board Created", "Card Moved", "🎉 new"), "time": times},
-    optional={"user": often("u1", "u2", None), "values": st.dictionaries(st.just("megabytes"), numbers, max_size=1),
-              "id": often("i1", "i2", None), "known_at": times, "n": often(1, 2.5, 1e300), "users": often(0, 3)},
-)  # fmt: skip
+    optional={
+        "user": often("u1", "u2", None),
+        "values": st.dictionaries(st.just("megabytes"), numbers, max_size=1),
+        "id": often("i1", "i2", None),
+        "known_at": times,
+        "n": often(1, 2.5, 1e300),
+        "users": often(0, 3),
+    },
+)
 bodies = st.fixed_dictionaries(
-    {"entity": often("acme"), "signed_up": often("2026-01-01"), "as_of": often("2026-01-08", "2026-01-15"),
-     "events": st.lists(events, max_size=6)},
-    optional={"traits": st.dictionaries(st.sampled_from(("company_size", "region", "?")), often(*TEXTS[:5]), max_size=2)},
-)  # fmt: skip
+    {
+        "entity": often("acme"),
+        "signed_up": often("2026-01-01"),
+        "as_of": often("2026-01-08", "2026-01-15"),
+        "events": st.lists(events, max_size=6),
+    },
+    optional={
+        "traits": st.dictionaries(st.sampled_from(("company_size", "region", "?")), often(*TEXTS[:5]), max_size=2)
+    },
+)
 
 
 def judged(engine, body):

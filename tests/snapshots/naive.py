@@ -158,10 +158,11 @@ def into(con: Any, world: World) -> Sources:
     whole = [("time", pa.int64()), ("known_at", pa.int64())]
     tables = {
         "entities": _table(accounts, [("signed_up", pa.int64()), ("excluded", pa.bool_())]),
-        "events": _table([{**act, "event": "used", "n": 1.0} for act in acts],
-                         [("event", pa.string()), *whole, ("n", pa.float64())]),
+        "events": _table(
+            [{**act, "event": "used", "n": 1.0} for act in acts], [("event", pa.string()), *whole, ("n", pa.float64())]
+        ),
         "conversions": _table(paid, whole[:1]),
-    }  # fmt: skip
+    }
     made = {name: con.create_table(name, table, overwrite=True) for name, table in tables.items()}
     return Sources(
         EventLog(made["events"], len(acts), {}, made["events"].limit(0)),

@@ -35,13 +35,25 @@ def test_who_is_at_risk_has_no_reason(ask):
     [
         ("us", "2026-01-05", "excluded", "it is excluded by `exclude:` in the config"),
         (
-            "payer", "2026-01-09T10:00:01Z", "converted",
+            "payer",
+            "2026-01-09T10:00:01Z",
+            "converted",
             "it converted at 2026-01-09T10:00:00Z; `--as-of 2026-01-09T10:00:00Z` is the last instant at which it had not",
         ),
-        ("acme", "2026-01-02T12:00", "too_young", "it is 1.5 days after its sign-up, and the model speaks of days 3 to 8 only"),
-        ("acme", "2026-01-19", "too_old", "it is 18.0 days after its sign-up, and the model speaks of days 3 to 8 only"),
+        (
+            "acme",
+            "2026-01-02T12:00",
+            "too_young",
+            "it is 1.5 days after its sign-up, and the model speaks of days 3 to 8 only",
+        ),
+        (
+            "acme",
+            "2026-01-19",
+            "too_old",
+            "it is 18.0 days after its sign-up, and the model speaks of days 3 to 8 only",
+        ),
     ],
-)  # fmt: skip
+)
 def test_who_is_not_at_risk_is_told_why(ask, name, as_of, reason, words):
     found = ask(name, as_of)
     assert (found.why_not, found.text, found.begun) == (reason, words, True)

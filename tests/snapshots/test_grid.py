@@ -266,9 +266,11 @@ def test_from_files_the_calendar_points_are_weeks_since_1970(tmp_path):
         accounts=[{"account": "acme", "signed_up": "2026-01-01T10:00:00Z", "plan": "own staff"}],
         events=[{"account": "acme", "event": "login", "time": "2026-01-07T23:59:59.999999Z"}],
         conversions=[{"account": "acme", "time": "2026-02-01"}],
-        motion="freemium", snapshots={"every": "1w", "active_within": "8d"}, observed_until="2026-03-01",
+        motion="freemium",
+        snapshots={"every": "1w", "active_within": "8d"},
+        observed_until="2026-03-01",
         exclude={"entities": {"plan": ["own staff"]}},
-    )  # fmt: skip
+    )
     with opened(config) as (_, sources):
         assert cells(calendar_grid(config, sources)) == [
             ("acme", at("2026-01-08"), at("2026-01-01T10:00"), True),

@@ -108,9 +108,18 @@ def label_of(con, config, account, days=100):
         (0, {}),
         (-5 * DAY, {}),
     ],
-    ids=["1us before as_of", "at as_of", "1us after as_of", "1us before the end of the horizon",
-         "at the end of the horizon", "1us after it", "never", "at sign-up", "before sign-up"],
-)  # fmt: skip
+    ids=[
+        "1us before as_of",
+        "at as_of",
+        "1us after as_of",
+        "1us before the end of the horizon",
+        "at the end of the horizon",
+        "1us after it",
+        "never",
+        "at sign-up",
+        "before sign-up",
+    ],
+)
 def test_a_conversion_counts_from_as_of_to_just_before_the_end_of_the_horizon(con, moment, expected):
     account = Account("acme", START, None if moment is None else START + moment)
 
@@ -199,8 +208,11 @@ def test_the_first_of_several_conversions_counts_to_the_microsecond(tmp_path):
         "converted": [False, False, True, True],
     }
     assert frame.dtypes.astype(str).to_dict() == {
-        "entity": "str", "as_of": "int64", "signed_up": "Int64", "converted": "bool",
-    }  # fmt: skip
+        "entity": "str",
+        "as_of": "int64",
+        "signed_up": "Int64",
+        "converted": "bool",
+    }
 
 
 def test_the_table_in_the_workbench_holds_the_rows_of_the_frame(tmp_path):
@@ -218,8 +230,11 @@ def test_freemium_entities_without_a_sign_up_have_snapshots_with_none(tmp_path):
         accounts=[{"account": "a"}, {"account": "b"}],
         events=[{"account": name, "event": "login", "time": "2026-01-05T08:00:00Z"} for name in "ab"],
         conversions=[{"account": "a", "time": "2026-01-12"}],
-        motion="freemium", snapshots={"every": "7d", "active_within": "7d"}, horizon="7d", observed_until="2026-03-01",
-    )  # fmt: skip
+        motion="freemium",
+        snapshots={"every": "7d", "active_within": "7d"},
+        horizon="7d",
+        observed_until="2026-03-01",
+    )
     with opened(config) as (con, sources):
         frame = label_snapshots(con, config, sources).frame
 

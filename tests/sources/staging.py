@@ -82,16 +82,18 @@ def shop(
         "events": [{"table": _store(home, "events", events), "columns": columns, **log}, *more],
         "entities": {
             "table": _store(home, "accounts", accounts),
-            "columns": {"entity": "account", "signed_up": "signed_up"}, **who,
+            "columns": {"entity": "account", "signed_up": "signed_up"},
+            **who,
         },
         "conversions": {
             "table": _store(home, "paid", paid),
-            "columns": {"entity": "account", "time": "paid_at", "value": "mrr"}, **buys,
+            "columns": {"entity": "account", "time": "paid_at", "value": "mrr"},
+            **buys,
         },
         "motion": "trial",
         "max_set_aside": 1.0,
         **keys,
-    }  # fmt: skip
+    }
     return Config.model_validate(raw).at(home)
 
 

@@ -35,22 +35,37 @@ def zoned(values):
 class TestText:
     def test_space_around_a_text_is_no_part_of_it_and_nothing_is_null(self):
         assert of_column(pa.array(["a", " a\t", "a b", "", "  ", "\n", None]), text) == [
-            "a", "a", "a b", None, None, None, None,
-        ]  # fmt: skip
+            "a",
+            "a",
+            "a b",
+            None,
+            None,
+            None,
+            None,
+        ]
 
 
 class TestIdentifier:
     @pytest.mark.parametrize(
         "column",
         [
-            pa.array([12], pa.int8()), pa.array([12], pa.int32()), pa.array([12], pa.int64()),
-            pa.array([12], pa.uint64()), pa.array([12.0], pa.float32()), pa.array([12.0], pa.float64()),
-            pa.array([decimal.Decimal("12")]), pa.array([decimal.Decimal("12.00")]),
-            pa.array(["12"]), pa.array(["12.0"]), pa.array([" 12 "]), pa.array(["12"], pa.large_string()),
-            pa.array(["12"]).dictionary_encode(), pa.array([b"12"]),
+            pa.array([12], pa.int8()),
+            pa.array([12], pa.int32()),
+            pa.array([12], pa.int64()),
+            pa.array([12], pa.uint64()),
+            pa.array([12.0], pa.float32()),
+            pa.array([12.0], pa.float64()),
+            pa.array([decimal.Decimal("12")]),
+            pa.array([decimal.Decimal("12.00")]),
+            pa.array(["12"]),
+            pa.array(["12.0"]),
+            pa.array([" 12 "]),
+            pa.array(["12"], pa.large_string()),
+            pa.array(["12"]).dictionary_encode(),
+            pa.array([b"12"]),
         ],
         ids=lambda column: f"{column.type} {column[0]}",
-    )  # fmt: skip
+    )
     def test_twelve_is_one_id_in_every_type(self, column):
         assert of_column(column, identifier) == ["12"]
 
@@ -93,8 +108,12 @@ class TestIdentifier:
 
     def test_a_column_of_floats_may_hold_anything(self):
         assert of_column(pa.array([12.0, 12.5, NAN, None, 1e17]), identifier) == [
-            "12", "12.5", None, None, "100000000000000000",
-        ]  # fmt: skip
+            "12",
+            "12.5",
+            None,
+            None,
+            "100000000000000000",
+        ]
         assert of_column(pa.array([INF, 1e300]), identifier) == ["inf", "1e+300"]
 
     def test_an_empty_column_has_no_ids(self):
@@ -104,8 +123,16 @@ class TestIdentifier:
 class TestNumber:
     def test_texts_of_numbers_are_numbers_and_others_are_nothing(self):
         assert of_column(pa.array(["1", " 2.5 ", "-3", "1e3", "x", "", "1,5", "1 000", None]), number) == [
-            1, 2.5, -3, 1000, None, None, None, None, None,
-        ]  # fmt: skip
+            1,
+            2.5,
+            -3,
+            1000,
+            None,
+            None,
+            None,
+            None,
+            None,
+        ]
 
     def test_truths_count_as_one_and_zero_typed_or_written(self):
         assert of_column(pa.array([True, False, None]), number) == [1, 0, None]
@@ -156,17 +183,33 @@ class TestTimesThatAreTyped:
 class TestTimesAsNumbers:
     @pytest.mark.parametrize(
         "value",
-        [1_769_860_800, 1_769_860_800_000, 1_769_860_800_000_000, 1_769_860_800_000_000_000, 1_769_860_800.0,
-         "1769860800", "1769860800000", "1769860800000000", "1769860800000000000", "1769860800.0", "1.7698608e9"],
-    )  # fmt: skip
+        [
+            1_769_860_800,
+            1_769_860_800_000,
+            1_769_860_800_000_000,
+            1_769_860_800_000_000_000,
+            1_769_860_800.0,
+            "1769860800",
+            "1769860800000",
+            "1769860800000000",
+            "1769860800000000000",
+            "1769860800.0",
+            "1.7698608e9",
+        ],
+    )
     def test_an_epoch_tells_its_unit_by_its_size(self, value):
         assert instant(value) == NOON
 
     @pytest.mark.parametrize(
         ("value", "after"),
-        [(1_769_860_800_123, 123_000), (1_769_860_800_123_456, 123_456), (1_769_860_800.5, 500_000),
-         (1_769_860_800_123_456_000, 123_456), ("1769860800.25", 250_000)],
-    )  # fmt: skip
+        [
+            (1_769_860_800_123, 123_000),
+            (1_769_860_800_123_456, 123_456),
+            (1_769_860_800.5, 500_000),
+            (1_769_860_800_123_456_000, 123_456),
+            ("1769860800.25", 250_000),
+        ],
+    )
     def test_fractions_of_a_second_are_kept(self, value, after):
         assert instant(value) == NOON + after
 
@@ -195,13 +238,21 @@ class TestTimesAsTexts:
     @pytest.mark.parametrize(
         "written",
         [
-            "2026-01-31 12:00:00", "2026-01-31T12:00:00", "2026-01-31T12:00:00Z", "2026-01-31 12:00:00+00",
-            "2026-01-31T12:00:00.000000+00:00", "2026-01-31T14:00:00+02:00", "2026-01-31 14:00:00+0200",
-            "2026-01-31T06:30:00-05:30", "2026-01-31 12:00:00 UTC", "2026-01-31 13:00:00 Europe/Paris",
+            "2026-01-31 12:00:00",
+            "2026-01-31T12:00:00",
+            "2026-01-31T12:00:00Z",
+            "2026-01-31 12:00:00+00",
+            "2026-01-31T12:00:00.000000+00:00",
+            "2026-01-31T14:00:00+02:00",
+            "2026-01-31 14:00:00+0200",
+            "2026-01-31T06:30:00-05:30",
+            "2026-01-31 12:00:00 UTC",
+            "2026-01-31 13:00:00 Europe/Paris",
             "2026-01-31 12:00",
-            "  2026-01-31T12:00:00Z  ", "2026/01/31 12:00:00",
+            "  2026-01-31T12:00:00Z  ",
+            "2026/01/31 12:00:00",
         ],
-    )  # fmt: skip
+    )
     def test_iso_texts_are_utc_unless_they_say_their_offset(self, written):
         assert instant(written) == NOON
 
@@ -214,18 +265,40 @@ class TestTimesAsTexts:
 
     @pytest.mark.parametrize(
         "written",
-        ["", " ", "soon", "31/01/2026", "01/31/2026", "31.01.2026", "Jan 31, 2026", "2026-02-30", "2026-13-01", "12:00",
-         "2026-01-31 25:00:00", "infinity", "-infinity", "epoch", "now", "today", "9999-12-31", "0001-01-01",
-         "1899-12-30",
-         "1970-01-01", "1970-01-01T00:00:00Z", "null"],
-    )  # fmt: skip
+        [
+            "",
+            " ",
+            "soon",
+            "31/01/2026",
+            "01/31/2026",
+            "31.01.2026",
+            "Jan 31, 2026",
+            "2026-02-30",
+            "2026-13-01",
+            "12:00",
+            "2026-01-31 25:00:00",
+            "infinity",
+            "-infinity",
+            "epoch",
+            "now",
+            "today",
+            "9999-12-31",
+            "0001-01-01",
+            "1899-12-30",
+            "1970-01-01",
+            "1970-01-01T00:00:00Z",
+            "null",
+        ],
+    )
     def test_what_is_no_time_of_a_product_is_nothing(self, written):
         assert instant(written) is None
 
     def test_the_years_1900_to_2199_can_be_read(self):
         assert instants(["1900-01-01", "2199-12-31", "2200-01-01"]) == [
-            parse_instant("1900-01-01"), parse_instant("2199-12-31"), None,
-        ]  # fmt: skip
+            parse_instant("1900-01-01"),
+            parse_instant("2199-12-31"),
+            None,
+        ]
 
     def test_something_unreadable_differs_from_nothing(self):
         given = of_column(pa.array(["soon", "2026-01-31", "", " ", None]), lambda column: times(column).given)

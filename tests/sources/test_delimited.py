@@ -47,8 +47,9 @@ class TestKinds:
         content = "id,flag,day,none\n007,true,2026-01-31,NULL\n"
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == (
-            [{"id": "007", "flag": "true", "day": "2026-01-31", "none": "NULL"}], 0,
-        )  # fmt: skip
+            [{"id": "007", "flag": "true", "day": "2026-01-31", "none": "NULL"}],
+            0,
+        )
 
     def test_an_empty_field_is_nothing_quoted_or_not(self, tmp_path):
         content = 'a,b\n"",2\n,3\n'
@@ -69,8 +70,9 @@ class TestHeaders:
         content = 'at,order,select,group by,"a""b"\n1,2,3,4,5\n'
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == (
-            [{"at": "1", "order": "2", "select": "3", "group by": "4", 'a"b': "5"}], 0,
-        )  # fmt: skip
+            [{"at": "1", "order": "2", "select": "3", "group by": "4", 'a"b': "5"}],
+            0,
+        )
 
     def test_names_that_differ_in_case_only_are_two_columns(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", "Size,size\n1,2\n")) == ([{"Size": "1", "size": "2"}], 0)
@@ -81,8 +83,9 @@ class TestHeaders:
 
     def test_a_column_without_a_name_is_called_by_its_place(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", ",b,\n1,2,3\n")) == (
-            [{"column_1": "1", "b": "2", "column_3": "3"}], 0,
-        )  # fmt: skip
+            [{"column_1": "1", "b": "2", "column_3": "3"}],
+            0,
+        )
 
     def test_spaces_around_a_name_are_no_part_of_it(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", " a , b\n1,2\n3,4\n")) == (ROWS, 0)
@@ -117,9 +120,16 @@ class TestBrokenLines:
     @pytest.mark.parametrize(
         "line",
         [b"9", b"9,9,9", b'"9,9', b'"9"x,9', b'9,"9', b"\xff\xfe,9", b'"a\\"b",9'],
-        ids=["missing field", "extra field", "open quote", "text after a quote", "open quote at the end",
-             "invalid utf-8", "backslash before a quote"],
-    )  # fmt: skip
+        ids=[
+            "missing field",
+            "extra field",
+            "open quote",
+            "text after a quote",
+            "open quote at the end",
+            "invalid utf-8",
+            "backslash before a quote",
+        ],
+    )
     @pytest.mark.parametrize("place", ["first", "middle", "last"])
     def test_a_line_that_is_no_row_is_counted_and_takes_no_other_with_it(self, tmp_path, line, place):
         lines = {"first": [line, b"1,2", b"3,4"], "middle": [b"1,2", line, b"3,4"], "last": [b"1,2", b"3,4", line]}
@@ -136,8 +146,9 @@ class TestBrokenLines:
         content = 'a,b\n"open,9\n"one\ntwo",2\n"three\nfour","five\nsix"\n3,4\n'
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == (
-            [{"a": "3", "b": "4"}, {"a": "one\ntwo", "b": "2"}, {"a": "three\nfour", "b": "five\nsix"}], 1,
-        )  # fmt: skip
+            [{"a": "3", "b": "4"}, {"a": "one\ntwo", "b": "2"}, {"a": "three\nfour", "b": "five\nsix"}],
+            1,
+        )
 
     def test_an_open_quote_far_from_the_end_costs_one_line_only(self, tmp_path):
         lines = [f"{i},{i}" for i in range(20_000)]
@@ -186,8 +197,9 @@ class TestSeveralFiles:
         put(tmp_path, "part/2.csv", "c;a\n5;3\n")
 
         assert read(tmp_path, "part/*.csv") == (
-            [{"a": "1", "b": "2", "c": None}, {"a": "3", "b": None, "c": "5"}], 0,
-        )  # fmt: skip
+            [{"a": "1", "b": "2", "c": None}, {"a": "3", "b": None, "c": "5"}],
+            0,
+        )
 
     def test_one_damaged_file_among_several_costs_the_others_nothing(self, tmp_path):
         put(tmp_path, "part/1.csv", 'a,b\n"open,9\n1,2\n')

@@ -37,13 +37,22 @@ class TestEntities:
         )
 
     def test_traits_keep_their_types(self, tmp_path):
-        accounts = {"account": ["a"], "signed_up": ["2026-01-05"], "seats": [7], "paying": [True], "share": [0.5],
-                    "plan": pa.array(["free"]).dictionary_encode()}  # fmt: skip
+        accounts = {
+            "account": ["a"],
+            "signed_up": ["2026-01-05"],
+            "seats": [7],
+            "paying": [True],
+            "share": [0.5],
+            "plan": pa.array(["free"]).dictionary_encode(),
+        }
         row = entities(tmp_path, accounts)[0][0]
 
         assert {key: value for key, value in row.items() if key.startswith("trait_")} == {
-            "trait_seats": 7, "trait_paying": True, "trait_share": 0.5, "trait_plan": "free",
-        }  # fmt: skip
+            "trait_seats": 7,
+            "trait_paying": True,
+            "trait_share": 0.5,
+            "trait_plan": "free",
+        }
 
     def test_every_column_without_another_use_is_a_trait(self, tmp_path):
         accounts = "account,signed_up,size,region\na,2026-01-05,1,eu\n"
@@ -158,8 +167,9 @@ class TestRepeatedEntities:
         accounts = "account,signed_up,size\na,,1\na,2026-01-05,2\n"
 
         assert entities(tmp_path, accounts, motion="freemium") == (
-            [{"entity": "a", "signed_up": JAN_5, "excluded": False, "trait_size": "2"}], {"repeated": 1},
-        )  # fmt: skip
+            [{"entity": "a", "signed_up": JAN_5, "excluded": False, "trait_size": "2"}],
+            {"repeated": 1},
+        )
 
     def test_the_same_row_stays_in_whatever_order_they_come(self, tmp_path):
         rows = [f"a,2026-01-05,{size}\n" for size in (3, 1, 2)]
@@ -194,8 +204,9 @@ class TestExcluded:
     def test_by_the_id(self, tmp_path):
         assert self.excluded(tmp_path, ACCOUNTS, {"account": ["b"]}) == ["b"]
 
-    @pytest.mark.parametrize("column", [["true", "false", None], ["True", "False", None], ["TRUE", "FALSE", "FALSE"],
-                                        [True, False, None]])  # fmt: skip
+    @pytest.mark.parametrize(
+        "column", [["true", "false", None], ["True", "False", None], ["TRUE", "FALSE", "FALSE"], [True, False, None]]
+    )
     def test_by_a_truth_however_it_is_written(self, tmp_path, column):
         accounts = {"account": ["a", "b", "c"], "signed_up": ["2026-01-05"] * 3, "internal": column}
 
@@ -266,8 +277,11 @@ class TestConversions:
         product = read_shop(tmp_path, paid=paid)
 
         assert product.sources.conversions.set_aside == {
-            "broken_line": 1, "no_entity": 1, "unparsable_time": 2, "unknown_entity": 2,
-        }  # fmt: skip
+            "broken_line": 1,
+            "no_entity": 1,
+            "unparsable_time": 2,
+            "unknown_entity": 2,
+        }
         assert (product.sources.conversions.rows, len(product.conversions)) == (7, 1)
 
     def test_a_table_whose_larger_part_cannot_be_used_stops_the_run(self, tmp_path):
@@ -315,8 +329,9 @@ class TestConversions:
         paid = {"account": ["a", "b"], "paid_at": [1_768_867_200, 0], "mrr": [1, 1]}
 
         assert conversions(tmp_path, paid) == (
-            [{"entity": "a", "time": JAN_5 + 15 * DAY, "value": 1.0}], {"unparsable_time": 1},
-        )  # fmt: skip
+            [{"entity": "a", "time": JAN_5 + 15 * DAY, "value": 1.0}],
+            {"unparsable_time": 1},
+        )
 
 
 class TestOneWideTable:

@@ -90,8 +90,11 @@ def test_a_row_that_arrives_within_a_day_was_not(tmp_path):
 def test_counts_over_a_stretch_of_time_have_no_minutes_and_arrive_when_it_is_over(tmp_path, covers):
     rows = [{"account": "a", "time": "2026-01-26T09:00:00", "mails": 3}]
     table = {
-        "table": "events.csv", "columns": {"entity": "account", "time": "time"}, "counts": {"mail": "mails"}, "covers": covers,
-    }  # fmt: skip
+        "table": "events.csv",
+        "columns": {"entity": "account", "time": "time"},
+        "counts": {"mail": "mails"},
+        "covers": covers,
+    }
     config = product(tmp_path, accounts("a", "b"), rows, PAID, observed_until="2026-06-01")
     config = config.model_copy(update={"events": [EventTable.model_validate(table)]})
     with opened(config) as (_, sources):

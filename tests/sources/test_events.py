@@ -23,9 +23,16 @@ def counted(home, *rows, **keys):
 class TestALog:
     def test_a_row_becomes_an_event_known_when_it_happened(self, tmp_path):
         assert read_shop(tmp_path, log("a,u1,Teammate Invited 🚀,2026-01-10T12:00:00Z")).events == [
-            {"entity": "a", "user": "u1", "event": "Teammate Invited 🚀", "time": JAN_10 + 12 * HOUR,
-             "known_at": None, "n": 1.0, "users": None}
-        ]  # fmt: skip
+            {
+                "entity": "a",
+                "user": "u1",
+                "event": "Teammate Invited 🚀",
+                "time": JAN_10 + 12 * HOUR,
+                "known_at": None,
+                "n": 1.0,
+                "users": None,
+            }
+        ]
 
     def test_a_row_without_a_user_is_an_event_of_nobody(self, tmp_path):
         assert read_shop(tmp_path, log("a,,login,2026-01-10", "a,null,login,2026-01-11")).events[0]["user"] is None
@@ -99,9 +106,12 @@ class TestReasons:
             "nothing at all",
         ]
         product = read_shop(
-            tmp_path, log(*rows, header=header), exclude={"users": ["blocked"]}, observed_until="2026-01-31",
+            tmp_path,
+            log(*rows, header=header),
+            exclude={"users": ["blocked"]},
+            observed_until="2026-01-31",
             log={"columns": {"entity": "account", "user": "person", "event": "action", "time": "at", "id": "id"}},
-        )  # fmt: skip
+        )
 
         assert product.set_aside == dict.fromkeys(REASONS, 1)
         assert list(product.set_aside) == list(REASONS)
@@ -147,9 +157,11 @@ class TestDuplicates:
 
     def test_the_row_that_arrived_first_stays(self, tmp_path):
         product = self.read(
-            tmp_path, "a,u,login,2026-01-10,1,2026-01-14,7", "a,u,login,2026-01-10,1,2026-01-12,8",
+            tmp_path,
+            "a,u,login,2026-01-10,1,2026-01-14,7",
+            "a,u,login,2026-01-10,1,2026-01-12,8",
             "a,u,login,2026-01-10,1,2026-01-13,9",
-        )  # fmt: skip
+        )
 
         assert [(e["known_at"], e["value_size"]) for e in product.events] == [(JAN_10 + 2 * DAY, 8.0)]
         assert product.set_aside == {"duplicate_id": 2}
@@ -229,11 +241,27 @@ class TestOneEventATable:
         keys = {"log": {"columns": columns, "event": "lesson_watched", "values": {"minutes": "minutes_watched"}}}
 
         assert read_shop(tmp_path, rows, **keys).events == [
-            {"entity": "a", "user": None, "event": "lesson_watched", "time": JAN_10, "known_at": None, "n": 1.0,
-             "users": None, "value_minutes": 12.5},
-            {"entity": "b", "user": None, "event": "lesson_watched", "time": JAN_10 + DAY, "known_at": None, "n": 1.0,
-             "users": None, "value_minutes": None},
-        ]  # fmt: skip
+            {
+                "entity": "a",
+                "user": None,
+                "event": "lesson_watched",
+                "time": JAN_10,
+                "known_at": None,
+                "n": 1.0,
+                "users": None,
+                "value_minutes": 12.5,
+            },
+            {
+                "entity": "b",
+                "user": None,
+                "event": "lesson_watched",
+                "time": JAN_10 + DAY,
+                "known_at": None,
+                "n": 1.0,
+                "users": None,
+                "value_minutes": None,
+            },
+        ]
 
 
 class TestAlreadyCounted:
@@ -250,11 +278,25 @@ class TestAlreadyCounted:
 
     def test_each_count_is_a_row_known_when_its_time_is_over(self, tmp_path):
         assert self.read(tmp_path, "a,2026-01-12,40,3,2").events == [
-            {"entity": "a", "user": None, "event": "deal_edited", "time": JAN_12, "known_at": JAN_12 + 7 * DAY,
-             "n": 3.0, "users": None},
-            {"entity": "a", "user": None, "event": "email_sent", "time": JAN_12, "known_at": JAN_12 + 7 * DAY,
-             "n": 40.0, "users": 2.0},
-        ]  # fmt: skip
+            {
+                "entity": "a",
+                "user": None,
+                "event": "deal_edited",
+                "time": JAN_12,
+                "known_at": JAN_12 + 7 * DAY,
+                "n": 3.0,
+                "users": None,
+            },
+            {
+                "entity": "a",
+                "user": None,
+                "event": "email_sent",
+                "time": JAN_12,
+                "known_at": JAN_12 + 7 * DAY,
+                "n": 40.0,
+                "users": 2.0,
+            },
+        ]
 
     def test_zero_and_nothing_make_no_rows(self, tmp_path):
         product = self.read(tmp_path, "a,2026-01-12,0,,", "a,2026-01-19,0,2,0", "b,2026-01-12,,0,")
@@ -275,8 +317,12 @@ class TestAlreadyCounted:
         product = self.read(tmp_path, *rows)
 
         assert product.set_aside == {
-            "no_entity": 1, "unparsable_time": 1, "unknown_entity": 2, "before_signup": 1, "after_observed_until": 1,
-        }  # fmt: skip
+            "no_entity": 1,
+            "unparsable_time": 1,
+            "unknown_entity": 2,
+            "before_signup": 1,
+            "after_observed_until": 1,
+        }
         assert (product.sources.events.rows_read, len(product.events)) == (7, 2)
 
     def test_many_columns_of_counts_do_not_multiply_what_is_unusable(self, tmp_path):

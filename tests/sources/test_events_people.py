@@ -15,17 +15,42 @@ def counted(home, *rows, **keys):
 class TestBots:
     @pytest.mark.parametrize(
         "user",
-        ["googlebot", "uptime-bot", "bot_17", "bot", "Bots", "[bot]", "renovate[bot]", "bot@acme.com", "web-crawler",
-         "BingBot", "robot 7", "pingdom", "health-check", "synthetic"],
-    )  # fmt: skip
+        [
+            "googlebot",
+            "uptime-bot",
+            "bot_17",
+            "bot",
+            "Bots",
+            "[bot]",
+            "renovate[bot]",
+            "bot@acme.com",
+            "web-crawler",
+            "BingBot",
+            "robot 7",
+            "pingdom",
+            "health-check",
+            "synthetic",
+        ],
+    )
     def test_a_user_with_the_name_of_a_bot_is_one(self, tmp_path, user):
         assert counted(tmp_path, f"a,{user},login,2026-01-10") == {"bot": 1}
 
     @pytest.mark.parametrize(
         "user",
-        ["talbot", "abbot", "robotnik", "botany", "jane@talbot.com", "jane@bot.io", "abbott_17", "lobotomy", "u_bo_t",
-         "spiderman", "Elliot"],
-    )  # fmt: skip
+        [
+            "talbot",
+            "abbot",
+            "robotnik",
+            "botany",
+            "jane@talbot.com",
+            "jane@bot.io",
+            "abbott_17",
+            "lobotomy",
+            "u_bo_t",
+            "spiderman",
+            "Elliot",
+        ],
+    )
     def test_a_user_whose_name_only_holds_the_letters_is_none(self, tmp_path, user):
         assert counted(tmp_path, f"a,{user},login,2026-01-10") == {}
 
@@ -65,8 +90,13 @@ class TestBots:
 
     @pytest.mark.parametrize("column", [pa.array([True, False, None]), pa.array([1.0, 0.0, None]), pa.array([1, 0, 0])])
     def test_the_column_of_bots_may_be_typed(self, tmp_path, column):
-        given = {"account": ["a"] * 3, "person": ["u"] * 3, "action": ["x"] * 3, "at": ["2026-01-10"] * 3,
-                 "Is_Bot": column}  # fmt: skip
+        given = {
+            "account": ["a"] * 3,
+            "person": ["u"] * 3,
+            "action": ["x"] * 3,
+            "at": ["2026-01-10"] * 3,
+            "Is_Bot": column,
+        }
 
         assert read_shop(tmp_path, given).set_aside == {"bot": 1}
 

@@ -16,14 +16,16 @@ def test_the_keys_of_all_lines_together_are_the_columns(tmp_path, name):
     content = '{"b": "x", "a": 1}\n{"a": 2.5, "c": true}\n'
 
     assert read(tmp_path, put(tmp_path, name, content)) == (
-        [{"a": "1", "b": "x", "c": None}, {"a": "2.5", "b": None, "c": "true"}], 0,
-    )  # fmt: skip
+        [{"a": "1", "b": "x", "c": None}, {"a": "2.5", "b": None, "c": "true"}],
+        0,
+    )
 
 
 def test_a_missing_key_and_a_null_are_both_nothing(tmp_path):
     assert read(tmp_path, put(tmp_path, "t.jsonl", '{"a": null, "b": 1}\n{"b": 2}\n')) == (
-        [{"a": None, "b": "1"}, {"a": None, "b": "2"}], 0,
-    )  # fmt: skip
+        [{"a": None, "b": "1"}, {"a": None, "b": "2"}],
+        0,
+    )
 
 
 def test_lines_that_are_no_objects_are_counted(tmp_path):
@@ -34,8 +36,9 @@ def test_lines_that_are_no_objects_are_counted(tmp_path):
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path):
     assert read(tmp_path, put(tmp_path, "t.jsonl", b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n')) == (
-        [{"a": "1"}, {"a": "2"}], 0,
-    )  # fmt: skip
+        [{"a": "1"}, {"a": "2"}],
+        0,
+    )
 
 
 def test_a_line_without_end_is_counted_and_the_rest_is_read(tmp_path):
@@ -48,9 +51,22 @@ def test_keys_may_hold_any_character(tmp_path):
     content = '{"a\\"b": 1, "c.d": 2, "e/f": 3, "g~h": 4, "*": 5, "0": 6, "at": 7, "Time": 8, "time": 9, "🚀": 10}\n'
 
     assert read(tmp_path, put(tmp_path, "t.jsonl", content)) == (
-        [{'a"b': "1", "c.d": "2", "e/f": "3", "g~h": "4", "*": "5", "0": "6", "at": "7", "Time": "8", "time": "9",
-          "🚀": "10"}], 0,
-    )  # fmt: skip
+        [
+            {
+                'a"b': "1",
+                "c.d": "2",
+                "e/f": "3",
+                "g~h": "4",
+                "*": "5",
+                "0": "6",
+                "at": "7",
+                "Time": "8",
+                "time": "9",
+                "🚀": "10",
+            }
+        ],
+        0,
+    )
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "nope\n", '[{"a": 1},\n {"a": 2}]\n'])

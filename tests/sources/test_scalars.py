@@ -15,10 +15,35 @@ SPACES = ("", " ", "\t", "\n", "\v", "\f", "\r", "\x00", "\u00a0", "\u2003", "  
 CORES = ("", "a", "a b", "12", "12.0", "-3.000", "+3.0", "1.50", "0.0", ".0", "٣.0", "İ", "Null", "nan0", *NOTHING)
 PADDED = [before + core + after for core in CORES for before in SPACES for after in SPACES]
 USERS = (
-    "bot", "Bots", "robot-7", "my_bot", "abbot", "bottle", "bot@acme.com", "ann@bot.com", "ann@x-bot.com", "a b bot c",
-    "acme-crawler", "acmecrawler", "uptimerobot", "health-check", "synthetic", "synthetics1", "é-bot", "BOT\n", "", "🤖 bot",
-    "ıbot", "İbot", "spıder", "SPİDER", "ſbot", "roboTſ", "\u212abot", "\u212acrawler",
-)  # fmt: skip
+    "bot",
+    "Bots",
+    "robot-7",
+    "my_bot",
+    "abbot",
+    "bottle",
+    "bot@acme.com",
+    "ann@bot.com",
+    "ann@x-bot.com",
+    "a b bot c",
+    "acme-crawler",
+    "acmecrawler",
+    "uptimerobot",
+    "health-check",
+    "synthetic",
+    "synthetics1",
+    "é-bot",
+    "BOT\n",
+    "",
+    "🤖 bot",
+    "ıbot",
+    "İbot",
+    "spıder",
+    "SPİDER",
+    "ſbot",
+    "roboTſ",
+    "\u212abot",
+    "\u212acrawler",
+)
 
 
 def batch(read, written):

@@ -114,8 +114,9 @@ class TestParquet:
         parquet(tmp_path, "2.parquet", b=["y"], c=[2.5], a=[2])
 
         assert read(tmp_path, "*.parquet") == (
-            [{"a": 1, "b": "x", "c": None}, {"a": 2, "b": "y", "c": 2.5}], 0,
-        )  # fmt: skip
+            [{"a": 1, "b": "x", "c": None}, {"a": 2, "b": "y", "c": 2.5}],
+            0,
+        )
 
     def test_reserved_words_and_spaces_are_names(self, tmp_path):
         pq.write_table(pa.table({"at": [1], "order": [2], "group by": [3], "document": ["x"]}), tmp_path / "t.parquet")
@@ -184,8 +185,9 @@ class TestConnections:
         noon = dt.datetime(2026, 1, 31, 12)
 
         assert read(shop, "events", url) == (
-            [{"account": 1, "order": "x", "at": noon}, {"account": 2, "order": "y", "at": None}], 0,
-        )  # fmt: skip
+            [{"account": 1, "order": "x", "at": noon}, {"account": 2, "order": "y", "at": None}],
+            0,
+        )
 
     def test_an_absolute_path_to_a_duckdb_file_will_do(self, shop):
         assert read(shop / "elsewhere", "recent", f"duckdb://{shop}/shop.duckdb") == (

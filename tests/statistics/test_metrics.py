@@ -23,10 +23,20 @@ from pql_model.statistics.metrics import (
 )
 
 NAMES = [
-    "roc_auc", "average_precision", "brier", "log_loss", "calibration_error", "observed_over_expected",
-    "lift_at_5pct", "lift_at_10pct", "lift_at_20pct",
-    "precision_at_5pct", "precision_at_10pct", "precision_at_20pct", "base_rate",
-]  # fmt: skip
+    "roc_auc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_error",
+    "observed_over_expected",
+    "lift_at_5pct",
+    "lift_at_10pct",
+    "lift_at_20pct",
+    "precision_at_5pct",
+    "precision_at_10pct",
+    "precision_at_20pct",
+    "base_rate",
+]
 SKLEARN = {
     "roc_auc": roc_auc_score,
     "average_precision": average_precision_score,

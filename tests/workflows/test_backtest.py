@@ -158,10 +158,17 @@ def alter_trial(home, cutoff, seed):
     events.loc[late, "time"] += pd.to_timedelta(rng.integers(0, 5, late.sum()), unit="D")
     old = accounts["account"][accounts["created"] < cut]
     more = pd.DataFrame({"account": rng.choice(old, 300), "action": "came back", "time": cut})
-    paid = pd.concat([
-        paid[paid["time"] < cut],
-        pd.DataFrame({"account": rng.choice(accounts["account"], 60), "time": cut + pd.to_timedelta(rng.integers(0, 40, 60), unit="D")}),
-    ])  # fmt: skip
+    paid = pd.concat(
+        [
+            paid[paid["time"] < cut],
+            pd.DataFrame(
+                {
+                    "account": rng.choice(accounts["account"], 60),
+                    "time": cut + pd.to_timedelta(rng.integers(0, 40, 60), unit="D"),
+                }
+            ),
+        ]
+    )
     new = accounts["created"] >= cut
     accounts = accounts[~new | (rng.random(len(accounts)) < 0.6)].copy()
     accounts["seats"] = accounts["seats"].where(accounts["created"] < cut, "countless")

@@ -94,9 +94,12 @@ def test_a_file_a_definition_and_a_key_in_another_file_give_the_same(trial, tmp_
 def test_the_json_is_what_other_programs_read(trial):
     payload = json.loads(json.dumps(test_criteria(trial, definition(EIGHT)).to_dict(), allow_nan=False))
     assert payload["definition"] == {
-        "text": "at least 8 `login` in the first 5 days", "short": "login ≥ 8, first 5d", "join": "all", "k": None,
+        "text": "at least 8 `login` in the first 5 days",
+        "short": "login ≥ 8, first 5d",
+        "join": "all",
+        "k": None,
         "conditions": [{"event": "login", "measure": "count", "window": "first 5d", "operator": ">=", "threshold": 8}],
-    }  # fmt: skip
+    }
     assert set(payload) == {"definition", "tested", "later", "earlier", "rows", "words", "notes", "seconds"}
     for part in ("tested", "later", "earlier"):
         assert {"entities", "qualified", "conversions", "rate", "lift", "recall"} <= set(payload[part])

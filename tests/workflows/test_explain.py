@@ -23,9 +23,21 @@ from pql_model.workflows.score import score
 
 AS_OF = "2025-11-20"
 FIELDS = {
-    "entity", "as_of", "probability", "score", "usage", "fit", "timing", "base", "reasons", "behaviours", "at_risk",
-    "why_not", "meets_definition", "model",
-}  # fmt: skip
+    "entity",
+    "as_of",
+    "probability",
+    "score",
+    "usage",
+    "fit",
+    "timing",
+    "base",
+    "reasons",
+    "behaviours",
+    "at_risk",
+    "why_not",
+    "meets_definition",
+    "model",
+}
 
 
 @pytest.fixture(scope="module")

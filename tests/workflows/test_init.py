@@ -23,9 +23,13 @@ def test_the_config_is_written_beside_its_reasons_with_paths_from_its_own_folder
     assert (config.name, config.entity, config.motion) == ("boards", "account", "trial")
     assert config.events[0].table == "data/events.parquet"
     assert config.events[0].columns.model_dump(exclude_none=True) == {
-        "entity": "account_id", "user": "user_id", "event": "action", "time": "occurred", "id": "event_id",
+        "entity": "account_id",
+        "user": "user_id",
+        "event": "action",
+        "time": "occurred",
+        "id": "event_id",
         "user_agent": "user_agent",
-    }  # fmt: skip
+    }
     assert config.entities.columns.signed_up == "created_at"
     assert config.conversions.columns.model_dump() == {"entity": "account_id", "time": "paid_at", "value": "mrr"}
     assert result.to_dict() == {"config": str(data.parent / "pql.yaml"), "notes": list(result.notes)}

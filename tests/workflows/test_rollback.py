@@ -95,8 +95,11 @@ def test_both_are_json(config, registry):
     assert (payload["champion"]["version"], payload["before"]["version"], payload["was_champion"]) == ("2", "3", True)
     listed = json.loads(json.dumps(models(config).to_dict(), allow_nan=False))
     assert [(m["version"], m["aliases"]) for m in listed["models"]] == [
-        ("4", []), ("3", []), ("2", ["champion"]), ("1", ["previous"]),
-    ]  # fmt: skip
+        ("4", []),
+        ("3", []),
+        ("2", ["champion"]),
+        ("1", ["previous"]),
+    ]
     assert {"verdict", "roc_auc", "trained_at", "promoted_at", "promotion", "run_id", "forced"} <= set(
         listed["models"][0]
     )

@@ -17,20 +17,39 @@ from pql_model.workflows.train import train
 
 AS_OF = "2025-06-10T12:00:00Z"
 COLUMNS = [
-    "entity", "as_of", "probability", "score", "band", "is_pql", "usage", "fit", "timing", "reasons", "criteria_met",
-    "meets_definition", "nearest_missing", "newly_qualified", "suppressed", "model_version", "feature_set", "scored_at",
-]  # fmt: skip
+    "entity",
+    "as_of",
+    "probability",
+    "score",
+    "band",
+    "is_pql",
+    "usage",
+    "fit",
+    "timing",
+    "reasons",
+    "criteria_met",
+    "meets_definition",
+    "nearest_missing",
+    "newly_qualified",
+    "suppressed",
+    "model_version",
+    "feature_set",
+    "scored_at",
+]
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory, with_store):
     """Aged 5 to 11 days, so that a day in the middle has a few dozen at risk; a model in force."""
     path = trial_files(
-        with_store(tmp_path_factory.mktemp("score")), accounts=400, each=10,
-        snapshots={"at_days": [5, 10]}, exclude={"entities": {"seats": [3]}},
+        with_store(tmp_path_factory.mktemp("score")),
+        accounts=400,
+        each=10,
+        snapshots={"at_days": [5, 10]},
+        exclude={"entities": {"seats": [3]}},
         policy={"capacity": {"leads": 4, "per": "7d"}},
         definition={"all": [{"event": "login", "at_least": 6, "within": "first 5d"}]},
-    )  # fmt: skip
+    )
     train(path, trials=1, promote="force")
     return path
 

@@ -30,9 +30,18 @@ def client(trained):
 
 def test_the_json_has_every_field_of_the_contract(payload):
     assert {
-        "run_id", "model", "verdict", "snapshots", "test", "baselines", "leakage", "promotion", "features", "seconds",
+        "run_id",
+        "model",
+        "verdict",
+        "snapshots",
+        "test",
+        "baselines",
+        "leakage",
+        "promotion",
+        "features",
+        "seconds",
         "files",
-    } <= set(payload)  # fmt: skip
+    } <= set(payload)
     assert set(payload["model"]) == {"name", "version", "alias"}
     assert payload["verdict"] in ("ready", "weak", "no_signal", "too_few_conversions")
     for part in ("train", "test"):
@@ -104,10 +113,21 @@ def test_the_run_holds_everything_a_reader_needs(trained, payload, client):
     assert "forced" not in run.data.tags
     files = {item.path for item in client.list_artifacts(payload["run_id"])}
     assert files >= {
-        "config.yaml", "features.json", "leakage.json", "model_card.md", "test_predictions.parquet", "calibration.png",
-        "tradeoff.png", "importance.png", "promotion.json", "behaviours.csv", "months.csv", "reliability.csv",
-        "expected_observed.png", "promises.json",
-    }  # fmt: skip
+        "config.yaml",
+        "features.json",
+        "leakage.json",
+        "model_card.md",
+        "test_predictions.parquet",
+        "calibration.png",
+        "tradeoff.png",
+        "importance.png",
+        "promotion.json",
+        "behaviours.csv",
+        "months.csv",
+        "reliability.csv",
+        "expected_observed.png",
+        "promises.json",
+    }
     assert files == {path.name for path in trained.folder.iterdir()}
     trials = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{payload['run_id']}'")
     assert len(trials) == 2

@@ -87,10 +87,16 @@ def test_a_difference_is_found(config, monkeypatch):
 
 def test_a_difference_of_the_pyfunc_is_found(config, monkeypatch):
     monkeypatch.setattr(
-        pipeline.Tracking, "predict", lambda self, registered, table: pipeline.decided_rows(
-            registered.model, table.iloc[::-1], pipeline.Decider.of_facts(registered.model.facts, registered.model.reference)
-        ).rows,
-    )  # fmt: skip
+        pipeline.Tracking,
+        "predict",
+        lambda self, registered, table: (
+            pipeline.decided_rows(
+                registered.model,
+                table.iloc[::-1],
+                pipeline.Decider.of_facts(registered.model.facts, registered.model.reference),
+            ).rows
+        ),
+    )
     found = verify(config, as_of=AS_OF, model="1", rows=20)
     assert found.paths[0].different["probability"] > 10
     assert found.paths[1].same
@@ -110,8 +116,10 @@ def test_an_instant_after_the_end_that_the_config_sets_is_refused(config):
 
 def test_a_service_is_asked_too(config, monkeypatch):
     monkeypatch.setattr(
-        pipeline, "over_http", lambda url, key, version: lambda requests: [{"error": {"message": f"{key} {version}"}}] * len(requests)
-    )  # fmt: skip
+        pipeline,
+        "over_http",
+        lambda url, key, version: lambda requests: [{"error": {"message": f"{key} {version}"}}] * len(requests),
+    )
     found = verify(config, url="http://there", key="k", as_of=AS_OF, model="1", rows=3)
     assert [path.path for path in found.paths] == ["pyfunc", "in process", "http://there"]
     assert found.paths[2].refused == 3
