@@ -4,7 +4,7 @@
 ...                 remedy="map `time:` to one of them")
 Traceback (most recent call last):
 ...
-pql_model.errors.DataError: `day` is not a column of events.csv. Received: day. Allowed: date, user. Do: map `time:` to one of them.
+pql_model.errors.DataError: `day` is not a column of events.csv. Received: day. Allowed: date, user. Fix: map `time:` to one of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,15 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
     by_lower = {candidate.lower(): candidate for candidate in allowed}
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
+
+
+def did_you_mean(close: str | None) -> str:
+    """The question that follows an unknown name, or nothing where no name is close.
+
+    >>> did_you_mean("events"), did_you_mean(None)
+    (', did you mean `events`?', '')
+    """
+    return f", did you mean `{close}`?" if close else ""
 
 
 def listed(names: Iterable[object], at_most: int = 12) -> str:
@@ -47,7 +56,7 @@ class PqlError(Exception):
     --------
     >>> error = PqlError("There is no table", received="event.csv", allowed=["events.csv"], remedy="correct `table:`")
     >>> str(error)
-    'There is no table. Received: event.csv. Allowed: events.csv. Do: correct `table:`.'
+    'There is no table. Received: event.csv. Allowed: events.csv. Fix: correct `table:`.'
     >>> error.remedy, error.exit_code
     ('correct `table:`', 2)
     """
@@ -73,7 +82,7 @@ class PqlError(Exception):
         if allowed is not None:
             parts.append(f"Allowed: {allowed if isinstance(allowed, str) else listed(allowed)}")
         if remedy is not None:
-            parts.append(f"Do: {remedy.rstrip('.')}")
+            parts.append(f"Fix: {remedy.rstrip('.')}")
         super().__init__(" ".join(part if part.endswith("?") else f"{part}." for part in parts))
 
     def to_dict(self) -> dict[str, object]:

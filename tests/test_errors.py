@@ -17,7 +17,7 @@ from pql_model.errors import (
 
 def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
     error = DataError("The table has no rows", received="events.csv", allowed=["one row", "more"], remedy="give one.")
-    assert str(error) == "The table has no rows. Received: events.csv. Allowed: one row, more. Do: give one."
+    assert str(error) == "The table has no rows. Received: events.csv. Allowed: one row, more. Fix: give one."
     assert error.to_dict() == {
         "type": "DataError",
         "message": str(error),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import numpy as np
-
 from pql_model.audit.finding import Finding, taken_back
 from pql_model.features.spec import parse_feature
 from pql_model.model.columns import Manifest
 from pql_model.sources.event_timing import NEAR, EventTiming
+from pql_model.statistics.estimate import wilson_around
 from pql_model.statistics.univariate_auc import corrected_z
 from pql_model.time import MINUTE
 
@@ -59,7 +58,7 @@ def _act_of_buying(event: EventTiming, others: Sequence[EventTiming], z: float) 
     if event.near is None or not event.converters:
         return None
     share = event.near / event.converters
-    low = wilson_low(share, event.converters, z)
+    low = wilson_around(share, event.converters, z).low
     elsewhere = _pooled([(other.near, other.converters) for other in others if other.near is not None])
     if low < LEAST_NEAR or _odds(low) < NEAR_ODDS * _odds(elsewhere):
         return None
@@ -74,7 +73,7 @@ def _after_conversion(event: EventTiming, others: Sequence[EventTiming], z: floa
     if not event.doers:
         return None
     share = event.after / event.doers
-    low = wilson_low(share, event.doers, z)
+    low = wilson_around(share, event.doers, z).low
     elsewhere = _pooled([(other.after, other.doers) for other in others])
     if low < LEAST_AFTER or _odds(low) < AFTER_ODDS * _odds(elsewhere):
         return None
@@ -90,24 +89,13 @@ def _written_back(event: EventTiming, z: float) -> str | None:
         return None
     share = event.back / event.known_converters
     elsewhere = event.late / event.known_others if event.known_others else 0.0
-    low = wilson_low(share, event.known_converters, z)
+    low = wilson_around(share, event.known_converters, z).low
     if low < LEAST_BACK or _odds(low) < BACK_ODDS * _odds(elsewhere):
         return None
     return (
         f"{share:.0%} of what {event.known_converters:,} converters did of it before their conversion arrived after it and more than a day "
         f"late; of the others' rows {elsewhere:.0%} are so late. Features see a row only once it arrived, so nothing is taken out"
     )
-
-
-def wilson_low(share: float, n: int, z: float) -> float:
-    """The low end of a share of `n` (Wilson's score interval).
-
-    >>> round(wilson_low(1.0, 10, 2.0), 2), wilson_low(0.0, 10, 2.0)
-    (0.71, 0.0)
-    """
-    centre = share + z * z / (2 * n)
-    half = z * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return max(0.0, (centre - half) / (1 + z * z / n))
 
 
 def _pooled(parts: Sequence[tuple[float, int]]) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pql_model.audit.audit import audit
 from pql_model.audit.finding import Finding
-from pql_model.errors import DataError, listed, nearest
+from pql_model.errors import DataError, did_you_mean, listed, nearest
 from pql_model.model.columns import Manifest, Typed, as_numbers, looks_like_id, trait_name, type_traits
 from pql_model.sources.leak_evidence import LeakEvidence
 
@@ -73,7 +73,7 @@ def _outcome(frame: pd.DataFrame, name: str) -> np.ndarray:
     if name not in columns:
         close = nearest(name, columns)
         raise DataError(
-            f"The table has no column `{name}`" + (f", did you mean `{close}`?" if close else ""),
+            f"The table has no column `{name}`" + did_you_mean(close),
             received=name,
             allowed=columns,
             remedy="name the column that says who converted",

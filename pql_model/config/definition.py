@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from pql_model.config.types import Strict, TextsField, WindowField
-from pql_model.errors import nearest
+from pql_model.errors import did_you_mean, nearest
 from pql_model.measures import ANY, ENTITY_MEASURES, EVENT_MEASURES, MEASURES
 from pql_model.time import EVER, Window
 
@@ -97,7 +97,7 @@ def check_measure(event: str, measure: str, value: str | None, window: Window | 
     allowed = ENTITY_MEASURES if event == ANY else EVENT_MEASURES
     if measure not in allowed:
         close = nearest(measure, allowed)
-        hint = f", did you mean `{close}`?" if close else ""
+        hint = did_you_mean(close)
         whom = "the entity as a whole" if event == ANY else "one event"
         raise ValueError(f"`{measure}` is not a measure of {whom}{hint} Allowed: {', '.join(allowed)}")
     if window is not None:
@@ -171,7 +171,7 @@ def unreadable(definition: Definition, values: Collection[str], has_signup: bool
     for criterion in definition.criteria:
         if criterion.value is not None and criterion.value not in values:
             close = nearest(criterion.value, values)
-            hint = f", did you mean `{close}`?" if close else ""
+            hint = did_you_mean(close)
             yield f"the definition reads the value `{criterion.value}`, which no table has in `values`{hint}"
         signup = criterion.window.kind == "first" or MEASURES[criterion.measure].needs_signup
         if criterion.event is not None and signup and not has_signup:

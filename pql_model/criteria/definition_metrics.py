@@ -14,13 +14,13 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 from pql_model.snapshots.periods import month_of, whole_weeks
-from pql_model.statistics.estimate import Estimate, wilson
+from pql_model.statistics.estimate import Z95, Estimate, wilson
 from pql_model.time import week_of
 
 LEAST_QUALIFIED, LEAST_CONVERSIONS = 30, 5
 """With fewer who meet the rule, or fewer conversions among them, nothing is judged."""
 TOO_FEW, NOBODY, EVERYBODY = "too few to judge", "nobody meets it", "everybody meets it"
-_Z = 1.959963984540054
+
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -183,7 +183,7 @@ def lift_of(caught: int, qualified: int, everyone: int, rows: int) -> Estimate:
         return Estimate(0.0, 0.0, wilson(0, qualified).high / base)
     lift = caught / qualified / base
     variance = 1 / caught - 1 / qualified - 1 / everyone + (2 * lift - 1) / rows
-    half = _Z * math.sqrt(max(variance, 0.0))
+    half = Z95 * math.sqrt(max(variance, 0.0))
     return Estimate(lift, lift * math.exp(-half), lift * math.exp(half))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.definition import Criterion, Definition
-from pql_model.errors import DataError, nearest
+from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.features.spec import Feature
 from pql_model.model.columns import as_numbers, as_texts, trait_name
 from pql_model.sources.scalars import value_of
@@ -61,8 +61,7 @@ def check_names(
         if name is not None and name not in known:
             close = nearest(name, known)
             raise DataError(
-                f"The {what} names {kind} `{name}`, which the data do not have"
-                + (f"; did you mean `{close}`?" if close else ""),
+                f"The {what} names {kind} `{name}`, which the data do not have" + did_you_mean(close),
                 received=name,
                 allowed=list(known),
                 remedy=f"correct {place}",

@@ -11,7 +11,7 @@ import pandas as pd
 from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.evaluate import criterion_feature, criterion_values, holds
 from pql_model.criteria.phrasing import criterion_text, number
-from pql_model.errors import DataError, Fault, listed, nearest
+from pql_model.errors import DataError, Fault, did_you_mean, listed, nearest
 from pql_model.model.columns import as_numbers, as_texts, trait_name
 from pql_model.sources.scalars import value_of
 from pql_model.time import DAY, MINUTE, SESSION_GAP
@@ -149,7 +149,7 @@ def _no_such_value(trait: str, absent: Sequence[str], known: Sequence[str]) -> D
 
 def _value_hint(trait: str, value: str, known: Sequence[str]) -> str:
     close = nearest(value, known)
-    return f"`{value}` as trait `{trait}`" + (f"; did you mean `{close}`?" if close else "")
+    return f"`{value}` as trait `{trait}`" + did_you_mean(close)
 
 
 def window_notes(definition: Definition, signed_up: np.ndarray, as_of: np.ndarray) -> list[str]:

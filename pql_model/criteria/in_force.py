@@ -15,6 +15,7 @@ from pql_model.criteria.candidates import places
 from pql_model.criteria.definition_metrics import DefinitionMetrics, Outcomes, RuleCell, evaluate_definition
 from pql_model.criteria.evaluate import criterion_values, holds
 from pql_model.criteria.likelihood import Binned, Steps, profile
+from pql_model.statistics.estimate import Z95
 
 Word = Literal["too lax", "too strict", "about right", "stale", "cannot tell"]
 LEAST_ROWS, LEAST_CONVERSIONS = 100, 15
@@ -24,7 +25,6 @@ WORTH = 3.0
 DULL = 1.5
 """A rule whose lift is surely below this tells too little to be kept."""
 RESAMPLES = 200
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -236,8 +236,8 @@ def _fell(before: DefinitionMetrics, now: DefinitionMetrics) -> bool:
     """Whether the lift is lower than before by more than chance (difference of logarithms)."""
     if now.lift.value <= 0:
         return True
-    spread = [(math.log(t.lift.high) - math.log(t.lift.low)) / (2 * _Z) for t in (before, now)]
-    return math.log(before.lift.value / now.lift.value) > _Z * math.hypot(*spread)
+    spread = [(math.log(t.lift.high) - math.log(t.lift.low)) / (2 * Z95) for t in (before, now)]
+    return math.log(before.lift.value / now.lift.value) > Z95 * math.hypot(*spread)
 
 
 def _steps_off(each: Placed) -> float:

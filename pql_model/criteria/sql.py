@@ -21,7 +21,7 @@ from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
 from pql_model.criteria.sql_measures import SEEN, Measured, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
-from pql_model.errors import DataError, nearest
+from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.sources.events import value_names
@@ -159,8 +159,7 @@ def _refuse_unreadable(config: Config, definition: Definition) -> None:
             continue
         kind, close = "trait" if criterion.trait else "event", nearest(str(name), known)
         raise DataError(
-            f"The definition names {kind} `{name}`, which the config does not"
-            + (f"; did you mean `{close}`?" if close else ""),
+            f"The definition names {kind} `{name}`, which the config does not" + did_you_mean(close),
             received=name,
             allowed=list(known),
             remedy="correct the definition",

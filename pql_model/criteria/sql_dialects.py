@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from pql_model.errors import DataError, nearest
+from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.time import Duration, to_datetime
 
 Node = exp.Expr
@@ -268,7 +268,7 @@ def dialect_of(dialect: str) -> SqlDialect:
         return ENGINES[dialect]
     close = nearest(dialect, ENGINES)
     raise DataError(
-        f"`{dialect}` is not a dialect of SQL that is known" + (f"; did you mean `{close}`?" if close else ""),
+        f"`{dialect}` is not a dialect of SQL that is known" + did_you_mean(close),
         received=dialect,
         allowed=list(ENGINES),
         remedy="choose one with `--dialect`",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.schema import Capacity, Policy
-from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.estimate import Z95, Estimate
 
 _EXACT = 1_000
 DEFAULT_SHARE = 0.1
@@ -181,7 +181,7 @@ def expected_conversions(probability: np.ndarray, learnt_from: float | None = No
         return Estimate(0.0, 0.0, 0.0)
     mean = float(probability.sum())
     low, high = _middle(probability, 0.95)
-    off = 1.96 * mean / np.sqrt(max(1.0, learnt_from)) if learnt_from is not None else 0.0
+    off = Z95 * mean / np.sqrt(max(1.0, learnt_from)) if learnt_from is not None else 0.0
     low, high = mean - np.hypot(mean - low, off), mean + np.hypot(high - mean, off)
     return Estimate(mean, float(max(0.0, np.round(low))), float(min(len(probability), np.round(high))))
 

@@ -9,16 +9,14 @@ with the model's own promise and not with the base rate of training, because a c
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from pql_model.model.calibrate import shift
-from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.estimate import Z95, Estimate
 from pql_model.time import DAY, Duration
 
-Z = NormalDist().inv_cdf(0.975)
 NEWEST = Duration(90 * DAY)
 """Outcomes that became final within this time before the scoring count. A shorter stretch chases every campaign."""
 PRIOR_CONVERSIONS = 30.0
@@ -90,7 +88,7 @@ def rate_change(entity: np.ndarray, converted: np.ndarray, before: np.ndarray, a
     rates = [float(y[rows].mean()) for rows in (before, after)]
     pull = after * (y - rates[1]) / after.sum() - before * (y - rates[0]) / before.sum()
     by_entity = np.bincount(pd.factorize(entity)[0], weights=pull)
-    half = Z * math.sqrt(float(by_entity @ by_entity))
+    half = Z95 * math.sqrt(float(by_entity @ by_entity))
     difference = rates[1] - rates[0]
     return Estimate(difference, difference - half, difference + half)
 

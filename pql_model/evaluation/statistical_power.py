@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.estimate import Z95, Estimate
 from pql_model.time import DAY
 
 _MONTH = 365.25 / 12 * DAY
-_SEEN_8_IN_10 = 1.96 + 0.84
+_SEEN_8_IN_10 = Z95 + 0.84
 LONGEST_MONTHS = 24
 _SHARES, _SHARES_FROM = (0.55, 0.35), 30
 """Usual shares of the conversions in training and in test, and how many conversions they weigh against those seen."""

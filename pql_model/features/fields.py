@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pql_model.errors import InputError, nearest
+from pql_model.errors import InputError, did_you_mean, nearest
 from pql_model.sources.scalars import EARLIEST, LARGEST, LATEST
 from pql_model.time import to_instant, to_instants
 
@@ -74,7 +74,7 @@ def keyed(raw: object, at: str, keys: FieldNames) -> Mapping[str, Any]:
     for key in raw:
         if key not in allowed:
             close = nearest(str(key)[:_SHOWN], allowed)
-            hint = f", did you mean `{close}`?" if close else ""
+            hint = did_you_mean(close)
             path = path_of(at, str(key))
             raise InputError(path, received=shown(key), allowed=allowed, what=f"`{path}` is not known{hint}")
     path = path_of(at, next(key for key in allowed if key in keys.required and key not in raw))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_plus
 
-from pql_model.errors import DataError, nearest
+from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY
 from pql_model.model.columns import Manifest, ModelColumn, trait_name
@@ -73,8 +73,7 @@ def check_monotone(monotone: Mapping[str, str], events: Sequence[str], traits: S
         if name not in (ANY, *events, *traits) and not _is_column(name, events, traits):
             close = nearest(name, [ANY, *events, *traits])
             raise DataError(
-                f"`monotone` names `{name}`, which the data do not have"
-                + (f"; did you mean `{close}`?" if close else ""),
+                f"`monotone` names `{name}`, which the data do not have" + did_you_mean(close),
                 received=name,
                 allowed=list(dict.fromkeys([ANY, *events, *traits])),
                 remedy="correct `monotone:` in the config",

@@ -23,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 
 from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.split import Folds
+from pql_model.statistics.estimate import Z95
 from pql_model.statistics.metrics import paired_difference
 
 SEEDS = 2
@@ -244,7 +245,7 @@ def _lead(problem: Problem, first: Params, second: Params) -> tuple[float, float
         found.append(paired_difference(y, ours, theirs, names[fold.check], resamples=300, seed=problem.seed))
         weights.append(float(y.sum()))
     share = np.array(weights) / sum(weights)
-    errors = np.array([(estimate.high - estimate.low) / (2 * 1.96) for estimate in found])
+    errors = np.array([(estimate.high - estimate.low) / (2 * Z95) for estimate in found])
     return float(share @ [estimate.value for estimate in found]), float(np.sqrt(((share * errors) ** 2).sum()))
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from pql_model.report.markup import esc, tag
 from pql_model.report.numbers import Estimate
+from pql_model.statistics.estimate import Z95
 
 WIDE, NARROW = 720, 320
 """Charts are drawn twice, for a desk and for a telephone: a scaled-down picture cannot be read."""
 
-_HALF_OF_THE_BAND = 0.6745 / 1.96
+_HALF_OF_THE_BAND = 0.6745 / Z95
 """Where the middle 50 % of a normal distribution ends, as a share of the way to the ends of its 95 %."""
 
 

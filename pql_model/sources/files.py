@@ -17,7 +17,7 @@ import ibis
 from ibis.common.exceptions import IbisError
 
 from pql_model.config.schema import EMBEDDED
-from pql_model.errors import DataError, listed, nearest
+from pql_model.errors import DataError, did_you_mean, listed, nearest
 from pql_model.sources.delimited import read_delimited
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
@@ -91,7 +91,7 @@ class RawTable:
         there = [*self.columns, *self._inner_names(name.split(".")[0])]
         close = nearest(name, there)
         raise DataError(
-            f"{self.source} has no column `{name}`" + (f", did you mean `{close}`?" if close else ""),
+            f"{self.source} has no column `{name}`" + did_you_mean(close),
             received=f"{key}: {name}",
             allowed=there,
             remedy=f"correct `{key}` in the config",
@@ -172,7 +172,7 @@ def _paths(table: str, home: Path) -> list[str]:
         there = sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
         close = nearest(Path(table).name, there)
         raise DataError(
-            f"There is no file {table}" + (f", did you mean `{close}`?" if close else ""),
+            f"There is no file {table}" + did_you_mean(close),
             received=f"{path}, a folder" if path.is_dir() else path,
             allowed=there or None,
             remedy="correct `table:` in the config; paths start from its folder; `folder/*.csv` names several",
@@ -239,7 +239,7 @@ def _known(table: str, there: Iterable[str]) -> str:
         return table
     close = nearest(table, there)
     raise DataError(
-        f"The connection has no table `{table}`" + (f", did you mean `{close}`?" if close else ""),
+        f"The connection has no table `{table}`" + did_you_mean(close),
         received=table,
         allowed=sorted(there),
         remedy="correct `table:` in the config",
@@ -256,7 +256,7 @@ def database_file(url: str, home: Path) -> Path:
         there = sorted(entry.name for entry in home.iterdir() if entry.is_file()) if home.is_dir() else []
         close = nearest(path.name, there)
         raise DataError(
-            f"There is no database {written}" + (f", did you mean `{close}`?" if close else ""),
+            f"There is no database {written}" + did_you_mean(close),
             received=url,
             remedy="correct `connection:` in the config; paths start from the config's folder",
         )

@@ -8,6 +8,9 @@ from statistics import NormalDist
 
 from pql_model.errors import DataError
 
+Z95 = NormalDist().inv_cdf(0.975)
+"""Standard errors on either side of a normal 95 % interval."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -38,13 +41,17 @@ def wilson(successes: int, n: int) -> Estimate:
     return wilson_around(successes / n, n) if n else Estimate(math.nan, math.nan, math.nan)
 
 
-def wilson_around(share: float, n: float) -> Estimate:
-    """Wilson's interval of a share that is known to as much as `n` independent trials would tell.
+def wilson_around(share: float, n: float, z: float = Z95) -> Estimate:
+    """Wilson's interval of a share that is known as well as `n` independent trials would make it.
+
+    Parameters
+    ----------
+    z
+        Standard errors on either side.
 
     >>> wilson_around(0.5, math.inf)
     Estimate(value=0.5, low=0.5, high=0.5)
     """
-    z = NormalDist().inv_cdf(0.975)
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # at the ends the bound is exact, and rounding must not leave 1e-18 there

@@ -1,8 +1,9 @@
 import pytest
 
-from pql_model.audit.events import audit_events, wilson_low
+from pql_model.audit.events import audit_events
 from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.sources.event_timing import EventTiming
+from pql_model.statistics.estimate import wilson_around
 
 LOGIN = EventTiming("login", doers=1000, after=20, converters=100, near=3.0)
 UPLOAD = EventTiming("upload", doers=700, after=60, converters=80, near=4.0)
@@ -90,4 +91,4 @@ def test_nothing_is_found_where_nobody_did_anything():
 
 
 def test_the_low_end_of_a_share():
-    assert wilson_low(0.9, 100, 1.96) == pytest.approx(0.8256, abs=1e-4)
+    assert wilson_around(0.9, 100, 1.96).low == pytest.approx(0.8256, abs=1e-4)

@@ -60,9 +60,9 @@ def test_the_features_of_a_definition_are_named_once_and_traits_are_none():
 
 
 def test_an_event_or_trait_that_the_data_do_not_have_is_refused_with_the_nearest():
-    with pytest.raises(DataError, match=r"names event `Teammate Invited`, .*; did you mean `Teammates Invited`?"):
+    with pytest.raises(DataError, match=r"names event `Teammate Invited`, .*, did you mean `Teammates Invited`?"):
         check_names(definition(all=[INVITED]), ["Teammates Invited", "Upload"], [])
-    with pytest.raises(DataError, match=r"names trait `company size`, .*; did you mean `company_size`?"):
+    with pytest.raises(DataError, match=r"names trait `company size`, .*, did you mean `company_size`?"):
         check_names(definition(all=[SMALL]), [], ["company_size"])
     with pytest.raises(DataError, match=r"names trait `seats`, which the data do not have. Received"):
         check_names(definition(all=[SEATS]), ["seats"], ["region"])

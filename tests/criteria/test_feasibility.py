@@ -130,7 +130,7 @@ SIZES = pd.DataFrame(
 
 def test_a_trait_value_that_no_entity_has_is_refused_with_the_nearest():
     with pytest.raises(
-        DataError, match=r"No entity has `51-20` as trait `size`; did you mean `51-200`\? .*Allowed: 1-10, 51-200"
+        DataError, match=r"No entity has `51-20` as trait `size`, did you mean `51-200`\? .*Allowed: 1-10, 51-200"
     ):
         trait_notes(definition({"trait": "size", "in": ["51-20"]}), SIZES)
     with pytest.raises(
@@ -141,7 +141,7 @@ def test_a_trait_value_that_no_entity_has_is_refused_with_the_nearest():
 
 def test_of_several_values_one_that_does_not_occur_is_noted():
     assert trait_notes(definition({"trait": "size", "in": ["1-10", "51-20", "??"]}), SIZES) == [
-        "No entity has `51-20` as trait `size`; did you mean `51-200`?",
+        "No entity has `51-20` as trait `size`, did you mean `51-200`?",
         "No entity has `??` as trait `size`.",
     ]
     assert trait_notes(definition({"trait": "seats", "in": [3]}, {"event": "Sent", "at_least": 1}), SIZES) == []

@@ -21,7 +21,7 @@ def test_the_dialects_are_these():
 
 def test_another_dialect_is_refused_with_the_nearest():
     with pytest.raises(
-        DataError, match=r"`postgresql` is not a dialect of SQL that is known; did you mean `postgres`?"
+        DataError, match=r"`postgresql` is not a dialect of SQL that is known, did you mean `postgres`?"
     ):
         dialect_of("postgresql")
 

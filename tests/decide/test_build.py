@@ -81,7 +81,7 @@ def test_a_value_under_exclude_that_nobody_has_is_found(trained, config):
     [
         (
             {"hand_raise": [{"event": "Teammate Invite", "at_least": 1}]},
-            r"The hand_raise names event `Teammate Invite`, which the data do not have; did you mean `Teammate Invited`\?",
+            r"The hand_raise names event `Teammate Invite`, which the data do not have, did you mean `Teammate Invited`\?",
         ),
         (
             {"exclude": {"company size": ["x"]}},

@@ -154,7 +154,7 @@ def test_a_text_that_is_no_feature_name_is_refused(name, message):
 
 
 def test_a_table_that_lacks_columns_is_refused_by_name():
-    with pytest.raises(FeatureMismatchError, match=r"lacks 2 of 3 columns: b, c\. Received: 2 columns\. Do: compute"):
+    with pytest.raises(FeatureMismatchError, match=r"lacks 2 of 3 columns: b, c\. Received: 2 columns\. Fix: compute"):
         check_columns(["a", "d"], ["a", "b", "c"])
 
 

@@ -104,7 +104,7 @@ def test_names_that_the_data_have_are_accepted(name):
 @pytest.mark.parametrize(
     ("name", "payload"),
     [
-        ("File Upload", r"`monotone` names `File Upload`, which the data do not have; did you mean `File Uploaded`\?"),
+        ("File Upload", r"`monotone` names `File Upload`, which the data do not have, did you mean `File Uploaded`\?"),
         ("File+Upload.count.ever", "which the data do not have"),
         ("trait.sizes", "Allowed: any, File Uploaded, plan, size, team seats"),
         ("plan", r"which is an event and a trait. .*`trait.plan` for the trait, `plan.count.ever` and the like"),

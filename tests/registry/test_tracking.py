@@ -70,7 +70,7 @@ def test_without_a_model_none_is_found_and_the_error_says_what_to_do(tmp_path, w
     assert tracking.find("champion") is None
     assert tracking.find("1") is None
     with pytest.raises(
-        ModelNotFoundError, match=r"There is no champion of the model `small-world`.*Do: train with `pql train`"
+        ModelNotFoundError, match=r"There is no champion of the model `small-world`.*Fix: train with `pql train`"
     ):
         tracking.get("champion")
 
@@ -251,7 +251,7 @@ def test_an_experiment_that_another_training_makes_at_the_same_moment_is_used(co
 
 def test_a_tracking_server_that_makes_no_sense_is_refused_in_words(config):
     with pytest.raises(
-        PqlError, match=r"MLflow cannot be used: .*Received: nonsense://here. Do: check MLFLOW_TRACKING_URI"
+        PqlError, match=r"MLflow cannot be used: .*Received: nonsense://here. Fix: check MLFLOW_TRACKING_URI"
     ):
         Tracking(config, "nonsense://here")
 

@@ -75,7 +75,9 @@ def test_a_table_of_something_else_is_neither_written_nor_read(lite):
 
 
 def test_a_table_that_is_not_there_is_said(lite):
-    with pytest.raises(DataError, match=r"no such table: there is no score log yet. Received: scores. Do: score first"):
+    with pytest.raises(
+        DataError, match=r"no such table: there is no score log yet. Received: scores. Fix: score first"
+    ):
         lite("scores").read(["entity"])
 
 

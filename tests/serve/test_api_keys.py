@@ -61,7 +61,7 @@ def test_a_short_key_is_refused_and_the_old_ones_stay(file):
     keys = ApiKeys((), file)
     file.write_text("short\n")
     with pytest.raises(
-        DataError, match=r"too short. Received: 1 of 1 keys. Allowed: at least 16 characters. Do: make one"
+        DataError, match=r"too short. Received: 1 of 1 keys. Allowed: at least 16 characters. Fix: make one"
     ):
         keys.reload()
 

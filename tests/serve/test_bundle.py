@@ -85,7 +85,7 @@ def test_a_changed_file_is_noticed(folder, name):
     path.write_bytes(path.read_bytes().replace(b"1", b"2", 1) + b" ")
 
     with pytest.raises(
-        DataError, match=rf"`{name}` of this bundle was changed after it was written.*Do: export it again"
+        DataError, match=rf"`{name}` of this bundle was changed after it was written.*Fix: export it again"
     ):
         load_bundle(folder)
 
@@ -128,7 +128,9 @@ def test_half_a_manifest_is_noticed(folder):
 def test_another_format_is_refused(folder, manifest, received):
     (folder / "BUNDLE.json").write_text(manifest)
 
-    with pytest.raises(DataError, match=rf"another format\. Received: .*{received}\. Allowed: 1\. Do: export it again"):
+    with pytest.raises(
+        DataError, match=rf"another format\. Received: .*{received}\. Allowed: 1\. Fix: export it again"
+    ):
         load_bundle(folder)
 
 

@@ -42,7 +42,7 @@ def test_every_variable_is_read():
 def test_without_a_bundle_it_says_what_to_set(monkeypatch):
     monkeypatch.delenv("PQL_BUNDLE", raising=False)
     for given in ({}, {"PQL_BUNDLE": ""}, None):
-        with pytest.raises(DataError, match=r"does not know its bundle. Received: no PQL_BUNDLE.* Do: set PQL_BUNDLE"):
+        with pytest.raises(DataError, match=r"does not know its bundle. Received: no PQL_BUNDLE.* Fix: set PQL_BUNDLE"):
             Settings.of_environment(given)
 
 

@@ -213,7 +213,7 @@ class TestDamage:
         whole = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * 7919 % 100_003) for i in range(50_000)))
         (tmp_path / "t.csv.gz").write_bytes(whole[:-5000])
 
-        with pytest.raises(DataError, match=r"t\.csv\.gz cannot be read: .*Do: check that the file is whole"):
+        with pytest.raises(DataError, match=r"t\.csv\.gz cannot be read: .*Fix: check that the file is whole"):
             read(tmp_path, "t.csv.gz")
 
     def test_a_gz_of_a_few_bytes_is_refused(self, tmp_path):

@@ -74,7 +74,7 @@ class TestEntities:
         accounts = "account,signed_up,Size,size\na,2026-01-05,1,2\n"
 
         with pytest.raises(
-            DataError, match=r"same name but for case: Size, size\. Do: list .* under `entities\.traits`"
+            DataError, match=r"same name but for case: Size, size\. Fix: list .* under `entities\.traits`"
         ):
             read_shop(tmp_path, accounts=accounts)
         assert read_shop(tmp_path, accounts=accounts, who={"traits": ["size"]}).entities[0]["trait_size"] == "2"

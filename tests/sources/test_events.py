@@ -135,7 +135,7 @@ class TestReasons:
         rows = ["a,u,login,2026-01-10", "a,u,login,soon", "x,u,login,2026-01-10", "a,u"]
         expected = (
             r"3 of 4 rows of events\.csv cannot be used, more than the share `max_set_aside: 0\.7`\. "
-            r"Received: 1 broken_line \(.*\), 1 unparsable_time \(.*\), 1 unknown_entity \(.*\)\. Do: correct"
+            r"Received: 1 broken_line \(.*\), 1 unparsable_time \(.*\), 1 unknown_entity \(.*\)\. Fix: correct"
         )
 
         with pytest.raises(DataError, match=expected):

@@ -77,13 +77,13 @@ class TestTheEndOfTheData:
     def test_data_from_the_future_only_are_refused(self, tmp_path, monkeypatch):
         monkeypatch.setattr(time, "now", lambda: parse_instant("2025-01-01"))
 
-        with pytest.raises(DataError, match=r"No table holds a time in the past\. Do: check the time columns"):
+        with pytest.raises(DataError, match=r"No table holds a time in the past\. Fix: check the time columns"):
             read_shop(tmp_path)
 
     def test_before_all_events_is_refused_with_both_instants(self, tmp_path):
         expected = (
             r"All events are later than observed_until\. "
-            r"Received: observed_until 2026-01-09, first event 2026-01-10\. Do: correct `observed_until`"
+            r"Received: observed_until 2026-01-09, first event 2026-01-10\. Fix: correct `observed_until`"
         )
 
         with pytest.raises(DataError, match=expected):

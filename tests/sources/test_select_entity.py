@@ -31,9 +31,9 @@ def test_the_data_end_when_they_ended(world):
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("acne", "; did you mean `acme`?"),
-        ("ACME", "; did you mean `acme` or `Acme Labs`?"),
-        ("labs", "; did you mean `Acme Labs`?"),
+        ("acne", ", did you mean `acme`?"),
+        ("ACME", ", did you mean `acme` or `Acme Labs`?"),
+        ("labs", ", did you mean `Acme Labs`?"),
         ("zzzzzz", ""),
         ("", ""),
     ],

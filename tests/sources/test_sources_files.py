@@ -151,7 +151,7 @@ class TestParquet:
     def test_what_is_no_parquet_is_refused(self, tmp_path):
         put(tmp_path, "t.parquet", "a,b\n1,2\n" * 10)
 
-        with pytest.raises(DataError, match=r"t\.parquet cannot be read: .*Do: check that the file is whole"):
+        with pytest.raises(DataError, match=r"t\.parquet cannot be read: .*Fix: check that the file is whole"):
             read(tmp_path, "t.parquet")
 
     def test_a_parquet_that_was_cut_off_is_refused(self, tmp_path):

@@ -178,12 +178,12 @@ def test_a_first_window_longer_than_the_landmark_says_so(trial):
 
 def test_an_unknown_event_is_refused_with_the_nearest_and_the_file_to_correct(trial, tmp_path):
     (tmp_path / "rule.yaml").write_text("all: [{event: logn, at_least: 8}]\n")
-    with pytest.raises(DataError, match=r"names event `logn`, .*; did you mean `login`\?.*Do: correct rule\.yaml"):
+    with pytest.raises(DataError, match=r"names event `logn`, .*, did you mean `login`\?.*Fix: correct rule\.yaml"):
         test_criteria(trial, tmp_path / "rule.yaml")
 
 
 def test_an_unknown_trait_and_an_unknown_value_of_one_are_refused(trial):
-    with pytest.raises(DataError, match=r"names trait `seat`, .*; did you mean `seats`\?"):
+    with pytest.raises(DataError, match=r"names trait `seat`, .*, did you mean `seats`\?"):
         test_criteria(trial, definition({"trait": "seat", "at_least": 3}))
     with pytest.raises(DataError, match=r"No entity has `80` as trait `seats`.*Allowed: 1, 2, 3, 4, 5, 6, 7, 8"):
         test_criteria(trial, definition({"trait": "seats", "in": [80]}))

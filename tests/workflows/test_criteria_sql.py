@@ -79,7 +79,7 @@ def test_names_that_the_data_do_not_have_are_refused_with_the_nearest(config, tm
     rules = {"event": {"event": "logins", "at_least": 1}, "trait": {"trait": "sise", "in": ["1"]}}
     for kind, condition in rules.items():
         (tmp_path / "rule.yaml").write_text(yaml.safe_dump({"all": [condition]}))
-        with pytest.raises(DataError, match=rf"names {kind} `.*did you mean `(login|size)`\?.*Do: correct rule\.yaml"):
+        with pytest.raises(DataError, match=rf"names {kind} `.*did you mean `(login|size)`\?.*Fix: correct rule\.yaml"):
             criteria_sql(config, dialect="duckdb", definition=tmp_path / "rule.yaml")
     with pytest.raises(DataError, match=r"`as_of` is not a time. Received: yesterday"):
         criteria_sql(config, dialect="duckdb", as_of="yesterday")

@@ -40,7 +40,7 @@ def test_the_config_is_written_beside_its_reasons_with_paths_from_its_own_folder
 def test_a_config_that_is_there_is_kept_unless_forced(data, tmp_path):
     path = tmp_path / "pql.yaml"
     path.write_text("mine")
-    with pytest.raises(DataError, match=r"There is a config already. Received: .*pql.yaml. Do: .*`--force`"):
+    with pytest.raises(DataError, match=r"There is a config already. Received: .*pql.yaml. Fix: .*`--force`"):
         init(*tables(data), output=path)
     assert path.read_text() == "mine"
     assert load_config(init(*tables(data), output=path, force=True).path).motion == "trial"

@@ -44,12 +44,12 @@ def test_what_only_the_definition_reads_is_computed_and_not_given_to_the_model(f
 
 def test_a_definition_that_names_an_event_the_data_do_not_have_is_refused(folder):
     config = trial_files(folder, definition={"all": [{"event": "logins", "at_least": 2}]})
-    with pytest.raises(DataError, match=r"names event `logins`, which the data do not have; did you mean `login`?"):
+    with pytest.raises(DataError, match=r"names event `logins`, which the data do not have, did you mean `login`?"):
         prepared(config)
 
 
 def test_monotone_names_an_event_or_trait_of_the_data(folder):
-    with pytest.raises(DataError, match=r"`monotone` names `logn`, which the data do not have; did you mean `login`\?"):
+    with pytest.raises(DataError, match=r"`monotone` names `logn`, which the data do not have, did you mean `login`\?"):
         prepared(trial_files(folder, monotone={"logn": "increasing"}))
 
 
@@ -62,7 +62,7 @@ def test_a_value_that_the_policy_excludes_and_nobody_has_is_said(folder, monkeyp
 
 def test_the_policy_names_events_and_traits_of_the_data(folder):
     with pytest.raises(
-        DataError, match=r"The exclude names trait `seat`, which the data do not have; did you mean `seats`\?"
+        DataError, match=r"The exclude names trait `seat`, which the data do not have, did you mean `seats`\?"
     ):
         prepared(trial_files(folder, policy={"probability": 0.2, "exclude": {"seat": [3]}}))
 

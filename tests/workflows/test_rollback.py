@@ -42,7 +42,7 @@ def test_the_champion_before_is_champion_again_and_twice_goes_back_two(config, r
     assert rollback(config).now.version == "1"
     with pytest.raises(
         ModelNotFoundError,
-        match=r"no earlier champion of the model `small-world`. Received: version 1 is the only one that ever was. Do: name",
+        match=r"no earlier champion of the model `small-world`. Received: version 1 is the only one that ever was. Fix: name",
     ):
         rollback(config)
     assert registry.champion() == "1"
@@ -79,7 +79,7 @@ def test_a_version_that_cannot_be_loaded_is_refused_and_the_champion_stays(confi
 def test_without_any_version_there_is_nothing_to_list_or_go_back_to(config):
     assert models(config).to_dict() == {"name": "small-world", "models": []}
     for to in (None, "1"):
-        with pytest.raises(ModelNotFoundError, match=r"of the model `small-world`.*Do: train with `pql train`"):
+        with pytest.raises(ModelNotFoundError, match=r"of the model `small-world`.*Fix: train with `pql train`"):
             rollback(config, to=to)
 
 
