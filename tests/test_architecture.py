@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    {"atomic", "errors", "file_lock", "measures", "progress", "time"},
+    {"atomic", "errors", "file_lock", "measures", "payload", "progress", "time"},
     {"config", "statistics"},
     {"sources"},
     {"discovery", "snapshots"},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pql_model.config.schema import LOWEST_BAND
+from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Estimate, wilson_around
 
 
@@ -69,8 +70,7 @@ class BandResult:
         return bool(self.rate.low < self.below and self.rate.high >= self.at_least)
 
     def to_dict(self) -> dict[str, Any]:
-        expected = None if self.expected != self.expected else round(self.expected, 6)
-        return {**asdict(self), "expected": expected, "rate": self.rate.to_dict(6), "kept": self.kept}
+        return select_attributes(self, digits=6) | {"kept": self.kept}
 
 
 def band_table(bands: Bands, entity: np.ndarray, converted: np.ndarray, probability: np.ndarray) -> list[BandResult]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from pql_model.decide.bands import Bands
 from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition
 from pql_model.decide.policy import DEFAULT_SHARE, PolicyRule
 from pql_model.features.spec import Feature
+from pql_model.payload import select_attributes
 
 KEY = "decisions"
 """Where it stands among the facts of a model."""
@@ -81,21 +82,8 @@ class Decider:
         return replace(self, hold_out=0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "rule": self.rule.to_dict(),
-            "bands": [dict(zip(("name", "at_least"), band, strict=True)) for band in self._edges()],
-            "band_results": [dict(result) for result in self.band_results],
-            "cool_down": self.cool_down,
-            "stay": self.stay,
-            "hold_out": self.hold_out,
-            **{name: [c.to_dict() for c in getattr(self, name)] for name in ("exclude", "hand_raise", "criteria")},
-            "recommended": self.recommended.to_dict() if self.recommended is not None else None,
-            "in_force": self.in_force.to_dict() if self.in_force is not None else None,
-        }
-
-    def _edges(self) -> Iterator[tuple[str, float]]:
-        return zip(self.bands.names[:-1], self.bands.edges[:-1], strict=True)
+        bands = zip(self.bands.names[:-1], self.bands.edges[:-1], strict=True)
+        return {**select_attributes(self), "bands": [{"name": name, "at_least": edge} for name, edge in bands]}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Decider:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.schema import Capacity, Policy
+from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Z95, Estimate
 
 _EXACT = 1_000
@@ -47,13 +48,7 @@ class PolicyRule:
         return math.isnan(self.probability)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "probability": None if math.isnan(self.probability) else self.probability,
-            "leads": self.leads,
-            "words": self.text,
-            "per": self.per,
-            "definition": self.definition,
-        }
+        return select_attributes(self, words="text")
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> PolicyRule:

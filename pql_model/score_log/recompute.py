@@ -14,6 +14,7 @@ from pql_model.explain.reason_text import Value
 from pql_model.explain.scored import scored_rows
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import OTHER, Manifest, ModelColumn
+from pql_model.payload import select_attributes
 from pql_model.score_log.row_diff import NUMBERS, TOLERANCE
 from pql_model.score_log.schema import LogRow
 
@@ -103,7 +104,7 @@ class Change:
         return f"{self.text}: {_shown(self.before)} -> {_shown(self.now)}"
 
     def to_dict(self) -> dict[str, Any]:
-        return {"column": self.column, "words": self.text, "before": self.before, "now": self.now}
+        return select_attributes(self, words="text")
 
 
 def changes(before: np.ndarray, now: np.ndarray, manifest: Manifest) -> tuple[Change, ...]:

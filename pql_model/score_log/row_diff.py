@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pql_model.payload import select_attributes
+
 NUMBERS = ("probability", "score", "usage", "fit", "timing")
 SAME = ("band", "is_pql", "reasons", "criteria_met", "meets_definition", "nearest_missing", "suppressed")
 """Of the columns of a scored row what must be the same, numbers within them to `TOLERANCE`."""
@@ -44,14 +46,10 @@ class RowDiff:
         return not self.refused and not any(self.different.values())
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "path": self.path,
-            "rows": self.rows,
-            "same": self.same,
-            "largest_difference": self.largest,
-            "different_rows": self.different,
-            "refused": {"rows": self.refused, "first": self.first_refusal},
-        }
+        counts = select_attributes(
+            self, "path", "rows", "same", largest_difference="largest", different_rows="different"
+        )
+        return {**counts, "refused": {"rows": self.refused, "first": self.first_refusal}}
 
 
 def compare_rows(path: str, expected: Iterable[Mapping[Any, Any]], answers: Iterable[Mapping[Any, Any]]) -> RowDiff:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from pql_model.errors import DataError
+from pql_model.payload import to_payload
 
 Z95 = NormalDist().inv_cdf(0.975)
 """Standard errors on either side of a normal 95 % interval."""
@@ -25,9 +26,9 @@ class Estimate:
     high: float
 
     def to_dict(self, digits: int | None = None) -> dict[str, float | None]:
-        """The same as an object, rounded if so asked; JSON has no NaN, so None stands for it."""
-        numbers = vars(self) if digits is None else {name: round(x, digits) for name, x in vars(self).items()}
-        return {name: None if math.isnan(number) else float(number) for name, number in numbers.items()}
+        """Value and bounds as a JSON object, rounded to `digits` decimals; NaN becomes None."""
+        numbers: dict[str, float | None] = to_payload({name: float(x) for name, x in vars(self).items()}, digits)
+        return numbers
 
 
 def wilson(successes: int, n: int) -> Estimate:
