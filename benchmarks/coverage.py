@@ -26,7 +26,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from pql_model.decide.policy import expected_conversions
 from pql_model.model.calibrate import fit_calibration
-from pql_model.statistics.count_metrics import Tally
+from pql_model.statistics.count_metrics import LevelCounts
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import METRICS, evaluate, paired_difference, precision_at_count, reliability_table
 
@@ -140,7 +140,7 @@ def _metrics(score: np.ndarray, truth: np.ndarray, edges: np.ndarray | None = No
     level, place = np.unique(score, return_inverse=True)
     bins = np.searchsorted(edges, level) if edges is not None else np.zeros(len(level), int)
     positives, rows = np.bincount(place, truth), np.bincount(place).astype(float)
-    tally = Tally(level[::-1], bins[::-1], positives[::-1, None], rows[::-1, None])
+    tally = LevelCounts(level[::-1], bins[::-1], positives[::-1, None], rows[::-1, None])
     names = METRICS if edges is not None else ["roc_auc"]
     return {name: float(METRICS[name](tally)[0]) for name in names}
 

@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from pql_model.evaluation.gate import ChampionComparison, gate
+from pql_model.evaluation.gate import ChampionComparison, gate_decision
 from pql_model.evaluation.verdict import Verdict
 from pql_model.statistics.metrics import paired_difference
 
@@ -69,7 +69,7 @@ def passes(rng: np.random.Generator, conversions: int, challenger: Model, champi
     ours, theirs = (probability(m, truth, shared, o) for m, o in zip((challenger, champion), own, strict=True))
     names = ("roc_auc", "log_loss", "calibration_error")
     found = (paired_difference(y, ours, theirs, entities, name, resamples=300) for name in names)
-    return gate(Verdict("ready", "", ""), ChampionComparison("1", len(y), int(y.sum()), *found)).passed
+    return gate_decision(Verdict("ready", "", ""), ChampionComparison("1", len(y), int(y.sum()), *found)).passed
 
 
 def main(repetitions: int) -> None:

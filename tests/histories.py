@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pql_model.evaluation.expected_vs_observed import History
+from pql_model.evaluation.expected_vs_observed import OutcomeHistory
 from pql_model.time import DAY, Duration, parse_instant
 
 
-def history(n: int = 400, rate: float = 0.3, seed: int = 4, **columns: object) -> History:
+def history(n: int = 400, rate: float = 0.3, seed: int = 4, **columns: object) -> OutcomeHistory:
     """One snapshot an entity: n in January and February 2026, half of them training, the rest test."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(
@@ -21,4 +21,4 @@ def history(n: int = 400, rate: float = 0.3, seed: int = 4, **columns: object) -
         }
     ).assign(**columns)
     train = np.arange(n) < n // 2
-    return History(frame, train, ~train, Duration.parse("7d"), "platt")
+    return OutcomeHistory(frame, train, ~train, Duration.parse("7d"), "platt")

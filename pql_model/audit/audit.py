@@ -1,9 +1,9 @@
-"""The leakage audit: columns and events that know the outcome, found before anything is fitted.
+"""The leakage audit: find columns and events that know the outcome, before anything is fitted.
 
-It reads training rows only, one per entity, and judges each column alone: a behaviour against the outcome of
-its row, a trait, which is the same in all rows of an entity, against whether any of them converted. Beside the
-table stands what the sources tell: events around conversions, the order of the file, what changed between two
-extracts. What is found is quarantined and named with its figure; `allow:` in the config takes a column back.
+The audit reads training rows only, one per entity, and judges each column on its own: a behaviour against the outcome of
+its row; a trait, which is the same in all rows of an entity, against whether any of them converted. It also uses evidence
+from the sources: event times around conversions, the order of the file, and changes between two extracts. Guilty columns
+are quarantined and named with their figure; `allow:` in the config lets a column back in.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from pql_model.audit.columns import Rows, judge_feature, judge_trait, judge_unused
+from pql_model.audit.columns import AuditRows, judge_feature, judge_trait, judge_unused
 from pql_model.audit.events import audit_events
-from pql_model.audit.finding import Finding, quarantined, taken_back
+from pql_model.audit.finding import Finding, action_for, quarantined
 from pql_model.audit.order import judge_key, judge_row_order
 from pql_model.model.columns import Manifest, trait_name
 from pql_model.sources.leak_evidence import LeakEvidence
@@ -24,7 +24,7 @@ from pql_model.statistics.univariate_auc import corrected_z, odds_ratio
 
 __all__ = ["Finding", "audit", "audit_changes", "quarantined"]
 
-_NOTHING = LeakEvidence()
+_NO_EVIDENCE = LeakEvidence()
 _LEAST_CHANGE_ODDS, _LEAST_CHANGED = 1.5, 0.01
 
 
@@ -34,31 +34,31 @@ def audit(
     manifest: Manifest,
     unused: dict[str, str],
     allow: Iterable[str],
-    evidence: LeakEvidence = _NOTHING,
+    evidence: LeakEvidence = _NO_EVIDENCE,
 ) -> list[Finding]:
-    """Judge every column of the training rows, and every event.
+    """Judge every column of the training rows and every event.
 
     Parameters
     ----------
     table
         Feature table of the training rows, with `entity` and, where there is one, `as_of`.
     converted
-        Their outcomes, bool, (rows,).
+        Outcomes of these rows, bool, (rows,).
     manifest
         The columns a model would read.
     unused
-        Traits that are left out anyway, with the reason; those that know the outcome are named all the same.
+        Traits that are left out for another reason, with that reason; they are named too if they know the outcome.
     allow
         Columns, traits or events to let through.
     evidence
-        What the sources tell beside the table.
+        Evidence from the sources.
     """
     allowed = set(allow)
     first = ~table["entity"].duplicated().to_numpy()
     ever = pd.Series(converted).groupby(table["entity"].to_numpy()).transform("any").to_numpy(bool)
-    time, order = _placed(table.loc[first, "entity"], evidence)
+    time, order = _signup_and_position(table.loc[first, "entity"], evidence)
     tried = len(manifest.columns) + len(unused) + (order is not None) + (evidence.key is not None)
-    rows = Rows(table[first], ever[first], time, order, tried, allowed)
+    rows = AuditRows(table[first], ever[first], time, order, tried, allowed)
     found: list[Finding | None] = [judge_row_order(order, rows.y, time, tried)] if order is not None else []
     found += [judge_key(evidence.key, rows.table["entity"], rows.y, time, tried)] if evidence.key is not None else []
     for column in manifest.columns:
@@ -68,21 +68,21 @@ def audit(
             found.append(judge_trait(column, rows))
     found += [judge_unused(trait, why, rows) for trait, why in unused.items()]
     findings = [finding for finding in found if finding is not None]
-    findings = _with_changes(findings, audit_changes(evidence.changes, allowed))
+    findings = _merge_changes(findings, audit_changes(evidence.changes, allowed))
     return findings + audit_events(evidence.around, manifest, allowed)
 
 
-def _placed(entities: pd.Series, evidence: LeakEvidence) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """When each entity signed up and where its row lies, as far as that is known."""
+def _signup_and_position(entities: pd.Series, evidence: LeakEvidence) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Sign-up time and row position of each entity, or None if unknown."""
     if evidence.order is None:
         return None, None
-    mine = evidence.order.reindex(entities.to_numpy())
-    time, order = (mine[name].to_numpy(float) for name in ("signed_up", "position"))
+    known = evidence.order.reindex(entities.to_numpy())
+    time, order = (known[name].to_numpy(float) for name in ("signed_up", "position"))
     return (None if np.isnan(time).all() else time), (None if np.isnan(order).all() else order)
 
 
 def audit_changes(changes: Sequence[TraitChanges], allowed: Collection[str]) -> list[Finding]:
-    """Traits that differ between two extracts: quarantined where the change follows the outcome, else named."""
+    """Judge traits that differ between two extracts: quarantined if the change follows the outcome, otherwise named."""
     z = corrected_z(len(changes))
     findings = []
     for c in changes:
@@ -95,7 +95,7 @@ def audit_changes(changes: Sequence[TraitChanges], allowed: Collection[str]) -> 
         reason = f"changed between the two extracts for {yes:.1%} of those who converted and {no:.1%} of the others"
         name = trait_name(c.trait)
         if ratio.low > _LEAST_CHANGE_ODDS:
-            action = taken_back(allowed, (name, c.trait))
+            action = action_for(allowed, (name, c.trait))
             findings.append(
                 Finding(
                     name,
@@ -106,14 +106,14 @@ def audit_changes(changes: Sequence[TraitChanges], allowed: Collection[str]) -> 
                 )
             )
         elif c.converters_changed + c.others_changed >= _LEAST_CHANGED * (c.converters + c.others):
-            reason += ": today's value need not be that of as_of"
+            reason += ": the current value may differ from the value at as_of"
             findings.append(Finding(name, "changes_between_extracts", reason, None, "kept"))
     return findings
 
 
-def _with_changes(findings: list[Finding], changed: Sequence[Finding]) -> list[Finding]:
-    """One finding a column: the heavier one, and of two equal ones what its values say."""
+def _merge_changes(findings: list[Finding], changed: Sequence[Finding]) -> list[Finding]:
+    """Keep one finding per column: the more serious one and, between equals, the one about changes."""
     heavy = {finding.column for finding in findings if finding.action != "kept"}
     changed = [finding for finding in changed if finding.column not in heavy]
-    payload = {finding.column for finding in changed}
-    return [finding for finding in findings if finding.column not in payload] + list(changed)
+    replaced = {finding.column for finding in changed}
+    return [finding for finding in findings if finding.column not in replaced] + list(changed)

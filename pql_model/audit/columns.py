@@ -1,4 +1,4 @@
-"""The leakage audit of one column: its values, its gaps, its dates and its name."""
+"""Leakage audit of a single column: its values, missing values, dates and name."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pql_model.audit.finding import Finding, taken_back
+from pql_model.audit.finding import Finding, action_for
 from pql_model.audit.order import counts_up, judge_identifier, natural_order
 from pql_model.discovery.sketch import vocabulary, words
 from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
 from pql_model.statistics.univariate_auc import (
+    auc_lower_bound,
     best_auc,
+    category_contrast,
     corrected_z,
-    furthest_apart,
     odds_ratio,
     roc_auc,
-    surely_above,
 )
 
 MAX_TRAIT_AUC, MAX_FEATURE_AUC = 0.82, 0.92
-"""What no honest column alone has been seen to reach: all honest traits of a data set together reach 0.82 (xeducation),
-the best honest trait 0.76; all behaviours of the first 30 days together 0.89 (relax)."""
+"""Limits that no honest single column has reached in measurements: all honest traits of a data set together reach 0.82
+(xeducation), the best honest trait 0.76; all behaviours of the first 30 days together reach 0.89 (relax)."""
 MAX_APART = 100.0
-"""Odds ratio of two categories; the highest of an honest trait is 67, surely 40 (xeducation, occupation)."""
+"""Odds ratio of two categories; the highest of an honest trait is 67, with a lower bound of 40 (xeducation, occupation)."""
 MIN_FILL_ODDS, MIN_FILL_RATIO, MIN_FILLED = 20.0, 5.0, 0.1
 SUSPICIOUS_AUC = 0.76
-"""The ROC-AUC of the best honest trait measured (xeducation, time on the website)."""
+"""ROC-AUC of the best honest trait measured (xeducation, time on the website)."""
 _PURE = 0.5
 _LATER = 0.01
 _EPOCHS = ((9.4e8, 4.1e9, 1e6), (9.4e11, 4.1e12, 1e3), (9.4e14, 4.1e15, 1.0))  # 1999 to 2099, in s, ms, us
@@ -41,21 +41,21 @@ _KNOWN_AT_FIRST = vocabulary("source origin channel medium campaign number id ty
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows that columns are judged on, one per entity.
+class AuditRows:
+    """Rows on which columns are judged, one per entity.
 
     Attributes
     ----------
     table
-        Traits and features, with `as_of` (int64 microseconds) where there is one.
+        Traits and features, with `as_of` (int64 microseconds) if available.
     y
-        Whether the row, or for traits its entity, converted.
+        Whether the row (for traits, its entity) converted.
     time, order
-        When each signed up and where its row lies in the file; None where unknown.
+        Sign-up time and position in the file; None if unknown.
     tried
-        How many columns are judged: what chance allows is corrected for it.
+        Number of columns judged, for the correction for multiple testing.
     allowed
-        What the config lets through.
+        Names that the config lets through.
     """
 
     table: pd.DataFrame
@@ -66,8 +66,8 @@ class Rows:
     allowed: Collection[str]
 
 
-def judge_feature(column: ModelColumn, rows: Rows, converted: np.ndarray) -> Finding | None:
-    """A behaviour that alone does better than any honest one."""
+def judge_feature(column: ModelColumn, rows: AuditRows, converted: np.ndarray) -> Finding | None:
+    """Judge a behaviour: guilty if it alone separates better than any honest one."""
     numbers = as_numbers(rows.table[column.name])
     auc = roc_auc(np.where(np.isnan(numbers), -np.inf, numbers), converted)
     auc = max(auc, 1 - auc)
@@ -75,37 +75,43 @@ def judge_feature(column: ModelColumn, rows: Rows, converted: np.ndarray) -> Fin
     return _finding(column.name, column.text, found, rows)
 
 
-def judge_trait(column: ModelColumn, rows: Rows) -> Finding | None:
-    """A trait that the model would read."""
+def judge_trait(column: ModelColumn, rows: AuditRows) -> Finding | None:
+    """Judge a trait that the model would read."""
     values, y, names = rows.table[column.name], rows.y, (column.name, column.text)
     numbers = as_numbers(values) if column.kind == "number" else None
     texts = as_texts(values).fillna("").to_numpy(object)
     if numbers is not None and (instants := _epochs(numbers)) is not None:
-        known_late = _date(instants, rows) or _separation(best_auc(numbers, texts, y), y, rows.tried, MAX_TRAIT_AUC)
+        known_late = _later_than_as_of(instants, rows) or _separation(
+            best_auc(numbers, texts, y), y, rows.tried, MAX_TRAIT_AUC
+        )
         return _finding(*names, known_late or _undated(), rows)
     if (found := filled_by_outcome(texts != "", y, rows.tried)) is not None:
         return _finding(*names, found, rows)
     if numbers is not None and counts_up(numbers, rows.order):
         return judge_identifier(names, numbers, y, rows.time, rows.tried, rows.allowed)
     auc = best_auc(numbers, texts, y)
-    found = _separation(auc, y, rows.tried, MAX_TRAIT_AUC) or _apart(texts, auc, rows) or _name(column.text, auc, rows)
+    found = (
+        _separation(auc, y, rows.tried, MAX_TRAIT_AUC)
+        or _pure_categories(texts, auc, rows)
+        or _suspicious_name(column.text, auc, rows)
+    )
     if found is not None:
         return _finding(*names, found, rows)
-    low = surely_above(auc, y, corrected_z(rows.tried))
+    low = auc_lower_bound(auc, y, corrected_z(rows.tried))
     if low <= SUSPICIOUS_AUC:
         return None
     reason = (
-        f"alone it predicts with ROC-AUC {auc:.3f} (at least {low:.3f}), better than most honest traits do: make sure that its "
+        f"alone it predicts with ROC-AUC {auc:.3f} (at least {low:.3f}), better than most honest traits: check that its "
         "value was known at as_of"
     )
     return Finding(column.name, "suspicious", reason, auc, "kept")
 
 
-def judge_unused(trait: str, why: str, rows: Rows) -> Finding | None:
-    """A trait that is left out anyway: named if it knows the outcome, so that nobody takes it in."""
+def judge_unused(trait: str, why: str, rows: AuditRows) -> Finding | None:
+    """Judge a trait that is left out anyway: named if it knows the outcome, so that nobody adds it back."""
     values, y = rows.table[trait_name(trait)], rows.y
     if why.startswith("a date"):
-        kind, reason, auc = _date(_instants(values), rows) or ("undated_time", why, None)
+        kind, reason, auc = _later_than_as_of(_instants(values), rows) or ("undated_time", why, None)
         return Finding(trait_name(trait), kind, reason, auc, "quarantined")
     if why == "constant":
         return None
@@ -118,15 +124,15 @@ def judge_unused(trait: str, why: str, rows: Rows) -> Finding | None:
     return judge_identifier(names, natural_order(values), y, rows.time, rows.tried, ())
 
 
-Found = tuple[str, str, float | None]  # kind, reason, auc
+Suspicion = tuple[str, str, float | None]  # kind, reason, auc
 
 
-def _finding(name: str, words_: str, found: Found | None, rows: Rows) -> Finding | None:
-    return None if found is None else Finding(name, *found, taken_back(rows.allowed, (name, words_)))
+def _finding(name: str, words_: str, found: Suspicion | None, rows: AuditRows) -> Finding | None:
+    return None if found is None else Finding(name, *found, action_for(rows.allowed, (name, words_)))
 
 
-def filled_by_outcome(filled: np.ndarray, y: np.ndarray, tried: int) -> Found | None:
-    """Filled, or missing, far more often for those who converted, beyond chance."""
+def filled_by_outcome(filled: np.ndarray, y: np.ndarray, tried: int) -> Suspicion | None:
+    """Detect values that are filled, or missing, far more often for converters than chance allows."""
     a, b, c, d = (int(n.sum()) for n in (filled & y, filled & ~y, ~filled & y, ~filled & ~y))
     if min(a + b, c + d, a + c, b + d) == 0:
         return None
@@ -142,45 +148,45 @@ def filled_by_outcome(filled: np.ndarray, y: np.ndarray, tried: int) -> Found | 
     return None
 
 
-def _separation(auc: float, y: np.ndarray, tried: int, limit: float) -> Found | None:
-    low = surely_above(auc, y, corrected_z(tried))
+def _separation(auc: float, y: np.ndarray, tried: int, limit: float) -> Suspicion | None:
+    low = auc_lower_bound(auc, y, corrected_z(tried))
     if low <= limit:
         return None
     reason = (
-        f"alone it separates who converts with ROC-AUC {auc:.3f} (at least {low:.3f}), which no honest column reaches"
+        f"alone it separates converters with ROC-AUC {auc:.3f} (at least {low:.3f}), which no honest column reaches"
     )
     return "separates_too_well", reason, auc
 
 
-def _apart(texts: np.ndarray, auc: float, rows: Rows) -> Found | None:
-    """One category nearly pure in those who converted, another in those who did not."""
-    found = furthest_apart(texts, rows.y, rows.tried)
+def _pure_categories(texts: np.ndarray, auc: float, rows: AuditRows) -> Suspicion | None:
+    """Detect a category made up almost only of converters beside one with almost none."""
+    found = category_contrast(texts, rows.y, rows.tried)
     if found is None or found.ratio.low <= MAX_APART or found.best_rate < _PURE:
         return None
     reason = (
         f"{found.best_rate:.0%} of `{found.best}` converted and {found.worst_rate:.1%} of `{found.worst}`: odds {found.ratio.value:,.0f} "
-        f"times apart (at least {found.ratio.low:,.0f}), as where somebody wrote down the outcome"
+        f"times apart (at least {found.ratio.low:,.0f}), as if the outcome had been written into the column"
     )
     return "pure_categories", reason, auc
 
 
-def _name(name: str, auc: float, rows: Rows) -> Found | None:
-    """A name that says the value moves or is a judgement, of a column that predicts beyond chance."""
-    said = says_later(name)
-    low = surely_above(auc, rows.y, corrected_z(rows.tried))
-    if said is None or low <= 0.5:
+def _suspicious_name(name: str, auc: float, rows: AuditRows) -> Suspicion | None:
+    """Detect a predictive column whose name suggests that its value changes or is a later judgement."""
+    word = later_word(name)
+    low = auc_lower_bound(auc, rows.y, corrected_z(rows.tried))
+    if word is None or low <= 0.5:
         return None
     reason = (
-        f"`{said}` in its name says that it changes or is judged as time goes by, no time says when, and it predicts (ROC-AUC "
+        f"`{word}` in its name suggests a value that changes or is judged later, no time says when, and it predicts (ROC-AUC "
         f"{auc:.3f}, at least {low:.3f}): it may know the outcome"
     )
     return "name_says_later", reason, auc
 
 
-def says_later(name: str) -> str | None:
-    """The word that says a column is written or judged later on, if there is one.
+def later_word(name: str) -> str | None:
+    """Return the word in a name that suggests a value written or judged later, if any.
 
-    >>> says_later("Last Activity"), says_later("leadProfile"), says_later("Lead Source"), says_later("company_size")
+    >>> later_word("Last Activity"), later_word("leadProfile"), later_word("Lead Source"), later_word("company_size")
     ('last', 'lead profile', None, None)
     """
     parts = words(name)
@@ -192,8 +198,8 @@ def says_later(name: str) -> str | None:
 # ---------------------------------------------------------------- dates
 
 
-def _date(instants: np.ndarray, rows: Rows) -> Found | None:
-    """A date that lies after as_of, where it was not known."""
+def _later_than_as_of(instants: np.ndarray, rows: AuditRows) -> Suspicion | None:
+    """Detect dates after as_of, which were not known then."""
     if "as_of" not in rows.table:
         return None
     filled = ~np.isnan(instants)
@@ -201,16 +207,18 @@ def _date(instants: np.ndarray, rows: Rows) -> Found | None:
     if not filled.any() or later[filled].mean() < _LATER:
         return None
     auc = roc_auc(np.where(filled, instants, -np.inf), rows.y)
-    reason = f"a date or time that lies after as_of for {later[filled].mean():.0%} of the entities that have it: it was not known then"
+    reason = (
+        f"a date or time after as_of for {later[filled].mean():.0%} of the entities that have it: it was not known then"
+    )
     return "later_than_as_of", reason, max(auc, 1 - auc)
 
 
-def _undated() -> Found:
-    return "undated_time", "a time written as a number, undated itself: it may know the future", None
+def _undated() -> Suspicion:
+    return "undated_time", "a time stored as a number, without a date of its own: it may know the future", None
 
 
 def _epochs(numbers: np.ndarray) -> np.ndarray | None:
-    """Numbers that are all times of this century, as microseconds."""
+    """Epoch numbers as microseconds if all of them fall between 1999 and 2099, otherwise None."""
     filled = numbers[~np.isnan(numbers)]
     for low, high, factor in _EPOCHS:
         if len(filled) and ((filled >= low) & (filled < high)).all():
@@ -219,7 +227,7 @@ def _epochs(numbers: np.ndarray) -> np.ndarray | None:
 
 
 def _instants(values: pd.Series) -> np.ndarray:
-    """Dates and times as microseconds, NaN where there is none."""
+    """Dates and times as microseconds, NaN for missing."""
     read = pd.to_datetime(values, utc=True, errors="coerce", format=None if _is_time(values) else "mixed")
     micros = read.to_numpy("datetime64[us]").astype(np.int64).astype(float)
     return np.asarray(np.where(read.isna().to_numpy(), np.nan, micros))

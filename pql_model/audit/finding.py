@@ -1,4 +1,4 @@
-"""What the leakage audit says of one column or event."""
+"""A finding of the leakage audit."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 ROW_ORDER = "(row order)"
-"""Name of what is no column: the place of a row in its file."""
+"""Name used for the position of a row in its file, which is not a column."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A column, or all columns of an event, under suspicion.
+    """A suspicious column, or all columns of a suspicious event.
 
     Attributes
     ----------
     column
-        Its name in the feature table; the event's name where the finding is about an event; `(row order)`.
+        Name in the feature table; the event's name for a finding about an event; `(row order)`.
     kind
-        Of columns: `separates_too_well`, `pure_categories`, `filled_for_converters`, `missing_for_converters`,
+        For columns: `separates_too_well`, `pure_categories`, `filled_for_converters`, `missing_for_converters`,
         `identifier`, `row_order`, `later_than_as_of`, `undated_time`, `name_says_later`,
-        `changes_between_extracts`, `suspicious`. Of events: `act_of_buying`, `after_conversion`, `written_back`.
+        `changes_between_extracts`, `suspicious`. For events: `act_of_buying`, `after_conversion`, `written_back`.
     reason
-        What is wrong, in words, with the figure.
+        What is wrong, with the figure.
     auc
-        ROC-AUC of the column (or of its being filled) alone; 0.5 is chance. None where no such figure says it.
+        ROC-AUC of the column alone (or of whether it is filled); 0.5 is chance. None if no such figure applies.
     action
-        `quarantined`: the model does not see it. `allowed`: it would have been, and the config lets it through.
-        `kept`: the model sees it; look at it. `named`: there is nothing to take out.
+        `quarantined`: hidden from the model. `allowed`: would be quarantined, but the config lets it through.
+        `kept`: visible to the model, worth a look. `named`: there is nothing to quarantine.
     columns
-        What is taken out, where that is not `column` itself: the features of an event.
+        Quarantined columns if they differ from `column`: the features of an event.
     """
 
     column: str
@@ -40,7 +40,7 @@ class Finding:
     columns: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
-        """The element of `leakage` in what `check` and `train` print."""
+        """Element of `leakage` in the output of `check` and `train`."""
         auc = None if self.auc is None else round(self.auc, 4)
         payload: dict[str, object] = {"column": self.column, "reason": self.reason, "kind": self.kind}
         payload |= {"auc": auc, "action": self.action}
@@ -48,19 +48,19 @@ class Finding:
 
 
 def quarantined(findings: Sequence[Finding]) -> list[str]:
-    """Columns the model must not see.
+    """Columns that are hidden from the model.
 
     >>> quarantined([Finding("paid", "act_of_buying", "", None, "quarantined", ("paid.count.ever",))])
     ['paid.count.ever']
     """
-    taken_out = [finding for finding in findings if finding.action == "quarantined"]
-    return [name for finding in taken_out for name in finding.columns or (finding.column,)]
+    guilty = [finding for finding in findings if finding.action == "quarantined"]
+    return [name for finding in guilty for name in finding.columns or (finding.column,)]
 
 
-def taken_back(allowed: Collection[str], names: Iterable[str]) -> str:
-    """What is done with a guilty column that has these names.
+def action_for(allowed: Collection[str], names: Iterable[str]) -> str:
+    """Action for a guilty column known under these names.
 
-    >>> taken_back({"plan"}, ["trait.plan", "plan"]), taken_back({"plan"}, ["trait.size", "size"])
+    >>> action_for({"plan"}, ["trait.plan", "plan"]), action_for({"plan"}, ["trait.size", "size"])
     ('allowed', 'quarantined')
     """
     return "allowed" if any(name in allowed for name in names) else "quarantined"

@@ -1,4 +1,4 @@
-"""Identifiers and the order of rows: what describes nobody and yet predicts."""
+"""Identifiers and row order: they describe nobody, so they should not predict."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from pql_model.audit.finding import ROW_ORDER, Finding, taken_back
+from pql_model.audit.finding import ROW_ORDER, Finding, action_for
 from pql_model.model.columns import as_numbers, as_texts
 from pql_model.statistics.univariate_auc import corrected_z
 
 LEAST_ORDER_AUC = 0.60
-"""An identifier that grows with time in a product whose rate drifts reaches 0.57 (ds365)."""
+"""Threshold; an identifier that grows with time reaches 0.57 in a product whose rate drifts (ds365)."""
 _STRATA, _PER_STRATUM, _SAME = 50, 2, 0.99
 
 
 @dataclass(frozen=True)
 class OrderAuc:
-    """How well an order tells who converts among entities that signed up at about the same time."""
+    """How well an order separates converters among entities that signed up at about the same time."""
 
     auc: float
     z: float
@@ -30,10 +30,10 @@ class OrderAuc:
 
 
 def order_auc(order: np.ndarray, y: np.ndarray, time: np.ndarray | None = None) -> OrderAuc:
-    """ROC-AUC of an order within strata of time (van Elteren's test); without times all rows are one stratum.
+    """ROC-AUC of an order within strata of sign-up time (van Elteren's test); without times, all rows form one stratum.
 
-    An identifier that counts up with sign-ups predicts as far as the conversion rate drifts. That is no leak and
-    vanishes among entities of about the same time; rows that are sorted by their outcome stay sorted there.
+    An identifier that grows with sign-ups predicts as far as the conversion rate drifts. That is not a leak, and it
+    vanishes within a stratum; rows sorted by their outcome stay sorted there.
 
     Examples
     --------
@@ -51,9 +51,9 @@ def order_auc(order: np.ndarray, y: np.ndarray, time: np.ndarray | None = None) 
         strata = strata.astype(int)
     won = pairs = variance = 0.0
     for stratum in np.unique(strata):
-        mine, his = order[strata == stratum], y[strata == stratum]
-        yes, no = int(his.sum()), int((~his).sum())
-        won += float(rankdata(mine)[his].sum()) - yes * (yes + 1) / 2
+        position, converted = order[strata == stratum], y[strata == stratum]
+        yes, no = int(converted.sum()), int((~converted).sum())
+        won += float(rankdata(position)[converted].sum()) - yes * (yes + 1) / 2
         pairs += yes * no
         variance += yes * no * (yes + no + 1) / 12
     if not pairs:
@@ -62,7 +62,7 @@ def order_auc(order: np.ndarray, y: np.ndarray, time: np.ndarray | None = None) 
 
 
 def natural_order(column: pd.Series) -> np.ndarray:
-    """Where each value stands among the others: as a number, by the number it ends in, or by the alphabet.
+    """Order of each value among the others: as a number, by its trailing number, or alphabetically.
 
     >>> natural_order(pd.Series(["acc-2", "acc-10", None])).tolist()
     [2.0, 10.0, nan]
@@ -79,7 +79,7 @@ def natural_order(column: pd.Series) -> np.ndarray:
 
 
 def counts_up(numbers: np.ndarray, order: np.ndarray | None) -> bool:
-    """Whether a column of numbers is an identifier: whole, each once, and dense or the order of the rows itself."""
+    """Whether numbers form an identifier: integers, unique, and either dense or equal to the row order."""
     filled = ~np.isnan(numbers)
     values = numbers[filled]
     if len(values) < max(20, len(numbers) / 2) or (values % 1 != 0).any():
@@ -101,35 +101,37 @@ def judge_identifier(
     tried: int,
     allowed: Collection[str],
 ) -> Finding | None:
-    """A column that identifies and predicts."""
+    """Judge an identifier column: guilty if its order predicts."""
     found = order_auc(order, y, time)
     if not found.predicts(tried):
         return None
-    reason = f"an identifier whose order predicts with ROC-AUC {found.auc:.3f}{_among(time)}: it was given, or sorted, by the outcome"
-    return Finding(names[0], "identifier", reason, found.auc, taken_back(allowed, names))
+    reason = f"an identifier whose order predicts with ROC-AUC {found.auc:.3f}{_within_strata(time)}: it was assigned or sorted by the outcome"
+    return Finding(names[0], "identifier", reason, found.auc, action_for(allowed, names))
 
 
 def judge_row_order(order: np.ndarray, y: np.ndarray, time: np.ndarray | None, tried: int) -> Finding | None:
-    """The rows of the file lie in an order that predicts."""
+    """Judge the order of the rows in the file."""
     found = order_auc(order, y, time)
     if not found.predicts(tried):
         return None
     reason = (
-        f"the order of the rows predicts with ROC-AUC {found.auc:.3f}{_among(time)}: they were sorted by something that knows "
-        "the outcome. It is no feature; a column that counts the rows would be a leak"
+        f"the order of the rows predicts with ROC-AUC {found.auc:.3f}{_within_strata(time)}: they are sorted by something that knows "
+        "the outcome. Row order is not a feature, but a column that numbers the rows would be a leak"
     )
     return Finding(ROW_ORDER, "row_order", reason, found.auc, "named")
 
 
 def judge_key(name: str, entities: pd.Series, y: np.ndarray, time: np.ndarray | None, tried: int) -> Finding | None:
-    """The ids of the entities themselves predict."""
+    """Judge the ids of the entities themselves."""
     found = judge_identifier((name, name), natural_order(entities), y, time, tried, ())
     if found is None:
         return None
     return replace(
-        found, reason=found.reason + ". It is no feature; a column derived from it would be a leak", action="named"
+        found,
+        reason=found.reason + ". The id is not a feature, but a column derived from it would be a leak",
+        action="named",
     )
 
 
-def _among(time: np.ndarray | None) -> str:
+def _within_strata(time: np.ndarray | None) -> str:
     return "" if time is None else " among those who signed up at about the same time"

@@ -1,4 +1,4 @@
-"""The leakage audit of a static table: no events, no times, one row per entity."""
+"""Leakage audit of a static table with one row per entity, without events or times."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _PREFIX = "trait."
 
 
 def audit_table(frame: pd.DataFrame, outcome_column: str, allow: Iterable[str] = ()) -> list[Finding]:
-    """Which columns of a table know the outcome, its identifiers and the order of its rows included.
+    """Find the columns of a table that know the outcome, including identifiers and the row order.
 
     Parameters
     ----------
     frame
         One row per entity, in the order of the file.
     outcome_column
-        The column that says who converted: 0 and 1, or false and true.
+        Column with the outcome: 0 and 1, or false and true.
     allow
         Columns to let through.
 
     Returns
     -------
     list of Finding
-        What is guilty (`quarantined`), to be looked at (`kept`), or no column at all (`named`: the order of the rows).
+        Guilty columns (`quarantined`), columns worth a look (`kept`), and the row order (`named`).
 
     Raises
     ------
     DataError
-        If there is no such column, it is not two-valued, it holds one value only, or two columns have one name.
+        If the outcome column is missing or does not hold exactly two values, or if two columns share a name.
 
     Examples
     --------
@@ -60,10 +60,10 @@ def audit_table(frame: pd.DataFrame, outcome_column: str, allow: Iterable[str] =
 
 
 def _typed(table: pd.DataFrame, traits: list[str]) -> Typed:
-    """As in a training: what is named like an identifier is no column of a model, whatever it holds."""
+    """As in training: a column named like an identifier is never a model column, whatever it holds."""
     ids = [trait for trait in traits if looks_like_id(trait)]
     typed = type_traits(table, [trait for trait in traits if trait not in ids])
-    return Typed(typed.columns, {**typed.unused, **dict.fromkeys(ids, "its name says that it identifies")})
+    return Typed(typed.columns, {**typed.unused, **dict.fromkeys(ids, "its name suggests an identifier")})
 
 
 def _outcome(frame: pd.DataFrame, name: str) -> np.ndarray:
@@ -76,21 +76,21 @@ def _outcome(frame: pd.DataFrame, name: str) -> np.ndarray:
             f"The table has no column `{name}`" + did_you_mean(close),
             received=name,
             allowed=columns,
-            remedy="name the column that says who converted",
+            remedy="name the column with the outcome",
         )
     numbers = as_numbers(frame[name])
     if np.isnan(numbers).any() or not np.isin(numbers, (0, 1)).all():
         raise DataError(
-            f"`{name}` does not say of every row whether it converted",
+            f"`{name}` does not give an outcome for every row",
             received=", ".join(map(str, frame[name].unique()[:5])),
             allowed="0 and 1, or false and true",
-            remedy="write it so",
+            remedy="recode the column",
         )
     if len(np.unique(numbers)) < 2:
         raise DataError(
-            f"`{name}` holds one value only",
+            f"`{name}` holds a single value",
             received=numbers[0] if len(numbers) else "an empty table",
             allowed="rows that converted and rows that did not",
-            remedy="give a table with both",
+            remedy="pass a table with both",
         )
     return np.asarray(numbers == 1)

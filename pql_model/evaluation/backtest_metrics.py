@@ -1,11 +1,11 @@
-"""Figures of one fold or of several together, with the entity as the unit across all of them.
+"""Metrics of one or several back-test folds, with the entity as the unit of resampling across all of them.
 
-Ranks are compared inside a fold only. A list is worked through at one time, by one model; whether a conversion of
-March stands above a non-conversion of July says how the level moved, not whether the list was in the right order.
-So a rank metric of several folds is the mean of theirs in which each conversion counts once: lift in the top tenth
-is then ten times the share of all conversions that some fold had in its top tenth, average precision the mean
-precision at a conversion, in its own fold. Precision at 10 % is the rate over all top tenths. Probabilities claim
-to be comparable, so their metrics are taken over all rows.
+Rankings are compared within a fold only. A list is worked at one time with one model; whether a conversion in March
+ranks above a non-conversion in July shows how the level moved, not whether the list was in the right order. A ranking
+metric over several folds is therefore the mean of the folds' metrics weighted by conversions: lift in the top tenth is ten
+times the share of all conversions that were in the top tenth of their fold; average precision is the mean precision at a
+conversion, within its fold. Precision at 10 % is the rate over all top tenths. Probabilities claim to be comparable across
+folds, so their metrics use all rows.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from numpy.typing import ArrayLike
 
 from pql_model.statistics.count_metrics import RATES, Metric
 from pql_model.statistics.estimate import Estimate
-from pql_model.statistics.intervals import Units, interval_for
+from pql_model.statistics.intervals import SampleSize, interval_for
 from pql_model.statistics.metrics import (
     METRICS,
     RESAMPLES,
     SEED,
     Floats,
     Sample,
-    drawn_entities,
+    bootstrap_weights,
+    build_sample,
     evaluate,
-    sample_of,
 )
 
 RANKS = ("roc_auc", "average_precision", "precision_at_10pct", "lift_at_10pct")
 PROBABILITIES = ("brier", "log_loss", "calibration_error", "base_rate")
 _BY_ROWS = {"precision_at_10pct"}
-"""Metrics that speak of rows and not of conversions: folds weigh by their rows."""
+"""Metrics about rows rather than conversions: folds are weighted by their rows."""
 
 
 @dataclass(frozen=True)
-class _Part:
-    """The sample of one fold, and where its entities stand among all."""
+class _FoldSample:
+    """Sample of one fold, and the indices of its entities among all entities."""
 
     sample: Sample
     places: np.ndarray
@@ -56,21 +56,21 @@ def evaluate_within(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[str, Estimate]:
-    """Rank metrics inside folds, averaged, with intervals from a bootstrap of entities across all folds.
+    """Ranking metrics within folds, averaged, with intervals from a bootstrap over entities across all folds.
 
     Parameters
     ----------
     y, score, entities, fold
-        Per row: 0 or 1, the prediction, the entity, the fold.
+        Outcome (0 or 1), prediction, entity and fold of each row.
 
     Returns
     -------
     dict
-        Name -> estimate; NaN where no fold holds both classes. For one fold the same as `metrics.evaluate`.
+        Name -> estimate; NaN if no fold holds both classes. Equals `metrics.evaluate` for a single fold.
 
     Examples
     --------
-    Each fold is in perfect order, though the second scores everybody higher:
+    Each fold is ranked perfectly, although the second one scores every entity higher:
 
     >>> y, score, fold = [0, 1, 0, 1], [0.1, 0.2, 0.8, 0.9], [1, 1, 2, 2]
     >>> evaluate_within(y, score, ["a", "b", "c", "d"], fold, names=["roc_auc"])["roc_auc"].value
@@ -81,7 +81,7 @@ def evaluate_within(
     parts = []
     for name in np.unique(folds):
         rows = folds == name
-        parts.append(_Part(sample_of(truth[rows], given[rows], codes[rows], names), np.unique(codes[rows])))
+        parts.append(_FoldSample(build_sample(truth[rows], given[rows], codes[rows], names), np.unique(codes[rows])))
     if not parts:
         return {name: Estimate(np.nan, np.nan, np.nan) for name in names}
     metrics = {name: METRICS[name] for name in names}
@@ -89,35 +89,35 @@ def evaluate_within(
     value = dict(zip(names, _means(parts, metrics, once)[:, 0], strict=True))
     highest = {name: RATES[name].highest for name in names if name in RATES}
     most = dict(zip(highest, _means(parts, highest, once)[:, 0], strict=True))
-    draws = [_means(parts, metrics, w) for w in drawn_entities(len(everyone), levels, resamples, seed)]
+    draws = [_means(parts, metrics, w) for w in bootstrap_weights(len(everyone), levels, resamples, seed)]
     drawn = np.concatenate(draws, axis=1) if draws else np.full((len(names), 1), np.nan)
-    units = Units.of(np.bincount(codes, truth), np.bincount(codes).astype(np.float64))
+    units = SampleSize.of(np.bincount(codes, truth), np.bincount(codes).astype(np.float64))
     return {name: interval_for(name, value[name], drawn[i], units, most.get(name, 1.0)) for i, name in enumerate(names)}
 
 
-def _means(parts: Sequence[_Part], metrics: dict[str, Metric], weights: Floats) -> Floats:
-    """The mean over folds of each metric, per resample: (metrics, resamples)."""
+def _means(parts: Sequence[_FoldSample], metrics: dict[str, Metric], weights: Floats) -> Floats:
+    """Mean over folds of each metric, per resample, (metrics, resamples)."""
     top = np.zeros((len(metrics), weights.shape[1]))
     bottom = np.zeros_like(top)
     for part in parts:
         tally = part.sample.tally(weights[part.places])
-        with np.errstate(invalid="ignore"):  # a resample may hold nobody of a fold
+        with np.errstate(invalid="ignore"):  # a resample may contain no entity of a fold
             values = np.array([metric(tally) for metric in metrics.values()]).reshape(top.shape)
-        weighs = np.array([tally.all_rows if name in _BY_ROWS else tally.all_positives for name in metrics]).reshape(
-            top.shape
-        )
+        weighs = np.array(
+            [tally.total_rows if name in _BY_ROWS else tally.total_positives for name in metrics]
+        ).reshape(top.shape)
         counts = ~np.isnan(values)
         top += np.where(counts, weighs * np.where(counts, values, 0.0), 0.0)
         bottom += np.where(counts, weighs, 0.0)
     return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
 
 
-# ---------------------------------------------------------------- the figures of a back-test
+# ---------------------------------------------------------------- metrics of a back-test
 
 
 @dataclass(frozen=True)
-class Figures:
-    """The model and what it must beat, on the same rows.
+class FoldMetrics:
+    """Metrics of the model and its baselines on the same rows.
 
     Attributes
     ----------
@@ -126,9 +126,9 @@ class Figures:
     model
         Metrics with intervals.
     expected
-        Sum of the probabilities: conversions that were promised.
+        Sum of the probabilities.
     observed
-        Conversions there were, with the interval in which their number could have fallen.
+        Observed conversions, with the interval in which their number could have fallen.
     baselines
         Name -> metrics.
     """
@@ -141,41 +141,41 @@ class Figures:
 
     @property
     def note(self) -> str | None:
-        """Why nothing is ranked, or None."""
+        """Why ranking metrics are missing, or None."""
         rows, conversions = self.counts["rows"], self.counts["conversions"]
         if 0 < conversions < rows:
             return None
-        what = "no conversion" if conversions == 0 else "nothing but conversions"
-        return f"{what} among {rows:,} snapshots: there is nothing to rank, so ROC-AUC, average precision and lift are null"
+        what = "no conversions" if conversions == 0 else "only conversions"
+        return f"{what} among {rows:,} snapshots: ranking is undefined, so ROC-AUC, average precision and lift are null"
 
     def to_dict(self) -> dict[str, Any]:
-        metrics = figures_to_dict(self.model)
+        metrics = metrics_to_dict(self.model)
         return {
             **self.counts,
             **metrics,
             "precision_at_10": metrics["precision_at_10pct"]["value"],
             "base_rate": metrics["base_rate"]["value"],
-            "calibration": {"expected": round(self.expected, 2), "observed": figures_to_dict({"": self.observed})[""]},
+            "calibration": {"expected": round(self.expected, 2), "observed": metrics_to_dict({"": self.observed})[""]},
             "note": self.note,
         }
 
 
-def figures_to_dict(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    """Estimates as objects, rounded; None stands for what cannot be said."""
+def metrics_to_dict(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
+    """Rounded estimates as plain values, with None for undefined ones."""
     return {
         name: {key: None if number is None else round(number, 6) for key, number in estimate.to_dict().items()}
         for name, estimate in metrics.items()
     }
 
 
-def measure(rows: pd.DataFrame, seed: int) -> Figures:
-    """Figures of the rows of one fold or of several.
+def fold_metrics(rows: pd.DataFrame, seed: int) -> FoldMetrics:
+    """Compute the metrics of one or several folds.
 
     Parameters
     ----------
     rows
-        cutoff, entity, converted, probability, logistic_regression, activity, base_rate (of the training rows, known
-        at the cut-off) and, where there is a definition in force, meets_definition.
+        cutoff, entity, converted, probability, logistic_regression, activity, base_rate (of the training rows, known at
+        the cut-off) and, if a definition is in force, meets_definition.
     """
     y, entities = rows["converted"].to_numpy(float), rows["entity"].to_numpy()
 
@@ -194,15 +194,15 @@ def measure(rows: pd.DataFrame, seed: int) -> Figures:
     if "meets_definition" in rows:
         baselines["definition"] = {
             "roc_auc": ranks("meets_definition")["roc_auc"],
-            **_rule(rows["meets_definition"].to_numpy(bool), y, entities, seed),
+            **_definition(rows["meets_definition"].to_numpy(bool), y, entities, seed),
         }
     rate = model["base_rate"]
     observed = Estimate(float(y.sum()), *(round(bound * len(y), 1) for bound in (rate.low, rate.high)))
     counts = {"rows": len(y), "entities": int(rows["entity"].nunique()), "conversions": int(y.sum())}
-    return Figures(counts, model, float(rows["probability"].sum()), observed, baselines)
+    return FoldMetrics(counts, model, float(rows["probability"].sum()), observed, baselines)
 
 
-def _rule(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
+def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
     """How many convert of those who meet the rule, how many of the conversions it catches, how many meet it."""
     bought = y == 1
 

@@ -1,7 +1,7 @@
-"""A walk through past cut-offs: what was final at each, and who was at risk from it on until the next.
+"""Schedule of a back-test: which snapshots each past cut-off trains on and which it scores.
 
-A cut-off is an instant at which a model could have been trained. It learns from the snapshots whose outcome was
-final by then, and is judged on those from then on until the next cut-off: "had we retrained it every month".
+A cut-off is an instant at which a model could have been trained. The model learns from snapshots whose outcome was final
+by then and scores the snapshots from its cut-off up to the next one: "had we retrained every month".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pql_model.time import DAY, DURATION_HELP, Duration, iso, parse_instant
 
 @dataclass(frozen=True)
 class CutoffRequest:
-    """Which cut-offs were asked for: texts as they were given, or a step."""
+    """Requested cut-offs: a list of texts, or a step."""
 
     texts: tuple[str, ...] = ()
     every: Duration | None = None
@@ -28,18 +28,18 @@ class CutoffRequest:
 
 @dataclass(frozen=True)
 class Cutoff:
-    """One cut-off of a walk, as masks over the snapshots.
+    """A cut-off as masks over the snapshots.
 
     Attributes
     ----------
     cutoff
-        Training sees nothing at or after it; scored are the snapshots from it on.
+        Training sees nothing at or after this instant; scoring starts here.
     until
-        Scored are the snapshots before it.
+        End of the scored period, exclusive.
     train, scored
         Boolean masks. In a trial the two hold different entities.
     left_out
-        Rows of the scored period that are not scored, by reason.
+        Snapshots in the scored period that are not scored, by reason.
     """
 
     cutoff: int
@@ -51,7 +51,7 @@ class Cutoff:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A cut-off at which no model could be trained or judged, and why."""
+    """A cut-off at which no model can be trained or evaluated, and why."""
 
     cutoff: int
     reason: str
@@ -62,32 +62,32 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The steps that can be gone, and those that cannot."""
+    """Usable cut-offs, and skipped ones."""
 
     steps: tuple[Cutoff, ...]
     skipped: tuple[Skipped, ...]
 
 
 def read_cutoffs(cutoffs: str | Sequence[str] | None, every: str | None) -> CutoffRequest:
-    """Cut-offs as they were asked for: a list (or a text with commas) or a step, never both.
+    """Read the requested cut-offs: a list (or a comma-separated text) or a step, never both.
 
     Raises
     ------
     DataError
-        If both or neither are given, or the step is no duration.
+        If both or neither are given, or the step is not a duration.
 
     Examples
     --------
-    >>> read_asked("2026-01-01, 2026-02-01", None).texts
+    >>> read_cutoffs("2026-01-01, 2026-02-01", None).texts
     ('2026-01-01', '2026-02-01')
-    >>> read_asked(None, "30d").every
+    >>> read_cutoffs(None, "30d").every
     Duration('30d')
     """
     texts = cutoffs.split(",") if isinstance(cutoffs, str) else list(cutoffs or [])
     texts = [text.strip() for text in texts if text.strip()]
     if bool(texts) == (every is not None):
         raise DataError(
-            "Which cut-offs?",
+            "Cut-offs are needed, either as a list or as a step",
             received="both a list and a step" if texts else "none",
             allowed="either a list of dates or a step",
             remedy="give `--cutoffs 2026-01-01,2026-02-01` or `--every 30d`",
@@ -98,48 +98,48 @@ def read_cutoffs(cutoffs: str | Sequence[str] | None, every: str | None) -> Cuto
         return CutoffRequest(every=Duration.parse(every))
     except ValueError:
         raise DataError(
-            "The step between cut-offs is no duration",
+            "The step between cut-offs is not a duration",
             received=every,
             allowed=DURATION_HELP,
             remedy="try `--every 30d`",
         ) from None
 
 
-def plan_schedule(frame: pd.DataFrame, asked: CutoffRequest, horizon: Duration, motion: str, now: int) -> Schedule:
-    """Lay the cut-offs over the snapshots.
+def plan_schedule(frame: pd.DataFrame, request: CutoffRequest, horizon: Duration, motion: str, now: int) -> Schedule:
+    """Assign snapshots to the training and scoring sides of each cut-off.
 
     Parameters
     ----------
     frame
-        entity, as_of, converted of snapshots whose outcome is final; any index.
+        entity, as_of, converted of snapshots with a final outcome; any index.
     now
-        The present instant.
+        Current instant.
 
     Raises
     ------
     DataError
-        With every fault of every cut-off.
+        Listing every invalid cut-off.
     NotEnoughDataError
-        If no cut-off has anything to learn from and to be judged on.
+        If no cut-off can be trained and evaluated.
     """
     as_of = frame["as_of"].to_numpy(np.int64)
-    if asked.every is not None:
-        cutoffs = _laid_back(as_of, frame["converted"].to_numpy(bool), asked.every, horizon)
-        step = asked.every.us
+    if request.every is not None:
+        cutoffs = _cutoffs_from_end(as_of, frame["converted"].to_numpy(bool), request.every, horizon)
+        step = request.every.us
     else:
-        cutoffs = _read(asked.texts, int(as_of.min()) + horizon.us, int(as_of.max()), now)
+        cutoffs = _parse_cutoffs(request.texts, int(as_of.min()) + horizon.us, int(as_of.max()), now)
         step = cutoffs[-1] - cutoffs[-2] if len(cutoffs) > 1 else horizon.us
     ends = [*cutoffs[1:], cutoffs[-1] + step]
-    steps = [_step(frame, c, end, horizon, motion) for c, end in zip(cutoffs, ends, strict=True)]
-    why = [_why_not(frame, step) for step in steps]
+    steps = [_cutoff(frame, c, end, horizon, motion) for c, end in zip(cutoffs, ends, strict=True)]
+    why = [_skip_reason(frame, step) for step in steps]
     skipped = tuple(Skipped(s.cutoff, reason) for s, reason in zip(steps, why, strict=True) if reason is not None)
     if len(skipped) == len(steps):
-        raise nothing_left(skipped)
+        raise no_usable_cutoff(skipped)
     return Schedule(tuple(s for s, reason in zip(steps, why, strict=True) if reason is None), skipped)
 
 
-def nothing_left(skipped: Sequence[Skipped]) -> NotEnoughDataError:
-    """The error for a walk without a single step."""
+def no_usable_cutoff(skipped: Sequence[Skipped]) -> NotEnoughDataError:
+    """Build the error for a schedule without any usable cut-off."""
     return NotEnoughDataError(
         "No cut-off can be back-tested",
         received="; ".join(f"{iso(s.cutoff)}: {s.reason}" for s in skipped),
@@ -147,8 +147,8 @@ def nothing_left(skipped: Sequence[Skipped]) -> NotEnoughDataError:
     )
 
 
-def _laid_back(as_of: np.ndarray, converted: np.ndarray, every: Duration, horizon: Duration) -> list[int]:
-    """From the end of the final snapshots back, step by step, while training has conversions enough for a verdict."""
+def _cutoffs_from_end(as_of: np.ndarray, converted: np.ndarray, every: Duration, horizon: Duration) -> list[int]:
+    """Cut-offs counted back from the end of the data while enough conversions remain to train on."""
     end = (int(as_of.max()) // DAY + 1) * DAY
     found: list[int] = []
     cutoff = end - every.us
@@ -158,16 +158,16 @@ def _laid_back(as_of: np.ndarray, converted: np.ndarray, every: Duration, horizo
     if not found:
         known = int(converted[as_of + horizon.us <= cutoff].sum())
         raise NotEnoughDataError(
-            f"At the last possible cut-off, {iso(cutoff)}, there is too little to learn from",
+            f"At the last possible cut-off, {iso(cutoff)}, there are too few conversions to train on",
             received=f"{known:,} conversions whose outcome was final by then",
             allowed=f"{MIN_TRAIN_CONVERSIONS} or more",
-            remedy="take smaller steps, name the dates with `--cutoffs` to look all the same, or wait for more data",
+            remedy="use a smaller step, list dates with `--cutoffs` to try anyway, or wait for more data",
         )
     return found[::-1]
 
 
-def _read(texts: Sequence[str], first: int, last: int, now: int) -> list[int]:
-    """Cut-offs in order, each once; every fault of every one is told."""
+def _parse_cutoffs(texts: Sequence[str], first: int, last: int, now: int) -> list[int]:
+    """Parse cut-offs into sorted unique instants, reporting all invalid ones together."""
     found, faults = set(), []
     for text in dict.fromkeys(texts):
         try:
@@ -177,9 +177,9 @@ def _read(texts: Sequence[str], first: int, last: int, now: int) -> list[int]:
             continue
         found.add(cutoff)
         if cutoff > now:
-            faults.append(f"{text} lies in the future")
+            faults.append(f"{text} is in the future")
         elif cutoff > last:
-            faults.append(f"{text} is too late: no snapshot from then on has a final outcome")
+            faults.append(f"{text} is too late: no later snapshot has a final outcome")
         elif cutoff < first:
             faults.append(f"{text} is too early: no outcome was final by then")
     if faults:
@@ -187,29 +187,29 @@ def _read(texts: Sequence[str], first: int, last: int, now: int) -> list[int]:
             f"{len(faults)} cut-off{'s' if len(faults) > 1 else ''} cannot be used",
             received="; ".join(faults),
             allowed=f"dates from {iso(first)} to {iso(last)}",
-            remedy="correct `--cutoffs`, or let `--every 30d` lay them",
+            remedy="correct `--cutoffs`, or use `--every 30d`",
         )
     return sorted(found)
 
 
-def _step(frame: pd.DataFrame, cutoff: int, until: int, horizon: Duration, motion: str) -> Cutoff:
+def _cutoff(frame: pd.DataFrame, cutoff: int, until: int, horizon: Duration, motion: str) -> Cutoff:
     as_of = frame["as_of"].to_numpy(np.int64)
     train = as_of + horizon.us <= cutoff
     scored = (as_of >= cutoff) & (as_of < until)
-    if motion != "trial":  # the same account is looked at again and again, in use as in training
+    if motion != "trial":  # freemium accounts are scored repeatedly, in production as in training
         return Cutoff(cutoff, until, train, scored, {})
     again = scored & frame["entity"].isin(frame["entity"][train]).to_numpy()
     return Cutoff(cutoff, until, train, scored & ~again, {"in_training": int(again.sum())} if again.any() else {})
 
 
-def _why_not(frame: pd.DataFrame, step: Cutoff) -> str | None:
+def _skip_reason(frame: pd.DataFrame, step: Cutoff) -> str | None:
     converted = frame["converted"].to_numpy(bool)[step.train]
     known = int(converted.sum())
     if known < MIN_FIT_CONVERSIONS:
-        return f"{known:,} conversions among {len(converted):,} snapshots whose outcome was final by then, at least {MIN_FIT_CONVERSIONS} are needed"
+        return f"{known:,} conversions among {len(converted):,} snapshots with a final outcome by then; at least {MIN_FIT_CONVERSIONS} are needed"
     if known == len(converted):
-        return f"all {known:,} snapshots whose outcome was final by then converted"
+        return f"all {known:,} snapshots with a final outcome by then converted"
     if not step.scored.any():
         others = "".join(f", but {n:,} that are {reason.replace('_', ' ')}" for reason, n in step.left_out.items())
-        return f"nobody at risk from {iso(step.cutoff)} until {iso(step.until)}{others}"
+        return f"nobody was at risk between {iso(step.cutoff)} and {iso(step.until)}{others}"
     return None

@@ -1,4 +1,4 @@
-"""The numbers a data scientist defends: the model and its baselines on the same later rows."""
+"""Evaluation of the model and its baselines on the same later rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.evaluation.expected_vs_observed import History, Promises, check_promises
+from pql_model.evaluation.expected_vs_observed import CalibrationOverTime, OutcomeHistory, calibration_over_time
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import METRICS, NEED_PROBABILITIES, evaluate, precision_at_count, reliability_table
 
@@ -20,22 +20,22 @@ class Evaluation:
     Attributes
     ----------
     test
-        All metrics of the model.
+        Metrics of the model.
     unseen
-        The same for entities that were never in training, or None where all are (a trial).
+        The same for entities never seen in training, or None where all are unseen (a trial).
     baselines
         Name -> metrics.
     reliability
-        Predicted and observed rate by tenth.
-    promises
-        Expected and observed conversions, by month and in sum, raw and corrected.
+        Predicted and observed rates by tenth.
+    calibration_over_time
+        Expected and observed conversions by month and in total, raw and corrected.
     """
 
     test: dict[str, Estimate]
     unseen: dict[str, Estimate] | None
     baselines: dict[str, dict[str, Estimate]]
     reliability: pd.DataFrame
-    promises: Promises
+    calibration_over_time: CalibrationOverTime
 
     def to_dict(self) -> dict[str, Any]:
         """`test`, `unseen_entities` and `baselines` of `pql train --json`."""
@@ -53,7 +53,7 @@ def _rounded(metrics: dict[str, Estimate]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class TestRows:
-    """Later rows with outcome and predictions, and all rows with a final outcome behind them."""
+    """Test rows with outcome and predictions, and the history of all rows with a final outcome."""
 
     frame: pd.DataFrame  # entity, as_of, converted
     probability: np.ndarray
@@ -61,17 +61,17 @@ class TestRows:
     logistic: np.ndarray
     train_rate: float
     in_training: np.ndarray
-    history: History
+    history: OutcomeHistory
     meets_definition: np.ndarray | None = None
 
 
 def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation:
-    """Measure the model and what it must beat on the same rows.
+    """Evaluate the model and its baselines on the same rows.
 
     Parameters
     ----------
     capacity
-        Leads the policy asks for; their precision becomes `precision_at_capacity`.
+        Leads requested by the policy; their precision becomes `precision_at_capacity`.
     """
     y = rows.frame["converted"].to_numpy(float)
     entities = rows.frame["entity"].to_numpy()
@@ -87,7 +87,7 @@ def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation
         unseen=unseen,
         baselines=_baselines(rows, y, entities, seed),
         reliability=reliability_table(y, rows.probability, entities, seed=seed),
-        promises=check_promises(rows.history, seed),
+        calibration_over_time=calibration_over_time(rows.history, seed),
     )
 
 
@@ -105,9 +105,9 @@ def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -
 
 
 def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
-    """A rule as a ranking of two steps, and its rate and reach.
+    """A definition as a two-level ranking, with its rate, recall and share qualified.
 
-    Snapshots of one entity mostly tell the same, so rows as trials would make the intervals too narrow.
+    Snapshots of one entity are mostly alike, so intervals that treat rows as trials would be too narrow.
     """
 
     def share(of: np.ndarray, among: np.ndarray) -> Estimate:

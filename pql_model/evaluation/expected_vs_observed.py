@@ -1,7 +1,7 @@
-"""Did the probability keep its word? Conversions promised and conversions that came, by month and in sum.
+"""Calibration by month: expected and observed conversions, by month and in total.
 
-A promise is a number with a range: with probabilities p, the sum of p is expected, and even if every p is right, chance
-moves the number that comes. The range is that of the middle 95 % of simulated outcomes.
+With probabilities p, the expected number of conversions is the sum of p. Even if every p is right, chance moves the observed
+number; the range shown is the central 95 % of simulated outcomes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FLAGS = {0: "as expected", -1: "fewer than expected", 1: "more than expected"}
 
 
 @dataclass(frozen=True)
-class History:
+class OutcomeHistory:
     """All snapshots with a final outcome.
 
     Attributes
@@ -32,7 +32,7 @@ class History:
     frame
         entity, as_of, converted and the model's probability.
     train, test
-        Boolean masks; rows in neither lie in the gap between the two.
+        Boolean masks; rows in neither fall in the gap between the two.
     method
         How the probability was calibrated.
     """
@@ -45,8 +45,8 @@ class History:
 
 
 @dataclass(frozen=True)
-class Promise:
-    """Conversions expected in the test period, the range of chance, those observed, and metrics of the probability."""
+class ExpectedVsObserved:
+    """Expected conversions in the test period with their 95 % range, observed conversions, and metrics of the probability."""
 
     expected: float
     low: int
@@ -64,8 +64,8 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class Promises:
-    """What was promised and what came.
+class CalibrationOverTime:
+    """Expected and observed conversions over time.
 
     Attributes
     ----------
@@ -73,13 +73,13 @@ class Promises:
         By month of as_of: month, rows, expected, low, high, observed, flag, corrected_expected, corrected_low,
         corrected_high, corrected_flag.
     train_rate, test_rate, change
-        Base rates, and the second minus the first with its interval.
+        Base rates in training and test, and their difference with its interval.
     rates
-        Base rate by month over all final snapshots: month, rows, conversions, rate.
+        Base rate by month over all snapshots with a final outcome: month, rows, conversions, rate.
     raw, corrected
-        The probability as it is served, and moved to the newest outcomes known at scoring time.
+        The probability as served, and corrected to the newest outcomes known at scoring time.
     gain
-        Log loss of corrected minus raw on the same rows; negative is better.
+        Log loss of the corrected minus the raw probability on the same rows; negative is better.
     """
 
     method: str
@@ -88,8 +88,8 @@ class Promises:
     test_rate: float
     change: Estimate
     rates: pd.DataFrame
-    raw: Promise
-    corrected: Promise
+    raw: ExpectedVsObserved
+    corrected: ExpectedVsObserved
     gain: Estimate
 
     @property
@@ -98,30 +98,30 @@ class Promises:
 
     @property
     def better(self) -> str:
-        """`raw`, `corrected` or `equal`, where the two cannot be told apart."""
+        """`raw`, `corrected`, or `equal` if the two cannot be distinguished."""
         return "corrected" if self.gain.high < 0 else "raw" if self.gain.low > 0 else "equal"
 
     @property
     def sentence(self) -> str:
-        """What a reader has to know, in words."""
+        """Summary for readers."""
         raw, corrected = self.raw, self.corrected
-        kept = (
-            f"In the test period {raw.expected:.0f} conversions were expected (95 % of the time {raw.low} to {raw.high}), "
-            f"{raw.observed} came: {raw.flag}."
+        counts = (
+            f"In the test period {raw.expected:.0f} conversions were expected (95 % range {raw.low} to {raw.high}) and "
+            f"{raw.observed} observed: {raw.flag}."
         )
         rates = f"from {self.train_rate:.2%} in training to {self.test_rate:.2%} in the test period"
         moved = f"The base rate moved {rates}." if self.moved else f"The base rate did not clearly move ({rates})."
-        size = f"log loss {self.gain.value:+.5f}, likely {self.gain.low:+.5f} to {self.gain.high:+.5f}"
-        payload = {
+        size = f"log loss {self.gain.value:+.5f}, 95 % interval {self.gain.low:+.5f} to {self.gain.high:+.5f}"
+        quality = {
             "corrected": "which is better",
             "raw": "which is worse",
             "equal": "which is neither better nor worse",
-        }
-        other = (
-            f"Moved to the newest outcomes known at scoring time, {corrected.expected:.0f} would have been expected, "
-            f"{payload[self.better]} ({size}). Served is the raw probability."
+        }[self.better]
+        correction = (
+            f"Corrected to the newest outcomes known at scoring time, {corrected.expected:.0f} would have been expected, "
+            f"{quality} ({size}). The raw probability is the one served."
         )
-        return f"{kept} {moved} {other}"
+        return f"{counts} {moved} {correction}"
 
     def to_dict(self) -> dict[str, Any]:
         """`calibration` of `pql train --json`."""
@@ -144,13 +144,13 @@ class Promises:
         }
 
 
-def check_promises(history: History, seed: int) -> Promises:
-    """Compare what was promised for the test period with what came, raw and corrected by what was known then.
+def calibration_over_time(history: OutcomeHistory, seed: int) -> CalibrationOverTime:
+    """Compare expected with observed conversions in the test period, for the raw and the corrected probability.
 
     Parameters
     ----------
     seed
-        Of the simulated outcomes and the bootstrap.
+        Seed of the simulated outcomes and of the bootstrap.
     """
     frame, test = history.frame, history.test
     later = frame[test]
@@ -159,55 +159,59 @@ def check_promises(history: History, seed: int) -> Promises:
     months, sums = _by_month(later, {"": raw, "corrected_": corrected}, seed)
     y, entities = later["converted"].to_numpy(float), later["entity"].to_numpy()
     everyone, converted = frame["entity"].to_numpy(), frame["converted"].to_numpy(bool)
-    return Promises(
+    return CalibrationOverTime(
         method=history.method,
         months=months,
         train_rate=float(converted[history.train].mean()),
         test_rate=float(y.mean()),
         change=rate_change(everyone, converted, history.train, test),
-        rates=_rates(frame),
-        raw=_promise(sums[""], y, raw, entities, seed),
-        corrected=_promise(sums["corrected_"], y, corrected, entities, seed),
+        rates=_rates_by_month(frame),
+        raw=_with_metrics(sums[""], y, raw, entities, seed),
+        corrected=_with_metrics(sums["corrected_"], y, corrected, entities, seed),
         gain=paired_difference(y, corrected, raw, entities, "log_loss", seed=seed),
     )
 
 
-def _promise(sums: Promise, y: np.ndarray, probability: np.ndarray, entities: np.ndarray, seed: int) -> Promise:
+def _with_metrics(
+    sums: ExpectedVsObserved, y: np.ndarray, probability: np.ndarray, entities: np.ndarray, seed: int
+) -> ExpectedVsObserved:
     found = evaluate(y, probability, entities, seed=seed, names=["log_loss", "brier", "calibration_error", "base_rate"])
     rate, level = found.pop("base_rate"), float(probability.mean())
     ratio = Estimate(rate.value / level, rate.low / level, rate.high / level)
-    return Promise(sums.expected, sums.low, sums.high, sums.observed, {"observed_to_expected": ratio, **found})
+    return ExpectedVsObserved(
+        sums.expected, sums.low, sums.high, sums.observed, {"observed_to_expected": ratio, **found}
+    )
 
 
 def _by_month(
     later: pd.DataFrame, probabilities: dict[str, np.ndarray], seed: int
-) -> tuple[pd.DataFrame, dict[str, Promise]]:
-    """The table of months, and the same in sum for each probability."""
+) -> tuple[pd.DataFrame, dict[str, ExpectedVsObserved]]:
+    """Table by month, and totals for each probability."""
     month = month_of(later["as_of"].to_numpy(np.int64))
     names, place = np.unique(month, return_inverse=True)
     observed = np.bincount(place, weights=later["converted"].to_numpy(float)).astype(int)
     table, sums = pd.DataFrame({"month": names, "rows": np.bincount(place)}), {}
     for prefix, p in probabilities.items():
         drawn = simulated_counts(later["entity"].to_numpy(), p, place, seed)
-        low, high = _middle(drawn)
+        low, high = _central_range(drawn)
         table[f"{prefix}expected"] = np.bincount(place, weights=p)
         table[f"{prefix}low"], table[f"{prefix}high"] = low, high
         if not prefix:
             table["observed"] = observed
         outside = (observed > high).astype(int) - (observed < low)
         table[f"{prefix}flag"] = [FLAGS[int(side)] for side in outside]
-        bottom, top = _middle(drawn.sum(axis=0, keepdims=True))
-        sums[prefix] = Promise(float(p.sum()), int(bottom[0]), int(top[0]), int(observed.sum()), {})
+        bottom, top = _central_range(drawn.sum(axis=0, keepdims=True))
+        sums[prefix] = ExpectedVsObserved(float(p.sum()), int(bottom[0]), int(top[0]), int(observed.sum()), {})
     return table, sums
 
 
 def simulated_counts(
     entities: np.ndarray, probability: np.ndarray, group: np.ndarray, seed: int, draws: int = DRAWS
 ) -> np.ndarray:
-    """Conversions by group in worlds where every probability is right, (groups, draws).
+    """Simulate conversions by group under the assumption that every probability is right, (groups, draws).
 
-    One draw an entity decides all of its snapshots: those overlap, so they mostly tell of one conversion. That is the
-    widest range; for entities with one snapshot it is exact (a Poisson-binomial count).
+    One draw per entity decides all its snapshots: they overlap, so they mostly describe one conversion. This gives the
+    widest range; for entities with a single snapshot it is exact (a Poisson-binomial count).
     """
     rng = np.random.default_rng(seed)
     codes, known = pd.factorize(entities)
@@ -216,18 +220,18 @@ def simulated_counts(
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     counts, step = [], max(1, _CELLS // max(len(p), 1))
     for first in range(0, draws, step):
-        luck = rng.random((len(known), min(step, draws - first)))
-        counts.append(np.add.reduceat((luck[codes] < p[:, None]).astype(np.int32), starts, axis=0))
+        uniform = rng.random((len(known), min(step, draws - first)))
+        counts.append(np.add.reduceat((uniform[codes] < p[:, None]).astype(np.int32), starts, axis=0))
     return np.concatenate(counts, axis=1)
 
 
-def _middle(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The middle 95 % of each row, as whole numbers that hold at least so much."""
+def _central_range(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Central 95 % of each row, as whole numbers that cover at least that share."""
     low, high = np.quantile(drawn, [0.025, 0.975], axis=1, method="inverted_cdf")
     return low.astype(int), high.astype(int)
 
 
-def _rates(frame: pd.DataFrame) -> pd.DataFrame:
+def _rates_by_month(frame: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "month": month_of(frame["as_of"].to_numpy(np.int64)),

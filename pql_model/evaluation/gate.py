@@ -1,4 +1,4 @@
-"""Champion or not: both models on the same later rows, and what their differences are worth."""
+"""Promotion gate: challenger and champion compared on the same later rows."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pql_model.statistics.metrics import paired_difference
 Promote = Literal["auto", "never", "force"]
 
 AUC_MARGIN = 0.03
-"""So much worse a ranking may be, at the low end of its interval, where the probabilities are clearly better."""
+"""Largest loss of ROC-AUC, at the lower bound, that clearly better probabilities may make up for."""
 CALIBRATION_SLACK = 0.1
-"""Of the base rate: a calibration error that grew by less does not matter to a better ranking."""
+"""Share of the base rate by which the calibration error may grow if the ranking is better."""
 
 
 @dataclass(frozen=True)
 class ChampionComparison:
-    """Challenger minus champion on the same rows; intervals from a paired bootstrap of entities.
+    """Challenger minus champion on the same rows, with intervals from a paired bootstrap over entities.
 
     Attributes
     ----------
     champion
-        Its version.
+        Version of the champion.
     roc_auc, log_loss, calibration_error
-        The differences: above zero the challenger ranks better, but its probabilities are worse.
+        Differences; above zero, the challenger ranks better (ROC-AUC) but its probabilities are worse (the other two).
     """
 
     champion: str
@@ -49,14 +49,14 @@ class ChampionComparison:
 
 @dataclass(frozen=True)
 class Incomparable:
-    """Why the two models cannot be measured on the same rows."""
+    """Why the two models cannot be compared on the same rows."""
 
     why: str
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What the gate says, and why."""
+class GateDecision:
+    """Decision of the gate, with its reason."""
 
     passed: bool
     why: str
@@ -68,12 +68,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Promotion:
-    """Whether the new model becomes champion, why, and what the gate said, which `force` and `never` overrule."""
+    """Whether the new model becomes champion, why, and the decision of the gate, which `force` and `never` override."""
 
     promoted: bool
     reason: str
     mode: Promote
-    gate: Decision
+    gate: GateDecision
     comparison: ChampionComparison | None = None
 
     @property
@@ -90,81 +90,83 @@ class Promotion:
         }
 
 
-def decide(verdict: Verdict, against: ChampionComparison | Incomparable | None, mode: Promote) -> Promotion:
-    """The gate's decision, or what it was overruled by.
+def decide_promotion(verdict: Verdict, against: ChampionComparison | Incomparable | None, mode: Promote) -> Promotion:
+    """Decide on promotion: by the gate, or overridden by the mode.
 
-    >>> decide(Verdict("no_signal", "", ""), None, "force").reason
-    'promoted by force; the gate said: not promoted: the verdict is no_signal'
+    >>> decide_promotion(Verdict("no_signal", "", ""), None, "force").reason
+    'promoted by force; gate decision: not promoted: the verdict is no_signal'
     """
-    said = gate(verdict, against)
-    promoted, reason = said.passed, said.text
+    gate = gate_decision(verdict, against)
+    promoted, reason = gate.passed, gate.text
     if mode == "never":
-        promoted, reason = False, f"not promoted: promotion was switched off; the gate said: {said.text}"
+        promoted, reason = False, f"not promoted: promotion was switched off; gate decision: {gate.text}"
     if mode == "force":
-        promoted, reason = True, f"promoted by force; the gate said: {said.text}"
-    return Promotion(promoted, reason, mode, said, against if isinstance(against, ChampionComparison) else None)
+        promoted, reason = True, f"promoted by force; gate decision: {gate.text}"
+    return Promotion(promoted, reason, mode, gate, against if isinstance(against, ChampionComparison) else None)
 
 
-def gate(verdict: Verdict, against: ChampionComparison | Incomparable | None) -> Decision:
-    """Whether the challenger may replace the champion.
+def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable | None) -> GateDecision:
+    """Decide whether the challenger may replace the champion.
 
-    It must rank better and not be worse calibrated; or rank about as well, with clearly better probabilities: a
-    champion that the world has left behind still ranks, but its probabilities are off.
+    The challenger must rank better without being worse calibrated, or rank about as well with clearly better
+    probabilities: an outdated champion may still rank well while its probabilities are off.
 
     Parameters
     ----------
     verdict
-        On the challenger.
+        Verdict on the challenger.
     against
-        The comparison with the champion, or why there is none, or None where there is no champion.
+        Comparison with the champion, why none is possible, or None if there is no champion.
     """
     if not verdict.usable:
-        return Decision(False, f"the verdict is {verdict.name}")
+        return GateDecision(False, f"the verdict is {verdict.name}")
     if against is None:
-        return Decision(True, f"there was no champion and the verdict is {verdict.name}")
+        return GateDecision(True, f"there was no champion and the verdict is {verdict.name}")
     if isinstance(against, Incomparable):
-        return Decision(False, against.why)
+        return GateDecision(False, against.why)
     rank, loss, error = against.roc_auc, against.log_loss, against.calibration_error
     rows = f"on the same {against.rows:,} later rows as version {against.champion}"
     words = f"ROC-AUC differs by {_signed(rank)} {rows}"
     slack = CALIBRATION_SLACK * against.conversions / against.rows
     if error.low > 0 and error.value > slack:
-        return Decision(False, f"{words}, but it is worse calibrated: calibration error differs by {_signed(error)}")
+        return GateDecision(
+            False, f"{words}, but it is worse calibrated: calibration error differs by {_signed(error)}"
+        )
     if loss.low > 0:
-        return Decision(False, f"{words}, but its probabilities are worse: log loss differs by {_signed(loss, 4)}")
+        return GateDecision(False, f"{words}, but its probabilities are worse: log loss differs by {_signed(loss, 4)}")
     if rank.low > 0:
-        return Decision(True, words)
+        return GateDecision(True, words)
     if rank.low > -AUC_MARGIN and loss.high < 0:
-        return Decision(True, f"{words}, and its probabilities are better: log loss differs by {_signed(loss, 4)}")
-    return Decision(False, f"{words}; " + ("it is worse" if rank.high < 0 else "better cannot be told from equal"))
+        return GateDecision(True, f"{words}, and its probabilities are better: log loss differs by {_signed(loss, 4)}")
+    return GateDecision(False, f"{words}; " + ("it is worse" if rank.high < 0 else "the difference is within noise"))
 
 
-def compare(
+def compare_with_champion(
     champion: FittedModel, version: str, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame, seed: int
 ) -> ChampionComparison | Incomparable:
-    """Measure both on the newest rows, those that neither has learnt from.
+    """Compare both models on the newest rows, which neither has learnt from.
 
     Parameters
     ----------
     version
-        The champion's.
+        Version of the champion.
     table, later
-        Features, and entity, as_of, signed_up, converted, of the challenger's test rows.
+        Features, and entity, as_of, signed_up, converted, of the test rows of the challenger.
     """
-    asked = ("horizon", "motion", "entity")
-    other = {key: champion.facts.get(key) for key in asked}
-    if other != {key: challenger.facts[key] for key in asked}:
-        return Incomparable(f"the champion answers another question ({other}); use `--promote force`")
-    if lost := [name for name in champion.manifest.names if name not in table.columns]:
-        return Incomparable(f"the champion's columns are gone ({listed(lost)}), so the two cannot be compared")
+    target = ("horizon", "motion", "entity")
+    other = {key: champion.facts.get(key) for key in target}
+    if other != {key: challenger.facts[key] for key in target}:
+        return Incomparable(f"the champion predicts something else ({other}); use `--promote force`")
+    if missing := [name for name in champion.manifest.names if name not in table.columns]:
+        return Incomparable(f"columns of the champion are missing ({listed(missing)}), so the two cannot be compared")
     begins = later["signed_up" if challenger.facts["motion"] == "trial" else "as_of"].to_numpy(np.int64)
     new = begins >= champion.facts["labels_until"]
     y, entities = later["converted"].to_numpy(float)[new], later["entity"].to_numpy()[new]
     converters = len(set(entities[y == 1]))
     if converters < MIN_TEST_CONVERSIONS or y.all():
         return Incomparable(
-            f"the champion has learnt from part of this test period, and of the {len(y):,} rows after that "
-            f"{converters} entities converted; {MIN_TEST_CONVERSIONS} are needed to compare"
+            f"the champion has learnt from part of this test period; in the {len(y):,} rows after that, "
+            f"{converters} entities converted, and {MIN_TEST_CONVERSIONS} are needed to compare"
         )
     ours, theirs = challenger.probability(table[new]), champion.probability(table[new])
 
@@ -178,4 +180,4 @@ def compare(
 
 def _signed(difference: Estimate, digits: int = 3) -> str:
     value, low, high = (f"{number:+.{digits}f}" for number in (difference.value, difference.low, difference.high))
-    return f"{value} (likely {low} to {high})"
+    return f"{value} ({low} to {high})"

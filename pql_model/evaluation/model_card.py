@@ -10,7 +10,7 @@ import pandas as pd
 from pql_model.audit.audit import Finding
 from pql_model.evaluation.evaluate import Evaluation
 from pql_model.evaluation.gate import Promotion
-from pql_model.evaluation.univariate_rates import Side, UnivariateRates
+from pql_model.evaluation.univariate_rates import Group, UnivariateRates
 from pql_model.evaluation.verdict import Verdict
 from pql_model.model.artifact import FittedModel
 from pql_model.statistics.estimate import Estimate
@@ -71,13 +71,13 @@ def model_card(
         "",
         "## Expected and observed conversions by month",
         "",
-        evaluation.promises.sentence,
+        evaluation.calibration_over_time.sentence,
         "",
         "| month | rows | expected | 95 % of the time | observed | | expected, corrected |",
         "|---|---|---|---|---|---|---|",
         *[
             f"| {m.month} | {m.rows:,} | {m.expected:.1f} | {m.low:,} to {m.high:,} | {m.observed:,} | {m.flag} | {m.corrected_expected:.1f} |"
-            for m in evaluation.promises.months.itertuples()
+            for m in evaluation.calibration_over_time.months.itertuples()
         ],
         "",
         "## What it looks at",
@@ -111,7 +111,7 @@ def _supported(supported: UnivariateRates) -> list[str]:
     return ["## What the data do support", "", supported.sentence, *head, *rows, ""]
 
 
-def _side(side: Side) -> str:
+def _side(side: Group) -> str:
     return (
         f"{side.conversions:,} of {side.looks:,}, {side.rate.value:.1%} ({side.rate.low:.1%} to {side.rate.high:.1%})"
     )

@@ -1,8 +1,8 @@
-"""What the data support where no model can be trusted: the base rate, and the rate of single behaviours.
+"""What the data support when no model can be trusted: the base rate and the rates of single behaviours.
 
-Looked at are snapshots at least one horizon apart for each entity: in a trial the first, in freemium also later ones. No
-conversion is then counted twice, and each look is a trial of its own (person-periods of discrete-time survival analysis:
-Singer & Willett 1993), so plain intervals of shares are right. Which look is taken never depends on what came after it.
+Only snapshots at least one horizon apart are used per entity: in a trial the first one, in freemium also later ones. No
+conversion is then counted twice and every snapshot is an independent trial (person-periods of discrete-time survival
+analysis: Singer & Willett 1993), so ordinary intervals of proportions apply. The selection never depends on the outcome.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from pql_model.statistics.estimate import Estimate, wilson
 from pql_model.statistics.multiple_testing import holm
 from pql_model.time import Duration
 
-MOST = 12
-"""Behaviours looked at: each further one asks for stronger proof from all."""
+MAX_BEHAVIOURS = 12
+"""Maximum number of behaviours tested: each further one demands stronger evidence from all."""
 _LEVEL = 0.05
 _LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class Side:
-    """Who did it, or who did not: how many looks, how many converted, their rate with Wilson's interval."""
+class Group:
+    """Snapshots with or without the behaviour: their number, conversions, and rate with Wilson's interval."""
 
     looks: int
     conversions: int
     rate: Estimate
 
     @classmethod
-    def of(cls, converted: np.ndarray) -> Side:
+    def of(cls, converted: np.ndarray) -> Group:
         return cls(len(converted), int(converted.sum()), wilson(int(converted.sum()), len(converted)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,21 +44,21 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Single:
-    """One behaviour alone.
+class BehaviourRate:
+    """Rates of a single behaviour.
 
     Attributes
     ----------
     event, more_than
-        Done more than so many times before the look; 0 is "at least once".
+        Event done more than this many times before the snapshot; 0 means "at least once".
     p_value
-        Fisher's exact test, multiplied for the number looked at (Holm 1979).
+        Fisher's exact test, corrected for the number of behaviours tested (Holm 1979).
     """
 
     event: str
     more_than: int
-    did: Side
-    did_not: Side
+    did: Group
+    did_not: Group
     p_value: float
 
     @property
@@ -82,20 +82,22 @@ class Single:
 
 @dataclass(frozen=True)
 class UnivariateRates:
-    """The base rate and the behaviours looked at, the most telling first."""
+    """Base rate and behaviours tested, the strongest first."""
 
-    base: Side
-    behaviours: tuple[Single, ...]
+    base: Group
+    behaviours: tuple[BehaviourRate, ...]
 
     @property
     def sentence(self) -> str:
-        rate, known = self.base.rate, f"{self.base.conversions:,} of {self.base.looks:,}"
-        base = f"{known} converted, {rate.value:.1%} (likely {rate.low:.1%} to {rate.high:.1%})."
+        rate, counts = self.base.rate, f"{self.base.conversions:,} of {self.base.looks:,}"
+        base = f"{counts} converted, {rate.value:.1%} (95 % interval {rate.low:.1%} to {rate.high:.1%})."
         if not self.behaviours:
-            return f"{base} No behaviour was done by enough of them to compare."
+            return f"{base} No behaviour is common enough to compare."
         out = [single.text for single in self.behaviours if single.stands_out]
-        found = f"{len(out)} stand{'s' if len(out) == 1 else ''} out: {'; '.join(out)}" if out else "none stands out"
-        return f"{base} Single behaviours: looked at {len(self.behaviours)}, {found}."
+        strongest = (
+            f"{len(out)} stand{'s' if len(out) == 1 else ''} out: {'; '.join(out)}" if out else "none stands out"
+        )
+        return f"{base} Of {len(self.behaviours)} behaviours tested, {strongest}."
 
     def to_dict(self) -> dict[str, Any]:
         """`supported` of `pql train --json`."""
@@ -110,41 +112,43 @@ class UnivariateRates:
 def univariate_rates(
     frame: pd.DataFrame, table: pd.DataFrame, events: Sequence[str], horizon: Duration, quarantined: Sequence[str] = ()
 ) -> UnivariateRates:
-    """Base rate and single-behaviour rates.
+    """Compute the base rate and the rates of single behaviours.
 
     Parameters
     ----------
     frame
         entity, as_of, converted of all snapshots with a final outcome.
     table
-        Their features, in the same order; read is the count of each event so far.
+        Features of the same rows, in the same order; only the count of each event is read.
     events
-        By how many do them, the most common first; the first 12 that tell the looks apart are compared.
+        Events in order of popularity; the first 12 that split the snapshots are compared.
     quarantined
-        Columns that the leakage audit took out.
+        Columns that the leakage audit quarantined.
     """
     looks = non_overlapping(frame, horizon)
     converted = frame["converted"].to_numpy(bool)[looks]
-    found: list[Single] = []
+    found: list[BehaviourRate] = []
     for event in events:
         name = Feature(event, "count").name
-        if len(found) < MOST and name in table and name not in quarantined:
-            found += _compared(event, table[name].to_numpy(float)[looks], converted)[: MOST - len(found)]
+        if len(found) < MAX_BEHAVIOURS and name in table and name not in quarantined:
+            found += _split_by_threshold(event, table[name].to_numpy(float)[looks], converted)[
+                : MAX_BEHAVIOURS - len(found)
+            ]
     corrected = holm([single.p_value for single in found])
     behaviours = [replace(single, p_value=p) for single, p in zip(found, corrected.tolist(), strict=True)]
     order = np.argsort([single.p_value for single in found], kind="stable")
-    return UnivariateRates(Side.of(converted), tuple(behaviours[i] for i in order))
+    return UnivariateRates(Group.of(converted), tuple(behaviours[i] for i in order))
 
 
-def _compared(event: str, counts: np.ndarray, converted: np.ndarray) -> list[Single]:
-    """At least once, and more than the median of those who did it; each only where it leaves two sides."""
+def _split_by_threshold(event: str, counts: np.ndarray, converted: np.ndarray) -> list[BehaviourRate]:
+    """Test "at least once" and "more than the median of those who did it", if both groups are large enough."""
     did = counts > 0
     thresholds = dict.fromkeys([0, int(np.median(counts[did]))]) if did.any() else {}
     found = []
     for more_than in thresholds:
         met = counts > more_than
         if _LEAST_SHARE <= met.mean() <= 1 - _LEAST_SHARE:
-            sides = Side.of(converted[met]), Side.of(converted[~met])
+            sides = Group.of(converted[met]), Group.of(converted[~met])
             cells = [[side.conversions, side.looks - side.conversions] for side in sides]
-            found.append(Single(event, more_than, *sides, float(fisher_exact(cells).pvalue)))
+            found.append(BehaviourRate(event, more_than, *sides, float(fisher_exact(cells).pvalue)))
     return found

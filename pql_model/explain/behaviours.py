@@ -18,7 +18,7 @@ from pql_model.features.spec import parse_feature
 from pql_model.measures import LESS_IS_MORE
 from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
 from pql_model.statistics.estimate import Estimate
-from pql_model.statistics.intervals import Units, percentile
+from pql_model.statistics.intervals import SampleSize, percentile_interval
 
 Direction = Literal["+", "-", "mixed"]
 Shape = Literal["step", "saturating", "linear", "none"]
@@ -134,9 +134,9 @@ def _shares(sizes: np.ndarray, entity: np.ndarray, converted: np.ndarray, seed: 
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES) @ by_entity
     draws = drawn / drawn.sum(axis=1, keepdims=True)
-    units = Units.of(np.bincount(code, converted), np.bincount(code))
+    units = SampleSize.of(np.bincount(code, converted), np.bincount(code))
     value = by_entity.sum(axis=0) / by_entity.sum()
-    return [percentile(float(v), draws[:, k], units) for k, v in enumerate(value)]
+    return [percentile_interval(float(v), draws[:, k], units) for k, v in enumerate(value)]
 
 
 def _values(column: ModelColumn, table: pd.DataFrame) -> np.ndarray | None:

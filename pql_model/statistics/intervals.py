@@ -1,4 +1,4 @@
-"""From a value and its bootstrap draws to a 95 % interval, in the two ways that cover (docs/intervals.md).
+"""From a value and its bootstrap draws to a 95 % interval, by the two methods that reach their coverage (docs/intervals.md).
 
 A bootstrap's plain percentile interval is too narrow where few entities converted: it takes the spread of n entities
 for that of the population, and the normal for Student's t. Hesterberg (2015), "What Teachers Should Know About the
@@ -22,18 +22,18 @@ from pql_model.statistics.estimate import Estimate, wilson, wilson_around
 
 
 @dataclass(frozen=True)
-class Units:
-    """How many entities there are, and how many stand behind the rarer class."""
+class SampleSize:
+    """Number of entities, and of entities in the rarer class."""
 
     entities: int
     rarer: int
 
     @classmethod
-    def of(cls, positives: ArrayLike, rows: ArrayLike) -> Units:
-        """From conversions and rows by entity.
+    def of(cls, positives: ArrayLike, rows: ArrayLike) -> SampleSize:
+        """Count from conversions and rows per entity.
 
-        >>> Units.of([0, 2, 1], [1, 2, 3])
-        Units(entities=3, rarer=2)
+        >>> SampleSize.of([0, 2, 1], [1, 2, 3])
+        SampleSize(entities=3, rarer=2)
         """
         converted, all_rows = np.asarray(positives), np.asarray(rows)
         rarer = min(np.count_nonzero(converted), np.count_nonzero(all_rows > converted))
@@ -41,66 +41,66 @@ class Units:
 
     @property
     def correction(self) -> float:
-        """By how much the spread of resamples is too small.
+        """Factor by which the spread of resamples is too small.
 
-        >>> round(Units(500, 25).correction, 4)
+        >>> round(SampleSize(500, 25).correction, 4)
         1.0206
         """
         n = max(2, self.rarer)
         return math.sqrt(n / (n - 1))
 
     @property
-    def reach(self) -> float:
-        """Standard deviations of the resamples to either side of a 95 % interval.
+    def half_width_in_sd(self) -> float:
+        """Half width of a 95 % interval, in standard deviations of the resamples.
 
-        >>> [round(Units(500, rarer).reach, 2) for rarer in (10, 25, 250)]
+        >>> [round(SampleSize(500, rarer).half_width_in_sd, 2) for rarer in (10, 25, 250)]
         [2.38, 2.11, 1.97]
         """
         return self.correction * float(stdtrit(max(2, self.rarer) - 1, 0.975))
 
 
-def interval_for(name: str, value: float, draws: Floats, units: Units, highest: float = 1.0) -> Estimate:
-    """The interval that suits a metric of `tally.METRICS`.
+def interval_for(name: str, value: float, draws: Floats, units: SampleSize, highest: float = 1.0) -> Estimate:
+    """Choose the interval that suits a metric of `count_metrics.METRICS`.
 
     Parameters
     ----------
     value, draws
-        On the sample, and on its resamples: NaN for those that cannot be measured.
+        On the sample, and on its resamples; NaN where the metric is undefined.
     highest
-        The largest value a metric of `RATES` can take.
+        Largest possible value of a metric in `RATES`.
     """
     if name in RATES:
         rate = RATES[name]
         trials = rate.share * units.entities
-        return around_rate(value, draws, units, min(trials, units.rarer) if rate.caught else trials, highest)
+        return rate_interval(value, draws, units, min(trials, units.rarer) if rate.caught else trials, highest)
     if name in NEED_PROBABILITIES:
-        return percentile(value, draws, units)
-    found = percentile(value, draws, units)
-    if units.rarer < 2:  # one conversion has nothing to vary with
+        return percentile_interval(value, draws, units)
+    found = percentile_interval(value, draws, units)
+    if units.rarer < 2:  # a single conversion cannot vary
         return Estimate(found.value, math.nan, math.nan)
     perfect = found.high - found.low < 1e-9 and min(found.value, 1 - found.value) < 1e-9
     return wilson(round(found.value) * units.rarer, units.rarer) if perfect else found
 
 
-def percentile(value: float, draws: Floats, units: Units) -> Estimate:
-    """Percentile interval of the draws that have a value, its tails widened for few entities; it holds the value."""
+def percentile_interval(value: float, draws: Floats, units: SampleSize) -> Estimate:
+    """Percentile interval of the defined draws, with tails widened for few entities; it always contains the value."""
     usable = draws[~np.isnan(draws)]
     if math.isnan(value) or not len(usable) or units.entities < 2:
         return Estimate(float(value), math.nan, math.nan)
-    tail = 100 * ndtr(-units.reach)
+    tail = 100 * ndtr(-units.half_width_in_sd)
     low, high = np.percentile(usable, [tail, 100 - tail])
     return Estimate(float(value), float(min(low, value)), float(max(high, value)))
 
 
-def around_rate(value: float, draws: Floats, units: Units, trials: float, highest: float = 1.0) -> Estimate:
-    """Wilson's interval with as many trials as would vary like the draws.
+def rate_interval(value: float, draws: Floats, units: SampleSize, trials: float, highest: float = 1.0) -> Estimate:
+    """Wilson's interval with the number of trials that would vary as much as the draws do.
 
     Parameters
     ----------
     trials
-        Entities the rate is about; they count where it is 0 or `highest`, as no resample of zero conversions holds one.
+        Entities behind the rate. Used where the rate is 0 or `highest`, since no resample of zero conversions contains one.
     highest
-        The value where every trial succeeds: the interval lies in 0 to `highest`.
+        Value of the rate if every trial succeeds; the interval lies between 0 and `highest`.
     """
     usable = draws[~np.isnan(draws)]
     if math.isnan(value) or len(usable) < 2 or units.entities < 2:

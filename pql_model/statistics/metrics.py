@@ -1,10 +1,9 @@
-"""How good a probability is, with intervals: the unit that is resampled is the entity, never the row.
+"""Metrics of a predicted probability with intervals from a bootstrap over entities, never over rows.
 
-Several snapshots of one entity are no independent evidence, so a bootstrap of rows would promise too much
-(cluster bootstrap: Field & Welsh 2007, "Bootstrapping clustered data"). A resample draws as many entities
-as there are, with replacement; every row weighs as often as its entity was drawn.
-From the draws to an interval: `intervals`. What is measured: `tally`. How often the intervals hold the truth:
-docs/intervals.md.
+Several snapshots of one entity are not independent, so a bootstrap over rows would give intervals that are too narrow
+(cluster bootstrap: Field & Welsh 2007, "Bootstrapping clustered data"). Each resample draws as many entities as there
+are, with replacement; a row is weighted by how often its entity was drawn.
+`count_metrics` defines the metrics, `intervals` turns draws into intervals; docs/intervals.md reports their coverage.
 """
 
 from __future__ import annotations
@@ -20,9 +19,17 @@ from scipy import sparse
 
 from pql_model.errors import DataError, listed, nearest
 from pql_model.statistics.calibration_error import calibration_error
-from pql_model.statistics.count_metrics import METRICS, NEED_PROBABILITIES, RATES, Floats, Metric, Tally, precision
+from pql_model.statistics.count_metrics import (
+    METRICS,
+    NEED_PROBABILITIES,
+    RATES,
+    Floats,
+    LevelCounts,
+    Metric,
+    precision,
+)
 from pql_model.statistics.estimate import Estimate
-from pql_model.statistics.intervals import Units, around_rate, interval_for, percentile
+from pql_model.statistics.intervals import SampleSize, interval_for, percentile_interval, rate_interval
 
 __all__ = [
     "METRICS",
@@ -31,12 +38,12 @@ __all__ = [
     "SEED",
     "Floats",
     "Sample",
-    "drawn_entities",
+    "bootstrap_weights",
+    "build_sample",
     "evaluate",
     "paired_difference",
     "precision_at_count",
     "reliability_table",
-    "sample_of",
 ]
 
 RESAMPLES, SEED, BINS = 1000, 7, 10
@@ -45,7 +52,7 @@ _CELLS = 1_000_000  # of one level x resample table; about a dozen of them are a
 
 @dataclass(frozen=True)
 class Sample:
-    """Checked rows, summed by (level, entity) as sparse tables of shape (levels, entities)."""
+    """Validated rows, summed by (level, entity) into sparse tables of shape (levels, entities)."""
 
     score: Floats
     bins: NDArray[np.intp]
@@ -57,25 +64,25 @@ class Sample:
         return int(self.rows.shape[1])
 
     @cached_property
-    def units(self) -> Units:
-        return Units.of(self.positives.sum(axis=0), self.rows.sum(axis=0))
+    def units(self) -> SampleSize:
+        return SampleSize.of(self.positives.sum(axis=0), self.rows.sum(axis=0))
 
     @cached_property
-    def whole(self) -> Tally:
-        """Every entity once."""
+    def whole(self) -> LevelCounts:
+        """Counts with every entity weighted once."""
         return self.tally(np.ones((self.entities, 1)))
 
-    def tally(self, weights: Floats) -> Tally:
+    def tally(self, weights: Floats) -> LevelCounts:
         """Count with `weights` of shape (entities, resamples)."""
-        return Tally(self.score, self.bins, self.positives @ weights, self.rows @ weights)
+        return LevelCounts(self.score, self.bins, self.positives @ weights, self.rows @ weights)
 
-    def resampled(self, resamples: int, seed: int) -> Iterator[Tally]:
-        """Tallies of `resamples` draws of entities, some at a time: the same draws for the same entities."""
-        return map(self.tally, drawn_entities(self.entities, len(self.score), resamples, seed))
+    def resampled_counts(self, resamples: int, seed: int) -> Iterator[LevelCounts]:
+        """Counts of `resamples` draws of entities, in batches; the same entities always give the same draws."""
+        return map(self.tally, bootstrap_weights(self.entities, len(self.score), resamples, seed))
 
 
-def drawn_entities(n: int, levels: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each of `n` entities is drawn in each resample, (n, some), few enough at a time for the memory."""
+def bootstrap_weights(n: int, levels: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """Number of times each of `n` entities is drawn in each resample, (n, batch), in batches that bound memory."""
     generator = np.random.default_rng(seed)
     step = max(1, min(64, _CELLS // max(levels, n)))
     for start in range(0, resamples, step):
@@ -84,14 +91,14 @@ def drawn_entities(n: int, levels: int, resamples: int, seed: int) -> Iterator[F
         yield np.bincount(drawn.ravel(), minlength=n * width).reshape(n, width).astype(np.float64)
 
 
-def _numbers(values: ArrayLike, what: str) -> Floats:
+def _as_floats(values: ArrayLike, what: str) -> Floats:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(f"{what} must be numbers, one per row", received=error) from error
 
 
-def _check(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequence[str]) -> None:
+def _validate(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequence[str]) -> None:
     for name in names:
         if name not in METRICS:
             raise DataError(
@@ -111,37 +118,39 @@ def _check(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequenc
     for bad, what, remedy in (
         (~np.isin(truth, (0, 1)), "Outcomes must be 0 or 1", "leave out rows that are not mature"),
         (~np.isfinite(score), "Predictions must be finite", "score these rows, or leave them out"),
-        (codes < 0, "Every row must have its entity", "name the entity, which is what the bootstrap resamples"),
+        (codes < 0, "Every row must have an entity", "name the entity, which is what the bootstrap resamples"),
         (
             (score < 0) | (score > 1) if needing else codes < 0,
             f"Predictions must lie in 0 to 1 for {needing}",
-            "give probabilities, or name only metrics of the order, such as roc_auc",
+            "pass probabilities, or name only ranking metrics such as roc_auc",
         ),
     ):
         if bad.any():
-            raise DataError(what, received=f"{bad.sum():,} rows of which that is not true", remedy=remedy)
+            raise DataError(what, received=f"{bad.sum():,} rows that break this rule", remedy=remedy)
 
 
-def sample_of(y: ArrayLike, score: ArrayLike, entities: ArrayLike, names: Sequence[str], bins: int = BINS) -> Sample:
-    """Check the rows for the metrics named and sum them up by level and entity."""
-    truth, given = _numbers(y, "Outcomes"), _numbers(score, "Predictions")
+def build_sample(y: ArrayLike, score: ArrayLike, entities: ArrayLike, names: Sequence[str], bins: int = BINS) -> Sample:
+    """Validate the rows for the named metrics and sum them by level and entity."""
+    truth, given = _as_floats(y, "Outcomes"), _as_floats(score, "Predictions")
     codes, known = pd.factorize(pd.Series(entities), sort=True)
-    _check(truth, given, codes, names)
+    _validate(truth, given, codes, names)
     ascending, level = np.unique(given, return_inverse=True)
     best_first = len(ascending) - 1 - level
     shape = (len(ascending), len(known))
     rows, positives = (sparse.coo_array((w, (best_first, codes)), shape).tocsr() for w in (np.ones_like(truth), truth))
     sizes = np.bincount(best_first, minlength=len(ascending))
-    middle = (np.cumsum(sizes) - sizes / 2) / max(1, len(truth))  # a level goes where the middle of its rows lies
+    middle = (np.cumsum(sizes) - sizes / 2) / max(
+        1, len(truth)
+    )  # a level belongs to the bin that holds the middle of its rows
     return Sample(ascending[::-1], (middle * bins).astype(np.intp), positives, rows)
 
 
-def _draws(sample: Sample, metrics: Sequence[Metric], resamples: int, seed: int) -> tuple[Floats, Floats]:
-    """Values on the sample, shape (metrics,), and on its resamples, shape (metrics, resamples)."""
+def _bootstrap(sample: Sample, metrics: Sequence[Metric], resamples: int, seed: int) -> tuple[Floats, Floats]:
+    """Values on the sample, (metrics,), and on its resamples, (metrics, resamples)."""
     if not len(sample.score) or not metrics:
         return np.full(len(metrics), np.nan), np.full((len(metrics), 1), np.nan)
     value = np.array([metric(sample.whole)[0] for metric in metrics])
-    parts = [np.stack([metric(part) for metric in metrics]) for part in sample.resampled(resamples, seed)]
+    parts = [np.stack([metric(part) for metric in metrics]) for part in sample.resampled_counts(resamples, seed)]
     return value, np.concatenate(parts, axis=1) if parts else np.full((len(metrics), 1), np.nan)
 
 
@@ -161,16 +170,16 @@ def evaluate(
     y, probability, entities
         Per row: 0 or 1, the prediction (any finite score for the metrics that read only the order), the entity.
     resamples, seed, names
-        How many resamples, which ones, and which of `METRICS` (all by default).
+        Number of resamples, their random seed, and which of `METRICS` to compute (all by default).
 
     Returns
     -------
     dict
-        Name -> estimate. Rank metrics (ROC-AUC, average precision, lift) are NaN where there is one class
-        only; resamples with one class are skipped for them. Precision and lift at k take exactly k % of the
-        rows, the row or the tie at the cut pro rata: the expectation under random tie-breaking. Calibration error
-        is over ten bins of equally many rows, without the share of chance. One entity alone has no interval, and
-        a single one that converted none for ROC-AUC and average precision.
+        Name -> estimate. Ranking metrics (ROC-AUC, average precision, lift) are NaN if only one class is present;
+        resamples with one class are skipped for them. Precision and lift at k use exactly k % of the rows; a tie at the
+        cut counts pro rata, which is the expectation under random tie-breaking. Calibration error uses ten bins with
+        equal numbers of rows and is corrected for chance. A single entity has no interval; a single converting entity
+        has none for ROC-AUC and average precision.
 
     Raises
     ------
@@ -183,11 +192,11 @@ def evaluate(
     0.75
     """
     chosen = list(METRICS) if names is None else list(names)
-    sample = sample_of(y, probability, entities, chosen)
+    sample = build_sample(y, probability, entities, chosen)
     drawn = [name for name in chosen if name != "calibration_error"]
-    value, draws = _draws(sample, [METRICS[name] for name in drawn], resamples, seed)
+    value, draws = _bootstrap(sample, [METRICS[name] for name in drawn], resamples, seed)
     found = {
-        name: interval_for(name, value[i], draws[i], sample.units, _highest(sample, name))
+        name: interval_for(name, value[i], draws[i], sample.units, _max_value(sample, name))
         for i, name in enumerate(drawn)
     }
     if "calibration_error" in chosen:
@@ -195,7 +204,7 @@ def evaluate(
     return {name: found[name] for name in chosen}
 
 
-def _highest(sample: Sample, name: str) -> float:
+def _max_value(sample: Sample, name: str) -> float:
     return float(RATES[name].highest(sample.whole)[0]) if name in RATES and len(sample.score) else 1.0
 
 
@@ -208,17 +217,17 @@ def precision_at_count(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Estimate:
-    """Rate among the `count` best rows (all of them if there are fewer), ties at the cut pro rata.
+    """Conversion rate of the `count` best rows (of all rows if there are fewer), with ties at the cut pro rata.
 
     >>> precision_at_count([1, 0, 0, 0], [0.9, 0.5, 0.5, 0.1], ["a", "b", "c", "d"], 2).value
     0.5
     """
     if count < 1:
         raise DataError("The capacity must be positive", received=count, allowed="1 or more")
-    sample = sample_of(y, probability, entities, names=())
-    value, draws = _draws(sample, [partial(precision, count=count)], resamples, seed)
+    sample = build_sample(y, probability, entities, names=())
+    value, draws = _bootstrap(sample, [partial(precision, count=count)], resamples, seed)
     share = min(1.0, count / max(1.0, sample.rows.sum()))
-    return around_rate(value[0], draws[0], sample.units, share * sample.entities)
+    return rate_interval(value[0], draws[0], sample.units, share * sample.entities)
 
 
 def paired_difference(
@@ -231,14 +240,14 @@ def paired_difference(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Estimate:
-    """Metric of `first` minus that of `second` on the same rows, both measured in the same resamples.
+    """Difference of a metric between two predictions on the same rows, `first` minus `second`, in the same resamples.
 
     >>> paired_difference([0, 1, 0, 1], [0.1, 0.9, 0.2, 0.8], [0.1, 0.9, 0.8, 0.2], ["a", "b", "c", "d"]).value
     0.25
     """
-    samples = [sample_of(y, score, entities, [name]) for score in (first, second)]
-    (value, draws), (other_value, other_draws) = (_draws(s, [METRICS[name]], resamples, seed) for s in samples)
-    return percentile(value[0] - other_value[0], draws[0] - other_draws[0], samples[0].units)
+    samples = [build_sample(y, score, entities, [name]) for score in (first, second)]
+    (value, draws), (other_value, other_draws) = (_bootstrap(s, [METRICS[name]], resamples, seed) for s in samples)
+    return percentile_interval(value[0] - other_value[0], draws[0] - other_draws[0], samples[0].units)
 
 
 def reliability_table(
@@ -250,7 +259,7 @@ def reliability_table(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> pd.DataFrame:
-    """What was predicted and what happened, in bins of equally many rows; ties are never split.
+    """Predicted and observed rates in bins with equal numbers of rows; ties are never split.
 
     Returns
     -------
@@ -260,19 +269,21 @@ def reliability_table(
     """
     if bins < 1:
         raise DataError("There must be at least one bin", received=bins, allowed="1 or more")
-    sample = sample_of(y, probability, entities, ["calibration_error"], bins)
+    sample = build_sample(y, probability, entities, ["calibration_error"], bins)
     levels_of = [np.flatnonzero(sample.bins == i) for i in np.unique(sample.bins)[::-1]]
-    value, draws = _draws(sample, [partial(_rate_of_levels, levels=levels) for levels in levels_of], resamples, seed)
+    value, draws = _bootstrap(
+        sample, [partial(_rate_of_levels, levels=levels) for levels in levels_of], resamples, seed
+    )
     rows = []
     for i, levels in enumerate(levels_of):
         inside, conversions = sample.rows[levels], sample.positives[levels].sum()
-        rate = around_rate(value[i], draws[i], sample.units, len(np.unique(inside.indices)))
+        rate = rate_interval(value[i], draws[i], sample.units, len(np.unique(inside.indices)))
         predicted = sample.score[levels] @ inside.sum(axis=1) / inside.sum()
         rows.append((i + 1, predicted, rate.value, rate.low, rate.high, int(inside.sum()), int(conversions)))
     return pd.DataFrame(rows, columns=["bin", "predicted", "observed", "low", "high", "n", "conversions"])
 
 
-def _rate_of_levels(tally: Tally, levels: NDArray[np.intp]) -> Floats:
+def _rate_of_levels(tally: LevelCounts, levels: NDArray[np.intp]) -> Floats:
     rows = tally.rows[levels].sum(axis=0)
     found = tally.positives[levels].sum(axis=0)
     return np.asarray(np.divide(found, rows, out=np.full_like(rows, np.nan), where=rows > 0))

@@ -1,4 +1,4 @@
-"""Several tests at once: p-values that allow for how many were made."""
+"""Correction of p-values for multiple testing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm's step-down correction (Holm 1979, Scand. J. Stat. 6:65-70), in the order given.
+    """Holm's step-down correction (Holm 1979, Scand. J. Stat. 6:65-70), in input order.
 
-    Calling significant what stays below 0.05 then errs anywhere among them in at most one case of twenty, however the
-    tests depend on each other.
+    Controls the family-wise error rate: rejecting below 0.05 makes any false rejection at most 5 % likely, whatever the
+    dependence between the tests.
 
     >>> holm([0.04, 0.01, 0.03]).tolist()
     [0.06, 0.03, 0.06]

@@ -1,4 +1,4 @@
-"""How well one column alone tells who converts, and how much of that is luck: the statistics of the leakage audit."""
+"""How well a single column separates converters, and how much of that is chance: the statistics of the leakage audit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 from scipy.stats import nchypergeom_fisher, norm, rankdata
 
 FAMILY = 0.05
-"""Chance of one or more false accusations over all columns that are tried."""
+"""Probability of at least one false finding over all columns tested."""
 _BINS = 20
 _ENOUGH, _TOO_MANY = 20, 20_000
 _WIDEST = 12.0  # log-odds
@@ -18,7 +18,7 @@ _MIN_ROWS, _MIN_SHARE = 10, 0.02
 
 
 def corrected_z(tried: int) -> float:
-    """How many standard errors a bound lies away, one-sided, if `tried` columns are judged (Bonferroni).
+    """One-sided normal quantile, Bonferroni-corrected for `tried` columns.
 
     >>> round(corrected_z(1), 2), round(corrected_z(500), 2)
     (1.64, 3.72)
@@ -27,7 +27,7 @@ def corrected_z(tried: int) -> float:
 
 
 def roc_auc(score: np.ndarray, y: np.ndarray) -> float:
-    """Mann-Whitney with ties counted half; 0.5 where there is one class only.
+    """ROC-AUC as the Mann-Whitney statistic, ties counted half; 0.5 if only one class is present.
 
     >>> roc_auc(np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True]))
     0.875
@@ -40,7 +40,7 @@ def roc_auc(score: np.ndarray, y: np.ndarray) -> float:
 
 
 def auc_error(auc: float, positives: int, negatives: int) -> float:
-    """Standard error of an AUC (Hanley & McNeil 1982), never below that of a chance AUC divided by three.
+    """Standard error of an AUC (Hanley & McNeil 1982), never below a third of that under chance.
 
     >>> round(auc_error(0.5, 60, 540), 3), round(auc_error(1.0, 60, 540), 3)
     (0.039, 0.013)
@@ -53,36 +53,36 @@ def auc_error(auc: float, positives: int, negatives: int) -> float:
     return float(max(np.sqrt(max(variance, 0.0) / (positives * negatives)), np.sqrt(chance) / 3))
 
 
-def surely_above(auc: float, y: np.ndarray, z: float) -> float:
-    """The low end of an AUC."""
+def auc_lower_bound(auc: float, y: np.ndarray, z: float) -> float:
+    """Lower confidence bound of an AUC."""
     return auc - z * auc_error(auc, int(y.sum()), int((~y).sum()))
 
 
 def best_auc(numbers: np.ndarray | None, texts: np.ndarray, y: np.ndarray) -> float:
-    """The AUC of a column read in every way that could give it away.
+    """Best AUC over the ways in which a column can be read.
 
     Parameters
     ----------
     numbers
-        Its values as float64 with NaN for missing, where they are numbers: read in order, and in twenty bins.
+        Values as float64 with NaN for missing, if the column is numeric: read as a ranking and in twenty bins.
     texts
-        The same as texts, missing as the empty text: read as categories, where some repeat.
+        The same values as text, with the empty text for missing: read as categories if values repeat.
     y
         Outcomes, bool, (rows,).
     """
     found = []
     if numbers is not None:
         in_order = roc_auc(np.where(np.isnan(numbers), -np.inf, numbers), y)
-        found += [max(in_order, 1 - in_order), roc_auc(rate_elsewhere(_binned(numbers), y), y)]
+        found += [max(in_order, 1 - in_order), roc_auc(cross_fitted_rate(_binned(numbers), y), y)]
     if pd.Series(texts).nunique() <= len(texts) / 2:
-        found.append(roc_auc(rate_elsewhere(texts, y), y))
+        found.append(roc_auc(cross_fitted_rate(texts, y), y))
     return max(found, default=0.5)
 
 
-def rate_elsewhere(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """For each row the conversion rate of its group in the other half of the rows: nobody is judged by himself."""
+def cross_fitted_rate(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Conversion rate of each row's group, computed on the other half of the rows, so that no row informs its own score."""
     half = np.empty(len(y), bool)
-    for outcome in (y, ~y):  # both halves hold as many that converted
+    for outcome in (y, ~y):  # both halves hold equally many conversions
         half[outcome] = np.arange(int(outcome.sum())) % 2 == 0
     score = np.empty(len(y))
     for mine, other in ((half, ~half), (~half, half)):
@@ -93,7 +93,7 @@ def rate_elsewhere(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _binned(numbers: np.ndarray) -> np.ndarray:
-    """Twenty bins of about equal size; missing is a bin of its own."""
+    """Twenty bins of roughly equal size; missing values form their own bin."""
     missing = np.isnan(numbers)
     if missing.all():
         return np.full(len(numbers), -1)
@@ -103,17 +103,17 @@ def _binned(numbers: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class OddsRatio:
-    """How many times larger the odds of one group are than those of another, and what it surely is at least."""
+    """Odds ratio of two groups and its lower confidence bound."""
 
     value: float
     low: float
 
 
 def odds_ratio(a: int, b: int, c: int, d: int, z: float) -> OddsRatio:
-    """Of [[a, b], [c, d]]: converted and not in one group, converted and not in the other.
+    """Odds ratio of the table [[a, b], [c, d]]: converted and not converted in one group, then in the other.
 
-    The value is Haldane's. The low end is Woolf's, or, where a cell is small, the exact one: the ratio that would give
-    so large an `a` only as often as a normal variable exceeds `z` (Fisher's noncentral hypergeometric distribution).
+    The value uses Haldane's correction. The bound is Woolf's or, if a cell is small, exact: the ratio under which an `a` this
+    large is as likely as a normal variable above `z` (Fisher's noncentral hypergeometric distribution).
 
     >>> few, many = odds_ratio(6, 1, 4, 89, z=2), odds_ratio(600, 100, 400, 8900, z=2)
     >>> round(few.value), round(few.low), round(many.value), round(many.low)
@@ -121,13 +121,13 @@ def odds_ratio(a: int, b: int, c: int, d: int, z: float) -> OddsRatio:
     """
     cells = np.array([a, b, c, d]) + 0.5
     log = np.log(cells[0] * cells[3] / (cells[1] * cells[2]))
-    if min(a, b, c, d) >= _ENOUGH or a + b + c + d > _TOO_MANY:  # exact takes seconds there
+    if min(a, b, c, d) >= _ENOUGH or a + b + c + d > _TOO_MANY:  # the exact bound would take seconds
         return OddsRatio(float(np.exp(log)), float(np.exp(log - z * np.sqrt((1 / cells).sum()))))
-    return OddsRatio(float(np.exp(log)), _exact_low(a, b, c, d, float(norm.sf(z))))
+    return OddsRatio(float(np.exp(log)), _exact_lower_bound(a, b, c, d, float(norm.sf(z))))
 
 
-def _exact_low(a: int, b: int, c: int, d: int, alpha: float) -> float:
-    """The odds ratio at which `a` or more has the chance `alpha`."""
+def _exact_lower_bound(a: int, b: int, c: int, d: int, alpha: float) -> float:
+    """Odds ratio at which `a` or more has probability `alpha`."""
 
     def beyond(log: float) -> float:
         return float(nchypergeom_fisher(a + b + c + d, a + b, a + c, np.exp(log)).sf(a - 1)) - alpha
@@ -140,8 +140,8 @@ def _exact_low(a: int, b: int, c: int, d: int, alpha: float) -> float:
 
 
 @dataclass(frozen=True)
-class Apart:
-    """The two categories of a column whose outcomes differ most."""
+class CategoryContrast:
+    """The two categories of a column with the highest and the lowest conversion rate."""
 
     best: str
     best_rate: float
@@ -150,8 +150,8 @@ class Apart:
     ratio: OddsRatio
 
 
-def furthest_apart(texts: np.ndarray, y: np.ndarray, tried: int) -> Apart | None:
-    """The categories (missing is one) with the highest and the lowest rate, of those that hold 2 % of the rows."""
+def category_contrast(texts: np.ndarray, y: np.ndarray, tried: int) -> CategoryContrast | None:
+    """Compare the categories with the highest and lowest rates among those that hold 2 % of the rows (missing is one)."""
     groups = pd.Series(y).groupby(texts).agg(["sum", "count"])
     groups = groups[groups["count"] >= max(_MIN_ROWS, _MIN_SHARE * len(y))]
     if len(groups) < 2:
@@ -160,4 +160,4 @@ def furthest_apart(texts: np.ndarray, y: np.ndarray, tried: int) -> Apart | None
     worst, best = groups.index[0], groups.index[-1]
     (c, a), (m, n) = (groups[name].iloc[[0, -1]].astype(int).tolist() for name in ("sum", "count"))
     ratio = odds_ratio(a, n - a, c, m - c, corrected_z(tried * len(groups)))
-    return Apart(str(best) or "nothing", a / n, str(worst) or "nothing", c / m, ratio)
+    return CategoryContrast(str(best) or "nothing", a / n, str(worst) or "nothing", c / m, ratio)

@@ -21,13 +21,13 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.errors import NotEnoughDataError
-from pql_model.evaluation.backtest_metrics import Figures, figures_to_dict, measure
+from pql_model.evaluation.backtest_metrics import FoldMetrics, fold_metrics, metrics_to_dict
 from pql_model.evaluation.backtest_schedule import (
     Cutoff,
     CutoffRequest,
     Schedule,
     Skipped,
-    nothing_left,
+    no_usable_cutoff,
     plan_schedule,
     read_cutoffs,
 )
@@ -63,12 +63,12 @@ DEFAULT_TRIALS = 10
 class BacktestFold:
     """One cut-off: the figures of who was scored, and what is known of the model."""
 
-    figures: Figures
+    figures: FoldMetrics
     facts: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """An element of `folds` of `pql backtest --json`."""
-        baselines = {name: figures_to_dict(metrics) for name, metrics in self.figures.baselines.items()}
+        baselines = {name: metrics_to_dict(metrics) for name, metrics in self.figures.baselines.items()}
         return {**self.facts, **self.figures.to_dict(), "baselines": baselines}
 
 
@@ -92,8 +92,8 @@ class BacktestResult:
 
     folds: tuple[BacktestFold, ...]
     skipped: tuple[Skipped, ...]
-    pooled: Figures
-    unseen: Figures | None
+    pooled: FoldMetrics
+    unseen: FoldMetrics | None
     predictions: pd.DataFrame
     trials: int
     seconds: dict[str, float]
@@ -106,7 +106,7 @@ class BacktestResult:
             "folds": [fold.to_dict() for fold in self.folds],
             "skipped": [skipped.to_dict() for skipped in self.skipped],
             "pooled": {**self.pooled.to_dict(), "folds": len(self.folds), "unseen_entities": unseen},
-            "baselines": {name: figures_to_dict(metrics) for name, metrics in self.pooled.baselines.items()},
+            "baselines": {name: metrics_to_dict(metrics) for name, metrics in self.pooled.baselines.items()},
             "trials": self.trials,
             "seconds": self.seconds,
             "files": {path.stem: str(path) for path in sorted(self.folder.iterdir())},
@@ -174,15 +174,15 @@ def backtest(
                 store.keep(key, fold)
             finished[key] = fold
     if not finished:
-        raise nothing_left(skipped)
+        raise no_usable_cutoff(skipped)
 
     with stages("measure"):
-        folds = tuple(BacktestFold(measure(fold.rows, config.seed), fold.facts) for fold in finished.values())
+        folds = tuple(BacktestFold(fold_metrics(fold.rows, config.seed), fold.facts) for fold in finished.values())
         predictions = pd.concat([fold.rows for fold in finished.values()], ignore_index=True)
-        pooled, unseen = measure(predictions, config.seed), None
+        pooled, unseen = fold_metrics(predictions, config.seed), None
         seen = predictions["in_training"].to_numpy(bool)
         if seen.any() and not seen.all():
-            unseen = measure(predictions[~seen], config.seed)
+            unseen = fold_metrics(predictions[~seen], config.seed)
     with stages("write"):
         name = uuid.uuid4().hex
         draft = config.home / "runs" / f".{name}"

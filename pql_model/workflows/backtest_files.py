@@ -17,7 +17,7 @@ import pandas as pd
 from pql_model.atomic import atomic_write
 from pql_model.config.load import dump_config
 from pql_model.config.schema import Config
-from pql_model.evaluation.backtest_metrics import Figures
+from pql_model.evaluation.backtest_metrics import FoldMetrics
 from pql_model.evaluation.plots import plot_folds
 from pql_model.model.columns import Manifest
 from pql_model.model.train import Fit, digest
@@ -110,7 +110,7 @@ def fingerprint(fit: Fit, manifest: Manifest) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
-def write_backtest_files(folder: Path, config: Config, rows: pd.DataFrame, figures: dict[str, Figures]) -> None:
+def write_backtest_files(folder: Path, config: Config, rows: pd.DataFrame, figures: dict[str, FoldMetrics]) -> None:
     """Write predictions, the tidy table, the plot and the config into `folder`.
 
     Parameters
@@ -129,7 +129,7 @@ def write_backtest_files(folder: Path, config: Config, rows: pd.DataFrame, figur
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
 
 
-def tidy(figures: dict[str, Figures]) -> pd.DataFrame:
+def tidy(figures: dict[str, FoldMetrics]) -> pd.DataFrame:
     """One figure a row: cutoff, of (the model or a baseline), metric, value, low, high."""
     lines: list[dict[str, Any]] = []
     for cutoff, found in figures.items():

@@ -29,7 +29,7 @@ def build_growth_report(
     config: Config, data: Prepared, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
 ) -> dict[str, Any]:
     """Every number of the growth report."""
-    promises = evaluation.promises
+    calibration = evaluation.calibration_over_time
     made_at = time.iso(time.now() // time.SECOND * time.SECOND)
     set_aside = data.sources.events.by_reason()
     return growth_object(
@@ -51,13 +51,13 @@ def build_growth_report(
             "trained_at": made_at,
         },
         reliability=evaluation.reliability,
-        months=promises.months,
+        months=calibration.months,
         health=health_lines(
             data.findings,
             set_aside,
             data.sources.events.rows_read,
             data.sources.warnings,
-            promises.sentence if promises.moved else None,
+            calibration.sentence if calibration.moved else None,
         ),
         facts={
             "seed": config.seed,

@@ -46,9 +46,9 @@ def write_run_files(
     )
     predictions.to_parquet(folder / "test_predictions.parquet", index=False)
     evaluation.reliability.to_csv(folder / "reliability.csv", index=False)
-    evaluation.promises.months.to_csv(folder / "months.csv", index=False)
+    evaluation.calibration_over_time.months.to_csv(folder / "months.csv", index=False)
     _write_json(folder / METRICS, evaluation.to_dict())
-    _write_json(folder / "promises.json", evaluation.promises.to_dict())
+    _write_json(folder / "expected_vs_observed.json", evaluation.calibration_over_time.to_dict())
     if supported is not None:
         _write_json(folder / "supported.json", supported.to_dict())
     importance.to_csv(folder / "behaviours.csv", index=False)
@@ -60,7 +60,7 @@ def write_run_files(
     card = model_card(model, evaluation, verdict, promotion, data.findings, importance, set_aside, supported)
     (folder / "model_card.md").write_text(card, encoding="utf-8")
     plot_calibration(evaluation.reliability, folder / "calibration.png")
-    plot_months(evaluation.promises.months, folder / "expected_observed.png")
+    plot_months(evaluation.calibration_over_time.months, folder / "expected_observed.png")
     scores = {"model": rows.probability, "logistic regression": rows.logistic, "activity": rows.activity}
     plot_tradeoff(rows.frame["converted"].to_numpy(float), scores, folder / "tradeoff.png")
     plot_importance(importance, folder / "importance.png")

@@ -27,8 +27,15 @@ from pql_model.decide.build import build_decider
 from pql_model.decide.decider import KEY
 from pql_model.errors import DataError
 from pql_model.evaluation.evaluate import Evaluation, TestRows, evaluate_test
-from pql_model.evaluation.expected_vs_observed import History
-from pql_model.evaluation.gate import ChampionComparison, Incomparable, Promote, Promotion, compare, decide
+from pql_model.evaluation.expected_vs_observed import OutcomeHistory
+from pql_model.evaluation.gate import (
+    ChampionComparison,
+    Incomparable,
+    Promote,
+    Promotion,
+    compare_with_champion,
+    decide_promotion,
+)
 from pql_model.evaluation.statistical_power import StatisticalPower
 from pql_model.evaluation.univariate_rates import UnivariateRates, univariate_rates
 from pql_model.evaluation.verdict import Verdict, judge
@@ -106,7 +113,7 @@ class TrainResult:
                 "left_out": {**prepared.snapshots.left_out, **prepared.split.left_out},
             },
             **self.evaluation.to_dict(),
-            "calibration": self.evaluation.promises.to_dict(),
+            "calibration": self.evaluation.calibration_over_time.to_dict(),
             "leakage": [finding.to_dict() for finding in prepared.findings],
             "traits_not_used": prepared.typed.unused,
             "promotion": self.promotion.to_dict(),
@@ -196,7 +203,7 @@ def train(
             logistic=logistic_regression(X[train_rows], data.converted[train_rows], X[test_rows], data.manifest),
             train_rate=float(data.converted[train_rows].mean()),
             in_training=later["entity"].isin(frame["entity"][train_rows]).to_numpy(),
-            history=History(
+            history=OutcomeHistory(
                 frame.assign(probability=everyone), train_rows, test_rows, config.horizon, fit.calibration.kind
             ),
             meets_definition=meets(config.definition, table) if config.definition else None,
@@ -223,7 +230,7 @@ def train(
 
     with stages("register"), tracking.alone(lambda: stages.listener.say(_WAITING)):
         against = _against(tracking, model, table, later, config.seed) if verdict.usable else None
-        promotion = decide(verdict, against, promote)
+        promotion = decide_promotion(verdict, against, promote)
         with _draft(config.home / "runs") as draft:
             files = write_run_files(
                 draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported
@@ -279,7 +286,7 @@ def _against(
         champion = tracking.find("champion")
     except DataError as error:
         return Incomparable(f"the champion cannot be compared with. {error}")
-    return compare(champion.model, champion.version, challenger, table, later, seed) if champion else None
+    return compare_with_champion(champion.model, champion.version, challenger, table, later, seed) if champion else None
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.audit.columns import Rows, filled_by_outcome, judge_feature, judge_trait, judge_unused, says_later
+from pql_model.audit.columns import AuditRows, filled_by_outcome, judge_feature, judge_trait, judge_unused, later_word
 from pql_model.model.columns import ModelColumn
 from pql_model.time import DAY, SECOND, parse_instant
 
@@ -20,7 +20,7 @@ def shares(y, of_converters, of_others, seed=2):
 
 def rows(values, y, tried=20, allowed=(), **columns):
     table = pd.DataFrame({"entity": np.arange(N).astype(str), "trait.x": values, **columns})
-    return Rows(table, y, None, np.arange(N, dtype=float), tried, allowed)
+    return AuditRows(table, y, None, np.arange(N, dtype=float), tried, allowed)
 
 
 def of_category(values, y, name="x"):
@@ -109,7 +109,7 @@ class TestNames:
         "name", ["Last Activity", "lead_profile", "Lead Quality", "deal stage", "account_status", "Tags"]
     )
     def test_a_name_that_speaks_of_later(self, name):
-        assert says_later(name)
+        assert later_word(name)
 
     @pytest.mark.parametrize(
         "name",
@@ -127,7 +127,7 @@ class TestNames:
         ],
     )
     def test_a_name_that_does_not(self, name):
-        assert says_later(name) is None
+        assert later_word(name) is None
 
     def test_such_a_name_is_guilty_only_where_it_predicts(self):
         y = outcomes()
@@ -151,7 +151,7 @@ class TestDates:
         late = np.where(np.arange(N) % 4 == 0, "2026-03-02", "2026-02-27")
         found = self.unused(late, AS_OF)
         assert (found.kind, found.action) == ("later_than_as_of", "quarantined")
-        assert "lies after as_of for 25% of the entities that have it" in found.reason
+        assert "a date or time after as_of for 25% of the entities that have it" in found.reason
 
     def test_timestamps_and_missing_ones_are_read_too(self):
         late = pd.Series(pd.to_datetime(["2026-03-02", None] * (N // 2), utc=True))

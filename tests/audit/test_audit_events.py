@@ -24,7 +24,7 @@ def test_a_step_of_the_purchase_is_taken_out_with_all_its_features():
     assert (finding.column, finding.kind, finding.action) == ("checkout", "act_of_buying", "quarantined")
     assert finding.columns == ("checkout.count.ever", "checkout.active_days.ever")
     assert finding.reason.startswith(
-        "90% of what 100 converters did of it lies within 30 minutes of the conversion, against 4% of other events"
+        "90% of its occurrences for 100 converters fall within 30 minutes of the conversion, against 4% for other events"
     )
 
 
@@ -48,9 +48,7 @@ def test_where_minutes_are_unknown_no_event_is_the_act_of_buying():
 def test_what_only_customers_do_is_taken_out():
     (finding,) = found(checkout(near=0.0, converters=0, doers=80, after=79))
     assert finding.kind == "after_conversion"
-    assert (
-        "99% of the 80 that did it did so for the first time at or after their conversion, against 5%" in finding.reason
-    )
+    assert "99% of the 80 that did it did so first at or after their conversion, against 5%" in finding.reason
 
 
 def test_what_most_find_only_as_customers_is_spared():
@@ -77,7 +75,7 @@ def test_rows_that_arrive_after_the_conversion_are_said_and_nothing_is_taken_out
     written = EventTiming("checkout", 200, 0, 100, 2.0, known_converters=100, back=60.0, known_others=100, late=2.0)
     (finding,) = found(written)
     assert (finding.kind, finding.action, finding.columns) == ("written_back", "named", ())
-    assert finding.reason.startswith("60% of what 100 converters did of it before their conversion arrived after it")
+    assert finding.reason.startswith("60% of its rows from before the conversion of 100 converters arrived after it")
 
 
 def test_rows_that_are_late_for_everybody_are_not_written_back():

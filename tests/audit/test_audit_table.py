@@ -55,9 +55,9 @@ def test_the_outcome_may_be_said_in_truths():
     ("change", "column", "words"),
     [
         ({}, "payd", r"has no column `payd`, did you mean `paid`"),
-        ({"paid": 1}, "paid", r"`paid` holds one value only"),
-        ({"paid": 2}, "paid", r"does not say of every row whether it converted. Received: 2"),
-        ({"paid": None}, "paid", r"does not say of every row"),
+        ({"paid": 1}, "paid", r"`paid` holds a single value"),
+        ({"paid": 2}, "paid", r"does not give an outcome for every row. Received: 2"),
+        ({"paid": None}, "paid", r"does not give an outcome for every row"),
     ],
 )
 def test_an_outcome_that_is_none_is_refused(change, column, words):
@@ -66,7 +66,7 @@ def test_an_outcome_that_is_none_is_refused(change, column, words):
 
 
 def test_an_empty_table_is_refused():
-    with pytest.raises(DataError, match=r"holds one value only\. Received: an empty table"):
+    with pytest.raises(DataError, match=r"holds a single value\. Received: an empty table"):
         audit_table(leads().head(0), "paid")
 
 

@@ -1,4 +1,4 @@
-from pql_model.audit.finding import Finding, quarantined, taken_back
+from pql_model.audit.finding import Finding, action_for, quarantined
 
 
 def finding(action, columns=()):
@@ -29,5 +29,5 @@ def test_the_object_names_the_columns_only_where_they_are_others():
 
 
 def test_any_of_its_names_takes_a_column_back():
-    assert taken_back(["a"], ("trait.a", "a")) == "allowed"
-    assert taken_back(["A"], ("trait.a", "a")) == "quarantined"
+    assert action_for(["a"], ("trait.a", "a")) == "allowed"
+    assert action_for(["A"], ("trait.a", "a")) == "quarantined"

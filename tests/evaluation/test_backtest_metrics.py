@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pql_model.evaluation.backtest_metrics import RANKS, evaluate_within, measure
+from pql_model.evaluation.backtest_metrics import RANKS, evaluate_within, fold_metrics
 from pql_model.statistics.metrics import evaluate
 
 
@@ -84,7 +84,7 @@ def test_a_fold_without_conversions_takes_no_part_in_the_ranks_and_is_never_one_
     table.loc[table["cutoff"] == 1, "converted"] = False
     first = table[table["cutoff"] == 0]
     assert within(table, resamples=1)["roc_auc"].value == within(first, resamples=1)["roc_auc"].value
-    silent = measure(table[table["cutoff"] == 1], seed=7)
+    silent = fold_metrics(table[table["cutoff"] == 1], seed=7)
     payload = silent.to_dict()
     assert (
         payload["roc_auc"]
@@ -92,7 +92,7 @@ def test_a_fold_without_conversions_takes_no_part_in_the_ranks_and_is_never_one_
         == payload["lift_at_10pct"]
         == dict.fromkeys(("value", "low", "high"))
     )
-    assert payload["note"].startswith("no conversion among 60 snapshots")
+    assert payload["note"].startswith("no conversions among 60 snapshots")
     assert payload["precision_at_10"] == 0
     assert payload["calibration"]["observed"]["value"] == 0
     assert payload["calibration"]["observed"]["high"] > 2  # none of 60 is no proof of none
@@ -100,13 +100,13 @@ def test_a_fold_without_conversions_takes_no_part_in_the_ranks_and_is_never_one_
 
 
 def test_a_fold_of_conversions_only_is_told_too_and_one_with_both_has_no_note():
-    assert "nothing but conversions" in measure(rows(converted=True), seed=7).note
-    assert measure(rows(), seed=7).note is None
+    assert "only conversions" in fold_metrics(rows(converted=True), seed=7).note
+    assert fold_metrics(rows(), seed=7).note is None
 
 
 def test_expected_conversions_are_the_sum_of_the_probabilities():
     table = rows()
-    payload = measure(table, seed=7).to_dict()
+    payload = fold_metrics(table, seed=7).to_dict()
     observed = payload["calibration"]["observed"]
     assert payload["calibration"]["expected"] == round(table["probability"].sum(), 2)
     assert observed["value"] == payload["conversions"] == table["converted"].sum()
@@ -118,11 +118,11 @@ def test_expected_conversions_are_the_sum_of_the_probabilities():
 def test_the_rule_in_force_stands_beside_with_its_rate_and_its_reach():
     met = np.arange(120) % 4 == 0
     table = rows(meets_definition=met)
-    rule = measure(table, seed=7).baselines["definition"]
+    rule = fold_metrics(table, seed=7).baselines["definition"]
     assert rule["rate"].value == pytest.approx(table["converted"][met].mean())
     assert rule["recall"].value == pytest.approx(met[table["converted"]].mean())
     assert rule["qualified_share"].value == 0.25
-    nobody = measure(rows(meets_definition=False), seed=7).baselines["definition"]
+    nobody = fold_metrics(rows(meets_definition=False), seed=7).baselines["definition"]
     assert np.isnan(nobody["rate"].value)
     assert nobody["recall"].value == 0
 

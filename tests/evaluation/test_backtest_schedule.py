@@ -84,7 +84,8 @@ def test_a_step_is_laid_back_from_the_last_final_snapshot_while_fifty_conversion
 
 def test_with_too_few_conversions_for_one_step_the_count_is_told(thirty):
     with pytest.raises(
-        NotEnoughDataError, match=r"cut-off, 2025-03-12, there is too little.*31 conversions.*50 or more"
+        NotEnoughDataError,
+        match=r"cut-off, 2025-03-12, there are too few conversions to train on.*31 conversions.*50 or more",
     ):
         walk(thirty, every="20d")
 
@@ -109,22 +110,20 @@ def test_a_cut_off_with_too_few_conversions_before_it_is_skipped_with_its_reason
     assert [skip.to_dict() for skip in found.skipped] == [
         {
             "cutoff": "2025-01-21",
-            "reason": "6 conversions among 11 snapshots whose outcome was final by then, at least 10 are needed",
+            "reason": "6 conversions among 11 snapshots with a final outcome by then; at least 10 are needed",
         }
     ]
 
 
 def test_a_past_in_which_all_converted_and_a_future_with_nobody_are_skipped(thirty):
     everyone = thirty.assign(converted=True)
-    with pytest.raises(
-        NotEnoughDataError, match="2025-02-10: all 31 snapshots whose outcome was final by then converted"
-    ):
+    with pytest.raises(NotEnoughDataError, match="2025-02-10: all 31 snapshots with a final outcome by then converted"):
         walk(everyone, 40)
     gap = thirty.drop(index=range(40, 50))
-    assert "nobody at risk from 2025-02-10 until 2025-02-20" in walk(gap, 40, 50).skipped[0].reason
+    assert "nobody was at risk between 2025-02-10 and 2025-02-20" in walk(gap, 40, 50).skipped[0].reason
     again = thirty.assign(entity=thirty["entity"].where(thirty.index < 40, "e0"))
     with pytest.raises(
-        NotEnoughDataError, match="nobody at risk from 2025-02-10 until 2025-02-20, but 10 that are in train"
+        NotEnoughDataError, match="nobody was at risk between 2025-02-10 and 2025-02-20, but 10 that are in train"
     ):
         walk(again, 40)
 
@@ -137,8 +136,8 @@ def test_every_fault_of_every_cut_off_is_told_at_once(thirty):
         "`soon` is neither a date (2026-06-30) nor a time (2026-06-30T12:00:00Z); "
         "`2025-13-01` is neither a date (2026-06-30) nor a time (2026-06-30T12:00:00Z); "
         "2024-12-31 is too early: no outcome was final by then; "
-        "2025-12-01 is too late: no snapshot from then on has a final outcome; "
-        "2030-01-01 lies in the future"
+        "2025-12-01 is too late: no later snapshot has a final outcome; "
+        "2030-01-01 is in the future"
     )
     assert caught.value.allowed == "dates from 2025-01-11 to 2025-03-31"
 
@@ -149,8 +148,8 @@ def test_every_fault_of_every_cut_off_is_told_at_once(thirty):
         ("2025-01-01", "30d", "both a list and a step"),
         (None, None, "none"),
         (" , ", None, "none"),
-        (None, "monthly", "no duration. Received: monthly"),
-        (None, "0d", "no duration. Received: 0d"),
+        (None, "monthly", "not a duration. Received: monthly"),
+        (None, "0d", "not a duration. Received: 0d"),
     ],
 )
 def test_a_list_or_a_step_is_asked_for_and_not_both(cutoffs, every, payload):

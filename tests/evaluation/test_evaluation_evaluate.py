@@ -82,7 +82,10 @@ def test_a_rule_that_nobody_meets_has_no_rate():
     assert found["recall"].value == 0
 
 
-def test_the_promises_are_checked_on_the_whole_history():
-    promises = evaluate.evaluate_test(rows(), None, 7).promises
-    assert promises.months["rows"].sum() == history().test.sum()
-    assert (promises.method, promises.raw.observed) == ("platt", history().frame["converted"][history().test].sum())
+def test_calibration_over_time_covers_the_whole_history():
+    calibration = evaluate.evaluate_test(rows(), None, 7).calibration_over_time
+    assert calibration.months["rows"].sum() == history().test.sum()
+    assert (calibration.method, calibration.raw.observed) == (
+        "platt",
+        history().frame["converted"][history().test].sum(),
+    )

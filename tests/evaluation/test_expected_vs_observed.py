@@ -6,13 +6,13 @@ import pytest
 from histories import history
 from scipy.stats import binom
 
-from pql_model.evaluation.expected_vs_observed import Promise, check_promises, simulated_counts
+from pql_model.evaluation.expected_vs_observed import ExpectedVsObserved, calibration_over_time, simulated_counts
 from pql_model.statistics.estimate import Estimate
 
 
 @pytest.fixture(scope="module")
 def kept():
-    return check_promises(history(), seed=7)
+    return calibration_over_time(history(), seed=7)
 
 
 def test_months_of_the_test_period_have_what_was_expected_its_range_and_what_came(kept):
@@ -51,28 +51,28 @@ def test_groups_are_counted_apart_whatever_the_order_of_the_rows():
 
 def test_fewer_than_the_range_allows_is_said_so_for_the_month_and_in_sum():
     given = history(probability=0.6)
-    found = check_promises(given, seed=7)
+    found = calibration_over_time(given, seed=7)
     assert found.months["flag"].tolist() == ["fewer than expected"] * 2
     assert found.raw.flag == "fewer than expected"
-    assert check_promises(history(probability=0.05), seed=7).raw.flag == "more than expected"
+    assert calibration_over_time(history(probability=0.05), seed=7).raw.flag == "more than expected"
 
 
 def test_a_level_that_is_wrong_throughout_is_mended_by_what_is_known_and_both_figures_are_shown():
-    found = check_promises(history(n=2000, probability=0.6), seed=7)
+    found = calibration_over_time(history(n=2000, probability=0.6), seed=7)
     payload = found.to_dict()
     assert (payload["raw"]["expected"], payload["better"]) == (600, "corrected")
     assert payload["corrected"]["expected"] < 400
     assert payload["log_loss_difference"]["high"] < 0
     assert found.raw.metrics["observed_to_expected"].value == pytest.approx(0.5, abs=0.05)
     assert "which is better (log loss -0." in found.sentence
-    assert found.sentence.endswith("Served is the raw probability.")
+    assert found.sentence.endswith("The raw probability is the one served.")
     assert payload["months"][0]["corrected_expected"] < payload["months"][0]["expected"]
 
 
 def test_a_base_rate_that_moved_is_said_in_a_sentence(kept):
     given = history(n=1000)
     halved = given.frame.assign(converted=given.frame["converted"] & (given.train | (np.arange(1000) % 2 == 0)))
-    found = check_promises(replace(given, frame=halved), seed=7)
+    found = calibration_over_time(replace(given, frame=halved), seed=7)
     rates = [halved["converted"][rows].mean() for rows in (given.train, given.test)]
     assert found.moved
     assert (
@@ -123,7 +123,7 @@ def test_better_is_only_what_is_better_beyond_chance(kept, gain, better):
 
 
 def test_the_ends_of_the_range_are_as_expected():
-    assert [Promise(41, 29, 54, n, {}).flag for n in (28, 29, 54, 55)] == [
+    assert [ExpectedVsObserved(41, 29, 54, n, {}).flag for n in (28, 29, 54, 55)] == [
         "fewer than expected",
         "as expected",
         "as expected",

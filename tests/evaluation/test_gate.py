@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 from small_model import small_model, small_table
 
-from pql_model.evaluation.gate import ChampionComparison, Incomparable, compare, decide, gate
+from pql_model.evaluation.gate import (
+    ChampionComparison,
+    Incomparable,
+    compare_with_champion,
+    decide_promotion,
+    gate_decision,
+)
 from pql_model.evaluation.verdict import Verdict
 from pql_model.statistics.estimate import Estimate
 
@@ -25,66 +31,62 @@ def differences(roc_auc=EQUAL, log_loss=EQUAL, calibration_error=EQUAL, conversi
 
 
 def test_without_a_champion_the_verdict_decides():
-    assert gate(READY, None).text == "promoted: there was no champion and the verdict is ready"
-    assert gate(NO_SIGNAL, None).text == "not promoted: the verdict is no_signal"
+    assert gate_decision(READY, None).text == "promoted: there was no champion and the verdict is ready"
+    assert gate_decision(NO_SIGNAL, None).text == "not promoted: the verdict is no_signal"
 
 
 def test_nothing_that_is_not_usable_passes_however_well_it_compares():
-    assert gate(NO_SIGNAL, differences(roc_auc=(0.2, 0.1, 0.3))).text == "not promoted: the verdict is no_signal"
+    assert (
+        gate_decision(NO_SIGNAL, differences(roc_auc=(0.2, 0.1, 0.3))).text == "not promoted: the verdict is no_signal"
+    )
 
 
 def test_a_champion_that_cannot_be_compared_stays():
-    assert gate(READY, Incomparable("its columns are gone")).text == "not promoted: its columns are gone"
+    assert gate_decision(READY, Incomparable("its columns are gone")).text == "not promoted: its columns are gone"
 
 
 def test_a_clearly_better_ranking_is_promoted_and_the_reason_has_the_figures():
-    found = gate(READY, differences(roc_auc=(0.03, 0.01, 0.05)))
+    found = gate_decision(READY, differences(roc_auc=(0.03, 0.01, 0.05)))
     assert found.text == (
-        "promoted: ROC-AUC differs by +0.030 (likely +0.010 to +0.050) on the same 1,000 later rows as version 3"
+        "promoted: ROC-AUC differs by +0.030 (+0.010 to +0.050) on the same 1,000 later rows as version 3"
     )
 
 
 @pytest.mark.parametrize("roc_auc", [(0.03, 0.0, 0.06), (0.0, 0.0, 0.0), (0.03, NAN, NAN), (-0.03, -0.06, 0.0)])
 def test_a_lead_whose_interval_reaches_zero_is_no_lead(roc_auc):
-    found = gate(READY, differences(roc_auc=roc_auc))
+    found = gate_decision(READY, differences(roc_auc=roc_auc))
     assert not found.passed
-    assert found.why.endswith("; better cannot be told from equal")
+    assert found.why.endswith("; the difference is within noise")
 
 
 def test_a_clearly_worse_ranking_is_called_so():
-    assert gate(READY, differences(roc_auc=(-0.03, -0.06, -0.01))).why.endswith("; it is worse")
+    assert gate_decision(READY, differences(roc_auc=(-0.03, -0.06, -0.01))).why.endswith("; it is worse")
 
 
 def test_a_better_ranking_that_is_worse_calibrated_is_refused():
     better = {"roc_auc": (0.03, 0.01, 0.05)}
-    refused = gate(READY, differences(**better, calibration_error=(0.03, 0.001, 0.05)))
+    refused = gate_decision(READY, differences(**better, calibration_error=(0.03, 0.001, 0.05)))
     assert not refused.passed
-    assert refused.why.endswith(
-        "but it is worse calibrated: calibration error differs by +0.030 (likely +0.001 to +0.050)"
-    )
-    assert gate(READY, differences(**better, calibration_error=(0.03, 0.0, 0.05))).passed  # may be chance
+    assert refused.why.endswith("but it is worse calibrated: calibration error differs by +0.030 (+0.001 to +0.050)")
+    assert gate_decision(READY, differences(**better, calibration_error=(0.03, 0.0, 0.05))).passed  # may be chance
 
 
 def test_a_calibration_error_that_grew_by_less_than_a_tenth_of_the_base_rate_does_not_matter():
     better = {"roc_auc": (0.03, 0.01, 0.05)}
-    assert gate(READY, differences(**better, calibration_error=(0.02, 0.01, 0.03), conversions=200)).passed
-    assert not gate(READY, differences(**better, calibration_error=(0.02, 0.01, 0.03), conversions=199)).passed
+    assert gate_decision(READY, differences(**better, calibration_error=(0.02, 0.01, 0.03), conversions=200)).passed
+    assert not gate_decision(READY, differences(**better, calibration_error=(0.02, 0.01, 0.03), conversions=199)).passed
 
 
 def test_a_better_ranking_with_clearly_worse_probabilities_is_refused():
-    refused = gate(READY, differences(roc_auc=(0.03, 0.01, 0.05), log_loss=(0.0031, 0.0001, 0.006)))
+    refused = gate_decision(READY, differences(roc_auc=(0.03, 0.01, 0.05), log_loss=(0.0031, 0.0001, 0.006)))
     assert not refused.passed
-    assert refused.why.endswith(
-        "but its probabilities are worse: log loss differs by +0.0031 (likely +0.0001 to +0.0060)"
-    )
+    assert refused.why.endswith("but its probabilities are worse: log loss differs by +0.0031 (+0.0001 to +0.0060)")
 
 
 def test_a_champion_whose_probabilities_have_drifted_is_replaced_by_one_that_ranks_as_well():
-    found = gate(READY, differences(roc_auc=(0.0, -0.029, 0.02), log_loss=(-0.02, -0.03, -0.01)))
+    found = gate_decision(READY, differences(roc_auc=(0.0, -0.029, 0.02), log_loss=(-0.02, -0.03, -0.01)))
     assert found.passed
-    assert found.why.endswith(
-        "and its probabilities are better: log loss differs by -0.0200 (likely -0.0300 to -0.0100)"
-    )
+    assert found.why.endswith("and its probabilities are better: log loss differs by -0.0200 (-0.0300 to -0.0100)")
 
 
 @pytest.mark.parametrize(
@@ -96,30 +98,30 @@ def test_a_champion_whose_probabilities_have_drifted_is_replaced_by_one_that_ran
     ],
 )
 def test_better_probabilities_do_not_pay_for_a_ranking_that_may_be_worse(roc_auc, log_loss):
-    assert not gate(READY, differences(roc_auc=roc_auc, log_loss=log_loss)).passed
+    assert not gate_decision(READY, differences(roc_auc=roc_auc, log_loss=log_loss)).passed
 
 
 def test_never_and_force_overrule_the_gate_and_say_what_it_said():
     better = differences(roc_auc=(0.03, 0.01, 0.05))
-    never = decide(READY, better, "never")
+    never = decide_promotion(READY, better, "never")
     assert (never.promoted, never.gate.passed, never.forced) == (False, True, False)
     assert never.reason.startswith(
-        "not promoted: promotion was switched off; the gate said: promoted: ROC-AUC differs by +0.030"
+        "not promoted: promotion was switched off; gate decision: promoted: ROC-AUC differs by +0.030"
     )
-    force = decide(NO_SIGNAL, None, "force")
+    force = decide_promotion(NO_SIGNAL, None, "force")
     assert (force.promoted, force.gate.passed, force.forced) == (True, False, True)
-    assert force.reason == "promoted by force; the gate said: not promoted: the verdict is no_signal"
+    assert force.reason == "promoted by force; gate decision: not promoted: the verdict is no_signal"
 
 
 def test_the_decision_as_json_has_the_mode_the_gate_and_the_differences():
     payload = json.loads(
-        json.dumps(decide(READY, differences(log_loss=(0.0, NAN, NAN)), "auto").to_dict(), allow_nan=False)
+        json.dumps(decide_promotion(READY, differences(log_loss=(0.0, NAN, NAN)), "auto").to_dict(), allow_nan=False)
     )
     assert set(payload) == {"promoted", "reason", "mode", "gate", "comparison"}
     assert payload["gate"] == {"promoted": False, "reason": payload["reason"]}
     assert payload["comparison"]["champion"] == "3"
     assert payload["comparison"]["log_loss"] == {"value": 0.0, "low": None, "high": None}
-    assert decide(READY, None, "auto").to_dict()["comparison"] is None
+    assert decide_promotion(READY, None, "auto").to_dict()["comparison"] is None
 
 
 # ---------------------------------------------------------------- on the same rows
@@ -146,21 +148,21 @@ def challenger():
 
 
 def test_a_model_beside_itself_differs_by_nothing(challenger):
-    found = compare(challenger, "1", challenger, *rows(), seed=7)
+    found = compare_with_champion(challenger, "1", challenger, *rows(), seed=7)
     assert (found.rows, found.conversions) == (400, int(rows()[1]["converted"].sum()))
     assert found.roc_auc == found.log_loss == found.calibration_error == Estimate(0.0, 0.0, 0.0)
 
 
 def test_the_differences_are_challenger_minus_champion(challenger):
     table, frame = rows()
-    other = compare(model(seed=2), "1", challenger, table, frame, seed=7)
-    back = compare(challenger, "1", model(seed=2), table, frame, seed=7)
+    other = compare_with_champion(model(seed=2), "1", challenger, table, frame, seed=7)
+    back = compare_with_champion(challenger, "1", model(seed=2), table, frame, seed=7)
     assert other.roc_auc.value == pytest.approx(-back.roc_auc.value) != 0
     assert other.log_loss.value == pytest.approx(-back.log_loss.value) != 0
 
 
 def test_both_are_measured_on_rows_that_neither_has_learnt_from(challenger):
-    found = compare(model(labels_until=300 * DAY), "1", challenger, *rows(), seed=7)
+    found = compare_with_champion(model(labels_until=300 * DAY), "1", challenger, *rows(), seed=7)
     assert (found.rows, found.conversions) == (100, int(rows()[1]["converted"][300:].sum()))
 
 
@@ -168,7 +170,7 @@ def test_in_freemium_a_row_is_as_new_as_its_as_of():
     freemium = model(motion="freemium")
     table, frame = rows(signed_up=np.zeros(400, int))
     frame["signed_up"] = pd.Series(pd.NA, index=frame.index, dtype="Int64")
-    found = compare(model(motion="freemium", labels_until=300 * DAY), "1", freemium, table, frame, seed=7)
+    found = compare_with_champion(model(motion="freemium", labels_until=300 * DAY), "1", freemium, table, frame, seed=7)
     assert found.rows == 100
 
 
@@ -178,23 +180,23 @@ def test_in_freemium_a_row_is_as_new_as_its_as_of():
         (
             {"horizon": "60d"},
             [],
-            "the champion answers another question ({'horizon': '60d', 'motion': 'trial', 'entity'",
+            "the champion predicts something else ({'horizon': '60d', 'motion': 'trial', 'entity'",
         ),
         (
             {"labels_until": 395 * DAY},
             [],
-            "the champion has learnt from part of this test period, and of the 5 rows after",
+            "the champion has learnt from part of this test period; in the 5 rows after",
         ),
         (
             {"labels_until": 999 * DAY},
             [],
-            "and of the 0 rows after that 0 entities converted; 20 are needed to compare",
+            "in the 0 rows after that, 0 entities converted, and 20 are needed to compare",
         ),
-        ({}, ["trait.size"], "the champion's columns are gone (trait.size), so the two cannot be compared"),
+        ({}, ["trait.size"], "columns of the champion are missing (trait.size), so the two cannot be compared"),
     ],
 )
 def test_where_there_are_no_common_rows_the_reason_is_given(challenger, champion, gone, why):
     table, frame = rows()
-    found = compare(model(**champion), "1", challenger, table.drop(columns=gone), frame, seed=7)
+    found = compare_with_champion(model(**champion), "1", challenger, table.drop(columns=gone), frame, seed=7)
     assert isinstance(found, Incomparable)
     assert why in found.why

@@ -8,8 +8,8 @@ from small_model import small_model
 
 from pql_model.audit.audit import Finding
 from pql_model.evaluation.evaluate import Evaluation
-from pql_model.evaluation.expected_vs_observed import check_promises
-from pql_model.evaluation.gate import Decision, Promotion
+from pql_model.evaluation.expected_vs_observed import calibration_over_time
+from pql_model.evaluation.gate import GateDecision, Promotion
 from pql_model.evaluation.model_card import model_card
 from pql_model.evaluation.univariate_rates import univariate_rates
 from pql_model.evaluation.verdict import Verdict
@@ -38,14 +38,14 @@ def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None, support
         unseen=None,
         baselines={"activity": {"roc_auc": Estimate(0.6, 0.5, 0.7)}, "base_rate": {"brier": Estimate(0.1, 0.1, 0.1)}},
         reliability=pd.DataFrame(),
-        promises=replace(check_promises(history(), seed=7), months=MONTHS),
+        calibration_over_time=replace(calibration_over_time(history(), seed=7), months=MONTHS),
     )
     importance = pd.DataFrame({"behaviour": ["Upload"], "part": ["usage"], "mean_abs": [0.5], "share": [0.42]})
     return model_card(
         small_model(),
         evaluation,
         Verdict("weak", "There is a small signal.", "More conversions."),
-        Promotion(True, "promoted: there was no champion", "auto", Decision(True, "")),
+        Promotion(True, "promoted: there was no champion", "auto", GateDecision(True, "")),
         findings,
         importance,
         set_aside or {},

@@ -29,8 +29,8 @@ def test_the_base_rate_has_an_interval_and_a_telling_behaviour_stands_out():
     assert (first.event, first.stands_out, second.event, second.stands_out) == ("invite", True, "login", False)
     assert (first.did.conversions, first.did.looks, first.did_not.conversions, first.did_not.looks) == (25, 50, 5, 150)
     assert found.sentence == (
-        "30 of 200 converted, 15.0% (likely 10.7% to 20.6%). "
-        "Single behaviours: looked at 2, 1 stands out: invite: at least once."
+        "30 of 200 converted, 15.0% (95 % interval 10.7% to 20.6%). "
+        "Of 2 behaviours tested, 1 stands out: invite: at least once."
     )
 
 
@@ -52,7 +52,7 @@ def test_where_nothing_tells_it_says_that_none_stands_out():
     frame, table = looks(rng.random(300) < 0.1, {f"e{k}": rng.poisson(1.0, 300) for k in range(20)})
     found = univariate_rates(frame, table, [f"e{k}" for k in range(20)], HORIZON)
     assert len(found.behaviours) == 12
-    assert found.sentence.endswith("looked at 12, none stands out.")
+    assert found.sentence.endswith("Of 12 behaviours tested, none stands out.")
 
 
 def test_those_who_did_it_often_are_compared_too():
@@ -69,7 +69,7 @@ def test_what_nobody_or_everybody_did_is_not_compared(counts):
     frame, table = looks(np.arange(100) < 20, {"invite": counts.astype(int)})
     found = univariate_rates(frame, table, ["invite", "not computed"], HORIZON)
     assert found.behaviours == ()
-    assert found.sentence.endswith("No behaviour was done by enough of them to compare.")
+    assert found.sentence.endswith("No behaviour is common enough to compare.")
 
 
 def test_a_quarantined_behaviour_is_not_shown():

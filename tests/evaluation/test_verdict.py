@@ -19,14 +19,14 @@ def having(train=50, test=20, others=400, months=10.0):
 def test_below_50_and_20_conversions_no_figure_counts(trained, tested):
     verdict = judge(figures(), having(trained, tested))
     assert (verdict.name, verdict.usable) == ("too_few_conversions", False)
-    assert f"{trained} conversions to learn from and {tested} to test on" in verdict.sentence
+    assert f"{trained} conversions to train on and {tested} to test on" in verdict.sentence
     assert judge(figures(), having()).name == "ready"
 
 
 def test_too_few_says_when_there_would_be_enough_at_the_present_pace():
     payload = judge(figures(), having(31, 15, months=5.0)).would_change
     assert payload == (
-        "More conversions: at the pace so far, 11 a month, there would be 50 to learn from and 20 to test on in about 4 months."
+        "More conversions: at the current pace, 11 a month, there will be 50 to train on and 20 to test on in about 4 months."
     )
 
 
@@ -34,22 +34,22 @@ def test_where_enough_is_years_away_an_earlier_step_is_named():
     payload = judge(figures(), having(3, 1, months=12.0)).would_change
     assert "1.2 a month" in payload
     assert payload.endswith(
-        "in more than 24 months; taking an earlier step than the payment as the conversion would be sooner."
+        "in more than 24 months; an earlier step than the payment as the conversion would get there sooner."
     )
 
 
 def test_an_interval_that_holds_one_half_is_no_signal():
     verdict = judge(figures(auc=(0.55, 0.5, 0.6)), having())
     assert (verdict.name, verdict.usable) == ("no_signal", False)
-    assert "cannot be told from chance (ROC-AUC 0.55 (likely 0.50 to 0.60)" in verdict.sentence
+    assert "cannot be distinguished from chance (ROC-AUC 0.55 (95 % interval 0.50 to 0.60)" in verdict.sentence
 
 
 def test_no_signal_says_which_signal_would_go_unseen_and_how_many_conversions_would_show_it():
     payload = judge(figures(auc=(0.55, 0.47, 0.63)), having(60, 30, others=270)).would_change
     assert payload.startswith(
-        "More conversions: with 30 in the test a signal below ROC-AUC 0.66 is likely to go unseen;"
+        "More conversions: with 30 in the test a signal below ROC-AUC 0.66 is likely to be missed;"
     )
-    assert "with 73 one of 0.60 would be seen, in about 14 months at the pace so far, 10 a month." in payload
+    assert "73 would detect one of 0.60, in about 14 months at the current pace, 10 a month." in payload
 
 
 def test_no_signal_where_the_test_would_have_seen_one_asks_for_other_events():
@@ -57,13 +57,13 @@ def test_no_signal_where_the_test_would_have_seen_one_asks_for_other_events():
     assert payload.startswith(
         "Events that show the product's value, or a later snapshot: 150 conversions in the test are"
     )
-    assert "enough to see a ROC-AUC of 0.57" in payload
+    assert "enough to detect a ROC-AUC of 0.57" in payload
 
 
 def test_the_same_probability_for_all_is_said_plainly():
     verdict = judge(figures(auc=(0.5, 0.5, 0.5)), having())
     assert verdict.name == "no_signal"
-    assert verdict.sentence.startswith("Already in training nothing told who converts from who does not")
+    assert verdict.sentence.startswith("Nothing in training separated converters from others")
 
 
 def test_no_interval_at_all_is_no_signal():
@@ -80,7 +80,9 @@ def test_a_small_signal_is_weak():
 def test_an_uncertain_signal_says_how_many_conversions_would_make_it_sure():
     payload = judge(figures(auc=(0.70, 0.55, 0.85)), having(60, 20, months=8.0)).would_change
     # half the width is 0.15 and may be 0.10: 2.25 times as many
-    assert payload.startswith("More conversions: if the figures stay, about 45 in the test instead of 20 would narrow")
+    assert payload.startswith(
+        "More conversions: if the figures stay the same, about 45 in the test instead of 20 would narrow"
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,12 +96,12 @@ def test_an_uncertain_signal_says_how_many_conversions_would_make_it_sure():
 def test_a_signal_that_is_small_in_itself_asks_for_more_telling_events(auc, lift, small):
     verdict = judge(figures(auc, lift), having())
     assert verdict.name == "weak"
-    assert verdict.would_change.startswith(f"More telling events: {small}")
+    assert verdict.would_change.startswith(f"More informative events: {small}")
 
 
 def test_a_sure_signal_is_ready_and_the_sentence_has_the_figures():
     verdict = judge(figures(), having())
     assert (verdict.name, verdict.usable) == ("ready", True)
-    assert "ROC-AUC 0.75 (likely 0.70 to 0.80)" in verdict.sentence
-    assert "3.0 times as often as all (likely 2.0 to 4.0)" in verdict.sentence
-    assert "a low end of ROC-AUC below 0.60, or of that lift below 1.5" in verdict.would_change
+    assert "ROC-AUC 0.75 (95 % interval 0.70 to 0.80)" in verdict.sentence
+    assert "3.0 times as often as average (2.0 to 4.0)" in verdict.sentence
+    assert "a lower bound of ROC-AUC below 0.60, or of that lift below 1.5" in verdict.would_change

@@ -61,13 +61,13 @@ def test_the_explorer_offers_each_condition_once(trained):
 
 def test_the_object_is_a_function_of_what_it_is_given(trained, growth):
     product = {key: growth[key] for key in ("product", "entity", "motion", "horizon_days", "made_at", "config_digest")}
-    promises = trained.evaluation.promises
+    calibration = trained.evaluation.calibration_over_time
     again = growth_object(
         trained.findings,
         product,
         growth["model"],
         trained.evaluation.reliability,
-        promises.months,
+        calibration.months,
         growth["health"],
         growth["facts"],
     )

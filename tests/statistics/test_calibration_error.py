@@ -6,11 +6,11 @@ from scipy.special import expit, logit
 
 from pql_model.statistics.calibration_error import calibration_error
 from pql_model.statistics.estimate import wilson
-from pql_model.statistics.metrics import sample_of
+from pql_model.statistics.metrics import build_sample
 
 
 def error(y, p, entities=None, bins=10):
-    s = sample_of(y, p, np.arange(len(y)) if entities is None else entities, ["calibration_error"], bins)
+    s = build_sample(y, p, np.arange(len(y)) if entities is None else entities, ["calibration_error"], bins)
     return calibration_error(s.score, s.bins, s.positives, s.rows)
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from pql_model.statistics.count_metrics import METRICS, RATES, Tally, precision
-from pql_model.statistics.metrics import sample_of
+from pql_model.statistics.count_metrics import METRICS, RATES, LevelCounts, precision
+from pql_model.statistics.metrics import build_sample
 
 # three levels, best first; the second resample draws the entity of the first row twice and that of the last not at all
-TALLY = Tally(
+TALLY = LevelCounts(
     score=np.array([0.9, 0.5, 0.1]),
     bins=np.array([2, 1, 0]),
     positives=np.array([[1.0, 2.0], [1.0, 1.0], [0.0, 0.0]]),
@@ -33,7 +33,7 @@ def test_observed_over_expected_is_the_conversions_for_each_that_was_promised():
 
 
 def test_nothing_promised_has_no_ratio():
-    nothing = Tally(np.zeros(1), np.zeros(1, int), np.ones((1, 1)), np.full((1, 1), 4.0))
+    nothing = LevelCounts(np.zeros(1), np.zeros(1, int), np.ones((1, 1)), np.full((1, 1), 4.0))
     assert np.isnan(METRICS["observed_over_expected"](nothing)).all()
 
 
@@ -56,6 +56,6 @@ def test_a_rate_knows_the_most_it_can_be(name, highest):
 
 
 def test_where_few_convert_the_most_lift_is_to_catch_them_all():
-    sample = sample_of([1] + [0] * 99, np.linspace(0.9, 0.1, 100), range(100), ["lift_at_5pct"])
+    sample = build_sample([1] + [0] * 99, np.linspace(0.9, 0.1, 100), range(100), ["lift_at_5pct"])
     assert RATES["lift_at_5pct"].highest(sample.whole).tolist() == [20.0]
     assert METRICS["lift_at_5pct"](sample.whole).tolist() == [20.0]

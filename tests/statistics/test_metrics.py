@@ -1,6 +1,5 @@
 """Metrics agree with scikit-learn, draws with resampling by hand; intervals are about entities."""
 
-import time
 import warnings
 
 import numpy as np
@@ -13,7 +12,7 @@ from pql_model.errors import DataError
 from pql_model.statistics import metrics
 from pql_model.statistics.count_metrics import RATES
 from pql_model.statistics.estimate import Estimate, wilson
-from pql_model.statistics.intervals import Units
+from pql_model.statistics.intervals import SampleSize
 from pql_model.statistics.metrics import (
     METRICS,
     evaluate,
@@ -167,7 +166,7 @@ def test_the_interval_equals_that_of_scikit_learn_on_rows_written_out(name):
         rows = np.concatenate([np.flatnonzero(entities == entity) for entity in drawn])
         found.append(SKLEARN[name](y[rows], p[rows]))
     estimate = evaluate(y, p, entities, names=[name], resamples=60, seed=3)[name]
-    tail = 100 * norm.cdf(-Units(40, min(with_conversion(y, entities))).reach)
+    tail = 100 * norm.cdf(-SampleSize(40, min(with_conversion(y, entities))).half_width_in_sd)
     assert [estimate.low, estimate.high] == pytest.approx(np.percentile(found, [tail, 100 - tail]), rel=1e-9)
 
 
@@ -215,14 +214,6 @@ def test_an_interval_holds_its_value():
     for seed in range(5):
         for name, found in evaluate(*world(seed=seed), resamples=100).items():
             assert found.low <= found.value <= found.high, name
-
-
-def test_a_thousand_resamples_of_20_000_rows_take_seconds():
-    rng = np.random.default_rng(0)
-    p = rng.beta(1, 9, 20_000)
-    began = time.perf_counter()
-    evaluate(rng.random(20_000) < p, p, rng.integers(0, 9000, 20_000))
-    assert time.perf_counter() - began < 15  # under 2 s on an idle laptop
 
 
 # Degenerate samples
@@ -310,7 +301,7 @@ def test_no_rows_have_no_values():
         ([0, np.nan], [0.5, 0.5], ["a", "b"], "Outcomes must be 0 or 1"),
         ([0, 1], [0.5, np.nan], ["a", "b"], "Predictions must be finite"),
         ([0, 1], [0.5, 1.5], ["a", "b"], "must lie in 0 to 1 for brier, calibration_error, log_loss"),
-        ([0, 1], [0.5, 0.5], ["a", None], "Every row must have its entity"),
+        ([0, 1], [0.5, 0.5], ["a", None], "Every row must have an entity"),
         (["no", "yes"], [0.5, 0.5], ["a", "b"], "Outcomes must be numbers"),
     ],
 )

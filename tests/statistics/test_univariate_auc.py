@@ -3,13 +3,13 @@ import pytest
 
 from pql_model.statistics.univariate_auc import (
     auc_error,
+    auc_lower_bound,
     best_auc,
+    category_contrast,
     corrected_z,
-    furthest_apart,
+    cross_fitted_rate,
     odds_ratio,
-    rate_elsewhere,
     roc_auc,
-    surely_above,
 )
 
 
@@ -35,7 +35,7 @@ def test_a_column_of_noise_is_surely_above_chance_in_no_more_than_five_families_
     rng, z = np.random.default_rng(conversions), corrected_z(20)
     y = outcomes(conversions, 9 * conversions)
     accused = sum(
-        any(surely_above(max(a, 1 - a), y, z) > 0.5 for a in (roc_auc(rng.random(len(y)), y) for _ in range(20)))
+        any(auc_lower_bound(max(a, 1 - a), y, z) > 0.5 for a in (roc_auc(rng.random(len(y)), y) for _ in range(20)))
         for _ in range(20)
     )
     assert accused <= 4  # both ends of a column are tried, so two in twenty are expected
@@ -43,13 +43,13 @@ def test_a_column_of_noise_is_surely_above_chance_in_no_more_than_five_families_
 
 def test_the_more_columns_are_tried_the_further_away_the_bound_lies():
     y = outcomes()
-    assert surely_above(0.8, y, corrected_z(500)) < surely_above(0.8, y, corrected_z(5)) < 0.8
+    assert auc_lower_bound(0.8, y, corrected_z(500)) < auc_lower_bound(0.8, y, corrected_z(5)) < 0.8
 
 
 def test_a_category_is_not_judged_by_its_own_rows():
     y = outcomes()
     noise = texts_of(np.random.default_rng(2).integers(0, 400, len(y)))  # two or three rows each: by itself 0.9
-    assert abs(roc_auc(rate_elsewhere(noise, y), y) - 0.5) < 0.06
+    assert abs(roc_auc(cross_fitted_rate(noise, y), y) - 0.5) < 0.06
 
 
 def test_a_column_whose_middle_converts_is_seen():
@@ -89,7 +89,7 @@ def test_an_empty_cell_has_odds_too_but_sure_of_little():
 def test_the_categories_furthest_apart_are_those_with_enough_rows():
     y = np.repeat([True, False], [200, 800])
     texts = np.array(["won"] * 190 + ["open"] * 10 + ["open"] * 790 + ["rare"] * 10, object)
-    found = furthest_apart(texts, y, tried=10)
+    found = category_contrast(texts, y, tried=10)
     assert (found.best, found.worst, round(found.best_rate, 2), round(found.worst_rate, 4)) == (
         "won",
         "open",
@@ -101,9 +101,9 @@ def test_the_categories_furthest_apart_are_those_with_enough_rows():
 
 def test_missing_is_a_category_called_nothing():
     y = np.repeat([True, False], [100, 100])
-    found = furthest_apart(np.repeat(np.array(["x", ""], object), 100), y, tried=1)
+    found = category_contrast(np.repeat(np.array(["x", ""], object), 100), y, tried=1)
     assert (found.best, found.worst) == ("x", "nothing")
 
 
 def test_one_category_is_no_pair():
-    assert furthest_apart(np.full(100, "x", object), outcomes(10, 90), tried=1) is None
+    assert category_contrast(np.full(100, "x", object), outcomes(10, 90), tried=1) is None

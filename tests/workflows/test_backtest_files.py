@@ -6,7 +6,7 @@ import pytest
 from products import trial_files
 
 from pql_model.config.load import load_config
-from pql_model.evaluation.backtest_metrics import Figures
+from pql_model.evaluation.backtest_metrics import FoldMetrics
 from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.statistics.estimate import Estimate
 from pql_model.workflows import backtest_files
@@ -100,7 +100,7 @@ def test_so_has_one_of_another_config_budget_or_software(config, monkeypatch):
 
 def test_the_tidy_table_has_a_line_for_each_figure():
     metrics = {"roc_auc": Estimate(0.7, 0.6, 0.8)}
-    figures = Figures({"rows": 4}, metrics, 2.5, Estimate(3.0, 1.0, 4.0), {"activity": metrics})
+    figures = FoldMetrics({"rows": 4}, metrics, 2.5, Estimate(3.0, 1.0, 4.0), {"activity": metrics})
     table = tidy({"2025-01-01": figures})
     assert table.to_dict("list") == {
         "cutoff": ["2025-01-01"] * 4,

@@ -22,7 +22,7 @@ def test_a_training_leaves_files_that_can_be_read_without_us(trained):
 
 def test_what_was_promised_lies_beside_the_predictions(trained):
     payload = trained.to_dict()
-    assert json.loads(Path(payload["files"]["promises"]).read_text()) == payload["calibration"]
+    assert json.loads(Path(payload["files"]["expected_vs_observed"]).read_text()) == payload["calibration"]
     assert (trained.folder / "expected_observed.png").read_bytes().startswith(b"\x89PNG")
     assert "supported" not in payload["files"]  # the model can be used
 

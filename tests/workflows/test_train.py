@@ -126,7 +126,7 @@ def test_the_run_holds_everything_a_reader_needs(trained, payload, client):
         "months.csv",
         "reliability.csv",
         "expected_observed.png",
-        "promises.json",
+        "expected_vs_observed.json",
     }
     assert files == {path.name for path in trained.folder.iterdir()}
     trials = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{payload['run_id']}'")
@@ -149,7 +149,7 @@ def test_the_same_data_again_give_the_same_model_bit_for_bit_which_is_not_promot
     assert second.model.manifest == first.model.manifest
     assert trained.promotion.promoted
     assert not retrained.promotion.promoted
-    assert "ROC-AUC differs by +0.000 (likely +0.000 to +0.000)" in retrained.promotion.reason
+    assert "ROC-AUC differs by +0.000 (+0.000 to +0.000)" in retrained.promotion.reason
     written = json.loads((retrained.folder / "promotion.json").read_text())
     assert written == retrained.to_dict()["promotion"]
     assert written["comparison"]["champion"] == "1"
@@ -199,7 +199,7 @@ def test_a_run_that_breaks_while_it_logs_leaves_nothing_and_can_be_run_again(sma
     assert (version.forced, version.promotion) == (True, forced.promotion.reason)
     tags = tracking.client.get_run(forced.registered.run_id).data.tags
     assert (tags["forced"], tags["gate"]) == ("true", forced.promotion.gate.text)
-    assert tags["promotion"] == f"promoted by force; the gate said: {tags['gate']}"
+    assert tags["promotion"] == f"promoted by force; gate decision: {tags['gate']}"
     _plain_mlflow_scores_number_traits(small.parent, forced)
 
 
@@ -272,7 +272,7 @@ def test_a_weekly_table_that_is_already_counted_and_without_sign_ups(tmp_path, w
     payload = result.to_dict()
     assert payload["model"] == {"name": "weekly-portals", "version": "1", "alias": "challenger"}
     assert not payload["promotion"]["promoted"]
-    assert payload["promotion"]["reason"].startswith("not promoted: promotion was switched off; the gate said: ")
+    assert payload["promotion"]["reason"].startswith("not promoted: promotion was switched off; gate decision: ")
     assert payload["promotion"]["mode"] == "never"
     names = result.registered.model.manifest.names
     assert {"email_sent.count.last_28d", "email_sent.distinct_users.last_28d", "trait.country"} <= set(names)
