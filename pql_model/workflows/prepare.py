@@ -193,5 +193,5 @@ def _typed(config: Config, train: pd.DataFrame, traits: Sequence[str]) -> Typed:
     typed = type_traits(train.drop_duplicates("entity"), [t for t in traits if t not in ids])
     return Typed(
         typed.columns,
-        {**typed.unused, **{t: "its name says that it identifies; list it under `traits` to use it" for t in ids}},
+        {**typed.unused, **{t: "its name suggests an identifier; list it under `traits` to use it" for t in ids}},
     )

@@ -179,11 +179,11 @@ class TestDates:
 class TestUnused:
     def test_an_identifier_that_is_left_out_anyway_is_named_if_it_predicts(self):
         y = np.arange(N) < 200
-        found = judge_unused("x", "its name says that it identifies", rows(np.arange(N), y))
+        found = judge_unused("x", "its name suggests an identifier", rows(np.arange(N), y))
         assert (found.kind, found.action, found.auc) == ("identifier", "quarantined", 1.0)
 
     def test_and_not_if_it_does_not(self):
-        assert judge_unused("x", "its name says that it identifies", rows(np.arange(N), outcomes())) is None
+        assert judge_unused("x", "its name suggests an identifier", rows(np.arange(N), outcomes())) is None
 
     def test_a_key_with_few_rows_each_that_predicts_is_named(self):
         y = outcomes()

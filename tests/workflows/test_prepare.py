@@ -91,7 +91,7 @@ def test_a_column_that_is_named_like_an_id_is_used_only_when_it_is_listed(folder
         load_config(trial_files(folder, entities=e)) for e in (entities, {**entities, "traits": ["region_id"]})
     )
     found = _typed(plain, table, ("region_id",))
-    assert found.unused == {"region_id": "its name says that it identifies; list it under `traits` to use it"}
+    assert found.unused == {"region_id": "its name suggests an identifier; list it under `traits` to use it"}
     assert [column.name for column in _typed(listed, table, ("region_id",)).columns] == ["trait.region_id"]
 
 

@@ -287,7 +287,7 @@ def test_a_dozen_conversions_give_a_verdict_with_the_base_rate_and_single_behavi
     result = train(trial_files(with_store(tmp_path), accounts=45), trials=1)
     payload = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert (payload["verdict"], payload["promotion"]["promoted"]) == ("too_few_conversions", False)
-    assert "More conversions: at the pace so far" in payload["verdict_would_change"]
+    assert "More conversions: at the current pace" in payload["verdict_would_change"]
     supported = payload["supported"]
     assert supported["base_rate"]["looks"] == len(result.prepared.snapshots.frame)
     assert 5 <= supported["base_rate"]["conversions"] <= 20
