@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -107,20 +106,11 @@ def place(path: Path, node: ast.AST) -> str:
     return f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
 
 
-def nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those under `if __name__ == "__main__"`: a script may call the command line."""
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "__name__ == '__main__'":
-            continue
-        yield child
-        yield from nodes(child)
-
-
 @cache
 def imports(module: str) -> tuple[Import, ...]:
     path = modules()[module]
     found = []
-    for node in nodes(tree_of(path)):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found += [Import(alias.name, place(path, node)) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -1,29 +1,43 @@
 """The command line: a thin translation of the public door into words and exit codes.
 
-Exit 0 done; 1 a fault of ours; 2 wrong usage, config or data.
+Exit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+from typing import Annotated, Any
 
 import typer
 
 import pql_model
-from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
+from pql_model.cli.common import (
+    AnyModelOption,
+    AsOfOption,
+    ConfigOption,
+    CutoffsOption,
+    EveryOption,
+    ExplorerOption,
+    FoldTrialsOption,
+    JsonOption,
+    ModelOption,
+    PromoteOption,
+    ReportOption,
+    ScoresOption,
+    TimeoutOption,
+    TrialsOption,
+    err,
+    out,
+    printed,
+)
 from pql_model.cli.criteria import criteria
 from pql_model.cli.progress import Bars
 from pql_model.cli.replay import replay
+from pql_model.cli.run import run_app, stop
 from pql_model.cli.serving import export, serve, verify
-from pql_model.errors import PqlError
 
 app = typer.Typer(
     name="pql",
@@ -34,9 +48,6 @@ app = typer.Typer(
     help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.",
 )
 app.add_typer(criteria, name="criteria")
-INTERRUPTED = 130
-
-TrialsOption = Annotated[int, typer.Option(min=1, max=1000, help="How many settings tuning tries.")]
 
 
 @app.command()
@@ -106,26 +117,15 @@ def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) 
     if not printed(payload, as_json):
         show.show_check(out, payload)
     if result.error is not None:
-        _said(str(result.error))
-        raise typer.Exit(result.error.exit_code)
+        stop(result.error)
 
 
 @app.command()
 def train(
     config: ConfigOption = Path("pql.yaml"),
     trials: TrialsOption = 30,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            min=1, help="Start no new trial after so many seconds. The result then depends on the machine's speed."
-        ),
-    ] = None,
-    promote: Annotated[
-        Literal["auto", "never", "force"],
-        typer.Option(
-            help="Make the model champion: if it is better, never, or anyway.",
-        ),
-    ] = "auto",
+    timeout: TimeoutOption = None,
+    promote: PromoteOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Train, test on later accounts, register in MLflow, and promote what is better."""
@@ -140,24 +140,9 @@ def train(
 @app.command()
 def backtest(
     config: ConfigOption = Path("pql.yaml"),
-    cutoffs: Annotated[
-        str | None,
-        typer.Option(help="Dates (or times) with commas between them: 2026-01-01,2026-02-01."),
-    ] = None,
-    every: Annotated[
-        str | None,
-        typer.Option(
-            help="Instead of dates a step such as 30d, laid back from the end of the data while there are 50 conversions to learn from."
-        ),
-    ] = None,
-    trials: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=1000,
-            help="How many settings tuning tries at each cut-off; fewer than in a training, as each cut-off is tuned anew.",
-        ),
-    ] = 10,
+    cutoffs: CutoffsOption = None,
+    every: EveryOption = None,
+    trials: FoldTrialsOption = 10,
     as_json: JsonOption = False,
 ) -> None:
     """Had we retrained it at past cut-offs and used each model until the next one: what would it have been worth?
@@ -178,15 +163,9 @@ def backtest(
 @app.command()
 def score(
     config: ConfigOption = Path("pql.yaml"),
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", help="Score as of this date or time; default: the newest event of the data."),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="A .parquet or .csv file; default: scores.parquet beside the config."),
-    ] = None,
-    model: Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")] = "champion",
+    as_of: AsOfOption = None,
+    output: ScoresOption = None,
+    model: ModelOption = "champion",
     as_json: JsonOption = False,
 ) -> None:
     """Score everyone at risk and write the rows, with reasons."""
@@ -206,7 +185,7 @@ def explain(
         str | None,
         typer.Option("--as-of", help="Explain as of this date or time; default: the newest event of the data."),
     ] = None,
-    model: Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")] = "champion",
+    model: ModelOption = "champion",
     as_json: JsonOption = False,
 ) -> None:
     """One entity in words: its probability, what speaks for it and against it, and what the definition in force misses.
@@ -225,21 +204,9 @@ def explain(
 @app.command()
 def report(
     config: ConfigOption = Path("pql.yaml"),
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="An .html file; default: growth_report.html beside the config."),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help="`champion`, `challenger` or a version; default: the champion, else the newest."),
-    ] = None,
-    explorer: Annotated[
-        Literal["counts", "rows", "off"],
-        typer.Option(
-            help="What the definition explorer computes from: counts of combinations, which can be shared; rows, one "
-            "anonymous row an account, which should not leave the company; or no explorer."
-        ),
-    ] = "counts",
+    output: ReportOption = None,
+    model: AnyModelOption = None,
+    explorer: ExplorerOption = "counts",
     as_json: JsonOption = False,
 ) -> None:
     """Write the growth report: which behaviours go with paying, which rule to use, and how sure that is.
@@ -309,39 +276,5 @@ def _best(scored: Any, most: int = 5) -> list[dict[str, Any]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with 0, 1 or 2."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code = app(given, prog_name="pql", standalone_mode=False) or 0
-        if code == INTERRUPTED:  # Typer swallows Ctrl-C and returns this
-            raise KeyboardInterrupt
-    except PqlError as error:
-        code = _failed(error.to_dict(), str(error), given, error.exit_code)
-    except typer.exceptions.TyperException as error:
-        code = _failed({"type": "UsageError", "message": _usage(error)}, _usage(error), given, 2)
-    except (KeyboardInterrupt, typer.Abort):
-        payload = "Interrupted; nothing half-made was left."
-        code = _failed({"type": "Interrupted", "message": payload}, payload, given, INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 (the edge of the process: whatever is left is a fault of ours)
-        traceback.print_exc()
-        payload = f"This is a fault of pql, not of your data: {type(error).__name__}: {error}"
-        code = _failed({"type": type(error).__name__, "message": payload}, payload, given, 1)
-    sys.exit(code)
-
-
-def _usage(error: Exception) -> str:
-    """What was wrong with the command line, and where to read more."""
-    payload = getattr(error, "format_message", lambda: str(error))()
-    return f"{payload.rstrip('.')}. See `pql --help`, or `--help` after the command."
-
-
-def _failed(payload: dict[str, Any], words: str, given: Sequence[str], code: int) -> int:
-    if "--json" in given:
-        printed({"error": payload}, as_json=True)
-    _said(words)
-    return code
-
-
-def _said(words: str) -> None:
-    err.print("[red]Error:[/] ", end="")
-    err.print(words, markup=False, highlight=False)
+    """Run the command line and exit with its code."""
+    run_app(app, "pql", arguments)

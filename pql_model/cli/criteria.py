@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import pql_model
-from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
+from pql_model.cli.common import AnyModelOption, ConfigOption, JsonOption, err, out, printed
 from pql_model.cli.progress import Bars
 
 criteria = typer.Typer(
@@ -22,10 +22,7 @@ criteria = typer.Typer(
 @criteria.command("list")
 def show(
     config: ConfigOption = Path("pql.yaml"),
-    model: Annotated[
-        str | None,
-        typer.Option(help="`champion`, `challenger` or a version; default: the champion, else the newest."),
-    ] = None,
+    model: AnyModelOption = None,
     as_yaml: Annotated[
         bool, typer.Option("--yaml", help="Print YAML; its `definition:` can be put into `pql.yaml` as it stands.")
     ] = False,

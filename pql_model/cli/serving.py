@@ -11,12 +11,11 @@ from typing import Annotated
 import typer
 
 import pql_model
-from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
+from pql_model.cli.common import ConfigOption, JsonOption, ModelOption, err, out, printed
 from pql_model.cli.progress import Bars
 from pql_model.cli.show_verify import show_verified
 from pql_model.errors import PqlError
 
-ModelOption = Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")]
 _SERVICE = "pql_model.serve.bento:Pql"
 
 

@@ -7,7 +7,6 @@ sees nothing later; it is judged on who was at risk from then on.
 from __future__ import annotations
 
 import shutil
-import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -300,9 +299,3 @@ def _fit(config: Config, task: FoldTask, trials: int, listener: Listener) -> Fin
     )
     facts = {"parameters": asdict(fit.tuned.params), "model_digest": fingerprint(fit, task.manifest)}
     return FinishedFold(rows, {**task.facts, **facts})
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["backtest", *sys.argv[1:]])

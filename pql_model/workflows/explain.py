@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,9 +168,3 @@ def _in_force(
         for criterion in definition.criteria
     )
     return bool(meets(definition, table)[0]), tuple(conditions)
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["explain", *sys.argv[1:]])

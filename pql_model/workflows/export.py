@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,9 +76,3 @@ def export(config: Config | str | Path, *, output: str | Path | None = None, mod
     criteria, metrics = (json.loads(files[name]) for name in (CRITERIA, METRICS))
     write_bundle(folder, registered.model, about, criteria, metrics, files[REPORT].decode())
     return ExportResult(load_bundle(folder))
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["export", *sys.argv[1:]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -300,9 +299,3 @@ def _today(
 
 def _key(row: LogRow) -> _Key:
     return row.entity.strip(), int(row.as_of or 0)
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["replay", *sys.argv[1:]])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,9 +163,3 @@ def run_file(tracking: Tracking, registered: Registered, name: str) -> bytes:
 
 def _told(registered: Registered) -> dict[str, Any]:
     return {"name": registered.name, "version": registered.version, "verdict": registered.model.facts.get("verdict")}
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["report", *sys.argv[1:]])

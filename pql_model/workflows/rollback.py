@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,9 +164,3 @@ def _asked(found: Models, version: str) -> Version:
             remedy="`pql models` lists the versions" if known else "train with `pql train`",
         )
     return known[version]
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["rollback", *sys.argv[1:]])

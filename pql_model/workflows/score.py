@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -276,9 +275,3 @@ def _refuse_another_file(path: Path) -> None:
             received=path,
             remedy="name another with `--output`",
         ) from error
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["score", *sys.argv[1:]])

@@ -1,7 +1,6 @@
 """The training pipeline: from raw tables to a registered model with numbers that can be defended.
 
-Read it from top to bottom: `train` is the whole run. It can be changed and run as it stands:
-``python pql_model/workflows/train.py --config pql.yaml``.
+Read it from top to bottom: `train` is the whole run. `pipelines/train.py` schedules it.
 """
 
 from __future__ import annotations
@@ -355,9 +354,3 @@ def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, floa
 def _peak_memory_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["train", *sys.argv[1:]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,9 +169,3 @@ def _answers(ask: Ask, requests: list[Request], listener: Listener) -> list[dict
         answers += ask(requests[start : start + _AT_ONCE])
         listener.share(len(answers) / len(requests))
     return answers
-
-
-if __name__ == "__main__":
-    from pql_model.cli.app import main
-
-    main(["verify", *sys.argv[1:]])

@@ -160,7 +160,7 @@ def test_rollback_says_what_it_did(run, monkeypatch):
 
     def rolled(config, *, to, listener):
         asked["to"] = to
-        return type("Result", (), {"as_json": lambda self: payload})()
+        return type("Result", (), {"to_dict": lambda self: payload})()
 
     monkeypatch.setattr(cli.pql_model, "rollback", rolled, raising=False)
     assert run("rollback")[:2] == (0, "Version 1 of [x] is champion again.\n")
@@ -203,7 +203,7 @@ def test_an_error_of_data_is_one_json_object_with_its_parts(run, tmp_path):
     assert "There is no config file" in err
 
 
-def test_a_fault_of_ours_is_exit_1_with_a_traceback_on_stderr(run, monkeypatch, tmp_path):
+def test_a_bug_is_exit_1_with_a_traceback_on_stderr(run, monkeypatch, tmp_path):
     def broken(*_, **__):
         raise RuntimeError("what nobody thought of")
 
@@ -212,17 +212,17 @@ def test_a_fault_of_ours_is_exit_1_with_a_traceback_on_stderr(run, monkeypatch, 
     assert code == 1
     assert only_json(out)["error"]["type"] == "RuntimeError"
     assert "Traceback" in err
-    assert "This is a fault of pql, not of your data" in " ".join(err.split())
+    assert "This is a bug in pql, not in your data. Please report it." in " ".join(err.split())
 
 
-def test_an_interruption_says_that_nothing_half_made_was_left(run, monkeypatch, tmp_path):
+def test_an_interruption_says_that_no_partial_files_were_left_behind(run, monkeypatch, tmp_path):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli.pql_model, "check", interrupted, raising=False)
     code, out, err = run("check", "-c", tmp_path / "pql.yaml", "--json")
     assert (code, only_json(out)["error"]["type"]) == (130, "Interrupted")
-    assert "Interrupted" in err
+    assert "Interrupted. No partial files were left behind." in err
 
 
 def test_a_process_of_its_own_prints_nothing_but_the_object(config, tmp_path):
