@@ -21,14 +21,14 @@ from pql_model.time import DAY, Duration
 RATE, HORIZON = 0.1, Duration(30 * DAY)
 START_OF_TEST = 365 * 0.65
 LEVELS = {
-    "stays": lambda day: np.ones_like(day),
+    "constant": lambda day: np.ones_like(day),
     "halves in the middle of training": lambda day: np.where(day > 120, 0.5, 1.0),
     "halves late in training": lambda day: np.where(day > 180, 0.5, 1.0),
     "falls to a third over the year": lambda day: np.exp(-np.log(3) * day / 365),
-    "is 0.4 of itself for the 35 days of a campaign": lambda day: np.where((day > 240) & (day < 275), 0.4, 1.0),
-    "goes up and down every 90 days": lambda day: np.exp(0.4 * np.sin(2 * np.pi * day / 90)),
+    "falls to 0.4 of its level during a campaign of 35 days": lambda day: np.where((day > 240) & (day < 275), 0.4, 1.0),
+    "rises and falls every 90 days": lambda day: np.exp(0.4 * np.sin(2 * np.pi * day / 90)),
 }
-OTHER_ACCOUNTS = "falls as other accounts come, which the features show"
+OTHER_ACCOUNTS = "falls as different accounts arrive, which the features show"
 
 
 def world(kind: str, conversions: int, seed: int) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def on_worlds(worlds: int) -> None:
 def on_real(names: list[str], trials: int) -> None:
     from real_data import run
 
-    print("| data | month | rows | expected | 95 % of the time | observed | | expected, corrected |")
+    print("| data | month | rows | expected | 95 % range | observed | | expected, corrected |")
     print("|---|---|---|---|---|---|---|---|")
     sentences = []
     for name in names:

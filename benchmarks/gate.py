@@ -38,9 +38,12 @@ CASES = {
     "the champion's odds are 1.5 times too high": (Model(), Model(odds=1.5)),
     "the champion's odds are 2 times too high": (Model(), Model(odds=2)),
     "the challenger ranks better (ROC-AUC + 0.065)": (Model(noise=0.2), Model(noise=1.1)),
-    "the same, but its odds are 2 times too high": (Model(noise=0.2, odds=2), Model(noise=1.1)),
+    "the challenger ranks better, but its odds are 2 times too high": (Model(noise=0.2, odds=2), Model(noise=1.1)),
     "the challenger ranks worse (ROC-AUC - 0.065)": (Model(noise=1.1), Model(noise=0.2)),
-    "the same, and the champion's odds are 2 times too high": (Model(noise=1.1), Model(noise=0.2, odds=2)),
+    "the challenger ranks worse, and the champion's odds are 2 times too high": (
+        Model(noise=1.1),
+        Model(noise=0.2, odds=2),
+    ),
 }
 
 

@@ -34,7 +34,7 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 LOWEST = {f"pql_model.{name}" for name in LAYERS[0]}
 
 OUTSIDE_THE_FLOW = {
-    "demo": {*LOWEST, "pql_model.config"},
+    "demo": {*LOWEST, "pql_model.config", "pql_model.statistics"},
     "workflows": {"pql_model.demo", *(f"pql_model.{name}" for name in RANK)},
     "cli": {
         *LOWEST,

@@ -1,4 +1,4 @@
-"""What the pipeline found, beside what was planted."""
+"""Compare the results of a training with the planted truth."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.demo.mechanism import roc_auc
+from pql_model.statistics.univariate_auc import roc_auc
 
 
 @dataclass(frozen=True)
 class TruthComparison:
-    """Planted and found, thing by thing.
+    """Planted truth beside the results.
 
     Attributes
     ----------
     lines
-        (what, planted, found, whether they agree) for people.
+        Each (subject, planted, found, agreement).
     """
 
     lines: tuple[tuple[str, str, str, bool], ...]
@@ -36,18 +36,18 @@ def compare(
     set_aside: dict[str, int],
     criteria: Sequence[dict[str, Any]],
 ) -> TruthComparison:
-    """Hold a training's results against `truth.json`.
+    """Compare the results of a training with `truth.json`.
 
     Parameters
     ----------
     predictions
         entity, as_of, converted, probability of the test rows.
     behaviours
-        Behaviours, the strongest first.
+        Behaviours in descending order of strength.
     leaks
-        Traits that were quarantined.
+        Quarantined traits.
     criteria
-        Conditions of the criteria that were found: event, measure, window, operator, threshold.
+        Conditions of the mined criteria: event, measure, window, operator, threshold.
     """
     lines = [_counts(truth["expected_set_aside"], set_aside), _leaks(truth["leaking_columns"], leaks)]
     lines += _ranking(truth["probabilities"], predictions)
@@ -77,7 +77,7 @@ def _leaks(planted: Sequence[str], found: Sequence[str]) -> tuple[str, str, str,
 
 
 def _ranking(planted: dict[str, list[Any]], predictions: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
-    """The true probabilities are the ceiling: nothing honest does better than chance lets it."""
+    """The true probabilities set the ceiling: an honest model exceeds it only by chance."""
     true = pd.DataFrame(planted)
     true["as_of"] = pd.to_datetime(true["as_of"], utc=True).dt.as_unit("us")
     found = predictions.assign(as_of=predictions["as_of"].dt.as_unit("us"))
@@ -109,14 +109,14 @@ def _behaviours(criteria: Sequence[dict[str, Any]], behaviours: Sequence[str]) -
 
 
 def _criteria(planted: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> tuple[str, str, str, bool]:
-    """Of criteria about usage; few accounts may bring fewer of them to light, but none that was not planted."""
-    usage = [_said(c) for c in found if "event" in c]
-    wanted = [_said(c) for c in planted]
+    """Compare criteria about usage. With few accounts some may be missed, but none should be found that was not planted."""
+    usage = [_condition_text(c) for c in found if "event" in c]
+    wanted = [_condition_text(c) for c in planted]
     return "criteria", "; ".join(wanted), "; ".join(usage) or "none", set(usage) == set(wanted)
 
 
-def _said(c: dict[str, Any]) -> str:
-    """At day 14 `first 14d` and `ever` are the same."""
+def _condition_text(c: dict[str, Any]) -> str:
+    """Short text of a condition. At day 14, `first 14d` and `ever` are the same."""
     window = "" if c["window"] in ("ever", "first 14d", "last 14d") else f", {c['window']}"
     what = c["measure"] if c["event"] == "any" else c["event"]
     return f"{what} {c['operator']} {c['threshold']:g}{window}"

@@ -1,4 +1,4 @@
-"""The planted rule: who pays and when, and the chance of it that can be known at day 7 and at day 14."""
+"""The planted mechanism: who pays and when, and the probability of paying as known at day 7 and day 14."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CRITERIA: tuple[dict[str, Any], ...] = (
     },
     {"event": "any", "measure": "distinct_users", "window": "ever", "operator": ">=", "threshold": 4, "weight": 0.8},
 )
-"""`ever` is as of the decision. Weights are log-odds."""
+"""Planted criteria. `ever` means up to the decision; weights are log-odds."""
 SIZE_EFFECT = dict(zip(SIZES, (0.0, 0.4, 0.7, 0.2, 0.1), strict=True))
 _INVITES, _RUNS, _USERS = (int(criterion["threshold"]) for criterion in CRITERIA)
 _WEIGHTS = np.array([criterion["weight"] for criterion in CRITERIA])
@@ -56,7 +56,7 @@ _DELAY_SHAPE, _DELAY_DAYS = 1.3, 10.0  # Weibull
 
 
 def payments(rng: np.random.Generator, who: Accounts, trial: pd.DataFrame) -> Ints:
-    """When each account pays, or NEVER. Internal accounts never do."""
+    """Payment time of each account, or NEVER. Internal accounts never pay."""
     decided = rng.random(who.n) < _sigmoid(_odds_at_decision(who, trial) + rng.normal(0, _NOISE, who.n))
     age = np.where(decided, DECISION_DAY + _DELAY_DAYS * rng.weibull(_DELAY_SHAPE, who.n), np.inf)
     early = rng.random(who.n) < _EARLY
@@ -66,7 +66,7 @@ def payments(rng: np.random.Generator, who: Accounts, trial: pd.DataFrame) -> In
 
 
 def true_probabilities(who: Accounts, trial: pd.DataFrame, paid: Ints) -> pd.DataFrame:
-    """account, as_of, probability, converted of every snapshot at risk at day 7 and at day 14."""
+    """account, as_of, probability and converted of every snapshot at risk at day 7 and day 14."""
     parts = []
     for days, chance in ((7, _chance_at_7(who, trial)), (DECISION_DAY, _chance_at_14(who, trial))):
         as_of = who.signed_up + days * DAY
@@ -77,21 +77,14 @@ def true_probabilities(who: Accounts, trial: pd.DataFrame, paid: Ints) -> pd.Dat
     return pd.concat(parts, ignore_index=True)
 
 
-def roc_auc(positive: Bools, score: Floats) -> float:
-    """Mann-Whitney with ties counted half; 0.5 where there is only one class."""
-    ranks = pd.Series(score).rank().to_numpy()
-    yes, no = int(positive.sum()), int((~positive).sum())
-    return float((ranks[positive].sum() - yes * (yes + 1) / 2) / (yes * no)) if yes and no else 0.5
-
-
 def _chance_at_14(who: Accounts, trial: pd.DataFrame) -> Floats:
     return _decides(_odds_at_decision(who, trial)) * _delay_within(HORIZON_DAYS)
 
 
 def _chance_at_7(who: Accounts, trial: pd.DataFrame) -> Floats:
-    """The average over what week two can bring, in which runs and the sessions of each seat are independent.
+    """Average over the possible second weeks, in which runs and the sessions of each seat are independent.
 
-    Week two holds each hour of the week once, so the rhythm cancels and the mean count is rate x pace.
+    Week two contains each hour of the week once, so the weekly rhythm cancels and the mean count is rate x pace.
     """
     invited = done_by_age(trial, who, INVITE, 7) >= _INVITES
     missing = _RUNS - done_by_age(trial, who, AUTOMATION, 7)
@@ -104,7 +97,7 @@ def _chance_at_7(who: Accounts, trial: pd.DataFrame) -> Floats:
             odds = _odds(who, invited, np.full(who.n, runs), np.full(who.n, users))
             decides += p_runs * p_users * _decides(odds)
     span = DECISION_DAY - _EARLY_FROM
-    early = _EARLY * 7 / span / (1 - _EARLY * (7 - _EARLY_FROM) / span)  # in week two, given not before
+    early = _EARLY * 7 / span / (1 - _EARLY * (7 - _EARLY_FROM) / span)  # in week two, given not in week one
     return early + (1 - early) * decides * _delay_within(HORIZON_DAYS - 7)
 
 
@@ -128,7 +121,7 @@ def _sigmoid(odds: Floats) -> Floats:
 
 
 def _decides(odds: Floats) -> Floats:
-    """Chance of deciding to pay, averaged over the noise by Gauss-Hermite quadrature."""
+    """Probability of deciding to pay, averaged over the noise by Gauss-Hermite quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(15)
     return np.asarray(_sigmoid(odds[:, None] + _NOISE * nodes) @ (weights / weights.sum()))
 
@@ -138,13 +131,13 @@ def _delay_within(days: int) -> float:
 
 
 def _poisson_at_least(least: Ints, mean: Floats) -> Floats:
-    """Chance of at least so many (at most _RUNS) when so many are expected."""
+    """Probability of at least `least` events (at most _RUNS), given their mean."""
     fewer = [np.where(k < least, np.exp(-mean) * mean**k / factorial(k), 0.0) for k in range(_RUNS)]
     return np.asarray(1 - np.sum(fewer, axis=0))
 
 
 def _seats_at_least(least: int, active: Floats) -> Floats:
-    """Chance that at least so many seats are active, given the chance of each (Poisson-binomial)."""
+    """Probability that at least `least` seats are active, given the probability of each (Poisson-binomial)."""
     exactly = np.zeros((active.shape[0], SEATS + 1))
     exactly[:, 0] = 1
     for p in active.T[:, :, None]:

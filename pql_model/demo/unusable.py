@@ -1,4 +1,4 @@
-"""The event log as rows of a file, with unusable rows mixed in: each unusable for one reason, so counts are exact."""
+"""The event log as file rows, with unusable rows mixed in. Each is unusable for exactly one reason, so counts are exact."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.h
 
 
 def iso_texts(instants: npt.ArrayLike) -> Names:
-    """Whole seconds as `2025-03-04T10:11:12Z`."""
+    """Format instants, truncated to seconds, as `2025-03-04T10:11:12Z`."""
     seconds = np.asarray(instants, dtype=np.int64) // SECOND
     return np.datetime_as_string(seconds.astype("datetime64[s]"), timezone="UTC").astype(object)
 
 
 def as_rows(rng: np.random.Generator, log: pd.DataFrame, names: Names) -> pd.DataFrame:
-    """The log in the columns of the file; its order gives the ids."""
+    """Convert the log to the columns of the file; ids follow its order."""
     account, user, action = (log[column].to_numpy() for column in ("account", "user", "action"))
     people = np.array([f"{name}/u{seat + 1}" for name in names for seat in range(SEATS)], dtype=object)
     agents = np.array(_AGENTS, dtype=object)
@@ -58,7 +58,7 @@ def as_rows(rng: np.random.Generator, log: pd.DataFrame, names: Names) -> pd.Dat
 def with_unusable_rows(
     rng: np.random.Generator, rows: pd.DataFrame, names: Names, signed_up: Ints
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The rows with copies mixed in that were spoilt in one way each, and how many of each."""
+    """Mix in copies that are each corrupted in one way, and count them by reason."""
     counts = {reason: max(2, round(share * names.size)) for reason, share in SHARES.items()}
     chosen = rng.choice(len(rows), sum(counts.values()), replace=False)
     copies = rows.iloc[chosen].reset_index(drop=True)
@@ -67,17 +67,17 @@ def with_unusable_rows(
     copies.loc[fresh, "event_id"] = [f"e{len(rows) + number:08d}" for number in fresh]
     began = pd.Series(signed_up, index=names)[copies["account_id"]].to_numpy()
     for name in counts:
-        _spoil(rng, copies, np.flatnonzero(reason == name), name, began)
+        _corrupt(rng, copies, np.flatnonzero(reason == name), name, began)
     place = np.concatenate([np.arange(len(rows)), rng.uniform(0, len(rows), len(copies))])
     mixed = pd.concat([rows, copies]).iloc[np.argsort(place, kind="stable")].reset_index(drop=True)
     return mixed, counts
 
 
-def _spoil(rng: np.random.Generator, rows: pd.DataFrame, at: Ints, reason: str, began: Ints) -> None:
+def _corrupt(rng: np.random.Generator, rows: pd.DataFrame, at: Ints, reason: str, began: Ints) -> None:
     if reason == "no_entity":
-        rows.loc[at, "account_id"] = _taking_turns(at, None, "")
+        rows.loc[at, "account_id"] = _alternate(at, None, "")
     elif reason == "unparsable_time":
-        rows.loc[at, "occurred"] = _taking_turns(at, "not-a-time", "2025-13-45")
+        rows.loc[at, "occurred"] = _alternate(at, "not-a-time", "2025-13-45")
     elif reason == "bot":
         rows.loc[at[::2], "user_id"] = "uptime-bot"
         rows.loc[at[1::2], "user_agent"] = _CRAWLER
@@ -86,10 +86,10 @@ def _spoil(rng: np.random.Generator, rows: pd.DataFrame, at: Ints, reason: str, 
     elif reason == "before_signup":
         rows.loc[at, "occurred"] = iso_texts(began[at] - rng.integers(HOUR, 20 * DAY, at.size))
     elif reason == "after_observed_until":
-        rows.loc[at, "occurred"] = _taking_turns(at, "2031-05-17T08:00:00Z", "2099-12-31T23:59:59Z")
+        rows.loc[at, "occurred"] = _alternate(at, "2031-05-17T08:00:00Z", "2099-12-31T23:59:59Z")
 
 
-def _taking_turns(at: Ints, one: str | None, other: str | None) -> Names:
+def _alternate(at: Ints, one: str | None, other: str | None) -> Names:
     turns = np.empty(at.size, dtype=object)
     turns[::2], turns[1::2] = one, other
     return turns

@@ -1,4 +1,4 @@
-"""Made-up accounts and what they do: hidden pace, team and taste, and Poisson processes of use."""
+"""Generated accounts and their usage: hidden pace, team and preferences, and Poisson processes."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ EVENTS = (
     "Automation Run",
 )
 BOARD, UPLOAD, INSTALL, INVITE, AUTOMATION = 0, 3, 7, 8, 9
-_MIX = np.array([0.09, 0.42, 0.22, 0.10, 0.05, 0.06, 0.04, 0.02])  # of what sessions hold: the first eight
-SIZES = ("1-10", "11-50", "51-200", "201-1000", "")  # the last: left blank on the form
+_MIX = np.array([0.09, 0.42, 0.22, 0.10, 0.05, 0.06, 0.04, 0.02])  # shares of the first eight events within sessions
+SIZES = ("1-10", "11-50", "51-200", "201-1000", "")  # the last one: left blank on the form
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How much is done at which age: `level` events a day between the `days` since the start."""
+    """Activity by age: `level` events a day between consecutive `days` since the start."""
 
     days: tuple[int, ...]
     level: tuple[float, ...]
 
     def mean(self, start: int, end: int) -> float:
-        """Events between two ages."""
+        """Expected number of events between two ages."""
         days, level = np.array(self.days), np.array(self.level)
         return float((np.clip(np.minimum(days[1:], end) - np.maximum(days[:-1], start), 0, None) * level).sum())
 
@@ -57,12 +57,12 @@ PAYING = Pace((0, 45), (1.0,))
 WEEKDAYS = np.array([1.2, 1.3, 1.3, 1.3, 1.1, 0.4, 0.4])
 HOURS = 0.35 + np.exp(-(((np.arange(24) - 14) / 4.5) ** 2))
 RHYTHM = np.outer(WEEKDAYS, HOURS / HOURS.mean()).ravel()
-"""Of the 168 hours from Monday 00:00 UTC. Its mean is 1: a whole week of a level pace has the same mean as without."""
+"""Weight of each of the 168 hours from Monday 00:00 UTC, with mean 1, so that a full week keeps its expected count."""
 
 
 @dataclass(frozen=True)
 class Accounts:
-    """What accounts are, most of it hidden. One row an account; `pace` has one column a seat, 0 where it is empty."""
+    """Properties of accounts, mostly hidden from the model. `pace` has a column per seat, 0 for an empty seat."""
 
     signed_up: Ints
     size: Ints
@@ -99,7 +99,7 @@ def draw_accounts(rng: np.random.Generator, n: int) -> Accounts:
 
 
 def _sign_ups(rng: np.random.Generator, n: int) -> Ints:
-    """Over 2025: growing, two good seasons (spring and autumn), quiet weekends and nights."""
+    """Sign-ups over 2025: growth, two strong seasons (spring and autumn), quiet weekends and nights."""
     day = np.arange(365)
     demand = (1 + day / 730) * (1 + 0.25 * np.cos(2 * np.pi * (day - 75) / 182.5)) * WEEKDAYS[(day + 2) % 7]
     hour = rng.choice(24, n, p=HOURS / HOURS.sum())
@@ -108,9 +108,11 @@ def _sign_ups(rng: np.random.Generator, n: int) -> Ints:
 
 
 def trial_usage(rng: np.random.Generator, who: Accounts) -> pd.DataFrame:
-    """What is done without having paid: account, user, action, time. It knows nothing of who will pay."""
+    """Usage before payment: account, user, action, time. It is independent of who will pay."""
     everyone = np.arange(who.n)
-    opened = who.signed_up + rng.integers(20, 300, who.n) * SECOND  # the owner's first board: every owner is active
+    opened = (
+        who.signed_up + rng.integers(20, 300, who.n) * SECOND
+    )  # the owner's first board, so that every owner is active
     invited = _arrivals(rng, who.inviting, who.signed_up, INVITING)
     return pd.concat(
         [
@@ -123,7 +125,7 @@ def trial_usage(rng: np.random.Generator, who: Accounts) -> pd.DataFrame:
 
 
 def paid_usage(rng: np.random.Generator, who: Accounts, paid: Ints) -> pd.DataFrame:
-    """What is done on top after paying, which is several times the trial."""
+    """Additional usage after payment, several times that of the trial."""
     pays = np.flatnonzero(paid != NEVER)
     more = np.zeros(who.n)
     more[pays] = 0.7 + 0.5 / who.pace[pays].sum(axis=1)
@@ -133,13 +135,13 @@ def paid_usage(rng: np.random.Generator, who: Accounts, paid: Ints) -> pd.DataFr
 
 
 def done_by_age(log: pd.DataFrame, who: Accounts, action: int, days: int) -> Ints:
-    """How often each account did it in its first days."""
+    """Number of times each account did an action in its first days."""
     early = log[(log["action"] == action) & _before_age(log, who, days)]
     return np.bincount(early["account"], minlength=who.n)
 
 
 def seats_by_age(log: pd.DataFrame, who: Accounts, days: int) -> Bools:
-    """Which seats of each account were active in its first days."""
+    """Seats of each account that were active in its first days."""
     early = log[(log["user"] >= 0) & _before_age(log, who, days)]
     seen = np.zeros((who.n, SEATS), dtype=bool)
     seen[early["account"].to_numpy(), early["user"].to_numpy()] = True
@@ -151,7 +153,7 @@ def _before_age(log: pd.DataFrame, who: Accounts, days: int) -> Bools:
 
 
 def _arrivals(rng: np.random.Generator, rate: Floats, since: Ints, pace: Pace) -> tuple[Ints, Ints]:
-    """A Poisson process for each row, `rate` times the pace from `since` on: row and instant of each arrival."""
+    """Draw a Poisson process per row with intensity `rate` x pace from `since` on: row and instant of each arrival."""
     mass = np.concatenate([[0.0], np.cumsum(np.diff(pace.days) * pace.level)])
     row = np.repeat(np.arange(rate.size), rng.poisson(rate * mass[-1] * RHYTHM.max()))
     age = np.interp(rng.random(row.size) * mass[-1], mass, pace.days)
@@ -162,7 +164,7 @@ def _arrivals(rng: np.random.Generator, rate: Floats, since: Ints, pace: Pace) -
 
 
 def _sessions(rng: np.random.Generator, who: Accounts, since: Ints, scale: Floats, pace: Pace) -> pd.DataFrame:
-    """Sessions of every user; each starts with an event, so whoever has a session is active."""
+    """Sessions of every user. Each starts with an event, so a user with a session is active."""
     seat, begun = _arrivals(rng, (who.pace * scale[:, None]).ravel(), np.repeat(since, SEATS), pace)
     size = 1 + rng.poisson(2.2, seat.size)
     first = np.repeat(np.cumsum(size) - size, size)
@@ -174,7 +176,7 @@ def _sessions(rng: np.random.Generator, who: Accounts, since: Ints, scale: Float
 
 
 def _automations(rng: np.random.Generator, rate: Floats, since: Ints, pace: Pace) -> pd.DataFrame:
-    """They run by themselves, so they name no user."""
+    """Automation runs, which happen without a user."""
     account, time = _arrivals(rng, rate, since, pace)
     return _log(account, -1, AUTOMATION, time)
 

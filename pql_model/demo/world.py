@@ -1,13 +1,13 @@
-"""A small product whose conversions follow a planted, known rule, so that what is learned can be compared with it.
+"""A small generated product whose conversions follow a known rule, so that results can be compared with the truth.
 
-In this order, so that no decision can look ahead:
+The steps run in this order, so that no decision can look ahead:
 
-1. Accounts sign up, each with a hidden pace, team and taste.
+1. Accounts sign up, each with a hidden pace, team and preferences.
 2. They use the trial. Sessions, invitations and automation runs are separate Poisson processes.
-3. A few pay early, by an even draw over days 1 to 14 that reads nothing. The others decide at day 14: their log-odds
-   are a base, the planted criteria met by then, the size on the sign-up form, and a little noise. Those who decide
-   to pay do so after a delay that depends on nothing.
-4. From the payment on the account is used much more. Only now are the leaking columns written.
+3. A few pay early, at a uniformly random time between days 1 and 14, whatever they did. The others decide at day 14: their
+   log-odds are a base, the planted criteria met by then, the company size, and a little noise. Those who decide to pay do so
+   after an independent delay.
+4. After payment, usage increases several times. Only now are the leaking columns written.
 5. Unusable rows are mixed in, each unusable for one reason.
 """
 
@@ -23,16 +23,17 @@ import numpy as np
 import pandas as pd
 
 from pql_model.atomic import atomic_write
-from pql_model.demo.mechanism import CRITERIA, HORIZON_DAYS, SIZE_EFFECT, payments, roc_auc, true_probabilities
+from pql_model.demo.mechanism import CRITERIA, HORIZON_DAYS, SIZE_EFFECT, payments, true_probabilities
 from pql_model.demo.unusable import Names, as_rows, iso_texts, with_unusable_rows
 from pql_model.demo.usage import END, NEVER, SIZES, Accounts, Bools, Ints, draw_accounts, paid_usage, trial_usage
 from pql_model.errors import DataError
+from pql_model.statistics.univariate_auc import roc_auc
 from pql_model.time import DAY
 
 MANAGERS = ("A. Ito", "B. Okafor", "C. Lindqvist", "D. Moreau", "E. Rossi", "F. Haddad", "G. Novak")
 REGIONS = {"Europe": 0.36, "North America": 0.34, "Asia Pacific": 0.16, "Latin America": 0.10, "": 0.04}
 CONFIG = """\
-# A made-up product for `pql demo`. truth.json beside this file says how its accounts really decide.
+# A generated product for `pql demo`. truth.json beside this file documents how its accounts really decide.
 name: nimbus-boards
 entity: account
 events:
@@ -58,28 +59,28 @@ seed: 7
 
 @dataclass(frozen=True)
 class Truth:
-    """What is really so in a `World`.
+    """The truth behind a `World`.
 
     Attributes
     ----------
     criteria
-        The planted criteria: event, measure, window, operator, threshold, and weight in log-odds. `ever` is as of
-        the decision at day 14.
+        Planted criteria: event, measure, window, operator, threshold, and weight in log-odds. `ever` means up to the
+        decision at day 14.
     traits
-        Trait -> value -> what it adds to the log-odds. The empty text is a missing value.
+        Trait -> value -> effect on the log-odds. The empty text stands for a missing value.
     leaking_columns
-        Columns of the accounts that know the outcome.
+        Account columns that know the outcome.
     expected_set_aside
-        Reason -> exact number of rows of the events that cannot be used.
+        Reason -> exact number of unusable event rows.
     probabilities
-        entity, as_of (UTC, naive, microseconds), probability: of converting in [as_of, as_of + 30 days), for every
-        account at risk at day 7 and at day 14. At day 14 it is exact: the log-odds of what was done by then, averaged
-        over the noise, times the chance that the delay is short enough. At day 7 it is the average of that over
-        what week two can bring, given each account's hidden pace, plus the chance of paying early. The pace is not
-        in the files, so at day 7 a model can come close but not quite there.
+        entity, as_of (UTC, naive, microseconds) and the probability of converting in [as_of, as_of + 30 days), for every
+        account at risk at day 7 and at day 14. At day 14 it is exact: the log-odds given the usage so far, averaged over the
+        noise, times the probability that the delay is short enough. At day 7 it averages this over the possible second
+        weeks, given each account's hidden pace, plus the probability of paying early. The pace is not in the files, so at
+        day 7 a model can come close to this probability but not reach it.
     base_rate, roc_auc
-        Share of these snapshots that converted, and the ROC-AUC that `probabilities` reach on them, where the
-        horizon ended within the data.
+        Conversion rate of these snapshots, and the ROC-AUC of `probabilities` on them, where the horizon ended within
+        the data.
     """
 
     criteria: list[dict[str, Any]]
@@ -91,7 +92,7 @@ class Truth:
     roc_auc: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values, `probabilities` column by column."""
+        """Convert to plain values, with `probabilities` by column."""
         table = self.probabilities
         columns = {
             "entity": table["entity"].tolist(),
@@ -103,7 +104,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class World:
-    """The tables of a product as they are written, the config that describes them, and the truth behind them."""
+    """The tables of a product, the config that describes them, and the truth behind them."""
 
     accounts: pd.DataFrame
     events: pd.DataFrame
@@ -113,14 +114,14 @@ class World:
 
 
 def make_world(accounts: int = 4000, seed: int = 7) -> World:
-    """A product with so many accounts, its history up to the end of January 2026, and the truth about it.
+    """Generate a product with a history up to the end of January 2026, and the truth about it.
 
     Parameters
     ----------
     accounts
-        How many sign up in 2025, at least 50. One in 200 is internal, which the config excludes.
+        Number of accounts that sign up in 2025, at least 50. One in 200 is internal and excluded by the config.
     seed
-        The same seed gives the same world.
+        Random seed; the same seed gives the same world.
 
     Raises
     ------
@@ -150,7 +151,7 @@ def make_world(accounts: int = 4000, seed: int = 7) -> World:
 
 
 def write_world(world: World, folder: Path) -> None:
-    """Write accounts.csv, events.parquet, subscriptions.csv, truth.json and pql.yaml, each whole or not at all."""
+    """Write accounts.csv, events.parquet, subscriptions.csv, truth.json and pql.yaml, each atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     truth = json.dumps(world.truth.to_dict(), indent=1)
     for name, table in (("accounts.csv", world.accounts), ("subscriptions.csv", world.conversions)):
@@ -178,7 +179,7 @@ def _truth(snapshots: pd.DataFrame, names: Names, newest: int, set_aside: dict[s
 
 
 def _accounts(rng: np.random.Generator, who: Accounts, names: Names, used: pd.DataFrame, paid: Ints) -> pd.DataFrame:
-    """The table of accounts as exported at the end: the last two columns know the outcome."""
+    """Accounts as exported at the end; the last two columns know the outcome."""
     pays = paid != NEVER
     days_paid = np.where(pays, END - np.where(pays, paid, 0), 0) / DAY
     acts = np.bincount(used["account"], minlength=who.n)
@@ -207,7 +208,7 @@ def _domains(rng: np.random.Generator, work: Bools, who: Accounts) -> Names:
 
 
 def _subscriptions(rng: np.random.Generator, who: Accounts, names: Names, paid: Ints) -> pd.DataFrame:
-    """One row a payment: some accounts pay every month. The order of the rows says nothing."""
+    """One row per payment; some accounts pay monthly. The row order carries no information."""
     price = np.array([29, 79, 199, 499, 59])[who.size] * rng.integers(1, 4, who.n)
     monthly = rng.random(who.n) < 0.4
     parts = []

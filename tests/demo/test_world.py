@@ -8,12 +8,13 @@ import pytest
 
 from pql_model.config.definition import Criterion
 from pql_model.config.load import load_config, parse_config
-from pql_model.demo.mechanism import payments, roc_auc, true_probabilities
+from pql_model.demo.mechanism import payments, true_probabilities
 from pql_model.demo.usage import NEVER, draw_accounts, trial_usage
 from pql_model.demo.world import World, make_world, write_world
 from pql_model.errors import DataError
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
+from pql_model.statistics.univariate_auc import roc_auc
 from pql_model.time import DAY
 
 DAYS = pd.Timedelta(days=1)
