@@ -98,7 +98,7 @@ _TITLES = {
     "Policy": "`policy`",
     "Capacity": "`policy.capacity`",
     "Offer": "`offer`",
-    "ScoreLog": "`score_log`",
+    "ScoreLogTarget": "`score_log`",
 }
 
 

@@ -83,7 +83,7 @@ def _ranking(planted: dict[str, list[Any]], predictions: pd.DataFrame) -> list[t
     found = predictions.assign(as_of=predictions["as_of"].dt.as_unit("us"))
     both = found.merge(true, on=["entity", "as_of"], suffixes=("", "_true"))
     y = both["converted"].to_numpy(bool)
-    ceiling, reached = roc_auc(y, both["probability_true"].to_numpy()), roc_auc(y, both["probability"].to_numpy())
+    ceiling, reached = roc_auc(both["probability_true"].to_numpy(), y), roc_auc(both["probability"].to_numpy(), y)
     mean_true, mean_found = both["probability_true"].mean(), both["probability"].mean()
     error = float(np.abs(both["probability_true"] - both["probability"]).mean())
     return [

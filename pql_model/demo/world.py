@@ -174,7 +174,7 @@ def _truth(snapshots: pd.DataFrame, names: Names, newest: int, set_aside: dict[s
             {"entity": names[snapshots["account"]], "as_of": as_of, "probability": snapshots["probability"]}
         ),
         base_rate=float(converted.mean()),
-        roc_auc=roc_auc(converted, mature["probability"].to_numpy()),
+        roc_auc=roc_auc(mature["probability"].to_numpy(), converted),
     )
 
 

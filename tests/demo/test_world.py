@@ -110,7 +110,7 @@ def test_the_truth_is_as_hard_as_real_products_are(world: World) -> None:
 def test_the_truth_agrees_with_what_the_files_say(world: World, snapshots: pd.DataFrame) -> None:
     mature = snapshots[snapshots["mature"]]
     assert world.truth.base_rate == pytest.approx(mature["converted"].mean(), abs=1e-12)
-    auc = roc_auc(mature["converted"].to_numpy(), mature["probability"].to_numpy())
+    auc = roc_auc(mature["probability"].to_numpy(), mature["converted"].to_numpy())
     assert world.truth.roc_auc == pytest.approx(auc, abs=1e-12)
 
 
@@ -120,12 +120,12 @@ def test_raw_activity_alone_ranks_much_worse_than_the_truth(
 ) -> None:
     at = snapshots[snapshots["mature"] & (snapshots["age"] == age)]
     events = at["entity"].map(before(judged, age)["account_id"].value_counts()).fillna(0)
-    assert 0.60 <= roc_auc(at["converted"].to_numpy(), events.to_numpy(float)) <= 0.68
+    assert 0.60 <= roc_auc(events.to_numpy(float), at["converted"].to_numpy()) <= 0.68
 
 
 def test_roc_auc_counts_ties_half() -> None:
-    assert roc_auc(np.array([True, False, True, False]), np.array([0.9, 0.1, 0.5, 0.5])) == 0.875
-    assert roc_auc(np.array([False, False]), np.array([0.1, 0.2])) == 0.5
+    assert roc_auc(np.array([0.9, 0.1, 0.5, 0.5]), np.array([True, False, True, False])) == 0.875
+    assert roc_auc(np.array([0.1, 0.2]), np.array([False, False])) == 0.5
 
 
 def test_snapshots_are_at_day_7_and_14_of_accounts_at_risk(world: World, snapshots: pd.DataFrame) -> None:
@@ -216,12 +216,12 @@ def test_the_leaking_columns_leak_and_the_honest_ones_do_not(world: World, paid:
     t = world.accounts[world.accounts["email_domain"] != "nimbus.test"]
     pays = t["account_id"].isin(paid.index).to_numpy()
     assert world.truth.leaking_columns == ["lifetime_logins", "account_manager"]
-    assert roc_auc(pays, t["lifetime_logins"].to_numpy(float)) > 0.95
-    assert roc_auc(pays, t["account_manager"].notna().to_numpy(float)) > 0.95
+    assert roc_auc(t["lifetime_logins"].to_numpy(float), pays) > 0.95
+    assert roc_auc(t["account_manager"].notna().to_numpy(float), pays) > 0.95
     assert not t.loc[~pays, "account_manager"].notna().any()
     for honest in ("company_size", "region", "email_kind"):
         rate = pd.Series(pays).groupby(t[honest].fillna("").to_numpy()).transform("mean")
-        assert roc_auc(pays, rate.to_numpy()) < 0.62
+        assert roc_auc(rate.to_numpy(), pays) < 0.62
     assert t["company_size"].isna().mean() == pytest.approx(0.06, abs=0.015)
     assert t["email_domain"].nunique() > 1000
 
