@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from pql_model.evaluation.evaluate import definition_rates
 from pql_model.statistics.count_metrics import RATES, Metric
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.intervals import SampleSize, interval_for
@@ -194,21 +195,9 @@ def fold_metrics(rows: pd.DataFrame, seed: int) -> FoldMetrics:
     if "meets_definition" in rows:
         baselines["definition"] = {
             "roc_auc": ranks("meets_definition")["roc_auc"],
-            **_definition(rows["meets_definition"].to_numpy(bool), y, entities, seed),
+            **definition_rates(rows["meets_definition"].to_numpy(bool), y, entities, seed),
         }
     rate = model["base_rate"]
     observed = Estimate(float(y.sum()), *(round(bound * len(y), 1) for bound in (rate.low, rate.high)))
     counts = {"rows": len(y), "entities": int(rows["entity"].nunique()), "conversions": int(y.sum())}
     return FoldMetrics(counts, model, float(rows["probability"].sum()), observed, baselines)
-
-
-def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
-    """How many convert of those who meet the rule, how many of the conversions it catches, how many meet it."""
-    bought = y == 1
-
-    def share(of: np.ndarray, among: np.ndarray) -> Estimate:
-        flat = np.zeros(int(among.sum()))
-        return evaluate(of[among], flat, entities[among], names=["base_rate"], seed=seed)["base_rate"]
-
-    everyone = np.ones(len(y), bool)
-    return {"rate": share(y, met), "recall": share(met, bought), "qualified_share": share(met, everyone)}

@@ -105,9 +105,20 @@ def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -
 
 
 def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
-    """A definition as a two-level ranking, with its rate, recall and share qualified.
+    """A definition as a two-level ranking, with its rates."""
+    ranking = evaluate(y, met.astype(float), entities, seed=seed, names=["roc_auc"])
+    return {**ranking, **definition_rates(met, y, entities, seed)}
+
+
+def definition_rates(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
+    """Conversion rate of the rows that meet a definition, its recall, and the share of rows that meet it.
 
     Snapshots of one entity are mostly alike, so intervals that treat rows as trials would be too narrow.
+
+    Parameters
+    ----------
+    met, y, entities
+        Whether each row meets the definition, its outcome (0 or 1), and its entity, (rows,).
     """
 
     def share(of: np.ndarray, among: np.ndarray) -> Estimate:
@@ -115,9 +126,4 @@ def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int)
         return evaluate(of[among], flat, entities[among], names=["base_rate"], seed=seed)["base_rate"]
 
     everyone = np.ones(len(y), bool)
-    return {
-        **evaluate(y, met.astype(float), entities, seed=seed, names=["roc_auc"]),
-        "rate": share(y, met),
-        "recall": share(met, y == 1),
-        "qualified_share": share(met, everyone),
-    }
+    return {"rate": share(y, met), "recall": share(met, y == 1), "qualified_share": share(met, everyone)}
