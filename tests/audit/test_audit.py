@@ -109,7 +109,7 @@ def test_a_date_is_named_because_it_is_undated_itself():
 
 
 @pytest.mark.parametrize("name", ["logins", "trait.logins"])
-def test_allow_takes_a_column_back_by_either_name(name):
+def test_allow_accepts_either_name_of_a_column(name):
     rng = np.random.default_rng(100)
     y = outcomes(100, rng)
     table = guilty(y, rng)[["entity", "trait.logins", "trait.manager"]]
@@ -129,7 +129,7 @@ def test_a_trait_is_judged_by_whether_its_entity_ever_converted():
     assert [(f.column, f.kind) for f in findings] == [("trait.manager", "filled_for_converters")]
 
 
-def test_the_reason_holds_the_figure():
+def test_the_reason_contains_the_figure():
     rng = np.random.default_rng(100)
     y = outcomes(100, rng)
     table = guilty(y, rng)[["entity", "trait.manager"]]
@@ -137,7 +137,7 @@ def test_the_reason_holds_the_figure():
     assert finding.reason == "filled for 87% of those who converted and 1.3% of the others: written after the outcome"
 
 
-def test_a_trait_that_is_not_used_anyway_is_named_if_only_converters_have_it():
+def test_an_unused_trait_filled_only_for_converters_is_named():
     rng = np.random.default_rng(1)
     y = outcomes(100, rng)
     table = honest(y, rng)
@@ -153,7 +153,7 @@ def order_of(entities, **columns):
     return pd.DataFrame({"signed_up": np.nan, "position": np.nan, **columns}, index=entities)
 
 
-def test_the_order_of_the_rows_is_judged_where_it_is_known():
+def test_the_row_order_is_judged_if_known():
     rng = np.random.default_rng(1)
     y = outcomes(100, rng)
     table = honest(y, rng)
@@ -164,7 +164,7 @@ def test_the_order_of_the_rows_is_judged_where_it_is_known():
         assert [f.kind for f in audit(table, y, manifest_of(table), {}, [], evidence)] == kinds
 
 
-def test_rows_sorted_by_sign_up_are_honest_though_the_rate_drifts():
+def test_rows_sorted_by_sign_up_are_honest_even_if_the_rate_drifts():
     rng = np.random.default_rng(2)
     n = 2000
     y = rng.random(n) < np.linspace(0.3, 0.02, n)
@@ -177,7 +177,7 @@ def test_rows_sorted_by_sign_up_are_honest_though_the_rate_drifts():
     assert [f.kind for f in undated] == ["row_order", "identifier"]
 
 
-def test_an_event_that_is_the_act_of_buying_goes_with_all_its_features():
+def test_the_act_of_buying_is_quarantined_with_all_its_features():
     rng = np.random.default_rng(3)
     y = outcomes(100, rng)
     table = honest(y, rng)
@@ -211,7 +211,7 @@ def test_a_trait_that_hardly_ever_changes_is_not_named():
     assert audit_changes([changes(converters=0, converters_changed=0)], []) == []
 
 
-def test_of_two_findings_about_one_column_the_heavier_stays():
+def test_the_more_serious_of_two_findings_about_a_column_is_kept():
     rng = np.random.default_rng(100)
     y = outcomes(100, rng)
     table = guilty(y, rng)[["entity", "trait.logins"]]

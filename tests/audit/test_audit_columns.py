@@ -35,7 +35,7 @@ def of_number(values, y, **columns):
 
 
 class TestCategories:
-    def test_two_categories_whose_odds_lie_hundreds_of_times_apart_are_guilty(self):
+    def test_two_categories_with_extreme_odds_ratios_are_guilty(self):
         # 30 % of the converters are judged high, 30 % of the others low: the AUC alone says little
         y = outcomes(600)
         words = np.where(shares(y, 0.3, 0.005), "high", np.where(shares(y, 0.005, 0.3, 3), "low", "unknown"))
@@ -66,7 +66,7 @@ class TestNumbers:
             found = of_number(sign * (np.random.default_rng(5).normal(0, 1, N) + 2.5 * y), y)
             assert (found.kind, found.action) == ("separates_too_well", "quarantined")
 
-    def test_between_honest_and_guilty_lies_what_is_kept_and_named(self):
+    def test_a_borderline_trait_is_kept_and_named(self):
         y = outcomes(600)
         found = of_number(np.random.default_rng(5).normal(0, 1, N) + 1.2 * y, y)  # 0.80
         assert (found.kind, found.action) == ("suspicious", "kept")
@@ -77,7 +77,7 @@ class TestNumbers:
         found = of_number(np.arange(N) + 1000.0, y)
         assert (found.kind, found.auc) == ("identifier", 1.0)
 
-    def test_a_column_without_a_value_is_no_leak(self):
+    def test_an_empty_column_is_not_a_leak(self):
         assert of_number(np.full(N, np.nan), outcomes()) is None
 
 
@@ -94,7 +94,7 @@ class TestGaps:
         assert filled_by_outcome(shares(y, 0.2, 0.97), y, 20)[0] == "missing_for_converters"
 
     @pytest.mark.parametrize(("of_converters", "of_others"), [(0.15, 0.025), (0.96, 0.77), (0.8, 0.4), (0.5, 0.08)])
-    def test_a_gap_that_an_honest_form_leaves_is_spared(self, of_converters, of_others):
+    def test_honest_missing_values_are_spared(self, of_converters, of_others):
         y = outcomes(300)
         assert filled_by_outcome(shares(y, of_converters, of_others), y, 20) is None
 
@@ -108,7 +108,7 @@ class TestNames:
     @pytest.mark.parametrize(
         "name", ["Last Activity", "lead_profile", "Lead Quality", "deal stage", "account_status", "Tags"]
     )
-    def test_a_name_that_speaks_of_later(self, name):
+    def test_a_name_that_suggests_a_later_value(self, name):
         assert later_word(name)
 
     @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ class TestNames:
             "lead",
         ],
     )
-    def test_a_name_that_does_not(self, name):
+    def test_a_name_that_does_not_suggest_a_later_value(self, name):
         assert later_word(name) is None
 
-    def test_such_a_name_is_guilty_only_where_it_predicts(self):
+    def test_a_suspicious_name_is_guilty_only_if_it_predicts(self):
         y = outcomes()
         weak, none = (np.where(shares(y, share, 0.3), "warm", "cold") for share in (0.55, 0.3))
         found = of_category(weak, y, "lead_temperature")
@@ -147,13 +147,13 @@ class TestDates:
         columns = {} if as_of is None else {"as_of": as_of}
         return judge_unused("x", self.WHY, rows(values, y, **columns))
 
-    def test_a_date_after_as_of_says_for_how_many(self):
+    def test_a_date_after_as_of_reports_the_share_of_entities(self):
         late = np.where(np.arange(N) % 4 == 0, "2026-03-02", "2026-02-27")
         found = self.unused(late, AS_OF)
         assert (found.kind, found.action) == ("later_than_as_of", "quarantined")
         assert "a date or time after as_of for 25% of the entities that have it" in found.reason
 
-    def test_timestamps_and_missing_ones_are_read_too(self):
+    def test_timestamps_with_missing_values_are_read(self):
         late = pd.Series(pd.to_datetime(["2026-03-02", None] * (N // 2), utc=True))
         assert "for 100% of the entities that have it" in self.unused(late, AS_OF).reason
 
@@ -171,18 +171,18 @@ class TestDates:
         epoch = AS_OF / SECOND - np.random.default_rng(6).integers(0, 10**7, N)
         assert of_number(epoch, outcomes(), as_of=AS_OF).kind == "undated_time"
 
-    def test_revenues_are_no_epochs(self):
+    def test_revenues_are_not_epochs(self):
         revenue = np.random.default_rng(7).lognormal(18, 2, N)
         assert of_number(revenue, outcomes(), as_of=AS_OF) is None
 
 
 class TestUnused:
-    def test_an_identifier_that_is_left_out_anyway_is_named_if_it_predicts(self):
+    def test_an_unused_identifier_is_named_if_it_predicts(self):
         y = np.arange(N) < 200
         found = judge_unused("x", "its name suggests an identifier", rows(np.arange(N), y))
         assert (found.kind, found.action, found.auc) == ("identifier", "quarantined", 1.0)
 
-    def test_and_not_if_it_does_not(self):
+    def test_an_unused_identifier_that_does_not_predict_is_not_named(self):
         assert judge_unused("x", "its name suggests an identifier", rows(np.arange(N), outcomes())) is None
 
     def test_a_key_with_few_rows_each_that_predicts_is_named(self):
@@ -191,7 +191,7 @@ class TestUnused:
         found = judge_unused("x", "an identifier or free text", rows([f"k{k}" for k in key], y))
         assert found.kind in ("separates_too_well", "identifier")
 
-    def test_a_constant_says_nothing(self):
+    def test_a_constant_has_no_finding(self):
         assert judge_unused("x", "constant", rows(np.full(N, "a"), outcomes())) is None
 
 

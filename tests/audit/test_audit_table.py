@@ -41,12 +41,12 @@ def test_an_identifier_that_follows_the_outcome_is_found():
     assert kinds(audit_table(table, "paid"))["customer_id"] == "identifier"
 
 
-def test_allow_takes_a_column_back():
+def test_allow_lets_a_column_back_in():
     found = {finding.column: finding.action for finding in audit_table(leads(), "paid", allow=["Tags"])}
     assert found["Tags"] == "allowed"
 
 
-def test_the_outcome_may_be_said_in_truths():
+def test_the_outcome_may_be_boolean():
     table = leads()
     assert kinds(audit_table(table.assign(paid=table["paid"] == 1), "paid")) == kinds(audit_table(table, "paid"))
 
@@ -60,7 +60,7 @@ def test_the_outcome_may_be_said_in_truths():
         ({"paid": None}, "paid", r"does not give an outcome for every row"),
     ],
 )
-def test_an_outcome_that_is_none_is_refused(change, column, words):
+def test_an_invalid_outcome_is_refused(change, column, words):
     with pytest.raises(DataError, match=words):
         audit_table(leads().assign(**change), column)
 

@@ -5,7 +5,7 @@ def finding(action, columns=()):
     return Finding("trait.a", "identifier", "why", 0.98765, action, columns)
 
 
-def test_only_what_is_quarantined_is_taken_out():
+def test_only_quarantined_columns_are_removed():
     assert quarantined([finding(action) for action in ("allowed", "kept", "named")]) == []
     assert quarantined([finding("quarantined")]) == ["trait.a"]
 
@@ -17,7 +17,7 @@ def test_an_event_takes_its_features_with_it():
     ]
 
 
-def test_the_object_names_the_columns_only_where_they_are_others():
+def test_to_dict_lists_columns_only_if_they_differ():
     assert finding("kept").to_dict() == {
         "column": "trait.a",
         "reason": "why",
@@ -28,6 +28,6 @@ def test_the_object_names_the_columns_only_where_they_are_others():
     assert finding("quarantined", ("a.count.ever",)).to_dict()["columns"] == ["a.count.ever"]
 
 
-def test_any_of_its_names_takes_a_column_back():
+def test_any_name_of_a_column_allows_it():
     assert action_for(["a"], ("trait.a", "a")) == "allowed"
     assert action_for(["A"], ("trait.a", "a")) == "quarantined"

@@ -27,7 +27,7 @@ def test_an_identifier_that_counts_up_while_the_rate_drifts_is_honest():
     assert judge_identifier(("trait.id", "id"), SIGNED_UP, y, SIGNED_UP, 10, ()) is None
 
 
-def test_an_identifier_that_was_given_at_the_conversion_is_not():
+def test_an_identifier_assigned_at_conversion_is_guilty():
     y = drifting()
     order = np.where(y, N + SIGNED_UP, SIGNED_UP)
     found = judge_identifier(("trait.id", "id"), order, y, SIGNED_UP, 10, ())
@@ -44,7 +44,7 @@ def test_rows_sorted_by_the_outcome_are_named():
 
 
 @pytest.mark.parametrize("conversions", [8, 60, 500])
-def test_rows_in_any_other_order_are_not(conversions):
+def test_rows_in_another_order_are_not_named(conversions):
     rng = np.random.default_rng(conversions)
     for _ in range(20):
         y = rng.permutation(np.arange(N) < conversions)
@@ -56,7 +56,7 @@ def test_without_times_a_weak_drift_is_spared():
     assert judge_row_order(SIGNED_UP, y, None, 10) is None
 
 
-def test_a_missing_identifier_has_no_place():
+def test_a_missing_identifier_has_no_order():
     order = np.where(np.arange(N) % 2 == 0, SIGNED_UP, np.nan)
     y = np.arange(N) < 160
     assert order_auc(order, y).auc == 1.0
@@ -80,7 +80,7 @@ def test_numbers_that_are_whole_dense_and_unique_identify():
     assert counts_up(np.arange(100.0) + 5000, None)
 
 
-def test_amounts_do_not():
+def test_amounts_do_not_identify():
     rng = np.random.default_rng(3)
     assert not counts_up(rng.permutation(5_000_000)[:100].astype(float), np.arange(100.0))  # revenue, all different
     assert not counts_up(np.arange(100.0) / 2, None)

@@ -38,7 +38,7 @@ def lines(**changes):
     return {line["what"]: line for line in compare(TRUTH, **given).to_dict()}
 
 
-def test_what_was_found_as_planted_agrees():
+def test_results_as_planted_agree():
     found = lines()
     assert list(found) == [
         "unusable rows, by reason",
@@ -67,7 +67,7 @@ def test_what_was_found_as_planted_agrees():
         ("criteria", {"criteria": [{**INVITED, "threshold": 4}, PEOPLE]}),
     ],
 )
-def test_what_was_found_otherwise_does_not_agree(what, changes):
+def test_other_results_do_not_agree(what, changes):
     assert [name for name, line in lines(**changes).items() if not line["agrees"]] == [what]
 
 

@@ -194,7 +194,7 @@ def test_deleting_what_came_later_changes_neither_chance_nor_payment() -> None:
 
 
 @pytest.mark.parametrize("age", [7, 14])
-def test_as_many_convert_as_the_true_chances_say_in_every_fifth(age: int) -> None:
+def test_the_true_probabilities_are_calibrated_in_every_fifth(age: int) -> None:
     rng = np.random.default_rng(11)
     who = draw_accounts(rng, 20_000)
     log = trial_usage(rng, who)
@@ -226,7 +226,7 @@ def test_the_leaking_columns_leak_and_the_honest_ones_do_not(world: World, paid:
     assert t["email_domain"].nunique() > 1000
 
 
-def test_accounts_are_used_much_more_once_they_pay(judged: pd.DataFrame, paid: pd.Series) -> None:
+def test_usage_increases_after_payment(judged: pd.DataFrame, paid: pd.Series) -> None:
     t = judged[(judged["reason"] == "") & judged["account_id"].isin(paid.index)]
     since = (t["time"] - t["account_id"].map(paid)) / DAYS
     assert since.between(0, 14).sum() > 3 * since.between(-14, 0, inclusive="left").sum()

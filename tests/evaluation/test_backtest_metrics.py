@@ -28,7 +28,7 @@ def within(table, **options):
     return evaluate_within(table["converted"], table["probability"], table["entity"], table["cutoff"], **options)
 
 
-def test_one_fold_is_measured_as_anything_else_is():
+def test_a_single_fold_equals_the_ordinary_metrics():
     table = rows(folds=1)
     plain = evaluate(table["converted"], table["probability"], table["entity"], names=RANKS, seed=3)
     found = within(table, seed=3)
@@ -79,7 +79,7 @@ def test_the_unit_is_the_entity_across_folds_not_the_row():
     assert within(strangers)["roc_auc"].low > once.low + 0.02
 
 
-def test_a_fold_without_conversions_takes_no_part_in_the_ranks_and_is_never_one_half():
+def test_a_fold_without_conversions_does_not_enter_the_ranking_metrics():
     table = rows()
     table.loc[table["cutoff"] == 1, "converted"] = False
     first = table[table["cutoff"] == 0]
@@ -99,7 +99,7 @@ def test_a_fold_without_conversions_takes_no_part_in_the_ranks_and_is_never_one_
     assert np.isnan(silent.baselines["activity"]["roc_auc"].value)
 
 
-def test_a_fold_of_conversions_only_is_told_too_and_one_with_both_has_no_note():
+def test_a_fold_with_one_class_only_has_a_note():
     assert "only conversions" in fold_metrics(rows(converted=True), seed=7).note
     assert fold_metrics(rows(), seed=7).note is None
 
@@ -115,7 +115,7 @@ def test_expected_conversions_are_the_sum_of_the_probabilities():
     assert payload["precision_at_10"] == payload["precision_at_10pct"]["value"]
 
 
-def test_the_rule_in_force_stands_beside_with_its_rate_and_its_reach():
+def test_the_definition_in_force_has_its_rate_and_recall():
     met = np.arange(120) % 4 == 0
     table = rows(meets_definition=met)
     rule = fold_metrics(table, seed=7).baselines["definition"]
@@ -127,5 +127,5 @@ def test_the_rule_in_force_stands_beside_with_its_rate_and_its_reach():
     assert nobody["recall"].value == 0
 
 
-def test_no_rows_give_nothing_to_say():
+def test_no_rows_give_undefined_metrics():
     assert np.isnan(evaluate_within([], [], [], [])["roc_auc"].value)

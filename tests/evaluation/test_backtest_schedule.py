@@ -40,7 +40,7 @@ def days_of(mask):
     return np.flatnonzero(mask).tolist()
 
 
-def test_learnt_from_is_what_was_final_and_scored_is_who_came_until_the_next_cut_off(thirty):
+def test_training_uses_final_snapshots_and_scoring_runs_to_the_next_cut_off(thirty):
     first, second = walk(thirty, 40, 55).steps
     assert days_of(first.train) == list(range(31))  # day 30 is final at day 40 exactly
     assert days_of(first.scored) == list(range(40, 55))
@@ -70,7 +70,7 @@ def test_cut_offs_are_put_in_order_and_repeated_ones_dropped(thirty):
     assert [iso(step.cutoff) for step in steps] == ["2025-02-20", "2025-03-01"]
 
 
-def test_a_step_is_laid_back_from_the_last_final_snapshot_while_fifty_conversions_are_known():
+def test_cut_offs_are_counted_back_while_fifty_conversions_remain():
     frame = pd.DataFrame(
         {"entity": range(180), "as_of": [day(i / 2) for i in range(180)], "converted": [i % 4 != 0 for i in range(180)]}
     )
@@ -82,7 +82,7 @@ def test_a_step_is_laid_back_from_the_last_final_snapshot_while_fifty_conversion
     assert days_of(steps[-1].scored) == list(range(156, 180))
 
 
-def test_with_too_few_conversions_for_one_step_the_count_is_told(thirty):
+def test_too_few_conversions_for_one_step_reports_the_count(thirty):
     with pytest.raises(
         NotEnoughDataError,
         match=r"cut-off, 2025-03-12, there are too few conversions to train on.*31 conversions.*50 or more",
@@ -90,14 +90,14 @@ def test_with_too_few_conversions_for_one_step_the_count_is_told(thirty):
         walk(thirty, every="20d")
 
 
-def test_in_a_trial_an_entity_that_was_learnt_from_is_not_scored_again_and_counted(thirty):
+def test_a_trial_entity_seen_in_training_is_not_scored_but_counted(thirty):
     thirty.loc[45, "entity"] = "e5"
     (step,) = walk(thirty, 40).steps
     assert days_of(step.scored) == [40, 41, 42, 43, 44, 46, 47, 48, 49]
     assert step.left_out == {"in_training": 1}
 
 
-def test_in_freemium_an_entity_is_scored_again_and_again(thirty):
+def test_a_freemium_entity_is_scored_repeatedly(thirty):
     thirty.loc[45, "entity"] = "e5"
     (step,) = walk(thirty, 40, motion="freemium").steps
     assert days_of(step.scored) == list(range(40, 50))
@@ -115,7 +115,7 @@ def test_a_cut_off_with_too_few_conversions_before_it_is_skipped_with_its_reason
     ]
 
 
-def test_a_past_in_which_all_converted_and_a_future_with_nobody_are_skipped(thirty):
+def test_cut_offs_with_one_class_or_nobody_to_score_are_skipped(thirty):
     everyone = thirty.assign(converted=True)
     with pytest.raises(NotEnoughDataError, match="2025-02-10: all 31 snapshots with a final outcome by then converted"):
         walk(everyone, 40)
@@ -128,7 +128,7 @@ def test_a_past_in_which_all_converted_and_a_future_with_nobody_are_skipped(thir
         walk(again, 40)
 
 
-def test_every_fault_of_every_cut_off_is_told_at_once(thirty):
+def test_all_invalid_cut_offs_are_reported_together(thirty):
     asked = CutoffRequest(("2025-02-10", "soon", "2025-13-01", "2024-12-31", "2025-12-01", "2030-01-01"))
     with pytest.raises(DataError, match="5 cut-offs cannot be used") as caught:
         plan_schedule(thirty, asked, HORIZON, "trial", NOW)
@@ -152,6 +152,6 @@ def test_every_fault_of_every_cut_off_is_told_at_once(thirty):
         (None, "0d", "not a duration. Received: 0d"),
     ],
 )
-def test_a_list_or_a_step_is_asked_for_and_not_both(cutoffs, every, payload):
+def test_exactly_one_of_a_list_and_a_step_is_required(cutoffs, every, payload):
     with pytest.raises(DataError, match=payload):
         read_cutoffs(cutoffs, every)

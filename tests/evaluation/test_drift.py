@@ -53,7 +53,7 @@ def test_an_outcome_that_was_not_known_then_changes_nothing(days, hours, day, se
     assert moved(frame, day) == moved(other, day) == moved(fewer, day)
 
 
-def test_an_outcome_counts_from_the_day_on_which_its_horizon_is_over():
+def test_an_outcome_counts_from_the_day_its_horizon_ends():
     frame = final([0.0] * 100, [False] * 100)
     assert moved(frame, 29) == 0.1
     assert corrected_probability(frame, HORIZON, np.array([30 * DAY - 1]), np.array([0.1]))[0] == 0.1
@@ -66,18 +66,18 @@ def test_outcomes_older_than_90_days_are_forgotten():
     assert moved(frame, 120) == 0.1
 
 
-def test_without_a_known_outcome_the_probability_stays():
+def test_the_probability_is_unchanged_without_known_outcomes():
     assert moved(final([50.0], [True]), 10, p=0.37) == 0.37
 
 
 # ---------------------------------------------------------------- by how much
 
 
-def test_a_kept_promise_moves_nothing():
+def test_a_calibrated_probability_is_unchanged():
     assert moved(final([0.0] * 10, [True] + [False] * 9), 30, p=0.4) == pytest.approx(0.4)
 
 
-def test_thirty_conversions_are_the_trust_in_the_model():
+def test_the_prior_weighs_thirty_conversions():
     # 30 promised and 60 came: (60 + 30) / (30 + 30) = 1.5 times the level of 0.3
     frame = final([0.0] * 100, np.arange(100) < 60, 0.3)
     assert moved(frame, 30, p=0.3) == pytest.approx(0.45)
@@ -89,12 +89,12 @@ def test_snapshots_of_one_entity_count_as_one():
     assert moved(thrice, 40) == pytest.approx(moved(one, 40))
 
 
-def test_a_promise_broken_by_all_stays_a_probability():
+def test_a_correction_by_extreme_outcomes_stays_a_probability():
     assert 0 < moved(final([0.0] * 500, [True] * 500, 0.999), 30, p=0.999) < 1
     assert 0 < moved(final([0.0] * 500, [False] * 500, 0.999), 30, p=0.001) < 1
 
 
-def test_nobody_to_correct_is_no_error():
+def test_an_empty_table_can_be_corrected():
     nobody = np.array([], np.int64)
     assert corrected_probability(final([0.0], [True]), HORIZON, nobody, np.array([])).shape == (0,)
 
@@ -118,13 +118,13 @@ def log_loss(y, p):
     return -np.where(y, np.log(p), np.log1p(-p)).mean()
 
 
-def test_where_the_rate_stays_the_correction_does_hardly_any_harm():
+def test_the_correction_costs_little_if_the_rate_is_constant():
     y, raw, corrected = world(halves_on_day=math.inf)
     assert y.sum() / corrected.sum() == pytest.approx(1, abs=0.06)
     assert log_loss(y, corrected) - log_loss(y, raw) < 0.0005
 
 
-def test_where_the_rate_halves_what_was_expected_comes_near_what_is_observed():
+def test_the_correction_follows_a_halved_rate():
     y, raw, corrected = world(halves_on_day=120)
     assert y.sum() / raw.sum() < 0.62
     assert 0.85 < y.sum() / corrected.sum() < 1.1
@@ -142,7 +142,7 @@ def test_a_change_of_rate_has_the_interval_of_two_independent_shares():
     assert (change.value, change.low, change.high) == pytest.approx((-0.04, -0.04 - half, -0.04 + half))
 
 
-def test_five_snapshots_of_each_entity_make_the_change_no_surer():
+def test_repeated_snapshots_do_not_narrow_the_interval_of_a_change():
     before = np.arange(200) < 100
     converted = np.concatenate([np.arange(100) < 30, np.arange(100) < 20])
     once = rate_change(np.arange(200), converted, before, ~before)

@@ -49,7 +49,7 @@ def test_the_capacity_has_a_precision_of_its_own():
     assert evaluate.evaluate_test(rows(), 10, 7).test["precision_at_capacity"].value == pytest.approx(best)
 
 
-def test_entities_never_seen_in_training_are_measured_apart():
+def test_entities_never_seen_in_training_are_evaluated_separately():
     known = np.arange(200) < 100
     found = evaluate.evaluate_test(rows(in_training=known), None, 7)
     later = rows().frame["converted"].to_numpy()[100:]
@@ -57,7 +57,7 @@ def test_entities_never_seen_in_training_are_measured_apart():
     assert evaluate.evaluate_test(rows(in_training=np.ones(200, bool)), None, 7).unseen is None
 
 
-def test_the_rule_in_force_has_a_rate_a_reach_and_a_share():
+def test_the_definition_in_force_has_rate_recall_and_share():
     met = np.zeros(200, bool)
     met[:50] = True
     y = rows().frame["converted"].to_numpy()
@@ -68,7 +68,7 @@ def test_the_rule_in_force_has_a_rate_a_reach_and_a_share():
     assert found["rate"].low < found["rate"].value < found["rate"].high
 
 
-def test_copies_of_snapshots_do_not_make_a_rule_surer():
+def test_copies_of_snapshots_do_not_narrow_the_interval_of_a_definition():
     met, y, entities = np.arange(200) % 4 < 2, rows().frame["converted"].to_numpy(float), np.arange(200) // 2
     once = evaluate._definition(met, y, entities, 7)
     again = evaluate._definition(np.tile(met, 3), np.tile(y, 3), np.tile(entities, 3), 7)
@@ -76,7 +76,7 @@ def test_copies_of_snapshots_do_not_make_a_rule_surer():
         assert vars(again[name]) == pytest.approx(vars(once[name])), name
 
 
-def test_a_rule_that_nobody_meets_has_no_rate():
+def test_a_definition_that_nobody_meets_has_no_rate():
     found = evaluate.evaluate_test(rows(meets_definition=np.zeros(200, bool)), None, 7).baselines["definition"]
     assert math.isnan(found["rate"].value)
     assert found["recall"].value == 0

@@ -15,7 +15,7 @@ def kept():
     return calibration_over_time(history(), seed=7)
 
 
-def test_months_of_the_test_period_have_what_was_expected_its_range_and_what_came(kept):
+def test_months_of_the_test_period_have_expected_range_and_observed(kept):
     given = history()
     later = given.frame[given.test]
     months = kept.months
@@ -49,7 +49,7 @@ def test_groups_are_counted_apart_whatever_the_order_of_the_rows():
     assert drawn.tolist() == [[0] * 5, [2] * 5]
 
 
-def test_fewer_than_the_range_allows_is_said_so_for_the_month_and_in_sum():
+def test_fewer_than_expected_is_flagged_by_month_and_in_total():
     given = history(probability=0.6)
     found = calibration_over_time(given, seed=7)
     assert found.months["flag"].tolist() == ["fewer than expected"] * 2
@@ -57,7 +57,7 @@ def test_fewer_than_the_range_allows_is_said_so_for_the_month_and_in_sum():
     assert calibration_over_time(history(probability=0.05), seed=7).raw.flag == "more than expected"
 
 
-def test_a_level_that_is_wrong_throughout_is_mended_by_what_is_known_and_both_figures_are_shown():
+def test_a_wrong_level_is_corrected_and_both_figures_are_shown():
     found = calibration_over_time(history(n=2000, probability=0.6), seed=7)
     payload = found.to_dict()
     assert (payload["raw"]["expected"], payload["better"]) == (600, "corrected")
@@ -69,7 +69,7 @@ def test_a_level_that_is_wrong_throughout_is_mended_by_what_is_known_and_both_fi
     assert payload["months"][0]["corrected_expected"] < payload["months"][0]["expected"]
 
 
-def test_a_base_rate_that_moved_is_said_in_a_sentence(kept):
+def test_a_moved_base_rate_is_in_the_sentence(kept):
     given = history(n=1000)
     halved = given.frame.assign(converted=given.frame["converted"] & (given.train | (np.arange(1000) % 2 == 0)))
     found = calibration_over_time(replace(given, frame=halved), seed=7)
@@ -82,7 +82,7 @@ def test_a_base_rate_that_moved_is_said_in_a_sentence(kept):
     assert "The base rate did not clearly move (from " in kept.sentence
 
 
-def test_the_json_has_all_that_was_promised_and_no_nan(kept):
+def test_the_json_is_complete_and_has_no_nan(kept):
     payload = json.loads(json.dumps(kept.to_dict(), allow_nan=False))
     assert payload["method"] == "platt"
     assert set(payload["months"][0]) == {

@@ -35,7 +35,7 @@ def test_without_a_champion_the_verdict_decides():
     assert gate_decision(NO_SIGNAL, None).text == "not promoted: the verdict is no_signal"
 
 
-def test_nothing_that_is_not_usable_passes_however_well_it_compares():
+def test_an_unusable_model_never_passes():
     assert (
         gate_decision(NO_SIGNAL, differences(roc_auc=(0.2, 0.1, 0.3))).text == "not promoted: the verdict is no_signal"
     )
@@ -53,13 +53,13 @@ def test_a_clearly_better_ranking_is_promoted_and_the_reason_has_the_figures():
 
 
 @pytest.mark.parametrize("roc_auc", [(0.03, 0.0, 0.06), (0.0, 0.0, 0.0), (0.03, NAN, NAN), (-0.03, -0.06, 0.0)])
-def test_a_lead_whose_interval_reaches_zero_is_no_lead(roc_auc):
+def test_a_difference_whose_interval_reaches_zero_does_not_promote(roc_auc):
     found = gate_decision(READY, differences(roc_auc=roc_auc))
     assert not found.passed
     assert found.why.endswith("; the difference is within noise")
 
 
-def test_a_clearly_worse_ranking_is_called_so():
+def test_a_clearly_worse_ranking_is_called_worse():
     assert gate_decision(READY, differences(roc_auc=(-0.03, -0.06, -0.01))).why.endswith("; it is worse")
 
 
@@ -97,11 +97,11 @@ def test_a_champion_whose_probabilities_have_drifted_is_replaced_by_one_that_ran
         ((0.0, NAN, NAN), (-0.02, -0.03, -0.01)),
     ],
 )
-def test_better_probabilities_do_not_pay_for_a_ranking_that_may_be_worse(roc_auc, log_loss):
+def test_better_probabilities_do_not_make_up_for_a_possibly_worse_ranking(roc_auc, log_loss):
     assert not gate_decision(READY, differences(roc_auc=roc_auc, log_loss=log_loss)).passed
 
 
-def test_never_and_force_overrule_the_gate_and_say_what_it_said():
+def test_never_and_force_override_the_gate_and_record_its_decision():
     better = differences(roc_auc=(0.03, 0.01, 0.05))
     never = decide_promotion(READY, better, "never")
     assert (never.promoted, never.gate.passed, never.forced) == (False, True, False)
@@ -161,7 +161,7 @@ def test_the_differences_are_challenger_minus_champion(challenger):
     assert other.log_loss.value == pytest.approx(-back.log_loss.value) != 0
 
 
-def test_both_are_measured_on_rows_that_neither_has_learnt_from(challenger):
+def test_both_models_are_compared_on_rows_that_neither_has_learnt_from(challenger):
     found = compare_with_champion(model(labels_until=300 * DAY), "1", challenger, *rows(), seed=7)
     assert (found.rows, found.conversions) == (100, int(rows()[1]["converted"][300:].sum()))
 

@@ -53,7 +53,7 @@ def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None, support
     )
 
 
-def test_the_card_says_what_was_tested_and_what_was_found():
+def test_the_card_has_tests_and_findings():
     text = card(set_aside={"bot": 1234})
     for line in (
         "# Model card: tiny",
@@ -71,7 +71,7 @@ def test_the_card_says_what_was_tested_and_what_was_found():
     assert "it does not say what causes a conversion" in text
 
 
-def test_where_there_is_nothing_to_say_the_card_says_so():
+def test_the_card_names_missing_results():
     text = card(findings=(), auc=Estimate(0.75, math.nan, math.nan))
     assert "Nothing was found." in text
     assert "None." in text

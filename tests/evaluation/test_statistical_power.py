@@ -28,26 +28,26 @@ def test_an_entity_that_converts_in_four_snapshots_is_one_conversion():
     assert found.months == pytest.approx(2.0, abs=0.01)
 
 
-def test_the_wait_is_by_the_pace_so_far_and_the_share_that_each_part_gets():
+def test_the_wait_uses_the_current_pace_and_the_shares():
     assert evidence().wait(train=50, test=20) == "within a month"  # there already
     assert evidence().wait(train=110, test=20) == "in about 10 months"  # 100 more at 10 a month
     assert evidence().wait(train=50, test=70) == "in about 10 months"
     assert evidence().wait(train=500, test=20) == "in more than 24 months"
 
 
-def test_few_conversions_do_not_tell_the_shares_so_the_usual_ones_are_taken():
+def test_shares_are_shrunk_to_typical_ones_with_few_conversions():
     lopsided = evidence(train=7, test=1, everyone=8, months=8.0)
     assert lopsided.months_until(50, 20) == pytest.approx(72.9, abs=0.1)  # its own share of 1 in 8 would say 152
     assert evidence(train=0, test=0, everyone=0).wait(50, 20) == "in more than 24 months"
 
 
-def test_the_pace_is_told_with_a_decimal_where_it_is_slow():
+def test_a_slow_pace_has_a_decimal():
     assert evidence().pace == "10 a month"
     assert evidence(everyone=8).pace == "0.8 a month"
     assert evidence(everyone=8, months=0.1).pace == "8 a month"  # less than a month counts as one
 
 
-def test_the_detectable_auc_is_seen_8_times_in_10():
+def test_the_detectable_auc_has_80_percent_power():
     known = evidence(test=60, test_others=540)
     shift = math.sqrt(2) * 0.2793  # two normals this far apart have the ROC-AUC 0.61
     rng, seen = np.random.default_rng(5), 0
@@ -59,7 +59,7 @@ def test_the_detectable_auc_is_seen_8_times_in_10():
     assert seen / 400 == pytest.approx(0.8, abs=0.06)
 
 
-def test_so_many_conversions_make_an_auc_detectable():
+def test_the_conversions_needed_make_an_auc_detectable():
     needed = evidence(test=60, test_others=540).conversions_to_detect(0.60)
     again = evidence(test=needed, test_others=9 * needed)
     assert again.detectable_auc() == pytest.approx(0.60, abs=0.001)

@@ -18,7 +18,7 @@ def looks(converted, counts, days=None):
     return frame, pd.DataFrame({f"{event}.count.ever": values for event, values in counts.items()})
 
 
-def test_the_base_rate_has_an_interval_and_a_telling_behaviour_stands_out():
+def test_the_base_rate_has_an_interval_and_a_strong_behaviour_stands_out():
     converted = np.arange(200) < 30
     invite = np.where(np.arange(200) < 25, 1, 0) + np.where(np.arange(200) >= 175, 1, 0)
     frame, table = looks(converted, {"invite": invite, "login": np.arange(200) % 2})
@@ -34,7 +34,7 @@ def test_the_base_rate_has_an_interval_and_a_telling_behaviour_stands_out():
     )
 
 
-def test_the_number_looked_at_is_corrected_for():
+def test_p_values_are_corrected_for_the_number_tested():
     converted = np.arange(100) < 20
     did = (np.arange(100) < 16) | (np.arange(100) >= 60)
     alone = float(fisher_exact([[16, 40], [4, 40]]).pvalue)
@@ -47,7 +47,7 @@ def test_the_number_looked_at_is_corrected_for():
     assert five.behaviours[0].p_value == pytest.approx(min(1, 5 * alone))
 
 
-def test_where_nothing_tells_it_says_that_none_stands_out():
+def test_no_behaviour_stands_out_without_signal():
     rng = np.random.default_rng(3)
     frame, table = looks(rng.random(300) < 0.1, {f"e{k}": rng.poisson(1.0, 300) for k in range(20)})
     found = univariate_rates(frame, table, [f"e{k}" for k in range(20)], HORIZON)
@@ -55,7 +55,7 @@ def test_where_nothing_tells_it_says_that_none_stands_out():
     assert found.sentence.endswith("Of 12 behaviours tested, none stands out.")
 
 
-def test_those_who_did_it_often_are_compared_too():
+def test_frequent_use_is_compared_too():
     frame, table = looks(np.arange(100) < 20, {"invite": np.where(np.arange(100) < 40, 5, np.arange(100) % 2)})
     found = univariate_rates(frame, table, ["invite"], HORIZON)
     assert sorted(single.text for single in found.behaviours) == ["invite: at least once"]
@@ -65,7 +65,7 @@ def test_those_who_did_it_often_are_compared_too():
 
 
 @pytest.mark.parametrize("counts", [np.zeros(100, int), np.ones(100, int), np.arange(100) == 0])
-def test_what_nobody_or_everybody_did_is_not_compared(counts):
+def test_events_done_by_nobody_or_everybody_are_not_compared(counts):
     frame, table = looks(np.arange(100) < 20, {"invite": counts.astype(int)})
     found = univariate_rates(frame, table, ["invite", "not computed"], HORIZON)
     assert found.behaviours == ()

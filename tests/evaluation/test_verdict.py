@@ -16,21 +16,21 @@ def having(train=50, test=20, others=400, months=10.0):
 
 
 @pytest.mark.parametrize(("trained", "tested"), [(49, 100), (100, 19)])
-def test_below_50_and_20_conversions_no_figure_counts(trained, tested):
+def test_fewer_than_50_and_20_conversions_are_too_few(trained, tested):
     verdict = judge(figures(), having(trained, tested))
     assert (verdict.name, verdict.usable) == ("too_few_conversions", False)
     assert f"{trained} conversions to train on and {tested} to test on" in verdict.sentence
     assert judge(figures(), having()).name == "ready"
 
 
-def test_too_few_says_when_there_would_be_enough_at_the_present_pace():
+def test_too_few_conversions_estimates_when_there_will_be_enough():
     payload = judge(figures(), having(31, 15, months=5.0)).would_change
     assert payload == (
         "More conversions: at the current pace, 11 a month, there will be 50 to train on and 20 to test on in about 4 months."
     )
 
 
-def test_where_enough_is_years_away_an_earlier_step_is_named():
+def test_an_earlier_step_is_suggested_if_enough_conversions_are_years_away():
     payload = judge(figures(), having(3, 1, months=12.0)).would_change
     assert "1.2 a month" in payload
     assert payload.endswith(
@@ -44,7 +44,7 @@ def test_an_interval_that_holds_one_half_is_no_signal():
     assert "cannot be distinguished from chance (ROC-AUC 0.55 (95 % interval 0.50 to 0.60)" in verdict.sentence
 
 
-def test_no_signal_says_which_signal_would_go_unseen_and_how_many_conversions_would_show_it():
+def test_no_signal_states_the_detectable_signal_and_the_conversions_needed():
     payload = judge(figures(auc=(0.55, 0.47, 0.63)), having(60, 30, others=270)).would_change
     assert payload.startswith(
         "More conversions: with 30 in the test a signal below ROC-AUC 0.66 is likely to be missed;"
@@ -52,7 +52,7 @@ def test_no_signal_says_which_signal_would_go_unseen_and_how_many_conversions_wo
     assert "73 would detect one of 0.60, in about 14 months at the current pace, 10 a month." in payload
 
 
-def test_no_signal_where_the_test_would_have_seen_one_asks_for_other_events():
+def test_no_signal_with_a_powerful_test_asks_for_other_events():
     payload = judge(figures(auc=(0.51, 0.46, 0.56)), having(300, 150, others=1500)).would_change
     assert payload.startswith(
         "Events that show the product's value, or a later snapshot: 150 conversions in the test are"
@@ -60,13 +60,13 @@ def test_no_signal_where_the_test_would_have_seen_one_asks_for_other_events():
     assert "enough to detect a ROC-AUC of 0.57" in payload
 
 
-def test_the_same_probability_for_all_is_said_plainly():
+def test_a_constant_probability_is_stated_plainly():
     verdict = judge(figures(auc=(0.5, 0.5, 0.5)), having())
     assert verdict.name == "no_signal"
     assert verdict.sentence.startswith("Nothing in training separated converters from others")
 
 
-def test_no_interval_at_all_is_no_signal():
+def test_a_missing_interval_is_no_signal():
     verdict = judge(figures(auc=(0.9, math.nan, math.nan)), having())
     assert verdict.name == "no_signal"
     assert "ROC-AUC 0.90, without an interval" in verdict.sentence
@@ -77,7 +77,7 @@ def test_a_small_signal_is_weak():
     assert judge(figures(lift=(2.0, 1.4, 3.0)), having()).name == "weak"
 
 
-def test_an_uncertain_signal_says_how_many_conversions_would_make_it_sure():
+def test_an_uncertain_signal_states_the_conversions_needed():
     payload = judge(figures(auc=(0.70, 0.55, 0.85)), having(60, 20, months=8.0)).would_change
     # half the width is 0.15 and may be 0.10: 2.25 times as many
     assert payload.startswith(
@@ -93,13 +93,13 @@ def test_an_uncertain_signal_says_how_many_conversions_would_make_it_sure():
         ((0.75, 0.70, 0.80), (1.4, 1.2, 1.6), "a lift of 1.4 itself is small"),
     ],
 )
-def test_a_signal_that_is_small_in_itself_asks_for_more_telling_events(auc, lift, small):
+def test_a_weak_signal_asks_for_more_informative_events(auc, lift, small):
     verdict = judge(figures(auc, lift), having())
     assert verdict.name == "weak"
     assert verdict.would_change.startswith(f"More informative events: {small}")
 
 
-def test_a_sure_signal_is_ready_and_the_sentence_has_the_figures():
+def test_a_clear_signal_is_ready_and_the_sentence_has_the_figures():
     verdict = judge(figures(), having())
     assert (verdict.name, verdict.usable) == ("ready", True)
     assert "ROC-AUC 0.75 (95 % interval 0.70 to 0.80)" in verdict.sentence

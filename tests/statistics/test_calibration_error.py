@@ -27,24 +27,24 @@ def worlds(how_many, n, bend=1.0, lift=0.0, seed=0):
         yield (rng.random(n) < truth).astype(float), expit(bend * logit(truth) + lift)
 
 
-def test_one_rate_of_10_000_rows_is_off_by_what_it_is_off_and_as_sure_as_a_rate():
+def test_one_bin_has_the_error_and_interval_of_its_rate():
     found = error([1] * 2000 + [0] * 8000, [0.3] * 10_000)
     rate = wilson(2000, 10_000)  # 0.1923 to 0.2080
     assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.3 - rate.high, 0.3 - rate.low), abs=1e-4)
 
 
-def test_too_low_is_as_far_off_as_too_high():
+def test_the_error_is_symmetric_in_direction():
     found = error([1] * 2000 + [0] * 8000, [0.1] * 10_000)
     assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.0923, 0.1080), abs=1e-4)
 
 
-def test_a_rate_that_is_met_exactly_is_off_by_nothing_as_far_as_20_rows_can_tell():
+def test_an_exact_rate_has_zero_error_with_a_wide_interval():
     found = error([1, 0, 0, 0] * 5, [0.25] * 20)
     assert (found.value, found.low) == (0.0, 0.0)
     assert found.high == pytest.approx(np.sqrt(0.25 * 0.75 / 20), rel=0.2)  # the standard error of a rate of 20 rows
 
 
-def test_the_share_of_chance_is_taken_out():
+def test_the_error_is_corrected_for_chance():
     worlds_off = list(worlds(60, 300, bend=1.6, lift=0.3))
     (many_y, many_p) = next(worlds(1, 200_000, bend=1.6, lift=0.3))
     truth = seen(many_y, many_p)
@@ -55,7 +55,7 @@ def test_the_share_of_chance_is_taken_out():
     assert ours == pytest.approx(truth, rel=0.1)
 
 
-def test_perfect_probabilities_are_held_possible_in_most_samples():
+def test_the_interval_of_perfect_probabilities_covers_zero_in_most_samples():
     held = [error(y, p).low == 0 for y, p in worlds(60, 300)]
     assert 52 <= sum(held) <= 60  # 57 on average
 
@@ -66,7 +66,7 @@ def test_the_interval_of_wrong_probabilities_holds_their_error_in_most_samples()
     assert sum(e.low > 0 for e in found) >= 20
 
 
-def test_further_snapshots_of_the_same_entities_tell_nothing_new():
+def test_repeated_snapshots_add_no_information():
     y, p = next(worlds(1, 300, bend=1.5))
     once, four = error(y, p), error(np.tile(y, 4), np.tile(p, 4), np.tile(np.arange(300), 4))
     assert vars(four) == pytest.approx(vars(once), abs=1e-6)

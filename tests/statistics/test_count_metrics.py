@@ -32,7 +32,7 @@ def test_observed_over_expected_is_the_conversions_for_each_that_was_promised():
     assert of("observed_over_expected") == pytest.approx([2 / 2.0, 3 / 2.8])
 
 
-def test_nothing_promised_has_no_ratio():
+def test_zero_expected_conversions_have_no_ratio():
     nothing = LevelCounts(np.zeros(1), np.zeros(1, int), np.ones((1, 1)), np.full((1, 1), 4.0))
     assert np.isnan(METRICS["observed_over_expected"](nothing)).all()
 
@@ -51,11 +51,11 @@ def test_precision_takes_part_of_a_level_pro_rata():
         ("lift_at_20pct", [2.0, 4 / 3]),  # if all of the best converted
     ],
 )
-def test_a_rate_knows_the_most_it_can_be(name, highest):
+def test_a_rate_knows_its_maximum(name, highest):
     assert RATES[name].highest(TALLY).tolist() == pytest.approx(highest)
 
 
-def test_where_few_convert_the_most_lift_is_to_catch_them_all():
+def test_the_maximum_lift_with_few_conversions_is_full_recall():
     sample = build_sample([1] + [0] * 99, np.linspace(0.9, 0.1, 100), range(100), ["lift_at_5pct"])
     assert RATES["lift_at_5pct"].highest(sample.whole).tolist() == [20.0]
     assert METRICS["lift_at_5pct"](sample.whole).tolist() == [20.0]

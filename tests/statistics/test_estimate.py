@@ -13,7 +13,7 @@ def test_an_estimate_becomes_json_without_nan():
     assert text == '{"value": 0.5, "low": null, "high": 1.0}'
 
 
-def test_an_estimate_is_rounded_if_so_asked():
+def test_an_estimate_is_rounded_on_request():
     assert Estimate(1 / 3, float("nan"), 1).to_dict(4) == {"value": 0.3333, "low": None, "high": 1.0}
 
 
@@ -25,7 +25,7 @@ def test_wilson_equals_scipy(successes, n):
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
-def test_wilson_of_nothing_is_nothing():
+def test_wilson_without_trials_is_undefined():
     assert wilson(0, 0).to_dict() == {"value": None, "low": None, "high": None}
 
 

@@ -102,7 +102,7 @@ def test_the_tied_group_counts_pro_rata():
     assert values(y, p)["precision_at_20pct"] == 0.25
 
 
-def test_a_share_that_is_no_whole_row_takes_a_part_of_one():
+def test_a_fractional_row_counts_in_part():
     y, p = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.linspace(0.9, 0.1, 15)
     assert values(y, p)["precision_at_10pct"] == pytest.approx(1 / 1.5)
     assert values(y, p)["precision_at_5pct"] == pytest.approx(1.0)
@@ -243,13 +243,13 @@ def test_one_conversion_has_no_interval_of_its_rank():
     assert found["base_rate"].low < 0.1 < found["base_rate"].high
 
 
-def test_a_perfect_order_of_a_few_is_no_proof_of_perfection():
+def test_a_perfect_ranking_of_few_rows_has_a_wide_interval():
     found = evaluate([1] * 8 + [0] * 40, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["roc_auc"]
     assert found == wilson(8, 8)
     assert found.low == pytest.approx(0.676, abs=1e-3)
 
 
-def test_no_conversion_among_the_best_is_no_proof_of_a_lift_of_zero():
+def test_no_conversion_among_the_best_has_a_lift_interval_above_zero():
     found = evaluate([0] * 40 + [1] * 8, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["lift_at_10pct"]
     assert (found.value, found.low) == (0.0, 0.0)
     assert found.high == pytest.approx(wilson(0, 4).high * 6)  # of 4.8 rows, and six times the base rate is the most
@@ -264,7 +264,7 @@ def test_no_interval_leaves_the_range_of_its_metric(seed):
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= highest + 1e-9, name
 
 
-def test_no_conversion_among_20_is_no_proof_of_zero():
+def test_no_conversion_among_20_has_an_interval_above_zero():
     found = evaluate([0] * 20, np.linspace(0.1, 0.9, 20), range(20), resamples=50)
     assert found["base_rate"] == wilson(0, 20)
     assert found["precision_at_20pct"] == wilson(0, 4)

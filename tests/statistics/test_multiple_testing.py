@@ -18,7 +18,7 @@ def test_none_exceeds_one_and_no_tests_need_no_correction():
     assert holm([0.04]).tolist() == [0.04]
 
 
-def test_among_tests_of_nothing_one_in_twenty_families_errs():
+def test_the_family_wise_error_rate_is_five_percent():
     rng = np.random.default_rng(3)
     wrong = [(holm(rng.random(8)) < 0.05).any() for _ in range(2000)]
     assert 0.035 < np.mean(wrong) < 0.065

@@ -25,7 +25,7 @@ def test_a_column_without_ties_has_the_auc_of_its_pairs():
     assert roc_auc(np.array([1.0, 3.0, 2.0, 4.0]), np.array([False, False, True, True])) == 0.75
 
 
-def test_one_class_alone_says_nothing():
+def test_a_single_class_is_chance():
     assert roc_auc(np.array([1.0, 2.0]), np.array([True, True])) == 0.5
     assert auc_error(0.9, 0, 10) == 0.5
 
@@ -52,7 +52,7 @@ def test_a_category_is_not_judged_by_its_own_rows():
     assert abs(roc_auc(cross_fitted_rate(noise, y), y) - 0.5) < 0.06
 
 
-def test_a_column_whose_middle_converts_is_seen():
+def test_a_column_whose_middle_converts_is_detected():
     y = outcomes()
     rng = np.random.default_rng(3)
     middle = np.where(y, rng.normal(0, 0.2, len(y)), rng.choice([-3, 3], len(y)) + rng.normal(0, 0.2, len(y)))
@@ -61,7 +61,7 @@ def test_a_column_whose_middle_converts_is_seen():
     assert best_auc(middle, texts_of(middle), y) > 0.9
 
 
-def test_a_key_shared_by_those_of_one_outcome_is_seen():
+def test_a_key_shared_by_one_outcome_is_detected():
     y = outcomes()
     rng = np.random.default_rng(4)
     key = np.where(y, rng.integers(0, 20, len(y)), rng.integers(20, 200, len(y)))
@@ -73,16 +73,16 @@ def test_a_column_of_its_own_values_only_cannot_be_read_as_categories():
     assert best_auc(None, texts_of(range(len(y))), y) == 0.5
 
 
-def test_a_column_without_any_number_says_nothing():
+def test_a_column_without_numbers_is_chance():
     assert best_auc(np.full(1000, np.nan), texts_of(range(1000)), outcomes()) == 0.5
 
 
-def test_the_odds_of_two_groups_and_what_they_surely_are():
+def test_the_odds_ratio_of_two_groups_and_its_bound():
     ratio = odds_ratio(603, 34, 12, 589, z=3.3)
     assert (round(ratio.value), round(ratio.low)) == (825, 295)
 
 
-def test_an_empty_cell_has_odds_too_but_sure_of_little():
+def test_an_empty_cell_has_an_odds_ratio_with_a_low_bound():
     assert odds_ratio(5, 0, 0, 5, z=3).low < 1
 
 
@@ -105,5 +105,5 @@ def test_missing_is_a_category_called_nothing():
     assert (found.best, found.worst) == ("x", "nothing")
 
 
-def test_one_category_is_no_pair():
+def test_a_single_category_has_no_contrast():
     assert category_contrast(np.full(100, "x", object), outcomes(10, 90), tried=1) is None
