@@ -62,9 +62,9 @@ def find_in(world: CriteriaWorld) -> Findings:
     frame, train, test = data.snapshots.frame, data.split.train, data.split.test
     X = data.manifest.matrix(data.table)
     fit = fit_model(frame[train], X[train], data.manifest, config.horizon, config.motion, config.seed, Budget(TRIALS))
-    probability = fit.calibration.apply(fit.ensemble.margin(X))
-    model = FittedModel(fit.ensemble, fit.calibration, data.manifest, reference_quantiles(probability[test]), {})
-    return find(config, data, model, fit.ensemble.contributions(X[test]), probability)
+    probability = fit.calibration.apply(fit.predictor.margin(X))
+    model = FittedModel(fit.predictor, fit.calibration, data.manifest, reference_quantiles(probability[test]), {})
+    return find(config, data, model, fit.predictor.contributions(X[test]), probability)
 
 
 def rates_in(world: CriteriaWorld, rules: Sequence[Definition]) -> list[dict[str, float]]:

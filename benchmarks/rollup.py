@@ -88,7 +88,7 @@ def scored(
     """Probabilities of all rows, from a model fitted on the training rows as `pql train` does."""
     X = manifest.matrix(table)
     fit = fit_model(frame[train], X[train], manifest, config.horizon, config.motion, config.seed, Budget(trials))
-    margin = fit.ensemble.margin(X)
+    margin = fit.predictor.margin(X)
     return np.asarray(np.clip(fit.calibration.apply(margin) + TIE * margin, 0, 1 - 1e-12))
 
 

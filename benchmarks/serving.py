@@ -31,7 +31,7 @@ Part = Callable[[Product, bool, argparse.Namespace], Any]
 
 
 def _prepare(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
-    ensemble, manifest = of.bundle.model.ensemble, of.bundle.model.manifest
+    ensemble, manifest = of.bundle.model.predictor, of.bundle.model.manifest
     trees = sum(booster.num_trees() for booster in ensemble.boosters)
     return {"boosters": len(ensemble.boosters), "trees": trees, "columns": len(manifest.columns)}
 

@@ -25,11 +25,13 @@ from pql_model.decide.rows import decided_rows
 from pql_model.explain import scored
 from pql_model.explain.row import Explainer
 from pql_model.features.online import OnlineFeatures
-from pql_model.model.booster import Ensemble, Params, fit_ensemble, training_data
+from pql_model.model.booster import Ensemble, Params
 from pql_model.model.calibrate import fit_calibration
 from pql_model.model.columns import Manifest
+from pql_model.model.learner import TrainingRows
+from pql_model.model.lightgbm_learner import LightGBM
 from pql_model.model.split import tuning_folds
-from pql_model.model.tune import Problem, out_of_fold
+from pql_model.model.train import out_of_fold
 from pql_model.serve import engine as engine_module
 from pql_model.serve.bundle import load_bundle
 from pql_model.serve.engine import ScoringEngine
@@ -173,8 +175,8 @@ def batch(product: Product, rows: int, repetitions: int) -> dict[str, Any]:
     X = model.manifest.matrix(table)
     works = {
         "decided_rows": lambda: decided_rows(model, table, decider),
-        "predict": lambda: model.ensemble.margin(X),
-        "pred_contrib": lambda: model.ensemble.contributions(X),
+        "predict": lambda: model.predictor.margin(X),
+        "pred_contrib": lambda: model.predictor.contributions(X),
     }
     found: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repetitions):  # in turn, so that what else the machine does hits all alike
@@ -238,7 +240,10 @@ def smaller_trees(product: Product, changes: Sequence[Smaller], repetitions: int
 
     Tuning is not repeated: settings found for large trees are the worst case of small ones.
     """
-    data, settings = product.prepared(), [Params(**s) for s in product.bundle.model.facts["settings"]]
+    data, settings = (
+        product.prepared(),
+        [Params(**s) for s in product.bundle.model.facts["learner"]["params"]["settings"]],
+    )
     X, test = data.manifest.matrix(data.table), data.split.test
     y, entities = data.converted[test], data.snapshots.frame["entity"][test]
     usual: np.ndarray | None = None
@@ -272,10 +277,11 @@ def _fitted(product: Product, data: Prepared, X: np.ndarray, settings: Sequence[
     train, test, manifest = data.split.train, data.split.test, data.manifest
     frame, y = data.snapshots.frame[train], data.converted[train].astype(float)
     folds = tuning_folds(frame, config.horizon, config.motion, config.seed)
-    problem = Problem(X[train], y, manifest.names, manifest.categorical, folds, config.seed, frame["entity"].to_numpy())
-    rows, margins = out_of_fold(problem, tuple(settings))
-    calibration = fit_calibration(margins, y[rows])
-    ensemble = fit_ensemble(training_data(X[train], y, manifest.names, manifest.categorical), settings, config.seed)
+    learner = LightGBM(settings=tuple(settings))
+    rows = TrainingRows(X[train], y, manifest, config.seed, frame["entity"].to_numpy())
+    checked, margins = out_of_fold(learner, rows, folds)
+    calibration = fit_calibration(margins, y[checked])
+    ensemble = learner.fit(rows)
     return ensemble, calibration.apply(ensemble.margin(X[test]))
 
 

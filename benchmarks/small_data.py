@@ -63,8 +63,8 @@ def margins(
     straight = logistic_regression(X, y, later, manifest)
     return {
         "defaults": fit_ensemble(data, [DEFAULTS], 7).margin(later),
-        "tuned": fit_ensemble(data, [fit.tuned.params], 7).margin(later),
-        "ours": fit.ensemble.margin(later),
+        "tuned": fit_ensemble(data, [Params(**fit.tuned.params)], 7).margin(later),
+        "ours": fit.predictor.margin(later),
         "logistic regression": logit(np.clip(straight, 1e-12, 1 - 1e-12)),
     }
 

@@ -98,6 +98,9 @@ _TITLES = {
     "Policy": "`policy`",
     "Capacity": "`policy.capacity`",
     "Offer": "`offer`",
+    "ModelSettings": "`model`",
+    "LightGBMParams": "`model.params`",
+    "LightGBMSearch": "`model.search`",
     "ScoreLogTarget": "`score_log`",
 }
 

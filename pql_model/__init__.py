@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from pql_model.features.compile import build_features
     from pql_model.features.spec import Feature, parse_feature
     from pql_model.model.artifact import FittedModel
+    from pql_model.model.learner import Learner, Predictor, TrainingRows
+    from pql_model.model.learners import register_learner
+    from pql_model.model.lightgbm_learner import LightGBM
     from pql_model.workflows.backtest import backtest
     from pql_model.workflows.check import check
     from pql_model.workflows.criteria import test_criteria
@@ -46,11 +49,16 @@ _HOME = {
     "export": "workflows.export",
     "init": "workflows.init",
     "test_criteria": "workflows.criteria",
+    "Learner": "model.learner",
+    "LightGBM": "model.lightgbm_learner",
+    "Predictor": "model.learner",
+    "TrainingRows": "model.learner",
     "list_criteria": "workflows.report",
     "load_config": "config.load",
     "make_demo": "workflows.demo",
     "models": "workflows.rollback",
     "parse_feature": "features.spec",
+    "register_learner": "model.learners",
     "replay": "workflows.replay",
     "rollback": "workflows.rollback",
     "score": "workflows.score",
@@ -63,7 +71,11 @@ __all__ = [
     "Config",
     "Feature",
     "FittedModel",
+    "Learner",
+    "LightGBM",
     "PqlError",
+    "Predictor",
+    "TrainingRows",
     "audit_table",
     "backtest",
     "build_features",
@@ -77,6 +89,7 @@ __all__ = [
     "make_demo",
     "models",
     "parse_feature",
+    "register_learner",
     "replay",
     "rollback",
     "score",

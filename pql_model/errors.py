@@ -200,3 +200,7 @@ class ModelNotFoundError(PqlError, LookupError):
     """There is no such model in the registry."""
 
     http_status = 404
+
+
+class LearnerError(PqlError):
+    """A learner does not follow the protocol, or no learner of this name is registered."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -124,10 +124,27 @@ def _parse(text: str, source: str, model: type[Model], key: str | None = None) -
         raw = raw[key]
         lines = {at[1:]: line for at, line in lines.items() if at[:1] == (key,)}
         _refuse_no_mapping(raw, source, model, key)
+    return parse_part(raw, model, source, lines, faults)
+
+
+def parse_part(
+    raw: dict[str, Any],
+    model: type[Model],
+    source: str,
+    lines: dict[Location, int] | None = None,
+    faults: Sequence[Fault] = (),
+) -> Model:
+    """Check keys and values as a part of the config; `source` names them in errors.
+
+    Raises
+    ------
+    ConfigError
+        With every fault, those that were found before among them.
+    """
     entries = _all_errors(model, raw)
-    faults += [fault for entry in entries for fault in _faults(entry, lines, model)]
-    if faults:
-        raise ConfigError(source, faults)
+    everything = [*faults, *(fault for entry in entries for fault in _faults(entry, lines or {}, model))]
+    if everything:
+        raise ConfigError(source, everything)
     return model.model_validate(raw)
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from pql_model.config.definition import Criterion, Definition, unreadable
+from pql_model.config.model_settings import ModelSettings
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.measures import ANY
 from pql_model.time import DAY, Duration
@@ -276,6 +277,9 @@ class Config(Strict):
         None,
         description="Write every score down: a folder, or `{table: pql_scores}`.",
         json_schema_extra=_or_a_folder,
+    )
+    model: ModelSettings = Field(
+        default_factory=ModelSettings, description="Which learner is trained, and with which hyperparameters."
     )
     seed: int = Field(7, ge=0, lt=2**31)
     allow: list[str] = Field(

@@ -120,7 +120,7 @@ def _nearest(
         return None
     as_of = table["as_of"].to_numpy(np.int64) if "as_of" in table.columns and table["as_of"].notna().all() else None
     missing = NearestMissing(decider.goal, model.manifest).tell(
-        columns, X, lambda moved: model.calibration.apply(model.ensemble.margin(moved)), as_of
+        columns, X, lambda moved: model.calibration.apply(model.predictor.margin(moved)), as_of
     )
     payload = np.full(len(missing), None, object)
     for row, found in enumerate(missing):

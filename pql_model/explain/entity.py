@@ -72,7 +72,7 @@ def explain_row(model: FittedModel, table: pd.DataFrame) -> Explained:
     FeatureMismatchError
         If the table lacks columns of the model.
     """
-    contributions = model.ensemble.contributions(model.manifest.matrix(table))
+    contributions = model.predictor.contributions(model.manifest.matrix(table))
     found = explain(contributions, table, model.manifest, model.calibration, top=None)
     adds = {"base": float(found.base[0]), **{part: float(getattr(found, part)[0]) for part in WAY}}
     margins = np.cumsum(list(adds.values()))

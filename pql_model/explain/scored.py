@@ -34,7 +34,7 @@ def scored_rows(model: FittedModel, table: pd.DataFrame, X: np.ndarray | None = 
         If the table lacks columns of the model.
     """
     X = model.manifest.matrix(table) if X is None else X
-    contributions = model.ensemble.contributions(X)
+    contributions = model.predictor.contributions(X)
     # One path to the number: the sum of the contributions is the margin, here and in the service.
     probability = model.calibration.apply(contributions.sum(axis=1))
     reasons = explain(contributions, table, model.manifest, model.calibration)

@@ -1,4 +1,4 @@
-"""A fitted model as a folder of text and JSON, and the scored rows it gives."""
+"""A fitted model: columns, learner and calibration, saved as a folder of text and JSON."""
 
 from __future__ import annotations
 
@@ -13,77 +13,84 @@ import numpy as np
 import pandas as pd
 
 from pql_model.errors import DataError
-from pql_model.model.booster import Ensemble
 from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest
+from pql_model.model.learner import Predictor
+from pql_model.model.learners import RESERVED, learner_named
 
-FORMAT = 1
+FORMAT = 2
 QUANTILES = 1001
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Boosters, calibration and the columns they read.
+    """A fitted learner, its calibration and the columns it reads.
 
     Attributes
     ----------
+    predictor
+        The fitted learner: margins and contributions.
+    learner
+        The name of the learner that reads the predictor back.
     reference
         1,001 quantiles of the probability in the reference population (the test period); they turn a
         probability into a score.
     facts
-        What a reader of the folder wants to know: name, horizon, when it was trained, on what.
+        What a reader of the folder wants to know: name, horizon, training period, training rows.
 
     Examples
     --------
-    `pql_model.train(...).registered.model` is one. Made by hand, of a single trait:
+    `pql_model.train(...).registered.model` is a fitted model. One made by hand, of a single trait:
 
-    >>> from pql_model.model.booster import Params, fit_ensemble, training_data
     >>> from pql_model.model.calibrate import fit_calibration
     >>> from pql_model.model.columns import ModelColumn
+    >>> from pql_model.model.learner import TrainingRows
+    >>> from pql_model.model.lightgbm_learner import LightGBM
     >>> manifest = Manifest((ModelColumn("trait.seats", "number"),))
     >>> table, converted = pd.DataFrame({"trait.seats": range(400)}), np.repeat([0.0, 1.0], 200)
     >>> X = manifest.matrix(table)
-    >>> ensemble = fit_ensemble(training_data(X, converted, manifest.names, []), [Params(rounds=20)], seed=7)
-    >>> calibration = fit_calibration(ensemble.margin(X), converted)
-    >>> model = FittedModel(ensemble, calibration, manifest, reference_quantiles(np.array([0.2, 0.8])), {})
+    >>> predictor = LightGBM().fit(TrainingRows(X, converted, manifest))
+    >>> calibration = fit_calibration(predictor.margin(X), converted)
+    >>> model = FittedModel(predictor, calibration, manifest, reference_quantiles(np.array([0.2, 0.8])), {})
     >>> few, many = model.probability(table)[[5, 395]]
     >>> bool(few < 0.5 < many)
     True
     """
 
-    ensemble: Ensemble
+    predictor: Predictor
     calibration: Calibration
     manifest: Manifest
     reference: tuple[float, ...]
     facts: dict[str, Any]
+    learner: str = "lightgbm"
 
     @cached_property
     def _quantiles(self) -> np.ndarray:
         return np.array(self.reference)
 
     def margin(self, table: pd.DataFrame) -> np.ndarray:
-        """Log-odds before calibration, (rows,)."""
-        return self.ensemble.margin(self.manifest.matrix(table))
+        """Return the log-odds before calibration, (rows,)."""
+        return self.predictor.margin(self.manifest.matrix(table))
 
     def probability(self, table: pd.DataFrame) -> np.ndarray:
-        """Calibrated chance of conversion within the horizon, (rows,)."""
+        """Return the calibrated probability of conversion within the horizon, (rows,)."""
         return self.calibration.apply(self.margin(table))
 
     def score(self, probability: np.ndarray) -> np.ndarray:
-        """Percentile of a probability in the reference population, 0-100."""
+        """Return the percentile of a probability in the reference population, 0-100."""
         low = np.searchsorted(self._quantiles, probability, side="left")
         high = np.searchsorted(self._quantiles, probability, side="right")
         return np.asarray(np.round(50.0 * (low + high) / len(self.reference), 1))
 
     def save(self, folder: Path) -> None:
-        """Write the folder: LightGBM text and JSON only."""
+        """Write the folder: text and JSON only."""
         folder.mkdir(parents=True, exist_ok=True)
-        parts = {f"booster_{k}.txt": text for k, text in enumerate(self.ensemble.texts())}
+        parts = dict(self.predictor.save())
         parts["manifest.json"] = _text(self.manifest.to_dict())
         parts["calibration.json"] = _text(self.calibration.to_dict())
         about = {
             "format": FORMAT,
-            "boosters": len(self.ensemble.boosters),
+            "learner": self.learner,
             "reference": list(self.reference),
             "facts": self.facts,
             "sha256": {n: _digest(text.encode()) for n, text in parts.items()},
@@ -93,25 +100,29 @@ class FittedModel:
 
     @classmethod
     def load(cls, folder: Path) -> FittedModel:
-        """Read what `save` wrote.
+        """Read a folder that `save` wrote.
 
         Raises
         ------
         DataError
-            If the folder is not a whole model of this format, or a file of it was changed.
+            If the folder does not hold a complete model of this format, or a file of it was changed.
+        LearnerError
+            If its learner is not registered here.
         """
         try:
             about = json.loads((folder / "model.json").read_bytes())
             if about.get("format") != FORMAT:
                 raise DataError(
-                    "This model has another format",
+                    "This model has a different format",
                     received=about.get("format"),
                     allowed=str(FORMAT),
-                    remedy="export it again with this version",
+                    remedy="train it again with this version",
                 )
-            parts = {name: _unchanged(folder / name, digest) for name, digest in about["sha256"].items()}
+            parts = {name: _unchanged(folder, name, digest) for name, digest in about["sha256"].items()}
+            own = {name: text for name, text in parts.items() if name not in RESERVED}
             return cls(
-                ensemble=Ensemble.from_texts([parts[f"booster_{k}.txt"] for k in range(about["boosters"])]),
+                predictor=learner_named(str(about["learner"])).load(own),
+                learner=str(about["learner"]),
                 calibration=Calibration.from_dict(json.loads(parts["calibration.json"])),
                 manifest=Manifest.from_dict(json.loads(parts["manifest.json"])),
                 reference=tuple(about["reference"]),
@@ -121,12 +132,14 @@ class FittedModel:
             raise
         except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
             raise DataError(
-                f"This folder is no whole model: {error}", received=folder, remedy="export the model again"
+                f"This folder does not hold a complete model: {error}",
+                received=folder,
+                remedy="export the model again",
             ) from error
 
 
 def reference_quantiles(probability: np.ndarray) -> tuple[float, ...]:
-    """The quantiles that a score is read from."""
+    """Return the quantiles that scores are read from."""
     return tuple(float(q) for q in np.quantile(probability, np.linspace(0, 1, QUANTILES)))
 
 
@@ -138,7 +151,8 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _unchanged(path: Path, digest: str) -> str:
+def _unchanged(folder: Path, name: str, digest: str) -> str:
+    path = folder / Path(name).name  # a name must not lead out of the folder
     content = path.read_bytes()
     if _digest(content) != digest:
         raise DataError(

@@ -3,49 +3,59 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import inspect
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from pql_model.errors import NotEnoughDataError
-from pql_model.model.booster import Ensemble, fit_ensemble, training_data
 from pql_model.model.calibrate import Calibration, fit_calibration
 from pql_model.model.columns import Manifest
+from pql_model.model.learner import Budget, Learner, Predictor, Progress, TrainingRows, TunableLearner, Tuned
+from pql_model.model.learners import check_monotone, check_predictor
+from pql_model.model.lightgbm_learner import LightGBM
 from pql_model.model.split import Folds, tuning_folds
-from pql_model.model.tune import MAX_TUNING_CELLS, MAX_TUNING_ROWS, Problem, Tuned, out_of_fold, tune
 from pql_model.time import Duration
 
-
-@dataclass(frozen=True)
-class Budget:
-    """How much tuning: trials, seconds after which none starts, and the file that remembers them."""
-
-    trials: int
-    timeout: float | None = None
-    journal: Path | None = None
+DEFAULT_TRIALS = 30
+MAX_TUNING_ROWS, MAX_TUNING_CELLS = 40_000, 3_000_000
+"""More training rows (or rows x columns) are thinned by whole entities for tuning; the final fit uses all."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The fitted parts and how they came about."""
+    """The fitted parts of a model, and how they were fitted."""
 
-    ensemble: Ensemble
+    predictor: Predictor
     calibration: Calibration
     tuned: Tuned
     folds: Folds
 
 
 def digest(frame: pd.DataFrame, X: np.ndarray, names: list[str], salt: str) -> str:
-    """A digest of exactly what the model sees: rows, outcomes, columns, values."""
+    """Digest exactly what the model sees: rows, outcomes, columns, values."""
     whole = hashlib.sha256(salt.encode())
     whole.update("\n".join(names).encode())
     for column in ("entity", "as_of", "converted"):
         whole.update(pd.util.hash_array(frame[column].to_numpy()).tobytes())
     whole.update(np.ascontiguousarray(X).tobytes())
     return whole.hexdigest()[:16]
+
+
+def learner_digest(learner: Learner) -> str:
+    """Return what a digest must know of a learner: its name, its parameters and, where it can be read, its source.
+
+    Without the source, an interrupted run of an edited learner would resume with results of its old code.
+    """
+    try:
+        source = Path(inspect.getfile(type(learner))).read_text(encoding="utf-8")
+    except (OSError, TypeError):  # defined in a notebook or an interactive session
+        source = ""
+    return json.dumps([learner.name, dict(learner.params), hashlib.sha256(source.encode()).hexdigest()], default=str)
 
 
 def fit_model(
@@ -56,50 +66,95 @@ def fit_model(
     motion: str,
     seed: int,
     budget: Budget,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Progress | None = None,
     monotone: tuple[int, ...] = (),
+    learner: Learner | None = None,
 ) -> Fit:
-    """Fit on training rows.
+    """Tune, calibrate and fit a learner on training rows.
 
     Parameters
     ----------
-    frame
+    frame : pandas.DataFrame
         entity, as_of, signed_up, converted of the training rows.
-    X
+    X : numpy.ndarray
         Their matrix by the manifest, (rows, columns).
-    monotone
+    manifest : Manifest
+        The columns of the matrix.
+    horizon, motion, seed
+        As in the config.
+    budget : Budget
+        Of tuning, where the learner tunes itself.
+    progress : callable, optional
+        Called with (finished trials, planned trials, best score so far).
+    monotone : tuple[int, ...]
         -1, 0 or 1 per column: how the probability may move with it.
+    learner : Learner, optional
+        Default: LightGBM with its default search space.
 
     Raises
     ------
     NotEnoughDataError
-        If there is nothing to read, or too few conversions to tune on.
+        If there are no columns, or too few conversions to tune on.
+    LearnerError
+        If the learner does not keep its part of the protocol.
     """
     if not manifest.columns:
         raise NotEnoughDataError(
-            "No feature or trait tells one entity from another",
-            received=f"{len(frame):,} training snapshots that look all the same",
+            "No feature or trait distinguishes one entity from another",
+            received=f"{len(frame):,} identical training snapshots",
             remedy="check the events and their times, the windows, and which traits are left out",
         )
+    learner = learner if learner is not None else LightGBM()
+    check_monotone(learner, monotone)
     y = frame["converted"].to_numpy(float)
+    rows = TrainingRows(X, y, manifest, seed, frame["entity"].to_numpy(), monotone)
     folds = tuning_folds(frame, horizon, motion, seed)
-    problem = Problem(X, y, manifest.names, manifest.categorical, folds, seed, frame["entity"].to_numpy(), monotone)
-    tuned = tune(_thinned(problem, frame, horizon, motion), budget.trials, budget.timeout, budget.journal, progress)
-    rows, margins = out_of_fold(problem, tuned.settings)
-    calibration = fit_calibration(margins, y[rows])
-    data = training_data(X, y, manifest.names, manifest.categorical)
-    ensemble = fit_ensemble(data, tuned.settings, seed, monotone)
-    return Fit(ensemble, calibration, tuned, folds)
+    tuned = None
+    if isinstance(learner, TunableLearner):
+        tuned = learner.tune(*_thinned(rows, folds, frame, horizon, motion), budget, progress)
+    chosen = tuned.learner if tuned is not None else learner
+    checked, margins = out_of_fold(chosen, rows, folds)
+    calibration = fit_calibration(margins, y[checked])
+    predictor = chosen.fit(rows)
+    check_predictor(chosen, predictor, rows)
+    if tuned is None:
+        tuned = Tuned(learner, learner.params, _score(folds, margins, y))
+    return Fit(predictor, calibration, tuned, folds)
 
 
-def _thinned(problem: Problem, frame: pd.DataFrame, horizon: Duration, motion: str) -> Problem:
-    """Whole entities by a hash of their name, where there are more rows than tuning needs."""
-    most = min(MAX_TUNING_ROWS, MAX_TUNING_CELLS // max(problem.X.shape[1], 1))
+def out_of_fold(learner: Learner, rows: TrainingRows, folds: Folds) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of rows that some fold checks, and their margins from models that had not seen them.
+
+    A margin starts from the log-odds of the rows a model was fitted on, and these differ between folds. They are
+    moved to those of all rows, so that calibration learns the level of the final model and not that of a fold.
+    """
+    level = _log_odds(rows.y)
+    margins = [
+        np.asarray(learner.fit(rows.take(fold.fit)).margin(rows.X[fold.check])) + level - _log_odds(rows.y[fold.fit])
+        for fold in folds.folds
+    ]
+    return np.concatenate([fold.check for fold in folds.folds]), np.concatenate(margins)
+
+
+def _log_odds(y: np.ndarray) -> float:
+    return float(np.log(y.mean() / (1 - y.mean())))
+
+
+def _score(folds: Folds, margins: np.ndarray, y: np.ndarray) -> float:
+    """Return the ROC-AUC on the folds, weighted by their conversions, as tuning computes it."""
+    ends = np.cumsum([len(fold.check) for fold in folds.folds])[:-1]
+    checked = [y[fold.check] for fold in folds.folds]
+    scores = [float(roc_auc_score(c, m)) for c, m in zip(checked, np.split(margins, ends), strict=True)]
+    return float(np.average(scores, weights=[c.sum() for c in checked]))
+
+
+def _thinned(
+    rows: TrainingRows, folds: Folds, frame: pd.DataFrame, horizon: Duration, motion: str
+) -> tuple[TrainingRows, Folds]:
+    """Keep whole entities, chosen by a hash of their name, where there are more rows than tuning needs."""
+    most = min(MAX_TUNING_ROWS, MAX_TUNING_CELLS // max(rows.X.shape[1], 1))
     if len(frame) <= most:
-        return problem
+        return rows, folds
     place = pd.util.hash_array(frame["entity"].to_numpy(dtype=object)) / 2.0**64
     kept = np.flatnonzero(place < most / len(frame))
-    folds = tuning_folds(frame.iloc[kept], horizon, motion, problem.seed)
-    return replace(
-        problem, X=problem.X[kept], y=problem.y[kept], folds=folds, entities=frame["entity"].to_numpy()[kept]
-    )
+    return rows.take(kept), tuning_folds(frame.iloc[kept], horizon, motion, rows.seed)

@@ -35,7 +35,7 @@ from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.file_lock import file_lock
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import Manifest, ModelColumn
-from pql_model.model.tune import Trial
+from pql_model.model.learner import Trial
 from pql_model.registry.history import CHAMPIONS_TAG, Version, previous, promoted, read_champions, version_of
 from pql_model.statistics.estimate import Estimate
 from pql_model.time import iso, now

@@ -87,7 +87,7 @@ class ScoringEngine:
         book = self.decider.goal
         self._nearest = NearestMissing(book, model.manifest) if book is not None else None
         self._width = len(columns)
-        model.ensemble.contributions(np.zeros((1, self._width)))  # no request waits for what the first row makes
+        model.predictor.contributions(np.zeros((1, self._width)))  # no request waits for what the first row makes
         self._feature_set = model.manifest.hash  # takes a millisecond
 
     def score(self, raw: object, now: int) -> Answer:
@@ -144,7 +144,7 @@ class ScoringEngine:
         for j, trait, column in self._from_trait:
             values[j], read[j] = column.read(traits.get(trait) if trait is not None else None)
         x = np.array([read])
-        contributions = self.model.ensemble.contributions(x)
+        contributions = self.model.predictor.contributions(x)
         probability = self.model.calibration.apply(contributions.sum(axis=1))
         age = numbers[self._place[AGE]]
         payload = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
@@ -183,7 +183,7 @@ class ScoringEngine:
         [missing] = self._nearest.tell(
             columns,
             x,
-            lambda X: self.model.calibration.apply(self.model.ensemble.margin(X)),
+            lambda X: self.model.calibration.apply(self.model.predictor.margin(X)),
             np.array([as_of]) if as_of is not None else None,
         )
         return missing.to_dict() if missing is not None else None

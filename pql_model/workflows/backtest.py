@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pql_model import time
-from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.errors import NotEnoughDataError
@@ -35,9 +34,10 @@ from pql_model.features.spec import Feature
 from pql_model.features.table import feature_table
 from pql_model.measures import ANY
 from pql_model.model.baselines import ACTIVITY, logistic_regression
+from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import check_monotone, monotone_directions
 from pql_model.model.split import describe
-from pql_model.model.train import Budget, fit_model
+from pql_model.model.train import fit_model, learner_digest
 from pql_model.progress import Listener, Stages
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import Connection, open_session
@@ -52,6 +52,7 @@ from pql_model.workflows.backtest_files import (
     fold_key,
     write_backtest_files,
 )
+from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.prepare import candidate_features, choose_columns, trait_names
 
 DEFAULT_TRIALS = 10
@@ -118,6 +119,9 @@ def backtest(
     cutoffs: str | Sequence[str] | None = None,
     every: str | None = None,
     trials: int = DEFAULT_TRIALS,
+    learner: str | Learner | None = None,
+    params: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> BacktestResult:
     """Train at past cut-offs on what was known then, and judge on who was at risk until the next cut-off.
@@ -134,12 +138,14 @@ def backtest(
         enough to learn from.
     trials
         How many settings tuning tries in each fold.
+    learner, params, search
+        As of `train`.
     listener
         Told about progress.
 
     Raises
     ------
-    ConfigError, DataError
+    ConfigError, DataError, LearnerError
         If the config, the data or the cut-offs cannot be used. A killed run goes on with its finished folds.
 
     Examples
@@ -151,7 +157,7 @@ def backtest(
     (['2025-07-01', '2025-08-01'], True)
     """
     asked = read_cutoffs(cutoffs, every)
-    config = config if isinstance(config, Config) else load_config(config)
+    config, learner = extend_config(config, learner=learner, params=params, search=search)
     stages = Stages(listener)
     with open_session() as con:
         past = _read_past(con, config, asked, stages)
@@ -160,13 +166,13 @@ def backtest(
     for number, step in enumerate(past.walk.steps):
         with stages(f"cut-off {iso(step.cutoff)} ({number + 1} of {len(past.walk.steps)})"):
             task = _known_then(config, past, step)
-            key = fold_key(config, trials, task)
+            key = fold_key(config, trials, task, learner_digest(learner))
             fold = store.find(key)
             if fold is not None:
                 stages.listener.say("taken over from a run that was broken off")
             else:
                 try:
-                    fold = _fit(config, task, trials, stages.listener)
+                    fold = _fit(config, task, trials, learner, stages.listener)
                 except NotEnoughDataError as error:
                     skipped.append(Skipped(step.cutoff, str(error)))
                     continue
@@ -280,7 +286,7 @@ def _known_then(config: Config, past: Past, step: Cutoff) -> FoldTask:
     )
 
 
-def _fit(config: Config, task: FoldTask, trials: int, listener: Listener) -> FinishedFold:
+def _fit(config: Config, task: FoldTask, trials: int, learner: Learner, listener: Listener) -> FinishedFold:
     fit = fit_model(
         task.frame,
         task.X,
@@ -291,11 +297,12 @@ def _fit(config: Config, task: FoldTask, trials: int, listener: Listener) -> Fin
         Budget(trials),
         progress=lambda done, planned, best: listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
         monotone=monotone_directions(config.monotone, task.manifest),
+        learner=learner,
     )
     converted = task.frame["converted"].to_numpy(bool)
     rows = task.rows.assign(
-        probability=fit.calibration.apply(fit.ensemble.margin(task.X_rows)),
+        probability=fit.calibration.apply(fit.predictor.margin(task.X_rows)),
         logistic_regression=logistic_regression(task.X, converted, task.X_rows, task.manifest),
     )
-    facts = {"parameters": asdict(fit.tuned.params), "model_digest": fingerprint(fit, task.manifest)}
+    facts = {"parameters": dict(fit.tuned.params), "model_digest": fingerprint(fit, task.manifest)}
     return FinishedFold(rows, {**task.facts, **facts})

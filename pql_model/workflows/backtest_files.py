@@ -85,9 +85,9 @@ class FoldStore:
             (self.folder / f"{key}.parquet").unlink(missing_ok=True)
 
 
-def fold_key(config: Config, trials: int, task: FoldTask) -> str:
-    """A digest of everything that a fold's predictions depend on."""
-    payload = [dump_config(config), trials, task.facts, task.manifest.to_dict(), _software()]
+def fold_key(config: Config, trials: int, task: FoldTask, learner: str = "") -> str:
+    """Digest everything that a fold's predictions depend on; `learner` as `learner_digest` returns it."""
+    payload = [dump_config(config), learner, trials, task.facts, task.manifest.to_dict(), _software()]
     signed_up = task.frame["signed_up"].to_numpy(np.float64, na_value=np.nan)
     names = [*task.manifest.names, "signed_up"]
     learnt = digest(task.frame, np.column_stack([task.X, signed_up]), names, json.dumps(payload))
@@ -106,7 +106,7 @@ def _software() -> list[str]:
 
 def fingerprint(fit: Fit, manifest: Manifest) -> str:
     """A digest of the fitted model: the same digest, the same probabilities."""
-    whole = json.dumps([fit.ensemble.texts(), fit.calibration.to_dict(), manifest.to_dict()])
+    whole = json.dumps([fit.predictor.save(), fit.calibration.to_dict(), manifest.to_dict()])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 

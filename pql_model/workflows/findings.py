@@ -55,7 +55,7 @@ def find(
     mined = _some(_elapsed(config, kept, earlier, outcomes), outcomes.entity)
     columns, here = _columns(config, data), table.iloc[mined]
     offered = candidates(columns, here, kept["signed_up"].to_numpy(float)[mined], outcomes.as_of[mined])
-    by_column = model.ensemble.contributions(model.manifest.matrix(here)) if _has_traits(model) else None
+    by_column = model.predictor.contributions(model.manifest.matrix(here)) if _has_traits(model) else None
     traits = {
         family_of(column): by_column[:, j]
         for j, column in enumerate(model.manifest.columns)

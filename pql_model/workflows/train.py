@@ -10,21 +10,21 @@ import resource
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pql_model.audit.audit import quarantined
-from pql_model.config.load import dump_config, load_config
+from pql_model.config.load import dump_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import meets
 from pql_model.decide.build import build_decider
 from pql_model.decide.decider import KEY
-from pql_model.errors import DataError
+from pql_model.errors import DataError, LearnerError
 from pql_model.evaluation.evaluate import Evaluation, TestRows, evaluate_test
 from pql_model.evaluation.expected_vs_observed import OutcomeHistory
 from pql_model.evaluation.gate import (
@@ -42,16 +42,17 @@ from pql_model.explain.reasons import behaviour_shares
 from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.baselines import ACTIVITY, logistic_regression
 from pql_model.model.columns import Manifest
+from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
-from pql_model.model.train import Budget, Fit, digest, fit_model
-from pql_model.model.tune import DEFAULT_TRIALS
+from pql_model.model.train import DEFAULT_TRIALS, Fit, digest, fit_model, learner_digest
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Record, Registered, Tracking
 from pql_model.report.growth import Findings
 from pql_model.serve.scope import KEY as INTAKE
 from pql_model.serve.scope import scope_facts
 from pql_model.sources.duckdb_session import open_session
+from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import find
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.prepare import Prepared, prepare
@@ -136,6 +137,9 @@ def train(
     trials: int = DEFAULT_TRIALS,
     timeout: float | None = None,
     promote: Promote = "auto",
+    learner: str | Learner | None = None,
+    params: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> TrainResult:
     """Train, evaluate, register and, if it holds, promote a model.
@@ -148,13 +152,17 @@ def train(
         The tuning budget; with a timeout (seconds) the result depends on the machine's speed.
     promote
         `auto`: only what is better on later accounts. `never`, `force`; what the gate would have done is recorded.
+    learner : str or Learner, optional
+        A learner of your own (see docs/extending.md) or the name of a registered one. Default: `model:` of the config.
+    params, search : Mapping[str, Any], optional
+        Hyperparameters of LightGBM that are fixed, and ranges to search, as under `model:` of the config.
     listener
         Told about progress.
 
     Raises
     ------
-    ConfigError, DataError
-        If the config or the data cannot be used; nothing has been logged or registered then.
+    ConfigError, DataError, LearnerError
+        If the config, the data or the learner cannot be used; nothing has been logged or registered then.
 
     Examples
     --------
@@ -164,7 +172,7 @@ def train(
     >>> result.verdict.name in {"ready", "weak", "no_signal", "too_few_conversions"}
     True
     """
-    config = config if isinstance(config, Config) else load_config(config)
+    config, learner = extend_config(config, learner=learner, params=params, search=search)
     stages = Stages(listener)
     tracking = Tracking(config)
 
@@ -174,7 +182,8 @@ def train(
     X = data.manifest.matrix(data.table)
 
     with stages("tune and fit"):
-        seen = digest(frame[train_rows], X[train_rows], data.manifest.names, dump_config(config))
+        salt = dump_config(config) + learner_digest(learner)
+        seen = digest(frame[train_rows], X[train_rows], data.manifest.names, salt)
         journal = TuningJournal.of(config.home, seen, trials)
         with journal.open(stages.listener) as path:
             fit = fit_model(
@@ -189,11 +198,12 @@ def train(
                     done / planned, f"ROC-AUC {best:.3f} on folds"
                 ),
                 monotone=monotone_directions(config.monotone, data.manifest),
+                learner=learner,
             )
 
     with stages("evaluate"):
         table, later = data.table[test_rows], frame[test_rows]
-        everyone = fit.calibration.apply(fit.ensemble.margin(X))
+        everyone = fit.calibration.apply(fit.predictor.margin(X))
         probability = everyone[test_rows]
         rows = TestRows(
             frame=later,
@@ -211,14 +221,15 @@ def train(
         evaluation = evaluate_test(rows, capacity, config.seed)
         verdict = judge(evaluation.test, StatisticalPower.of(frame, train_rows, test_rows))
         supported = None if verdict.usable else _supported(data, config)
-        contributions = fit.ensemble.contributions(X[test_rows])
+        contributions = fit.predictor.contributions(X[test_rows])
         importance = behaviour_shares(contributions, data.manifest)
         model = FittedModel(
-            fit.ensemble,
+            fit.predictor,
             fit.calibration,
             data.manifest,
             reference_quantiles(probability),
             facts=_facts(config, data, fit, verdict),
+            learner=learner.name,
         )
 
     with stages("criteria"):
@@ -237,8 +248,8 @@ def train(
             write_growth_files(draft, findings, growth)
             record = Record(
                 params={
-                    **asdict(fit.tuned.params),
-                    "settings": json.dumps([asdict(setting) for setting in fit.tuned.settings]),
+                    **fit.tuned.params,
+                    "learner": json.dumps([fit.tuned.learner.name, dict(fit.tuned.learner.params)]),
                     "trials": len(fit.tuned.trials),
                     "folds": fit.folds.kind,
                     "seed": config.seed,
@@ -272,7 +283,7 @@ def _manifest(tracking: Tracking) -> Manifest | None:
     """The champion's columns; that it cannot be read must not stop a training."""
     try:
         champion = tracking.find("champion")
-    except DataError:  # the gate will say so
+    except (DataError, LearnerError):  # the gate will say so
         return None
     return champion.model.manifest if champion else None
 
@@ -283,7 +294,7 @@ def _against(
     """The comparison with whoever is champion now: another training may have promoted its own since this one began."""
     try:
         champion = tracking.find("champion")
-    except DataError as error:
+    except (DataError, LearnerError) as error:
         return Incomparable(f"the champion cannot be compared with. {error}")
     return compare_with_champion(champion.model, champion.version, challenger, table, later, seed) if champion else None
 
@@ -328,7 +339,7 @@ def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[s
         "labels_until": int(frame["as_of"][split.train].max()) + config.horizon.us,
         "test_start": split.test_start,
         "folds": fit.folds.to_dict(),
-        "settings": [asdict(setting) for setting in fit.tuned.settings],
+        "learner": {"name": fit.tuned.learner.name, "params": dict(fit.tuned.learner.params)},
         "verdict": verdict.name,
         INTAKE: scope_facts(config, data.offered.known, data.sources.entities.traits),
         "config": dump_config(config),

@@ -58,7 +58,7 @@ def held_out(rows, cells):
 @given(st.lists(st.tuples(st.integers(0, 39), st.sampled_from(MANIFEST.names), st.integers(0, 2)), max_size=30))
 def test_the_parts_behaviours_and_the_base_value_add_up_to_the_margin(model, cells):
     table = held_out(40, cells)
-    contributions = model.ensemble.contributions(MANIFEST.matrix(table))
+    contributions = model.predictor.contributions(MANIFEST.matrix(table))
     found = explain(contributions, table, MANIFEST, model.calibration, top=None)
     margin = model.margin(table)
     np.testing.assert_allclose(found.usage + found.fit + found.timing + found.base, margin, atol=1e-6, rtol=0)
@@ -148,7 +148,7 @@ def test_of_columns_that_speak_equally_loud_the_first_tells():
 
 def test_a_row_has_the_same_sums_to_the_last_bit_alone_and_among_others(model):
     table, _ = small_table(seed=5)
-    contributions = model.ensemble.contributions(MANIFEST.matrix(table))
+    contributions = model.predictor.contributions(MANIFEST.matrix(table))
     together = explain(contributions, table, MANIFEST, model.calibration, top=None)
     for i in (0, 17, 399):
         alone = explain(contributions[i : i + 1], table[i : i + 1], MANIFEST, model.calibration, top=None)

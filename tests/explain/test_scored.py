@@ -23,7 +23,7 @@ def test_the_probability_is_that_of_the_model(model):
 def test_usage_fit_timing_and_base_are_the_margin(model):
     table, _ = small_table(seed=9)
     rows = scored_rows(model, table)
-    base = model.ensemble.contributions(model.manifest.matrix(table))[:, -1]
+    base = model.predictor.contributions(model.manifest.matrix(table))[:, -1]
     np.testing.assert_allclose(
         rows[["usage", "fit", "timing"]].sum(axis=1) + base, model.margin(table), rtol=0, atol=1e-6
     )

@@ -24,7 +24,7 @@ def test_a_saved_model_reads_back_bit_for_bit(model, folder):
     table, _ = small_table(seed=5)
     again = FittedModel.load(folder)
     assert np.array_equal(again.probability(table), model.probability(table))
-    assert again.ensemble.texts() == [(folder / f"booster_{k}.txt").read_text() for k in range(2)]
+    assert again.predictor.texts() == [(folder / f"booster_{k}.txt").read_text() for k in range(2)]
     assert (again.manifest, again.calibration, again.reference, again.facts) == (
         model.manifest,
         model.calibration,
@@ -62,7 +62,7 @@ def test_loading_unpickles_nothing(folder, monkeypatch):
 @pytest.mark.parametrize("name", ["booster_1.txt", "calibration.json", "manifest.json", "model.json"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
-    with pytest.raises(DataError, match=f"This folder is no whole model: .*{name}"):
+    with pytest.raises(DataError, match=f"This folder does not hold a complete model: .*{name}"):
         FittedModel.load(folder)
 
 
@@ -74,17 +74,17 @@ def test_an_altered_file_is_refused(folder, name):
         FittedModel.load(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": 1}', b'{"format": 1, "sha256": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": 2}', b'{"format": 2, "sha256": 3}'])
 def test_a_model_file_that_is_none_is_refused(folder, content):
     (folder / "model.json").write_bytes(content)
-    with pytest.raises(DataError, match="This folder is no whole model"):
+    with pytest.raises(DataError, match="This folder does not hold a complete model"):
         FittedModel.load(folder)
 
 
 def test_another_format_is_refused(folder):
     about = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**about, "format": 99}))
-    with pytest.raises(DataError, match=r"This model has another format. Received: 99. Allowed: 1"):
+    with pytest.raises(DataError, match=r"This model has a different format. Received: 99. Allowed: 2"):
         FittedModel.load(folder)
 
 

@@ -17,7 +17,7 @@ from pql_model.decide.nearest import AGE
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.explain.scored import scored_rows
 from pql_model.model.booster import fit_ensemble, training_data
-from pql_model.model.tune import Trial
+from pql_model.model.learner import Trial
 from pql_model.registry import tracking as module
 from pql_model.registry.tracking import Record, Tracking
 from pql_model.statistics.estimate import Estimate
@@ -110,7 +110,7 @@ def test_a_new_version_is_the_challenger_and_becomes_champion_when_promoted(logg
 
 
 def test_a_model_comes_back_bit_for_bit(logged, config):
-    assert Tracking(config).get("1").model.ensemble.texts() == small_model().ensemble.texts()
+    assert Tracking(config).get("1").model.predictor.texts() == small_model().predictor.texts()
 
 
 def test_the_model_that_is_stored_holds_no_pickle(logged, home):
@@ -285,7 +285,7 @@ def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_st
     table, y = small_table()
     manifest = MANIFEST.without([AGE])
     data = training_data(manifest.matrix(table), y, manifest.names, manifest.categorical)
-    model = replace(small_model(), manifest=manifest, ensemble=fit_ensemble(data, [PARAMS], 1))
+    model = replace(small_model(), manifest=manifest, predictor=fit_ensemble(data, [PARAMS], 1))
     tracking = Tracking(product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], []))
     registered = tracking.register(tracking.log(model, record(tmp_path)), {})
 

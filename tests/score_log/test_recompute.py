@@ -77,7 +77,7 @@ def test_a_value_that_the_model_has_not_seen_comes_out_too(model):
     table = small_table(40)[0].assign(**{"trait.size": "huge"})
     size = ModelColumn("trait.size", "category", ("large", "small", OTHER))
     known = FittedModel(
-        model.ensemble, model.calibration, Manifest((*MANIFEST.columns[:-1], size)), model.reference, model.facts
+        model.predictor, model.calibration, Manifest((*MANIFEST.columns[:-1], size)), model.reference, model.facts
     )
     for fitted in (model, known):
         rows = rows_of(fitted, table)

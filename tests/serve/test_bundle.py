@@ -35,7 +35,7 @@ def test_what_is_read_is_what_was_written(tiny):
     assert bundle.report == "<p>Größe</p>"
     assert bundle.about["feature_set"] == model.manifest.hash
     assert "sha256" not in bundle.about
-    assert np.array_equal(bundle.model.ensemble.margin(X), model.ensemble.margin(X))
+    assert np.array_equal(bundle.model.predictor.margin(X), model.predictor.margin(X))
     assert [path.name for path in tiny.parent.iterdir()] == ["tiny"]
 
 

@@ -264,7 +264,7 @@ def test_a_model_of_an_older_release_is_scored_with_its_rule_and_the_definition_
         **{k: v for k, v in model.facts.items() if k != KEY},
         "rule": {"probability": 0.0, "leads": 4, "words": "the 4 best"},
     }
-    decider = decider_of(type(model)(model.ensemble, model.calibration, model.manifest, model.reference, older), asked)
+    decider = decider_of(type(model)(model.predictor, model.calibration, model.manifest, model.reference, older), asked)
     assert (decider.rule.leads, decider.rule.unknown) == (4, True)
     assert decider.definition.text == "at least 6 `login` in the first 5 days"
     assert dump_config(asked) == model.facts["config"]
