@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pql_model.config.load import load_config
     from pql_model.config.schema import Config
     from pql_model.errors import PqlError
+    from pql_model.explain.shap_door import contributions_from, explanation
     from pql_model.features.compile import build_features
     from pql_model.features.spec import Feature, parse_feature
     from pql_model.model.artifact import FittedModel
@@ -45,7 +46,9 @@ _HOME = {
     "build_features": "features.compile",
     "check": "workflows.check",
     "criteria_sql": "workflows.criteria_sql",
+    "contributions_from": "explain.shap_door",
     "explain_entity": "workflows.explain",
+    "explanation": "explain.shap_door",
     "export": "workflows.export",
     "init": "workflows.init",
     "test_criteria": "workflows.criteria",
@@ -80,8 +83,10 @@ __all__ = [
     "backtest",
     "build_features",
     "check",
+    "contributions_from",
     "criteria_sql",
     "explain_entity",
+    "explanation",
     "export",
     "init",
     "list_criteria",

@@ -51,10 +51,11 @@ ONE_DOOR = {
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
     "ibis": ("pql_model.features", "pql_model.score_log.table", "pql_model.snapshots", "pql_model.sources"),
     "lightgbm": ("pql_model.model.booster",),
-    "matplotlib": ("pql_model.evaluation.plots",),
+    "matplotlib": ("pql_model.evaluation.plots", "pql_model.explain.shap_door"),
     "mlflow": ("pql_model.registry.pyfunc", "pql_model.registry.tracking"),
     "optuna": ("pql_model.model.tune",),
     "rich": ("pql_model.cli",),
+    "shap": ("pql_model.explain.shap_door",),
     "sqlglot": tuple(
         f"pql_model.criteria.{name}"
         for name in ("sql", "sql_dialects", "sql_events", "sql_measures", "sql_raw", "sql_tables")
@@ -63,7 +64,7 @@ ONE_DOOR = {
 }
 """Heavy dependency -> the modules or packages that may import it."""
 
-HEAVY = (*ONE_DOOR, "numpy", "pandas", "pyarrow", "pydantic", "scipy", "shap", "sklearn")
+HEAVY = (*ONE_DOOR, "numpy", "pandas", "pyarrow", "pydantic", "scipy", "sklearn")
 UNSAFE = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "read_pickle", "to_pickle"}
 MOST_LINES = 400

@@ -34,7 +34,9 @@ def write_run_files(
     importance: pd.DataFrame,
     supported: UnivariateRates | None,
 ) -> dict[str, Path]:
-    """Write predictions, tables, plots and the model card into `folder`; returns them for MLflow."""
+    """Write predictions, tables, plots and the model card into `folder`; return them for MLflow."""
+    from pql_model.explain.shap_door import write_shap_plots  # takes seconds to import; an export needs only the names
+
     folder.mkdir(parents=True)
     predictions = pd.DataFrame(
         {
@@ -64,6 +66,7 @@ def write_run_files(
     scores = {"model": rows.probability, "logistic regression": rows.logistic, "activity": rows.activity}
     plot_tradeoff(rows.frame["converted"].to_numpy(float), scores, folder / "tradeoff.png")
     plot_importance(importance, folder / "importance.png")
+    write_shap_plots(folder, model, data.table[data.split.test], config.seed)
     return {".": folder}
 
 

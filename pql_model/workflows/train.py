@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -93,6 +93,13 @@ class TrainResult:
     folder: Path
     findings: Findings
     supported: UnivariateRates | None = None
+
+    def explanation(self, by: Literal["column", "behaviour"] = "column") -> Any:
+        """Return the contributions on the test rows as a `shap.Explanation`, by column or by behaviour."""
+        from pql_model.explain.shap_door import explanation
+
+        test = self.prepared.table[self.prepared.split.test]
+        return explanation(self.registered.model, test, by)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql train --json` prints."""
