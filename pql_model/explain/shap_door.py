@@ -99,6 +99,13 @@ def contributions_from(explainer: Any, X: np.ndarray) -> np.ndarray:
     -------
     numpy.ndarray
         (rows, columns + 1); the last column is the base value.
+
+    Examples
+    --------
+    >>> background = np.array([[0.0, 0.0], [2.0, 2.0]])
+    >>> explainer = shap.LinearExplainer((np.array([1.0, 3.0]), 0.5), background)
+    >>> contributions_from(explainer, np.array([[2.0, 0.0]])).tolist()
+    [[1.0, -3.0, 4.5]]
     """
     found = explainer(X)
     values, base = np.asarray(found.values), np.asarray(found.base_values)

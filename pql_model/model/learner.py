@@ -34,6 +34,14 @@ class TrainingRows:
         Which rows belong to the same entity, (rows,). Without it every row stands alone.
     monotone
         -1, 0 or 1 per column: the margin may only fall, do either, or only rise with it. Empty: no constraint.
+
+    Examples
+    --------
+    >>> from pql_model.model.columns import ModelColumn
+    >>> manifest = Manifest((ModelColumn("trait.seats", "number"),))
+    >>> rows = TrainingRows(np.array([[1.0], [5.0], [9.0]]), np.array([0.0, 0.0, 1.0]), manifest)
+    >>> rows.take(np.array([2])).y.tolist()
+    [1.0]
     """
 
     X: np.ndarray
@@ -51,7 +59,14 @@ class TrainingRows:
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A fitted learner. It must not change after fitting, and may be used by several threads."""
+    """A fitted learner. It must not change after fitting, and may be used by several threads.
+
+    Examples
+    --------
+    >>> from pql_model.model.booster import Ensemble
+    >>> issubclass(Ensemble, Predictor)
+    True
+    """
 
     def margin(self, X: np.ndarray) -> np.ndarray:
         """Return the log-odds before calibration, (rows,)."""
@@ -71,7 +86,14 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class Learner(Protocol):
-    """Settings that can be fitted. `fit` returns a new predictor and leaves the learner as it was."""
+    """Settings that can be fitted. `fit` returns a new predictor and leaves the learner as it was.
+
+    Examples
+    --------
+    >>> from pql_model.model.lightgbm_learner import LightGBM
+    >>> isinstance(LightGBM(), Learner), LightGBM().name
+    (True, 'lightgbm')
+    """
 
     @property
     def name(self) -> str:

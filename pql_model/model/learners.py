@@ -40,6 +40,13 @@ def register_learner(learner: Learner) -> None:
     ------
     LearnerError
         If it does not follow the protocol, or takes the name of a built-in learner.
+
+    Examples
+    --------
+    >>> register_learner("logistic regression")
+    Traceback (most recent call last):
+    ...
+    pql_model.errors.LearnerError: This is not a learner: it lacks `name`, `params`, `fit`, `load`. Received: str. ...
     """
     check_learner(learner)
     if learner.name in _built_in() and not isinstance(learner, LightGBM):

@@ -26,6 +26,13 @@ class LightGBM:
         Ranges that are searched instead of the default ones, as under `model: {search: ...}`.
     settings : tuple[Params, ...]
         The settings that a fit averages. Empty until `tune` has chosen them: then the two priors are fitted.
+
+    Examples
+    --------
+    `pql_model.train(config, learner=LightGBM(fixed={"num_leaves": 4}))` tunes everything else.
+
+    >>> LightGBM(fixed={"num_leaves": 4}, search={"rounds": [50, 80]}).params
+    {'settings': [], 'fixed': {'num_leaves': 4}, 'search': {'rounds': [50, 80]}}
     """
 
     name: ClassVar[str] = "lightgbm"
