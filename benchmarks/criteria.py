@@ -26,8 +26,8 @@ from criteria_worlds import CriteriaWorld, Planted, criteria_world
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.config.load import load_config
+from pql_model.criteria.definition_text import criterion_short, definition_short
 from pql_model.criteria.evaluate import definition_features, meets
-from pql_model.criteria.phrasing import criterion_short, definition_short
 from pql_model.criteria.results import CriteriaResults, CriterionResult
 from pql_model.features.table import feature_table
 from pql_model.model.artifact import FittedModel, reference_quantiles
@@ -38,7 +38,7 @@ from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
 from pql_model.time import DAY
-from pql_model.workflows.findings import find
+from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.prepare import prepare, trait_names
 
 RESULTS = Path(__file__).resolve().parent / "results" / "criteria.json"
@@ -64,7 +64,7 @@ def find_in(world: CriteriaWorld) -> Findings:
     fit = fit_model(frame[train], X[train], data.manifest, config.horizon, config.motion, config.seed, Budget(TRIALS))
     probability = fit.calibration.apply(fit.predictor.margin(X))
     model = FittedModel(fit.predictor, fit.calibration, data.manifest, reference_quantiles(probability[test]), {})
-    return find(config, data, model, fit.predictor.contributions(X[test]), probability)
+    return collect_findings(config, data, model, fit.predictor.contributions(X[test]), probability)
 
 
 def rates_in(world: CriteriaWorld, rules: Sequence[Definition]) -> list[dict[str, float]]:
@@ -126,7 +126,7 @@ def standing(planted: Planted, found: Sequence[CriterionResult]) -> tuple[str, C
             continue
         if here == truth:
             return EXACTLY, criterion
-        others = [Where.of(also.condition) for also in criterion.mined.also]
+        others = [Where.of(also.condition) for also in criterion.mined.alternatives]
         return (NEARLY if any(place.near(truth) for place in (here, *others)) else BEHAVIOUR), criterion
     return MISSED, None
 
@@ -145,7 +145,7 @@ def payload(planted: Planted, found: Sequence[CriterionResult]) -> Record:
         record |= {
             "as": criterion_short(mined.condition),
             "agreement": round(mined.threshold_agreement, 3),
-            "also": [criterion_short(also.condition) for also in mined.also],
+            "also": [criterion_short(also.condition) for also in mined.alternatives],
             "inside": bool(low <= planted.threshold <= high) if same else None,
         }
     return record

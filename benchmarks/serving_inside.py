@@ -46,7 +46,7 @@ ONE = {
     "pred_contrib": (Ensemble, "contributions"),
     "explanation": (Explainer, "tell"),
     "decision": (engine_module, "decide"),
-    "nearest missing": (NearestMissing, "tell"),
+    "nearest missing": (NearestMissing, "find"),
 }
 """Part of a score -> the function that does it."""
 MANY = {
@@ -54,7 +54,7 @@ MANY = {
     "pred_contrib": (Ensemble, "contributions"),
     "explanation": (scored, "explain"),
     "decision": (batch_rows, "decide"),
-    "nearest missing": (NearestMissing, "tell"),
+    "nearest missing": (NearestMissing, "find"),
 }
 """The same of a table."""
 

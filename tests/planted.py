@@ -1,4 +1,4 @@
-"""Small products in numpy whose rule is known: counts of events that go together, and outcomes by planted conditions."""
+"""Small products in numpy with a planted definition: correlated counts of events, and outcomes that follow from it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.definition import Criterion
-from pql_model.criteria.candidates import Candidate, candidates
+from pql_model.criteria.candidates import CandidateColumn, candidate_columns
 from pql_model.criteria.evaluate import holds
-from pql_model.criteria.mine import Mined, mine
+from pql_model.criteria.mine import MinedCriterion, mine_criteria
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.model.columns import ModelColumn, trait_name
@@ -32,20 +32,20 @@ def feature(event: str, measure: str = "count", window: str = "ever", value: str
 
 
 def pace(rng: np.random.Generator, rows: int) -> np.ndarray:
-    """How busy each entity is: makes all it does go together."""
+    """How busy each entity is, which correlates all its counts."""
     return rng.gamma(1.6, 1 / 1.6, rows)
 
 
 def days_of(rng: np.random.Generator, busy: np.ndarray, per_day: float) -> np.ndarray:
-    """How often an entity does an event on each day, (rows, days): by its pace and its own taste."""
+    """Events of an entity on each day, (rows, days), by its pace and its own taste."""
     taste = rng.gamma(1.3, 1 / 1.3, len(busy))
     return np.asarray(rng.poisson((busy * taste * per_day)[:, None], (len(busy), DAYS)))
 
 
 def counts(event: str, days: np.ndarray) -> dict[Feature, np.ndarray]:
-    """What is counted of an event: over each window, and the days with it."""
-    found = {feature(event, "count", w): days[:, part].sum(axis=1) for w, part in WINDOWS.items()}
-    return {**found, feature(event, "active_days"): (days > 0).sum(axis=1)}
+    """Count an event over each window, and the days with it."""
+    values = {feature(event, "count", w): days[:, part].sum(axis=1) for w, part in WINDOWS.items()}
+    return {**values, feature(event, "active_days"): (days > 0).sum(axis=1)}
 
 
 def streak(active: np.ndarray) -> np.ndarray:
@@ -59,15 +59,17 @@ def streak(active: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Planted:
-    """Rows, what can be said of them, and what came of them."""
+    """Rows with their candidate criteria and outcomes."""
 
     table: pd.DataFrame
     columns: tuple[ModelColumn, ...]
-    offered: tuple[Candidate, ...]
+    candidates: tuple[CandidateColumn, ...]
     y: np.ndarray
 
-    def mine(self, resamples: int = 1, seed: int = 7, traits: Mapping[str, np.ndarray] | None = None) -> list[Mined]:
-        return mine(self.offered, self.y, np.arange(len(self.y)), traits or {}, seed, resamples=resamples)
+    def mine(
+        self, resamples: int = 1, seed: int = 7, traits: Mapping[str, np.ndarray] | None = None
+    ) -> list[MinedCriterion]:
+        return mine_criteria(self.candidates, self.y, np.arange(len(self.y)), traits or {}, seed, resamples=resamples)
 
 
 def planted(
@@ -77,7 +79,7 @@ def planted(
     base: float = 0.1,
     trait_kinds: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Planted:
-    """Outcomes whose log-odds are a base and the weight of each condition that holds.
+    """Draw outcomes whose log-odds are a base plus the weight of each condition that holds.
 
     Parameters
     ----------
@@ -98,8 +100,8 @@ def planted(
     )
     odds = np.sum([weight * holds(condition, table) for condition, weight in rule], axis=0) + np.zeros(len(table))
     chance = _with_share(odds, base)
-    made = candidates(columns, table, np.zeros(len(table)), np.full(len(table), DAYS * DAY))
-    return Planted(table, columns, tuple(made), (rng.random(len(table)) < chance).astype(float))
+    candidates = candidate_columns(columns, table, np.zeros(len(table)), np.full(len(table), DAYS * DAY))
+    return Planted(table, columns, tuple(candidates), (rng.random(len(table)) < chance).astype(float))
 
 
 def _with_share(odds: np.ndarray, share: float) -> np.ndarray:
@@ -113,11 +115,11 @@ def _with_share(odds: np.ndarray, share: float) -> np.ndarray:
 def product(
     rng: np.random.Generator, rows: int, events: Sequence[str] = EVENTS, busy: np.ndarray | None = None
 ) -> dict[Feature | str, np.ndarray]:
-    """Every window of every event and of all together."""
+    """Every window of every event and of all events together."""
     busy = pace(rng, rows) if busy is None else busy
     rates = np.exp(rng.uniform(np.log(0.15), np.log(1.2), len(events)))
     days = [days_of(rng, busy, per_day) for per_day in rates]
-    found: dict[Feature | str, np.ndarray] = dict(counts(ANY, np.sum(days, axis=0)))
+    values: dict[Feature | str, np.ndarray] = dict(counts(ANY, np.sum(days, axis=0)))
     for event, of_event in zip(events, days, strict=True):
-        found |= counts(event, of_event)
-    return found
+        values |= counts(event, of_event)
+    return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -146,6 +146,24 @@ class Definition(Strict):
             raise ValueError(f"`at_least_k: {self.at_least_k}` of only {len(self.of)} conditions can never be met")
         return self
 
+    @classmethod
+    def joining(cls, criteria: Sequence[Criterion], least: int) -> Definition:
+        """Join criteria of which at least `least` must hold.
+
+        >>> criteria = [Criterion.model_validate({"trait": "seats", "at_least": n}) for n in (1, 2, 3)]
+        >>> [Definition.joining(criteria, least).join for least in (3, 1, 2)]
+        ['all', 'any', 'at_least_k']
+        """
+        if least == len(criteria):
+            return cls.model_validate({"all": criteria})
+        return cls.model_validate({"any": criteria} if least == 1 else {"at_least_k": least, "of": criteria})
+
+    @property
+    def join(self) -> Literal["all", "any", "at_least_k"]:
+        if self.all_ is not None:
+            return "all"
+        return "any" if self.any_ is not None else "at_least_k"
+
     @property
     def criteria(self) -> list[Criterion]:
         return self.all_ or self.any_ or self.of or []
@@ -156,6 +174,18 @@ class Definition(Strict):
         if self.all_ is not None:
             return len(self.all_)
         return self.at_least_k or 1
+
+
+def definition_keys(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition as people write it, from its JSON form (`join`, `k` and `conditions`).
+
+    >>> definition_keys({"join": "at_least_k", "k": 1, "conditions": [{"trait": "plan", "in": ["team"]}]})
+    {'at_least_k': 1, 'of': [{'trait': 'plan', 'in': ['team']}]}
+    """
+    conditions = [dict(condition) for condition in payload["conditions"]]
+    if payload["join"] == "at_least_k":
+        return {"at_least_k": payload["k"], "of": conditions}
+    return {payload["join"]: conditions}
 
 
 def unreadable(definition: Definition, values: Collection[str], has_signup: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Every condition that could be a criterion: the columns of the model, each with its thresholds."""
+"""List the conditions that can become criteria: each column of the model with its possible thresholds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.definition import Criterion
-from pql_model.criteria.likelihood import Steps
+from pql_model.criteria.likelihood import ThresholdLevels
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY, LESS_IS_MORE, MEASURES
 from pql_model.model.columns import OTHER, ModelColumn, as_numbers, as_texts
@@ -20,9 +20,9 @@ from pql_model.time import DAY, EVER, Window
 
 MOST_THRESHOLDS = 60
 LEAST_ROWS, LEAST_SHARE = 20, 0.01
-"""A threshold has so many rows, and this share of them, on either side."""
+"""Rows that a threshold needs on either side: this many, and this share of all rows."""
 UNUSUAL = 4.0
-"""By how much (log-likelihood) a measure that people seldom put into rules must explain more than a plain count."""
+"""Log-likelihood that a measure which people seldom use in rules must explain beyond a plain count."""
 
 _NEVER = ("days_since_signup",)
 _PLAIN = ("count", "sum", "max", "last", "distinct_values")
@@ -30,36 +30,36 @@ _MOST_SINGLE, _MOST_TOGETHER = 30, 6
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One column and its thresholds, from the easiest to meet to the hardest.
+class CandidateColumn:
+    """One column and its possible thresholds, from the easiest to meet to the hardest.
 
     Attributes
     ----------
-    family
-        What competes with it for one place among the criteria: an event, a measure of the account as a whole, a trait.
-    conditions
-        One for each threshold of `steps`.
-    handicap
-        Log-likelihood that is taken off its gain when it competes.
-    same
-        Columns that are the same on these rows, such as `first 14d` and `ever` at day 14.
+    family : str
+        The behaviour: an event, a measure of the account as a whole, or a trait. Each family gives one criterion at most.
+    conditions : tuple of Criterion
+        One per threshold of `levels`.
+    handicap : float
+        Log-likelihood deducted from its gain when it competes with other columns.
+    identical : tuple of str
+        Columns with the same values on these rows, such as `first 14d` and `ever` at day 14.
     """
 
     family: str
     column: str
     conditions: tuple[Criterion, ...]
-    steps: Steps
+    levels: ThresholdLevels
     handicap: float = 0.0
-    same: tuple[str, ...] = ()
+    identical: tuple[str, ...] = ()
 
     @property
     def thresholds(self) -> tuple[float, ...]:
-        """Numbers of the conditions; of a list of texts its place."""
+        """The number of each condition; the position of a condition that lists texts."""
         return tuple(float(k if c.threshold is None else c.threshold) for k, c in enumerate(self.conditions))
 
 
 def family_of(column: ModelColumn) -> str:
-    """What a column's criterion would be about.
+    """Return the family of a column.
 
     >>> family_of(ModelColumn("Teammate+Invited.count.first_7d", "feature"))
     'Teammate Invited'
@@ -72,71 +72,71 @@ def family_of(column: ModelColumn) -> str:
     return f"any: {feature.measure}" if feature.event == ANY else feature.event
 
 
-def family_words(family: str) -> str:
-    """The same for people.
+def family_text(family: str) -> str:
+    """Return a family's name for people.
 
-    >>> family_words("any: distinct_users"), family_words("trait: size"), family_words("Export Made")
+    >>> family_text("any: distinct_users"), family_text("trait: size"), family_text("Export Made")
     ('users active', 'size', 'Export Made')
     """
     measure = family.removeprefix("any: ")
     return MEASURES[measure].noun if measure != family and measure in MEASURES else family.removeprefix("trait: ")
 
 
-def candidates(
+def candidate_columns(
     columns: Sequence[ModelColumn], table: pd.DataFrame, signed_up: np.ndarray, as_of: np.ndarray
-) -> list[Candidate]:
-    """Candidates of a table's columns.
+) -> list[CandidateColumn]:
+    """List the candidates among a table's columns.
 
     Parameters
     ----------
-    table
-        Feature table of the rows to mine.
-    signed_up, as_of
-        Of the same rows, microseconds; signed_up NaN where it is not known. A `first` window that has not elapsed on
-        some row is not mined.
+    columns : sequence of ModelColumn
+    table : DataFrame
+        Feature table of the rows to search.
+    signed_up, as_of : arrays of shape (rows,)
+        Microseconds; `signed_up` is NaN where unknown. A `first` window that is still open at some row is left out.
     """
-    made: list[Candidate] = []
+    found: list[CandidateColumn] = []
     for column in columns:
         if column.kind == "category":
-            made += _of_category(column, as_texts(table[column.name]))
+            found += _category_candidates(column, as_texts(table[column.name]))
         elif column.kind == "number":
-            made += _of_numbers(column, as_numbers(table[column.name]), None)
+            found += _number_candidates(column, as_numbers(table[column.name]), None)
         else:
             feature = parse_feature(column.name)
             if feature.measure not in _NEVER and _elapsed(feature.window, signed_up, as_of):
-                made += _of_numbers(column, as_numbers(table[column.name]), feature)
+                found += _number_candidates(column, as_numbers(table[column.name]), feature)
     age = (as_of - signed_up)[~np.isnan(signed_up)]
-    return _merged(made, float(age.max()) if len(age) else math.nan)
+    return _without_identical(found, float(age.max()) if len(age) else math.nan)
 
 
 def _elapsed(window: Window, signed_up: np.ndarray, as_of: np.ndarray) -> bool:
-    """Whether it is over at every row; where the sign-up is not known there is no number, and nothing to wait for."""
+    """Whether the window is over at every row whose sign-up is known."""
     return bool(np.all(window.elapsed(signed_up, as_of) | np.isnan(signed_up)))
 
 
-def _of_numbers(column: ModelColumn, values: np.ndarray, feature: Feature | None) -> Iterator[Candidate]:
+def _number_candidates(column: ModelColumn, values: np.ndarray, feature: Feature | None) -> Iterator[CandidateColumn]:
     falling = feature is not None and feature.measure in LESS_IS_MORE
     known = ~np.isnan(values)
     signed = np.where(known, -values if falling else values, -np.inf)
-    found = places(signed[known], len(signed))
-    if not len(found):
+    thresholds = threshold_candidates(signed[known], len(signed))
+    if not len(thresholds):
         return
-    numbers = [float(-place if falling else place) for place in found]
+    numbers = [float(-each if falling else each) for each in thresholds]
     conditions = tuple(_condition(column, feature, "<=" if falling else ">=", number) for number in numbers)
-    level = np.searchsorted(found, signed, side="right")
-    handicap = UNUSUAL * (feature is not None and not _plain(feature))
-    yield Candidate(family_of(column), column.name, conditions, Steps(level, len(found)), handicap)
+    levels = ThresholdLevels(np.searchsorted(thresholds, signed, side="right"), len(thresholds))
+    handicap = UNUSUAL * (feature is not None and not _is_plain(feature))
+    yield CandidateColumn(family_of(column), column.name, conditions, levels, handicap)
 
 
-def _plain(feature: Feature) -> bool:
-    """Counts and values of an event, and how many people take part."""
+def _is_plain(feature: Feature) -> bool:
+    """Whether it is a count or value of an event, or the number of users who take part."""
     return feature.measure == "distinct_users" if feature.event == ANY else feature.measure in _PLAIN
 
 
 def _condition(column: ModelColumn, feature: Feature | None, operator: str, number: float) -> Criterion:
     if feature is None:
         return Criterion.model_validate({"trait": column.text, "operator": operator, "threshold": number})
-    said = {
+    keys = {
         "event": feature.event,
         "measure": feature.measure,
         "window": str(feature.window),
@@ -144,13 +144,13 @@ def _condition(column: ModelColumn, feature: Feature | None, operator: str, numb
         "threshold": number,
         **({"value": feature.value} if feature.value is not None else {}),
     }
-    return Criterion.model_validate(said)
+    return Criterion.model_validate(keys)
 
 
-def places(known: np.ndarray, rows: int) -> np.ndarray:
-    """Thresholds in rising order: every distinct number, or round ones where there are too many.
+def threshold_candidates(known: np.ndarray, rows: int) -> np.ndarray:
+    """List possible thresholds in rising order: every distinct number, or round ones where there are too many.
 
-    >>> places(np.repeat([0.0, 1.0, 2.0], 50), 150).tolist()
+    >>> threshold_candidates(np.repeat([0.0, 1.0, 2.0], 50), 150).tolist()
     [1.0, 2.0]
     """
     least = max(LEAST_ROWS, LEAST_SHARE * rows)
@@ -168,9 +168,9 @@ def places(known: np.ndarray, rows: int) -> np.ndarray:
 
 
 def roundest(low: float, high: float) -> float:
-    """The number in (low, high] with the fewest digits, a multiple of 5 before others of as many; whole numbers stay whole.
+    """Return the number in (low, high] with the fewest digits, preferring multiples of 5; whole numbers stay whole.
 
-    Of two numbers that follow each other in the data all those between split the rows alike.
+    Every number between two neighbouring values of the data splits the rows in the same way.
 
     >>> roundest(1987.2, 2014.8), roundest(4.0, 5.0), roundest(0.1234, 0.1311), roundest(-3.2, -2.9)
     (2000.0, 5.0, 0.13, -3.0)
@@ -186,38 +186,41 @@ def roundest(low: float, high: float) -> float:
     return float(high)
 
 
-def _of_category(column: ModelColumn, texts: pd.Series) -> Iterator[Candidate]:
-    """Single values, and where there are few of them also two or three together. The outcome has no say in it."""
+def _category_candidates(column: ModelColumn, texts: pd.Series) -> Iterator[CandidateColumn]:
+    """Single values and, where there are few, sets of two or three. The outcome plays no part in the choice."""
     names = [name for name in column.categories if name != OTHER]
     if len(names) > _MOST_SINGLE:
         return
-    together = range(1, 4 if len(names) <= _MOST_TOGETHER else 2)
     least = max(LEAST_ROWS, LEAST_SHARE * len(texts))
-    for many in together:
-        for chosen in combinations(names, many):
-            met = texts.isin(chosen).to_numpy(bool)
+    for count in range(1, 4 if len(names) <= _MOST_TOGETHER else 2):
+        for values in combinations(names, count):
+            met = texts.isin(values).to_numpy(bool)
             if least <= met.sum() <= len(met) - least:
-                condition = Criterion.model_validate({"trait": column.text, "in": list(chosen)})
-                handicap = UNUSUAL * (many - 1)
-                yield Candidate(family_of(column), column.name, (condition,), Steps(met.astype(np.int64), 1), handicap)
+                condition = Criterion.model_validate({"trait": column.text, "in": list(values)})
+                levels = ThresholdLevels(met.astype(np.int64), 1)
+                yield CandidateColumn(family_of(column), column.name, (condition,), levels, UNUSUAL * (count - 1))
 
 
-def _merged(made: Sequence[Candidate], oldest: float) -> list[Candidate]:
-    """Columns that are the same on these rows once, by the window people would say."""
-    groups: dict[tuple[int, bytes], list[Candidate]] = {}
-    for candidate in made:
-        same = (candidate.steps.count, blake2b(candidate.steps.level.tobytes()).digest())
-        groups.setdefault(same, []).append(candidate)
-    merged = []
+def _without_identical(found: Sequence[CandidateColumn], oldest: float) -> list[CandidateColumn]:
+    """Keep one of the columns that are identical on these rows: the one with the most natural window."""
+    groups: dict[tuple[int, bytes], list[CandidateColumn]] = {}
+    for candidate in found:
+        key = (candidate.levels.count, blake2b(candidate.levels.level.tobytes()).digest())
+        groups.setdefault(key, []).append(candidate)
+    kept = []
     for group in groups.values():
-        best = min(group, key=lambda c: _saying(c, oldest))
+        best = min(group, key=lambda c: _naturalness(c, oldest))
         others = tuple(c.column for c in group if c.column != best.column)
-        merged.append(replace(best, same=others))
-    return merged
+        kept.append(replace(best, identical=others))
+    return kept
 
 
-def _saying(candidate: Candidate, oldest: float) -> tuple[float, int, float]:
-    """Of an event: `first` before `ever` before `last`; of the account as a whole `ever` first. Shorter before longer."""
+def _naturalness(candidate: CandidateColumn, oldest: float) -> tuple[float, int, float]:
+    """Sort key, the most natural first.
+
+    For an event `first` comes before `ever` before `last`, for the account as a whole `ever` comes first; shorter
+    windows come before longer ones.
+    """
     condition = candidate.conditions[0]
     if condition.event is None:
         return (0.0, 0, 0.0)
@@ -225,25 +228,25 @@ def _saying(candidate: Candidate, oldest: float) -> tuple[float, int, float]:
     length = (
         math.inf if condition.window == EVER or condition.window.length is None else condition.window.length.us / DAY
     )
-    beyond = condition.window.kind != "ever" and length * DAY > oldest
-    return (candidate.handicap + 10 * beyond, order.index(condition.window.kind), length)
+    longer_than_history = condition.window.kind != "ever" and length * DAY > oldest
+    return (candidate.handicap + 10 * longer_than_history, order.index(condition.window.kind), length)
 
 
 def neighbours(
-    offered: Sequence[Candidate], column: str, condition: Criterion, each_side: int = 2
+    candidates: Sequence[CandidateColumn], column: str, condition: Criterion, each_side: int = 2
 ) -> tuple[Criterion, ...]:
-    """Looser and stricter thresholds of the same column, each met by about a third more or fewer rows than the last."""
-    of_column = next((c for c in offered if c.column == column and condition in c.conditions), None)
+    """Return looser and stricter thresholds of the same column, each met by about a third more or fewer rows."""
+    of_column = next((c for c in candidates if c.column == column and condition in c.conditions), None)
     if of_column is None or len(of_column.conditions) == 1:
         return ()
     here = of_column.conditions.index(condition)
-    met = [int(of_column.steps.met(t).sum()) for t in range(of_column.steps.count)]
-    found: list[int] = []
+    met = [int(of_column.levels.met(t).sum()) for t in range(of_column.levels.count)]
+    chosen: list[int] = []
     for step, factor in ((-1, 1.33), (1, 0.67)):
         last, t, taken = met[here], here + step, 0
         while 0 <= t < len(met) and taken < each_side:
             if (met[t] >= last * factor) if step < 0 else (met[t] <= last * factor):
-                found.append(t)
+                chosen.append(t)
                 last, taken = met[t], taken + 1
             t += step
-    return tuple(of_column.conditions[t] for t in sorted(found))
+    return tuple(of_column.conditions[t] for t in sorted(chosen))

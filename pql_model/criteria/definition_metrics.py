@@ -1,7 +1,7 @@
-"""What came of those who meet a rule: how many, how many of them converted, when, and against everybody.
+"""Evaluate a definition: how many rows meet it, how many of them convert and when, compared with all rows.
 
-A rule is any true or false per row. Rows are trials of their own (see `pql_model.criteria.rows`), so plain intervals of
-shares are right.
+A definition is given as a boolean per row. Rows are independent (see `pql_model.criteria.rows`), so intervals for
+binomial shares apply.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import fisher_exact
 
 from pql_model.snapshots.periods import month_of, whole_weeks
@@ -18,27 +19,25 @@ from pql_model.statistics.estimate import Z95, Estimate, wilson
 from pql_model.time import week_of
 
 LEAST_QUALIFIED, LEAST_CONVERSIONS = 30, 5
-"""With fewer who meet the rule, or fewer conversions among them, nothing is judged."""
+"""Rows that meet a definition, and conversions among them, below which nothing is judged."""
 TOO_FEW, NOBODY, EVERYBODY = "too few to judge", "nobody meets it", "everybody meets it"
 
-_NOTHING = Estimate(math.nan, math.nan, math.nan)
+_UNDEFINED = Estimate(math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Rows and what came of them, aligned, (rows,).
+    """Rows and their outcomes, aligned arrays of shape (rows,).
 
     Attributes
     ----------
-    entity
+    entity : array
         Ids.
-    as_of, begins
-        Instants (int64 microseconds): when a lead would be raised, and which cohort the row belongs to (sign-up in a
-        trial, as_of in freemium).
-    converted
-        Bool.
-    probability
-        A model's, for the fidelity of a rule to it; None without a model.
+    as_of, begins : arrays of int64
+        Microseconds: the instant of a lead, and the cohort of the row (sign-up in a trial, as_of in freemium).
+    converted : array of bool
+    probability : array of float or None
+        A model's probabilities, for the fidelity of a definition to it.
     """
 
     entity: np.ndarray
@@ -46,6 +45,17 @@ class Outcomes:
     begins: np.ndarray
     converted: np.ndarray
     probability: np.ndarray | None = None
+
+    @classmethod
+    def of_snapshots(cls, frame: pd.DataFrame, motion: str, probability: np.ndarray | None = None) -> Outcomes:
+        """Read entity, as_of, signed_up and converted of a table of snapshots."""
+        return cls(
+            frame["entity"].to_numpy(),
+            frame["as_of"].to_numpy(np.int64),
+            cohort_instant(frame, motion),
+            frame["converted"].to_numpy(bool),
+            probability,
+        )
 
     def __getitem__(self, rows: np.ndarray) -> Outcomes:
         probability = self.probability[rows] if self.probability is not None else None
@@ -55,9 +65,14 @@ class Outcomes:
         return len(self.converted)
 
 
+def cohort_instant(frame: pd.DataFrame, motion: str) -> np.ndarray:
+    """The instant that decides which cohort a snapshot belongs to, int64 (rows,)."""
+    return frame["signed_up" if motion == "trial" else "as_of"].to_numpy(np.int64)
+
+
 @dataclass(frozen=True)
 class Month:
-    """The same of the rows of one month of as_of, UTC."""
+    """Figures of the rows of one month of as_of, UTC."""
 
     month: str
     entities: int
@@ -71,27 +86,27 @@ class Month:
 
 @dataclass(frozen=True)
 class DefinitionMetrics:
-    """A rule and what came of those who meet it.
+    """The figures of a definition.
 
     Attributes
     ----------
-    rows, entities
-        Looked at; in freemium an entity is looked at more than once.
-    qualified, conversions
-        Rows that meet the rule, and how many of them converted.
-    base, rate
-        Share that converted of all rows, and of those that meet the rule (Wilson's interval).
-    lift
+    rows, entities : int
+        In freemium an entity has several rows.
+    qualified, conversions : int
+        Rows that meet the definition, and how many of them converted.
+    base, rate : Estimate
+        Conversion rate of all rows, and of those that meet the definition (Wilson's interval).
+    lift : Estimate
         rate / base. See `lift_of`.
-    recall
-        Share of all conversions that the rule catches (Wilson's interval).
-    leads_per_week
-        Mean of the whole weeks, and the lowest and highest of them (not an interval).
-    fidelity
-        Cohen's kappa between the rule and as many rows with the highest probability: 1 is the same, 0 no more than by
-        chance. None without a model, or where the rule tells nobody apart.
-    note
-        `too few to judge`, `nobody meets it`, `everybody meets it`, or None.
+    recall : Estimate
+        Share of all conversions that the definition catches (Wilson's interval).
+    leads_per_week : Estimate
+        Mean over whole weeks, with the lowest and highest week (not an interval).
+    fidelity : float or None
+        Cohen's kappa between the definition and an equal number of rows with the highest probability: 1 is perfect
+        agreement, 0 is chance. None without a model, or where all rows or none meet the definition.
+    note : str or None
+        `too few to judge`, `nobody meets it` or `everybody meets it`.
     """
 
     rows: int
@@ -109,11 +124,11 @@ class DefinitionMetrics:
 
     @property
     def share(self) -> float:
-        """Share of the rows that meet the rule."""
+        """Share of the rows that meet the definition."""
         return self.qualified / self.rows if self.rows else math.nan
 
     def to_dict(self) -> dict[str, Any]:
-        """`tested` of `pql criteria --json`."""
+        """Return `tested` of `pql criteria --json`."""
         return {
             "entities": self.entities,
             "rows": self.rows,
@@ -132,32 +147,33 @@ class DefinitionMetrics:
 
 
 def evaluate_definition(met: np.ndarray, outcomes: Outcomes) -> DefinitionMetrics:
-    """Everything there is to say of a rule on these rows.
+    """Compute the figures of a definition.
 
     Parameters
     ----------
-    met
-        Whether each row meets the rule, bool (rows,).
+    met : array of bool, shape (rows,)
+        Whether each row meets the definition.
+    outcomes : Outcomes
 
     Examples
     --------
-    >>> nobody = Outcomes(np.arange(200), np.zeros(200, int), np.zeros(200, int), np.arange(200) % 5 == 0)
-    >>> found = tested(np.arange(200) % 10 == 0, nobody)  # half of the 40 who convert, and no one else
-    >>> found.qualified, found.conversions, found.rate.value, found.lift.value, found.recall.value
+    >>> outcomes = Outcomes(np.arange(200), np.zeros(200, int), np.zeros(200, int), np.arange(200) % 5 == 0)
+    >>> metrics = evaluate_definition(np.arange(200) % 10 == 0, outcomes)  # half of the 40 who convert, and no one else
+    >>> metrics.qualified, metrics.conversions, metrics.rate.value, metrics.lift.value, metrics.recall.value
     (20, 20, 1.0, 5.0, 0.5)
     """
     met, converted = np.asarray(met, bool), outcomes.converted
-    rows, qualified, everyone = len(met), int(met.sum()), int(converted.sum())
+    rows, qualified, conversions = len(met), int(met.sum()), int(converted.sum())
     caught = int((met & converted).sum())
     return DefinitionMetrics(
         rows=rows,
         entities=len(np.unique(outcomes.entity)),
         qualified=qualified,
         conversions=caught,
-        base=wilson(everyone, rows),
+        base=wilson(conversions, rows),
         rate=wilson(caught, qualified),
-        lift=lift_of(caught, qualified, everyone, rows),
-        recall=wilson(caught, everyone),
+        lift=lift_of(caught, qualified, conversions, rows),
+        recall=wilson(caught, conversions),
         leads_per_week=leads_per_week(met, outcomes),
         months=_by_month(met, outcomes),
         fidelity=_kappa(met, outcomes.probability),
@@ -165,36 +181,36 @@ def evaluate_definition(met: np.ndarray, outcomes: Outcomes) -> DefinitionMetric
     )
 
 
-def lift_of(caught: int, qualified: int, everyone: int, rows: int) -> Estimate:
-    """Rate of a part over the rate of the whole it belongs to.
+def lift_of(caught: int, qualified: int, conversions: int, rows: int) -> Estimate:
+    """Divide the conversion rate of a part by that of the whole it belongs to.
 
-    With a of N rows both in the part and converted, n in the part and k converted, lift = (a / n) / (k / N). The variance
-    of its logarithm by the delta method on the multinomial counts, for which cov(log A, log B) = (P(A and B) / (P(A) P(B))
-    - 1) / N, is (1/p_a - 1/p_n - 1/p_k + 2 lift - 1) / N (delta method: Agresti 2013, Categorical Data Analysis, 16.1).
-    Where nobody in the part converted there is no logarithm: the upper end is Wilson's of the rate over the base rate.
+    Of N rows, n are in the part, k converted, and a are both: lift = (a / n) / (k / N). The variance of its logarithm
+    follows from the delta method on multinomial counts, where cov(log A, log B) = (P(A and B) / (P(A) P(B)) - 1) / N:
+    (1/p_a - 1/p_n - 1/p_k + 2 lift - 1) / N (Agresti 2013, Categorical Data Analysis, 16.1). If nobody in the part
+    converted, the logarithm does not exist, and the upper end is Wilson's upper end of the rate over the base rate.
 
     >>> lift_of(20, 100, 50, 1000)
     Estimate(value=4.0, low=2.89..., high=5.51...)
     """
-    if not qualified or not everyone:
-        return _NOTHING
-    base = everyone / rows
+    if not qualified or not conversions:
+        return _UNDEFINED
+    base = conversions / rows
     if not caught:
         return Estimate(0.0, 0.0, wilson(0, qualified).high / base)
     lift = caught / qualified / base
-    variance = 1 / caught - 1 / qualified - 1 / everyone + (2 * lift - 1) / rows
+    variance = 1 / caught - 1 / qualified - 1 / conversions + (2 * lift - 1) / rows
     half = Z95 * math.sqrt(max(variance, 0.0))
     return Estimate(lift, lift * math.exp(-half), lift * math.exp(half))
 
 
 def leads_per_week(met: np.ndarray, outcomes: Outcomes) -> Estimate:
-    """Mean, lowest and highest number of rows that meet the rule in a week of as_of, Monday to Sunday.
+    """Count the rows that meet a definition per week of as_of (Monday to Sunday): mean, lowest and highest.
 
-    The weeks that the rows only begin or end in do not count; nothing is said if that is all of them.
+    Partial weeks at either end are left out; without a whole week the estimate is undefined.
     """
     weeks = whole_weeks(outcomes.as_of)
     if not len(weeks):
-        return _NOTHING
+        return _UNDEFINED
     of_row = week_of(outcomes.as_of[met])
     leads = np.array([(of_row == week).sum() for week in weeks])
     return Estimate(float(leads.mean()), float(leads.min()), float(leads.max()))
@@ -202,21 +218,21 @@ def leads_per_week(met: np.ndarray, outcomes: Outcomes) -> Estimate:
 
 def _by_month(met: np.ndarray, outcomes: Outcomes) -> tuple[Month, ...]:
     names = month_of(outcomes.as_of)
-    found = []
+    months = []
     for name in np.unique(names):
         here = names == name
-        mine = here & met
-        qualified, conversions = int(mine.sum()), int((mine & outcomes.converted).sum())
+        both = here & met
+        qualified, conversions = int(both.sum()), int((both & outcomes.converted).sum())
         entities = len(np.unique(outcomes.entity[here]))
-        found.append(Month(str(name), entities, qualified, conversions, wilson(conversions, qualified)))
-    return tuple(found)
+        months.append(Month(str(name), entities, qualified, conversions, wilson(conversions, qualified)))
+    return tuple(months)
 
 
 def _kappa(met: np.ndarray, probability: np.ndarray | None) -> float | None:
-    """Cohen's kappa with the equally large top by probability; of rows tied at its edge each counts in part.
+    """Cohen's kappa with the equally large group of highest probability; rows tied at its edge count in part.
 
-    With both groups a share q of the rows it is (overlap - q) / (1 - q), where overlap is the share of one that is in the
-    other (Cohen 1960, Educ. Psychol. Meas. 20:37-46).
+    If both groups hold a share q of the rows, kappa is (overlap - q) / (1 - q), where overlap is the share of one group
+    that is in the other (Cohen 1960, Educ. Psychol. Meas. 20:37-46).
     """
     qualified = int(met.sum())
     if probability is None or qualified in (0, len(met)):
@@ -238,7 +254,7 @@ def _note(rows: int, qualified: int, caught: int) -> str | None:
 
 
 def p_above(met: np.ndarray, converted: np.ndarray) -> float:
-    """How likely chance alone gives those who meet a rule such a lead over the others (Fisher's exact test, one-sided).
+    """Return the one-sided p-value of Fisher's exact test that rows meeting a definition convert more often.
 
     >>> round(p_above(np.arange(20) < 10, np.arange(20) < 5), 4)
     0.0163
@@ -249,15 +265,15 @@ def p_above(met: np.ndarray, converted: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class RuleCell:
-    """Rows that two rules say the same of."""
+class GroupOutcomes:
+    """Entities, conversions and conversion rate of a group of rows."""
 
     entities: int
     conversions: int
     rate: Estimate
 
     @classmethod
-    def of(cls, here: np.ndarray, outcomes: Outcomes) -> RuleCell:
+    def of(cls, here: np.ndarray, outcomes: Outcomes) -> GroupOutcomes:
         rows, conversions = int(here.sum()), int((here & outcomes.converted).sum())
         return cls(len(np.unique(outcomes.entity[here])), conversions, wilson(conversions, rows))
 
@@ -266,44 +282,44 @@ class RuleCell:
 
 
 @dataclass(frozen=True)
-class RuleComparison:
-    """Two rules on the same rows.
+class DefinitionComparison:
+    """Two definitions on the same rows.
 
     Attributes
     ----------
-    both, only_a, only_b, neither
-        The four cells.
-    agreement
-        Share of the rows of which both say the same.
-    overlap
-        Of the rows that meet one of them, the share that meets both; NaN if nobody meets any.
+    both, only_a, only_b, neither : GroupOutcomes
+        Rows by the definitions they meet.
+    agreement : float
+        Share of the rows that meet both definitions or neither.
+    overlap : float
+        Share of the rows meeting at least one definition that meet both; NaN if no row meets any.
     """
 
-    both: RuleCell
-    only_a: RuleCell
-    only_b: RuleCell
-    neither: RuleCell
+    both: GroupOutcomes
+    only_a: GroupOutcomes
+    only_b: GroupOutcomes
+    neither: GroupOutcomes
     agreement: float
     overlap: float
 
 
-def compare_rules(met_a: np.ndarray, met_b: np.ndarray, outcomes: Outcomes) -> RuleComparison:
-    """Whom two rules agree about, and what came of the others.
+def compare_definitions(met_a: np.ndarray, met_b: np.ndarray, outcomes: Outcomes) -> DefinitionComparison:
+    """Compare two definitions on the same rows.
 
     Examples
     --------
     >>> outcomes = Outcomes(np.arange(8), np.zeros(8, int), np.zeros(8, int), np.arange(8) < 3)
-    >>> compared = compare_rules(np.arange(8) < 4, np.arange(8) % 2 == 0, outcomes)
-    >>> compared.only_a.entities, compared.only_a.conversions, compared.agreement, round(compared.overlap, 2)
+    >>> comparison = compare_definitions(np.arange(8) < 4, np.arange(8) % 2 == 0, outcomes)
+    >>> comparison.only_a.entities, comparison.only_a.conversions, comparison.agreement, round(comparison.overlap, 2)
     (2, 1, 0.5, 0.33)
     """
     a, b = np.asarray(met_a, bool), np.asarray(met_b, bool)
     either = int((a | b).sum())
-    return RuleComparison(
-        both=RuleCell.of(a & b, outcomes),
-        only_a=RuleCell.of(a & ~b, outcomes),
-        only_b=RuleCell.of(~a & b, outcomes),
-        neither=RuleCell.of(~a & ~b, outcomes),
+    return DefinitionComparison(
+        both=GroupOutcomes.of(a & b, outcomes),
+        only_a=GroupOutcomes.of(a & ~b, outcomes),
+        only_b=GroupOutcomes.of(~a & b, outcomes),
+        neither=GroupOutcomes.of(~a & ~b, outcomes),
         agreement=float((a == b).mean()),
         overlap=int((a & b).sum()) / either if either else math.nan,
     )

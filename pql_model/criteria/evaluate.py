@@ -1,16 +1,21 @@
-"""Does a row meet a definition? Conditions read the same features that the model reads."""
+"""Evaluate criteria and definitions, on a feature table or on the single row of a request."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion, Definition
+from pql_model.config.definition import Criterion, Definition, criterion_json
+from pql_model.criteria.definition_text import criterion_text, definition_text
 from pql_model.errors import DataError, did_you_mean, nearest
-from pql_model.features.spec import Feature
+from pql_model.features.spec import Feature, criterion_feature
+from pql_model.measures import ANY
 from pql_model.model.columns import as_numbers, as_texts, trait_name
 from pql_model.sources.scalars import value_of
 
@@ -24,70 +29,223 @@ _COMPARE: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
 }
 
 
-def criterion_feature(criterion: Criterion) -> Feature:
-    """The feature that a condition about an event reads."""
-    return Feature(str(criterion.event), criterion.measure, criterion.window, criterion.value)
+@dataclass(frozen=True)
+class BoundCriterion:
+    """A criterion bound to the column it reads, with its id if it is one of the model's criteria.
+
+    >>> criterion = BoundCriterion.from_dict({"event": "Invite", "at_least": 2})
+    >>> criterion.column, criterion.text
+    ('Invite.count.ever', 'at least 2 `Invite` so far')
+    """
+
+    criterion: Criterion
+    id: str | None = None
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> BoundCriterion:
+        keys = {key: value for key, value in raw.items() if key not in ("id", "text")}
+        return cls(Criterion.model_validate(keys), raw.get("id"))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**({"id": self.id} if self.id is not None else {}), "text": self.text, **self.payload}
+
+    @cached_property
+    def text(self) -> str:
+        return criterion_text(self.criterion)
+
+    @cached_property
+    def payload(self) -> Mapping[str, Any]:
+        """The criterion in its long form, with its keys always in the same order."""
+        return criterion_json(self.criterion)
+
+    @cached_property
+    def values(self) -> frozenset[str] | None:
+        """The listed trait values; None for a criterion that compares numbers."""
+        return frozenset(map(value_of, self.criterion.in_)) if self.criterion.in_ is not None else None
+
+    @cached_property
+    def feature(self) -> Feature | None:
+        """The feature it reads; None for a trait."""
+        return criterion_feature(self.criterion) if self.criterion.trait is None else None
+
+    @cached_property
+    def column(self) -> str:
+        return self.feature.name if self.feature is not None else trait_name(str(self.criterion.trait))
+
+    @property
+    def reads_text(self) -> bool:
+        return self.criterion.in_ is not None
+
+
+@dataclass(frozen=True)
+class BoundDefinition:
+    """A definition whose criteria are bound to the columns they read."""
+
+    definition: Definition
+    id: str | None = None
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> BoundDefinition:
+        criteria = [BoundCriterion.from_dict(condition).criterion for condition in raw["conditions"]]
+        return cls(Definition.joining(criteria, int(raw["least"])), raw.get("id"))
+
+    def to_dict(self) -> dict[str, Any]:
+        conditions = [condition.to_dict() for condition in self.conditions]
+        return {"id": self.id, "text": self.text, "least": self.least, "conditions": conditions}
+
+    @cached_property
+    def conditions(self) -> tuple[BoundCriterion, ...]:
+        return tuple(map(BoundCriterion, self.definition.criteria))
+
+    @cached_property
+    def least(self) -> int:
+        """How many of the criteria must hold."""
+        return self.definition.least
+
+    @cached_property
+    def text(self) -> str:
+        return definition_text(self.definition)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that criteria read: numbers (NaN where missing) and texts (None where missing) of the same rows.
+
+    The service fills it with arrays of length one; `of_table` reads a feature table.
+    """
+
+    rows: int
+    numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    texts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    _cache: dict[int, tuple[BoundCriterion, np.ndarray | None]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame, conditions: Iterable[BoundCriterion], also: Sequence[str] = ()) -> Columns:
+        """Read the columns of the criteria, and numeric columns named in `also`, as far as the table has them."""
+        conditions = list(conditions)
+        numbers = dict.fromkeys([*(c.column for c in conditions if not c.reads_text), *also])
+        texts = dict.fromkeys(c.column for c in conditions if c.reads_text)
+        return cls(
+            len(table),
+            {name: as_numbers(table[name]) for name in numbers if name in table.columns},
+            {name: _texts(table[name]) for name in texts if name in table.columns},
+        )
+
+    def holds(self, condition: BoundCriterion) -> np.ndarray | None:
+        """Whether the criterion holds, bool (rows,); None if its column is absent. A missing value never holds."""
+        if id(condition) not in self._cache:  # the same criterion may be part of several definitions
+            self._cache[id(condition)] = condition, self._evaluate(condition)
+        return self._cache[id(condition)][1]
+
+    def _evaluate(self, condition: BoundCriterion) -> np.ndarray | None:
+        values = (self.texts if condition.reads_text else self.numbers).get(condition.column)
+        if values is None:
+            return None
+        if (listed := condition.values) is not None:
+            return np.fromiter((value in listed for value in values), bool, len(values))
+        criterion = condition.criterion
+        met = _COMPARE[str(criterion.operator)](values, float(criterion.threshold or 0.0))
+        return np.asarray(met & ~np.isnan(values))
+
+    def holds_any(self, conditions: Iterable[BoundCriterion]) -> np.ndarray:
+        """Whether any of the criteria holds, bool (rows,); one whose column is absent holds nowhere."""
+        met = np.zeros(self.rows, bool)
+        for condition in conditions:
+            held = self.holds(condition)
+            met |= held if held is not None else False
+        return met
+
+    def meets(self, definition: BoundDefinition) -> np.ndarray | None:
+        """Whether each row meets the definition, bool (rows,); None if one of its columns is absent."""
+        held = [self.holds(condition) for condition in definition.conditions]
+        present = [each for each in held if each is not None]
+        return np.sum(present, axis=0) >= definition.least if len(present) == len(held) else None
+
+    def __getitem__(self, rows: np.ndarray) -> Columns:
+        numbers, texts = ({name: values[rows] for name, values in kind.items()} for kind in (self.numbers, self.texts))
+        return Columns(len(np.arange(self.rows)[rows]), numbers, texts)
+
+
+def _texts(column: pd.Series) -> np.ndarray:
+    texts = as_texts(column)
+    return np.asarray(texts.astype(object).where(texts.notna(), None), object)
+
+
+def meets(definition: Definition, table: pd.DataFrame) -> np.ndarray:
+    """Whether each row of a feature table meets the definition, bool (rows,).
+
+    Raises
+    ------
+    KeyError
+        If the table lacks a column that the definition reads.
+    """
+    bound = BoundDefinition(definition)
+    return _present(Columns.of_table(table, bound.conditions).meets(bound), bound.text)
+
+
+def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
+    """Whether a criterion holds in each row of a feature table, bool (rows,).
+
+    Raises
+    ------
+    KeyError
+        If the table lacks the column that the criterion reads.
+    """
+    bound = BoundCriterion(criterion)
+    return _present(Columns.of_table(table, [bound]).holds(bound), bound.column)
+
+
+def _present(met: np.ndarray | None, name: str) -> np.ndarray:
+    if met is None:
+        raise KeyError(name)
+    return met
+
+
+def criterion_values(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
+    """The numbers that a criterion compares, float (rows,); NaN where missing."""
+    return as_numbers(table[BoundCriterion(criterion).column])
 
 
 def definition_features(definition: Definition | None) -> list[Feature]:
-    """Every feature a definition reads, also in windows that the config does not list."""
+    """List the features that a definition reads, including windows that the config does not list."""
     criteria = definition.criteria if definition is not None else []
     return list(dict.fromkeys(criterion_feature(c) for c in criteria if c.event is not None))
 
 
 def check_names(
     definition: Definition | None,
-    events: Sequence[str],
-    traits: Sequence[str],
+    events: Sequence[str] | None,
+    traits: Sequence[str] | None,
     place: str = "`definition:` in the config",
     what: str = "definition",
+    where: str = "the data do not",
 ) -> None:
-    """Refuse a definition that names an event or trait the data do not have: nobody could ever meet it.
+    """Refuse a definition that names an unknown event or trait: nobody could ever meet it.
 
     Parameters
     ----------
-    place, what
-        Where the definition stands and what it is called, for the error.
+    events, traits
+        The known names; None: any name passes.
+    place, what, where
+        For the error: where the definition is written, what it is called, and who lacks the name.
 
     Raises
     ------
     DataError
-        With the nearest name.
+        With the nearest known name.
     """
     for criterion in definition.criteria if definition is not None else []:
         kind, name, known = (
-            ("trait", criterion.trait, traits) if criterion.trait else ("event", criterion.event, ["any", *events])
+            ("trait", criterion.trait, traits)
+            if criterion.trait
+            else ("event", criterion.event, None if events is None else [ANY, *events])
         )
-        if name is not None and name not in known:
-            close = nearest(name, known)
+        if name is not None and known is not None and name not in known:
             raise DataError(
-                f"The {what} names {kind} `{name}`, which the data do not have" + did_you_mean(close),
+                f"The {what} names {kind} `{name}`, which {where} have" + did_you_mean(nearest(name, known)),
                 received=name,
                 allowed=list(known),
                 remedy=f"correct {place}",
             )
-
-
-def meets(definition: Definition, table: pd.DataFrame) -> np.ndarray:
-    """Whether each row of a feature table meets the definition, bool (rows,). What is missing is not met."""
-    held = np.sum([holds(criterion, table) for criterion in definition.criteria], axis=0)
-    return np.asarray(held >= definition.least)
-
-
-def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
-    """Whether each row meets one criterion, bool (rows,)."""
-    if criterion.trait is not None and criterion.in_ is not None:
-        return as_texts(table[trait_name(criterion.trait)]).isin([*map(value_of, criterion.in_)]).to_numpy(bool)
-    return compared(criterion, criterion_values(criterion, table))
-
-
-def compared(criterion: Criterion, values: np.ndarray) -> np.ndarray:
-    """Whether numbers hold a criterion that has a threshold, bool; NaN does not."""
-    met = _COMPARE[str(criterion.operator)](values, float(criterion.threshold or 0.0))
-    return np.asarray(met & ~np.isnan(values))
-
-
-def criterion_values(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
-    """The numbers that a criterion compares, float (rows,); NaN where there is none."""
-    name = trait_name(criterion.trait) if criterion.trait is not None else criterion_feature(criterion).name
-    return as_numbers(table[name])

@@ -1,79 +1,128 @@
-"""Criteria as YAML that loads back as `definition:` of a config."""
+"""Write criteria as text to copy: YAML that `pql.yaml` reads back, and an outline in SQL style."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
-from pql_model.criteria.phrasing import rate_text
+from pql_model.config.definition import definition_keys
+from pql_model.criteria.metrics_text import rate_text
 from pql_model.statistics.estimate import Estimate
 
+_KEYS = ("event", "trait", "measure", "value", "window", "operator", "threshold", "in")
+# YAML does not allow these characters inside quotes, or breaks lines at them
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
-def criteria_yaml(found: Mapping[str, Any], product: str) -> str:
-    """The recommended definition under `definition:`, then all others, each with its figures as a comment.
+
+def criteria_yaml(criteria: Mapping[str, Any], product: str) -> str:
+    """Write the recommended definition under `definition:`, then all others, each with its figures as a comment.
 
     Parameters
     ----------
-    found
-        What `pql criteria list --json` prints.
+    criteria : mapping
+        The object that `pql criteria list --json` prints.
+    product : str
 
     Examples
     --------
     >>> none = {"definitions": [], "criteria": [], "rows": "as of day 14 of the trial"}
     >>> print(criteria_yaml(none, "boards"))
-    # Criteria of boards, as of day 14 of the trial. Figures are of later accounts, which played no part in finding them.
+    # Criteria of boards, as of day 14 of the trial. All figures are from later accounts, which the search did not use.
     # No rule was confirmed on them.
     <BLANKLINE>
     """
     lines = [
-        f"# Criteria of {_plain(product)}, {found['rows']}. Figures are of later accounts, which played no part in finding them."
+        f"# Criteria of {_one_line(product)}, {criteria['rows']}. "
+        "All figures are from later accounts, which the search did not use."
     ]
-    best = next((d for d in found["definitions"] if d["recommended"]), None)
+    best = next((d for d in criteria["definitions"] if d["recommended"]), None)
     if best is not None:
-        lines += [f"# {_said(best)}", _block("definition", _condensed(best))]
-    elif not found["criteria"]:
+        lines += [f"# {_figures(best)}", _block("definition", best)]
+    elif not criteria["criteria"]:
         lines.append("# No rule was confirmed on them.")
-    for name, rules in (("definitions", found["definitions"]), ("criteria", found["criteria"])):
-        if rules:
-            lines.append(f"\n{name}:")
-        for rule in rules:
-            entry = _block(rule["id"], _condensed(rule))
-            lines += [f"  # {_said(rule)}", *(f"  {line}" for line in entry.splitlines())]
+    for section in ("definitions", "criteria"):
+        if criteria[section]:
+            lines.append(f"\n{section}:")
+        for definition in criteria[section]:
+            block = _block(definition["id"], definition)
+            lines += [f"  # {_figures(definition)}", *(f"  {line}" for line in block.splitlines())]
     return "\n".join(lines) + "\n"
 
 
-def _condensed(rule: Mapping[str, Any]) -> dict[str, Any]:
-    conditions = [dict(condition) for condition in rule["conditions"]]
-    if rule["join"] == "at_least_k":
-        return {"at_least_k": rule["k"], "of": conditions}
-    return {rule["join"]: conditions}
-
-
-def _block(name: str, rule: dict[str, Any]) -> str:
-    """Each condition on a line of its own."""
+def _block(name: str, definition: Mapping[str, Any]) -> str:
+    """A definition in YAML, each condition on a line of its own."""
     lines = [f"{name}:"]
-    for key, value in rule.items():
-        if not isinstance(value, list):
+    for key, value in definition_keys(definition).items():
+        if isinstance(value, list):
+            lines += [f"  {key}:", *(f"    - {condition_yaml(condition)}" for condition in value)]
+        else:
             lines.append(f"  {key}: {value}")
-            continue
-        lines.append(f"  {key}:")
-        for condition in value:
-            text = yaml.safe_dump(condition, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10_000)
-            lines.append(f"    - {text.strip()}")
     return "\n".join(lines)
 
 
-def _said(rule: Mapping[str, Any]) -> str:
-    tested = rule["tested"]
+def _figures(definition: Mapping[str, Any]) -> str:
+    tested, text = definition["tested"], _one_line(definition["text"])
     rate = tested["rate"]
     if rate["value"] is None:
-        return f"{_plain(rule['text'])}: nobody meets it"
-    said = rate_text(Estimate(rate["value"], rate["low"], rate["high"]))
-    return f"{_plain(rule['text'])}: {said} converted, {tested['qualified']:,} of {tested['rows']:,} meet it"
+        return f"{text}: nobody meets it"
+    converted = rate_text(Estimate(rate["value"], rate["low"], rate["high"]))
+    return f"{text}: {converted} converted, {tested['qualified']:,} of {tested['rows']:,} meet it"
 
 
-def _plain(text: str) -> str:
-    """On one line: what stands in a comment must not break out of it."""
-    return " ".join(text.split())
+def condition_yaml(condition: Mapping[str, Any]) -> str:
+    """Write a condition as an item of `all:`, `any:` or `of:`.
+
+    >>> condition_yaml({"event": "Teammate Invited", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3.0})
+    '{event: "Teammate Invited", measure: "count", window: "first 7d", operator: ">=", threshold: 3}'
+    >>> condition_yaml({"trait": "company_size", "in": ["51-200"]})
+    '{trait: "company_size", in: ["51-200"]}'
+    """
+    keys = [key for key in _KEYS if condition.get(key) is not None]
+    return "{" + ", ".join(f"{key}: {_yaml_value(condition[key])}" for key in keys) + "}"
+
+
+def _yaml_value(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_yaml_value(item) for item in value) + "]"
+    if isinstance(value, int | float):
+        return _number(value)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(str(value), ensure_ascii=False))
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def condition_outline(condition: Mapping[str, Any]) -> str:
+    """Outline a condition in SQL style, for people; `pql criteria sql` writes a statement that runs.
+
+    >>> print(condition_outline({"event": "Teammate Invited", "window": "first 7d", "operator": ">=", "threshold": 3}))
+    count("Teammate Invited", 'first 7d') >= 3
+    >>> print(condition_outline({"trait": "plan", "in": ["it's"]}))
+    "plan" IN ('it''s')
+    """
+    if condition.get("trait") is not None:
+        subject = _sql_name(condition["trait"])
+        if condition.get("in") is not None:
+            return f"{subject} IN ({', '.join(_sql_text(value) for value in condition['in'])})"
+    else:
+        value = [_sql_name(condition["value"])] if condition.get("value") is not None else []
+        arguments = [_sql_name(condition["event"]), *value, _sql_text(condition.get("window", "ever"))]
+        subject = f"{condition.get('measure', 'count')}({', '.join(arguments)})"
+    operator = {"==": "=", "!=": "<>"}.get(condition["operator"], condition["operator"])
+    return f"{subject} {operator} {_number(condition['threshold'])}"
+
+
+def _sql_name(text: object) -> str:
+    return '"' + _one_line(text).replace('"', '""') + '"'
+
+
+def _sql_text(text: object) -> str:
+    return "'" + _one_line(text).replace("'", "''") + "'"
+
+
+def _one_line(text: object) -> str:
+    """Join lines, since a line break in a name would end a comment."""
+    return re.sub(r"\s+", " ", str(text))

@@ -1,8 +1,8 @@
-"""How well a step explains the outcomes when everything else is held fixed: the arithmetic behind mining.
+"""Measure how well a threshold explains the outcomes while everything else is held fixed.
 
-A step splits the rows in those that meet a condition and those that do not. Given an offset (the log-odds by everything
-else) each side gets its own level by maximum likelihood; the gain over one common level is the log of a likelihood
-ratio. Offsets are cut into bins, so that one table per column answers for all its thresholds.
+A threshold splits the rows into those that meet a condition and the rest. Given an offset (the log-odds from everything
+else), each side gets its own level by maximum likelihood; the gain over one common level is the logarithm of a
+likelihood ratio. Offsets are binned, so one table per column serves all its thresholds.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from scipy.special import expit
 
 BINS = 48
 _TINY = np.float32(1e-3)
-_AT_ONCE = 100
+_DRAWS_AT_ONCE = 100
 Floats = np.ndarray
 Ints = np.ndarray
 
 
 @dataclass(frozen=True)
-class Steps:
-    """The thresholds of one column.
+class ThresholdLevels:
+    """Which thresholds of one column each row meets.
 
     Attributes
     ----------
-    level
-        How many of the thresholds a row meets, int (rows,): row r meets threshold i iff ``level[r] > i``.
-    count
+    level : array of int, shape (rows,)
+        Number of thresholds that the row meets: row r meets threshold i if and only if ``level[r] > i``.
+    count : int
         Number of thresholds.
     """
 
@@ -41,89 +41,94 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Binned:
-    """Offsets in bins: the bin of each row, and the mean offset of each bin."""
+class BinnedOffset:
+    """Binned offsets: the bin of each row, and the mean offset of each bin."""
 
-    place: Ints
+    bin: Ints
     centre: Floats
 
     @classmethod
-    def of(cls, offset: Floats, bins: int = BINS) -> Binned:
+    def of(cls, offset: Floats, bins: int = BINS) -> BinnedOffset:
         edges = np.unique(np.quantile(offset, np.linspace(0, 1, bins + 1)[1:-1]))
-        place = np.searchsorted(edges, offset, side="right")
-        size = np.bincount(place, minlength=len(edges) + 1)
-        total = np.bincount(place, offset, len(edges) + 1)
-        return cls(place, total / np.maximum(size, 1))
+        at = np.searchsorted(edges, offset, side="right")
+        size = np.bincount(at, minlength=len(edges) + 1)
+        total = np.bincount(at, offset, len(edges) + 1)
+        return cls(at, total / np.maximum(size, 1))
 
 
-def profile(steps: Sequence[Steps], binned: Binned, y: Floats, weight: Floats) -> list[tuple[Floats, Floats]]:
-    """Gain in log-likelihood and difference in log-odds of every threshold of every column.
+def threshold_gains(
+    columns: Sequence[ThresholdLevels], offset: BinnedOffset, y: Floats, weight: Floats
+) -> list[tuple[Floats, Floats]]:
+    """Compute the gain in log-likelihood and the difference in log-odds of every threshold of every column.
 
     Parameters
     ----------
-    y, weight
-        Outcomes (0 or 1) and how often each row counts, (rows,).
+    columns : sequence of ThresholdLevels
+    offset : BinnedOffset
+    y, weight : arrays of shape (rows,)
+        Outcomes (0 or 1) and weights of the rows.
 
     Returns
     -------
     list of (gain, effect)
-        One pair a column, each (thresholds,).
+        One pair per column, each of shape (thresholds,).
 
     Examples
     --------
     >>> y = np.repeat([0.0, 1.0], 50)
-    >>> half = Steps(np.repeat([0, 2], 50), 2)  # both thresholds split the rows in the middle
-    >>> [(gain, effect)] = profile([half], Binned.of(np.zeros(100)), y, np.ones(100))
+    >>> half = ThresholdLevels(np.repeat([0, 2], 50), 2)  # both thresholds split the rows in the middle
+    >>> [(gain, effect)] = threshold_gains([half], BinnedOffset.of(np.zeros(100)), y, np.ones(100))
     >>> bool(np.allclose(gain, 100 * np.log(2), rtol=0.01))
     True
     """
-    bins = len(binned.centre)
-    n_all, y_all = np.bincount(binned.place, weight, bins), np.bincount(binned.place, weight * y, bins)
-    together = _best(n_all[None], y_all[None], binned.centre)[0][0]
-    found = []
-    for column in steps:
+    bins = len(offset.centre)
+    n_all, y_all = np.bincount(offset.bin, weight, bins), np.bincount(offset.bin, weight * y, bins)
+    together = _fit_levels(n_all[None], y_all[None], offset.centre)[0][0]
+    gains = []
+    for column in columns:
         cells = (column.count + 1) * bins
-        index = column.level * bins + binned.place
-        n = _met(np.bincount(index, weight, cells).reshape(-1, bins))
-        k = _met(np.bincount(index, weight * y, cells).reshape(-1, bins))
-        above, high = _best(n, k, binned.centre)
-        below, low = _best(n_all - n, y_all - k, binned.centre)
-        found.append((above + below - together, high - low))
-    return found
+        index = column.level * bins + offset.bin
+        n = _above_threshold(np.bincount(index, weight, cells).reshape(-1, bins))
+        k = _above_threshold(np.bincount(index, weight * y, cells).reshape(-1, bins))
+        above, high = _fit_levels(n, k, offset.centre)
+        below, low = _fit_levels(n_all - n, y_all - k, offset.centre)
+        gains.append((above + below - together, high - low))
+    return gains
 
 
-def _met(table: Floats) -> Floats:
-    """From cells by level to cells of those that meet each threshold."""
+def _above_threshold(table: Floats) -> Floats:
+    """Turn sums by level into sums over the rows that meet each threshold."""
     return np.asarray(table[::-1].cumsum(axis=0)[::-1][1:])
 
 
-def _best(n: Floats, k: Floats, centre: Floats) -> tuple[Floats, Floats]:
-    """Highest log-likelihood of each line of bins with its own level, and that level, by Newton's method."""
+def _fit_levels(n: Floats, k: Floats, centre: Floats) -> tuple[Floats, Floats]:
+    """Fit one level to each line of bins by Newton's method: the highest log-likelihood, and the level."""
     level = np.zeros((len(n), 1))
     for _ in range(12):
         p = expit(centre + level)
         slope = (k - n * p).sum(axis=1, keepdims=True)
         curve = (n * p * (1 - p)).sum(axis=1, keepdims=True) + 1e-6
         before, level = level, np.clip(level + np.clip(slope / curve, -2, 2), -8, 8)
-        if np.abs(level - before).max() < 1e-4:  # Newton's next step would be its square
+        if np.abs(level - before).max() < 1e-4:  # the next step would be about the square of this one
             break
     odds = centre + level
     return (k * odds - n * np.logaddexp(0, odds)).sum(axis=1), level[:, 0]
 
 
-def fit_steps(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Floats:
-    """Logistic regression on steps with an offset: the base level, then one effect (log-odds) a step.
+def fit_effects(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Floats:
+    """Fit a logistic regression with an offset: the intercept, then one effect (log-odds) per condition.
 
     Parameters
     ----------
-    met
-        0 or 1, (rows, steps).
+    met : array of shape (rows, conditions)
+        0 or 1.
+    offset, y, weight : arrays of shape (rows,)
 
     Examples
     --------
     >>> met = np.repeat([0.0, 1.0], 100)[:, None]
     >>> y = np.r_[np.tile([0, 0, 0, 1], 25), np.tile([0, 1, 1, 1], 25)].astype(float)
-    >>> fit_steps(met, np.zeros(200), y, np.ones(200)).round(2)
+    >>> fit_effects(met, np.zeros(200), y, np.ones(200)).round(2)
     array([-1.1,  2.2])
     """
     A = np.column_stack([np.ones(len(y)), met])
@@ -140,71 +145,77 @@ def fit_steps(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Flo
 
 
 def null_gain_quantile(
-    steps: Sequence[Steps],
+    columns: Sequence[ThresholdLevels],
     probability: Floats,
     rng: np.random.Generator,
     quantile: float = 0.95,
     draws: int = 200,
-    chosen: np.ndarray | None = None,
+    selected: np.ndarray | None = None,
     handicap: Sequence[float] | None = None,
 ) -> float:
-    """The gain that the best of so many thresholds with a positive effect reaches by chance alone.
+    """Estimate the gain that the best threshold with a positive effect reaches by chance alone.
 
-    Outcomes are drawn from `probability`, in which no step has an effect beyond those chosen. Correlated columns are
-    allowed for, as all see the same draws.
+    Outcomes are drawn from `probability`, under which no threshold has an effect beyond the selected conditions. All
+    columns see the same draws, so the correlation between columns is accounted for.
 
     Parameters
     ----------
-    probability
-        Of each row by everything chosen so far, (rows,).
-    chosen
-        The steps whose effects were fitted to get the probabilities, 0 or 1, (rows, steps).
-    handicap
-        What is taken off the gains of each column.
+    columns : sequence of ThresholdLevels
+    probability : array of shape (rows,)
+        Fitted with the conditions selected so far.
+    rng : numpy.random.Generator
+    quantile : float
+    draws : int
+    selected : array of shape (rows, conditions), optional
+        The selected conditions, 0 or 1.
+    handicap : sequence of float, optional
+        What is deducted from the gains of each column.
 
     References
     ----------
     Max-statistic correction: Westfall & Young (1993), Resampling-Based Multiple Testing.
     """
-    if not steps:
+    if not columns:
         return 0.0
-    less = np.zeros(len(steps)) if handicap is None else np.asarray(handicap)
+    deducted = np.zeros(len(columns)) if handicap is None else np.asarray(handicap)
     best = []
-    for _ in range(0, draws, _AT_ONCE):
-        off = _off(probability, chosen, rng, _AT_ONCE)
-        gains = [_largest(column, off, probability) for column in steps]
-        best.append((np.array(gains) - less[:, None]).max(axis=0))
+    for _ in range(0, draws, _DRAWS_AT_ONCE):
+        residual = _null_residuals(probability, selected, rng, _DRAWS_AT_ONCE)
+        gains = [_largest_gain(column, residual, probability) for column in columns]
+        best.append((np.array(gains) - deducted[:, None]).max(axis=0))
     return max(0.0, float(np.quantile(np.concatenate(best), quantile)))
 
 
-def _off(probability: Floats, chosen: np.ndarray | None, rng: np.random.Generator, draws: int) -> Floats:
-    """Drawn outcomes less what was expected, once the base level and the chosen steps are fitted again; (rows, draws)."""
+def _null_residuals(probability: Floats, selected: np.ndarray | None, rng: np.random.Generator, draws: int) -> Floats:
+    """Drawn outcomes minus their expectation after the intercept and the selected conditions are refitted, (rows, draws)."""
     ones = np.ones((len(probability), 1))
-    A = ones if chosen is None else np.hstack([ones, chosen])
+    A = ones if selected is None else np.hstack([ones, selected])
     p = probability.astype(np.float32)[:, None]
-    off = (rng.random((len(p), draws), np.float32) < p) - p
+    residual = (rng.random((len(p), draws), np.float32) < p) - p
     weighted = A * (probability * (1 - probability))[:, None]
-    fitted = np.linalg.solve(A.T @ weighted + 1e-6 * np.eye(A.shape[1]), A.T @ off)
-    return np.asarray(off - weighted.astype(np.float32) @ fitted.astype(np.float32))
+    fitted = np.linalg.solve(A.T @ weighted + 1e-6 * np.eye(A.shape[1]), A.T @ residual)
+    return np.asarray(residual - weighted.astype(np.float32) @ fitted.astype(np.float32))
 
 
-def _largest(column: Steps, off: Floats, probability: Floats) -> Floats:
-    """The largest gain of a column in each draw."""
+def _largest_gain(column: ThresholdLevels, residual: Floats, probability: Floats) -> Floats:
+    """The largest gain among the thresholds of a column, in each draw."""
     rows, weight = len(probability), probability * (1 - probability)
     cells = csc_matrix((np.ones(rows, np.float32), column.level, np.arange(rows + 1)), (column.count + 1, rows))
-    more = np.maximum(_met(cells @ off), 0)  # (thresholds, draws)
-    expected, spread = (_met(np.bincount(column.level, of, column.count + 1)[:, None]) for of in (probability, weight))
-    inside = _surprise(more, expected, spread)
-    outside = _surprise(-more, probability.sum() - expected, weight.sum() - spread)
-    return np.asarray((inside + outside).max(axis=0))
+    surplus = np.maximum(_above_threshold(cells @ residual), 0)  # (thresholds, draws)
+    expected, spread = (
+        _above_threshold(np.bincount(column.level, of, column.count + 1)[:, None]) for of in (probability, weight)
+    )
+    above = _surplus_gain(surplus, expected, spread)
+    below = _surplus_gain(-surplus, probability.sum() - expected, weight.sum() - spread)
+    return np.asarray((above + below).max(axis=0))
 
 
-def _surprise(more: Floats, expected: Floats, spread: Floats) -> Floats:
-    """Gain of a level of its own where so many more than expected convert.
+def _surplus_gain(surplus: Floats, expected: Floats, spread: Floats) -> Floats:
+    """Gain of a separate level where `surplus` more rows than expected convert.
 
-    Rows of unequal probability count as the number of equal ones with the same mean and variance.
+    Rows of unequal probability count as the number of equal rows with the same mean and variance.
     """
     n = (expected**2 / np.maximum(expected - spread, 1e-9)).astype(np.float32)
     e = np.clip(expected.astype(np.float32), _TINY, n - _TINY)
-    k = np.clip(e + more, _TINY, n - _TINY)
+    k = np.clip(e + surplus, _TINY, n - _TINY)
     return np.asarray(k * np.log(k / e) + (n - k) * np.log((n - k) / (n - e)))

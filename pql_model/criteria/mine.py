@@ -1,9 +1,10 @@
-"""From behaviours that predict to criteria: which, over which window, from which threshold on.
+"""Select criteria: which behaviours, over which windows, from which thresholds on.
 
-Forward selection of steps, one a behaviour. What is chosen already is held fixed by a logistic regression, so that a
-behaviour that only goes along with a chosen one earns no place; after every step all windows and thresholds are placed
-anew, and what no longer earns its place leaves. A step must explain more than the best of all thresholds would by
-chance (`likelihood.luck`). Then the entities are resampled to see how often the same threshold comes out.
+Forward selection of threshold conditions, at most one per behaviour. A logistic regression holds the selected conditions
+fixed, so a behaviour that only accompanies a selected one adds nothing. After each addition all windows and thresholds are
+refitted, and conditions that no longer add enough are dropped. A condition must explain more than the best of all
+thresholds would by chance (`likelihood.null_gain_quantile`). Finally the entities are resampled to see how often the same
+threshold is selected.
 """
 
 from __future__ import annotations
@@ -16,51 +17,53 @@ import numpy as np
 from scipy.special import expit
 
 from pql_model.config.definition import Criterion
-from pql_model.criteria.candidates import Candidate
-from pql_model.criteria.likelihood import Binned, fit_steps, null_gain_quantile, profile
+from pql_model.criteria.candidates import CandidateColumn
+from pql_model.criteria.likelihood import BinnedOffset, fit_effects, null_gain_quantile, threshold_gains
 
 MOST_CRITERIA = 8
 RESAMPLES = 200
 CHANCE, DRAWS = 0.02, 500
-"""The share of worlds in which a step is taken though nothing counts beyond those chosen already."""
-_ALSO = 0.15
-_ROUNDS = 4
+"""Probability of adding a condition when nothing matters beyond the selected ones, and the draws that estimate it."""
+_LEAST_ALTERNATIVE_SHARE = 0.15
+_REFIT_ROUNDS = 4
 
-Place = tuple[int, int]
-"""Candidate and threshold by their position."""
-NOWHERE: Place = (-1, -1)
+Position = tuple[int, int]
+"""Index of a candidate, and of one of its thresholds."""
+NOWHERE: Position = (-1, -1)
 
 
 @dataclass(frozen=True)
-class Also:
-    """Another window or measure of the same behaviour that resamples find: how often, and its usual threshold."""
+class Alternative:
+    """Another window or measure of the same behaviour: the share of resamples that select it, and its usual threshold."""
 
     condition: Criterion
     share: float
 
 
 @dataclass(frozen=True)
-class Mined:
-    """One criterion as it was found on earlier entities.
+class MinedCriterion:
+    """One criterion as selected on earlier entities.
 
     Attributes
     ----------
-    family, column
+    family, column : str
         The behaviour, and the feature or trait column it reads.
-    effect
-        Log-odds, with the other criteria held fixed.
-    gain
-        Log-likelihood that it explains beyond them, and `by_luck`, what the best of all would explain by chance.
-    threshold_interval
-        The middle 95 % of the thresholds that resamples of the entities find in this column; None of a list of texts.
-    threshold_agreement
-        The share of the resamples that find this very threshold in this column.
-    window_agreement
-        The share that find this column (measure and window) among those of the behaviour.
-    also
-        Other columns that a good share of resamples prefers: the data cannot tell these apart.
-    same
-        Columns that cannot differ on these rows.
+    effect : float
+        Log-odds with the other criteria held fixed.
+    gain : float
+        Log-likelihood explained beyond the other criteria.
+    null_gain : float
+        What the best of all thresholds would explain by chance.
+    threshold_interval : tuple of float or None
+        The middle 95 % of the thresholds that resamples of the entities select in this column; None for listed texts.
+    threshold_agreement : float
+        Share of the resamples that select exactly this threshold in this column.
+    window_agreement : float
+        Share of the resamples that select this column among those of the behaviour.
+    alternatives : tuple of Alternative
+        Other columns that many resamples prefer: the data cannot tell them apart.
+    identical : tuple of str
+        Columns with the same values on these rows.
     """
 
     condition: Criterion
@@ -68,229 +71,247 @@ class Mined:
     column: str
     effect: float
     gain: float
-    by_luck: float
+    null_gain: float
     threshold_interval: tuple[float, float] | None
     threshold_agreement: float
     window_agreement: float
-    also: tuple[Also, ...]
-    same: tuple[str, ...]
+    alternatives: tuple[Alternative, ...]
+    identical: tuple[str, ...]
 
 
-def mine(
-    offered: Sequence[Candidate],
+def mine_criteria(
+    candidates: Sequence[CandidateColumn],
     y: np.ndarray,
     entity: np.ndarray,
     traits: Mapping[str, np.ndarray],
     seed: int,
     progress: Callable[[float], None] | None = None,
     resamples: int = RESAMPLES,
-) -> list[Mined]:
-    """Find criteria, the strongest first.
+) -> list[MinedCriterion]:
+    """Select criteria, the strongest first.
 
     Parameters
     ----------
-    offered
-        Candidates on the rows.
-    y, entity
-        Outcomes (0 or 1) and names of the rows, (rows,). Entities are what is resampled.
-    traits
-        Family of a trait -> its SHAP value on each row (log-odds). They are held fixed as they are until a criterion
-        about the trait takes their place.
-    progress
+    candidates : sequence of CandidateColumn
+    y, entity : arrays of shape (rows,)
+        Outcomes (0 or 1) and entity names. Entities are what is resampled.
+    traits : mapping
+        Family of a trait -> its SHAP value on each row (log-odds), held fixed unless a criterion about the trait is
+        selected.
+    seed : int
+    progress : callable, optional
         Called with the share done.
+    resamples : int
     """
-    search = _Search(offered, np.asarray(y, float), traits)
+    search = _ForwardSelection(candidates, np.asarray(y, float), traits)
     rng = np.random.default_rng(seed)
-    chosen, by_luck = search.forward(rng)
-    if not chosen:
+    selected, null_gain = search.select(rng)
+    if not selected:
         return []
-    draws = _Draws(search, chosen, rng, entity)
+    resampling = _Resampling(search, selected, rng, entity)
     for done in range(resamples):
-        draws.add()
+        resampling.draw()
         if progress is not None:
             progress((done + 1) / resamples)
-    effects = search.effects(chosen)
-    mined = [draws.payload(k, effects[k], search.gain(k, chosen), by_luck) for k in range(len(chosen))]
-    return sorted(mined, key=lambda found: -found.gain)
+    effects = search.effects(selected)
+    mined = [resampling.criterion(k, effects[k], search.gain(k, selected), null_gain) for k in range(len(selected))]
+    return sorted(mined, key=lambda criterion: -criterion.gain)
 
 
-class _Search:
-    """The rows, and what can be asked of them."""
+class _ForwardSelection:
+    """The rows, and the greedy search over candidates and thresholds."""
 
-    def __init__(self, offered: Sequence[Candidate], y: np.ndarray, traits: Mapping[str, np.ndarray]) -> None:
-        self.offered, self.y, self.traits = list(offered), y, traits
+    def __init__(self, candidates: Sequence[CandidateColumn], y: np.ndarray, traits: Mapping[str, np.ndarray]) -> None:
+        self.candidates, self.y, self.traits = list(candidates), y, traits
         self.ones = np.ones(len(y))
 
-    def met(self, chosen: Sequence[Place]) -> np.ndarray:
-        columns = [self.offered[c].steps.met(t).astype(float) for c, t in chosen]
+    # ------------------------------------------------------------ the model of the selected conditions
+
+    def met(self, selected: Sequence[Position]) -> np.ndarray:
+        columns = [self.candidates[c].levels.met(t).astype(float) for c, t in selected]
         return np.column_stack(columns) if columns else np.empty((len(self.y), 0))
 
     def of_family(self, family: str) -> list[int]:
-        return [k for k, candidate in enumerate(self.offered) if candidate.family == family]
+        return [k for k, candidate in enumerate(self.candidates) if candidate.family == family]
 
-    def family(self, place: Place) -> str:
-        return self.offered[place[0]].family
+    def family(self, position: Position) -> str:
+        return self.candidates[position[0]].family
 
-    def _held(self, families: set[str]) -> np.ndarray:
-        """What the traits add that no criterion speaks of."""
-        held = [value for family, value in self.traits.items() if family not in families]
-        return np.asarray(np.sum(held, axis=0)) if held else np.zeros(len(self.y))
+    def families(self, selected: Sequence[Position]) -> set[str]:
+        return {self.family(position) for position in selected}
 
-    def offset(self, chosen: Sequence[Place], weight: np.ndarray, without: str | None = None) -> np.ndarray:
-        """Log-odds by the chosen steps and the traits."""
-        families = {self.family(place) for place in chosen} | ({without} if without is not None else set())
-        held, met = self._held(families), self.met(chosen)
-        effects = fit_steps(met, held, self.y, weight)
-        return np.asarray(held + effects[0] + met @ effects[1:])
+    def _trait_offset(self, families: set[str]) -> np.ndarray:
+        """Log-odds of the traits outside these families."""
+        values = [value for family, value in self.traits.items() if family not in families]
+        return np.asarray(np.sum(values, axis=0)) if values else np.zeros(len(self.y))
 
-    def effects(self, chosen: Sequence[Place]) -> np.ndarray:
-        families = {self.family(place) for place in chosen}
-        return fit_steps(self.met(chosen), self._held(families), self.y, self.ones)[1:]
+    def offset(self, selected: Sequence[Position], weight: np.ndarray, without: str | None = None) -> np.ndarray:
+        """Log-odds of the selected conditions and the traits."""
+        families = self.families(selected) | ({without} if without is not None else set())
+        traits, met = self._trait_offset(families), self.met(selected)
+        effects = fit_effects(met, traits, self.y, weight)
+        return np.asarray(traits + effects[0] + met @ effects[1:])
 
-    def best(self, among: Sequence[int], offset: np.ndarray, weight: np.ndarray) -> tuple[Place, float]:
-        """The threshold that explains most, of those whose effect is positive."""
-        found = profile([self.offered[k].steps for k in among], Binned.of(offset), self.y, weight)
-        top: tuple[Place, float] = (NOWHERE, -np.inf)
-        for k, (gain, effect) in zip(among, found, strict=True):
-            worth = np.where(effect > 0, gain - self.offered[k].handicap, -np.inf)
-            t = int(worth.argmax())
-            if worth[t] > top[1] + 1e-9:
-                top = ((k, t), float(worth[t]))
-        return top
+    def effects(self, selected: Sequence[Position]) -> np.ndarray:
+        return fit_effects(self.met(selected), self._trait_offset(self.families(selected)), self.y, self.ones)[1:]
 
-    def gain(self, k: int, chosen: Sequence[Place]) -> float:
-        """What the k-th of the chosen explains beyond the others; nothing if its effect is not positive."""
-        c, t = chosen[k]
-        offset = self.offset([*chosen[:k], *chosen[k + 1 :]], self.ones, self.family(chosen[k]))
-        [(gains, effects)] = profile([self.offered[c].steps], Binned.of(offset), self.y, self.ones)
+    def gain(self, k: int, selected: Sequence[Position]) -> float:
+        """What the k-th condition explains beyond the others; 0 if its effect is not positive."""
+        c, t = selected[k]
+        offset = self.offset([*selected[:k], *selected[k + 1 :]], self.ones, self.family(selected[k]))
+        [(gains, effects)] = threshold_gains([self.candidates[c].levels], BinnedOffset.of(offset), self.y, self.ones)
         return float(gains[t]) if effects[t] > 0 else 0.0
 
-    def forward(self, rng: np.random.Generator) -> tuple[list[Place], float]:
-        chosen: list[Place] = []
-        seen: set[frozenset[Place]] = set()
-        by_luck = 0.0
-        while len(chosen) < MOST_CRITERIA:
-            by_luck, place, worth = self._next(chosen, rng)
-            if worth < by_luck:
-                break
-            chosen = self._refit_thresholds([*chosen, place])
-            chosen = self._still_worth(chosen, by_luck)
-            if frozenset(chosen) in seen:  # one pushes the other out and back in
-                break
-            seen.add(frozenset(chosen))
-        for place in list(chosen):
-            if place in chosen and self.offered[place[0]].handicap:
-                chosen = self._two_for_one(chosen, chosen.index(place), by_luck)
-        return chosen, by_luck
+    def _penalised_likelihood(self, selected: Sequence[Position]) -> float:
+        """Log-likelihood less the handicaps."""
+        odds = self.offset(selected, self.ones)
+        likelihood = float((self.y * odds - np.logaddexp(0, odds)).sum())
+        return likelihood - sum(self.candidates[c].handicap for c, _ in selected)
 
-    def _two_for_one(self, chosen: list[Place], k: int, by_luck: float) -> list[Place]:
-        """An unusual measure may stand in for two plain ones (`users who did it` for doing it and for many users)."""
-        family, rest = self.family(chosen[k]), [*chosen[:k], *chosen[k + 1 :]]
-        plain = [c for c in self.of_family(family) if not self.offered[c].handicap]
+    # ------------------------------------------------------------ the search
+
+    def best(self, among: Sequence[int], offset: np.ndarray, weight: np.ndarray) -> tuple[Position, float]:
+        """The threshold with the largest gain less handicap, among those with a positive effect."""
+        gains = threshold_gains([self.candidates[k].levels for k in among], BinnedOffset.of(offset), self.y, weight)
+        top: tuple[Position, float] = (NOWHERE, -np.inf)
+        for k, (gain, effect) in zip(among, gains, strict=True):
+            net = np.where(effect > 0, gain - self.candidates[k].handicap, -np.inf)
+            t = int(net.argmax())
+            if net[t] > top[1] + 1e-9:
+                top = ((k, t), float(net[t]))
+        return top
+
+    def select(self, rng: np.random.Generator) -> tuple[list[Position], float]:
+        """Return the selected positions, and the gain that the last candidate had to exceed."""
+        selected: list[Position] = []
+        visited: set[frozenset[Position]] = set()
+        null_gain = 0.0
+        while len(selected) < MOST_CRITERIA:
+            null_gain, position, net = self._best_addition(selected, rng)
+            if net < null_gain:
+                break
+            selected = self._refit_thresholds([*selected, position])
+            selected = self._drop_weak(selected, null_gain)
+            if frozenset(selected) in visited:  # two conditions displace each other in turn
+                break
+            visited.add(frozenset(selected))
+        for position in list(selected):
+            if position in selected and self.candidates[position[0]].handicap:
+                selected = self._replace_by_two_plain(selected, selected.index(position), null_gain)
+        return selected, null_gain
+
+    def _best_addition(self, selected: list[Position], rng: np.random.Generator) -> tuple[float, Position, float]:
+        taken = self.families(selected)
+        free = [k for k, candidate in enumerate(self.candidates) if candidate.family not in taken]
+        offset = self.offset(selected, self.ones)
+        about_usage = [k for k in free if self.candidates[k].family not in self.traits]
+        best = [self.best(about_usage, offset, self.ones)]
+        for family in self.traits:
+            of_trait = [k for k in free if self.candidates[k].family == family]
+            if of_trait:
+                best.append(self.best(of_trait, self.offset(selected, self.ones, family), self.ones))
+        position, net = max(best, key=lambda each: each[1])
+        null_gain = null_gain_quantile(
+            [self.candidates[k].levels for k in free],
+            expit(offset),
+            rng,
+            1 - CHANCE,
+            DRAWS,
+            selected=self.met(selected),
+            handicap=[self.candidates[k].handicap for k in free],
+        )
+        return null_gain, position, net
+
+    def _refit_thresholds(self, selected: list[Position]) -> list[Position]:
+        for _ in range(_REFIT_ROUNDS):
+            before = list(selected)
+            for k, position in enumerate(selected):
+                family = self.family(position)
+                offset = self.offset([*selected[:k], *selected[k + 1 :]], self.ones, family)
+                best, _ = self.best(self.of_family(family), offset, self.ones)
+                selected[k] = best if best != NOWHERE else position
+            if selected == before:
+                break
+        return selected
+
+    def _drop_weak(self, selected: list[Position], null_gain: float) -> list[Position]:
+        while len(selected) > 1:
+            net = [self.gain(k, selected) - self.candidates[selected[k][0]].handicap for k in range(len(selected))]
+            weakest = int(np.argmin(net))
+            if net[weakest] >= null_gain:
+                break
+            selected = self._refit_thresholds([*selected[:weakest], *selected[weakest + 1 :]])
+        return selected
+
+    def _replace_by_two_plain(self, selected: list[Position], k: int, null_gain: float) -> list[Position]:
+        """Replace an unusual measure by two plain ones where they explain more.
+
+        `users who did it`, for example, can stand in for doing it and for having many users.
+        """
+        family, rest = self.family(selected[k]), [*selected[:k], *selected[k + 1 :]]
+        plain = [c for c in self.of_family(family) if not self.candidates[c].handicap]
         if not plain:
-            return chosen
+            return selected
         first, _ = self.best(plain, self.offset(rest, self.ones, family), self.ones)
-        taken = {self.family(place) for place in chosen}
-        free = [c for c, each in enumerate(self.offered) if each.family not in taken and not each.handicap]
+        taken = self.families(selected)
+        free = [c for c, each in enumerate(self.candidates) if each.family not in taken and not each.handicap]
         if first == NOWHERE or not free:
-            return chosen
+            return selected
         second, _ = self.best(free, self.offset([*rest, first], self.ones), self.ones)
         if second == NOWHERE:
-            return chosen
+            return selected
         pair = self._refit_thresholds([*rest, first, second])
-        better = self._explained(pair) - by_luck >= self._explained(chosen)
-        return pair if better else chosen
-
-    def _explained(self, chosen: Sequence[Place]) -> float:
-        """Log-likelihood less the handicaps."""
-        odds = self.offset(chosen, self.ones)
-        likelihood = float((self.y * odds - np.logaddexp(0, odds)).sum())
-        return likelihood - sum(self.offered[c].handicap for c, _ in chosen)
-
-    def _next(self, chosen: list[Place], rng: np.random.Generator) -> tuple[float, Place, float]:
-        taken = {self.family(place) for place in chosen}
-        free = [k for k, candidate in enumerate(self.offered) if candidate.family not in taken]
-        offset = self.offset(chosen, self.ones)
-        about_usage = [k for k in free if self.offered[k].family not in self.traits]
-        found = [self.best(about_usage, offset, self.ones)]
-        for family in self.traits:
-            mine = [k for k in free if self.offered[k].family == family]
-            if mine:
-                found.append(self.best(mine, self.offset(chosen, self.ones, family), self.ones))
-        place, worth = max(found, key=lambda each: each[1])
-        steps, handicap = [self.offered[k].steps for k in free], [self.offered[k].handicap for k in free]
-        limit = null_gain_quantile(
-            steps, expit(offset), rng, 1 - CHANCE, DRAWS, chosen=self.met(chosen), handicap=handicap
-        )
-        return limit, place, worth
-
-    def _refit_thresholds(self, chosen: list[Place]) -> list[Place]:
-        for _ in range(_ROUNDS):
-            before = list(chosen)
-            for k, place in enumerate(chosen):
-                family = self.family(place)
-                offset = self.offset([*chosen[:k], *chosen[k + 1 :]], self.ones, family)
-                found, _ = self.best(self.of_family(family), offset, self.ones)
-                chosen[k] = found if found != NOWHERE else place
-            if chosen == before:
-                break
-        return chosen
-
-    def _still_worth(self, chosen: list[Place], by_luck: float) -> list[Place]:
-        while len(chosen) > 1:
-            worth = [self.gain(k, chosen) - self.offered[chosen[k][0]].handicap for k in range(len(chosen))]
-            weakest = int(np.argmin(worth))
-            if worth[weakest] >= by_luck:
-                break
-            chosen = self._refit_thresholds([*chosen[:weakest], *chosen[weakest + 1 :]])
-        return chosen
+        better = self._penalised_likelihood(pair) - null_gain >= self._penalised_likelihood(selected)
+        return pair if better else selected
 
 
-class _Draws:
-    """What resamples of the entities find in place of each chosen criterion, the others held fixed."""
+class _Resampling:
+    """What resamples of the entities select in place of each criterion, with the others held fixed."""
 
-    def __init__(self, search: _Search, chosen: Sequence[Place], rng: np.random.Generator, entity: np.ndarray) -> None:
-        self.search, self.chosen, self.rng = search, list(chosen), rng
+    def __init__(
+        self, search: _ForwardSelection, selected: Sequence[Position], rng: np.random.Generator, entity: np.ndarray
+    ) -> None:
+        self.search, self.selected, self.rng = search, list(selected), rng
         names, self.code = np.unique(entity, return_inverse=True)
         self.entities = len(names)
-        self.found: list[list[Place]] = [[] for _ in chosen]
-        self.here: list[list[int]] = [[] for _ in chosen]
+        self.in_family: list[list[Position]] = [[] for _ in selected]
+        self.in_column: list[list[int]] = [[] for _ in selected]
 
-    def add(self) -> None:
-        drawn = np.bincount(self.rng.integers(0, self.entities, self.entities), minlength=self.entities)
-        weight = drawn[self.code].astype(float)
-        for k, place in enumerate(self.chosen):
-            family = self.search.family(place)
-            offset = self.search.offset([*self.chosen[:k], *self.chosen[k + 1 :]], weight, family)
-            self.found[k].append(self.search.best(self.search.of_family(family), offset, weight)[0])
-            (_, t), _ = self.search.best([place[0]], offset, weight)
-            self.here[k].append(t)
+    def draw(self) -> None:
+        times = np.bincount(self.rng.integers(0, self.entities, self.entities), minlength=self.entities)
+        weight = times[self.code].astype(float)
+        for k, position in enumerate(self.selected):
+            family = self.search.family(position)
+            offset = self.search.offset([*self.selected[:k], *self.selected[k + 1 :]], weight, family)
+            self.in_family[k].append(self.search.best(self.search.of_family(family), offset, weight)[0])
+            (_, t), _ = self.search.best([position[0]], offset, weight)
+            self.in_column[k].append(t)
 
-    def payload(self, k: int, effect: float, gain: float, by_luck: float) -> Mined:
-        place = self.chosen[k]
-        candidate = self.search.offered[place[0]]
-        here = [t for t in self.here[k] if t >= 0]
-        numbers = np.array([candidate.thresholds[t] for t in here])
+    def criterion(self, k: int, effect: float, gain: float, null_gain: float) -> MinedCriterion:
+        position = self.selected[k]
+        candidate = self.search.candidates[position[0]]
+        thresholds = [t for t in self.in_column[k] if t >= 0]
+        numbers = np.array([candidate.thresholds[t] for t in thresholds])
         low, high = np.quantile(numbers, [0.025, 0.975], method="nearest") if len(numbers) else (np.nan, np.nan)
-        columns = Counter(c for c, _ in self.found[k])
-        return Mined(
-            condition=candidate.conditions[place[1]],
+        columns, draws = Counter(c for c, _ in self.in_family[k]), len(self.in_family[k])
+        return MinedCriterion(
+            condition=candidate.conditions[position[1]],
             family=candidate.family,
             column=candidate.column,
             effect=float(effect),
             gain=gain,
-            by_luck=by_luck,
+            null_gain=null_gain,
             threshold_interval=None if candidate.conditions[0].threshold is None else (float(low), float(high)),
-            threshold_agreement=sum(t == place[1] for t in here) / len(self.here[k]),
-            window_agreement=columns[place[0]] / len(self.found[k]),
-            also=tuple(
-                self._also(k, c, many)
-                for c, many in columns.most_common(3)
-                if c not in (-1, place[0]) and many / len(self.found[k]) >= _ALSO
+            threshold_agreement=sum(t == position[1] for t in thresholds) / draws,
+            window_agreement=columns[position[0]] / draws,
+            alternatives=tuple(
+                self._alternative(k, c, count / draws)
+                for c, count in columns.most_common(3)
+                if c not in (-1, position[0]) and count / draws >= _LEAST_ALTERNATIVE_SHARE
             ),
-            same=candidate.same,
+            identical=candidate.identical,
         )
 
-    def _also(self, k: int, column: int, many: int) -> Also:
-        usual, _ = Counter(t for c, t in self.found[k] if c == column).most_common(1)[0]
-        return Also(self.search.offered[column].conditions[usual], many / len(self.found[k]))
+    def _alternative(self, k: int, column: int, share: float) -> Alternative:
+        usual, _ = Counter(t for c, t in self.in_family[k] if c == column).most_common(1)[0]
+        return Alternative(self.search.candidates[column].conditions[usual], share)

@@ -1,4 +1,4 @@
-"""Criteria and definitions of a product: found on earlier rows, tested once on later ones, beside the rule in force."""
+"""Find criteria and definitions on earlier rows, test them once on later rows, and judge the definition in force."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.definition import Criterion, Definition, criterion_json
-from pql_model.criteria.candidates import Candidate, family_words
+from pql_model.criteria.candidates import CandidateColumn, family_text
 from pql_model.criteria.definition_metrics import (
+    DefinitionComparison,
     DefinitionMetrics,
+    GroupOutcomes,
     Outcomes,
-    RuleCell,
-    RuleComparison,
-    compare_rules,
+    compare_definitions,
     evaluate_definition,
     p_above,
 )
-from pql_model.criteria.definitions import CandidateDefinition, search
+from pql_model.criteria.definition_text import criterion_text, definition_json
+from pql_model.criteria.definitions import CandidateDefinition, search_definitions
 from pql_model.criteria.evaluate import holds, meets
-from pql_model.criteria.in_force import InForce, judge_in_force
-from pql_model.criteria.mine import Mined, mine
-from pql_model.criteria.phrasing import criterion_text, definition_json
+from pql_model.criteria.in_force import InForceVerdict, judge_in_force
+from pql_model.criteria.mine import MinedCriterion, mine_criteria
 from pql_model.measures import ANY
 from pql_model.statistics.multiple_testing import holm
 
 LEVEL = 0.05
-"""A rule is confirmed if its corrected p-value on later rows is below this."""
+"""A definition is confirmed if its corrected p-value on later rows is below this."""
 CORRECTION = (
-    "One-sided exact tests (Fisher) that those who meet a rule convert more often than the others, on later rows only, "
-    "corrected by Holm's method for every rule that was tested there"
+    "One-sided exact tests (Fisher), on later rows only, that rows meeting a definition convert more often than the others; "
+    "corrected by Holm's method for the number of definitions tested"
 )
 Kind = Literal["value", "intent", "fit", "activity"]
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _BUYING = re.compile(
     r"pric\w*|checkout|billing|upgrad\w*|plans?|pay|payments?|paywall|purchas\w*|cart|invoices?|quotes?|subscri\w*"
 )
-_ASKING = ({"contact", "sales"}, {"talk", "sales"}, {"book", "demo"}, {"request", "demo"}, {"extend", "trial"})
+_SALES_REQUESTS = ({"contact", "sales"}, {"talk", "sales"}, {"book", "demo"}, {"request", "demo"}, {"extend", "trial"})
 
 
 @dataclass(frozen=True)
-class TestedRule:
-    """A criterion or definition with what came of it.
+class TestedDefinition:
+    """A criterion or definition with its figures.
 
     Attributes
     ----------
-    earlier, later
-        On the rows it was found on, and on the rows it is tested on.
-    adjusted_p
-        On later rows, corrected for all rules tested there.
+    earlier, later : DefinitionMetrics
+        On the rows of the search, and on the rows of the test.
+    adjusted_p : float
+        On later rows, corrected for all definitions tested there.
     """
 
     id: str
@@ -66,10 +66,9 @@ class TestedRule:
         return self.adjusted_p < LEVEL
 
     def to_dict(self) -> dict[str, Any]:
-        payload = definition_json(self.definition)
         return {
             "id": self.id,
-            **payload,
+            **definition_json(self.definition),
             "earlier": self.earlier.to_dict(),
             "tested": self.later.to_dict(),
             "adjusted_p": self.adjusted_p,
@@ -78,42 +77,46 @@ class TestedRule:
 
 
 @dataclass(frozen=True)
-class CriterionResult(TestedRule):
-    """One criterion, and how sure its threshold is."""
+class CriterionResult(TestedDefinition):
+    """One criterion, with the uncertainty of its threshold and its overlap with the other criteria."""
 
-    mined: Mined
+    mined: MinedCriterion
     overlap: dict[str, float]
 
     @property
+    def criterion(self) -> Criterion:
+        return self.definition.criteria[0]
+
+    @property
     def kind(self) -> Kind:
-        return kind_of(self.definition.criteria[0])
+        return kind_of(self.criterion)
 
     def to_dict(self) -> dict[str, Any]:
         mined = self.mined
         return {
             **super().to_dict(),
             "kind": self.kind,
-            "behaviour": family_words(mined.family),
+            "behaviour": family_text(mined.family),
             "effect": round(mined.effect, 4),
             "threshold_interval": list(mined.threshold_interval) if mined.threshold_interval is not None else None,
             "threshold_agreement": round(mined.threshold_agreement, 4),
             "window_agreement": round(mined.window_agreement, 4),
             "also": [
                 {**criterion_json(a.condition), "text": criterion_text(a.condition), "share": round(a.share, 4)}
-                for a in mined.also
+                for a in mined.alternatives
             ],
-            "same": list(mined.same),
+            "same": list(mined.identical),
             "overlap": {name: round(share, 4) for name, share in self.overlap.items()},
         }
 
 
 @dataclass(frozen=True)
-class DefinitionResult(TestedRule):
-    """Up to three criteria together; `near_miss` are those who lack exactly one of them (of `all` and `at least k`)."""
+class DefinitionResult(TestedDefinition):
+    """Up to three criteria joined; `near_miss` are the rows that lack exactly one (for `all` and `at least k`)."""
 
     members: tuple[str, ...]
     recommended: bool
-    near_miss: RuleCell
+    near_miss: GroupOutcomes
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -125,19 +128,56 @@ class DefinitionResult(TestedRule):
 
 
 @dataclass(frozen=True)
-class CriteriaResults:
-    """Everything found.
+class InForceResult:
+    """The definition in force with its verdict, and its comparison with the recommended definition, if there is one.
 
     Attributes
     ----------
-    criteria, definitions
+    comparison : DefinitionComparison or None
+        `only_a` are the rows that only the recommended definition finds.
+    """
+
+    definition: Definition
+    verdict: InForceVerdict
+    recommended: str | None
+    comparison: DefinitionComparison | None
+
+    def to_dict(self) -> dict[str, Any]:
+        payload = {
+            **definition_json(self.definition),
+            **self.verdict.to_dict(),
+            "earlier": self.verdict.earlier.to_dict(),
+            "tested": self.verdict.later.to_dict(),
+        }
+        if self.comparison is not None:
+            payload["against"] = {
+                "definition": self.recommended,
+                "both": self.comparison.both.to_dict(),
+                "only_new": self.comparison.only_a.to_dict(),
+                "only_today": self.comparison.only_b.to_dict(),
+                "neither": self.comparison.neither.to_dict(),
+                "agreement": round(self.comparison.agreement, 4),
+            }
+        return payload
+
+
+@dataclass(frozen=True)
+class CriteriaResults:
+    """The criteria and definitions of a product.
+
+    Attributes
+    ----------
+    rows : str
+        What a row is, for people.
+    earlier, later : DefinitionMetrics
+        Figures of all rows.
+    criteria, definitions : tuple
         Confirmed on later rows.
-    not_confirmed
+    not_confirmed : tuple of TestedDefinition
         Found on earlier rows and not confirmed on later ones.
-    tried, tested
-        Definitions that the search tried on earlier rows; rules that were tested on later ones.
-    in_force, against
-        The verdict on the rule in force, and its four cells with the recommended definition (first the new one).
+    tried, tested : int
+        Definitions tried by the search on earlier rows, and definitions tested on later rows.
+    in_force : InForceResult or None
     """
 
     rows: str
@@ -145,19 +185,17 @@ class CriteriaResults:
     later: DefinitionMetrics
     criteria: tuple[CriterionResult, ...]
     definitions: tuple[DefinitionResult, ...]
-    not_confirmed: tuple[TestedRule, ...]
+    not_confirmed: tuple[TestedDefinition, ...]
     tried: int
     tested: int
-    in_force: InForce | None
-    rule: Definition | None
-    against: RuleComparison | None
+    in_force: InForceResult | None
 
     @property
     def recommended(self) -> DefinitionResult | None:
         return next((d for d in self.definitions if d.recommended), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """`pql criteria list --json` without the behaviours."""
+        """Return `pql criteria list --json` without the behaviours."""
         return {
             "rows": self.rows,
             "base_rate": self.later.base.value,
@@ -167,31 +205,12 @@ class CriteriaResults:
             "definitions": [d.to_dict() for d in self.definitions],
             "not_confirmed": [r.to_dict() for r in self.not_confirmed],
             "tried": {"definitions": self.tried, "tested": self.tested, "correction": CORRECTION},
-            "in_force": self._in_force_json(),
+            "in_force": self.in_force.to_dict() if self.in_force is not None else None,
         }
-
-    def _in_force_json(self) -> dict[str, Any] | None:
-        if self.in_force is None or self.rule is None:
-            return None
-        payload = {**definition_json(self.rule), **self.in_force.to_dict()}
-        payload |= {"earlier": self.in_force.earlier.to_dict(), "tested": self.in_force.later.to_dict()}
-        if self.against is not None and self.recommended is not None:
-            cells = {
-                "both": self.against.both,
-                "only_new": self.against.only_a,
-                "only_today": self.against.only_b,
-                "neither": self.against.neither,
-            }
-            payload["against"] = {
-                "definition": self.recommended.id,
-                **{name: cell.to_dict() for name, cell in cells.items()},
-                "agreement": round(self.against.agreement, 4),
-            }
-        return payload
 
 
 def kind_of(criterion: Criterion) -> Kind:
-    """Whether a criterion shows intent to buy, value met, mere activity, or fit.
+    """Tell whether a criterion shows intent to buy, value received, mere activity, or fit.
 
     >>> kind_of(Criterion.model_validate({"event": "Pricing Viewed", "at_least": 1}))
     'intent'
@@ -203,12 +222,12 @@ def kind_of(criterion: Criterion) -> Kind:
     if criterion.event == ANY:
         return "activity"
     words = {word.lower() for word in _WORDS.findall(criterion.event)}
-    buying = any(_BUYING.fullmatch(word) for word in words) or any(pair <= words for pair in _ASKING)
+    buying = any(_BUYING.fullmatch(word) for word in words) or any(pair <= words for pair in _SALES_REQUESTS)
     return "intent" if buying else "value"
 
 
 def find_criteria(
-    offered: Sequence[Candidate],
+    candidates: Sequence[CandidateColumn],
     table: pd.DataFrame,
     outcomes: Outcomes,
     earlier: np.ndarray,
@@ -216,74 +235,55 @@ def find_criteria(
     traits: Mapping[str, np.ndarray],
     *,
     rows: str,
-    rule: Definition | None,
+    in_force: Definition | None,
     leads_a_week: float | None,
     seed: int,
-    mined_rows: np.ndarray | None = None,
+    search_rows: np.ndarray | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> CriteriaResults:
-    """Mine, join, test, and judge the rule in force.
+    """Find criteria, join them to definitions, test both on later rows, and judge the definition in force.
 
     Parameters
     ----------
-    offered
-        Candidates on `mined_rows`.
-    table, outcomes
-        All criteria rows; `earlier` and `later` say which is which, bool (rows,).
-    traits
-        Family of a trait -> SHAP value on `mined_rows`.
-    rows
-        What a row is, in words.
-    rule
-        The definition in force.
-    leads_a_week
-        How many the team can work, if the policy says so.
-    mined_rows
-        Which rows are mined, positions; default: all earlier ones.
+    candidates : sequence of CandidateColumn
+        Candidates on `search_rows`.
+    table, outcomes : DataFrame, Outcomes
+        All criteria rows.
+    earlier, later : arrays of bool, shape (rows,)
+        Which rows are searched, and which test the results.
+    traits : mapping
+        Family of a trait -> SHAP value on `search_rows`.
+    rows : str
+        What a row is, for people.
+    in_force : Definition or None
+    leads_a_week : float or None
+        Number of leads that the team can work, if the policy limits it.
+    seed : int
+    search_rows : array of int, optional
+        Positions of the rows that are searched; default: all earlier ones.
+    progress : callable, optional
+        Called with the share done.
     """
-    at = np.flatnonzero(earlier) if mined_rows is None else mined_rows
-    mined = mine(offered, outcomes.converted[at].astype(float), outcomes.entity[at], traits, seed, progress)
-    before, now = outcomes[earlier], outcomes[later]
-    everybody = evaluate_definition(np.ones(int(earlier.sum()), bool), before)
-    everybody_now = evaluate_definition(np.ones(int(later.sum()), bool), now)
-    met = np.column_stack([holds(m.condition, table) for m in mined]) if mined else np.empty((len(table), 0), bool)
+    at = np.flatnonzero(earlier) if search_rows is None else search_rows
+    mined = mine_criteria(candidates, outcomes.converted[at].astype(float), outcomes.entity[at], traits, seed, progress)
+    conditions = [m.condition for m in mined]
+    met = np.column_stack([holds(c, table) for c in conditions]) if mined else np.empty((len(table), 0), bool)
+    test = _Test(table, outcomes, earlier, later, met, conditions)
+    everybody, everybody_now = test.metrics(np.ones(len(table), bool))
     weekly = everybody.leads_per_week.value
-    at_most = leads_a_week / weekly if leads_a_week is not None and weekly > 0 else None
-    frontier = search(met[earlier], before.converted, at_most)
-    names = [f"c{k + 1}" for k in range(len(mined))]
-    criteria = [
-        CriterionResult(
-            names[k],
-            _definition([m.condition], 1),
-            evaluate_definition(met[earlier, k], before),
-            evaluate_definition(met[later, k], now),
-            p_above(met[later, k], now.converted),
-            m,
-            _overlap(k, met[later], now, names),
-        )
-        for k, m in enumerate(mined)
-    ]
+    most_share = leads_a_week / weekly if leads_a_week is not None and weekly > 0 else None
+    frontier = search_definitions(met[earlier], outcomes.converted[earlier], most_share)
+    criteria = [test.criterion(k, m) for k, m in enumerate(mined)]
     definitions = [
-        _found_definition(
-            f"d{k + 1}",
-            joined,
-            [m.condition for m in mined],
-            names,
-            met,
-            earlier,
-            later,
-            outcomes,
-            k == frontier.recommended,
-        )
-        for k, joined in enumerate(frontier.kept)
+        test.definition(f"d{k + 1}", candidate, k == frontier.recommended)
+        for k, candidate in enumerate(frontier.definitions)
     ]
-    corrected = holm([rule.adjusted_p for rule in (*criteria, *definitions)])
+    corrected = holm([each.adjusted_p for each in (*criteria, *definitions)])
     criteria = [replace(c, adjusted_p=float(p)) for c, p in zip(criteria, corrected, strict=False)]
     definitions = [
         replace(d, adjusted_p=float(p)) for d, p in zip(definitions, corrected[len(criteria) :], strict=True)
     ]
     best = next((d for d in definitions if d.recommended and d.confirmed), None)
-    judged = judge_in_force(rule, table, outcomes, later, criterion_text, seed) if rule is not None else None
     return CriteriaResults(
         rows=rows,
         earlier=everybody,
@@ -293,49 +293,68 @@ def find_criteria(
         not_confirmed=tuple(r for r in (*criteria, *definitions) if not r.confirmed),
         tried=frontier.tried,
         tested=len(criteria) + len(definitions),
-        in_force=judged,
-        rule=rule,
-        against=compare_rules(meets(best.definition, table)[later], meets(rule, table)[later], now)
-        if best is not None and rule is not None
-        else None,
+        in_force=test.in_force(in_force, best, seed) if in_force is not None else None,
     )
 
 
-def _found_definition(
-    name: str,
-    joined: CandidateDefinition,
-    conditions: Sequence[Criterion],
-    names: Sequence[str],
-    met: np.ndarray,
-    earlier: np.ndarray,
-    later: np.ndarray,
-    outcomes: Outcomes,
-    recommended: bool,
-) -> DefinitionResult:
-    members = list(joined.members)
-    held = met[:, members].sum(axis=1)
-    meeting, near = held >= joined.least, (held == joined.least - 1) & (joined.least > 1)
-    now = outcomes[later]
-    return DefinitionResult(
-        name,
-        _definition([conditions[k] for k in members], joined.least),
-        evaluate_definition(meeting[earlier], outcomes[earlier]),
-        evaluate_definition(meeting[later], now),
-        p_above(meeting[later], now.converted),
-        tuple(names[k] for k in members),
-        recommended,
-        RuleCell.of(near[later], now),
-    )
+@dataclass(frozen=True)
+class _Test:
+    """All criteria rows, and which of the mined criteria each row meets."""
 
+    table: pd.DataFrame
+    outcomes: Outcomes
+    earlier: np.ndarray
+    later: np.ndarray
+    met: np.ndarray
+    conditions: Sequence[Criterion]
 
-def _definition(conditions: Sequence[Criterion], least: int) -> Definition:
-    payload = [criterion_json(condition) for condition in conditions]
-    if least == len(payload):
-        return Definition.model_validate({"all": payload})
-    return Definition.model_validate({"any": payload} if least == 1 else {"at_least_k": least, "of": payload})
+    @property
+    def names(self) -> list[str]:
+        return [f"c{k + 1}" for k in range(len(self.conditions))]
 
+    def metrics(self, met: np.ndarray) -> tuple[DefinitionMetrics, DefinitionMetrics]:
+        """On earlier and on later rows."""
+        earlier, later = (evaluate_definition(met[at], self.outcomes[at]) for at in (self.earlier, self.later))
+        return earlier, later
 
-def _overlap(k: int, met: np.ndarray, outcomes: Outcomes, names: Sequence[str]) -> dict[str, float]:
-    """Of those who meet either of two criteria, the share that meets both."""
-    shares = {names[j]: compare_rules(met[:, k], met[:, j], outcomes).overlap for j in range(met.shape[1]) if j != k}
-    return {name: share for name, share in shares.items() if share == share}
+    def p_value(self, met: np.ndarray) -> float:
+        return p_above(met[self.later], self.outcomes.converted[self.later])
+
+    def criterion(self, k: int, mined: MinedCriterion) -> CriterionResult:
+        met = self.met[:, k]
+        definition = Definition.joining([mined.condition], 1)
+        return CriterionResult(
+            self.names[k], definition, *self.metrics(met), self.p_value(met), mined, self._overlap(k)
+        )
+
+    def _overlap(self, k: int) -> dict[str, float]:
+        """By other criterion, the share of the rows meeting either one that meet both."""
+        met, outcomes = self.met[self.later], self.outcomes[self.later]
+        shares = {
+            name: compare_definitions(met[:, k], met[:, j], outcomes).overlap
+            for j, name in enumerate(self.names)
+            if j != k
+        }
+        return {name: share for name, share in shares.items() if share == share}
+
+    def definition(self, name: str, candidate: CandidateDefinition, recommended: bool) -> DefinitionResult:
+        members, least = list(candidate.members), candidate.least
+        count = self.met[:, members].sum(axis=1)
+        met, near_miss = count >= least, (count == least - 1) & (least > 1)
+        return DefinitionResult(
+            name,
+            Definition.joining([self.conditions[k] for k in members], least),
+            *self.metrics(met),
+            self.p_value(met),
+            tuple(self.names[k] for k in members),
+            recommended,
+            GroupOutcomes.of(near_miss[self.later], self.outcomes[self.later]),
+        )
+
+    def in_force(self, definition: Definition, best: DefinitionResult | None, seed: int) -> InForceResult:
+        verdict = judge_in_force(definition, self.table, self.outcomes, self.later, seed)
+        if best is None:
+            return InForceResult(definition, verdict, None, None)
+        later = self.outcomes[self.later]
+        met_new, met_today = (meets(each, self.table)[self.later] for each in (best.definition, definition))
+        return InForceResult(definition, verdict, best.id, compare_definitions(met_new, met_today, later))

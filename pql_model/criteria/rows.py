@@ -1,7 +1,7 @@
-"""The rows that criteria are found and tested on: no conversion among them counts twice, and no row knows the outcome.
+"""Choose the rows that criteria are searched and tested on, so that no conversion counts twice.
 
-Trial: one landmark, so one row an entity. Freemium: looks at the same entity at least one horizon apart. Of these rows the
-last fifth tests what the others were searched for.
+Trial: one landmark, hence one row per entity. Freemium: snapshots of an entity at least one horizon apart. The last fifth
+of these rows tests the criteria that are found on the others.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from pql_model.criteria.definition_metrics import cohort_instant
 from pql_model.model.split import Split
 from pql_model.snapshots.spacing import non_overlapping
 from pql_model.time import DAY, Duration
 
 MOST_BEFORE = 1 / 3
-"""A landmark is too late if a larger share of the conversions came before it: criteria would miss these customers."""
+"""A landmark is too late if a larger share of the conversions came before it, since criteria would miss those customers."""
 LATER_SHARES, LATER_CONVERSIONS = (0.2, 0.25, 0.3), 50
-"""Later rows are the smallest of these shares with so many conversions: enough to test rules, which are few and simple."""
+"""The later rows are the smallest of these shares with this many conversions, enough to test a few simple definitions."""
 
 
 @dataclass(frozen=True)
 class CriteriaRows:
-    """Which snapshots count.
+    """The chosen snapshots.
 
     Attributes
     ----------
-    keep
-        Bool mask over the snapshots.
-    text
-        The same for people: `as of day 14 of the trial`.
-    landmark_days
-        Days since sign-up at which a trial is looked at; None in freemium.
+    keep : array of bool, shape (snapshots,)
+    text : str
+        For people: `as of day 14 of the trial`.
+    landmark_days : float or None
+        Days between sign-up and the snapshot of a trial; None in freemium.
     """
 
     keep: np.ndarray
@@ -45,17 +45,18 @@ def criteria_rows(frame: pd.DataFrame, train: np.ndarray, motion: str, horizon: 
 
     Parameters
     ----------
-    frame
-        entity, as_of, signed_up, converted of all final snapshots; any index.
-    train
-        Training rows, bool; of the outcomes only theirs are looked at.
-    motion
-        In a `trial` the last landmark, unless more than a third of the conversions after the first one came before it;
-        then the landmark before, and so on. In `freemium` looks at least one horizon apart for each entity.
+    frame : DataFrame
+        entity, as_of, signed_up and converted of all mature snapshots; any index.
+    train : array of bool
+        Training rows. Only their outcomes are used.
+    motion : str
+        A `trial` uses the last landmark, unless more than a third of the conversions after the first one came before it;
+        then the landmark before that, and so on. `freemium` uses snapshots at least one horizon apart for each entity.
+    horizon : Duration
 
     Examples
     --------
-    >>> day = np.array([3, 14, 3, 14, 3])  # the third entity pays after 10 days: of two conversions one comes before day 14
+    >>> day = np.array([3, 14, 3, 14, 3])  # the third entity pays after 10 days: one of two conversions precedes day 14
     >>> frame = pd.DataFrame({"entity": ["a", "a", "b", "b", "c"], "signed_up": 0, "as_of": day * DAY,
     ...                       "converted": [True, True, False, False, True]})
     >>> rows = criteria_rows(frame, np.ones(5, bool), "trial", Duration.parse("30d"))
@@ -72,22 +73,24 @@ def criteria_rows(frame: pd.DataFrame, train: np.ndarray, motion: str, horizon: 
     return CriteriaRows(age == landmark, f"as of day {days:g} of the trial", days)
 
 
-def periods(frame: pd.DataFrame, keep: np.ndarray, split: Split, motion: str, horizon: Duration) -> Split:
-    """Earlier and later rows for criteria: a split that begins its later period no sooner than the model's.
+def criteria_split(frame: pd.DataFrame, keep: np.ndarray, split: Split, motion: str, horizon: Duration) -> Split:
+    """Split the criteria rows into earlier and later ones; the later period begins no sooner than that of the model.
 
-    To judge a model takes many later rows; to place thresholds takes many earlier ones. Where a fifth of the rows can test
-    the rules, the rest are searched; where it cannot, the model's own split stays.
+    Judging a model takes many later rows; estimating thresholds takes many earlier ones. If a fifth of the rows is enough
+    to test definitions, the rest are searched; otherwise the model's own split is used.
 
     Parameters
     ----------
-    frame
-        entity, as_of, signed_up, converted of all final snapshots; any index.
-    keep
-        Criteria rows, bool.
-    split
-        The model's.
+    frame : DataFrame
+        entity, as_of, signed_up and converted of all mature snapshots; any index.
+    keep : array of bool
+        Criteria rows.
+    split : Split
+        The model's split.
+    motion : str
+    horizon : Duration
     """
-    begins = frame["signed_up" if motion == "trial" else "as_of"].to_numpy(np.int64)
+    begins = cohort_instant(frame, motion)
     as_of, converted = frame["as_of"].to_numpy(np.int64), frame["converted"].to_numpy(bool)
     for share in LATER_SHARES:
         start = int(np.quantile(begins[keep], 1 - share, method="nearest"))
@@ -100,13 +103,13 @@ def periods(frame: pd.DataFrame, keep: np.ndarray, split: Split, motion: str, ho
 
 
 def _landmark(frame: pd.DataFrame, train: np.ndarray, age: np.ndarray) -> int:
-    """The latest age before which at most a third of the training conversions came."""
+    """The latest age that at most a third of the training conversions precede."""
     ages = [int(a) for a in np.unique(age[train])]
     as_of, converted = frame["as_of"].to_numpy(np.int64), frame["converted"].to_numpy(bool)
     entity = pd.factorize(frame["entity"])[0]
     paid = np.unique(entity[train & converted])
     for landmark in reversed(ages[1:]):
-        # Who reached this age among the training rows; who is no longer there had converted, or is too new to tell.
+        # Entities that reached this age: those without a row at it had converted before.
         reached = as_of - age + landmark <= as_of[train].max()
         known = np.intersect1d(paid, entity[train & reached])
         there = np.isin(known, entity[train & (age == landmark)])

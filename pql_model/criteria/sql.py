@@ -16,13 +16,13 @@ from sqlglot import exp
 from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.schema import Config
 from pql_model.criteria import sql_events, sql_tables
-from pql_model.criteria.evaluate import criterion_feature
+from pql_model.criteria.evaluate import check_names
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
 from pql_model.criteria.sql_measures import SEEN, Measured, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
-from pql_model.errors import DataError, did_you_mean, nearest
-from pql_model.features.spec import Feature
+from pql_model.errors import DataError
+from pql_model.features.spec import Feature, criterion_feature
 from pql_model.measures import ANY
 from pql_model.sources.events import value_names
 
@@ -151,19 +151,9 @@ def _refuse_unreadable(config: Config, definition: Definition) -> None:
         raise DataError("; ".join(lacking), remedy="correct the definition, or map the column in the config")
     events = [n for t in config.events for n in (*([t.event] if t.event else []), *(t.counts or {}))]
     any_name = any(table.columns.event is not None for table in config.events)
-    for criterion in definition.criteria:
-        name, known = (
-            (criterion.trait, config.entities.traits) if criterion.trait else (criterion.event, [ANY, *events])
-        )
-        if known is None or name in known or (criterion.event is not None and any_name):
-            continue
-        kind, close = "trait" if criterion.trait else "event", nearest(str(name), known)
-        raise DataError(
-            f"The definition names {kind} `{name}`, which the config does not" + did_you_mean(close),
-            received=name,
-            allowed=list(known),
-            remedy="correct the definition",
-        )
+    check_names(
+        definition, None if any_name else events, config.entities.traits, "the definition", where="the config does not"
+    )
 
 
 def _tables(config: Config) -> list[str]:

@@ -261,7 +261,7 @@ def dialect_of(dialect: str) -> SqlDialect:
 
     Examples
     --------
-    >>> engine_of("postgres").moment(0).sql("postgres")
+    >>> dialect_of("postgres").moment(0).sql("postgres")
     "CAST('1970-01-01' AS TIMESTAMP)"
     """
     if dialect in ENGINES:

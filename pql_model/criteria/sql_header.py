@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
-from pql_model.criteria.phrasing import definition_text
+from pql_model.criteria.definition_text import definition_text
 from pql_model.criteria.sql_dialects import SqlDialect
 from pql_model.criteria.sql_raw import Raw
 from pql_model.time import iso

@@ -1,4 +1,4 @@
-"""From the config, the test period and what was found, to what a model decides by. Only training needs it."""
+"""Build a model's decider from the config, the test period and the criteria. Only training needs it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,13 @@ import pandas as pd
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.config.schema import Config
-from pql_model.criteria.evaluate import check_names, meets
-from pql_model.criteria.phrasing import criterion_text, definition_text
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns, check_names, meets
 from pql_model.criteria.results import CriteriaResults
 from pql_model.decide.bands import Bands, band_table
-from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition, Columns
 from pql_model.decide.decider import USUAL, Decider
 from pql_model.decide.policy import Period, make_rule
 from pql_model.model.columns import as_texts, trait_name
 from pql_model.sources.scalars import value_of
-
-
-def bind_criterion(criterion: Criterion, id: str | None = None) -> BoundCriterion:
-    """A criterion with its text.
-
-    >>> condition_of(Criterion.model_validate({"event": "Export Made", "at_least": 2})).text
-    'at least 2 `Export Made` so far'
-    """
-    return BoundCriterion(criterion, criterion_text(criterion), id)
-
-
-def bind_definition(definition: Definition, id: str | None = None) -> BoundDefinition:
-    """A definition with its text."""
-    conditions = tuple(bind_criterion(criterion) for criterion in definition.criteria)
-    return BoundDefinition(conditions, definition.least, definition_text(definition), id)
 
 
 def exclusions(config: Config) -> list[Criterion]:
@@ -79,8 +62,8 @@ def build_decider(
     asked = {"recommended": best.definition if best is not None else None, "in_force": config.definition}
     definition = asked.get(str(policy.definition)) if policy is not None else None
     knobs = policy if policy is not None else USUAL
-    exclude = tuple(bind_criterion(criterion) for criterion in exclusions(config))
-    counts = ~Columns.of_table(table, exclude).any_of(exclude)
+    exclude = tuple(BoundCriterion(criterion) for criterion in exclusions(config))
+    counts = ~Columns.of_table(table, exclude).holds_any(exclude)
     if not counts.any():  # there is nobody to learn a threshold from; nobody is a PQL either
         counts = ~counts
     entity, converted = later["entity"].to_numpy(), later["converted"].to_numpy(bool)
@@ -103,8 +86,8 @@ def build_decider(
         stay=knobs.stay,
         hold_out=knobs.hold_out,
         exclude=exclude,
-        hand_raise=tuple(bind_criterion(criterion) for criterion in knobs.hand_raise),
-        criteria=tuple(bind_criterion(c.definition.criteria[0], c.id) for c in found.criteria),
-        recommended=bind_definition(best.definition, best.id) if best is not None else None,
-        in_force=bind_definition(config.definition) if config.definition is not None else None,
+        hand_raise=tuple(BoundCriterion(criterion) for criterion in knobs.hand_raise),
+        criteria=tuple(BoundCriterion(c.definition.criteria[0], c.id) for c in found.criteria),
+        recommended=BoundDefinition(best.definition, best.id) if best is not None else None,
+        in_force=BoundDefinition(config.definition) if config.definition is not None else None,
     )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pql_model.config.schema import Policy
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
-from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition
 from pql_model.decide.policy import DEFAULT_SHARE, PolicyRule
 from pql_model.features.spec import Feature
 from pql_model.payload import select_attributes
@@ -70,8 +70,8 @@ class Decider:
     @property
     def conditions(self) -> list[BoundCriterion]:
         """Every condition that a decision reads."""
-        rulebooks = [book for book in (self.recommended, self.in_force) if book is not None]
-        return [*self.exclude, *self.hand_raise, *self.criteria, *(c for book in rulebooks for c in book.conditions)]
+        definitions = [each for each in (self.recommended, self.in_force) if each is not None]
+        return [*self.exclude, *self.hand_raise, *self.criteria, *(c for each in definitions for c in each.conditions)]
 
     @property
     def features(self) -> list[Feature]:
@@ -87,7 +87,7 @@ class Decider:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Decider:
-        """Read what `as_json` wrote."""
+        """Read what `to_dict` wrote."""
         exclude, hand_raise, criteria = (
             tuple(BoundCriterion.from_dict(c) for c in raw[name]) for name in ("exclude", "hand_raise", "criteria")
         )

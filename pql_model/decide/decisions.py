@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.decide.bound_definition import Columns
+from pql_model.criteria.evaluate import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.holdout import held_out, ties
 from pql_model.decide.policy import expected_conversions
@@ -79,8 +79,8 @@ def decide(
         entity=names,
         probability=probability,
         met=qualifying,
-        raised=columns.any_of(decider.hand_raise),
-        excluded=columns.any_of(decider.exclude),
+        raised=columns.holds_any(decider.hand_raise),
+        excluded=columns.holds_any(decider.exclude),
         held_out=held_out(decider.name, names, decider.hold_out),
         tie=ties(decider.name, names) if before is not None and decider.rule.leads else np.zeros(len(names)),
     )
@@ -111,7 +111,7 @@ def decide(
 
 
 def _criteria_met(decider: Decider, columns: Columns) -> np.ndarray | None:
-    held = [columns.held(condition) for condition in decider.criteria]
+    held = [columns.holds(condition) for condition in decider.criteria]
     known = [found for found in held if found is not None]
     if len(known) < len(held):
         return None

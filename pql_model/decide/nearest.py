@@ -1,4 +1,4 @@
-"""The condition an entity is nearest to meeting and still can, and what the model would say then: a prediction, no promise."""
+"""Find the missing criterion that an entity is nearest to meeting, and predict the probability if it met it."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition, Columns
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY
 from pql_model.model.columns import Manifest
 from pql_model.time import DAY, Window
 
 AGE = Feature(ANY, "days_since_signup").name
-"""Says which `first` windows are not over; without this column none of them can be met any more."""
+"""Decides whether a `first` window is still open; without this column every `first` window counts as over."""
 _DAYS = ("active_days", "current_streak_days", "longest_streak_days")
-_MORE = (*_DAYS, "count", "distinct_users", "sum", "distinct_values", "breadth", "sessions", "session_minutes")
-_BEST = ("max", "last")
-"""One more event is enough: it takes the value that is asked for."""
-_SOON = ("days_since_last", "days_to_first")
-"""One event now is enough where at most so many days are asked for."""
+_ADDITIVE = (*_DAYS, "count", "distinct_users", "sum", "distinct_values", "breadth", "sessions", "session_minutes")
+_REACHED_BY_ONE_EVENT = ("max", "last")
+"""One more event with the required value is enough."""
+_RECENCY = ("days_since_last", "days_to_first")
+"""One event now is enough where an upper limit of days is required."""
 _WHOLE = (*_DAYS, "count", "distinct_users", "distinct_values", "breadth", "sessions")
 Predict = Callable[[np.ndarray], np.ndarray]
-"""Matrix of the model (rows, columns) -> calibrated probability (rows,)."""
+"""The model's matrix (rows, columns) -> calibrated probability (rows,)."""
 
 
 @dataclass(frozen=True)
-class Missing:
-    """What one row lacks.
+class MissingCriterion:
+    """The criterion that one row is nearest to meeting.
 
     Attributes
     ----------
-    value, needed
-        What the row shows (None where nothing happened), and what it takes.
-    probability
-        What the model says with that much more in every column of the same event and measure whose window holds the
-        present; None where the model has no such column.
+    value : float or None
+        The present value; None where nothing happened.
+    needed : float
+        The value that is enough.
+    probability : float or None
+        The model's probability if every column of the same event and measure whose window includes the present
+        moved by what is missing. None where the model has no such column.
     """
 
     condition: BoundCriterion
@@ -56,72 +58,76 @@ class Missing:
 
 
 class NearestMissing:
-    """Made once for a definition and a model; `tell` answers for any number of rows, also for one.
+    """Finds the nearest missing criterion of a definition, for one row or for many.
 
     Parameters
     ----------
-    rulebook
-        The definition.
-    manifest
+    definition : BoundDefinition
+    manifest : Manifest
         The model's columns.
     """
 
-    def __init__(self, rulebook: BoundDefinition, manifest: Manifest) -> None:
-        self.rulebook = rulebook
-        self._conditions = [c for c in rulebook.conditions if c.feature is not None and _can_be_worked_on(c)]
+    def __init__(self, definition: BoundDefinition, manifest: Manifest) -> None:
+        self.definition = definition
+        self._conditions = [c for c in definition.conditions if c.feature is not None and _is_actionable(c)]
         features = [(j, parse_feature(c.name)) for j, c in enumerate(manifest.columns) if c.kind == "feature"]
-        self._moved = [
-            [(j, f.window) for j, f in features if c.feature is not None and _same(f, c.feature)]
+        self._moved_columns = [
+            [(j, f.window) for j, f in features if c.feature is not None and _same_behaviour(f, c.feature)]
             for c in self._conditions
         ]
 
-    def tell(
+    def find(
         self, columns: Columns, X: np.ndarray, predict: Predict, as_of: np.ndarray | None = None
-    ) -> list[Missing | None]:
-        """Of each row the nearest missing condition; None where the definition is met, or cannot be any more by what is done.
+    ) -> list[MissingCriterion | None]:
+        """Find the nearest missing criterion of each row.
 
         Parameters
         ----------
-        columns
-            What the conditions read, and `AGE`.
-        X
+        columns : Columns
+            The columns of the definition, and `AGE`.
+        X : array of shape (rows, columns)
             The rows as the model reads them.
-        as_of
-            Instants, microseconds; with them a condition on days is dropped where too few days are left.
+        as_of : array of shape (rows,), optional
+            Instants, microseconds. They exclude criteria on days whose window has too few days left.
+
+        Returns
+        -------
+        list of MissingCriterion or None
+            None where the definition is met, or where no activity can meet it any more.
         """
-        payload: list[Missing | None] = [None] * columns.rows
+        missing: list[MissingCriterion | None] = [None] * columns.rows
         if not self._conditions or not columns.rows:
-            return payload
+            return missing
         age = columns.numbers.get(AGE, np.full(columns.rows, np.nan))
         values = [columns.numbers.get(c.column, np.full(columns.rows, np.nan)) for c in self._conditions]
         needed = [_needed(c, v, age) for c, v in zip(self._conditions, values, strict=True)]
-        lacking = np.array(
+        distance = np.array(
             [
-                self._lacking(c, v, n, age, as_of, columns)
+                self._distance(c, v, n, age, as_of, columns)
                 for c, v, n in zip(self._conditions, values, needed, strict=True)
             ]
         )
-        met = columns.meets(self.rulebook)
-        nearest = np.argmin(lacking, axis=0)
-        open_ = np.isfinite(np.min(lacking, axis=0)) & (
-            ~met & ~self._lost(columns, lacking) if met is not None else False
+        met = columns.meets(self.definition)
+        nearest = np.argmin(distance, axis=0)
+        reachable = np.isfinite(np.min(distance, axis=0)) & (
+            ~met & ~self._out_of_reach(columns, distance) if met is not None else False
         )
         for k, condition in enumerate(self._conditions):
-            rows = np.flatnonzero(open_ & (nearest == k))
+            rows = np.flatnonzero(reachable & (nearest == k))
             then = self._probability(k, values[k][rows], needed[k][rows], age[rows], X[rows], predict)
             for row, v, n, p in zip(
                 rows.tolist(), values[k][rows].tolist(), needed[k][rows].tolist(), then, strict=True
             ):
-                payload[row] = Missing(condition, None if v != v else v, n, p)
-        return payload
+                missing[row] = MissingCriterion(condition, None if v != v else v, n, p)
+        return missing
 
-    def _lost(self, columns: Columns, lacking: np.ndarray) -> np.ndarray:
-        """Whether so many conditions cannot be met any more that the definition cannot: one that is open then leads nowhere."""
-        held = np.array([columns.held(c) for c in self._conditions], bool)
-        over = np.sum(~held & ~np.isfinite(lacking), axis=0)
-        return np.asarray(over > len(self.rulebook.conditions) - self.rulebook.least)
+    def _out_of_reach(self, columns: Columns, distance: np.ndarray) -> np.ndarray:
+        """Whether too many criteria cannot be met any more for the definition to be met."""
+        held = np.array([columns.holds(c) for c in self._conditions], bool)
+        lost = np.sum(~held & ~np.isfinite(distance), axis=0)
+        return np.asarray(lost > len(self.definition.conditions) - self.definition.least)
 
-    def _lacking(
+    def _distance(
         self,
         condition: BoundCriterion,
         value: np.ndarray,
@@ -130,11 +136,11 @@ class NearestMissing:
         as_of: np.ndarray | None,
         columns: Columns,
     ) -> np.ndarray:
-        """Which part of what is needed is missing, 0 to 1; infinite where it is held, or cannot be met any more."""
-        held, feature = columns.held(condition), condition.feature
+        """The missing part of what is needed, 0 to 1; infinite where the criterion holds or cannot be met any more."""
+        held, feature = columns.holds(condition), condition.feature
         if held is None or feature is None:
             return np.full(len(value), np.inf)
-        possible = ~held & _present(feature.window, age) & ~np.isnan(needed)
+        possible = ~held & _includes_present(feature.window, age) & ~np.isnan(needed)
         if feature.measure in _DAYS and as_of is not None:
             possible &= needed - np.nan_to_num(value) <= _days_left(feature.window, age, as_of)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -144,34 +150,36 @@ class NearestMissing:
     def _probability(
         self, k: int, value: np.ndarray, needed: np.ndarray, age: np.ndarray, X: np.ndarray, predict: Predict
     ) -> list[float | None]:
-        if not self._moved[k] or not len(X):
+        if not self._moved_columns[k] or not len(X):
             return [None] * len(X)
         feature, X = self._conditions[k].feature, X.copy()
-        for j, window in self._moved[k]:
+        for j, window in self._moved_columns[k]:
             now = X[:, j]
-            moved = _then(str(feature and feature.measure), now, value, needed, age)
-            X[:, j] = np.where(_present(window, age), moved, now)
+            moved = _moved(str(feature and feature.measure), now, value, needed, age)
+            X[:, j] = np.where(_includes_present(window, age), moved, now)
         return [float(p) for p in predict(X)]
 
 
-def _can_be_worked_on(condition: BoundCriterion) -> bool:
-    """Whether acts can bring it about: more of what is counted, or one event soon."""
+def _is_actionable(condition: BoundCriterion) -> bool:
+    """Whether activity can meet it: more of what is counted, or one event soon."""
     operator, measure = condition.criterion.operator, condition.criterion.measure
-    if measure in _SOON:
+    if measure in _RECENCY:
         return operator in ("<=", "<")
-    return (operator in (">=", ">") and measure in (*_MORE, *_BEST)) or (operator == "==" and measure in _WHOLE)
+    if operator == "==":
+        return measure in _WHOLE
+    return operator in (">=", ">") and measure in (*_ADDITIVE, *_REACHED_BY_ONE_EVENT)
 
 
-def _same(one: Feature, other: Feature) -> bool:
+def _same_behaviour(one: Feature, other: Feature) -> bool:
     return (one.event, one.measure, one.value) == (other.event, other.measure, other.value)
 
 
 def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np.ndarray:
-    """The number that is enough, (rows,); NaN where acts cannot bring it about any more."""
+    """The value that is enough, (rows,); NaN where activity cannot reach it any more."""
     threshold, measure = float(condition.criterion.threshold or 0.0), condition.criterion.measure
     if measure == "days_since_last":
         return np.full(len(value), threshold)
-    if measure == "days_to_first":  # who has done it has done it too late; who has not must within so many days
+    if measure == "days_to_first":  # a first event that came too late cannot be undone
         in_time = age < threshold if condition.criterion.operator == "<" else age <= threshold
         return np.where(np.isnan(value) & in_time, threshold, np.nan)
     if condition.criterion.operator == "==":
@@ -183,26 +191,26 @@ def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np
     return np.full(len(value), threshold)
 
 
-def _then(measure: str, now: np.ndarray, value: np.ndarray, needed: np.ndarray, age: np.ndarray) -> np.ndarray:
-    """What a column holds afterwards."""
+def _moved(measure: str, now: np.ndarray, value: np.ndarray, needed: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """What a column holds once the criterion is met."""
     if measure == "days_since_last":
         return np.zeros(len(now))
     if measure == "days_to_first":
         return np.where(np.isnan(now), age, now)
-    if measure in _BEST:
+    if measure in _REACHED_BY_ONE_EVENT:
         return needed if measure == "last" else np.fmax(now, needed)
     return np.asarray(now + (needed - np.nan_to_num(value)))
 
 
-def _present(window: Window, age: np.ndarray) -> np.ndarray:
-    """Whether the window holds what happens now, (rows,)."""
+def _includes_present(window: Window, age: np.ndarray) -> np.ndarray:
+    """Whether an event that happens now falls in the window, (rows,)."""
     if window.kind != "first" or window.length is None:
         return np.ones(len(age), bool)
-    return np.asarray(np.round(age * DAY) < window.length.us)  # NaN is not
+    return np.asarray(np.round(age * DAY) < window.length.us)  # false for NaN
 
 
 def _days_left(window: Window, age: np.ndarray, as_of: np.ndarray) -> np.ndarray:
-    """How many UTC days from that of `as_of` on lie in the window, at least in part."""
+    """How many UTC days, from that of `as_of` on, lie at least partly in the window."""
     if window.kind != "first" or window.length is None:
         return np.full(len(age), np.inf)
     end = as_of - np.round(age * DAY) + window.length.us

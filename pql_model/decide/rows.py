@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.decide.bound_definition import Columns
+from pql_model.criteria.evaluate import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Decisions, decide
 from pql_model.decide.nearest import AGE, NearestMissing
@@ -119,7 +119,7 @@ def _nearest(
     if decider.goal is None:
         return None
     as_of = table["as_of"].to_numpy(np.int64) if "as_of" in table.columns and table["as_of"].notna().all() else None
-    missing = NearestMissing(decider.goal, model.manifest).tell(
+    missing = NearestMissing(decider.goal, model.manifest).find(
         columns, X, lambda moved: model.calibration.apply(model.predictor.margin(moved)), as_of
     )
     payload = np.full(len(missing), None, object)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from pql_model.config.definition import Criterion
 from pql_model.explain.reason_text import AGE, amount_words, number_words, tell
-from pql_model.features.spec import Feature
+from pql_model.features.spec import criterion_feature
 from pql_model.measures import MEASURES
 from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
 
@@ -50,9 +50,7 @@ def _threshold(criterion: Criterion, threshold: float) -> str:
 
 def _shown(criterion: Criterion, table: pd.DataFrame) -> str:
     if criterion.event is not None:
-        column = ModelColumn(
-            Feature(criterion.event, criterion.measure, criterion.window, criterion.value).name, "feature"
-        )
+        column = ModelColumn(criterion_feature(criterion).name, "feature")
     else:
         column = ModelColumn(trait_name(str(criterion.trait)), "number" if criterion.in_ is None else "text")
     if column.kind == "text":

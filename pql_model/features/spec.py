@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote_plus, unquote_plus
 
-from pql_model.config.definition import check_measure
+from pql_model.config.definition import Criterion, check_measure
 from pql_model.errors import FeatureMismatchError, listed
 from pql_model.measures import ANY, MEASURES, Measure
 from pql_model.time import EVER, Window
@@ -113,6 +113,11 @@ def parse_feature(name: str) -> Feature:
     if len(parts) not in (3, 4):
         raise ValueError(f"`{name}` is not a feature name. Allowed: event.measure.window or event.measure.value.window")
     return Feature(parts[0], parts[1], Window.parse(parts[-1]), parts[2] if len(parts) == 4 else None)
+
+
+def criterion_feature(criterion: Criterion) -> Feature:
+    """Return the feature that a criterion about an event reads."""
+    return Feature(str(criterion.event), criterion.measure, criterion.window, criterion.value)
 
 
 def _encode(text: str) -> str:

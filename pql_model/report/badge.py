@@ -42,7 +42,7 @@ def _judged(found: CriteriaResults, health: Sequence[Mapping[str, str]]) -> tupl
     lacking = []
     if best.later.lift.low < LEAST_LIFT:
         lacking.append(f"a lift that is surely at least {LEAST_LIFT:g}: more later accounts would narrow its range")
-    if found.in_force is not None and not _beats(best.later, found.in_force.later):
+    if found.in_force is not None and not _beats(best.later, found.in_force.verdict.later):
         lacking.append("a clear lead over the rule in force: more later accounts would show whether there is one")
     red = [line["saw"] for line in health if line["level"] == "red"]
     if red:
@@ -74,7 +74,7 @@ def _sentence(found: CriteriaResults, verdict: str, name: str) -> str:
         ""
         if found.in_force is None
         else " and against the rule in force"
-        if _beats(best.later, found.in_force.later)
+        if _beats(best.later, found.in_force.verdict.later)
         else ""
     )
     lead = f"at least {best.later.lift.low:.1f} times the usual rate"

@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from pql_model.criteria.definition_metrics import TOO_FEW
+from pql_model.criteria.export import condition_yaml
 from pql_model.report import numbers
 from pql_model.report.behaviours import KINDS
 from pql_model.report.charts import Point, curve, dotplot, futures
 from pql_model.report.markup import TableCell, details, esc, figure, marked, paragraph, section, table, tag
-from pql_model.report.rule_export import yaml_line
 from pql_model.report.svg import twice
 from pql_model.report.view import View, capital, rule_text
 
@@ -36,7 +36,7 @@ def shown(view: View) -> list[str]:
 
 def _parts(rule: dict[str, Any]) -> tuple[list[str], int]:
     """What two rules share if they say the same."""
-    lines = sorted(yaml_line(condition) for condition in rule["conditions"])
+    lines = sorted(condition_yaml(condition) for condition in rule["conditions"])
     join = rule.get("join", "all")
     return lines, len(lines) if join == "all" else rule["k"] if join == "at_least_k" else 1
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from pql_model.criteria.export import condition_outline, condition_yaml
 from pql_model.errors import DataError
-from pql_model.report.rule_export import sql_text, yaml_line
 from pql_model.snapshots.periods import whole_weeks
 from pql_model.time import iso, week_of
 
@@ -98,7 +98,7 @@ def _check(bits: pd.DataFrame, criteria: list[dict[str, Any]]) -> None:
 def _offered(criterion: dict[str, Any]) -> dict[str, Any]:
     condition = criterion["conditions"][0]
     texts = {name: str(criterion[name]) for name in ("id", "text", "short", "group")}
-    return {**texts, "yaml": yaml_line(condition), "sql": sql_text(condition)}
+    return {**texts, "yaml": condition_yaml(condition), "sql": condition_outline(condition)}
 
 
 # ---------------------------------------------------------------- counts

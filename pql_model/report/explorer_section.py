@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pql_model.criteria.export import condition_yaml
 from pql_model.report import numbers
 from pql_model.report.candidates import rules_table, shown
 from pql_model.report.markup import data_block, esc, marked, paragraph, section, tag
-from pql_model.report.rule_export import yaml_line
 from pql_model.report.view import View
 
 _JOINS = (("all", "all of them"), ("any", "any of them"), ("at_least_k", "at least"))
@@ -166,7 +166,7 @@ def _today(view: View, criteria: list[dict[str, Any]]) -> dict[str, Any] | None:
     if force is None or view.explorer is None:
         return None
     known = {criterion["yaml"]: criterion["id"] for criterion in reversed(criteria)}
-    wanted = [yaml_line(condition) for condition in force["conditions"]]
+    wanted = [condition_yaml(condition) for condition in force["conditions"]]
     if not all(line in known for line in wanted):
         return None
     return {"criteria": [known[line] for line in wanted], "join": force["join"], "k": force["k"] or 1}

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.definition import Criterion, criterion_json
-from pql_model.criteria.candidates import family_words, roundest
-from pql_model.criteria.definition_metrics import Outcomes, RuleCell
+from pql_model.criteria.candidates import family_text, roundest
+from pql_model.criteria.definition_metrics import GroupOutcomes, Outcomes
+from pql_model.criteria.definition_text import criterion_short, criterion_text, definition_text
 from pql_model.criteria.evaluate import criterion_values, holds, meets
-from pql_model.criteria.phrasing import criterion_short, criterion_text, definition_text
 from pql_model.criteria.results import CriteriaResults, DefinitionResult, kind_of
 from pql_model.explain.behaviours import Behaviour
 from pql_model.features.spec import parse_feature
@@ -139,12 +139,12 @@ def offered_criteria(seen: Findings) -> list[dict[str, Any]]:
         offered.append({"id": name, "text": text, "short": short, "group": group, "conditions": [payload]})
 
     for criterion in seen.found.criteria:
-        add(criterion.id, criterion.definition.criteria[0], family_words(criterion.mined.family))
-    for k, condition in enumerate(seen.found.rule.criteria if seen.found.rule is not None else []):
+        add(criterion.id, criterion.definition.criteria[0], family_text(criterion.mined.family))
+    for k, condition in enumerate(seen.found.in_force.definition.criteria if seen.found.in_force is not None else []):
         add(f"t{k + 1}", condition, condition.event or str(condition.trait))
     for criterion in seen.found.criteria:
         for k, condition in enumerate(seen.variants.get(criterion.id, ())):
-            add(f"{criterion.id}v{k + 1}", condition, family_words(criterion.mined.family))
+            add(f"{criterion.id}v{k + 1}", condition, family_text(criterion.mined.family))
     return offered
 
 
@@ -163,8 +163,8 @@ def explorer_bits(seen: Findings) -> pd.DataFrame:
     )
     for each in offered_criteria(seen):
         bits[each["id"]] = holds(Criterion.model_validate(each["conditions"][0]), table)
-    if seen.found.rule is not None:
-        bits[TODAY] = meets(seen.found.rule, table)
+    if seen.found.in_force is not None:
+        bits[TODAY] = meets(seen.found.in_force.definition, table)
     return bits
 
 
@@ -221,8 +221,8 @@ def _behaviour(behaviour: Behaviour, seen: Findings) -> dict[str, Any]:
         "kind": kind_of(condition),
         "threshold": condition.threshold,
         "unit": unit,
-        "above": RuleCell.of(above, outcomes).to_dict(),
-        "below": RuleCell.of(~above, outcomes).to_dict(),
+        "above": GroupOutcomes.of(above, outcomes).to_dict(),
+        "below": GroupOutcomes.of(~above, outcomes).to_dict(),
         "curve": _curve(condition, table, outcomes),
     }
 
@@ -270,7 +270,7 @@ def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> lis
     points = []
     for level in levels:
         past = values <= level if falling else values >= level
-        cell = RuleCell.of(np.asarray(past), outcomes)
+        cell = GroupOutcomes.of(np.asarray(past), outcomes)
         points.append({"threshold": round(float(level), 6), **cell.to_dict()})
     return points
 
@@ -300,8 +300,8 @@ def _weeks(seen: Findings) -> list[dict[str, Any]]:
         return []
     week = week_of(outcomes.begins)
     rules: dict[str, np.ndarray] = {d.id: meets(d.definition, seen.table) for d in seen.found.definitions}
-    if seen.found.rule is not None:
-        rules[TODAY] = meets(seen.found.rule, seen.table)
+    if seen.found.in_force is not None:
+        rules[TODAY] = meets(seen.found.in_force.definition, seen.table)
     age = int((outcomes.as_of - outcomes.begins).max())
     finished_before = seen.observed_until - seen.horizon - age
     payload = []
@@ -353,4 +353,4 @@ def _near(best: DefinitionResult, table: pd.DataFrame, outcomes: Outcomes) -> li
 
 
 def _profile(text: str, here: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:
-    return {"text": text, **RuleCell.of(here, outcomes).to_dict()}
+    return {"text": text, **GroupOutcomes.of(here, outcomes).to_dict()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.decide.bound_definition import BoundCriterion, Columns
+from pql_model.criteria.evaluate import BoundCriterion, Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import decide
 from pql_model.decide.nearest import AGE, NearestMissing
@@ -180,7 +180,7 @@ class ScoringEngine:
     def _missing(self, columns: Columns, x: np.ndarray, as_of: int | None) -> dict[str, Any] | None:
         if self._nearest is None:
             return None
-        [missing] = self._nearest.tell(
+        [missing] = self._nearest.find(
             columns,
             x,
             lambda X: self.model.calibration.apply(self.model.predictor.margin(X)),

@@ -1,4 +1,4 @@
-"""`pql criteria test`: what came of the accounts that meet a rule, whoever brings it. Needs no model."""
+"""`pql criteria test`: what came of the accounts that meet a definition. Needs no model."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pql_model.config.definition import Definition, unreadable
 from pql_model.config.load import load_config, load_definition
 from pql_model.config.schema import Config
 from pql_model.criteria.definition_metrics import NOBODY, DefinitionMetrics, Outcomes, evaluate_definition
+from pql_model.criteria.definition_text import definition_json
 from pql_model.criteria.evaluate import check_names, definition_features, meets
-from pql_model.criteria.feasibility import certainties, nobody_notes, trait_notes, window_notes
-from pql_model.criteria.phrasing import definition_json, say_later, say_tested
-from pql_model.criteria.rows import CriteriaRows, criteria_rows, periods
+from pql_model.criteria.feasibility import trait_notes, trivial_conditions, unmet_notes, window_notes
+from pql_model.criteria.metrics_text import later_text, tested_text
+from pql_model.criteria.rows import CriteriaRows, criteria_rows, criteria_split
 from pql_model.errors import ConfigError, Fault, NotEnoughDataError
 from pql_model.features.catalogue import event_names
 from pql_model.features.table import feature_table, trait_table
@@ -31,24 +32,23 @@ from pql_model.workflows.prepare import trait_names
 
 @dataclass(frozen=True)
 class DefinitionTest:
-    """A definition and what came of those who meet it.
+    """The test of a definition.
 
     Attributes
     ----------
-    definition
-        What was tested.
-    tested
+    definition : Definition
+    tested : DefinitionMetrics
         On all rows.
-    earlier, later
-        On the rows that `pql criteria list` searches, and on those that it tests on; None where the history is too short
+    earlier, later : DefinitionMetrics or None
+        On the rows that `pql criteria list` searches, and on the rows it tests on; None where the history is too short
         for both.
-    met, outcomes
-        Whether each row meets the definition, and the rows.
-    rows
-        What a row is, in words.
-    text
+    met, outcomes : array of bool, Outcomes
+        Whether each row meets the definition, and the outcomes of the rows.
+    rows : str
+        What a row is, for people.
+    text : str
         The result in a sentence or two.
-    notes
+    notes : tuple of str
         What to know about the definition, a sentence each.
     """
 
@@ -65,7 +65,7 @@ class DefinitionTest:
 
     @property
     def qualified(self) -> list[str]:
-        """The entities that meet the definition in any row, sorted."""
+        """Entities that meet the definition in any row, sorted."""
         return sorted({str(entity) for entity in self.outcomes.entity[self.met]})
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,27 +92,30 @@ def test_criteria(
 
     Parameters
     ----------
-    config
-        A config or the path of a `pql.yaml`.
-    definition
-        A definition, or a YAML file with one, bare or under the key `definition:`. Windows that the config does not list
-        are computed all the same.
-    listener
-        Told about progress.
+    config : Config or path
+        A config, or the path of a `pql.yaml`.
+    definition : Definition or path
+        A definition, or a YAML file with one, bare or under the key `definition:`. It may use windows that the config
+        does not list.
+    listener : Listener, optional
+        Receives progress.
+
+    Returns
+    -------
+    DefinitionTest
 
     Raises
     ------
     ConfigError, DataError
-        If the config, the definition or the data cannot be used; also where it is certain beforehand that nobody or
-        everybody meets a condition.
+        If the config, the definition or the data cannot be used, or if a condition can never or always hold.
 
     Examples
     --------
     >>> import pql_model, tempfile
     >>> from pql_model.config.definition import Definition
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
-    >>> rule = Definition.model_validate({"all": [{"event": "Teammate Invited", "at_least": 2, "within": "first 10d"}]})
-    >>> result = test_criteria(folder / "pql.yaml", rule)
+    >>> invited = {"event": "Teammate Invited", "at_least": 2, "within": "first 10d"}
+    >>> result = test_criteria(folder / "pql.yaml", Definition.model_validate({"all": [invited]}))
     >>> result.rows, result.tested.rate.value > result.tested.base.value
     ('as of day 14 of the trial', True)
     """
@@ -123,7 +126,7 @@ def test_criteria(
     with open_session() as con:
         with stages("read"):
             sources = read_sources(con, config)
-            _refuse_unsound(definition, source, config, sources)
+            _check_definition(definition, source, config, sources)
             traits = trait_names(list(dict.fromkeys(c.trait for c in definition.criteria if c.trait is not None)))
             notes = trait_notes(definition, trait_table(sources, traits))
         with stages("snapshots"):
@@ -132,32 +135,32 @@ def test_criteria(
             train = split.train if isinstance(split, Split) else np.ones(len(snapshots.frame), bool)
             rows = criteria_rows(snapshots.frame, train, config.motion, config.horizon)
             if isinstance(split, Split):
-                split = periods(snapshots.frame, rows.keep, split, config.motion, config.horizon)
+                split = criteria_split(snapshots.frame, rows.keep, split, config.motion, config.horizon)
         with stages("features"):
             features = definition_features(definition)
             table = feature_table(sources, snapshots.table, features, traits, stages.listener.share)[rows.keep]
-    outcomes = _outcomes(snapshots.frame[rows.keep], config)
+    outcomes = Outcomes.of_snapshots(snapshots.frame[rows.keep], config.motion)
     met = meets(definition, table)
-    found = evaluate_definition(met, outcomes)
+    metrics = evaluate_definition(met, outcomes)
     earlier, later = _by_period(met, outcomes, split, rows)
-    notes += _notes(definition, snapshots.frame[rows.keep], table, found)
-    who = "snapshots" if rows.landmark_days is None else f"{config.entity}s"
-    words = _words(found, later, split, who, config.horizon.text)
+    notes += _notes(definition, snapshots.frame[rows.keep], table, metrics)
+    unit = "snapshots" if rows.landmark_days is None else f"{config.entity}s"
+    text = _text(metrics, later, split, unit, config.horizon.text)
     return DefinitionTest(
-        definition, found, earlier, later, met, outcomes, rows.text, words, tuple(notes), stages.seconds
+        definition, metrics, earlier, later, met, outcomes, rows.text, text, tuple(notes), stages.seconds
     )
 
 
 test_criteria.__test__ = False  # type: ignore[attr-defined]  # its name would make it a test to pytest
 
 
-def _refuse_unsound(definition: Definition, source: str, config: Config, sources: Sources) -> None:
-    """Names that the data do not have, and conditions that nobody or everybody meets, before anything is counted."""
+def _check_definition(definition: Definition, source: str, config: Config, sources: Sources) -> None:
+    """Refuse unknown names and conditions that never or always hold, before anything is counted."""
     names = event_names(sources.events.table)
     check_names(definition, names, sources.entities.traits, source)
     values = [value for table in config.events for value in table.values]
     faults = [Fault("", sentence) for sentence in unreadable(definition, values, _has_signup(config))]
-    faults += certainties(definition, len(names))
+    faults += trivial_conditions(definition, len(names))
     if faults:
         raise ConfigError(source, faults)
 
@@ -170,41 +173,35 @@ def _split(frame: pd.DataFrame, config: Config) -> Split | NotEnoughDataError:
         return lacking
 
 
-def _outcomes(frame: pd.DataFrame, config: Config) -> Outcomes:
-    begins = frame["signed_up" if config.motion == "trial" else "as_of"]
-    return Outcomes(
-        frame["entity"].to_numpy(),
-        frame["as_of"].to_numpy(np.int64),
-        begins.to_numpy(np.int64),
-        frame["converted"].to_numpy(bool),
-    )
-
-
 def _by_period(
     met: np.ndarray, outcomes: Outcomes, split: Split | NotEnoughDataError, rows: CriteriaRows
 ) -> tuple[DefinitionMetrics | None, DefinitionMetrics | None]:
-    """On the rows of the earlier period, and on those of the later one."""
+    """Figures of the earlier and of the later period."""
     if isinstance(split, NotEnoughDataError):
         return None, None
     early, late = split.train[rows.keep], split.test[rows.keep]
     return evaluate_definition(met[early], outcomes[early]), evaluate_definition(met[late], outcomes[late])
 
 
-def _notes(definition: Definition, frame: pd.DataFrame, table: pd.DataFrame, found: DefinitionMetrics) -> list[str]:
+def _notes(definition: Definition, frame: pd.DataFrame, table: pd.DataFrame, metrics: DefinitionMetrics) -> list[str]:
     known = frame[frame["signed_up"].notna()]
     notes = window_notes(definition, known["signed_up"].to_numpy(np.int64), known["as_of"].to_numpy(np.int64))
-    return [*notes, *(nobody_notes(definition, table) if found.note == NOBODY else [])]
+    return [*notes, *(unmet_notes(definition, table) if metrics.note == NOBODY else [])]
 
 
-def _words(
-    found: DefinitionMetrics, later: DefinitionMetrics | None, split: Split | NotEnoughDataError, who: str, within: str
+def _text(
+    metrics: DefinitionMetrics,
+    later: DefinitionMetrics | None,
+    split: Split | NotEnoughDataError,
+    unit: str,
+    horizon: str,
 ) -> str:
-    said = say_tested(found, who, within)
-    if found.note is not None:
-        return said
+    tested = tested_text(metrics, unit, horizon)
+    if metrics.note is not None:
+        return tested
     if later is None or isinstance(split, NotEnoughDataError):
-        return f"{said} The history is too short for later figures to check it by."
-    return f"{said} {say_later(later, iso(split.test_start)[:10])}"
+        return f"{tested} The history is too short to check it on later {unit}."
+    return f"{tested} {later_text(later, iso(split.test_start)[:10])}"
 
 
 def _has_signup(config: Config) -> bool:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pql_model.config.definition import Definition
+from pql_model.config.definition import Definition, definition_keys
 from pql_model.config.load import load_config, load_definition
 from pql_model.config.schema import Config
+from pql_model.criteria.definition_text import definition_json
 from pql_model.criteria.evaluate import check_names
-from pql_model.criteria.phrasing import definition_json
 from pql_model.criteria.sql import definition_sql
 from pql_model.criteria.sql_dialects import dialect_of
 from pql_model.errors import DataError
@@ -96,5 +96,4 @@ def _chosen(config: Config, given: Definition | str | Path | None) -> tuple[Defi
             received=f"version {found.model['version']}",
             remedy="bring one with `--definition FILE`, or put one under `definition:` in the config",
         )
-    joined = {"at_least_k": best["k"], "of": best["conditions"]} if best["k"] else {best["join"]: best["conditions"]}
-    return Definition.model_validate(joined), "the definition of the champion"
+    return Definition.model_validate(definition_keys(best)), "the definition of the champion"

@@ -16,7 +16,7 @@ from pql_model import time
 from pql_model.atomic import atomic_write
 from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
-from pql_model.decide.build import bind_definition
+from pql_model.criteria.evaluate import BoundDefinition
 from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.decisions import Summary, summarise
 from pql_model.decide.policy import PolicyRule
@@ -172,7 +172,7 @@ def decider_of(model: FittedModel, config: Config) -> Decider:
     decider = Decider.of_facts(model.facts, model.reference)
     if KEY in model.facts or config.definition is None:
         return decider
-    return replace(decider, in_force=bind_definition(config.definition))
+    return replace(decider, in_force=BoundDefinition(config.definition))
 
 
 def _with_origin(decided: Decided, registered: Registered, instant: int) -> pd.DataFrame:

@@ -53,7 +53,7 @@ from pql_model.serve.scope import KEY as INTAKE
 from pql_model.serve.scope import scope_facts
 from pql_model.sources.duckdb_session import open_session
 from pql_model.workflows.extensions import extend_config
-from pql_model.workflows.findings import find
+from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.prepare import Prepared, prepare
 from pql_model.workflows.run_files import write_run_files
@@ -240,7 +240,7 @@ def train(
         )
 
     with stages("criteria"):
-        findings = find(config, data, model, contributions, everyone, stages.listener.share)
+        findings = collect_findings(config, data, model, contributions, everyone, stages.listener.share)
         decider = build_decider(config, later, table, probability, findings.found)
         model = replace(model, facts={**model.facts, KEY: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)

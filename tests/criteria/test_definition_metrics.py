@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from pql_model.criteria.definition_metrics import Outcomes, compare_rules, evaluate_definition, lift_of, p_above
+from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition, lift_of, p_above
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, parse_instant
 
@@ -24,7 +24,7 @@ def first(n, of):
     return np.arange(of) < n
 
 
-def test_the_figures_of_a_rule_are_counts_and_their_shares():
+def test_the_figures_of_a_definition_are_counts_and_shares():
     converted = first(30, 400) | (np.arange(400) >= 380)  # 30 of those who meet it, 20 of the others
     found = evaluate_definition(first(100, 400), outcomes(converted))
     assert (found.rows, found.entities, found.qualified, found.conversions, found.share) == (400, 400, 100, 30, 0.25)
@@ -35,7 +35,7 @@ def test_the_figures_of_a_rule_are_counts_and_their_shares():
     assert found.fidelity is None
 
 
-def test_the_variance_of_the_lift_is_that_of_the_delta_method():
+def test_the_variance_of_the_lift_follows_the_delta_method():
     a, n1, k, rows = 30, 100, 50, 400
     pa, p1, pk = a / rows, n1 / rows, k / rows
     gradient = np.array([1 / pa, -1 / p1, -1 / pk])
@@ -50,7 +50,7 @@ def test_the_variance_of_the_lift_is_that_of_the_delta_method():
     ("rows", "share", "rate", "others"),
     [(300, 0.1, 0.3, 0.1), (1000, 0.05, 0.3, 0.05), (3000, 0.02, 0.1, 0.1), (1000, 0.5, 0.15, 0.01)],
 )
-def test_the_intervals_hold_the_truth_nineteen_times_in_twenty(rows, share, rate, others):
+def test_the_intervals_contain_the_truth_nineteen_times_in_twenty(rows, share, rate, others):
     rng = np.random.default_rng(11)
     base = share * rate + (1 - share) * others
     truth = {"rate": rate, "base": base, "lift": rate / base, "recall": share * rate / base}
@@ -66,19 +66,19 @@ def test_the_intervals_hold_the_truth_nineteen_times_in_twenty(rows, share, rate
     assert all(930 <= count <= 980 for count in held.values()), held
 
 
-def test_nobody_of_the_qualified_converted_leaves_an_upper_end():
+def test_a_lift_without_conversions_still_has_an_upper_end():
     found = evaluate_definition(first(50, 500), outcomes(np.arange(500) >= 450))
     assert (found.rate.value, found.lift.value, found.lift.low) == (0.0, 0.0, 0.0)
     assert found.lift.high == pytest.approx(found.rate.high / 0.1) == pytest.approx(0.7135, abs=1e-4)
 
 
-def test_a_rule_that_everybody_meets_has_a_lift_of_exactly_one():
+def test_a_definition_that_everybody_meets_has_a_lift_of_exactly_one():
     found = evaluate_definition(np.ones(200, bool), outcomes(first(40, 200)))
     assert (found.lift.value, found.lift.low, found.lift.high) == (1.0, 1.0, 1.0)
     assert (found.note, found.recall.value) == ("everybody meets it", 1.0)
 
 
-def test_a_rule_that_nobody_meets_has_no_rate():
+def test_a_definition_that_nobody_meets_has_no_rate():
     found = evaluate_definition(np.zeros(200, bool), outcomes(first(40, 200)))
     assert found.note == "nobody meets it"
     assert math.isnan(found.rate.value)
@@ -101,7 +101,7 @@ def test_fewer_than_30_qualified_or_5_conversions_are_too_few(qualified, convers
     assert evaluate_definition(first(qualified, 400), outcomes(converted)).note == note
 
 
-def test_leads_a_week_are_those_of_whole_weeks():
+def test_leads_per_week_use_whole_weeks():
     days = [0, 1, 2, 6, 7, 21, 27, 28]  # four weeks and the Monday of a fifth, which is cut off; the third has none
     found = evaluate_definition(np.ones(8, bool), outcomes(np.zeros(8), days)).leads_per_week
     assert (found.value, found.low, found.high) == (7 / 4, 0, 4)
@@ -110,7 +110,7 @@ def test_leads_a_week_are_those_of_whole_weeks():
     assert math.isnan(evaluate_definition(np.ones(2, bool), outcomes(np.zeros(2), [1, 5])).leads_per_week.value)
 
 
-def test_months_are_those_of_as_of_and_an_entity_counts_once_in_each():
+def test_months_follow_as_of_and_count_an_entity_once_each():
     days = [0, 1, 26, 27, 28]  # 2026-01-05, 06, 31, 02-01, 02-02
     found = evaluate_definition(first(4, 5), outcomes([1, 0, 0, 1, 1], days, ["a", "b", "a", "a", "b"]))
     assert found.entities == 2
@@ -118,7 +118,7 @@ def test_months_are_those_of_as_of_and_an_entity_counts_once_in_each():
     assert payload == [("2026-01", 2, 3, 1, 1 / 3), ("2026-02", 2, 1, 1, 1.0)]
 
 
-def test_a_rule_that_is_the_top_of_the_model_has_fidelity_one_and_one_drawn_at_random_none():
+def test_fidelity_is_one_for_the_top_of_the_model_and_zero_at_random():
     rng = np.random.default_rng(2)
     probability = rng.permutation(1000) / 1000
     blank = outcomes(np.zeros(1000), probability=probability)
@@ -128,7 +128,7 @@ def test_a_rule_that_is_the_top_of_the_model_has_fidelity_one_and_one_drawn_at_r
     assert evaluate_definition(np.ones(1000, bool), blank).fidelity is None
 
 
-def test_probabilities_that_are_all_equal_agree_with_no_rule():
+def test_equal_probabilities_give_a_fidelity_of_zero():
     for order in (first(20, 100), ~first(80, 100)):
         assert evaluate_definition(
             order, outcomes(np.zeros(100), probability=np.full(100, 0.3))
@@ -142,9 +142,9 @@ def test_the_p_value_is_one_sided():
     assert p_above(np.zeros(200, bool), converted) == 1.0
 
 
-def test_two_rules_make_four_cells():
+def test_two_definitions_split_the_rows_into_four_groups():
     a, b = first(60, 100), np.arange(100) >= 40
-    compared = compare_rules(a, b, outcomes(first(50, 100)))
+    compared = compare_definitions(a, b, outcomes(first(50, 100)))
     cells = [
         (c.entities, c.conversions, c.rate.value)
         for c in (compared.both, compared.only_a, compared.only_b, compared.neither)
@@ -152,10 +152,10 @@ def test_two_rules_make_four_cells():
     assert cells[:3] == [(20, 10, 0.5), (40, 40, 1.0), (40, 0, 0.0)]
     assert cells[3][:2] == (0, 0)
     assert (compared.agreement, compared.overlap) == (0.2, 0.2)
-    assert math.isnan(compare_rules(a & ~a, a & ~a, outcomes(first(50, 100))).overlap)
+    assert math.isnan(compare_definitions(a & ~a, a & ~a, outcomes(first(50, 100))).overlap)
 
 
-def test_a_part_of_the_rows_keeps_its_columns_together():
+def test_a_subset_of_outcomes_keeps_its_columns_aligned():
     part = outcomes([1, 0, 1], [0, 1, 2], ["a", "b", "c"], np.array([0.1, 0.2, 0.3]))[np.array([True, False, True])]
     assert (part.entity.tolist(), part.converted.tolist(), part.probability.tolist()) == (
         ["a", "c"],
@@ -167,7 +167,7 @@ def test_a_part_of_the_rows_keeps_its_columns_together():
 
 @pytest.mark.parametrize("met", [np.zeros(10, bool), np.ones(10, bool), first(3, 10)])
 @pytest.mark.parametrize("converted", [np.zeros(10, bool), first(2, 10)])
-def test_the_json_has_every_field_and_null_where_nothing_can_be_said(met, converted):
+def test_the_json_has_every_field_and_null_where_a_figure_is_undefined(met, converted):
     payload = json.loads(json.dumps(evaluate_definition(met, outcomes(converted)).to_dict(), allow_nan=False))
     assert set(payload) == {
         "entities",
@@ -188,7 +188,7 @@ def test_the_json_has_every_field_and_null_where_nothing_can_be_said(met, conver
     assert set(payload["rate"]) == {"value", "low", "high"}
 
 
-def test_no_rows_at_all_are_no_figures_and_no_error():
+def test_without_rows_there_are_no_figures():
     payload = json.loads(
         json.dumps(evaluate_definition(np.zeros(0, bool), outcomes(np.zeros(0, bool))).to_dict(), allow_nan=False)
     )

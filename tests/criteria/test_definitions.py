@@ -1,4 +1,4 @@
-"""The search of definitions against trying everything by hand."""
+"""The search for definitions, compared with trying every one by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pql_model.criteria.definitions import CLOSE, MOST_KEPT, CandidateDefinition, _frontier, search
+from pql_model.config.definition import Criterion, Definition
+from pql_model.criteria.definitions import (
+    CLOSE,
+    MOST_DEFINITIONS,
+    CandidateDefinition,
+    _frontier,
+    search_definitions,
+)
 from pql_model.statistics.estimate import wilson
 
 
@@ -21,46 +28,46 @@ def people(seed=0, rows=3000, criteria=4):
 
 def everything(met, converted):
     """(members, least, qualified, conversions) of every definition of up to three criteria."""
-    found = []
+    definitions = []
     for many in (1, 2, 3):
         for members in combinations(range(met.shape[1]), many):
             for least in range(1, many + 1):
                 rows = [sum(row[k] for k in members) >= least for row in met.tolist()]
                 paid = sum(a and b for a, b in zip(rows, converted.tolist(), strict=True))
-                found.append((members, least, sum(rows), paid))
-    return found
+                definitions.append((members, least, sum(rows), paid))
+    return definitions
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_definition_of_up_to_three_criteria_is_tried_and_counted(seed):
     met, converted = people(seed)
-    found, byhand = search(met, converted), everything(met, converted)
-    assert found.tried == len(byhand) == 4 * 1 + 6 * 2 + 4 * 3
-    for one in found.kept:
+    frontier, byhand = search_definitions(met, converted), everything(met, converted)
+    assert frontier.tried == len(byhand) == 4 * 1 + 6 * 2 + 4 * 3
+    for one in frontier.definitions:
         assert (one.members, one.least, one.qualified, one.conversions) in byhand
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_what_is_not_kept_is_beaten_or_nearly_matched_by_something_simpler_that_is(seed):
+def test_every_definition_is_dominated_or_nearly_matched_by_a_simpler_one_on_the_frontier(seed):
     met, converted = people(seed)
     every = [CandidateDefinition(*d) for d in everything(met, converted) if d[2] >= 30 and d[3] >= 5]
     kept = _frontier(every)
     for one in every:
         rate = wilson(one.conversions, one.qualified).low
-        assert any(k.qualified >= CLOSE * one.qualified and k.sure_rate >= CLOSE * rate for k in kept)
-    for a, b in combinations(kept, 2):  # nobody who is kept is beaten by another as simple
+        assert any(k.qualified >= CLOSE * one.qualified and k.rate_low >= CLOSE * rate for k in kept)
+    for a, b in combinations(kept, 2):  # none on the frontier is dominated by another that is as simple
         for better, worse in ((a, b), (b, a)):
             if len(better.members) <= len(worse.members):
-                assert better.qualified < worse.qualified or better.sure_rate < worse.sure_rate
+                assert better.qualified < worse.qualified or better.rate_low < worse.rate_low
 
 
-def test_a_simple_definition_and_a_slightly_better_one_do_not_push_each_other_out():
+def test_a_simple_definition_and_a_slightly_better_one_do_not_displace_each_other():
     simple, better = CandidateDefinition((0,), 1, 1000, 300), CandidateDefinition((0, 1), 1, 1010, 306)
     assert _frontier([simple, better]) == [simple]
     assert _frontier([better, simple]) == [simple]
 
 
-def test_a_chain_of_slightly_better_ones_does_not_push_all_out():
+def test_a_chain_of_slightly_better_definitions_does_not_displace_all():
     chain = [
         CandidateDefinition((0,), 1, 1000, 300),
         CandidateDefinition((0, 1), 1, 1025, 316),
@@ -69,67 +76,68 @@ def test_a_chain_of_slightly_better_ones_does_not_push_all_out():
     assert chain[0] in _frontier(chain) or chain[1] in _frontier(chain)
 
 
-def test_a_clearly_better_definition_is_kept_though_it_is_less_simple():
+def test_a_clearly_better_definition_stays_although_it_is_less_simple():
     simple, better = CandidateDefinition((0,), 1, 1000, 300), CandidateDefinition((0, 1), 2, 500, 250)
     assert set(_frontier([simple, better])) == {simple, better}
 
 
-def test_a_small_definition_does_not_win_by_luck():
+def test_a_small_definition_does_not_win_by_chance():
     met = np.zeros((2000, 2), bool)
     met[:30, 0] = met[:400, 1] = True
     converted = np.zeros(2000, bool)
     converted[:18] = True  # 60 of 100, but of 30 only
     converted[30:240] = True
-    assert search(met, converted).kept[0].members == (1,)
+    assert search_definitions(met, converted).definitions[0].members == (1,)
 
 
-def test_too_few_to_judge_and_everybody_are_not_kept():
+def test_definitions_met_by_too_few_or_by_everybody_are_dropped():
     met = np.zeros((1000, 3), bool)
     met[:29, 0] = met[:, 1] = met[:200, 2] = True
     converted = np.arange(1000) % 4 == 0
-    assert {d.members for d in search(met, converted).kept} == {(2,)}
+    assert {d.members for d in search_definitions(met, converted).definitions} == {(2,)}
 
 
-def test_the_recommended_one_catches_most_conversions_beyond_its_share_of_the_others():
+def test_the_recommended_definition_has_the_largest_youden_index():
     met, converted = people(3)
-    found = search(met, converted)
+    frontier = search_definitions(met, converted)
 
-    def beyond(one):
+    def youden(one):
         return one.conversions / converted.sum() - (one.qualified - one.conversions) / (~converted).sum()
 
-    assert beyond(found.kept[found.recommended]) == max(map(beyond, found.kept))
+    assert youden(frontier.definitions[frontier.recommended]) == max(map(youden, frontier.definitions))
 
 
-def test_the_recommended_one_keeps_to_what_can_be_worked():
+def test_the_recommended_definition_stays_within_the_workable_share():
     met, converted = people(3)
-    free, held = search(met, converted), search(met, converted, at_most=0.1)
-    assert free.kept[free.recommended].qualified > 300
-    assert held.kept[held.recommended].qualified <= 300
-    least = search(met, converted, at_most=1e-6)
-    assert least.kept[least.recommended].qualified == min(d.qualified for d in least.kept)
+    free, held = search_definitions(met, converted), search_definitions(met, converted, most_share=0.1)
+    assert free.definitions[free.recommended].qualified > 300
+    assert held.definitions[held.recommended].qualified <= 300
+    least = search_definitions(met, converted, most_share=1e-6)
+    assert least.definitions[least.recommended].qualified == min(d.qualified for d in least.definitions)
 
 
-def test_at_most_eight_are_kept_from_the_strictest_to_the_laxest():
+def test_at_most_eight_definitions_remain_from_strict_to_lax():
     met, converted = people(1, rows=6000, criteria=8)
-    found = search(met, converted)
-    assert found.tried == 8 + 28 * 2 + 56 * 3
-    assert 4 <= len(found.kept) <= MOST_KEPT
-    rates = [d.sure_rate for d in found.kept]
+    frontier = search_definitions(met, converted)
+    assert frontier.tried == 8 + 28 * 2 + 56 * 3
+    assert 4 <= len(frontier.definitions) <= MOST_DEFINITIONS
+    rates = [d.rate_low for d in frontier.definitions]
     assert rates == sorted(rates, reverse=True)
 
 
-def test_nothing_to_join_or_nobody_who_paid_gives_nothing():
+def test_without_criteria_or_conversions_there_are_no_definitions():
     met, converted = people()
-    for found in (search(met[:, :0], converted), search(met, np.zeros(len(met), bool))):
-        assert found.kept == ()
-        assert found.recommended is None
+    for frontier in (search_definitions(met[:, :0], converted), search_definitions(met, np.zeros(len(met), bool))):
+        assert frontier.definitions == ()
+        assert frontier.recommended is None
 
 
-def test_a_world_in_which_everybody_paid_is_no_error():
+def test_a_world_in_which_everybody_converts_is_accepted():
     met, _ = people()
-    assert search(met, np.ones(len(met), bool)).recommended is not None
+    assert search_definitions(met, np.ones(len(met), bool)).recommended is not None
 
 
-def test_the_names_of_the_joins():
-    assert CandidateDefinition((0,), 1, 1, 1).join == "all"
-    assert [CandidateDefinition((0, 1, 2), k, 1, 1).join for k in (1, 2, 3)] == ["any", "at_least_k", "all"]
+def test_the_number_that_must_hold_decides_how_criteria_are_joined():
+    criteria = [Criterion.model_validate({"event": name, "at_least": 1}) for name in "abc"]
+    assert Definition.joining(criteria[:1], 1).join == "all"
+    assert [Definition.joining(criteria, k).join for k in (1, 2, 3)] == ["any", "at_least_k", "all"]

@@ -2,10 +2,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.config.definition import Definition
-from pql_model.criteria.evaluate import check_names, definition_features, meets
+from pql_model.config.definition import Criterion, Definition
+from pql_model.criteria.evaluate import (
+    BoundCriterion,
+    BoundDefinition,
+    Columns,
+    check_names,
+    definition_features,
+    holds,
+    meets,
+)
 from pql_model.errors import DataError
 from pql_model.features.spec import Feature
+from pql_model.serve.trait_encoding import text_of
 from pql_model.time import Window
 
 INVITED = {"event": "Teammate Invited", "at_least": 2, "within": "first 7d"}
@@ -43,7 +52,7 @@ def test_a_definition_is_met_row_by_row(raw, expected):
     ("operator", "expected"),
     [(">=", [0, 1, 1]), (">", [0, 0, 1]), ("<=", [1, 1, 0]), ("<", [1, 0, 0]), ("==", [0, 1, 0]), ("!=", [1, 0, 1])],
 )
-def test_every_operator_and_a_missing_value_meets_none(operator, expected):
+def test_every_operator_and_a_missing_value_never_passes(operator, expected):
     condition = {"event": "Teammate Invited", "window": "first 7d", "operator": operator, "threshold": 2}
     assert meets(definition(all=[condition]), TABLE).tolist() == [*map(bool, expected), False]
 
@@ -53,13 +62,13 @@ def test_a_threshold_of_zero_is_a_threshold():
     assert meets(definition(all=[condition]), TABLE).tolist() == [False] * 4
 
 
-def test_the_features_of_a_definition_are_named_once_and_traits_are_none():
+def test_each_feature_of_a_definition_is_listed_once_and_traits_are_not():
     found = definition_features(definition(all=[INVITED, {**INVITED, "at_least": 5}, SMALL]))
     assert found == [Feature("Teammate Invited", "count", Window.parse("first 7d"))]
     assert definition_features(None) == []
 
 
-def test_an_event_or_trait_that_the_data_do_not_have_is_refused_with_the_nearest():
+def test_an_unknown_event_or_trait_is_rejected_with_the_nearest_name():
     with pytest.raises(DataError, match=r"names event `Teammate Invited`, .*, did you mean `Teammates Invited`?"):
         check_names(definition(all=[INVITED]), ["Teammates Invited", "Upload"], [])
     with pytest.raises(DataError, match=r"names trait `company size`, .*, did you mean `company_size`?"):
@@ -68,7 +77,89 @@ def test_an_event_or_trait_that_the_data_do_not_have_is_refused_with_the_nearest
         check_names(definition(all=[SEATS]), ["seats"], ["region"])
 
 
-def test_names_that_exist_pass_and_any_always_does():
+def test_known_names_pass_and_any_always_does():
     anything = {"event": "any", "measure": "active_days", "at_least": 3}
     check_names(definition(all=[INVITED, SMALL, anything]), ["Teammate Invited"], ["company size"])
     check_names(None, [], [])
+
+
+INVITE = {"event": "Invite", "at_least": 2}
+MANY_SEATS = {"trait": "seats", "operator": ">", "threshold": 3}
+SIZE_LISTED = {"trait": "size", "in": ["51-200", "7", "true"]}
+MIXED = pd.DataFrame(
+    {
+        "Invite.count.ever": [3.0, 1.0, np.nan, 2.0],
+        "trait.seats": ["4", "3", "x", None],
+        "trait.size": [" 51-200", 7.0, True, None],
+    }
+)
+
+
+def condition(raw, id=None):
+    return BoundCriterion(Criterion.model_validate(raw), id)
+
+
+@pytest.mark.parametrize("raw", [INVITE, MANY_SEATS, SIZE_LISTED])
+def test_columns_and_tables_hold_a_criterion_in_the_same_rows(raw):
+    held = Columns.of_table(MIXED, [condition(raw)]).holds(condition(raw))
+    assert held.tolist() == holds(Criterion.model_validate(raw), MIXED).tolist()
+    assert 0 < held.sum() < 4
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        {"all": [INVITE, MANY_SEATS]},
+        {"any": [INVITE, SIZE_LISTED]},
+        {"at_least_k": 2, "of": [INVITE, MANY_SEATS, SIZE_LISTED]},
+    ],
+)
+def test_columns_and_tables_meet_a_definition_in_the_same_rows(join):
+    definition = Definition.model_validate(join)
+    bound = BoundDefinition(definition)
+    assert Columns.of_table(MIXED, bound.conditions).meets(bound).tolist() == meets(definition, MIXED).tolist()
+
+
+@pytest.mark.parametrize("listed", [[True, 7], ["True", "7.0"], ["true", "7"]])
+def test_booleans_and_whole_numbers_match_however_they_are_written(listed):
+    written = [True, "TRUE", "True", "true", 7, 7.0, "7", "7.0", "7.00", "007", "truth", False, 7.5]
+    raw = {"trait": "size", "in": listed}
+    table = pd.DataFrame({"trait.size": pd.Series(written, dtype=object)})
+    columns = Columns(len(written), texts={"trait.size": np.array([text_of(one) for one in written], object)})
+
+    assert holds(Criterion.model_validate(raw), table).tolist() == [True] * 9 + [False] * 4
+    assert Columns.of_table(table, [condition(raw)]).holds(condition(raw)).tolist() == [True] * 9 + [False] * 4
+    assert columns.holds(condition(raw)).tolist() == [True] * 9 + [False] * 4
+
+
+def test_a_criterion_on_an_absent_column_is_undecided():
+    columns = Columns.of_table(MIXED.drop(columns="trait.size"), [condition(INVITE), condition(SIZE_LISTED)])
+    assert columns.holds(condition(SIZE_LISTED)) is None
+    assert columns.meets(BoundDefinition(Definition.model_validate({"any": [INVITE, SIZE_LISTED]}))) is None
+    assert columns.holds_any([condition(SIZE_LISTED), condition(INVITE)]).tolist() == [True, False, False, True]
+
+
+def test_arrays_of_length_one_are_evaluated_as_a_table_of_one_row():
+    columns = Columns(1, {"Invite.count.ever": np.array([3.0])}, {"trait.size": np.array(["51-200"], object)})
+    assert columns.holds(condition(INVITE)).tolist() == [True]
+    assert columns.holds(condition(SIZE_LISTED)).tolist() == [True]
+
+
+def test_columns_are_sliced_by_row():
+    columns = Columns.of_table(MIXED, [condition(INVITE), condition(SIZE_LISTED)])[np.array([3, 0])]
+    assert (columns.rows, columns.holds(condition(INVITE)).tolist()) == (2, [True, True])
+    assert columns.texts["trait.size"].tolist() == [None, "51-200"]
+
+
+@pytest.mark.parametrize("raw", [INVITE, MANY_SEATS, SIZE_LISTED])
+def test_a_criterion_reads_back_from_its_dict(raw):
+    payload = condition(raw, "c1")
+    assert BoundCriterion.from_dict(payload.to_dict()) == payload
+    assert payload.to_dict()["id"] == "c1"
+    assert "id" not in condition(raw).to_dict()
+
+
+def test_a_definition_reads_back_from_its_dict():
+    bound = BoundDefinition(Definition.model_validate({"at_least_k": 2, "of": [INVITE, MANY_SEATS, SIZE_LISTED]}), "d1")
+    assert BoundDefinition.from_dict(bound.to_dict()) == bound
+    assert (bound.least, bound.id) == (2, "d1")

@@ -1,9 +1,10 @@
+import pytest
 import yaml
 
 from pql_model.config.definition import Definition
 from pql_model.config.load import load_definition
-from pql_model.criteria.export import criteria_yaml
-from pql_model.criteria.phrasing import definition_json
+from pql_model.criteria.definition_text import definition_json
+from pql_model.criteria.export import condition_outline, condition_yaml, criteria_yaml
 
 TESTED = {"rate": {"value": 0.31, "low": 0.26, "high": 0.36}, "qualified": 400, "rows": 4000}
 
@@ -42,7 +43,7 @@ def test_an_event_of_any_name_loads_back(tmp_path):
 def test_the_figures_stand_beside_each_rule(tmp_path):
     first = rule("d1", {"all": [{"event": "Invited", "at_least": 2}]}, recommended=True)
     text = written(tmp_path, first, criteria=[rule("c1", {"all": [{"event": "Invited", "at_least": 2}]})]).read_text()
-    said = "# at least 2 `Invited` so far: about 31 of 100 (likely 26 to 36) converted, 400 of 4,000 meet it"
+    said = "# at least 2 `Invited` so far: about 31 of 100 (95 % interval 26 to 36) converted, 400 of 4,000 meet it"
     assert text.count(said) == 3
     loaded = yaml.safe_load(text)
     assert list(loaded) == ["definition", "definitions", "criteria"]
@@ -53,3 +54,67 @@ def test_without_a_recommended_rule_there_is_no_definition(tmp_path):
     text = written(tmp_path).read_text()
     assert "No rule was confirmed" in text
     assert yaml.safe_load(text) is None
+
+
+HOSTILE = [
+    "</script><img src=x onerror=alert(1)>",
+    'quote " and \\ back',
+    "line\nbreak",
+    "a: b, {c} # d",
+    "emoji 🦄 ü",
+    "\u2028\x85\x7f",
+    "- x",
+    "{",
+    "null",
+    "=1+1",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_event_name_survives_yaml(name):
+    line = condition_yaml({"event": name, "window": "first 7d", "operator": ">=", "threshold": 2})
+
+    assert yaml.safe_load(line) == {"event": name, "window": "first 7d", "operator": ">=", "threshold": 2}
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(("join", "k"), [("all", None), ("any", None), ("at_least_k", 2)])
+def test_a_definition_loads_back_as_a_definition(tmp_path, join, k):
+    conditions = [
+        {"event": "Board Created", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 5.0},
+        {
+            "event": "Upload",
+            "measure": "sum",
+            "value": "gigabytes",
+            "window": "ever",
+            "operator": ">",
+            "threshold": 0.5,
+        },
+        {"trait": "size", "in": ["51-200", "yes"]},
+    ]
+    head = f"at_least_k: {k}\nof:\n" if k else f"{join}:\n"
+    lines = "".join(f"  - {condition_yaml(condition)}\n" for condition in conditions)
+    (tmp_path / "d.yaml").write_text(head + lines, encoding="utf-8")
+    found = load_definition(tmp_path / "d.yaml")
+
+    assert found.least == {"all": 3, "any": 1, "at_least_k": 2}[join]
+    assert (found.criteria[0].threshold, found.criteria[1].value, found.criteria[2].in_) == (
+        5,
+        "gigabytes",
+        ["51-200", "yes"],
+    )
+
+
+def test_the_order_of_the_keys_of_a_condition_does_not_matter():
+    one = {"event": "x", "operator": ">=", "threshold": 1}
+
+    assert condition_yaml(one) == condition_yaml(dict(reversed(one.items())))
+
+
+def test_the_outline_in_sql_quotes_names_and_stays_on_one_line():
+    payload = condition_outline(
+        {"event": 'a" OR 1=1\n--', "measure": "count", "window": "ever", "operator": "==", "threshold": 1}
+    )
+
+    assert payload == """count("a"" OR 1=1 --", 'ever') = 1"""
+    assert condition_outline({"trait": "size", "operator": "!=", "threshold": 2.5}) == '"size" <> 2.5'

@@ -1,4 +1,4 @@
-"""The rule in force on worlds whose true threshold is known."""
+"""The definition in force on worlds whose true threshold is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pql_model.config.definition import Definition
 from pql_model.criteria.definition_metrics import Outcomes
 from pql_model.criteria.evaluate import meets
 from pql_model.criteria.in_force import judge_in_force
-from pql_model.criteria.phrasing import criterion_text
 from pql_model.time import DAY
 
 ROWS = 4000
@@ -33,7 +32,7 @@ def people(seed=0, rows=ROWS):
 
 
 def rates(table, boards_at=5, invited_at=None, low=0.05, high=0.3):
-    """Whoever meets the true rule converts at a high rate."""
+    """Rows that meet the true definition convert at a high rate."""
     met = table[BOARDS.name] >= boards_at
     if invited_at is not None:
         met &= table[INVITED.name] >= invited_at
@@ -45,7 +44,7 @@ def judged(rule, table, rng, chance, later=None):
     begins = np.arange(rows) * (365 * DAY // rows)
     outcomes = Outcomes(np.arange(rows), begins + 14 * DAY, begins, rng.random(rows) < chance)
     later = LATER[:rows] if later is None else later
-    return judge_in_force(Definition.model_validate(rule), table, outcomes, later, criterion_text, 7), outcomes
+    return judge_in_force(Definition.model_validate(rule), table, outcomes, later, 7), outcomes
 
 
 def verdict(rule, chance_of=rates, seed=0, **how):
@@ -55,25 +54,25 @@ def verdict(rule, chance_of=rates, seed=0, **how):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("threshold", "word"), [(2, "too lax"), (5, "about right"), (9, "too strict")])
-def test_a_threshold_is_judged_by_where_the_outcomes_put_it(threshold, word, seed):
+def test_a_threshold_is_judged_by_the_outcomes(threshold, word, seed):
     found = verdict({"all": [boards(threshold)]}, seed=seed)
     assert found.verdict == word
-    assert found.placed[0].threshold == threshold
-    assert found.placed[0].best == 5
+    assert found.thresholds[0].threshold == threshold
+    assert found.thresholds[0].best == 5
 
 
 def test_the_verdict_is_a_sentence_with_the_better_threshold():
     assert verdict({"all": [boards(2)]}).sentence == (
         "It lets through accounts that seldom pay: for at least 2 `Board Created` so far, the data put the threshold at 5 "
-        "(likely 5 to 5)."
+        "(95 % interval 5 to 5)."
     )
     assert verdict({"all": [boards(9)]}).sentence.startswith("It turns away accounts that pay as often: for at least 9")
     right = verdict({"all": [boards(5)]}).sentence
-    assert right.startswith("Its thresholds are where the data put them, and it still tells: ")
-    assert "of 100 that meet it pay, of everybody" in right
+    assert right.startswith("Its thresholds are where the data put them, and it still separates payers: ")
+    assert "of the accounts that meet it " in right
 
 
-def test_a_lax_rule_wastes_leads_and_a_strict_one_misses_them():
+def test_a_lax_definition_wastes_leads_and_a_strict_one_misses_them():
     rng, table = people()
     lax, outcomes = judged({"all": [boards(2)]}, table, rng, rates(table))
     made = table[BOARDS.name].to_numpy()
@@ -89,7 +88,7 @@ def test_a_lax_rule_wastes_leads_and_a_strict_one_misses_them():
     assert strict.misses.rate.value > 0.2
 
 
-def test_a_rule_that_is_right_misses_and_wastes_nothing():
+def test_a_right_definition_misses_and_wastes_nothing():
     found = verdict({"all": [boards(5)]})
     assert (found.misses, found.wastes) == (None, None)
     assert found.to_dict()["misses"] is None
@@ -100,9 +99,9 @@ def test_a_rule_that_is_right_misses_and_wastes_nothing():
     ("operator", "threshold", "word", "best"),
     [(">", 4, "about right", 4), (">", 4.5, "about right", 4.5), (">", 1, "too lax", 4), (">", 8, "too strict", 4)],
 )
-def test_more_than_is_told_in_its_own_numbers(operator, threshold, word, best):
+def test_the_best_threshold_keeps_the_operator_more_than(operator, threshold, word, best):
     found = verdict({"all": [boards(threshold, operator)]})
-    assert (found.verdict, found.placed[0].best) == (word, best)
+    assert (found.verdict, found.thresholds[0].best) == (word, best)
 
 
 @pytest.mark.parametrize(
@@ -116,12 +115,12 @@ def test_more_than_is_told_in_its_own_numbers(operator, threshold, word, best):
         ("<", 2, "too strict", 5),
     ],
 )
-def test_of_a_rule_that_asks_for_at_most_a_larger_number_is_laxer(operator, threshold, word, best):
+def test_a_larger_upper_limit_is_laxer(operator, threshold, word, best):
     found = verdict({"all": [boards(threshold, operator)]}, low=0.3, high=0.05)
-    assert (found.verdict, found.placed[0].best) == (word, best)
+    assert (found.verdict, found.thresholds[0].best) == (word, best)
 
 
-def test_a_number_of_its_own_is_right_if_it_splits_the_same_rows():
+def test_a_threshold_that_splits_the_same_rows_is_right():
     # 103 lies between the observed 100 and 120 and is no round number
     rng = np.random.default_rng(0)
     table = pd.DataFrame({BOARDS.name: 20.0 * rng.poisson(5.0, ROWS), INVITED.name: 0})
@@ -129,7 +128,7 @@ def test_a_number_of_its_own_is_right_if_it_splits_the_same_rows():
     assert judged({"all": [boards(103)]}, table, rng, chance)[0].verdict == "about right"
 
 
-def test_a_rule_between_round_numbers_of_a_large_count_is_not_called_off_by_a_hair():
+def test_a_threshold_between_round_numbers_is_about_right():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({BOARDS.name: np.floor(rng.gamma(1.5, 900, ROWS)), INVITED.name: 0})
     chance = np.where(table[BOARDS.name] >= 1987, 0.3, 0.05)
@@ -137,61 +136,61 @@ def test_a_rule_between_round_numbers_of_a_large_count_is_not_called_off_by_a_ha
     assert judged({"all": [boards(500)]}, table, rng, chance)[0].verdict == "too lax"
 
 
-def test_whether_it_was_done_at_all_can_be_right():
+def test_a_threshold_of_one_can_be_right():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({BOARDS.name: rng.integers(0, 2, ROWS), INVITED.name: 0})
     found, _ = judged({"all": [boards(1)]}, table, rng, rates(table, 1))
-    assert (found.verdict, found.placed[0].best, found.placed[0].interval) == ("about right", 1, (1, 1))
+    assert (found.verdict, found.thresholds[0].best, found.thresholds[0].interval) == ("about right", 1, (1, 1))
 
 
-def test_a_rule_that_told_and_no_longer_does_is_stale():
+def test_a_definition_that_no_longer_separates_is_stale():
     rng, table = people()
     chance = np.where(LATER, 0.15, rates(table))
     found, _ = judged({"all": [boards(5)]}, table, rng, chance)
     assert found.verdict == "stale"
     assert found.earlier.lift.low > 1.3
-    assert "15 of 100 that meet it pay now, of everybody 15" in found.sentence or "no longer does" in found.sentence
+    assert "15 of 100 that meet it pay now (15 overall)" in found.sentence or "no longer does" in found.sentence
 
 
-def test_a_rule_that_never_told_is_stale_and_says_so():
+def test_a_definition_that_never_separated_is_stale():
     found = verdict({"all": [boards(5)]}, lambda table: np.full(len(table), 0.2))
     assert found.verdict == "stale"
-    assert found.sentence.startswith("It does not tell who pays: ")
+    assert found.sentence.startswith("It does not separate payers from non-payers: ")
 
 
-def test_a_rule_that_still_tells_as_well_is_not_stale_though_fewer_pay():
+def test_a_lower_base_rate_alone_does_not_make_a_definition_stale():
     rng, table = people()
     chance = rates(table) * np.where(LATER, 0.6, 1.0)
     assert judged({"all": [boards(5)]}, table, rng, chance)[0].verdict == "about right"
 
 
-def test_few_rows_cannot_tell():
+def test_few_rows_give_no_verdict():
     rng, table = people(rows=90)
     found, _ = judged({"all": [boards(5)]}, table, rng, rates(table), np.arange(90) >= 54)
-    assert (found.verdict, found.placed) == ("cannot tell", ())
-    assert found.sentence == "There is not enough to judge it: too few to judge."
+    assert (found.verdict, found.thresholds) == ("cannot tell", ())
+    assert found.sentence == "There is not enough data to judge it: too few to judge."
 
 
-def test_few_conversions_on_either_side_cannot_tell():
+def test_few_conversions_on_either_side_give_no_verdict():
     rng, table = people(rows=900)
     found, _ = judged({"all": [boards(5)]}, table, rng, rates(table, low=0.02, high=0.03), np.arange(900) >= 300)
     assert found.verdict == "cannot tell"
 
 
-def test_a_rule_that_nobody_meets_any_more_cannot_tell():
+def test_a_definition_that_nobody_meets_gives_no_verdict():
     rng, table = people()
     found, _ = judged({"all": [boards(40)]}, table, rng, np.full(ROWS, 0.004))
     assert found.verdict == "cannot tell"
-    assert found.sentence == "There is not enough to judge it: nobody meets it."
+    assert found.sentence == "There is not enough data to judge it: nobody meets it."
 
 
-def test_a_rule_that_is_far_too_strict_for_anybody_to_meet_is_too_strict():
+def test_a_threshold_that_nobody_reaches_can_be_too_strict():
     found = verdict({"all": [boards(40)]})
-    assert (found.verdict, found.placed[0].best) == ("too strict", 5)
+    assert (found.verdict, found.thresholds[0].best) == ("too strict", 5)
     assert found.misses.conversions > 100
 
 
-def test_a_rule_without_thresholds_is_told_to_have_none():
+def test_a_definition_without_thresholds_gives_no_verdict():
     rng = np.random.default_rng(0)
     size = rng.choice(["small", "large"], ROWS)
     table = pd.DataFrame({"trait.size": size})
@@ -201,24 +200,24 @@ def test_a_rule_without_thresholds_is_told_to_have_none():
 
 
 @pytest.mark.parametrize(("threshold", "at", "word"), [(5, 2, "about right"), (5, 4, "too strict"), (2, 2, "too lax")])
-def test_of_several_criteria_each_is_judged_where_the_others_hold(threshold, at, word):
+def test_with_all_each_criterion_is_judged_where_the_others_hold(threshold, at, word):
     found = verdict({"all": [boards(threshold), invited(at)]}, invited_at=2)
     assert found.verdict == word
-    assert {each.condition.event: each.best for each in found.placed}["Board Created"] == 5
+    assert {each.condition.event: each.best for each in found.thresholds}["Board Created"] == 5
     if word == "too strict":
         assert "Teammate Invited" in found.sentence
 
 
-def test_any_is_judged_where_no_other_criterion_holds():
+def test_with_any_each_criterion_is_judged_where_no_other_holds():
     rng, table = people()
     either = (table[BOARDS.name] >= 7) | (table[INVITED.name] >= 4)
     found, _ = judged({"any": [boards(3), invited(4)]}, table, rng, np.where(either, 0.3, 0.04))
     assert found.verdict == "too lax"
-    assert {each.condition.event: each.best for each in found.placed} == {"Board Created": 7, "Teammate Invited": 4}
-    assert found.placed[0].rows == int((table[INVITED.name] < 4).sum())
+    assert {each.condition.event: each.best for each in found.thresholds} == {"Board Created": 7, "Teammate Invited": 4}
+    assert found.thresholds[0].rows == int((table[INVITED.name] < 4).sum())
 
 
-def test_at_least_two_of_three_is_judged_where_exactly_one_other_holds():
+def test_with_at_least_two_each_criterion_is_judged_where_exactly_one_other_holds():
     rng, table = people()
     table[feature("Export Made").name] = rng.poisson(1.0, ROWS)
     held = [table[BOARDS.name] >= 5, table[INVITED.name] >= 2, table["Export+Made.count.ever"] >= 1]
@@ -228,28 +227,28 @@ def test_at_least_two_of_three_is_judged_where_exactly_one_other_holds():
         rule = {"at_least_k": 2, "of": [boards(threshold), invited(2), exported]}
         found, _ = judged(rule, table, np.random.default_rng(1), chance)
         assert found.verdict == word
-        assert found.placed[0].rows == int((held[1] ^ held[2]).sum())
+        assert found.thresholds[0].rows == int((held[1] ^ held[2]).sum())
 
 
-def test_a_list_of_texts_beside_a_threshold_is_held_and_not_judged():
+def test_listed_texts_are_applied_and_not_judged():
     rng, table = people()
     table["trait.size"] = rng.choice(["small", "large"], ROWS)
     large = (table["trait.size"] == "large").to_numpy()
     chance = np.where(large, rates(table), 0.03)
     found, _ = judged({"all": [boards(2), {"trait": "size", "in": ["large"]}]}, table, rng, chance)
     assert found.verdict == "too lax"
-    assert [each.condition for each in found.placed] == [criterion(**boards(2))]
-    assert found.placed[0].rows == int(large.sum())
+    assert [each.condition for each in found.thresholds] == [criterion(**boards(2))]
+    assert found.thresholds[0].rows == int(large.sum())
 
 
-def test_a_missing_number_is_never_met():
+def test_a_missing_number_never_passes():
     rng, table = people()
     table[BOARDS.name] = np.where(rng.random(ROWS) < 0.3, np.nan, table[BOARDS.name])
     found, _ = judged({"all": [boards(5)]}, table, rng, rates(table))
-    assert (found.verdict, found.placed[0].rows) == ("about right", ROWS)
+    assert (found.verdict, found.thresholds[0].rows) == ("about right", ROWS)
 
 
-def test_the_figures_are_those_of_the_rule_on_either_rows():
+def test_the_figures_are_those_of_earlier_and_later_rows():
     rng, table = people()
     found, outcomes = judged({"all": [boards(5), invited(2)]}, table, rng, rates(table))
     met = meets(Definition.model_validate({"all": [boards(5), invited(2)]}), table)

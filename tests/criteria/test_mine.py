@@ -1,4 +1,4 @@
-"""What is planted comes back, and nothing else."""
+"""Planted criteria are found, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from planted import EVENTS, Planted, criterion, feature, planted, product
 from scipy.special import expit
 
-from pql_model.criteria.candidates import Candidate
-from pql_model.criteria.likelihood import Steps
-from pql_model.criteria.mine import mine
+from pql_model.criteria.candidates import CandidateColumn
+from pql_model.criteria.likelihood import ThresholdLevels
+from pql_model.criteria.mine import mine_criteria
 
 
 def drawn_rule(rng, values):
-    """Three events, a window each, thresholds that 12 to 45 % meet and that tell enough rows from the next ones."""
+    """Three events, a window each, thresholds that 12 to 45 % meet and that differ in enough rows from the next ones."""
     rule = []
     for event in rng.permutation(EVENTS)[:3]:
         window = str(rng.choice(["first 7d", "ever", "last 7d"]))
@@ -39,71 +39,71 @@ def found(seed: int):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_planted_steps_come_back_with_their_very_threshold_and_window_and_nothing_else_does(seed):
+def test_planted_conditions_are_found_with_their_threshold_and_window_and_no_others(seed):
     assert {m.condition.model_dump_json() for m in found(seed)} == {c.model_dump_json() for c in world(seed)[1]}
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_criterion_says_how_sure_its_threshold_is(seed):
+def test_a_criterion_has_an_interval_for_its_threshold(seed):
     for m in found(seed):
         assert 0.9 < m.effect < 2.4
-        assert m.gain > m.by_luck > 2
+        assert m.gain > m.null_gain > 2
         assert m.threshold_interval[0] <= m.condition.threshold <= m.threshold_interval[1]
         assert m.threshold_agreement >= 0.3
         assert m.window_agreement >= 0.5
 
 
-def test_the_strongest_comes_first():
+def test_the_strongest_criterion_comes_first():
     gains = [m.gain for m in found(0)]
     assert gains == sorted(gains, reverse=True)
 
 
-def test_a_behaviour_that_only_goes_along_earns_no_place():
+def test_a_merely_correlated_behaviour_is_not_selected():
     rng = np.random.default_rng(4)
     values = product(rng, 6000)
     boards = criterion(event="Board Created", at_least=5)
-    shadow = values[feature("Board Created")] + rng.integers(0, 3, 6000)  # of no say, but nearly the same
+    shadow = values[feature("Board Created")] + rng.integers(0, 3, 6000)  # without an effect, but strongly correlated
     drawn = planted(rng, {**values, feature("Board Opened"): shadow}, [(boards, 1.8)])
     alone = planted(rng, {feature("Board Opened"): shadow, feature("Export Made"): values[feature("Export Made")]}, [])
-    alone = Planted(alone.table, alone.columns, alone.offered, drawn.y)
-    assert [m.condition.event for m in alone.mine()][:1] == ["Board Opened"]  # which would be taken without the other
+    alone = Planted(alone.table, alone.columns, alone.candidates, drawn.y)
+    assert [m.condition.event for m in alone.mine()][:1] == ["Board Opened"]  # selected if the other is absent
     assert [m.condition for m in drawn.mine()] == [boards]
 
 
-def test_noise_gives_nothing():
+def test_noise_yields_no_criteria():
     rng = np.random.default_rng(11)
     values = product(rng, 3000)
     assert [planted(rng, values, []).mine() for _ in range(15)] == [[]] * 15
 
 
-def test_where_two_windows_cannot_be_told_apart_both_are_named():
+def test_windows_that_cannot_be_told_apart_are_listed_as_alternatives():
     rng = np.random.default_rng(2)
     first = rng.poisson(2.0, 4000)
-    later = (rng.random(4000) < 0.04).astype(int)  # hardly anybody does it after the first week
+    later = (rng.random(4000) < 0.04).astype(int)  # rare after the first week
     values = {feature("Export Made", "count", "first 7d"): first, feature("Export Made"): first + later}
     [m] = planted(rng, values, [(criterion(event="Export Made", at_least=3, within="first 7d"), 1.5)]).mine(60)
     assert m.condition.threshold == 3
-    assert [a.condition.threshold for a in m.also] == [3]
-    assert {str(m.condition.window), *(str(a.condition.window) for a in m.also)} == {"first 7d", "ever"}
-    assert m.also[0].share >= 0.15
-    assert m.window_agreement + m.also[0].share == pytest.approx(1)
+    assert [a.condition.threshold for a in m.alternatives] == [3]
+    assert {str(m.condition.window), *(str(a.condition.window) for a in m.alternatives)} == {"first 7d", "ever"}
+    assert m.alternatives[0].share >= 0.15
+    assert m.window_agreement + m.alternatives[0].share == pytest.approx(1)
 
 
-def test_a_window_that_is_clearly_the_right_one_has_no_other():
-    assert [m.also for m in found(0) if m.window_agreement > 0.9] != []
-    assert all(m.also == () for m in found(0) if m.window_agreement > 0.9)
+def test_a_clearly_best_window_has_no_alternatives():
+    assert [m.alternatives for m in found(0) if m.window_agreement > 0.9] != []
+    assert all(m.alternatives == () for m in found(0) if m.window_agreement > 0.9)
 
 
-def test_windows_that_are_the_same_on_these_rows_are_named_as_the_same():
+def test_windows_with_the_same_values_are_listed_as_identical():
     rng = np.random.default_rng(2)
     made = rng.poisson(2.0, 4000)
     values = {feature("Export Made", "count", w): made for w in ("first 14d", "last 14d", "ever")}
     [m] = planted(rng, values, [(criterion(event="Export Made", at_least=3), 1.5)]).mine()
     assert str(m.condition.window) == "first 14d"
-    assert m.same == ("Export+Made.count.last_14d", "Export+Made.count.ever")
+    assert m.identical == ("Export+Made.count.last_14d", "Export+Made.count.ever")
 
 
-def test_the_same_seed_gives_the_same_and_another_seed_only_other_resamples():
+def test_another_seed_changes_only_the_resamples():
     drawn = world(1)[0]
     first, again, other = drawn.mine(8), drawn.mine(8), drawn.mine(8, seed=1)
     assert first == again
@@ -111,31 +111,38 @@ def test_the_same_seed_gives_the_same_and_another_seed_only_other_resamples():
     assert first != other
 
 
-def test_the_order_of_the_rows_does_not_count():
+def test_the_order_of_the_rows_does_not_matter():
     drawn = world(1)[0]
     order = np.random.default_rng(0).permutation(len(drawn.y))
     turned = [
-        Candidate(c.family, c.column, c.conditions, Steps(c.steps.level[order], c.steps.count), c.handicap, c.same)
-        for c in drawn.offered
+        CandidateColumn(
+            c.family,
+            c.column,
+            c.conditions,
+            ThresholdLevels(c.levels.level[order], c.levels.count),
+            c.handicap,
+            c.identical,
+        )
+        for c in drawn.candidates
     ]
-    again = mine(turned, drawn.y[order], np.arange(len(order)), {}, 7, resamples=1)
+    again = mine_criteria(turned, drawn.y[order], np.arange(len(order)), {}, 7, resamples=1)
     assert [m.condition for m in again] == [m.condition for m in found(1)]
 
 
-def test_progress_is_told_to_the_end():
+def test_progress_is_reported_to_the_end():
     payload = []
     drawn = world(0)[0]
-    mine(drawn.offered, drawn.y, np.arange(len(drawn.y)), {}, 7, payload.append, resamples=4)
+    mine_criteria(drawn.candidates, drawn.y, np.arange(len(drawn.y)), {}, 7, payload.append, resamples=4)
     assert payload == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_entities_are_resampled_whole():
+def test_whole_entities_are_resampled():
     rng = np.random.default_rng(0)
-    made = np.tile(rng.poisson(4.0, 600), 4)  # each entity four times over: no more is known than of one row each
+    made = np.tile(rng.poisson(4.0, 600), 4)  # each entity four times adds no information
     drawn = planted(rng, {feature("Export Made"): made}, [(criterion(event="Export Made", at_least=5), 1.0)])
     y = np.tile(drawn.y[:600], 4)
-    [whole] = mine(drawn.offered, y, np.tile(np.arange(600), 4), {}, 7, resamples=80)
-    [apart] = mine(drawn.offered, y, np.arange(2400), {}, 7, resamples=80)
+    [whole] = mine_criteria(drawn.candidates, y, np.tile(np.arange(600), 4), {}, 7, resamples=80)
+    [apart] = mine_criteria(drawn.candidates, y, np.arange(2400), {}, 7, resamples=80)
     assert whole.condition == apart.condition
     assert whole.threshold_agreement < apart.threshold_agreement - 0.1
 
@@ -151,21 +158,21 @@ def with_size(seed=0, effect=1.0):
     return drawn, {"trait: size": np.where(size == "51-200", effect, 0.0) - 0.2 * effect}, rule
 
 
-def test_a_trait_becomes_a_criterion_of_its_own_beside_the_behaviour():
+def test_a_trait_and_a_behaviour_each_become_a_criterion():
     drawn, shap, rule = with_size()
     found = drawn.mine(traits=shap)
     assert {m.condition.model_dump_json() for m in found} == {c.model_dump_json() for c, _ in rule}
     assert [m.threshold_interval is None for m in found] == [m.condition.in_ is not None for m in found]
 
 
-def test_a_trait_that_is_held_fixed_does_not_hide_a_behaviour():
+def test_a_fixed_trait_does_not_hide_a_behaviour():
     drawn, shap, rule = with_size(effect=2.5)
-    offered = [c for c in drawn.offered if not c.family.startswith("trait")]
-    found = mine(offered, drawn.y, np.arange(6000), shap, 7, resamples=1)
+    candidates = [c for c in drawn.candidates if not c.family.startswith("trait")]
+    found = mine_criteria(candidates, drawn.y, np.arange(6000), shap, 7, resamples=1)
     assert [m.condition for m in found] == [rule[1][0]]
 
 
-def test_an_unusual_measure_gives_way_to_the_two_plain_ones_that_it_stands_for():
+def test_an_unusual_measure_is_replaced_by_the_two_plain_ones_it_stands_for():
     rng = np.random.default_rng(4)
     busy = rng.gamma(1.6, 1 / 1.6, 6000)
     people = 1 + rng.poisson(2 * busy)
@@ -186,33 +193,33 @@ def test_an_unusual_measure_gives_way_to_the_two_plain_ones_that_it_stands_for()
     }
 
 
-def test_an_unusual_measure_that_is_really_the_one_is_found():
+def test_a_planted_unusual_measure_is_found():
     rng = np.random.default_rng(4)
     values = product(rng, 6000)
     rule = [(criterion(event="Export Made", measure="active_days", at_least=3), 1.8)]
     assert [m.condition for m in planted(rng, values, rule).mine()] == [rule[0][0]]
 
 
-def test_a_step_down_is_no_criterion():
+def test_a_threshold_with_a_negative_effect_is_not_a_criterion():
     rng = np.random.default_rng(4)
     values = {feature("Ticket Opened"): rng.poisson(2, 4000), feature("Export Made"): rng.poisson(2, 4000)}
     rule = [(criterion(event="Ticket Opened", at_least=3), -1.5), (criterion(event="Export Made", at_least=3), 1.5)]
     assert [m.condition.event for m in planted(rng, values, rule).mine()] == ["Export Made"]
 
 
-def test_a_chosen_behaviour_that_turns_out_to_work_downwards_leaves_without_an_error():
-    # alone it goes along with the other; beside it, every one of its thresholds has a negative effect
+def test_a_selected_behaviour_whose_effect_turns_negative_is_dropped():
+    # alone it is correlated with the other; beside it, each of its thresholds has a negative effect
     rng = np.random.default_rng(6)
     made = rng.poisson(2.5, 6000)
     shadow = np.minimum(made, 4) + (rng.random(6000) < 0.3)
     y = (rng.random(6000) < expit(-3 + 2.5 * (made >= 3) - 0.8 * (shadow >= 4))).astype(float)
     drawn = planted(rng, {feature("Export Made"): made, feature("Draft Saved"): shadow}, [])
-    found = Planted(drawn.table, drawn.columns, drawn.offered, y).mine(5)
+    found = Planted(drawn.table, drawn.columns, drawn.candidates, y).mine(5)
     assert [m.condition.event for m in found] == ["Export Made"]
 
 
-def test_nothing_on_offer_or_nobody_who_paid_gives_nothing():
+def test_without_candidates_or_without_both_outcomes_nothing_is_found():
     drawn = world(0)[0]
-    assert mine([], drawn.y, np.arange(len(drawn.y)), {}, 7) == []
-    assert mine(drawn.offered, np.zeros(len(drawn.y)), np.arange(len(drawn.y)), {}, 7, resamples=1) == []
-    assert mine(drawn.offered, np.ones(len(drawn.y)), np.arange(len(drawn.y)), {}, 7, resamples=1) == []
+    assert mine_criteria([], drawn.y, np.arange(len(drawn.y)), {}, 7) == []
+    assert mine_criteria(drawn.candidates, np.zeros(len(drawn.y)), np.arange(len(drawn.y)), {}, 7, resamples=1) == []
+    assert mine_criteria(drawn.candidates, np.ones(len(drawn.y)), np.arange(len(drawn.y)), {}, 7, resamples=1) == []

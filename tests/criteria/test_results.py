@@ -6,7 +6,7 @@ import pytest
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.config.load import load_definition
-from pql_model.criteria.candidates import candidates
+from pql_model.criteria.candidates import candidate_columns
 from pql_model.criteria.definition_metrics import Outcomes
 from pql_model.criteria.evaluate import meets
 from pql_model.criteria.results import find_criteria, kind_of
@@ -16,8 +16,8 @@ from pql_model.time import DAY
 BOARDS, INVITES, SEARCH = "Board+Created.count.ever", "Invited.count.ever", "Search.count.ever"
 
 
-def world(n=6000, seed=3, boards=1.6, invites=1.4, rule=None, leads_a_week=None):
-    """`at least 5 boards` and `at least 3 invitations` decide; searches only go along. The second half is later."""
+def world(n=6000, seed=3, boards=1.6, invites=1.4, in_force=None, leads_a_week=None):
+    """`at least 5 boards` and `at least 3 invitations` decide; searches are only correlated. The second half is later."""
     rng = np.random.default_rng(seed)
     pace = rng.gamma(1.5, 1 / 1.5, n)
     table = pd.DataFrame({BOARDS: rng.poisson(4 * pace), INVITES: rng.poisson(2 * pace), SEARCH: rng.poisson(3 * pace)})
@@ -27,16 +27,16 @@ def world(n=6000, seed=3, boards=1.6, invites=1.4, rule=None, leads_a_week=None)
     outcomes = Outcomes(np.arange(n), begins + 14 * DAY, begins, converted, 1 / (1 + np.exp(-odds.to_numpy())))
     earlier = np.arange(n) < n // 2
     columns = [ModelColumn(name, "feature") for name in table.columns]
-    offered = candidates(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
+    candidates = candidate_columns(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
     found = find_criteria(
-        offered,
+        candidates,
         table,
         outcomes,
         earlier,
         ~earlier,
         {},
         rows="as of day 14 of the trial",
-        rule=rule,
+        in_force=in_force,
         leads_a_week=leads_a_week,
         seed=7,
     )
@@ -48,7 +48,7 @@ def found():
     return world()
 
 
-def test_the_planted_criteria_come_back_and_what_only_goes_along_does_not(found):
+def test_the_planted_criteria_are_found_and_their_correlates_are_not(found):
     criteria = found[0].criteria
     assert sorted((c.definition.criteria[0].event, c.definition.criteria[0].threshold) for c in criteria) == [
         ("Board Created", 5.0),
@@ -57,7 +57,7 @@ def test_the_planted_criteria_come_back_and_what_only_goes_along_does_not(found)
     assert all(c.adjusted_p < 0.001 for c in criteria)
 
 
-def test_every_figure_is_of_later_rows_alone(found):
+def test_every_figure_is_from_later_rows_alone(found):
     result, table, outcomes, later = found
     for rule in (*result.criteria, *result.definitions):
         met = meets(rule.definition, table)
@@ -67,8 +67,8 @@ def test_every_figure_is_of_later_rows_alone(found):
     assert result.later.rows == int(later.sum())
 
 
-def test_what_comes_later_changes_no_choice():
-    """The outcomes of later rows may be anything: the same criteria and definitions are put forward."""
+def test_later_outcomes_do_not_affect_the_search():
+    """The same criteria and definitions are found whatever the outcomes of later rows."""
     first, *_ = world()
     n = 6000
     rng = np.random.default_rng(3)
@@ -81,18 +81,18 @@ def test_what_comes_later_changes_no_choice():
     upside_down = np.where(earlier, converted, ~converted)
     outcomes = Outcomes(np.arange(n), begins + 14 * DAY, begins, upside_down)
     columns = [ModelColumn(name, "feature") for name in table.columns]
-    offered = candidates(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
+    candidates = candidate_columns(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
     second = find_criteria(
-        offered, table, outcomes, earlier, ~earlier, {}, rows="", rule=None, leads_a_week=None, seed=7
+        candidates, table, outcomes, earlier, ~earlier, {}, rows="", in_force=None, leads_a_week=None, seed=7
     )
-    put_forward = [rule.definition for rule in (*first.criteria, *first.definitions, *first.not_confirmed)]
-    again = [rule.definition for rule in (*second.criteria, *second.definitions, *second.not_confirmed)]
-    assert sorted(map(str, again)) == sorted(map(str, put_forward))
-    assert not second.criteria, "what the later rows do not bear out is not listed"
+    first_definitions = [rule.definition for rule in (*first.criteria, *first.definitions, *first.not_confirmed)]
+    second_definitions = [rule.definition for rule in (*second.criteria, *second.definitions, *second.not_confirmed)]
+    assert sorted(map(str, second_definitions)) == sorted(map(str, first_definitions))
+    assert not second.criteria, "criteria that later rows do not confirm are not listed"
     assert second.recommended is None
 
 
-def test_a_world_of_noise_gives_none_and_says_what_was_tried():
+def test_noise_yields_no_criteria():
     result, *_ = world(boards=0.0, invites=0.0, seed=11)
     assert result.criteria == ()
     assert result.definitions == ()
@@ -100,13 +100,13 @@ def test_a_world_of_noise_gives_none_and_says_what_was_tried():
     assert json.dumps(result.to_dict(), allow_nan=False)
 
 
-def test_p_values_are_corrected_for_every_rule_that_was_tested(found):
+def test_p_values_are_corrected_for_every_tested_definition(found):
     result = found[0]
     assert result.tested == len(result.criteria) + len(result.definitions) + len(result.not_confirmed)
     assert "Holm" in result.to_dict()["tried"]["correction"]
 
 
-def test_the_capacity_of_the_team_limits_what_is_recommended():
+def test_the_capacity_of_the_team_limits_the_recommendation():
     result = world(leads_a_week=35)[0]
     few = result.recommended
     assert few.earlier.leads_per_week.value <= 35
@@ -114,9 +114,9 @@ def test_the_capacity_of_the_team_limits_what_is_recommended():
     assert world(leads_a_week=1)[0].recommended.definition == smallest.definition
 
 
-def test_the_rule_in_force_stands_on_the_same_rows_with_its_four_cells():
-    rule = Definition.model_validate({"all": [{"event": "Board Created", "at_least": 2}]})
-    result, _, outcomes, later = world(rule=rule)
+def test_the_definition_in_force_is_compared_on_the_same_rows():
+    in_force = Definition.model_validate({"all": [{"event": "Board Created", "at_least": 2}]})
+    result, _, outcomes, later = world(in_force=in_force)
     payload = result.to_dict()["in_force"]
     assert payload["verdict"] == "too lax"
     cells = [payload["against"][name]["entities"] for name in ("both", "only_new", "only_today", "neither")]
@@ -133,7 +133,7 @@ def test_near_misses_lack_exactly_one_criterion(found):
     assert both.near_miss.entities == int((held[later] == 1).sum())
 
 
-def test_the_json_holds_the_fields_of_the_contract(found):
+def test_the_json_has_the_documented_fields(found):
     payload = found[0].to_dict()
     assert {"base_rate", "criteria", "definitions", "in_force"} <= set(payload)
     criterion = payload["criteria"][0]
@@ -157,7 +157,7 @@ def test_the_json_holds_the_fields_of_the_contract(found):
         ("any", "activity"),
     ],
 )
-def test_intent_is_told_from_value_by_what_the_event_is_called(event, kind):
+def test_the_name_of_an_event_decides_between_intent_and_value(event, kind):
     assert kind_of(Criterion.model_validate({"event": event, "at_least": 1})) == kind
 
 

@@ -1,4 +1,4 @@
-"""Every criterion the field talks about, planted among behaviours that go along with it, is found again."""
+"""Every criterion in common use, planted among correlated behaviours, is found again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from planted import DAYS, Planted, counts, criterion, days_of, feature, pace, planted, product, streak
 
 from pql_model.config.definition import Criterion
-from pql_model.criteria.mine import Mined
+from pql_model.criteria.mine import MinedCriterion
 from pql_model.measures import ANY
 
 ROWS = 6000
@@ -19,13 +19,13 @@ AROUND = ("Board Created", "Comment Added", "Search Used", "Report Shared")
 
 @dataclass
 class Rows:
-    """Entities, their pace, and what is known of them."""
+    """Entities with their pace and their features."""
 
     rng: np.random.Generator
     busy: np.ndarray
     values: dict[Any, np.ndarray]
 
-    def find(self, *rule: Criterion, weight: float = 1.6, kinds: dict[str, Any] | None = None) -> list[Mined]:
+    def find(self, *rule: Criterion, weight: float = 1.6, kinds: dict[str, Any] | None = None) -> list[MinedCriterion]:
         drawn: Planted = planted(self.rng, self.values, [(c, weight) for c in rule], trait_kinds=kinds)
         return drawn.mine(resamples=25)
 
@@ -37,12 +37,12 @@ def rows(seed: int) -> Rows:
 
 
 def active(here: Rows) -> np.ndarray:
-    """Days on which anything was done, (rows, days)."""
+    """Days with any event, (rows, days)."""
     return np.asarray(here.rng.random((ROWS, DAYS)) < (0.15 + 0.2 * here.busy[:, None]).clip(0, 0.9))
 
 
 def activity(days: np.ndarray) -> dict[Any, np.ndarray]:
-    """What is measured of active days; minutes and sessions go along with them."""
+    """Measures of active days, with correlated minutes and sessions."""
     minutes = days.sum(axis=1) * 9.7
     return {
         feature(ANY, "active_days"): days.sum(axis=1),
@@ -53,7 +53,7 @@ def activity(days: np.ndarray) -> dict[Any, np.ndarray]:
     }
 
 
-def exactly(found: list[Mined], *rule: Criterion) -> bool:
+def exactly(found: list[MinedCriterion], *rule: Criterion) -> bool:
     return sorted(m.condition.model_dump_json() for m in found) == sorted(c.model_dump_json() for c in rule)
 
 

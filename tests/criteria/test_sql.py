@@ -19,11 +19,12 @@ from worlds import at, product
 
 from pql_model.config.definition import Definition
 from pql_model.config.load import load_config, parse_config
-from pql_model.criteria.evaluate import criterion_feature, meets
+from pql_model.criteria.evaluate import meets
 from pql_model.criteria.sql import definition_sql
 from pql_model.criteria.sql_dialects import ENGINES
 from pql_model.demo.world import CONFIG
 from pql_model.errors import DataError
+from pql_model.features.spec import criterion_feature
 from pql_model.time import DAY, HOUR, now, to_datetime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -340,7 +341,7 @@ def test_an_event_that_no_table_counts_is_refused_with_the_nearest(tmp_path):
     config = remapped(product(tmp_path, ACCOUNTS[:1], EVENTS[:1], []), events=[lesson])
 
     with pytest.raises(
-        DataError, match=r"names event `lessons watched`, which the config does not, did you mean `lesson watched`?"
+        DataError, match=r"names event `lessons watched`, which the config does not have, did you mean `lesson watched`?"
     ):
         definition_sql(config, rule(at_least("lessons watched", 1)), "duckdb")
 

@@ -9,10 +9,10 @@ from raw_worlds import AS_OF
 from warehouse import asked
 
 from pql_model.config.definition import Definition
-from pql_model.criteria.evaluate import criterion_feature
 from pql_model.criteria.sql import definition_sql
 from pql_model.criteria.sql_measures import holds, sum_digits
 from pql_model.criteria.sql_raw import col
+from pql_model.features.spec import criterion_feature
 from pql_model.measures import MEASURES
 
 EVERYBODY = {"event": "any", "operator": ">=", "threshold": 0}

@@ -7,8 +7,8 @@ import pytest
 from small_model import small_model, small_table
 
 from pql_model.config.definition import Criterion, Definition
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
-from pql_model.decide.build import bind_criterion, bind_definition
 from pql_model.decide.decider import Decider
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, decided_rows
@@ -20,8 +20,8 @@ DECIDER = Decider(
     "tiny",
     PolicyRule(0.5, None, ""),
     Bands.of({"high": 0.25}),
-    criteria=tuple(bind_criterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate((INVITED, LARGE), 1)),
-    recommended=bind_definition(Definition.model_validate({"all": [INVITED]}), "d1"),
+    criteria=tuple(BoundCriterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate((INVITED, LARGE), 1)),
+    recommended=BoundDefinition(Definition.model_validate({"all": [INVITED]}), "d1"),
 )
 
 
@@ -72,7 +72,7 @@ def test_a_row_alone_is_decided_as_among_others(model, table):
 
 def test_what_a_table_does_not_have_is_none(model, table):
     other = replace(
-        DECIDER, in_force=bind_definition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
+        DECIDER, in_force=BoundDefinition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
     )
     rows = decided_rows(model, table, other).rows
     assert rows["meets_definition"].isna().all()

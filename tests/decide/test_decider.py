@@ -3,8 +3,8 @@ import json
 import pytest
 
 from pql_model.config.definition import Criterion, Definition
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
-from pql_model.decide.build import bind_criterion, bind_definition
 from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.policy import PolicyRule
 from pql_model.time import DAY
@@ -12,8 +12,8 @@ from pql_model.time import DAY
 INVITED = Criterion.model_validate({"event": "Invite", "at_least": 2})
 SALES = Criterion.model_validate({"event": "Contact Sales", "at_least": 1})
 PARTNER = Criterion.model_validate({"trait": "kind", "in": ["partner"]})
-OURS = bind_definition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1, "within": "first 3d"}]}))
-FOUND = bind_definition(Definition.model_validate({"all": [INVITED]}), "d1")
+OURS = BoundDefinition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1, "within": "first 3d"}]}))
+FOUND = BoundDefinition(Definition.model_validate({"all": [INVITED]}), "d1")
 FULL = Decider(
     "shop",
     PolicyRule(0.2, 50, "the 50 best", 7 * DAY),
@@ -22,9 +22,9 @@ FULL = Decider(
     5 * DAY,
     0.7,
     0.1,
-    (bind_criterion(PARTNER),),
-    (bind_criterion(SALES),),
-    (bind_criterion(INVITED, "c1"),),
+    (BoundCriterion(PARTNER),),
+    (BoundCriterion(SALES),),
+    (BoundCriterion(INVITED, "c1"),),
     FOUND,
     OURS,
 )

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from pql_model.config.definition import Criterion, Definition
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns
 from pql_model.decide.bands import Bands
-from pql_model.decide.bound_definition import Columns
-from pql_model.decide.build import bind_criterion, bind_definition
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import decide, summarise
 from pql_model.decide.policy import PolicyRule
@@ -14,10 +13,10 @@ from pql_model.decide.state import State
 from pql_model.time import DAY, WEEK
 
 BANDS = Bands.of({"high": 0.25, "medium": 0.1, "low": 0.03})
-INVITED = bind_criterion(Criterion.model_validate({"event": "Invite", "at_least": 2}), "c1")
-EXPORTED = bind_criterion(Criterion.model_validate({"event": "Export", "at_least": 1}), "c2")
-PARTNER = bind_criterion(Criterion.model_validate({"trait": "kind", "in": ["partner"]}))
-RULEBOOK = bind_definition(Definition.model_validate({"all": [{"event": "Invite", "at_least": 2}]}), "d1")
+INVITED = BoundCriterion(Criterion.model_validate({"event": "Invite", "at_least": 2}), "c1")
+EXPORTED = BoundCriterion(Criterion.model_validate({"event": "Export", "at_least": 1}), "c2")
+PARTNER = BoundCriterion(Criterion.model_validate({"trait": "kind", "in": ["partner"]}))
+RULEBOOK = BoundDefinition(Definition.model_validate({"all": [{"event": "Invite", "at_least": 2}]}), "d1")
 ABOVE = PolicyRule(0.2, None, "")
 COLUMNS = Columns(
     4,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pql_model.config.definition import Definition
-from pql_model.decide.bound_definition import Columns
-from pql_model.decide.build import bind_definition
+from pql_model.criteria.evaluate import BoundDefinition, Columns
 from pql_model.decide.nearest import AGE, NearestMissing
 from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.time import DAY, HOUR
@@ -49,13 +48,13 @@ class Seen:
 
 def tell(join, *rows, as_of=None):
     """What each row lacks, and the rows that the model was asked about."""
-    book = bind_definition(Definition.model_validate(join))
+    book = BoundDefinition(Definition.model_validate(join))
     full = [{**USUAL, **row} for row in rows]
     names = list(dict.fromkeys(name for row in full for name in row))
     columns = Columns(len(rows), {name: np.array([row[name] for row in full], float) for name in names})
     X, seen = np.array([[row[name] for name in NAMES] for row in full], float), Seen()
     instants = None if as_of is None else np.full(len(rows), as_of)
-    return NearestMissing(book, MANIFEST).tell(columns, X, seen, instants), [
+    return NearestMissing(book, MANIFEST).find(columns, X, seen, instants), [
         dict(zip(NAMES, x, strict=True)) for x in seen.X
     ]
 
@@ -149,8 +148,8 @@ def test_a_column_that_is_not_there_is_not_missing():
 
 
 def test_of_an_event_that_the_model_does_not_read_there_is_no_probability():
-    book = bind_definition(Definition.model_validate({"all": [{"event": "Board", "at_least": 3}]}))
-    found = NearestMissing(book, MANIFEST).tell(
+    book = BoundDefinition(Definition.model_validate({"all": [{"event": "Board", "at_least": 3}]}))
+    found = NearestMissing(book, MANIFEST).find(
         Columns(1, {"Board.count.ever": np.array([1.0])}), np.zeros((1, len(NAMES))), Seen()
     )
     assert (found[0].value, found[0].probability) == (1.0, None)
@@ -221,7 +220,7 @@ def test_many_rows_are_told_as_each_alone():
 def test_of_nobody_nothing_is_missing():
     assert tell({"all": [INVITED]}, {})[0] != []
     assert (
-        NearestMissing(bind_definition(Definition.model_validate({"all": [INVITED]})), MANIFEST).tell(
+        NearestMissing(BoundDefinition(Definition.model_validate({"all": [INVITED]})), MANIFEST).find(
             Columns(0), np.zeros((0, len(NAMES))), Seen()
         )
         == []

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from strategies import ODD_EVENTS, PLAIN_EVENTS, VALUES, World, crowd, every_feature, worlds
 
 from pql_model.config.definition import Criterion, Definition
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
-from pql_model.decide.build import bind_criterion, bind_definition
 from pql_model.decide.decider import KEY as DECISIONS
 from pql_model.decide.decider import Decider
 from pql_model.decide.policy import PolicyRule
@@ -72,7 +72,7 @@ def criteria() -> Decider:
         {"event": "upload", "measure": "active_days", "at_least": 1},
         {"trait": "plan 🎉", "in": ["team"]},
     ]
-    known = [bind_criterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate(conditions)]
+    known = [BoundCriterion(Criterion.model_validate(raw), f"c{k}") for k, raw in enumerate(conditions)]
     rule = Definition.model_validate({"any": [conditions[0], conditions[1]]})
     return Decider(
         "world",
@@ -82,7 +82,7 @@ def criteria() -> Decider:
         exclude=(known[3],),
         hand_raise=(known[2],),
         criteria=tuple(known),
-        recommended=bind_definition(rule, "d1"),
+        recommended=BoundDefinition(rule, "d1"),
     )
 
 

@@ -11,7 +11,7 @@ from small_model import MANIFEST, PARAMS, small_model, small_table
 from worlds import product
 
 from pql_model.config.definition import Criterion
-from pql_model.decide.build import bind_criterion
+from pql_model.criteria.evaluate import BoundCriterion
 from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.nearest import AGE
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
@@ -297,7 +297,7 @@ def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_st
 
 def test_what_the_model_reads_as_a_number_and_a_condition_as_a_text_is_both_to_the_stored_model(tmp_path, with_store):
     """As a number, true would be 1 and 007 be 7, and no condition would hold."""
-    asked = [bind_criterion(Criterion.model_validate({"trait": t, "in": ["true"]}), t) for t in ("seats", "new")]
+    asked = [BoundCriterion(Criterion.model_validate({"trait": t, "in": ["true"]}), t) for t in ("seats", "new")]
     decider = replace(Decider.of_facts(small_model().facts, small_model().reference), criteria=tuple(asked))
     model = replace(small_model(), facts={**small_model().facts, KEY: decider.to_dict()})
     tracking = Tracking(product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], []))

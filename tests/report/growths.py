@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.criteria.definition_metrics import Outcomes, compare_rules, evaluate_definition
+from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, iso, parse_instant, week_of
 
@@ -193,7 +193,7 @@ def _definitions(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _in_force(table: pd.DataFrame) -> dict[str, Any]:
     met, new = table["Teammate Invited"] >= 2, _met(table, ["c1", "c2"], 2)
     later = (table["period"] == "later").to_numpy()
-    cells = compare_rules(new[later].to_numpy(), met[later].to_numpy(), outcomes(table, "later"))
+    cells = compare_definitions(new[later].to_numpy(), met[later].to_numpy(), outcomes(table, "later"))
     return {
         "text": _words("Teammate Invited", 2),
         "conditions": [condition("Teammate Invited", 2)],

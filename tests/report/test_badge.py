@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pql_model.config.definition import Definition
-from pql_model.criteria.definition_metrics import Outcomes, RuleCell, evaluate_definition
-from pql_model.criteria.in_force import InForce
-from pql_model.criteria.results import CriteriaResults, DefinitionResult
+from pql_model.criteria.definition_metrics import GroupOutcomes, Outcomes, evaluate_definition
+from pql_model.criteria.in_force import InForceVerdict
+from pql_model.criteria.results import CriteriaResults, DefinitionResult, InForceResult
 from pql_model.report.badge import badge
 from pql_model.statistics.estimate import Estimate
 
@@ -24,11 +24,14 @@ def rows(met, converted_of_met, others_of_1000=60, n=1000):
 
 
 def found(later, in_force=None):
-    definition = DefinitionResult("d1", RULE, later, later, 0.001, ("c1",), True, RuleCell(0, 0, Estimate(0, 0, 0)))
-    today = InForce("about right", "", in_force, in_force, (), None, None) if in_force is not None else None
-    return CriteriaResults(
-        "as of day 14", later, later, (), (definition,), (), 12, 3, today, RULE if in_force else None, None
+    definition = DefinitionResult(
+        "d1", RULE, later, later, 0.001, ("c1",), True, GroupOutcomes(0, 0, Estimate(0, 0, 0))
     )
+    today = None
+    if in_force is not None:
+        verdict = InForceVerdict("about right", "", in_force, in_force, (), None, None)
+        today = InForceResult(RULE, verdict, None, None)
+    return CriteriaResults("as of day 14", later, later, (), (definition,), (), 12, 3, today)
 
 
 def test_a_rule_that_surely_lifts_and_beats_the_one_in_force_is_for_use():

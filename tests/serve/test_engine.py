@@ -12,8 +12,7 @@ from pydantic import TypeAdapter
 import pql_model
 import pql_model.workflows.score as batch
 from pql_model.config.definition import Definition
-from pql_model.decide.bound_definition import BoundCriterion, BoundDefinition
-from pql_model.decide.build import bind_definition
+from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.decider import KEY, Decider
 from pql_model.errors import InputError
 from pql_model.features.incoming import read_entity
@@ -43,7 +42,7 @@ def decider(bundle):
         ]
     }
     found = Decider.of_facts(bundle.model.facts, bundle.model.reference)
-    return replace(found, in_force=bind_definition(TypeAdapter(Definition).validate_python(rule)))
+    return replace(found, in_force=BoundDefinition(TypeAdapter(Definition).validate_python(rule)))
 
 
 @pytest.fixture(scope="module")

@@ -139,14 +139,14 @@ def test_a_history_too_short_to_split_still_has_its_figures(tmp_path):
     assert (result.tested.rows, result.tested.qualified, result.tested.conversions) == (80, 40, 8)
     assert (result.earlier, result.later) == (None, None)
     assert result.to_dict()["later"] is None
-    assert result.text.endswith("The history is too short for later figures to check it by.")
+    assert result.text.endswith("The history is too short to check it on later accounts.")
 
 
 def test_nobody_meets_it_and_why(trial):
     result = test_criteria(trial, definition({"event": "login", "at_least": 500}, {"event": "upload", "at_least": 1}))
     assert result.text == f"Nobody meets it: 0 of {result.tested.rows:,} accounts."
     assert result.notes[0].startswith(
-        f"Alone, at least 500 `login` so far: met by 0 of {result.tested.rows} rows; it runs from "
+        f"Alone, at least 500 `login` so far: met by 0 of {result.tested.rows} rows; the values range from "
     )
     assert result.notes[1].startswith("Alone, at least 1 `upload` so far: met by ")
     assert math.isnan(result.tested.rate.value)
@@ -156,7 +156,7 @@ def test_nobody_meets_it_and_why(trial):
 def test_everybody_meets_it(trial):
     result = test_criteria(trial, definition({"event": "any", "at_least": 1}))
     assert result.tested.note == "everybody meets it"
-    assert result.text.startswith("Everybody meets it, so it tells nobody apart: about ")
+    assert result.text.startswith("Everybody meets it, so it separates nobody: of the ")
 
 
 def test_fewer_than_thirty_are_too_few_to_judge(trial):
@@ -171,9 +171,7 @@ def test_fewer_than_thirty_are_too_few_to_judge(trial):
 def test_a_first_window_longer_than_the_landmark_says_so(trial):
     result = test_criteria(trial, definition({"event": "login", "at_least": 8, "within": "first 30d"}))
     rows = result.tested.rows
-    assert result.notes == (
-        f"`first 30d` is not over at any of the {rows} rows: there it counts what was seen by then.",
-    )
+    assert result.notes == (f"`first 30d` is still open at all {rows} rows: only events up to that point are counted.",)
 
 
 def test_an_unknown_event_is_refused_with_the_nearest_and_the_file_to_correct(trial, tmp_path):

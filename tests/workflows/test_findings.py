@@ -39,11 +39,9 @@ def test_no_quarantined_column_becomes_a_criterion(trained, findings):
 
 
 def test_the_rule_in_force_is_judged_on_the_later_rows(trained, findings):
-    rule = trained.prepared.snapshots
-    assert rule is not None
-    met = meets(findings.found.rule, findings.table)
-    assert findings.found.in_force.later.qualified == int(met[findings.later].sum())
-    assert findings.found.in_force.verdict in {"too lax", "too strict", "about right", "stale", "cannot tell"}
+    met = meets(findings.found.in_force.definition, findings.table)
+    assert findings.found.in_force.verdict.later.qualified == int(met[findings.later].sum())
+    assert findings.found.in_force.verdict.verdict in {"too lax", "too strict", "about right", "stale", "cannot tell"}
 
 
 def test_the_behaviours_are_those_of_the_model_and_their_shares_add_up(findings):

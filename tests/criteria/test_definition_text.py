@@ -1,18 +1,14 @@
 import json
 
-import numpy as np
 import pytest
 
 from pql_model.config.definition import Criterion, Definition, criterion_json
-from pql_model.criteria.definition_metrics import Outcomes, evaluate_definition
-from pql_model.criteria.phrasing import (
+from pql_model.criteria.definition_text import (
     criterion_short,
     criterion_text,
     definition_json,
     definition_short,
     definition_text,
-    say_later,
-    say_tested,
 )
 from pql_model.measures import ENTITY_MEASURES, EVENT_MEASURES, MEASURES
 
@@ -159,45 +155,3 @@ def test_a_definition_says_how_its_conditions_are_joined(raw, text, short, k):
     assert (definition_text(definition), definition_short(definition)) == (text, short)
     assert (payload["text"], payload["join"], payload["k"]) == (text, next(key for key in (*raw, "") if key != "of"), k)
     assert len(payload["conditions"]) == len(definition.criteria)
-
-
-def found(qualified, caught, rows, everyone):
-    met, converted = np.arange(rows) < qualified, np.arange(rows) < caught
-    converted |= np.arange(rows) >= rows - (everyone - caught)
-    return evaluate_definition(met, Outcomes(np.arange(rows), np.zeros(rows, int), np.zeros(rows, int), converted))
-
-
-def say(*counts):
-    return say_tested(found(*counts), "accounts", "30 days")
-
-
-def test_what_came_of_a_rule_is_said_in_a_sentence():
-    assert say(200, 60, 1000, 100) == (
-        "200 of 1,000 accounts meet it; about 30 of 100 (likely 24 to 37) of these converted within 30 days, instead of 10 of "
-        "100 of all (3.0 times); it catches 60% of the conversions."
-    )
-    assert say(400, 42, 1000, 100) == (
-        "400 of 1,000 accounts meet it; about 10 of 100 (likely 8 to 14) of these converted within 30 days, which cannot be told "
-        "apart from 10 of 100 of all; it catches 42% of the conversions."
-    )
-    assert "about 4 of 1,000 (likely 2 to 7) of these converted within 30 days, instead of 2 of 1,000" in say(
-        3000, 12, 9000, 15
-    )
-
-
-def test_nobody_everybody_and_too_few_are_said_plainly():
-    assert say(0, 0, 1000, 100) == "Nobody meets it: 0 of 1,000 accounts."
-    assert say(1000, 100, 1000, 100) == (
-        "Everybody meets it, so it tells nobody apart: about 10 of 100 (likely 8 to 12) of the 1,000 accounts converted within 30 days."
-    )
-    assert say(29, 20, 1000, 100) == (
-        "Too few to judge: 29 of 1,000 accounts meet it and 20 of these converted within 30 days; it takes 30 and 5."
-    )
-
-
-def test_the_later_figures_are_those_to_believe():
-    assert say_later(found(200, 60, 1000, 100), "2026-01-05") == (
-        "If the rule was found on these data, read the later figures (from 2026-01-05 on): about 30 of 100 (likely 24 to 37), "
-        "instead of 10 of 100 of all (3.0 times)."
-    )
-    assert say_later(found(29, 20, 1000, 100), "2026-01-05").endswith("too few to judge, 29 of 1,000 meet it.")
