@@ -341,7 +341,8 @@ def test_an_event_that_no_table_counts_is_refused_with_the_nearest(tmp_path):
     config = remapped(product(tmp_path, ACCOUNTS[:1], EVENTS[:1], []), events=[lesson])
 
     with pytest.raises(
-        DataError, match=r"names event `lessons watched`, which the config does not have, did you mean `lesson watched`?"
+        DataError,
+        match=r"names event `lessons watched`, which the config does not have, did you mean `lesson watched`?",
     ):
         definition_sql(config, rule(at_least("lessons watched", 1)), "duckdb")
 

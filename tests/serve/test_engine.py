@@ -158,7 +158,7 @@ def test_of_features_that_are_not_given_nothing_is_decided(bundle, decider):
     asked = BoundCriterion.from_dict(
         {"id": "c1", "text": "at least 2 `Teleported` so far", "event": "Teleported", "at_least": 2}
     )
-    book = BoundDefinition((asked,), 1, asked.text)
+    book = BoundDefinition(Definition.model_validate({"all": [{"event": "Teleported", "at_least": 2}]}))
     rule = replace(decider.rule, leads=None, per=None, definition="in_force")
     facts = {KEY: replace(decider, rule=rule, criteria=(asked,), in_force=book, hold_out=0.0).to_dict()}
     engine = ScoringEngine(replace(bundle, model=replace(bundle.model, facts=bundle.model.facts | facts)))

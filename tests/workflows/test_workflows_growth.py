@@ -42,6 +42,6 @@ def test_the_bits_are_those_of_the_criteria_rows(trained):
     findings = trained.findings
     assert len(bits) == int((findings.earlier | findings.later).sum())
     assert (bits["period"] == "later").sum() == findings.found.later.rows
-    assert bits["in_force"][bits["period"] == "later"].sum() == findings.found.in_force.later.qualified
+    assert bits["in_force"][bits["period"] == "later"].sum() == findings.found.in_force.verdict.later.qualified
     for criterion in findings.found.criteria:
         assert bits[criterion.id][bits["period"] == "later"].sum() == criterion.later.qualified
