@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from pql_model.workflows.train import train
     from pql_model.workflows.verify import verify
 
+__version__ = "0.1.0"
+"""The version, which the package's metadata takes from here."""
+
 _HOME = {
     "Config": "config.schema",
     "Feature": "features.spec",

@@ -1,12 +1,12 @@
-"""One at a time: a lock between processes and threads that the operating system takes back when its holder dies."""
+"""A lock between processes and threads that the operating system releases when its holder dies."""
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 _PAUSE_SECONDS = 0.1
 
@@ -17,40 +17,40 @@ def file_lock(path: Path, waiting: Callable[[], object] | None = None) -> Iterat
 
     Parameters
     ----------
-    path
-        An empty file that stands for the lock; it is made if need be and stays. SQLite locks it, so this works
-        wherever Python does, and a killed holder holds nothing.
-    waiting
-        Called once if another holds it; then we wait. Without it there is no waiting.
+    path : Path
+        An empty file that stands for the lock; it is created if needed.
+    waiting : callable, optional
+        Called once if the lock is taken, before waiting for it. Without it the lock is tried once.
 
     Yields
     ------
     bool
-        Whether the lock is ours: always, unless there is no waiting.
+        Whether the lock is held: always True when `waiting` is given.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be created or locked.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "one.lock"
-    >>> with held(path) as ours, held(path) as also_ours:
-    ...     ours, also_ours
+    >>> with file_lock(path) as first, file_lock(path) as second:
+    ...     first, second
     (True, False)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
-        ours = _taken(connection)
-        if not ours and waiting is not None:
-            waiting()
-            while not (ours := _taken(connection)):
-                time.sleep(_PAUSE_SECONDS)
-        yield ours
-
-
-def _taken(connection: sqlite3.Connection) -> bool:
+    lock = FileLock(path)
     try:
-        connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise
-        return False
-    return True
+        lock.acquire(blocking=False)
+    except Timeout:
+        if waiting is None:
+            yield False
+            return
+        waiting()
+        lock.acquire(poll_interval=_PAUSE_SECONDS)
+    try:
+        yield True
+    finally:
+        lock.release()

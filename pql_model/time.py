@@ -26,6 +26,7 @@ SESSION_GAP = 30 * MINUTE
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _DURATION = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 DURATION_HELP = "a whole number and a unit: 90s, 30m, 12h, 7d or 4w"
+INSTANT_HELP = "a date 2026-06-30 or a time 2026-06-30T12:00:00Z"
 WINDOW_HELP = "`first 7d` (since sign-up), `last 14d` (before as_of) or `ever`"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -69,6 +70,29 @@ def parse_instant(text: str) -> int:
         If the text is neither.
     """
     return to_instant(dt.datetime.fromisoformat(text.strip()))
+
+
+def as_instant(when: str | dt.date) -> int:
+    """Convert an ISO 8601 text, a date, a `datetime` or a `pandas.Timestamp` to an instant.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them, is missing (`NaT`), or lies outside the years 1 to 9999.
+
+    Examples
+    --------
+    >>> as_instant("1970-01-02") == as_instant(dt.date(1970, 1, 2)) == as_instant(dt.datetime(1970, 1, 2)) == DAY
+    True
+    """
+    if not isinstance(when, str | dt.date) or when != when:
+        raise ValueError(f"`{when}` is not a time. Allowed: {INSTANT_HELP}")
+    try:
+        instant = parse_instant(when) if isinstance(when, str) else to_instant(when)
+        to_datetime(instant)
+    except (ValueError, OverflowError):
+        raise ValueError(f"`{when}` is not a time. Allowed: {INSTANT_HELP}") from None
+    return instant
 
 
 def to_datetime(instant: int) -> dt.datetime:

@@ -1,4 +1,3 @@
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,8 +10,8 @@ from pql_model.file_lock import file_lock
 HOLDS = """
 import sys, time
 from pathlib import Path
-from pql_model.file_lock import held
-with held(Path(sys.argv[1])) as ours:
+from pql_model.file_lock import file_lock
+with file_lock(Path(sys.argv[1])) as ours:
     print(ours, flush=True)
     time.sleep(60)
 """
@@ -80,7 +79,7 @@ def test_two_names_are_two_locks(tmp_path):
         assert ours
 
 
-def test_what_is_no_lock_is_an_error_and_not_a_wait(tmp_path):
+def test_a_folder_instead_of_a_lock_file_is_an_error_and_not_a_wait(tmp_path):
     (tmp_path / "a.lock").mkdir()
-    with pytest.raises(sqlite3.OperationalError, match="unable to open"), file_lock(tmp_path / "a.lock", lambda: None):
+    with pytest.raises(OSError, match=r"a\.lock"), file_lock(tmp_path / "a.lock", lambda: None):
         pass

@@ -264,9 +264,7 @@ def schema() -> None:
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
-        from importlib.metadata import version as installed
-
-        sys.stdout.write(f"pql-model {installed('pql-model')}\n")
+        sys.stdout.write(f"pql-model {pql_model.__version__}\n")
         raise typer.Exit
 
 

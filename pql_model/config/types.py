@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
 
-from pql_model.time import DURATION_HELP, WINDOW_HELP, Duration, Window, iso, parse_instant, to_instant
+from pql_model.time import DURATION_HELP, WINDOW_HELP, Duration, Window, as_instant, iso
 
 
 class Strict(BaseModel):
@@ -42,14 +42,9 @@ def _texts(raw: Any) -> Any:
 
 
 def _instant(raw: Any) -> Any:
-    if isinstance(raw, dt.date):
-        return to_instant(raw)
     if isinstance(raw, int) and not isinstance(raw, bool) and raw > 10**13:
         return raw  # already microseconds: a config that was read before
-    try:
-        return parse_instant(str(raw))
-    except ValueError:
-        raise ValueError(f"`{raw}` is not a time. Allowed: a date 2026-06-30 or a time 2026-06-30T12:00:00Z") from None
+    return as_instant(raw if isinstance(raw, dt.date) else str(raw))
 
 
 DurationField = Annotated[

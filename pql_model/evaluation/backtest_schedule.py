@@ -6,12 +6,14 @@ by then and scores the snapshots from its cut-off up to the next one: "had we re
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from pql_model.config.instant import InstantLike, read_instant
 from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.evaluation.verdict import MIN_TRAIN_CONVERSIONS
 from pql_model.model.split import MIN_FIT_CONVERSIONS
@@ -68,8 +70,8 @@ class Schedule:
     skipped: tuple[Skipped, ...]
 
 
-def read_cutoffs(cutoffs: str | Sequence[str] | None, every: str | None) -> CutoffRequest:
-    """Read the requested cut-offs: a list (or a comma-separated text) or a step, never both.
+def read_cutoffs(cutoffs: InstantLike | Sequence[InstantLike] | None, every: str | None) -> CutoffRequest:
+    """Read the requested cut-offs: a list of dates (or a comma-separated text) or a step, never both.
 
     Raises
     ------
@@ -83,7 +85,11 @@ def read_cutoffs(cutoffs: str | Sequence[str] | None, every: str | None) -> Cuto
     >>> read_cutoffs(None, "30d").every
     Duration('30d')
     """
-    texts = cutoffs.split(",") if isinstance(cutoffs, str) else list(cutoffs or [])
+    if isinstance(cutoffs, str):
+        cutoffs = cutoffs.split(",")
+    elif isinstance(cutoffs, dt.date):
+        cutoffs = [cutoffs]
+    texts = [cutoff if isinstance(cutoff, str) else iso(read_instant(cutoff, "cutoffs")) for cutoff in cutoffs or ()]
     texts = [text.strip() for text in texts if text.strip()]
     if bool(texts) == (every is not None):
         raise DataError(

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from pql_model import time
+from pql_model.config.instant import InstantLike
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.errors import NotEnoughDataError
@@ -116,7 +117,7 @@ class BacktestResult:
 def backtest(
     config: Config | str | Path,
     *,
-    cutoffs: str | Sequence[str] | None = None,
+    cutoffs: InstantLike | Sequence[InstantLike] | None = None,
     every: str | None = None,
     trials: int = DEFAULT_TRIALS,
     learner: str | Learner | None = None,

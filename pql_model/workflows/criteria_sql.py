@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pql_model.config.definition import Definition, definition_keys
+from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import load_config, load_definition
 from pql_model.config.schema import Config
 from pql_model.criteria.definition_text import definition_json
@@ -18,7 +19,6 @@ from pql_model.progress import Listener, Stages
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.schema_probe import probe_schema
 from pql_model.workflows.report import list_criteria
-from pql_model.workflows.score import instant_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def criteria_sql(
     config: Config | str | Path,
     *,
     dialect: str,
-    as_of: str | None = None,
+    as_of: InstantLike | None = None,
     definition: Definition | str | Path | None = None,
     listener: Listener | None = None,
 ) -> SqlResult:
@@ -70,7 +70,7 @@ def criteria_sql(
     --   at least 2 `Board Created` in the first 14 days
     """
     config = config if isinstance(config, Config) else load_config(config)
-    instant = instant_of(as_of) if as_of is not None else None
+    instant = read_optional_instant(as_of)
     dialect_of(dialect)  # refused before anything is read
     chosen, place = _chosen(config, definition)
     stages = Stages(listener)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pql_model import time
 from pql_model.config.definition import Definition
+from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, holds, meets
@@ -25,7 +26,6 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
 from pql_model.sources.select_entity import select_entity
 from pql_model.workflows.prepare import features_of, trait_names
-from pql_model.workflows.score import instant_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def explain_entity(
     config: Config | str | Path,
     entity: str,
     *,
-    as_of: str | None = None,
+    as_of: InstantLike | None = None,
     model: str = "champion",
     listener: Listener | None = None,
 ) -> EntityExplanation:
@@ -133,7 +133,7 @@ def explain_entity(
     (['base', 'fit', 'timing', 'usage'], True)
     """
     config = config if isinstance(config, Config) else load_config(config)
-    asked, name = instant_of(as_of) if as_of is not None else None, entity.strip()
+    asked, name = read_optional_instant(as_of), entity.strip()
     stages = Stages(listener)
     with stages("load model"):
         registered = Tracking(config).get(model)

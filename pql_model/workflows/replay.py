@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pql_model import time
+from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError
@@ -27,7 +28,6 @@ from pql_model.snapshots.grid import asked_grid
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.prepare import features_of, trait_names
-from pql_model.workflows.score import instant_of
 
 RESULTS = {
     "same": "come out as they were",
@@ -132,8 +132,8 @@ def replay(
     log: str | Path | None = None,
     *,
     entity: str | None = None,
-    since: str | None = None,
-    until: str | None = None,
+    since: InstantLike | None = None,
+    until: InstantLike | None = None,
     rows: int = 1000,
     listener: Listener | None = None,
 ) -> Replayed:
@@ -172,7 +172,7 @@ def replay(
     True
     """
     config = config if isinstance(config, Config) else load_config(config)
-    first, last = (None if t is None else instant_of(t, name) for name, t in (("since", since), ("until", until)))
+    first, last = read_optional_instant(since, "since"), read_optional_instant(until, "until")
     stages = Stages(listener)
     with stages("read log"):
         where, table, in_log = read_scores(config, log, Wanted(entity, first, last, rows))

@@ -14,6 +14,7 @@ import yaml
 
 from pql_model import time
 from pql_model.atomic import atomic_write
+from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import BoundDefinition
@@ -89,7 +90,7 @@ class ScoreResult:
 def score(
     config: Config | str | Path,
     *,
-    as_of: str | None = None,
+    as_of: InstantLike | None = None,
     output: str | Path | None = None,
     model: str = "champion",
     listener: Listener | None = None,
@@ -99,7 +100,7 @@ def score(
     Parameters
     ----------
     as_of
-        A date or ISO time; default: the newest event of the data.
+        A date or time: a text, a `date`, a `datetime` or a `pandas.Timestamp`; default: the newest event in the data.
     output
         A `.parquet` or `.csv` file; default `scores.parquet` beside the config. Who is newly qualified is told by what the
         last scoring of this product left in `.pql/` beside the config, whatever file it wrote.
@@ -124,7 +125,7 @@ def score(
     """
     config = config if isinstance(config, Config) else load_config(config)
     path = Path(output) if output is not None else config.home / "scores.parquet"
-    asked = instant_of(as_of) if as_of is not None else None
+    asked = read_optional_instant(as_of)
     memory = file_of(config.home, config.name)
     _refuse_another_file(path)
     stages = Stages(listener)
@@ -237,22 +238,6 @@ def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:
             received=listed(name.removeprefix("trait.") for name in columns if name.startswith("trait.")),
             remedy="bring them back, or train again",
         )
-
-
-def instant_of(as_of: str, name: str = "as_of") -> int:
-    """The instant that `--as-of` names, or another option.
-
-    Raises
-    ------
-    DataError
-        If it is no time.
-    """
-    try:
-        return time.parse_instant(as_of)
-    except ValueError as error:
-        raise DataError(
-            f"`{name}` is not a time", received=as_of, allowed="a date 2026-06-30 or a time 2026-06-30T12:00:00Z"
-        ) from error
 
 
 def _refuse_another_file(path: Path) -> None:

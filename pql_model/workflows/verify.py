@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pql_model import time
+from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
@@ -27,7 +28,6 @@ from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.prepare import features_of, trait_names
-from pql_model.workflows.score import instant_of
 
 _AT_ONCE = 100  # between two words about progress
 
@@ -69,7 +69,7 @@ def verify(
     url: str | None = None,
     key: str | None = None,
     rows: int = 200,
-    as_of: str | None = None,
+    as_of: InstantLike | None = None,
     model: str = "champion",
     listener: Listener | None = None,
 ) -> Verified:
@@ -109,7 +109,7 @@ def verify(
     (200, ['pyfunc', 'in process'], True)
     """
     config = config if isinstance(config, Config) else load_config(config)
-    instant = instant_of(as_of) if as_of is not None else None
+    instant = read_optional_instant(as_of)
     stages = Stages(listener)
     tracking = Tracking(config)
     registered = tracking.get(model)

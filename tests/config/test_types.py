@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+import pandas as pd
 import pytest
 from configs import SMALL, fault
 
 from pql_model.config.load import parse_config
+from pql_model.config.schema import Config
 from pql_model.time import DAY, HOUR, parse_instant
 
 
@@ -60,3 +64,20 @@ def test_a_list_of_ids_holds_no_nothing():
     assert fault(SMALL + "exclude: {users: [a, ~]}\n") == (
         "a list of texts or numbers holds `None`; quote it if it is meant as a text"
     )
+
+
+@pytest.mark.parametrize(
+    "when", [dt.date(2026, 6, 30), dt.datetime(2026, 6, 30), pd.Timestamp("2026-06-30", tz="UTC"), "2026-06-30"]
+)
+def test_observed_until_from_python_is_a_text_a_date_a_datetime_or_a_timestamp(when):
+    config = parse_config(SMALL).model_copy()
+    data = {**config.model_dump(by_alias=True), "observed_until": when}
+
+    assert Config.model_validate(data).observed_until == parse_instant("2026-06-30T00:00:00Z")
+
+
+def test_a_missing_observed_until_from_python_is_refused():
+    data = {**parse_config(SMALL).model_dump(by_alias=True), "observed_until": pd.NaT}
+
+    with pytest.raises(ValueError, match=r"`NaT` is not a time\. Allowed: a date"):
+        Config.model_validate(data)
