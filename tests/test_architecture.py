@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    {"atomic", "errors", "file_lock", "measures", "payload", "progress", "time"},
+    {"atomic", "errors", "file_lock", "measures", "memory", "payload", "progress", "time"},
     {"config", "statistics"},
     {"sources"},
     {"discovery", "snapshots"},
@@ -224,6 +225,25 @@ def test_importing_the_package_loads_no_heavy_library():
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def closure(module: str) -> set[str]:
+    """A module and all that it imports, directly or not."""
+    needed, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in modules() and name not in needed:
+            needed.add(name)
+            waiting += [found.module for found in imports(name)]
+    return needed
+
+
+def test_a_bento_leaves_out_exactly_the_packages_that_the_service_does_not_import():
+    left_out = yaml.safe_load((ROOT / "bentofile.yaml").read_text(encoding="utf-8"))["exclude"]
+    packages = {path.parent.name for path in modules().values() if path.name == "__init__.py"} - {"pql_model"}
+    needed = {package_of(module) for module in closure("pql_model.serve.bento")}
+
+    assert left_out == [f"pql_model/{package}/" for package in sorted(packages - needed)]
 
 
 # ---------------------------------------------------------------- what is never used

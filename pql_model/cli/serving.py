@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -14,7 +14,6 @@ import pql_model
 from pql_model.cli.common import ConfigOption, JsonOption, ModelOption, err, out, printed
 from pql_model.cli.progress import Bars
 from pql_model.cli.show_verify import show_verified
-from pql_model.errors import PqlError
 
 _SERVICE = "pql_model.serve.bento:Pql"
 
@@ -75,16 +74,12 @@ def serve(
     host: Annotated[str, typer.Option(help="0.0.0.0 lets other machines in; set PQL_API_KEYS then.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
 ) -> None:
-    """Answer requests for scores over HTTP until Ctrl-C. Needs `pip install 'pql-model[serve]'`.
+    """Answer requests for scores over HTTP until Ctrl-C.
 
     Keys, limits and the file of batch scores are set in the environment: see the page on the service.
     """
     from pql_model.workflows.serve import asks_for_key, bundle_to_serve
 
-    if importlib.util.find_spec("bentoml") is None:
-        raise PqlError(
-            "The service needs BentoML, which is not installed", remedy="run `pip install 'pql-model[serve]'`"
-        )
     found = bundle_to_serve(config, bundle)
     environment = {**os.environ, "PQL_BUNDLE": str(found.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
     asks = "with an API key" if asks_for_key(environment) else "by anybody: no API key is set"
@@ -93,8 +88,20 @@ def serve(
     _become([sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)], environment)
 
 
-def _become(command: list[str], environment: dict[str, str]) -> None:
-    """Be this program from here on: signals and the exit code are its own, and what was loaded so far is given back."""
+def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
+    """Turn this process into another program, so that signals and the exit code are its own and memory is freed."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(command[0], command, environment)  # noqa: S606 (our own words, no shell)
+    if os.name == "nt":  # os.execve would start a second process there, and the shell would not wait for it
+        sys.exit(_wait_for(command, environment))
+    os.execve(command[0], command, environment)  # noqa: S606 (a fixed command, no shell)
+
+
+def _wait_for(command: list[str], environment: dict[str, str]) -> int:
+    """Run a program to its end. Ctrl-C reaches it too, and it is the one that decides when to stop."""
+    with subprocess.Popen(command, env=environment) as process:  # noqa: S603 (a fixed command, no shell)
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue

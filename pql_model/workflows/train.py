@@ -6,9 +6,7 @@ Read it from top to bottom: `train` is the whole run. `pipelines/train.py` sched
 from __future__ import annotations
 
 import json
-import resource
 import shutil
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +37,7 @@ from pql_model.evaluation.statistical_power import StatisticalPower
 from pql_model.evaluation.univariate_rates import UnivariateRates, univariate_rates
 from pql_model.evaluation.verdict import Verdict, judge
 from pql_model.explain.reasons import behaviour_shares
+from pql_model.memory import peak_memory_mb
 from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.baselines import ACTIVITY, logistic_regression
 from pql_model.model.columns import Manifest
@@ -132,7 +131,7 @@ class TrainResult:
             "recommended": best.to_dict() if best is not None else None,
             "in_force": self.findings.found.to_dict()["in_force"],
             "seconds": self.seconds,
-            "peak_memory_mb": _peak_memory_mb(),
+            "peak_memory_mb": peak_memory_mb(),
             "report": str(self.folder / REPORT),
             "files": _by_name(sorted(self.folder.iterdir())),
         }
@@ -367,8 +366,3 @@ def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, floa
         if estimate.value == estimate.value
     }
     return {**baselines, "fold_roc_auc": fit.tuned.score, "features": float(len(data.manifest.columns))}
-
-
-def _peak_memory_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import subprocess
@@ -93,18 +92,6 @@ def test_serve_refuses_what_is_no_bundle_before_it_starts_anything(run, tmp_path
     assert started == []
 
 
-def test_serve_without_the_extra_says_what_to_install(run, monkeypatch, started):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name == "bentoml" else find(name, *rest)
-    )
-    code, _, err = run("serve")
-
-    assert code == 2
-    assert "run `pip install 'pql-model[serve]'`" in " ".join(err.split())
-    assert started == []
-
-
 def test_serve_becomes_the_service_so_that_signals_and_exit_codes_are_its_own():
     program = "import os; print(os.getpid(), os.environ['MARK']); raise SystemExit(3)"
     ours = "import os, sys; from pql_model.cli import serving; print('first'); serving._become({}, {})"
@@ -114,6 +101,38 @@ def test_serve_becomes_the_service_so_that_signals_and_exit_codes_are_its_own():
 
     assert payload.split() == ["first", str(child.pid), "x"]
     assert child.returncode == 3
+
+
+def test_where_a_process_cannot_become_another_serve_waits_for_it_and_takes_over_its_exit_code(monkeypatch, capfd):
+    monkeypatch.setattr(serving.os, "name", "nt")
+    program = "import os; print(os.environ['MARK']); raise SystemExit(3)"
+    with pytest.raises(SystemExit, match="3"):
+        serving._become([sys.executable, "-c", program], {**os.environ, "MARK": "x"})
+
+    assert capfd.readouterr().out == "x\n"
+
+
+def test_an_interruption_is_left_to_the_service(monkeypatch):
+    class Process:
+        waited = 0
+
+        def __init__(self, *_, **__):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def wait(self):
+            self.waited += 1
+            if self.waited < 3:
+                raise KeyboardInterrupt
+            return 130
+
+    monkeypatch.setattr(serving.subprocess, "Popen", Process)
+    assert serving._wait_for(["pql"], {}) == 130
 
 
 def test_verify_compares_and_says_so(run, config):
