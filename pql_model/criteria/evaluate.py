@@ -12,7 +12,7 @@ from pql_model.config.definition import Criterion, Definition
 from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.features.spec import Feature
 from pql_model.model.columns import as_numbers, as_texts, trait_name
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 
 _COMPARE: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     ">=": operator.ge,
@@ -77,7 +77,7 @@ def meets(definition: Definition, table: pd.DataFrame) -> np.ndarray:
 def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
     """Whether each row meets one criterion, bool (rows,)."""
     if criterion.trait is not None and criterion.in_ is not None:
-        return as_texts(table[trait_name(criterion.trait)]).isin([*map(value_of, criterion.in_)]).to_numpy(bool)
+        return as_texts(table[trait_name(criterion.trait)]).isin([*map(canonical_value, criterion.in_)]).to_numpy(bool)
     return compared(criterion, criterion_values(criterion, table))
 
 

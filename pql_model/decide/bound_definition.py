@@ -14,7 +14,7 @@ from pql_model.config.definition import Criterion, criterion_json
 from pql_model.criteria.evaluate import compared, criterion_feature
 from pql_model.features.spec import Feature
 from pql_model.model.columns import as_numbers, as_texts, trait_name
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class BoundCriterion:
     @cached_property
     def listed(self) -> frozenset[str] | None:
         """Which values of the trait hold; None where it is compared with a number."""
-        return frozenset(map(value_of, self.criterion.in_)) if self.criterion.in_ is not None else None
+        return frozenset(map(canonical_value, self.criterion.in_)) if self.criterion.in_ is not None else None
 
     def to_dict(self) -> dict[str, Any]:
         return {**({"id": self.id} if self.id is not None else {}), "text": self.text, **self.payload}

@@ -21,7 +21,7 @@ from pql_model.features.fields import (
     text_in,
 )
 from pql_model.features.timeline import EventRow
-from pql_model.sources.scalars import event_name_of, identifier_of
+from pql_model.sources.scalars import read_event_name, read_identifier
 from pql_model.time import DAY
 
 _EVENT = FieldNames(("event", "time"), ("user", "values", "id", "known_at", "n", "users"))
@@ -154,16 +154,16 @@ class EventReader:
         return day_of(instant_in(raw, at, key), self.rules)
 
     def _name(self, raw: object, at: str) -> str:
-        name = event_name_of(text_in(raw, at, "event", self.rules.most_characters))
+        name = read_event_name(text_in(raw, at, "event", self.rules.most_characters))
         if name is None:
             raise InputError(f"{at}.event", received=shown(raw), allowed="a text that names the event")
         return name
 
     def _user(self, raw: object, at: str) -> str | None:
-        return None if raw is None else identifier_of(text_in(raw, at, "user", self.rules.most_characters))
+        return None if raw is None else read_identifier(text_in(raw, at, "user", self.rules.most_characters))
 
     def _id(self, raw: object, at: str) -> str | None:
-        return identifier_of(text_in(raw, at, "id", self.rules.most_characters))
+        return read_identifier(text_in(raw, at, "id", self.rules.most_characters))
 
     def _values(self, raw: object, at: str) -> dict[str, float]:
         """The values the product has; null is a value that is missing."""

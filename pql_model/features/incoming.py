@@ -29,7 +29,7 @@ from pql_model.features.fields import (
     text_in,
 )
 from pql_model.features.timeline import EventRow
-from pql_model.sources.scalars import identifier_of, is_bot
+from pql_model.sources.scalars import is_bot, read_identifier
 from pql_model.time import DAY, iso
 
 SET_ASIDE = {
@@ -108,7 +108,7 @@ def read_entity(raw: object, rules: Rules, now: int) -> Incoming:
 
 
 def _entity(raw: object, rules: Rules) -> str:
-    entity = identifier_of(text_in(raw, "", "entity", rules.most_characters))
+    entity = read_identifier(text_in(raw, "", "entity", rules.most_characters))
     if entity is None:
         raise InputError("entity", received=shown(raw), allowed="a text that names the entity")
     return entity

@@ -11,7 +11,7 @@ from pql_model.errors import InputError
 from pql_model.features.event_reader import Rules
 from pql_model.features.incoming import Incoming
 from pql_model.serve.trait_encoding import text_of
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, iso
 
 KEY = "intake"
@@ -81,7 +81,7 @@ class Scope:
             own_ids=frozenset(raw.get("own_ids", ())),
         )
         ages = raw["ages"]
-        excluded = {name: frozenset(map(value_of, values)) for name, values in raw["excluded_traits"].items()}
+        excluded = {name: frozenset(map(canonical_value, values)) for name, values in raw["excluded_traits"].items()}
         known = (float(ages[0]), float(ages[1])) if ages is not None else None
         return cls(rules, known, raw["active_within"], excluded)
 

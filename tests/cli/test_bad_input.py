@@ -186,7 +186,7 @@ def test_all_events_after_observed_until(home, refused):
     ("table", "expected"),
     [
         ("events", "20 of 20 rows of events.csv cannot be used, more than the share `max_set_aside: 0.5`"),
-        ("accounts", "accounts.csv lists no usable entity. Received: 20 unparsable_time"),
+        ("accounts", "accounts.csv has no usable entity. Received: 20 unparsable_time"),
         ("conversions", "There are no conversions: conversions.csv has 10 rows and none can be used"),
     ],
 )
@@ -206,7 +206,7 @@ def test_mixed_time_zones(home, refused):
         file.write("a1,login,2026-01-06T10:00:00+02:00\na1,login,2026-01-06T11:00:00\n")
     message = refused(home)
     assert message.startswith(
-        "events.csv: the times of `time` mix time zones: some say their offset from UTC and some do not"
+        "events.csv: the times of `time` mix time zones: some state their offset from UTC and some do not"
     )
     assert "1 with an offset, 1 without" in message
 
@@ -226,14 +226,14 @@ def test_the_same_entity_twice_with_different_sign_ups(home, refused):
         file.write("a0,2026-03-03\n")
     message = refused(home)
     assert message.startswith(
-        "accounts.csv lists 1 entities with different sign-ups. Received: a0 (2026-01-01 and 2026-03-03)"
+        "accounts.csv has several sign-up times per entity. Received: a0 (2026-01-01 and 2026-03-03)"
     )
 
 
 def test_ids_that_never_meet(home, refused):
     text = (home / "events.csv").read_text().replace("\na", "\nuser-")
     (home / "events.csv").write_text(text)
-    assert refused(home).startswith("No entity of events.csv is listed in accounts.csv: the ids never meet")
+    assert refused(home).startswith("No entity of events.csv is listed in accounts.csv: the ids do not match")
 
 
 # ---------------------------------------------------------------- tolerated and counted

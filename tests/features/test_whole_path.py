@@ -36,7 +36,7 @@ from pql_model.serve.scoring_clients import in_process
 from pql_model.sources.entities import Conversions, Entities
 from pql_model.sources.events import EventLog
 from pql_model.sources.read import Sources
-from pql_model.sources.scalars import event_name_of
+from pql_model.sources.scalars import read_event_name
 
 FEATURES = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]
 TRAITS = ("seats", "plan 🎉", "beta")
@@ -98,7 +98,7 @@ def sources_of(con: Any, world: World, dice: random.Random) -> tuple[Sources, An
     signed = {seen.entity: seen.signed_up for seen in world.snapshots}
     rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for entity, event in ((row.entity, row.event) for row in world.rows):
-        name, since = event_name_of(event.event), signed[entity]
+        name, since = read_event_name(event.event), signed[entity]
         if name is not None:
             values = {f"value_{key}": (event.values or {}).get(key) for key in VALUES}
             rows[since is None or event.time >= since].append(

@@ -12,7 +12,7 @@ import pytest
 from staging import of_column
 
 from pql_model.errors import DataError
-from pql_model.sources.casts import identifier, number, refuse_mixed_zones, text, times
+from pql_model.sources.casts import identifier, number, refuse_mixed_offsets, text, times
 from pql_model.time import parse_instant
 
 NOON = parse_instant("2026-01-31T12:00:00Z")
@@ -29,7 +29,7 @@ def instant(value):
 
 
 def zoned(values):
-    return of_column(pa.array(values), lambda column: times(column).zoned)
+    return of_column(pa.array(values), lambda column: times(column).has_offset)
 
 
 class TestText:
@@ -301,7 +301,7 @@ class TestTimesAsTexts:
         ]
 
     def test_something_unreadable_differs_from_nothing(self):
-        given = of_column(pa.array(["soon", "2026-01-31", "", " ", None]), lambda column: times(column).given)
+        given = of_column(pa.array(["soon", "2026-01-31", "", " ", None]), lambda column: times(column).present)
 
         assert given == [True, True, False, False, False]
 
@@ -318,11 +318,11 @@ class TestZones:
         expected = r"e\.csv: the times of `at` mix time zones.*Received: 1,200 with an offset, 3 without"
 
         with pytest.raises(DataError, match=expected):
-            refuse_mixed_zones("e.csv", "at", 1200, 3)
+            refuse_mixed_offsets("e.csv", "at", 1200, 3)
 
     def test_one_kind_is_fine(self):
-        refuse_mixed_zones("e.csv", "at", 5, 0)
-        refuse_mixed_zones("e.csv", "at", 0, 5)
+        refuse_mixed_offsets("e.csv", "at", 5, 0)
+        refuse_mixed_offsets("e.csv", "at", 0, 5)
 
 
 class TestResolution:

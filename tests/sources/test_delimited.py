@@ -78,7 +78,7 @@ class TestHeaders:
         assert read(tmp_path, put(tmp_path, "t.csv", "Size,size\n1,2\n")) == ([{"Size": "1", "size": "2"}], 0)
 
     def test_a_name_given_twice_is_refused(self, tmp_path):
-        with pytest.raises(DataError, match=r"t\.csv has columns of the same name: a"):
+        with pytest.raises(DataError, match=r"t\.csv has several columns with the same name: a"):
             read(tmp_path, put(tmp_path, "t.csv", "a,b,a\n1,2,3\n"))
 
     def test_a_column_without_a_name_is_called_by_its_place(self, tmp_path):
@@ -213,7 +213,7 @@ class TestDamage:
         whole = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * 7919 % 100_003) for i in range(50_000)))
         (tmp_path / "t.csv.gz").write_bytes(whole[:-5000])
 
-        with pytest.raises(DataError, match=r"t\.csv\.gz cannot be read: .*Fix: check that the file is whole"):
+        with pytest.raises(DataError, match=r"t\.csv\.gz cannot be read: .*Fix: check that the file is complete"):
             read(tmp_path, "t.csv.gz")
 
     def test_a_gz_of_a_few_bytes_is_refused(self, tmp_path):

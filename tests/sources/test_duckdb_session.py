@@ -53,7 +53,7 @@ def test_the_environment_bounds_the_memory(monkeypatch):
 def test_a_limit_that_is_none_is_refused(monkeypatch):
     monkeypatch.setenv("PQL_MEMORY_LIMIT", "lots")
 
-    with pytest.raises(DataError, match=r"`lots` is no memory limit\. Allowed: .*4GB"), open_session():
+    with pytest.raises(DataError, match=r"Invalid memory limit `lots`\. Allowed: .*4GB"), open_session():
         pass
 
 

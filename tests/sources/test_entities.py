@@ -74,7 +74,7 @@ class TestEntities:
         accounts = "account,signed_up,Size,size\na,2026-01-05,1,2\n"
 
         with pytest.raises(
-            DataError, match=r"same name but for case: Size, size\. Fix: list .* under `entities\.traits`"
+            DataError, match=r"differ only in case: Size, size\. Fix: list .* under `entities\.traits`"
         ):
             read_shop(tmp_path, accounts=accounts)
         assert read_shop(tmp_path, accounts=accounts, who={"traits": ["size"]}).entities[0]["trait_size"] == "2"
@@ -90,7 +90,7 @@ class TestEntities:
 
     @pytest.mark.parametrize("accounts", ["account,signed_up\n", "account,signed_up\n,2026-01-05\n"])
     def test_a_table_without_one_entity_is_refused(self, tmp_path, accounts):
-        with pytest.raises(DataError, match=r"accounts\.csv lists no usable entity\. Received: (no rows|1 no_entity)"):
+        with pytest.raises(DataError, match=r"accounts\.csv has no usable entity\. Received: (no rows|1 no_entity)"):
             read_shop(tmp_path, accounts=accounts)
 
 
@@ -113,7 +113,7 @@ class TestSignUps:
     def test_in_freemium_a_column_in_a_form_that_cannot_be_read_stops_the_run(self, tmp_path):
         accounts = "account,signed_up\na,31/01/2026\nb,30/01/2026\n"
 
-        with pytest.raises(DataError, match=r"accounts\.csv lists no usable entity\. Received: 2 unparsable_time"):
+        with pytest.raises(DataError, match=r"accounts\.csv has no usable entity\. Received: 2 unparsable_time"):
             read_shop(tmp_path, accounts=accounts, motion="freemium")
 
     def test_in_freemium_the_column_may_be_left_out(self, tmp_path):
@@ -156,7 +156,7 @@ class TestRepeatedEntities:
     def test_different_sign_ups_are_refused_with_examples(self, tmp_path):
         accounts = ACCOUNTS + "a,2026-02-01\nb,2026-01-06T12:00:00Z\n"
         expected = (
-            r"accounts\.csv lists 2 entities with different sign-ups\. Received: a \(2026-01-05 and 2026-02-01\), "
+            r"accounts\.csv has several sign-up times per entity\. Received: a \(2026-01-05 and 2026-02-01\), "
             r"b \(2026-01-06 and 2026-01-06T12:00:00Z\)\. Allowed: one row per entity"
         )
 

@@ -354,12 +354,12 @@ class TestAlreadyCounted:
 
         assert [(e["event"], e["n"]) for e in product.events] == [("email_sent", 40.0), ("deal_edited", 5.0)]
         assert product.sources.warnings == (
-            "1 values of `DEALS` in events.csv are no numbers and count as missing.",
+            "1 values of `DEALS` in events.csv are not numbers and count as missing.",
             "1 counts of `EMAILS` in events.csv are negative and count as 0.",
         )
 
     def test_a_column_of_counts_without_one_number_is_refused(self, tmp_path):
-        with pytest.raises(DataError, match=r"Column `EMAILS` of events\.csv holds no number\. Received: 2 texts"):
+        with pytest.raises(DataError, match=r"Column `EMAILS` of events\.csv does not hold numbers\. Received: 2 texts"):
             self.read(tmp_path, 'a,2026-01-12,"1,200",3,2', 'a,2026-01-19,"1,300",3,2')
 
     def test_an_empty_column_of_counts_is_a_count_of_nothing(self, tmp_path):
@@ -375,5 +375,5 @@ class TestValues:
     def test_a_value_that_is_no_number_anywhere_is_refused(self, tmp_path):
         rows = log("a,u,login,2026-01-10,5 GB", header="account,person,action,at,size\n")
 
-        with pytest.raises(DataError, match=r"Column `size` of events\.csv holds no number\. Received: 1 texts"):
+        with pytest.raises(DataError, match=r"Column `size` of events\.csv does not hold numbers\. Received: 1 texts"):
             read_shop(tmp_path, rows, log={"values": {"size": "size"}})

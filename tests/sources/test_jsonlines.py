@@ -71,7 +71,7 @@ def test_keys_may_hold_any_character(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "\n\n", "nope\n", '[{"a": 1},\n {"a": 2}]\n'])
 def test_a_file_without_one_object_is_refused(tmp_path, content):
-    with pytest.raises(DataError, match=r"t\.json holds no JSON object\. Allowed: json lines: one object a line"):
+    with pytest.raises(DataError, match=r"t\.json has no JSON object\. Allowed: JSON lines: one object per line"):
         read(tmp_path, put(tmp_path, "t.json", content))
 
 
@@ -86,7 +86,7 @@ def test_a_cut_off_gz_is_refused(tmp_path):
     put(tmp_path, "t.jsonl.gz", "".join(f'{{"a": {i * 7919 % 100_003}}}\n' for i in range(20_000)))
     (tmp_path / "t.jsonl.gz").write_bytes((tmp_path / "t.jsonl.gz").read_bytes()[:-500])
 
-    with pytest.raises(DataError, match=r"t\.jsonl\.gz cannot be read: .*whole"):
+    with pytest.raises(DataError, match=r"t\.jsonl\.gz cannot be read: .*complete"):
         read(tmp_path, "t.jsonl.gz")
 
 

@@ -81,6 +81,8 @@ def test_without_a_sign_up_only_the_place_is_known(tmp_path):
 def test_events_are_counted_up_to_the_cut_off(tmp_path):
     config = product(tmp_path, accounts(), EVENTS, PAID)
     with opened(config) as (con, sources):
-        early, late = (read_leak_evidence(con, config, sources, at(day)).around for day in ("2026-01-05", "2026-01-06"))
+        early, late = (
+            read_leak_evidence(con, config, sources, at(day)).event_timing for day in ("2026-01-05", "2026-01-06")
+        )
         assert read_leak_evidence(con, config, sources, at("2026-01-05")).key == "account"
     assert (early, [found.event for found in late]) == ([], ["login"])

@@ -25,7 +25,7 @@ class TestIds:
     def test_ids_that_never_meet_are_refused_with_examples_of_both(self, tmp_path):
         events = log("acc_9,u,login,2026-01-10", "acc_8,u,login,2026-01-10")
         expected = (
-            r"No entity of events\.csv is listed in accounts\.csv: the ids never meet\. "
+            r"No entity of events\.csv is listed in accounts\.csv: the ids do not match\. "
             r"Received: acc_8, acc_9 in events\.csv\. Allowed: ids such as a, b, c"
         )
 
@@ -40,7 +40,7 @@ class TestIds:
             read_shop(tmp_path, more=[lessons])
 
     def test_case_tells_ids_apart(self, tmp_path):
-        with pytest.raises(DataError, match=r"the ids never meet"):
+        with pytest.raises(DataError, match=r"the ids do not match"):
             read_shop(tmp_path, log("A,u,login,2026-01-10"))
 
 
@@ -77,7 +77,7 @@ class TestTheEndOfTheData:
     def test_data_from_the_future_only_are_refused(self, tmp_path, monkeypatch):
         monkeypatch.setattr(time, "now", lambda: parse_instant("2025-01-01"))
 
-        with pytest.raises(DataError, match=r"No table holds a time in the past\. Fix: check the time columns"):
+        with pytest.raises(DataError, match=r"No table has a time in the past\. Fix: check the time columns"):
             read_shop(tmp_path)
 
     def test_before_all_events_is_refused_with_both_instants(self, tmp_path):
@@ -171,7 +171,7 @@ class TestResolution:
         assert product.set_aside == {"before_signup": 1}
         assert len(product.sources.warnings) == 1
         assert product.sources.warnings[0].startswith(
-            "All events are dates without a time of day but sign-ups have one"
+            "Events have dates only while sign-ups have a time of day"
         )
 
 

@@ -42,7 +42,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(world, name, hint):
     with pytest.raises(DataError, match=r"^No entity of accounts.csv is called") as caught:
         world(name)
     said = str(caught.value)
-    assert said.startswith(f"No entity of accounts.csv is called `{name}`{hint}")
+    assert said.startswith(f"accounts.csv has no entity `{name}`{hint}")
     assert ("did you mean" in said) == bool(hint)
     assert "Allowed: an id such as Acme Labs, acme, globex." in said
     assert caught.value.exit_code == 2

@@ -151,7 +151,7 @@ class TestParquet:
     def test_what_is_no_parquet_is_refused(self, tmp_path):
         put(tmp_path, "t.parquet", "a,b\n1,2\n" * 10)
 
-        with pytest.raises(DataError, match=r"t\.parquet cannot be read: .*Fix: check that the file is whole"):
+        with pytest.raises(DataError, match=r"t\.parquet cannot be read: .*Fix: check that the file is complete"):
             read(tmp_path, "t.parquet")
 
     def test_a_parquet_that_was_cut_off_is_refused(self, tmp_path):
@@ -234,13 +234,13 @@ class TestConnections:
 
     @pytest.mark.parametrize("url", ["duckdb://shop.db", "sqlite:///shop.duckdb"])
     def test_a_database_of_another_kind_is_refused_and_nothing_is_fetched(self, shop, url):
-        with pytest.raises(DataError, match=r"The connection cannot be used: .*") as caught:
+        with pytest.raises(DataError, match=r"The connection failed: .*") as caught:
             read(shop, "events", url)
 
         assert "http" not in str(caught.value)
 
     def test_an_unknown_scheme_is_refused(self, tmp_path):
-        with pytest.raises(DataError, match=r"The connection cannot be used: .*Received: nosuch://host"):
+        with pytest.raises(DataError, match=r"The connection failed: .*Received: nosuch://host"):
             read(tmp_path, "events", "nosuch://host")
 
     def test_a_password_is_not_repeated(self, tmp_path):

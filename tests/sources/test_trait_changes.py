@@ -96,5 +96,5 @@ def test_an_extract_can_be_read_for_one_cut_off_after_the_other(tmp_path, name, 
     config = product(tmp_path, NOW, EVENTS, PAID, entities=entities(name))
     with opened(config) as (con, sources):
         first, second = (read_leak_evidence(con, config, sources, at(day)) for day in ("2026-02-02", "2026-03-01"))
-    assert first.changes == second.changes
-    assert first.changes
+    assert first.trait_changes == second.trait_changes
+    assert first.trait_changes

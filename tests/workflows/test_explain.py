@@ -160,7 +160,7 @@ def test_an_entity_has_the_same_features_alone_and_among_others_also_where_rows_
 
 def test_an_unknown_entity_is_refused_with_the_nearest_names(config, scored):
     name = scored["entity"][0]
-    with pytest.raises(DataError, match=rf"is called `{name[:-1]}`, did you mean `.*{name[:-1]}"):
+    with pytest.raises(DataError, match=rf"has no entity `{name[:-1]}`, did you mean `.*{name[:-1]}"):
         explain_entity(config, name[:-1])
 
 
