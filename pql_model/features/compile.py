@@ -1,11 +1,11 @@
-"""Features compiled to Ibis: one long group-by per kind, spread into a matrix.
+"""Features compiled to Ibis: one long group-by per kind, pivoted into a matrix.
 
-What is right is defined by `pql_model.features.oracle`; this module must equal it.
+`pql_model.features.oracle` defines the right result; this module must equal it.
 
-Nothing is counted with DISTINCT. A row is the first of its day (user, value, event name) inside a window iff
-the previous row of that day lies before the window's start, so one LAG per key answers all windows at once.
-LAG only looks back, hence it can run once over the log, before the join with the snapshots. Where rows arrive
-late (`known_at`) the previous row may not be visible yet: then it runs after the join, per snapshot.
+No measure uses COUNT DISTINCT. A row is the first of its day (user, value, event name) inside a window iff the
+previous row of that day lies before the window's start, so one LAG per key serves all windows at once. LAG only
+looks back, so it can run once over the log, before the join with the snapshots. Where rows arrive late
+(`known_at`), the previous row may not be visible yet, and LAG runs after the join, per snapshot.
 """
 
 from __future__ import annotations
@@ -30,46 +30,46 @@ from pql_model.time import DAY, MINUTE, SESSION_GAP, Window
 Table = Any  # an Ibis table
 Column = Any  # an Ibis column
 
-_ROWS_A_BUCKET = 25_000_000
+_ROWS_PER_BUCKET = 25_000_000
 _STREAKS = ("current_streak_days", "longest_streak_days")
-_ALONE = (*_STREAKS, "top_user_share", "days_since_signup")
+_SEPARATE = (*_STREAKS, "top_user_share", "days_since_signup")
 
 
 @dataclass(frozen=True)
 class _JoinKeys:
-    """Row keys of the matrix: sorted by entity, then as_of."""
+    """Row keys of the matrix, sorted by entity, then as_of."""
 
     entity: pd.Series
     as_of: np.ndarray
-    signed_up: np.ndarray  # NaN where not known
+    signed_up: np.ndarray  # NaN where unknown
 
 
 def build_features(
     events: Table, snapshots: Table, features: Sequence[Feature], progress: Callable[[float], None] | None = None
 ) -> pd.DataFrame:
-    """One row per snapshot, one column per feature, seen as of the snapshot's instant.
+    """Compute the features of each snapshot as known at its instant.
 
     Parameters
     ----------
-    events
-        Canonical events (see `pql_model.sources.events`): an Ibis table on any engine.
-    snapshots
-        Columns entity, as_of, signed_up (microseconds), unique by (entity, as_of).
-    features
-        What to compute; the columns come in this order.
-    progress
+    events : ibis.Table
+        Canonical events (see `pql_model.sources.events`), on any engine.
+    snapshots : ibis.Table
+        Columns entity, as_of, signed_up (microseconds), unique by entity and as_of.
+    features : sequence of Feature
+        What to compute; the columns have this order.
+    progress : callable, optional
         Called with the share done, 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
-        `entity`, `as_of` (int64 microseconds), then one float64 column per feature; NaN where a feature has
-        no true number. Sorted by entity and as_of. Sums carry 12 significant digits of what was added.
+        `entity`, `as_of` (int64 microseconds), then one float64 column per feature; NaN where a feature is
+        undefined. One row per snapshot, sorted by entity and as_of. Sums have 12 significant digits.
 
     Raises
     ------
     DataError
-        If a feature is asked for twice.
+        If a feature is listed twice.
 
     Examples
     --------
@@ -93,9 +93,9 @@ def build_features(
     buckets = _bucket_count(events, len(keys.as_of), keys.entity.nunique())
     groups = list(_group_by_query(features))
     for bucket in range(buckets):
-        mine, ours = _in_bucket(events, bucket, buckets), _in_bucket(snapshots, bucket, buckets)
-        for step, (builder, wanted) in enumerate(groups):
-            builder(mine, ours, wanted, late, keys, matrix)
+        log, rows = _in_bucket(events, bucket, buckets), _in_bucket(snapshots, bucket, buckets)
+        for step, (builder, columns) in enumerate(groups):
+            builder(log, rows, columns, late, keys, matrix)
             if progress is not None:
                 progress((bucket * len(groups) + step + 1) / (buckets * len(groups)))
     _blank_unknown_signups(features, keys, matrix)
@@ -109,7 +109,7 @@ def _refuse_repeats(features: Sequence[Feature]) -> None:
     counts = Counter(features)
     if len(counts) < len(features):
         repeated = [feature.name for feature, count in counts.items() if count > 1]
-        raise DataError(f"Features are asked for twice: {listed(repeated)}", remedy="name each feature once")
+        raise DataError(f"Features are listed twice: {listed(repeated)}", remedy="list each feature once")
 
 
 def _keys(snapshots: Table) -> _JoinKeys:
@@ -128,7 +128,7 @@ def _empty_matrix(features: Sequence[Feature], rows: int) -> np.ndarray:
 
 def _bucket_count(events: Table, snapshots: int, entities: int) -> int:
     joined = events.count().to_pyarrow().as_py() * snapshots / max(entities, 1)
-    return max(1, int(np.ceil(joined / _ROWS_A_BUCKET)))
+    return max(1, int(np.ceil(joined / _ROWS_PER_BUCKET)))
 
 
 def _in_bucket(table: Table, bucket: int, buckets: int) -> Table:
@@ -136,10 +136,10 @@ def _in_bucket(table: Table, bucket: int, buckets: int) -> Table:
 
 
 def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Any, dict[Feature, int]]]:
-    """Features by the query that computes them, each with its column in the matrix."""
+    """Group the features by the query that computes them, each with its column in the matrix."""
     at = {feature: column for column, feature in enumerate(features)}
     of_events = {f: c for f, c in at.items() if f.event != ANY}
-    of_entity = {f: c for f, c in at.items() if f.event == ANY and f.measure not in _ALONE}
+    of_entity = {f: c for f, c in at.items() if f.event == ANY and f.measure not in _SEPARATE}
     if of_events:
         yield _per_event, of_events
     if of_entity:
@@ -156,20 +156,20 @@ def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Any, dict[Fea
 
 
 def _visible(events: Table, snapshots: Table, late: bool) -> Table:
-    """Every event beside every snapshot it is visible from."""
+    """Join every snapshot with the events that are visible from it."""
     conditions = [snapshots.entity == events.entity, events.time < snapshots.as_of]
     if late:
         conditions.append(events.known_at.isnull() | (events.known_at < snapshots.as_of))
-    kept = [name for name in events.columns if name not in ("entity", "known_at")]
+    columns = [name for name in events.columns if name not in ("entity", "known_at")]
     return snapshots.join(events, conditions).select(
-        snapshots.row, snapshots.as_of, snapshots.signed_up, *[events[name] for name in kept]
+        snapshots.row, snapshots.as_of, snapshots.signed_up, *[events[name] for name in columns]
     )
 
 
 def _joined_with_previous(
     events: Table, snapshots: Table, late: bool, keys: Sequence[str], previous: dict[str, list[str]]
 ) -> Table:
-    """The joined log; column `previous_X` is the time of the previous row with the same keys and X."""
+    """Join the log; column `previous_X` is the time of the previous row with the same keys and X."""
 
     def mark(table: Table, scope: str) -> Table:
         lags = {
@@ -184,7 +184,7 @@ def _joined_with_previous(
 
 
 def _inside(t: Table, window: Window) -> tuple[Column, Column | None]:
-    """Whether a visible row lies in the window, and the window's start (None if nothing bounds it)."""
+    """Whether a visible row lies in the window, and the window's start (None if unbounded)."""
     start, end = window.bounds(t.signed_up, t.as_of, ibis.least)
     inside = t.time < end
     return (inside if start is None else inside & (t.time >= start)), start
@@ -200,7 +200,7 @@ def _first_of(t: Table, name: str, inside: Column, start: Column | None) -> Colu
 
 
 def _aggregate(t: Table, feature: Feature) -> Column:
-    """The number behind a feature; times stay instants, `_finish` turns them into days."""
+    """The raw number of a feature; times stay instants, which `_finish` turns into days."""
     inside, start = _inside(t, feature.window)
     measure = feature.measure
     if measure == "count":
@@ -217,12 +217,12 @@ def _aggregate(t: Table, feature: Feature) -> Column:
     if measure == "days_to_first":
         return t.time.min(where=inside)
     if measure == "sessions":
-        apart = _first_of(t, "time", inside, start) | (inside & (t.time - t.previous_time > SESSION_GAP))
-        return t.count(where=apart)
+        begins = _first_of(t, "time", inside, start) | (inside & (t.time - t.previous_time > SESSION_GAP))
+        return t.count(where=begins)
     if measure == "session_minutes":
         gap = t.time - t.previous_time
-        together = inside & (gap <= SESSION_GAP)
-        return gap.sum(where=together if start is None else together & (t.previous_time >= start))
+        same_session = inside & (gap <= SESSION_GAP)
+        return gap.sum(where=same_session if start is None else same_session & (t.previous_time >= start))
     if measure == "trend":
         recent, before = _halves(t, feature.window)
         a, b = t.n.sum(where=recent).fill_null(0.0), t.n.sum(where=before).fill_null(0.0)
@@ -259,13 +259,13 @@ def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.
 
 
 def _gross(t: Table, feature: Feature) -> Column:
-    """The sum of the sizes of what a sum adds, which says how far its digits can be trusted."""
+    """The sum of absolute values, which tells how many digits of the sum are meaningful."""
     value = t[f"value_{feature.value}"]
     return value.abs().sum(where=_inside(t, feature.window)[0] & value.notnull())
 
 
 def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
-    """`rounding.rounded` of arrays: the same operations in the same order, hence the same bits."""
+    """Vectorise `rounding.rounded`: the same operations in the same order, hence the same bits."""
     powers = np.array(POWERS)
     rounds = np.isfinite(gross) & (gross > 0)
     finite, total = np.where(rounds, gross, 1.0), np.where(rounds, sums, 0.0)
@@ -279,11 +279,11 @@ def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
 
 
 def _per_event(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
+    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
-    names = sorted({feature.event for feature in wanted})
-    measures = {feature.measure for feature in wanted}
-    values = {f.value for f in wanted if f.measure == "distinct_values"}
+    names = sorted({feature.event for feature in features})
+    measures = {feature.measure for feature in features}
+    values = {f.value for f in features if f.measure == "distinct_values"}
     previous = {"day": ["day"]} if "active_days" in measures else {}
     previous |= {"user": ["user"]} if "distinct_users" in measures else {}
     previous |= {f"value_{value}": [f"value_{value}"] for value in values}
@@ -293,16 +293,16 @@ def _per_event(
             f"order_{value}": ibis.row_number().over(
                 ibis.window(group_by=["entity", "event"], order_by=["time", f"value_{value}"])
             )
-            for value in {f.value for f in wanted if f.measure == "last"}
+            for value in {f.value for f in features if f.measure == "last"}
         }
     )
     t = _joined_with_previous(log, snapshots, late, ["event"], previous)
-    shapes = list({(f.measure, f.value, f.window): f for f in wanted}.values())
+    shapes = list({(f.measure, f.value, f.window): f for f in features}.values())
     aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(shapes)}
     aggregates |= {f"gross{i}": _gross(t, feature) for i, feature in enumerate(shapes) if feature.measure == "sum"}
     column_of = {
         f"a{i}": np.array(
-            [wanted.get(Feature(name, f.measure, f.window, f.value), -1) for name in names], dtype=np.int64
+            [features.get(Feature(name, f.measure, f.window, f.value), -1) for name in names], dtype=np.int64
         )
         for i, f in enumerate(shapes)
     }
@@ -315,13 +315,13 @@ def _per_event(
             raw = _numbers(batch.column(f"a{i}"))
             if feature.measure == "sum":
                 raw = _rounded(raw, _numbers(batch.column(f"gross{i}")))
-            done = _finish(feature, raw, keys.as_of[rows], keys.signed_up[rows])
-            good = (columns >= 0) & ~np.isnan(done)
-            out[rows[good], columns[good]] = done[good]
+            numbers = _finish(feature, raw, keys.as_of[rows], keys.signed_up[rows])
+            defined = (columns >= 0) & ~np.isnan(numbers)
+            out[rows[defined], columns[defined]] = numbers[defined]
 
 
 def _per_entity(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
+    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
     needs = {
         "active_days": "day",
@@ -331,16 +331,16 @@ def _per_entity(
         "session_minutes": "time",
     }
     within = {"day": ["day"], "user": ["user"], "event": ["event"], "time": []}
-    previous = {needs[f.measure]: within[needs[f.measure]] for f in wanted if f.measure in needs}
+    previous = {needs[f.measure]: within[needs[f.measure]] for f in features if f.measure in needs}
     t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], previous)
-    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(wanted)}
-    _spread(t.group_by("row").agg(**aggregates), wanted, keys, out)
+    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(features)}
+    _spread(t.group_by("row").agg(**aggregates), features, keys, out)
 
 
 def _streaks(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
+    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
-    window = next(iter(wanted)).window
+    window = next(iter(features)).window
     t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], {"day": ["day"]})
     inside, start = _inside(t, window)
     days = t.filter(_first_of(t, "day", inside, start)).select("row", "day")
@@ -356,42 +356,42 @@ def _streaks(
         today = (keys.as_of[rows] - 1) // DAY
         unbroken = batch.column("last").to_numpy() >= today - 1
         current = np.where(unbroken, _numbers(batch.column("current")), 0.0)
-        for feature, column in wanted.items():
+        for feature, column in features.items():
             longest = feature.measure == "longest_streak_days"
             out[rows, column] = _numbers(batch.column("longest")) if longest else current
 
 
 def _top_user_share(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
+    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
 ) -> None:
     t = _visible(events.filter(events.user.notnull()), snapshots, late)
-    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(wanted)}
+    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(features)}
     users = t.group_by("row", "user").agg(**sums)
     shares = {name: users[name].max() / users[name].sum().nullif(0.0) for name in sums}
-    _spread(users.group_by("row").agg(**shares), wanted, keys, out)
+    _spread(users.group_by("row").agg(**shares), features, keys, out)
 
 
-def _ages(_: Table, __: Table, wanted: dict[Feature, int], ___: bool, keys: _JoinKeys, out: np.ndarray) -> None:
-    for column in wanted.values():
+def _ages(_: Table, __: Table, features: dict[Feature, int], ___: bool, keys: _JoinKeys, out: np.ndarray) -> None:
+    for column in features.values():
         out[:, column] = (keys.as_of - keys.signed_up) / DAY
 
 
-def _spread(query: Table, wanted: dict[Feature, int], keys: _JoinKeys, out: np.ndarray) -> None:
+def _spread(query: Table, features: dict[Feature, int], keys: _JoinKeys, out: np.ndarray) -> None:
     for batch in query.to_pyarrow().to_batches():
         rows = batch.column("row").to_numpy()
-        for i, (feature, column) in enumerate(wanted.items()):
-            done = _finish(feature, _numbers(batch.column(f"a{i}")), keys.as_of[rows], keys.signed_up[rows])
-            good = ~np.isnan(done)
-            out[rows[good], column] = done[good]
+        for i, (feature, column) in enumerate(features.items()):
+            numbers = _finish(feature, _numbers(batch.column(f"a{i}")), keys.as_of[rows], keys.signed_up[rows])
+            defined = ~np.isnan(numbers)
+            out[rows[defined], column] = numbers[defined]
 
 
 def _numbers(column: pa.Array) -> np.ndarray:
-    """As float64, NaN for null. Instants of this millennium are exact in float64."""
+    """Convert to float64, NaN for null. Instants of this millennium are exact in float64."""
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
 def _blank_unknown_signups(features: Sequence[Feature], keys: _JoinKeys, out: np.ndarray) -> None:
-    """Without a sign-up there is no `first` window and nothing to count from."""
+    """Blank features that are undefined without a sign-up time."""
     unknown = np.isnan(keys.signed_up)
-    columns = [i for i, f in enumerate(features) if f.window.kind == "first" or f.rule.needs_signup]
+    columns = [i for i, f in enumerate(features) if f.needs_signup]
     out[np.ix_(unknown, columns)] = np.nan

@@ -147,14 +147,14 @@ def test_the_object_of_such_a_check_holds_both(home, capsys):
 def test_one_class_only_where_everyone_converts(tmp_path, refused):
     product(tmp_path, accounts(), events(), [{"account": f"a{i}", "time": day(3 * i + 5)} for i in range(20)], **SMALL)
     message = refused(tmp_path)
-    assert message.startswith("There is one class only: every one of 20 snapshots converted within 14d")
+    assert message.startswith("There is only one class: all 20 snapshots converted within 14d")
 
 
 def test_one_class_only_where_all_pay_too_late(tmp_path, refused):
     late = [{"account": f"a{i}", "time": "2026-05-30"} for i in range(3)]
     product(tmp_path, accounts(), events(), late, **SMALL)
     message = refused(tmp_path)
-    assert message.startswith("There is one class only: every one of 20 snapshots did not convert within 14d")
+    assert message.startswith("There is only one class: none of the 20 snapshots converted within 14d")
     assert "whether conversions precede the snapshots" in message
 
 
@@ -215,7 +215,7 @@ def test_conversions_that_all_lie_before_sign_up(tmp_path, refused):
     product(tmp_path, accounts(), events(), paid(after=-1)[1:], **SMALL)
     message = refused(tmp_path)
     assert message.startswith(
-        "All 9 conversions lie before the sign-up of their entity: nobody was at risk and then converted"
+        "All 9 conversions precede the sign-up of their entity, so no entity converted while at risk"
     )
     assert "9 left out as converted_before" in message
     assert "`entities.columns.signed_up`" in message

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from worlds import at
 
 from pql_model.errors import InputError
-from pql_model.features.event_reader import EventReader, Rules
+from pql_model.features.event_reader import EventReader, ReadingRules
 from pql_model.features.timeline import EventRow
 
-RULES = Rules(frozenset({"login"}), needs_signup=True, known_values=frozenset({"mb"}))
+RULES = ReadingRules(frozenset({"login"}), needs_signup=True, known_values=frozenset({"mb"}))
 GOOD = {"event": "login", "time": "2026-01-02T08:00:00Z", "user": "ann"}
 
 TIMES = st.sampled_from(["2026-01-02T08:00:00Z", "2026-01-03T08:00:00.5+02:00", "2026-01-04", "1900-01-01"])
@@ -74,7 +74,7 @@ def both_ways(raws, rules):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(EVENTS, max_size=5), st.lists(BAD, max_size=1), st.lists(EVENTS, max_size=2), st.booleans())
 def test_columns_say_what_events_say_one_by_one(before, bad, after, by_day):
-    rules = Rules(frozenset({"login"}), True, known_values=RULES.known_values, by_day=by_day)
+    rules = ReadingRules(frozenset({"login"}), True, known_values=RULES.known_values, by_day=by_day)
     payload = both_ways([*before, *bad, *after], rules)
     assert payload.quick == payload.slow
     if bad:

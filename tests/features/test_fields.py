@@ -12,12 +12,12 @@ from pql_model.errors import InputError
 from pql_model.features.fields import (
     FieldNames,
     instant_in,
-    instant_of,
-    instants_of,
     keyed,
     listed_in,
     named_in,
     number_in,
+    parse_time,
+    parse_times,
     shown,
     text_in,
 )
@@ -105,7 +105,7 @@ STRANGE = st.sampled_from(
 @given(st.lists(TIMES, max_size=4), st.lists(STRANGE, max_size=1), st.lists(TIMES, max_size=2))
 def test_many_times_are_read_as_each_by_itself(before, strange, after):
     raws = [*before, *strange, *after]
-    assert list(instants_of(raws)) == [instant_of(raw) for raw in raws]
+    assert list(parse_times(raws)) == [parse_time(raw) for raw in raws]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_is_no_finite_number_is_refused(raw):
 
 def test_a_number_may_have_a_least():
     assert number_in(0, "", "users", least=0.0) == 0.0
-    with pytest.raises(InputError, match=r"Received: -1. Allowed: .*, from 0 on"):
+    with pytest.raises(InputError, match=r"Received: -1. Allowed: .*, at least 0"):
         number_in(-1, "", "users", least=0.0)
 
 
@@ -153,14 +153,14 @@ def test_a_text_may_hold_an_emoji():
         ({"entity": 1}, "`events` is missing. Received: no such key. Allowed: entity, events, as_of"),
         (
             {"entity": 1, "evnts": 2},
-            '`evnts` is not known, did you mean `events`? Received: "evnts". Allowed: entity, ',
+            'Unknown field `evnts`, did you mean `events`? Received: "evnts". Allowed: entity, ',
         ),
-        ({"zzz": 1}, '`zzz` is not known. Received: "zzz". Allowed: entity, events, as_of'),
-        ({"\ud800": 1}, r"`\ud800` is not known"),
+        ({"zzz": 1}, 'Unknown field `zzz`. Received: "zzz". Allowed: entity, events, as_of'),
+        ({"\ud800": 1}, r"Unknown field `\ud800`"),
     ],
 )
 def test_an_object_has_the_keys_it_needs_and_no_others(raw, message):
-    with pytest.raises(InputError, match=r"is not known|is missing|cannot be used") as caught:
+    with pytest.raises(InputError, match=r"Unknown field|is missing|cannot be used") as caught:
         keyed(raw, "", FieldNames(("entity", "events"), ("as_of",)))
     assert str(caught.value).startswith(message)
 
@@ -168,7 +168,7 @@ def test_an_object_has_the_keys_it_needs_and_no_others(raw, message):
 def test_lists_and_objects_have_a_limit():
     assert listed_in([1, 2], "", "events", 2) == [1, 2]
     assert named_in(None, "", "traits", 2) == {}
-    with pytest.raises(InputError, match=r"`events` cannot be used. Received: 3 of them. Allowed: at most 2"):
+    with pytest.raises(InputError, match=r"`events` cannot be used. Received: 3 items. Allowed: at most 2 items"):
         listed_in([1, 2, 3], "", "events", 2)
     with pytest.raises(InputError, match=r"`events` cannot be used. Received: an object. Allowed: a list"):
         listed_in({}, "", "events", 2)

@@ -13,15 +13,15 @@ from worlds import at, opened, product
 
 from pql_model.config.load import load_config
 from pql_model.errors import InputError
-from pql_model.features.event_reader import Rules
+from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import SET_ASIDE, read_entity
 from pql_model.features.timeline import EventRow
 from pql_model.sources.events import REASONS
 from pql_model.time import DAY, HOUR, iso
 
 NOW = at("2026-03-01T12:00")
-RULES = Rules(frozenset({"login", "upload"}), needs_signup=True)
-FREE = Rules(frozenset({"login"}), needs_signup=False)
+RULES = ReadingRules(frozenset({"login", "upload"}), needs_signup=True)
+FREE = ReadingRules(frozenset({"login"}), needs_signup=False)
 
 
 def request(*events, **body):
@@ -77,7 +77,7 @@ def test_ids_are_tidied_as_in_the_tables():
 
 
 def test_times_are_cut_to_days_where_the_data_have_days_only():
-    rules = Rules(frozenset({"login"}), needs_signup=True, by_day=True)
+    rules = ReadingRules(frozenset({"login"}), needs_signup=True, by_day=True)
     found = read(event("2026-01-01T08:00"), signed_up="2026-01-01T09:00", rules=rules)
     assert found.signed_up == at("2026-01-01")
     assert [row.time for row in found.events] == [at("2026-01-01")]
@@ -93,7 +93,7 @@ def test_an_event_nobody_trained_on_counts_and_is_reported():
 
 
 def test_values_and_traits_the_product_does_not_have_are_left_out_and_reported():
-    rules = Rules(frozenset({"login"}), True, known_values=frozenset({"mb"}), known_traits=frozenset({"size"}))
+    rules = ReadingRules(frozenset({"login"}), True, known_values=frozenset({"mb"}), known_traits=frozenset({"size"}))
     found = read(event(values={"mb": 1, "megabites": 2}), traits={"size": "s", "sise": "m"}, rules=rules)
     assert found.events[0].values == {"mb": 1.0}
     assert found.unknown_values == {"megabites": 1}
@@ -131,7 +131,7 @@ def test_of_equal_ids_the_first_to_arrive_stays():
 
 
 def test_the_ids_of_a_table_of_one_event_are_its_own():
-    rules = Rules(frozenset({"login", "upload", "visit"}), True, own_ids=frozenset({"login", "upload"}))
+    rules = ReadingRules(frozenset({"login", "upload", "visit"}), True, own_ids=frozenset({"login", "upload"}))
     apart = [event(event=name, id="1", user="ann") for name in ("login", "upload", "visit", "click")]
     assert reasons(*apart, rules=rules) == {"duplicate_id": 1}  # the last two stand in one log
     assert reasons(*apart[:2], event(event="login", id="1.0"), rules=rules) == {"duplicate_id": 1}
@@ -142,14 +142,14 @@ def test_events_without_an_id_are_never_duplicates():
 
 
 def test_bots_and_excluded_users_are_set_aside_as_in_the_tables():
-    rules = Rules(frozenset({"login"}), True, excluded_users=frozenset({"u1", "my-bot"}))
+    rules = ReadingRules(frozenset({"login"}), True, excluded_users=frozenset({"u1", "my-bot"}))
     rows = [event(user="my-bot"), event(user="u1"), event(user="ann"), event()]
     assert reasons(*rows, rules=rules) == {"bot": 1, "excluded_user": 1}
-    assert reasons(event(user="my-bot"), rules=Rules(frozenset(), True, bots=False)) == {}
+    assert reasons(event(user="my-bot"), rules=ReadingRules(frozenset(), True, bots=False)) == {}
 
 
 def test_where_the_entity_itself_acts_it_may_be_the_bot():
-    rules = Rules(frozenset({"login"}), True, entity_acts=True)
+    rules = ReadingRules(frozenset({"login"}), True, entity_acts=True)
     assert reasons(event(), event(user="ann"), entity="crawler", rules=rules) == {"bot": 1}
     assert reasons(event(), entity="crawler") == {}
 
@@ -191,7 +191,7 @@ def test_rows_are_set_aside_and_kept_as_in_the_batch(tmp_path):
     with opened(config) as (_, sources):
         by_reason = sources.events.by_reason()
         batch = sources.events.table.to_pyarrow().to_pylist()
-    rules = Rules(frozenset({"login"}), True, excluded_users=frozenset({"spy"}))
+    rules = ReadingRules(frozenset({"login"}), True, excluded_users=frozenset({"spy"}))
     counted, kept = dict.fromkeys(SET_ASIDE, 0), []
     for account in accounts:
         found = read_entity(body_of(account, rows), rules, NOW)
@@ -293,7 +293,7 @@ def can_be_sent(error):
 
 def test_an_unknown_key_comes_with_the_nearest_one():
     with pytest.raises(
-        InputError, match=r"`events\[0\].tme` is not known, did you mean `time`\? .* Allowed: event, time, user"
+        InputError, match=r"Unknown field `events\[0\].tme`, did you mean `time`\? .* Allowed: event, time, user"
     ):
         read(event(tme="x"))
 
@@ -302,18 +302,22 @@ def test_an_unknown_key_comes_with_the_nearest_one():
     ("rules", "raw", "message"),
     [
         (
-            Rules(frozenset(), True, most_events=2),
+            ReadingRules(frozenset(), True, most_events=2),
             request(event(), event(), event()),
-            "`events` .*: 3 of them. Allowed: at most 2",
+            "`events` .*: 3 items. Allowed: at most 2 items",
         ),
         (
-            Rules(frozenset(), True, most_names=1),
+            ReadingRules(frozenset(), True, most_names=1),
             request(event(values={"a": 1, "b": 2})),
             r"`events\[0\].values` .* at most 1",
         ),
-        (Rules(frozenset(), True, most_names=1), request(traits={"a": 1, "b": 2}), "`traits` .* Allowed: at most 1"),
         (
-            Rules(frozenset(), True, most_characters=3),
+            ReadingRules(frozenset(), True, most_names=1),
+            request(traits={"a": 1, "b": 2}),
+            "`traits` .* Allowed: at most 1",
+        ),
+        (
+            ReadingRules(frozenset(), True, most_characters=3),
             request(),
             "`entity` .*: 4 characters. Allowed: at most 3 characters",
         ),

@@ -51,5 +51,5 @@ def test_a_value_that_no_table_has_is_refused(world):
     sources, snapshots = world
     gone = Feature("upload", "max", value="minutes")
     assert (has_value(sources, gone), has_value(sources, Feature("upload", "count"))) == (False, True)
-    with pytest.raises(DataError, match=r"No table of events has the values that are asked for: minutes. Allowed: mb"):
+    with pytest.raises(DataError, match=r"No event table has these values: minutes. Allowed: mb"):
         feature_table(sources, snapshots.table, [gone], {})

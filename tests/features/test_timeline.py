@@ -45,7 +45,7 @@ def test_a_gap_of_exactly_thirty_minutes_is_no_break():
 
 
 def test_the_rows_of_one_event_are_a_timeline_too():
-    uploads = LOG.only(LOG.places["upload"])
+    uploads = LOG.subset(LOG.positions["upload"])
     assert uploads.times == [5 * DAY, 5 * DAY + 30 * MINUTE, 8 * DAY]
     assert uploads.users == ["ann", None, "bob"]
     assert uploads.days == [5, 5, 8]

@@ -150,7 +150,7 @@ def config_of(motion: str, **snapshots: Any) -> Config:
 
 def into(con: Any, world: World) -> Sources:
     """The world's canonical tables in a workbench, which may hold those of another world."""
-    for left_over in ("judged_snapshots", "snapshots"):
+    for left_over in ("checked_snapshots", "snapshots"):
         con.drop_table(left_over, force=True)
     accounts = [{"entity": a.entity, "signed_up": a.signed_up, "excluded": a.excluded} for a in world.accounts]
     acts = [{"entity": x.entity, "time": x.time, "known_at": x.known_at} for x in world.usable_acts]

@@ -38,19 +38,19 @@ def test_who_is_at_risk_has_no_reason(ask):
             "payer",
             "2026-01-09T10:00:01Z",
             "converted",
-            "it converted at 2026-01-09T10:00:00Z; `--as-of 2026-01-09T10:00:00Z` is the last instant at which it had not",
+            "it converted at 2026-01-09T10:00:00Z; `--as-of 2026-01-09T10:00:00Z` is the last instant before that",
         ),
         (
             "acme",
             "2026-01-02T12:00",
             "too_young",
-            "it is 1.5 days after its sign-up, and the model speaks of days 3 to 8 only",
+            "as_of is 1.5 days after its sign-up, and the model covers days 3 to 8 only",
         ),
         (
             "acme",
             "2026-01-19",
             "too_old",
-            "it is 18.0 days after its sign-up, and the model speaks of days 3 to 8 only",
+            "as_of is 18.0 days after its sign-up, and the model covers days 3 to 8 only",
         ),
     ],
 )
@@ -66,10 +66,10 @@ def test_at_the_very_instant_that_is_recommended_it_had_not_converted(ask):
 def test_before_its_sign_up_nothing_was_known(ask):
     found = ask("acme", "2025-12-31")
     assert (found.why_not, found.begun) == ("not_signed_up_yet", False)
-    assert found.text == "it signed up at 2026-01-01, which is not before then, so nothing was known of it"
+    assert found.text == "it signed up at 2026-01-01, which is not before as_of, so nothing was known about it"
 
 
 def test_who_was_silent_for_long_is_inactive(ask):
     found = ask("acme", "2026-02-15", motion="freemium", snapshots={"every": "7d", "active_within": "28d"})
     assert found.why_not == "inactive"
-    assert found.text == "it had no event in the last 28 days, and the model speaks of active ones only"
+    assert found.text == "it had no event in the last 28 days, and the model covers active entities only"

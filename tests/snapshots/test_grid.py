@@ -24,7 +24,7 @@ from naive import (
 )
 from worlds import at, opened, product, rows_of
 
-from pql_model.snapshots.grid import asked_grid, calendar_grid, landmark_grid, scoring_grid
+from pql_model.snapshots.grid import calendar_grid, landmark_grid, requested_grid, scoring_grid
 from pql_model.sources.duckdb_session import open_session
 from pql_model.time import DAY, HOUR
 
@@ -93,7 +93,7 @@ def test_who_is_asked_about_is_judged_at_each_instant_of_its_own(con, data):
     asked.append({"entity": "nobody", "as_of": START})
     sources = into(con, world)
 
-    grid = asked_grid(config, sources, con.create_table("asked", pa.Table.from_pylist(asked), overwrite=True))
+    grid = requested_grid(config, sources, con.create_table("asked", pa.Table.from_pylist(asked), overwrite=True))
     found = {(row["entity"], row["as_of"]): row["reason"] for row in rows_of(grid)}
 
     assert len(rows_of(grid)) == len(world.accounts) * len(instants)

@@ -248,16 +248,16 @@ def test_freemium_entities_without_a_sign_up_have_snapshots_with_none(tmp_path):
 
 def test_data_that_end_too_early_are_refused_with_the_count_of_what_was_left_out(tmp_path):
     config = small(tmp_path, observed_until="2026-01-09")
-    expected = r"No snapshot is left to learn from\. Received: .* left out as .*horizon of 7d over before 2026-01-09"
+    expected = r"No snapshot is left to train on\. Received: .* left out as .*horizon of 7d ends before 2026-01-09"
 
     with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=expected):
         label_snapshots(con, config, sources)
 
 
-@pytest.mark.parametrize(("left_out", "expected"), [("a", "converted"), ("b", "did not convert")])
+@pytest.mark.parametrize(("left_out", "expected"), [("a", "all"), ("b", "none of the")])
 def test_one_class_only_is_refused_in_words(tmp_path, left_out, expected):
     config = small(tmp_path, exclude={"entities": {"account": [left_out]}})
-    words = f"one class only: every one of 2 snapshots {expected} within 7d. Received: 2 left out as excluded"
+    words = f"only one class: {expected} 2 snapshots converted within 7d. Received: 2 left out as excluded"
 
     with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=words):
         label_snapshots(con, config, sources)
@@ -271,7 +271,7 @@ def test_conversions_that_all_lie_before_sign_up_are_refused_as_such(tmp_path):
         conversions=[{"account": name, "time": "2026-01-09T23:59:59.999999Z"} for name in "ab"],
         observed_until="2026-06-01",
     )
-    expected = "All 2 conversions lie before the sign-up.*Received: 6 left out as converted_before"
+    expected = "All 2 conversions precede the sign-up.*Received: 6 left out as converted_before"
 
     with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=expected):
         label_snapshots(con, config, sources)

@@ -73,9 +73,7 @@ class TestEntities:
     def test_traits_whose_names_differ_in_case_only_are_refused_until_one_is_chosen(self, tmp_path):
         accounts = "account,signed_up,Size,size\na,2026-01-05,1,2\n"
 
-        with pytest.raises(
-            DataError, match=r"differ only in case: Size, size\. Fix: list .* under `entities\.traits`"
-        ):
+        with pytest.raises(DataError, match=r"differ only in case: Size, size\. Fix: list .* under `entities\.traits`"):
             read_shop(tmp_path, accounts=accounts)
         assert read_shop(tmp_path, accounts=accounts, who={"traits": ["size"]}).entities[0]["trait_size"] == "2"
 

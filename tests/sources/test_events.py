@@ -359,7 +359,9 @@ class TestAlreadyCounted:
         )
 
     def test_a_column_of_counts_without_one_number_is_refused(self, tmp_path):
-        with pytest.raises(DataError, match=r"Column `EMAILS` of events\.csv does not hold numbers\. Received: 2 texts"):
+        with pytest.raises(
+            DataError, match=r"Column `EMAILS` of events\.csv does not hold numbers\. Received: 2 texts"
+        ):
             self.read(tmp_path, 'a,2026-01-12,"1,200",3,2', 'a,2026-01-19,"1,300",3,2')
 
     def test_an_empty_column_of_counts_is_a_count_of_nothing(self, tmp_path):

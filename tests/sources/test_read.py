@@ -170,9 +170,7 @@ class TestResolution:
 
         assert product.set_aside == {"before_signup": 1}
         assert len(product.sources.warnings) == 1
-        assert product.sources.warnings[0].startswith(
-            "Events have dates only while sign-ups have a time of day"
-        )
+        assert product.sources.warnings[0].startswith("Events have dates only while sign-ups have a time of day")
 
 
 class TestWarnings:

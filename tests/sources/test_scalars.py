@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from staging import of_column
 
 from pql_model.sources.casts import identifier, text
-from pql_model.sources.scalars import BOT_USERS, MISSING_IDS, is_bot, read_event_name, read_identifier, clean_text
+from pql_model.sources.scalars import BOT_USERS, MISSING_IDS, clean_text, is_bot, read_event_name, read_identifier
 
 SPACES = ("", " ", "\t", "\n", "\v", "\f", "\r", "\x00", "\u00a0", "\u2003", "  \n")
 CORES = ("", "a", "a b", "12", "12.0", "-3.000", "+3.0", "1.50", "0.0", ".0", "٣.0", "İ", "Null", "nan0", *MISSING_IDS)

@@ -122,7 +122,7 @@ def test_who_is_of_another_age_is_explained_with_the_reason(config, days, reason
     as_of = pd.to_datetime(who["created_at"], utc=True) + pd.Timedelta(days=days)
     payload = explain_entity(config, who["account_id"], as_of=as_of.isoformat()).to_dict()
     assert (payload["at_risk"], payload["why_not"]) == (False, reason)
-    assert payload["why_not_words"].endswith("the model speaks of days 7 to 15 only")
+    assert payload["why_not_words"].endswith("the model covers days 7 to 15 only")
     assert payload["behaviours"]
 
 
