@@ -15,7 +15,7 @@ from pql_model.decide.nearest import AGE, NearestMissing
 from pql_model.errors import InputError
 from pql_model.explain.reason_text import Value
 from pql_model.explain.row import Explainer
-from pql_model.features.fields import number_in, field_path
+from pql_model.features.fields import field_path, number_in
 from pql_model.features.incoming import Incoming, read_entity
 from pql_model.features.online import OnlineFeatures
 from pql_model.features.spec import parse_feature

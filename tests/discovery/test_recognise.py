@@ -16,14 +16,9 @@ from sketches import (
     workspaces,
 )
 
-from pql_model.discovery.recognise import (
-    Ids,
-    ids_of,
-    kind_of,
-    recognise_conversions,
-    recognise_entities,
-    recognise_events,
-)
+from pql_model.discovery.keys import EntityIds
+from pql_model.discovery.recognise import entity_ids, recognise_conversions, recognise_entities, recognise_events
+from pql_model.discovery.sketch import kind_of
 from pql_model.errors import DataError
 
 # ---------------------------------------------------------------- kinds
@@ -305,7 +300,7 @@ def test_stripe_charges(created):
     )
     assert guess.export == "Stripe charges"
     assert guess.roles == {"entity": "Customer ID", "time": created, "value": "Amount"}
-    assert "A list of Stripe charges also holds failed ones: leave only rows that were paid." in guess.reasons
+    assert "A list of Stripe charges includes failed ones: keep only rows that were paid." in guess.reasons
 
 
 def test_stripe_subscriptions():
@@ -498,34 +493,37 @@ def test_an_account_beside_a_user_is_the_entity():
 
 def test_ids_of_the_entities_decide_before_names():
     sketch = log(column("user_id", ids("u_", 50)), column("account_id", ids("acc_", 9)))
-    guess = recognise_events(sketch, Ids("people.csv", "id", tuple(ids("u_", 200)), "user"))
+    guess = recognise_events(sketch, EntityIds("people.csv", "id", tuple(ids("u_", 200)), "user"))
     assert (guess.roles["entity"], guess.kind) == ("user_id", "user")
     assert "user" not in guess.roles
-    assert guess.why["entity"] == "50 of its 50 different sampled values are ids of people.csv, and named like a user"
+    assert (
+        guess.role_reasons["entity"]
+        == "50 of its 50 different sampled values are ids of people.csv, and named like a user"
+    )
 
 
 def test_ids_find_a_column_whose_name_says_nothing():
     sketch = log(column("user_id", ids("u_", 50)), column("ref_2", ids("acc_", 9)))
-    guess = recognise_events(sketch, Ids("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"))
+    guess = recognise_events(sketch, EntityIds("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"))
     assert (guess.roles["entity"], guess.roles["user"], guess.kind) == ("ref_2", "user_id", "account")
 
 
 def test_whole_numbers_coincide_by_accident_so_names_count_first_for_them():
     sketch = log(column("course_id", ["1", "2", "3"]), column("user_id", [str(i) for i in range(5000, 5050)]))
-    guess = recognise_events(sketch, Ids("users.csv", "user_id", tuple(str(i) for i in range(1, 201)), "user"))
+    guess = recognise_events(sketch, EntityIds("users.csv", "user_id", tuple(str(i) for i in range(1, 201)), "user"))
     assert guess.roles["entity"] == "user_id"
 
 
 def test_ids_written_as_floats_are_the_same_ids():
     sketch = log(column("who", ["12.0", "13.0"]))
-    guess = recognise_events(sketch, Ids("users.csv", "id", ("12", "13", "14"), "user"))
-    assert guess.why["entity"].startswith("2 of its 2 different sampled values are ids of users.csv")
+    guess = recognise_events(sketch, EntityIds("users.csv", "id", ("12", "13", "14"), "user"))
+    assert guess.role_reasons["entity"].startswith("2 of its 2 different sampled values are ids of users.csv")
 
 
 def test_no_overlap_at_all_is_said():
     guess = recognise_conversions(
         table("stripe.csv", column("Customer ID", ids("cus_", 40)), column("Created (UTC)", times())),
-        Ids("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"),
+        EntityIds("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"),
     )
     assert guess.roles["entity"] == "Customer ID"
     assert (
@@ -541,7 +539,9 @@ def test_a_table_of_entities():
     guess = recognise_entities(workspaces())
     assert guess.roles == {"entity": "workspace", "signed_up": "created"}
     assert guess.kind == "account"
-    assert ids_of(workspaces(), guess) == Ids("workspaces.csv", "workspace", tuple(ids("acc_", 200)), "account")
+    assert entity_ids(workspaces(), guess) == EntityIds(
+        "workspaces.csv", "workspace", tuple(ids("acc_", 200)), "account"
+    )
 
 
 def test_a_user_table_with_an_organisation_is_about_users():
@@ -594,7 +594,7 @@ def test_a_table_without_a_time_says_what_was_received_and_what_to_do():
 
 
 def test_a_table_without_an_entity_is_refused():
-    with pytest.raises(DataError, match=r"No column of log\.csv seems to hold whose rows they are .*`user_id`"):
+    with pytest.raises(DataError, match=r"No column of log\.csv seems to hold the account or user of a row.*`user_id`"):
         recognise_events(table("log.csv", column("timestamp", times()), column("score", ["1.5", "2.5"])))
 
 
@@ -610,8 +610,8 @@ def test_an_empty_table_is_refused():
 
 def test_conversions_of_the_same_product_are_recognised():
     who = recognise_entities(workspaces())
-    guess = recognise_conversions(subscriptions(), ids_of(workspaces(), who))
+    guess = recognise_conversions(subscriptions(), entity_ids(workspaces(), who))
     assert guess.roles == {"entity": "workspace", "time": "paid_at", "value": "mrr"}
-    assert guess.why["entity"] == (
+    assert guess.role_reasons["entity"] == (
         "40 of its 40 different sampled values are ids of workspaces.csv, and named as in workspaces.csv"
     )

@@ -40,7 +40,7 @@ def test_the_config_is_written_beside_its_reasons_with_paths_from_its_own_folder
 def test_a_config_that_is_there_is_kept_unless_forced(data, tmp_path):
     path = tmp_path / "pql.yaml"
     path.write_text("mine")
-    with pytest.raises(DataError, match=r"There is a config already. Received: .*pql.yaml. Fix: .*`--force`"):
+    with pytest.raises(DataError, match=r"The config already exists. Received: .*pql.yaml. Fix: .*`--force`"):
         init(*tables(data), output=path)
     assert path.read_text() == "mine"
     assert load_config(init(*tables(data), output=path, force=True).path).motion == "trial"
@@ -55,7 +55,7 @@ def test_without_the_other_tables_their_part_is_left_to_fill_in(data, tmp_path):
     result = init([data / "events.parquet"], output=tmp_path / "pql.yaml")
     assert "# entities:" in result.path.read_text()
     assert "# conversions:" in result.path.read_text()
-    assert any("No conversions were given" in note for note in result.notes)
+    assert any("There is no conversions table" in note for note in result.notes)
 
 
 def test_a_missing_file_is_named_and_nothing_is_written(data, tmp_path):
