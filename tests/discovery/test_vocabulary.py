@@ -20,7 +20,7 @@ def test_a_later_score_replaces_an_earlier_one():
 
 def test_a_word_means_an_account_or_a_user():
     assert not ACCOUNTS.keys() & USERS.keys()
-    assert AMBIGUOUS_ACCOUNTS <= ACCOUNTS.keys()
+    assert ACCOUNTS.keys() >= AMBIGUOUS_ACCOUNTS
 
 
 def test_a_payment_is_the_time_of_conversions_only():
