@@ -99,7 +99,7 @@ horizon: soon
 """
     (home / "pql.yaml").write_text(text)
     message = refused(home)
-    assert message.startswith("pql.yaml has 5 faults:")
+    assert message.startswith("pql.yaml has 5 errors:")
     for words in (
         "line 1: name",
         "line 2: entity",

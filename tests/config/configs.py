@@ -65,6 +65,6 @@ def faults(text):
 
 def fault(text):
     """The message of the only fault."""
-    with pytest.raises(ConfigError, match=r"pql\.yaml has 1 fault") as caught:
+    with pytest.raises(ConfigError, match=r"pql\.yaml has 1 error") as caught:
         parse_config(text)
     return caught.value.faults[0].message

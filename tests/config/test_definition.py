@@ -61,9 +61,9 @@ def test_a_numeric_trait_is_compared():
 
 
 def test_a_short_and_a_long_form_together_are_refused():
-    refused("`at_least` already says operator and threshold", event="x", at_least=1, operator=">")
-    refused("`at_most` already says operator and threshold", event="x", at_least=1, at_most=3)
-    refused("`within` is short for `window`: give one of them", event="x", at_least=1, within="ever", window="ever")
+    refused("`at_least` already sets operator and threshold", event="x", at_least=1, operator=">")
+    refused("`at_most` already sets operator and threshold", event="x", at_least=1, at_most=3)
+    refused("`within` is short for `window`: use one of them", event="x", at_least=1, within="ever", window="ever")
 
 
 def test_a_condition_speaks_of_an_event_or_of_a_trait():
@@ -79,7 +79,7 @@ def test_a_condition_needs_something_to_compare_with():
 
 def test_in_is_for_traits_and_stands_alone():
     refused("`in` is for traits", event="x", **{"in": ["a"]})
-    refused("trait `size` has `in` and `operator`: give one of them", trait="size", operator=">=", **{"in": ["a"]})
+    refused("trait `size` has `in` and `operator`: use one of them", trait="size", operator=">=", **{"in": ["a"]})
     refused(r"needs either `in: \[...\]` or `operator`", trait="size", at_least=1, **{"in": ["a"]})
     refused("at least 1 item", trait="size", **{"in": []})
 
@@ -104,7 +104,7 @@ def test_a_measure_that_does_not_exist_comes_with_the_nearest():
 
 def test_a_measure_of_the_whole_is_none_of_one_event():
     refused("`sessions` is not a measure of one event", event="login", measure="sessions", at_least=1)
-    refused("`sum` is not a measure of the entity as a whole", event="any", measure="sum", value="mb", at_least=1)
+    refused("`sum` is not a measure of all events together", event="any", measure="sum", value="mb", at_least=1)
 
 
 def test_a_value_is_given_exactly_where_it_is_read():

@@ -191,7 +191,7 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
     def test_a_file_that_is_no_text_is_refused(self, tmp_path):
         (tmp_path / "pql.yaml").write_bytes(b"name: caf\xe9\n")
 
-        with pytest.raises(ConfigError, match=r"pql\.yaml has 1 fault:\n  - not UTF-8 text"):
+        with pytest.raises(ConfigError, match=r"pql\.yaml has 1 error:\n  - not UTF-8 text"):
             load_config(tmp_path / "pql.yaml")
 
     def test_a_missing_file_says_how_to_write_one(self, tmp_path):
@@ -199,7 +199,7 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
             load_config(tmp_path / "none.yaml")
 
     def test_a_column_called_on_must_be_quoted(self):
-        assert "so quote it. Received: True" in fault(SMALL.replace("time: c", "time: on"))
+        assert "quote it. Received: True" in fault(SMALL.replace("time: c", "time: on"))
 
 
 class TestDefinitionFiles:
@@ -228,7 +228,7 @@ class TestDefinitionFiles:
         (tmp_path / "d.yaml").write_text("definition:\n  any:\n    - {event: login, measure: sum, at_least: 3}\n")
 
         with pytest.raises(
-            ConfigError, match=r"d\.yaml has 1 fault:\n  - line 3: any\.0: measure `sum` needs `value:`"
+            ConfigError, match=r"d\.yaml has 1 error:\n  - line 3: any\.0: measure `sum` needs `value:`"
         ):
             load_definition(tmp_path / "d.yaml")
 
@@ -236,7 +236,7 @@ class TestDefinitionFiles:
     def test_a_definition_that_is_no_mapping_is_refused(self, tmp_path, text):
         (tmp_path / "d.yaml").write_text(text)
 
-        with pytest.raises(ConfigError, match=r"d\.yaml has 1 fault"):
+        with pytest.raises(ConfigError, match=r"d\.yaml has 1 error"):
             load_definition(tmp_path / "d.yaml")
 
     def test_a_missing_file_is_named(self, tmp_path):

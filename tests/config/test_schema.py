@@ -40,7 +40,7 @@ class TestValues:
             ("policy: {}", "a policy has exactly one of capacity, probability, precision, definition. Received: none"),
             (
                 "policy: {probability: 0.2, precision: 0.3}",
-                "a policy has exactly one of capacity, probability, precision, definition. Received: ['probability', 'precision']",
+                "a policy has exactly one of capacity, probability, precision, definition. Received: probability, precision",
             ),
             (
                 "snapshots: {every: 7d}",
@@ -83,13 +83,16 @@ class TestShapesOfEvents:
         if fits:
             assert parse_config(text).resolution == "day"
         else:
-            assert fault(text) == f"`resolution: day` cuts times to days: `covers: {covers}` is no whole number of them"
+            assert (
+                fault(text)
+                == f"`resolution: day` cuts times to days, but `covers: {covers}` is not a whole number of days"
+            )
 
     def test_counts_need_the_time_they_cover(self):
         table = "{table: e.csv, counts: {y: Y}, columns: {entity: a, time: c}}"
 
         assert self.message(table) == (
-            "a table with `counts` needs `covers`, the time one row sums up, such as `covers: 7d`"
+            "a table with `counts` needs `covers`, the period a row sums up, such as `covers: 7d`"
         )
 
     def test_covers_and_users_are_for_counts_only(self):
@@ -100,13 +103,13 @@ class TestShapesOfEvents:
     def test_users_name_events_that_are_counted(self):
         table = "{table: e.csv, counts: {y: Y}, users: {z: Z}, covers: 7d, columns: {entity: a, time: c}}"
 
-        assert self.message(table) == "`users` names events that `counts` does not: z"
+        assert self.message(table) == "`users` names events that are not in `counts`: z"
 
     @pytest.mark.parametrize("table", ["event: any,", "counts: {any: Y}, covers: 7d,"])
     def test_no_event_is_called_any(self, table):
         message = self.message(f"{{table: e.csv, {table} columns: {{entity: a, time: c}}}}")
 
-        assert message == "`any` is the word for all events together, not the name of one"
+        assert message == "`any` stands for all events together and cannot name one"
 
     def test_values_that_differ_in_case_only_are_refused(self):
         message = self.message("{table: e.csv, event: x, values: {MB: a, mb: b}, columns: {entity: a, time: c}}")
@@ -126,7 +129,7 @@ class TestDefinitionAgainstTheTables:
         text = SMALL.replace(", signed_up: s", "").replace("trial", "freemium")
 
         assert fault(text + "definition: {all: [{event: x, at_least: 1, within: first 7d}]}") == (
-            "the definition asks for `count` of window `first 7d`, which needs `entities.columns.signed_up`"
+            "the definition uses `count` of window `first 7d`, which needs `entities.columns.signed_up`"
         )
 
 
@@ -155,11 +158,11 @@ class TestPolicy:
     def test_bands_fall_and_are_probabilities(self, bands):
         message = self.message(f"probability: 0.2, bands: {bands}")
 
-        assert message.startswith("bands are probabilities between 0 and 1, falling: the highest first. Received: {'a'")
+        assert message.startswith("bands are probabilities between 0 and 1, the highest first. Received: {'a'")
 
     def test_no_band_takes_the_name_of_the_lowest(self):
         assert self.message("probability: 0.2, bands: {very_low: 0.1}") == (
-            "`very_low` is the name of what lies below the last band: leave it out"
+            "`very_low` is the band below the last one: leave it out"
         )
 
     @pytest.mark.parametrize(
@@ -220,5 +223,5 @@ class TestScoreLog:
     @pytest.mark.parametrize("connection", ["", "connection: duckdb://\n"])
     def test_a_table_needs_a_connection(self, connection):
         assert fault(SMALL + connection + "score_log: {table: pql_scores}") == (
-            "`score_log: {table: ...}` needs a `connection` to write it to; without one give a folder, `score_log: score_log/`"
+            "`score_log: {table: ...}` needs a `connection`; without one use a folder, `score_log: score_log/`"
         )

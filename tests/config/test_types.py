@@ -58,5 +58,5 @@ def test_what_is_no_duration_or_time_is_told_what_would_be(line, message):
 
 def test_a_list_of_ids_holds_no_nothing():
     assert fault(SMALL + "exclude: {users: [a, ~]}\n") == (
-        "a list of texts or numbers holds `None`; quote it if it is meant as a text"
+        "a list of texts or numbers contains `None`; quote it if it is a text"
     )

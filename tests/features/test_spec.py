@@ -105,7 +105,7 @@ def test_a_measure_of_the_entity_is_refused_for_one_event(measure):
 
 @pytest.mark.parametrize("measure", [m for m in EVENT_MEASURES if m not in ENTITY_MEASURES])
 def test_a_measure_of_one_event_is_refused_for_the_entity(measure):
-    with pytest.raises(ValueError, match=f"`{measure}` is not a measure of the entity as a whole"):
+    with pytest.raises(ValueError, match=f"`{measure}` is not a measure of all events together"):
         Feature(ANY, measure, LAST_WEEK, "mb")
 
 
