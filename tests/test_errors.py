@@ -15,7 +15,7 @@ from pql_model.errors import (
 )
 
 
-def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
+def test_error_states_problem_received_allowed_and_fix_in_order():
     error = DataError("The table has no rows", received="events.csv", allowed=["one row", "more"], remedy="give one.")
     assert str(error) == "The table has no rows. Received: events.csv. Allowed: one row, more. Fix: give one."
     assert error.to_dict() == {
@@ -27,7 +27,7 @@ def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
     }
 
 
-def test_faults_are_listed_in_the_order_of_the_file():
+def test_errors_are_listed_in_the_order_of_the_file():
     error = ConfigError("pql.yaml", [Fault("b", "late", 9), Fault("a", "early", 2)])
     assert str(error) == "pql.yaml has 2 errors:\n  - line 2: a: early\n  - line 9: b: late."
     assert [fault["line"] for fault in error.to_dict()["faults"]] == [2, 9]

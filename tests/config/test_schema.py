@@ -10,7 +10,7 @@ from pql_model.errors import ConfigError
 
 
 class TestDefaults:
-    def test_what_is_left_out_has_its_default(self):
+    def test_missing_keys_have_defaults(self):
         config = parse_config(SMALL)
 
         assert (config.entity, config.connection, config.observed_until) == ("account", None, None)
@@ -50,7 +50,7 @@ class TestValues:
             ("motion: paid", "given twice; keep one"),
         ],
     )
-    def test_a_value_that_cannot_be_is_explained(self, line, message):
+    def test_invalid_value_is_explained(self, line, message):
         with pytest.raises(ConfigError, match=r"pql\.yaml has") as caught:
             parse_config(SMALL + line + "\n")
 
@@ -88,7 +88,7 @@ class TestShapesOfEvents:
                 == f"`resolution: day` cuts times to days, but `covers: {covers}` is not a whole number of days"
             )
 
-    def test_counts_need_the_time_they_cover(self):
+    def test_counts_need_the_period_they_cover(self):
         table = "{table: e.csv, counts: {y: Y}, columns: {entity: a, time: c}}"
 
         assert self.message(table) == (
@@ -137,14 +137,14 @@ class TestPolicy:
     def message(self, keys):
         return fault(SMALL + f"policy: {{{keys}}}\n")
 
-    def test_what_is_left_out_has_its_default(self):
+    def test_missing_keys_have_defaults(self):
         policy = parse_config(SMALL + "policy: {definition: recommended}\n").policy
 
         assert policy.bands == {"high": 0.25, "medium": 0.1, "low": 0.03}
         assert (str(policy.cool_down), policy.stay, policy.hold_out) == ("14d", 0.8, 0.0)
         assert (policy.exclude, policy.hand_raise, policy.definition) == ({}, [], "recommended")
 
-    def test_everything_can_be_said(self):
+    def test_every_key_can_be_set(self):
         policy = parse_config(
             SMALL
             + "policy: {capacity: {leads: 5, per: 1d}, bands: {hot: 0.5}, exclude: {plan: [free, 3]}, cool_down: 1w, "
@@ -155,7 +155,7 @@ class TestPolicy:
         assert (policy.stay, policy.hold_out, policy.hand_raise[0].event) == (1, 0.5, "contact")
 
     @pytest.mark.parametrize("bands", ["{a: 0.1, b: 0.2}", "{a: 0.1, b: 0.1}", "{a: 1}", "{a: 1.5}", "{a: 0.2, b: 0}"])
-    def test_bands_fall_and_are_probabilities(self, bands):
+    def test_bands_are_descending_probabilities(self, bands):
         message = self.message(f"probability: 0.2, bands: {bands}")
 
         assert message.startswith("bands are probabilities between 0 and 1, the highest first. Received: {'a'")
@@ -184,12 +184,12 @@ class TestPolicy:
 
         assert self.message(ours + keys) == message
 
-    def test_a_rule_in_force_must_be_there(self):
+    def test_in_force_needs_a_definition(self):
         assert self.message("definition: in_force") == (
             "`policy: {definition: in_force}` needs the rule in force under `definition:`"
         )
 
-    def test_a_raised_hand_must_be_readable(self):
+    def test_hand_raise_needs_mapped_values(self):
         assert self.message("probability: 0.2, hand_raise: [{event: x, measure: sum, value: mb, at_least: 1}]") == (
             "`policy: {hand_raise: ...}` reads the value `mb`, which no table has in `values`"
         )
@@ -215,7 +215,7 @@ class TestScoreLog:
         assert parse_config(dump_config(config)) == config
 
     @pytest.mark.parametrize("given", ["{}", "''", "{folder: a, table: b}"])
-    def test_it_is_one_of_both(self, given):
+    def test_score_log_is_a_folder_or_a_table(self, given):
         assert fault(SMALL + f"score_log: {given}") == (
             "needs a folder, `score_log: score_log/`, or a table, `score_log: {table: pql_scores}`"
         )

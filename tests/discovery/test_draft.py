@@ -53,7 +53,7 @@ def test_the_drafted_text_is_a_config():
     assert config.resolution == "instant"
 
 
-def test_the_text_tells_a_newcomer_why():
+def test_text_gives_the_reasons():
     text = draft_config("nimbus", [segment()], workspaces(), subscriptions()).text
     assert text.startswith("# Written by `pql init` from the data: every line is a guess")
     assert "  # tracks.csv: a log, one row per event; looks like an export of Segment\n" in text
@@ -186,7 +186,7 @@ def test_the_name_is_made_fit_for_a_model(given, name):
 # ---------------------------------------------------------------- traits
 
 
-def test_what_is_no_trait_is_left_out_with_the_reason():
+def test_columns_that_are_not_traits_are_left_out_with_the_reason():
     entities = users(
         column("last_session_creation_time", epochs(), filled=0.7),
         column("seen", epochs()),
@@ -252,12 +252,12 @@ def test_dates_beside_sign_ups_with_dates_need_no_cut():
 # ---------------------------------------------------------------- which entity
 
 
-def test_without_entities_those_who_paid_tell_the_entity():
+def test_without_entities_the_conversions_decide_the_entity():
     events = log(column("account_id", ids("acc_", 9)))
     assert "entity: user_id  " in draft_config("x", [events], None, paid()).text
 
 
-def test_tables_that_disagree_meet_at_the_user():
+def test_tables_that_disagree_use_the_user():
     other = table("pages.csv", column("user_id", ids("u_", 50)), column("viewed_at", times()))
     draft = draft_config("x", [log(column("account_id", ids("acc_", 9))), other], None, None)
     assert draft.text.count("      entity: user_id  ") == 2
@@ -274,7 +274,7 @@ def test_a_lone_customer_may_be_a_person():
 # ---------------------------------------------------------------- what is missing
 
 
-def test_missing_tables_are_commented_out_and_said():
+def test_missing_tables_are_commented_out_and_noted():
     draft = draft_config("x", [log()], None, None)
     assert set(yaml.safe_load(draft.text)) == {"name", "entity", "events", "motion", "snapshots", "horizon"}
     assert "# Missing: the entities that can convert," in draft.text
@@ -286,7 +286,7 @@ def test_missing_tables_are_commented_out_and_said():
     )
 
 
-def test_the_blocks_commented_out_are_valid_once_the_sign_is_taken_away():
+def test_commented_blocks_are_valid_once_uncommented():
     text = draft_config("x", [log()], None, None).text
     keys = tuple(
         f"# {key}:" for key in ("entities", "conversions", "  table", "  columns", "definition", "  all", "policy")

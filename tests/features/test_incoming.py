@@ -39,7 +39,7 @@ def read(*events, rules=RULES, **body):
 # ---------------------------------------------------------------- what is read
 
 
-def test_an_entity_is_read_with_all_it_says():
+def test_entity_is_read_with_all_fields():
     first = event(
         "2026-01-02T10:00:00+02:00",
         user=" ann ",
@@ -60,12 +60,12 @@ def test_an_entity_is_read_with_all_it_says():
     assert (found.set_aside, found.unknown_events, found.unknown_values, found.unknown_traits) == ({}, {}, {}, ())
 
 
-def test_without_as_of_it_is_now():
+def test_as_of_defaults_to_now():
     assert read(as_of=None).as_of == NOW
     assert read_entity({"entity": "a", "events": []}, FREE, NOW).as_of == NOW
 
 
-def test_no_events_and_no_traits_are_fine_and_so_is_no_sign_up_where_none_is_needed():
+def test_events_traits_and_optional_sign_up_may_be_empty():
     found = read_entity({"entity": "a", "events": []}, FREE, NOW)
     assert (found.signed_up, found.events, found.traits) == (None, [], {})
 
@@ -86,13 +86,13 @@ def test_times_are_cut_to_days_where_the_data_have_days_only():
 # ---------------------------------------------------------------- what is unknown
 
 
-def test_an_event_nobody_trained_on_counts_and_is_reported():
+def test_unknown_event_counts_and_is_reported():
     found = read(event(), event(event="Login"), event(event="Login"), event(event="any"))
     assert [row.event for row in found.events] == ["login", "Login", "Login", "any (event)"]
     assert found.unknown_events == {"Login": 2, "any (event)": 1}
 
 
-def test_values_and_traits_the_product_does_not_have_are_left_out_and_reported():
+def test_unknown_values_and_traits_are_left_out_and_reported():
     rules = ReadingRules(frozenset({"login"}), True, known_values=frozenset({"mb"}), known_traits=frozenset({"size"}))
     found = read(event(values={"mb": 1, "megabites": 2}), traits={"size": "s", "sise": "m"}, rules=rules)
     assert found.events[0].values == {"mb": 1.0}
@@ -107,7 +107,7 @@ def reasons(*events, **body):
     return read(*events, **body).set_aside
 
 
-def test_an_event_before_the_sign_up_at_as_of_or_known_only_then_is_set_aside_and_counted():
+def test_untimely_event_is_set_aside_and_counted():
     found = read(
         event("2025-12-31T23:59:59.999999"),
         event("2026-01-01"),
@@ -121,7 +121,7 @@ def test_an_event_before_the_sign_up_at_as_of_or_known_only_then_is_set_aside_an
     assert len(found.events) == 3
 
 
-def test_of_equal_ids_the_first_to_arrive_stays():
+def test_first_row_to_arrive_of_equal_ids_is_kept():
     late = event("2026-01-02", id="x", known_at="2026-01-05", user="late")
     early = event("2026-01-04", id="x", user="early")
     for rows in ([late, early], [early, late]):
@@ -148,7 +148,7 @@ def test_bots_and_excluded_users_are_set_aside_as_in_the_tables():
     assert reasons(event(user="my-bot"), rules=ReadingRules(frozenset(), True, bots=False)) == {}
 
 
-def test_where_the_entity_itself_acts_it_may_be_the_bot():
+def test_acting_entity_can_be_a_bot():
     rules = ReadingRules(frozenset({"login"}), True, entity_acts=True)
     assert reasons(event(), event(user="ann"), entity="crawler", rules=rules) == {"bot": 1}
     assert reasons(event(), entity="crawler") == {}
@@ -280,7 +280,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("raw", "field", "received"), BAD, ids=lambda value: value if isinstance(value, str) else "")
-def test_what_cannot_be_used_is_named_with_what_was_received_and_what_is_allowed(raw, field, received):
+def test_invalid_field_is_named_with_received_and_allowed(raw, field, received):
     with pytest.raises(InputError, match=r"Received: .* Allowed: ") as caught:
         read_entity(raw, RULES, NOW)
     assert (caught.value.field, caught.value.received, caught.value.http_status) == (field, received, 422)
@@ -291,7 +291,7 @@ def can_be_sent(error):
     return bool(error.field and json.dumps(error.to_dict(), ensure_ascii=False).encode() and str(error).encode())
 
 
-def test_an_unknown_key_comes_with_the_nearest_one():
+def test_unknown_key_is_refused_with_the_nearest():
     with pytest.raises(
         InputError, match=r"Unknown field `events\[0\].tme`, did you mean `time`\? .* Allowed: event, time, user"
     ):
@@ -323,7 +323,7 @@ def test_an_unknown_key_comes_with_the_nearest_one():
         ),
     ],
 )
-def test_there_are_limits(rules, raw, message):
+def test_requests_have_limits(rules, raw, message):
     with pytest.raises(InputError, match=message):
         read_entity(raw, rules, NOW)
 
@@ -355,7 +355,7 @@ _requests = st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(raw=_requests | _anything)
-def test_whatever_comes_is_read_or_refused_in_words(raw):
+def test_any_input_is_read_or_refused_with_a_message(raw):
     try:
         found = read_entity(raw, FREE, NOW)
     except InputError as error:

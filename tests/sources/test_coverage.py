@@ -16,7 +16,7 @@ def test_weeks_begin_on_monday_and_an_empty_week_is_shown():
     ]
 
 
-def test_no_events_have_no_weeks():
+def test_no_events_give_no_weeks():
     empty = pa.table({"entity": pa.array([], pa.string()), "time": pa.array([], pa.int64())})
     assert weekly_counts(ibis.memtable(empty)) == []
 

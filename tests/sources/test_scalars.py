@@ -51,7 +51,7 @@ def batch(read, written):
 
 
 @pytest.mark.parametrize(("plain", "column"), [(clean_text, text), (read_identifier, identifier)])
-def test_spaces_and_words_for_nothing_are_read_as_in_a_column(plain, column):
+def test_spaces_and_missing_values_are_read_as_in_a_column(plain, column):
     assert dict(zip(PADDED, map(plain, PADDED), strict=True)) == dict(zip(PADDED, batch(column, PADDED), strict=True))
 
 
@@ -62,13 +62,13 @@ def test_any_text_is_read_as_in_a_column(written):
     assert list(map(read_identifier, written)) == batch(identifier, written)
 
 
-def test_who_is_a_bot_is_judged_as_in_a_column():
+def test_bots_are_recognised_as_in_a_column():
     judged = batch(lambda column: column.re_search(BOT_USERS).cast("string"), USERS)
 
     assert [str(is_bot(user)).lower() for user in USERS] == judged
 
 
-def test_an_event_called_any_is_not_all_events_together():
+def test_event_called_any_gets_another_name():
     assert read_event_name(" any ") == "any (event)"
     assert read_event_name("Any") == "Any"
     assert read_event_name(" ") is None
