@@ -266,7 +266,7 @@ def _fault(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> Fa
         return Fault(path, "missing; this key is required", line)
     if kind == "value_error":
         return Fault(path, str(entry["ctx"]["error"]), line)
-    message = entry["msg"][0].lower() + entry["msg"][1:]
+    message = re.sub(r" or instance of \w+", "", entry["msg"][0].lower() + entry["msg"][1:])
     if kind == "string_type" and isinstance(received, bool):
         message += "; YAML reads on, off, yes and no as true or false: quote it"
     return Fault(path, f"{message}. Received: {received!r}" if not isinstance(received, dict | list) else message, line)

@@ -58,7 +58,7 @@ motion: trial
 
 def faults(text):
     """Path and line of every fault, in the order of the file."""
-    with pytest.raises(ConfigError, match=r"pql\.yaml has \d+ fault") as caught:
+    with pytest.raises(ConfigError, match=r"pql\.yaml has \d+ error") as caught:
         parse_config(text)
     return [(fault.path, fault.line) for fault in caught.value.faults]
 
