@@ -25,6 +25,7 @@ from pql_model.errors import DataError, listed
 from pql_model.features.rounding import LEAST_POWER, NUDGE, POWERS, SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
+from pql_model.sources.duckdb_session import fetch_scalar, row_count
 from pql_model.time import DAY, MINUTE, SESSION_GAP, Window
 
 Table = Any  # an Ibis table
@@ -36,12 +37,31 @@ _SEPARATE = (*_STREAKS, "top_user_share", "days_since_signup")
 
 
 @dataclass(frozen=True)
-class _JoinKeys:
-    """Row keys of the matrix, sorted by entity, then as_of."""
+class _Matrix:
+    """One row per snapshot, sorted by entity and as_of, and one column per feature."""
 
     entity: pd.Series
     as_of: np.ndarray
     signed_up: np.ndarray  # NaN where unknown
+    numbers: np.ndarray
+
+    def write(self, feature: Feature, raw: np.ndarray, rows: np.ndarray, columns: np.ndarray | int) -> None:
+        """Write the raw numbers of a feature; column -1 is skipped, and NaN keeps the empty number."""
+        numbers = _finish(feature, raw, self.as_of[rows], self.signed_up[rows])
+        columns = np.broadcast_to(columns, rows.shape)
+        defined = (columns >= 0) & ~np.isnan(numbers)
+        self.numbers[rows[defined], columns[defined]] = numbers[defined]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one query reads, and the columns of the matrix that it fills."""
+
+    events: Table
+    snapshots: Table
+    late: bool  # whether rows may become known after they happened
+    features: dict[Feature, int]
+    matrix: _Matrix
 
 
 def build_features(
@@ -87,21 +107,20 @@ def build_features(
     snapshots = snapshots.select("entity", "as_of", "signed_up").mutate(
         row=ibis.row_number().over(ibis.window(order_by=["entity", "as_of"]))
     )
-    keys = _keys(snapshots)
-    matrix = _empty_matrix(features, len(keys.as_of))
-    late = bool(events.known_at.notnull().any().to_pyarrow().as_py())
-    buckets = _bucket_count(events, len(keys.as_of), keys.entity.nunique())
-    groups = list(_group_by_query(features))
+    matrix = _empty_matrix(snapshots, features)
+    late = bool(fetch_scalar(events.known_at.notnull().any()))
+    buckets = _bucket_count(events, len(matrix.as_of), matrix.entity.nunique())
+    queries = list(_group_by_query(features))
     for bucket in range(buckets):
         log, rows = _in_bucket(events, bucket, buckets), _in_bucket(snapshots, bucket, buckets)
-        for step, (builder, columns) in enumerate(groups):
-            builder(log, rows, columns, late, keys, matrix)
+        for step, (query, columns) in enumerate(queries):
+            query(_Job(log, rows, late, columns, matrix))
             if progress is not None:
-                progress((bucket * len(groups) + step + 1) / (buckets * len(groups)))
-    _blank_unknown_signups(features, keys, matrix)
-    table = pd.DataFrame(matrix, columns=[feature.name for feature in features])
-    table.insert(0, "as_of", keys.as_of)
-    table.insert(0, "entity", keys.entity)
+                progress((bucket * len(queries) + step + 1) / (buckets * len(queries)))
+    _blank_unknown_signups(features, matrix)
+    table = pd.DataFrame(matrix.numbers, columns=[feature.name for feature in features])
+    table.insert(0, "as_of", matrix.as_of)
+    table.insert(0, "entity", matrix.entity)
     return table
 
 
@@ -112,22 +131,19 @@ def _refuse_repeats(features: Sequence[Feature]) -> None:
         raise DataError(f"Features are listed twice: {listed(repeated)}", remedy="list each feature once")
 
 
-def _keys(snapshots: Table) -> _JoinKeys:
-    fetched = snapshots.order_by("row").to_pyarrow()
-    return _JoinKeys(
-        entity=fetched["entity"].to_pandas(),
-        as_of=fetched["as_of"].to_numpy().astype(np.int64),
-        signed_up=fetched["signed_up"].cast(pa.float64()).to_numpy(),
+def _empty_matrix(snapshots: Table, features: Sequence[Feature]) -> _Matrix:
+    keys = snapshots.order_by("row").to_pyarrow()
+    empty = [np.nan if feature.rule.empty is None else feature.rule.empty for feature in features]
+    return _Matrix(
+        entity=keys["entity"].to_pandas(),
+        as_of=keys["as_of"].to_numpy().astype(np.int64),
+        signed_up=keys["signed_up"].cast(pa.float64()).to_numpy(),
+        numbers=np.tile(np.array(empty, dtype=np.float64), (len(keys), 1)),
     )
 
 
-def _empty_matrix(features: Sequence[Feature], rows: int) -> np.ndarray:
-    empty = [np.nan if feature.rule.empty is None else feature.rule.empty for feature in features]
-    return np.tile(np.array(empty, dtype=np.float64), (rows, 1))
-
-
 def _bucket_count(events: Table, snapshots: int, entities: int) -> int:
-    joined = events.count().to_pyarrow().as_py() * snapshots / max(entities, 1)
+    joined = row_count(events) * snapshots / max(entities, 1)
     return max(1, int(np.ceil(joined / _ROWS_PER_BUCKET)))
 
 
@@ -135,7 +151,7 @@ def _in_bucket(table: Table, bucket: int, buckets: int) -> Table:
     return table if buckets == 1 else table.filter((table.entity.hash() % buckets).abs() == bucket)
 
 
-def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Any, dict[Feature, int]]]:
+def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Callable[[_Job], None], dict[Feature, int]]]:
     """Group the features by the query that computes them, each with its column in the matrix."""
     at = {feature: column for column, feature in enumerate(features)}
     of_events = {f: c for f, c in at.items() if f.event != ANY}
@@ -155,10 +171,11 @@ def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Any, dict[Fea
 # ---------------------------------------------------------------- the joined log
 
 
-def _visible(events: Table, snapshots: Table, late: bool) -> Table:
+def _visible(job: _Job, events: Table) -> Table:
     """Join every snapshot with the events that are visible from it."""
+    snapshots = job.snapshots
     conditions = [snapshots.entity == events.entity, events.time < snapshots.as_of]
-    if late:
+    if job.late:
         conditions.append(events.known_at.isnull() | (events.known_at < snapshots.as_of))
     columns = [name for name in events.columns if name not in ("entity", "known_at")]
     return snapshots.join(events, conditions).select(
@@ -166,9 +183,7 @@ def _visible(events: Table, snapshots: Table, late: bool) -> Table:
     )
 
 
-def _joined_with_previous(
-    events: Table, snapshots: Table, late: bool, keys: Sequence[str], previous: dict[str, list[str]]
-) -> Table:
+def _joined_with_previous(job: _Job, events: Table, keys: Sequence[str], previous: dict[str, list[str]]) -> Table:
     """Join the log; column `previous_X` is the time of the previous row with the same keys and X."""
 
     def mark(table: Table, scope: str) -> Table:
@@ -178,9 +193,9 @@ def _joined_with_previous(
         }
         return table.mutate(**lags) if lags else table
 
-    if late:
-        return mark(_visible(events, snapshots, late), "row")
-    return _visible(mark(events, "entity"), snapshots, late)
+    if job.late:
+        return mark(_visible(job, events), "row")
+    return _visible(job, mark(events, "entity"))
 
 
 def _inside(t: Table, window: Window) -> tuple[Column, Column | None]:
@@ -278,16 +293,15 @@ def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------- the queries
 
 
-def _per_event(
-    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
+def _per_event(job: _Job) -> None:
+    features = job.features
     names = sorted({feature.event for feature in features})
     measures = {feature.measure for feature in features}
     values = {f.value for f in features if f.measure == "distinct_values"}
     previous = {"day": ["day"]} if "active_days" in measures else {}
     previous |= {"user": ["user"]} if "distinct_users" in measures else {}
     previous |= {f"value_{value}": [f"value_{value}"] for value in values}
-    log = events.filter(events.event.isin(names)).mutate(day=events.time // DAY)
+    log = job.events.filter(job.events.event.isin(names)).mutate(day=job.events.time // DAY)
     log = log.mutate(
         **{
             f"order_{value}": ibis.row_number().over(
@@ -296,7 +310,7 @@ def _per_event(
             for value in {f.value for f in features if f.measure == "last"}
         }
     )
-    t = _joined_with_previous(log, snapshots, late, ["event"], previous)
+    t = _joined_with_previous(job, log, ["event"], previous)
     shapes = list({(f.measure, f.value, f.window): f for f in features}.values())
     aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(shapes)}
     aggregates |= {f"gross{i}": _gross(t, feature) for i, feature in enumerate(shapes) if feature.measure == "sum"}
@@ -311,18 +325,13 @@ def _per_event(
         rows = batch.column("row").to_numpy()
         codes = pc.index_in(batch.column("event"), value_set=value_set).to_numpy(zero_copy_only=False)
         for i, feature in enumerate(shapes):
-            columns = column_of[f"a{i}"][codes]
             raw = _numbers(batch.column(f"a{i}"))
             if feature.measure == "sum":
                 raw = _rounded(raw, _numbers(batch.column(f"gross{i}")))
-            numbers = _finish(feature, raw, keys.as_of[rows], keys.signed_up[rows])
-            defined = (columns >= 0) & ~np.isnan(numbers)
-            out[rows[defined], columns[defined]] = numbers[defined]
+            job.matrix.write(feature, raw, rows, column_of[f"a{i}"][codes])
 
 
-def _per_entity(
-    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
+def _per_entity(job: _Job) -> None:
     needs = {
         "active_days": "day",
         "distinct_users": "user",
@@ -331,17 +340,15 @@ def _per_entity(
         "session_minutes": "time",
     }
     within = {"day": ["day"], "user": ["user"], "event": ["event"], "time": []}
-    previous = {needs[f.measure]: within[needs[f.measure]] for f in features if f.measure in needs}
-    t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], previous)
-    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(features)}
-    _spread(t.group_by("row").agg(**aggregates), features, keys, out)
+    previous = {needs[f.measure]: within[needs[f.measure]] for f in job.features if f.measure in needs}
+    t = _joined_with_previous(job, job.events.mutate(day=job.events.time // DAY), [], previous)
+    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(job.features)}
+    _spread(job, t.group_by("row").agg(**aggregates))
 
 
-def _streaks(
-    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
-    window = next(iter(features)).window
-    t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], {"day": ["day"]})
+def _streaks(job: _Job) -> None:
+    window = next(iter(job.features)).window
+    t = _joined_with_previous(job, job.events.mutate(day=job.events.time // DAY), [], {"day": ["day"]})
     inside, start = _inside(t, window)
     days = t.filter(_first_of(t, "day", inside, start)).select("row", "day")
     in_order = ibis.row_number().over(ibis.window(group_by="row", order_by="day"))
@@ -353,36 +360,32 @@ def _streaks(
     )
     for batch in best.to_pyarrow().to_batches():
         rows = batch.column("row").to_numpy()
-        today = (keys.as_of[rows] - 1) // DAY
+        today = (job.matrix.as_of[rows] - 1) // DAY
         unbroken = batch.column("last").to_numpy() >= today - 1
         current = np.where(unbroken, _numbers(batch.column("current")), 0.0)
-        for feature, column in features.items():
+        for feature, column in job.features.items():
             longest = feature.measure == "longest_streak_days"
-            out[rows, column] = _numbers(batch.column("longest")) if longest else current
+            job.matrix.numbers[rows, column] = _numbers(batch.column("longest")) if longest else current
 
 
-def _top_user_share(
-    events: Table, snapshots: Table, features: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
-    t = _visible(events.filter(events.user.notnull()), snapshots, late)
-    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(features)}
+def _top_user_share(job: _Job) -> None:
+    t = _visible(job, job.events.filter(job.events.user.notnull()))
+    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(job.features)}
     users = t.group_by("row", "user").agg(**sums)
     shares = {name: users[name].max() / users[name].sum().nullif(0.0) for name in sums}
-    _spread(users.group_by("row").agg(**shares), features, keys, out)
+    _spread(job, users.group_by("row").agg(**shares))
 
 
-def _ages(_: Table, __: Table, features: dict[Feature, int], ___: bool, keys: _JoinKeys, out: np.ndarray) -> None:
-    for column in features.values():
-        out[:, column] = (keys.as_of - keys.signed_up) / DAY
+def _ages(job: _Job) -> None:
+    for column in job.features.values():
+        job.matrix.numbers[:, column] = (job.matrix.as_of - job.matrix.signed_up) / DAY
 
 
-def _spread(query: Table, features: dict[Feature, int], keys: _JoinKeys, out: np.ndarray) -> None:
+def _spread(job: _Job, query: Table) -> None:
     for batch in query.to_pyarrow().to_batches():
         rows = batch.column("row").to_numpy()
-        for i, (feature, column) in enumerate(features.items()):
-            numbers = _finish(feature, _numbers(batch.column(f"a{i}")), keys.as_of[rows], keys.signed_up[rows])
-            defined = ~np.isnan(numbers)
-            out[rows[defined], column] = numbers[defined]
+        for i, (feature, column) in enumerate(job.features.items()):
+            job.matrix.write(feature, _numbers(batch.column(f"a{i}")), rows, column)
 
 
 def _numbers(column: pa.Array) -> np.ndarray:
@@ -390,8 +393,8 @@ def _numbers(column: pa.Array) -> np.ndarray:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
-def _blank_unknown_signups(features: Sequence[Feature], keys: _JoinKeys, out: np.ndarray) -> None:
+def _blank_unknown_signups(features: Sequence[Feature], matrix: _Matrix) -> None:
     """Blank features that are undefined without a sign-up time."""
-    unknown = np.isnan(keys.signed_up)
+    unknown = np.isnan(matrix.signed_up)
     columns = [i for i, f in enumerate(features) if f.needs_signup]
-    out[np.ix_(unknown, columns)] = np.nan
+    matrix.numbers[np.ix_(unknown, columns)] = np.nan

@@ -156,7 +156,7 @@ def test_any_selection_of_features_equals_the_oracle(con, world, features):
 def test_log_computed_in_buckets_gives_the_same_table(con, world):
     features = [f for f in FEWER if f.measure in ("count", "active_days", "longest_streak_days", "top_user_share")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_ROWS_A_BUCKET", 10)
+        patch.setattr(engine, "_ROWS_PER_BUCKET", 10)
         assert_equal(compiled(con, world, features), by_definition(world, features))
 
 
