@@ -32,7 +32,7 @@ class Key:
     kind
         `account`, `user`, or None if the name does not tell.
     score
-        How strongly the name speaks for it.
+        How strongly the name suggests a key.
     reason
         Why it may be the key.
     matches
@@ -65,7 +65,7 @@ def kind_by_name(name: str) -> EntityKind | None:
 
 
 def named_keys(columns: Iterable[ColumnSketch], export: Export | None) -> list[Key]:
-    """List the columns whose names speak of an account or a user."""
+    """List the columns whose names mean an account or a user."""
     return [key for column in columns if not column.is_time and (key := _named(column, export)) is not None]
 
 

@@ -132,7 +132,7 @@ class Role:
     fits
         Whether a column can hold it.
     score
-        How strongly a column speaks for it; a tuple whose first part must be above `least`.
+        How strongly a column suggests it: a tuple whose first part must exceed `least`.
     least
         The score that must be exceeded.
     reason

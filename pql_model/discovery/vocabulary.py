@@ -1,6 +1,6 @@
-"""The words that names of columns are made of, and how strongly each one speaks for a role.
+"""The words in names of columns, and how strongly each one suggests a role.
 
-Scores are added over the words of a name; what they are compared with stands in `pql_model.discovery.recognise`.
+`pql_model.discovery.recognise` adds the scores over the words of a name.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ def _one_row_each(rows: Table, marks: Sequence[str], traits: Sequence[str]) -> T
     order = [rows[c].desc() if c == "excluded" else rows[c] for c in columns[1:] if not rows[c].type().is_nested()]
     rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
     first = rows.mutate(rank=rank).filter(lambda t: t.rank == 0).select(*columns)
-    signups = rows.group_by("entity").agg(latest=rows.signed_up.max())  # the sign-up may stand in another row
+    signups = rows.group_by("entity").agg(latest=rows.signed_up.max())  # another row may have the sign-up
     return first.join(signups, "entity").mutate(signed_up=lambda t: t.latest).select(*columns)
 
 
