@@ -1,4 +1,4 @@
-"""Conditions: the long form, all short forms, and what a condition cannot be."""
+"""Conditions: the long form, all short forms, and invalid ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_any_stands_for_all_events_together():
     assert condition(event="any", measure="longest_streak_days", at_least=3).measure == "longest_streak_days"
 
 
-def test_a_trait_is_one_of_listed_values_whatever_yaml_made_of_them():
+def test_listed_values_of_a_trait_are_read_as_texts():
     assert condition(trait="size", **{"in": ["51-200", 7, 2.5]}).in_ == ["51-200", "7", "2.5"]
 
 

@@ -1,4 +1,4 @@
-"""`pql.yaml` is read to the letter, and everything wrong in it is said at once."""
+"""`pql.yaml` is read exactly, and all its errors are reported at once."""
 
 from __future__ import annotations
 

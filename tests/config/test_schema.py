@@ -1,4 +1,4 @@
-"""The keys of `pql.yaml`: their defaults, and what cannot stand together."""
+"""The keys of `pql.yaml`: their defaults, and combinations that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small sketches to recognise: what a reader would hand over for a table of 400 rows."""
+"""Small sketches of tables of 400 rows to recognise."""
 
 from __future__ import annotations
 

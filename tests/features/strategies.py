@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Who is looked at, when, and since when they are there."""
+    """The snapshots of a world: entity, as_of, signed_up."""
 
     entity: str
     as_of: int

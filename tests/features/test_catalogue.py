@@ -1,4 +1,4 @@
-"""Events are offered by how many entities did them; features are those that make sense for the product."""
+"""Events are offered by how many entities did them, and features if they make sense for the product."""
 
 from __future__ import annotations
 

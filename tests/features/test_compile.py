@@ -1,4 +1,4 @@
-"""The compiled features equal the oracle, whatever the log, and never see the future."""
+"""The compiled features equal the oracle for every log and never use the future."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from pql_model.time import DAY, MINUTE, Window
 
 FEATURES = every_feature(PLAIN_EVENTS, VALUES)
 FEWER = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]
-"""Every measure still, for tests that compile twice or more in each example."""
+"""Still every measure, for tests that compile several times per example."""
 KEYS = ["entity", "as_of"]
 EVENTS = pa.schema(
     [

@@ -1,4 +1,4 @@
-"""Events are read column by column as they are one by one, and an error names the event."""
+"""Reading events by column equals reading them one by one, and an error names the event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request's entity is judged as the batch judges its tables; what the caller can correct is an error."""
+"""The entity of a request is checked like the tables of the batch; what the caller can correct is an error."""
 
 from __future__ import annotations
 
@@ -328,7 +328,7 @@ def test_requests_have_limits(rules, raw, message):
         read_entity(raw, rules, NOW)
 
 
-# ---------------------------------------------------------------- whatever comes
+# ---------------------------------------------------------------- any input
 
 _texts = st.text(max_size=8) | st.sampled_from(
     ("2026-01-02", "2026-01-02T10:00Z", "9999-12-31", "login", "\ud800", "null")

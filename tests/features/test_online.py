@@ -1,4 +1,4 @@
-"""One entity evaluated online is what the oracle says, and what the batch computes, to the last bit."""
+"""The online features equal the oracle and the batch to the last bit."""
 
 from __future__ import annotations
 

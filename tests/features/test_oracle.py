@@ -1,4 +1,4 @@
-"""The oracle against numbers worked out by hand. Everything else is held to the oracle."""
+"""The oracle against numbers computed by hand. Everything else must equal the oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sum is rounded by the same operations in batch and online, whatever its size."""
+"""Sums of all sizes are rounded by the same operations in batch and online."""
 
 from __future__ import annotations
 

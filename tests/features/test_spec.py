@@ -1,4 +1,4 @@
-"""A feature's name, words and declaration are three views of one thing."""
+"""Name, English text and declaration of a feature are three views of one object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pql_model.time import DAY, EVER, SECOND, Duration, Window
 
 FIRST_WEEK, LAST_WEEK = Window.parse("first 7d"), Window.parse("last 7d")
 SAFE = re.compile(r"[A-Za-z0-9_\-+%.]+")
-"""What a column may hold: LightGBM refuses `" , : [ ] { }`, and keeps blanks out of its files."""
+"""Characters allowed in a column: LightGBM refuses `" , : [ ] { }` and blanks."""
 
 lengths = st.integers(1, 3 * 366 * DAY // SECOND).map(lambda seconds: Duration(seconds * SECOND))
 awkward = st.text(alphabet=".,_-+%~ :;[]{}\"'\\/&=<>#\n\t0aAé🎉", max_size=8)

@@ -1,4 +1,4 @@
-"""The grid equals a naive reading of the definition: who is looked at, when, and who is scored at an instant."""
+"""The grid equals a naive implementation: which entities have snapshots, when, and which are scored at an instant."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def few(examples):
 
 @pytest.fixture(scope="module")
 def con():
-    with open_session("1GB") as workbench:
-        yield workbench
+    with open_session("1GB") as session:
+        yield session
 
 
 def cells(table):

@@ -1,4 +1,4 @@
-"""Labels equal a naive reading of the definition, at every edge, and nothing later than a label changes it."""
+"""Labels equal a naive implementation at every edge, and nothing after a label changes it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def few(examples):
 
 @pytest.fixture(scope="module")
 def con():
-    with open_session("1GB") as workbench:
-        yield workbench
+    with open_session("1GB") as session:
+        yield session
 
 
 def labelled(con, config, world):

@@ -1,4 +1,4 @@
-"""Ids, numbers and times are the same whatever type or text they came in."""
+"""Ids, numbers and times are read the same from every type and spelling."""
 
 from __future__ import annotations
 

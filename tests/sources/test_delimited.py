@@ -1,4 +1,4 @@
-"""csv and tsv: every line is a row or is counted, whatever the line ends, quotes, headers and encodings."""
+"""CSV and TSV: every line is a row or is counted, for all line ends, quotes, headers and encodings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workbench is empty, in UTC, bounded, offline, and gone afterwards."""
+"""A session is empty, in UTC, limited in memory, offline, and removed afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who can convert, what is known of them, and who did: one row each, however the tables repeat them."""
+"""Entities and conversions: one row each, even if the tables repeat them."""
 
 from __future__ import annotations
 

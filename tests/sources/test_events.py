@@ -1,4 +1,4 @@
-"""Three shapes of tables become one log, and every row that does not has exactly one reason."""
+"""Tables of three shapes become one log, and every other row has exactly one reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bots and excluded users: who they are, and who only looks like one."""
+"""Bots and excluded users, and users who only look like bots."""
 
 from __future__ import annotations
 

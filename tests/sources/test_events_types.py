@@ -1,4 +1,4 @@
-"""The same log, whatever a parquet file stores its columns as."""
+"""The log is the same for all column types of a Parquet file."""
 
 from __future__ import annotations
 

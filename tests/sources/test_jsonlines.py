@@ -1,4 +1,4 @@
-"""JSON lines: one object a line is a row, anything else is counted."""
+"""JSON lines: one object per line is a row, every other line is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A product's tables together: ids that meet, where the data end, and what a person should know."""
+"""All tables of a product: matching ids, the end of the data, and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of one text is what the batch reads of a column of texts."""
+"""A single text is read like a column of texts."""
 
 from __future__ import annotations
 

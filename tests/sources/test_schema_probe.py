@@ -1,4 +1,4 @@
-"""A look at the tables: columns, events and traits by name."""
+"""Names of columns, events and traits in the tables."""
 
 import pytest
 from worlds import product

@@ -1,4 +1,4 @@
-"""Which files a name means, parquet, and tables of a connection."""
+"""Names of files, Parquet, and tables of a connection."""
 
 from __future__ import annotations
 
