@@ -162,31 +162,30 @@ def _number_warnings(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
     DataError
         If a column holds texts and not a single number.
     """
-    columns = {*spec.values.values(), *(spec.counts or {}).values(), *spec.users.values()}
-    warnings = []
-    for name in sorted(columns):
+    counts = set((spec.counts or {}).values())
+    columns = sorted({*spec.values.values(), *counts, *spec.users.values()})
+    if not columns:
+        return ()
+    sums = {}
+    for i, name in enumerate(columns):
         column = raw.column(name, name)
-        present, readable = identifier(column).notnull(), number(column).notnull()
-        negative = number(column) < 0 if name in (spec.counts or {}).values() else ibis.literal(False)
-        counts = fetch_row(
-            raw.table.aggregate(
-                unreadable=raw.table.count(where=present & ~readable),
-                readable=raw.table.count(where=readable),
-                negative=raw.table.count(where=negative),
-            )
-        )
-        if counts["unreadable"] and not counts["readable"]:
+        present, value = identifier(column).notnull(), number(column)
+        sums[f"unreadable_{i}"] = raw.table.count(where=present & value.isnull())
+        sums[f"readable_{i}"] = raw.table.count(where=value.notnull())
+        sums[f"negative_{i}"] = raw.table.count(where=value < 0 if name in counts else ibis.literal(False))
+    row = fetch_row(raw.table.aggregate(**sums))
+    warnings = []
+    for i, name in enumerate(columns):
+        if row[f"unreadable_{i}"] and not row[f"readable_{i}"]:
             raise DataError(
                 f"Column `{name}` of {spec.table} does not hold numbers",
-                received=f"{counts['unreadable']:,} texts",
+                received=f"{row[f'unreadable_{i}']:,} texts",
                 remedy="map a column of numbers such as 1234.5, without units or thousands separators",
             )
-        if counts["unreadable"]:
-            warnings.append(
-                f"{counts['unreadable']:,} values of `{name}` in {spec.table} are not numbers and count as missing."
-            )
-        if counts["negative"]:
-            warnings.append(f"{counts['negative']:,} counts of `{name}` in {spec.table} are negative and count as 0.")
+        if count := row[f"unreadable_{i}"]:
+            warnings.append(f"{count:,} values of `{name}` in {spec.table} are not numbers and count as missing.")
+        if count := row[f"negative_{i}"]:
+            warnings.append(f"{count:,} counts of `{name}` in {spec.table} are negative and count as 0.")
     return tuple(warnings)
 
 

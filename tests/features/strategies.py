@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The snapshots of a world: entity, as_of, signed_up."""
+    """One snapshot of a world."""
 
     entity: str
     as_of: int
