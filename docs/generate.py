@@ -24,19 +24,19 @@ _FEATURES = (
 
 
 def features_page() -> str:
-    """Every measure and how a feature is named."""
+    """Write the page of all measures and the names of features."""
     lines = [
         "# Features",
         "",
-        "A feature is an event, a measure and a window. Its column name, its English and its declaration are three views of "
-        "one object: `pql_model.parse_feature(name)` gives the feature back.",
+        "A feature is an event, a measure and a window. Its column name, its English text and its declaration are three views "
+        "of one object: `pql_model.parse_feature(name)` reads the feature back from its name.",
         "",
-        "| column | in words |",
+        "| column | in English |",
         "|---|---|",
         *[f"| `{feature.name}` | {feature.text} |" for feature in _FEATURES],
         "",
-        f"Windows: {WINDOW_HELP}, N being {DURATION_HELP}. All are half-open and end at `as_of` at the latest. "
-        "`event: any` speaks of the entity as a whole.",
+        f"Windows: {WINDOW_HELP}, where the length is {DURATION_HELP}. They are half-open and never reach beyond `as_of`. "
+        "`event: any` stands for all events of the entity.",
         "",
         "| measure | of | unit | when nothing happened | meaning |",
         "|---|---|---|---|---|",
@@ -45,9 +45,10 @@ def features_page() -> str:
             for m in MEASURES.values()
         ],
         "",
-        "Days are UTC days. `distinct_users` of a table that was counted before (`counts`, `users`) is the largest number of "
-        "any one row, because users of different rows cannot be added. Sums carry 12 significant digits of what was added, "
-        "so what cancels is 0. Without a sign-up, `first` windows and what counts from the sign-up are missing.",
+        "Days are UTC days. For a pre-counted table (`counts`, `users`), `distinct_users` is the largest number in a single "
+        "row, because users of different rows cannot be added. Sums have 12 significant digits relative to the sum of absolute "
+        "values, so values that cancel give 0. Without a sign-up time, features of `first` windows and features that count from "
+        "the sign-up are missing.",
         "",
         "The exact definition is `pql_model/features/oracle.py`.",
         "",
@@ -59,17 +60,17 @@ _SCOPES = {"event": "an event", "entity": "`any`", "both": "an event or `any`"}
 
 
 def config_page() -> str:
-    """Every key of the config."""
+    """Write the page of all keys of the config."""
     schema = config_json_schema()
     lines = [
         "# `pql.yaml`",
         "",
-        "One file describes a product. Unknown keys are refused with the nearest valid name, and all faults are reported at once, "
-        "with their lines. Paths start from the file's folder. `pql schema` prints the JSON schema for editors; `pql init` writes "
+        "One file describes a product. Unknown keys are refused with the nearest valid name, and all errors are reported at once, "
+        "each with its line. Paths start from the file's folder. `pql schema` prints the JSON schema for editors; `pql init` writes "
         "a first file from your data.",
         "",
         f"Durations are {DURATION_HELP}. Dates without a time mean midnight UTC; times without an offset are UTC; a column in "
-        "which some times say their offset and some do not is refused.",
+        "which some times state their offset and some do not is refused.",
         "",
         *_section(schema, schema["$defs"]),
     ]
@@ -77,7 +78,7 @@ def config_page() -> str:
         definition = schema["$defs"][name]
         about = definition.get("description", "").split("\n\n")[0].replace("\n", " ")
         lines += [f"## {title}", "", *([about, ""] if about else []), *_section(definition, schema["$defs"])]
-    lines += ["## Rows that are set aside", "", "Each row has one reason, the first that holds:", ""]
+    lines += ["## Rows that are set aside", "", "Each row has one reason, the first that applies:", ""]
     lines += [f"{number}. `{reason}`: {words}" for number, (reason, words) in enumerate(REASONS.items(), 1)]
     return "\n".join([*lines, ""])
 
@@ -94,7 +95,7 @@ _TITLES = {
     "Windows": "`windows`",
     "Exclude": "`exclude`",
     "Definition": "`definition`",
-    "Criterion": "A condition of `definition`",
+    "Criterion": "Conditions of a definition",
     "Policy": "`policy`",
     "Capacity": "`policy.capacity`",
     "Offer": "`offer`",
@@ -106,10 +107,10 @@ _TITLES = {
 
 
 def _section(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
-    needed = set(schema.get("required", []))
+    required = set(schema.get("required", []))
     rows = []
     for key, field in schema["properties"].items():
-        default = "needed" if key in needed else _default(field)
+        default = "required" if key in required else _default(field)
         rows.append(f"| `{key}` | {_type(field, definitions)} | {default} | {field.get('description', '')} |")
     return ["| key | value | default | meaning |", "|---|---|---|---|", *rows, ""]
 
@@ -128,7 +129,7 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}), definitions)}"
+        return f"list of {_type(field.get('items', {}), definitions)}".replace("list of see", "list, see")
     if field.get("pattern", "").startswith("^(first"):
         return "window"
     if field.get("pattern", "").startswith(r"^\d+[smhdw]"):

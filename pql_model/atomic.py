@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: under a temporary name, then renamed."""
+"""Atomic writing of files: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from pathlib import Path
 
 
 def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place; a failure leaves nothing behind."""
+    """Write a file completely or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    write : callable
+        Receives the path of a temporary file in the same folder, which replaces `path` on success and is removed on
+        failure.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         write(unfinished)

@@ -1,4 +1,4 @@
-"""What can go wrong, as data: every error says what is wrong, what was received, what is allowed, what to do.
+"""Errors as data: each says what is wrong, what was received, what is allowed and how to fix it.
 
 >>> raise DataError("`day` is not a column of events.csv", received="day", allowed=["date", "user"],
 ...                 remedy="map `time:` to one of them")
@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name most like `name`, or None if none is close."""
+    """Find the allowed name closest to `name`; None if none is close."""
     by_lower = {candidate.lower(): candidate for candidate in allowed}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
 
 
 def did_you_mean(close: str | None) -> str:
-    """The question that follows an unknown name, or nothing where no name is close.
+    """Phrase the question that follows an unknown name; empty where no name is close.
 
     >>> did_you_mean("events"), did_you_mean(None)
     (', did you mean `events`?', '')
@@ -31,26 +31,26 @@ def did_you_mean(close: str | None) -> str:
 
 
 def listed(names: Iterable[object], at_most: int = 12) -> str:
-    """`a, b, c and 9 more`: a list that stays readable when there are 2,000 of them."""
-    everything = [str(name) for name in names]
-    shown = ", ".join(everything[:at_most])
-    more = len(everything) - at_most
+    """Join names as `a, b, c and 9 more`, which stays readable for 2,000 names."""
+    texts = [str(name) for name in names]
+    shown = ", ".join(texts[:at_most])
+    more = len(texts) - at_most
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 class PqlError(Exception):
-    """Base of all errors that are not a fault of this library.
+    """Base of all errors that are not bugs of this library.
 
     Parameters
     ----------
-    what
+    what : str
         What is wrong, as a sentence without the full stop.
-    received
-        What was given.
-    allowed
-        What could have been given: a sentence or a list of names.
-    remedy
-        What to do next, starting with a verb.
+    received : object, optional
+        The invalid value.
+    allowed : str or sequence of str, optional
+        What is allowed: a sentence or a list of names.
+    remedy : str, optional
+        How to fix it, starting with a verb.
 
     Examples
     --------
@@ -86,7 +86,7 @@ class PqlError(Exception):
         super().__init__(" ".join(part if part.endswith("?") else f"{part}." for part in parts))
 
     def to_dict(self) -> dict[str, object]:
-        """The same as an object, for `--json` and HTTP."""
+        """Return the error as a JSON object, for `--json` and HTTP."""
         return {
             "type": type(self).__name__,
             "message": str(self),
@@ -98,7 +98,7 @@ class PqlError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong in a config file."""
+    """One error in a config file."""
 
     path: str
     message: str
@@ -110,12 +110,12 @@ class Fault:
 
 
 class ConfigError(PqlError, ValueError):
-    """The config cannot be used. All its faults are in `faults`, in the order of the file."""
+    """The config is invalid. `faults` lists all its errors in the order of the file."""
 
     def __init__(self, source: str, faults: Sequence[Fault]) -> None:
         self.source = source
         self.faults = tuple(sorted(faults, key=lambda fault: fault.line or 0))
-        count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
+        count = f"{len(self.faults)} error{'s' if len(self.faults) != 1 else ''}"
         super().__init__(f"{source} has {count}:\n" + "\n".join(f"  - {fault}" for fault in self.faults))
 
     def to_dict(self) -> dict[str, object]:
@@ -124,22 +124,26 @@ class ConfigError(PqlError, ValueError):
 
 
 class DataError(PqlError, ValueError):
-    """The data cannot be used as they are."""
+    """The data are unusable."""
 
 
 class NotEnoughDataError(DataError):
-    """There is too little to learn from: no conversions, one class, too short a history."""
+    """The data are too few to train on: no conversions, one class, or too short a history."""
 
 
 class TooFewConversionsError(NotEnoughDataError):
-    """There are too few conversions for any model. The verdict comes with it, and what the data support all the same.
+    """There are too few conversions for any model. The error carries the verdict and the base rate.
 
     Parameters
     ----------
-    entities, conversions
-        How many were at risk, and how many of them converted.
-    rate
-        Their quotient: value, low and high.
+    what : str
+        What is wrong.
+    entities, conversions : int
+        Number of entities at risk, and of those that converted.
+    rate : dict
+        The conversion rate: value, low and high.
+    received, allowed : str
+        The number of conversions, and how many are needed.
     """
 
     verdict = "too_few_conversions"
@@ -158,9 +162,9 @@ class TooFewConversionsError(NotEnoughDataError):
         share, low, high = (f"{number:.1%}" for number in rate.values() if number is not None)
         super().__init__(
             what,
-            received=f"{received}; {conversions:,} of {entities:,} entities converted, {share} (likely {low} to {high})",
+            received=f"{received}; {conversions:,} of {entities:,} entities converted, {share} (95 % interval {low} to {high})",
             allowed=allowed,
-            remedy="wait for more conversions, or take an earlier step than the payment as the conversion",
+            remedy="wait for more conversions, or use an earlier step than the payment as the conversion",
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -168,12 +172,18 @@ class TooFewConversionsError(NotEnoughDataError):
 
 
 class InputError(PqlError, ValueError):
-    """A request cannot be used.
+    """A request is invalid.
 
     Parameters
     ----------
-    field
-        Where in the request: `events[3].time`.
+    field : str
+        The path of the field, such as `events[3].time`.
+    received : object
+        The invalid value.
+    allowed : str or sequence of str
+        What is allowed.
+    what : str, optional
+        What is wrong.
 
     Examples
     --------

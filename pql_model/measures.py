@@ -1,6 +1,6 @@
-"""What can be measured about behaviour: the registry every other part reads its names from.
+"""The registry of measures of behaviour.
 
-The exact meaning of each measure is the code of `pql_model.features.oracle`.
+`pql_model.features.oracle` defines the exact meaning of each measure.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 ANY = "any"
-"""The event name that speaks of the entity as a whole."""
+"""The event name that stands for all events of an entity together."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One way to sum up the events in a window as a number.
+    """A measure: one way to summarise the events in a window as a number.
 
     Attributes
     ----------
@@ -23,19 +23,19 @@ class Measure:
     unit
         Unit of the number.
     empty
-        The number when nothing happened: 0, or None where no number would be true.
+        The number when nothing happened: 0, or None where it is undefined.
     least, most
-        Between which the number lies whatever happens; None where nothing bounds it. Windows may bound it further.
+        Bounds of the number; None where unbounded. A window may bound it further.
     needs_value
-        It reads a numeric column of the events (`value: megabytes`).
+        Whether it reads a numeric value of the events (`value: megabytes`).
     needs_users
-        It speaks of users inside an account.
+        Whether it is about users inside an account.
     needs_signup
-        It needs the sign-up time.
+        Whether it needs the sign-up time.
     window
-        `any` window, only `ever`, or only a `last N` window.
+        The windows it allows: `any`, only `ever`, or only `last N`.
     noun, event_phrase
-        English for the entity as a whole, and for one event (`{event}` stands for its name).
+        English for all events together, and for one event (`{event}` is its name).
     """
 
     name: str
@@ -54,16 +54,22 @@ class Measure:
 
 
 _ALL = (
-    Measure("count", "both", "events", 0, "how many times", "number of events", "number of `{event}`"),
+    Measure("count", "both", "events", 0, "number of events", "number of events", "number of `{event}`"),
     Measure(
-        "active_days", "both", "days", 0, "distinct UTC days with at least one", "days active", "days with `{event}`"
+        "active_days",
+        "both",
+        "days",
+        0,
+        "distinct UTC days with at least one event",
+        "days active",
+        "days with `{event}`",
     ),
     Measure(
         "distinct_users",
         "both",
         "users",
         0,
-        "distinct users who did it",
+        "distinct users",
         "users active",
         "users who did `{event}`",
         needs_users=True,
@@ -73,7 +79,7 @@ _ALL = (
         "both",
         "days",
         None,
-        "days from the last one to as_of",
+        "days from the last event to as_of",
         "days since the last event",
         "days since the last `{event}`",
     ),
@@ -82,7 +88,7 @@ _ALL = (
         "both",
         "days",
         None,
-        "days from sign-up to the first one",
+        "days from sign-up to the first event",
         "days from sign-up to the first event",
         "days from sign-up to the first `{event}`",
         needs_signup=True,
@@ -112,7 +118,7 @@ _ALL = (
         "event",
         "of the value",
         None,
-        "latest value (the largest, if several are the latest)",
+        "latest value (the largest of several at the same time)",
         event_phrase="latest {value} of `{event}`",
         needs_value=True,
         least=None,
@@ -122,7 +128,7 @@ _ALL = (
         "event",
         "values",
         0,
-        "how many different values",
+        "number of different values",
         event_phrase="different {value} of `{event}`",
         needs_value=True,
     ),
@@ -131,21 +137,21 @@ _ALL = (
         "entity",
         "days",
         0,
-        "consecutive active UTC days up to the day of as_of; a day that is not over does not break it",
+        "consecutive active UTC days up to the day of as_of; an unfinished day does not end the streak",
         "current streak of active days",
     ),
     Measure(
         "longest_streak_days", "entity", "days", 0, "most consecutive active UTC days", "longest streak of active days"
     ),
     Measure("breadth", "entity", "event names", 0, "distinct event names", "different events used"),
-    Measure("sessions", "entity", "sessions", 0, "runs of events with gaps of at most 30 minutes", "sessions"),
+    Measure("sessions", "entity", "sessions", 0, "sequences of events with gaps of at most 30 minutes", "sessions"),
     Measure("session_minutes", "entity", "minutes", 0, "minutes inside sessions", "minutes in sessions"),
     Measure(
         "trend",
         "entity",
         "-1 to 1",
         None,
-        "(a - b) / (a + b): a counts the events of the window, b those of the equally long window before it",
+        "(a - b) / (a + b), where a is the number of events in the window and b in the equally long window before it",
         "trend of activity",
         window="last",
         least=-1.0,
@@ -177,4 +183,4 @@ MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 EVENT_MEASURES = tuple(m.name for m in _ALL if m.scope in ("event", "both"))
 ENTITY_MEASURES = tuple(m.name for m in _ALL if m.scope in ("entity", "both"))
 LESS_IS_MORE = ("days_since_last", "days_to_first", "top_user_share")
-"""Measures of which a smaller number means more engagement: a criterion asks for at most so much."""
+"""Measures whose smaller numbers mean more engagement, so that a criterion sets a maximum."""

@@ -1,4 +1,4 @@
-"""Progress of long work: stages with their seconds, told to whoever listens."""
+"""Progress of long runs: timed stages, reported to a listener."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """What a progress display must understand."""
+    """Interface of a progress display."""
 
     def stage(self, name: str) -> None:
-        """A stage begins."""
+        """Begin a stage."""
 
     def share(self, done: float, note: str = "") -> None:
-        """The running stage is `done` (0 to 1)."""
+        """Report the share of the current stage that is done, 0 to 1."""
 
     def say(self, sentence: str) -> None:
-        """Something worth reading now."""
+        """Show a message."""
 
 
 class Silent:
-    """Nobody listens."""
+    """A listener that ignores everything."""
 
     def stage(self, name: str) -> None:
         pass
@@ -35,7 +35,7 @@ class Silent:
 
 
 class Stages:
-    """Times the stages of a run.
+    """Time the stages of a run.
 
     >>> stages = Stages()
     >>> with stages("read"):

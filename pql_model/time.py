@@ -1,4 +1,4 @@
-"""The one clock and the one rule for windows: everything that adds or compares times stands here.
+"""The clock, durations and windows: all arithmetic on times is in this module.
 
 Instants are microseconds since 1970-01-01 UTC, as integers: exact, without time zones, and the same
 arithmetic in Python, in SQL and in numpy. Intervals are half-open: ``start <= time < end``.
@@ -33,12 +33,12 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def now() -> int:
-    """The present instant. The only place that asks the computer's clock for data's sake."""
+    """Read the clock. No other module asks for the present instant."""
     return to_instant(dt.datetime.now(dt.UTC))
 
 
 def to_instant(when: dt.datetime | dt.date) -> int:
-    """Microseconds since the epoch; a date is its midnight, a naive time is UTC.
+    """Convert to microseconds since the epoch; a date is its midnight, a naive time is UTC.
 
     >>> to_instant(dt.date(1970, 1, 2)) == DAY
     True
@@ -51,7 +51,7 @@ def to_instant(when: dt.datetime | dt.date) -> int:
 
 
 def to_instants(whens: Iterable[dt.datetime]) -> list[int]:
-    """Of aware datetimes, quickly.
+    """Vectorise `to_instant` for aware datetimes.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def to_instants(whens: Iterable[dt.datetime]) -> list[int]:
 
 
 def parse_instant(text: str) -> int:
-    """An ISO 8601 date or time as an instant.
+    """Parse an ISO 8601 date or time.
 
     Raises
     ------
@@ -96,12 +96,12 @@ def as_instant(when: str | dt.date) -> int:
 
 
 def to_datetime(instant: int) -> dt.datetime:
-    """The instant as an aware UTC datetime."""
+    """Convert an instant to an aware UTC datetime."""
     return _EPOCH + dt.timedelta(microseconds=instant)
 
 
 def iso(instant: int) -> str:
-    """The shortest honest text: a date at midnight, else seconds, else microseconds.
+    """Format an instant in its shortest exact form: a date at midnight, else seconds, else microseconds.
 
     >>> iso(DAY), iso(DAY + HOUR)
     ('1970-01-02', '1970-01-02T01:00:00Z')
@@ -113,7 +113,7 @@ def iso(instant: int) -> str:
 
 
 def week_of(instant: Any) -> Any:
-    """The Monday, 00:00, of the week an instant lies in; of integers, numpy arrays or Ibis columns.
+    """Find the start of the week (Monday 00:00) of an instant: an integer, numpy array or Ibis column.
 
     >>> iso(week_of(parse_instant("2026-06-30T09:00:00Z")))
     '2026-06-29'
@@ -123,7 +123,7 @@ def week_of(instant: Any) -> Any:
 
 @dataclass(frozen=True, order=True)
 class Duration:
-    """A length of time. Days are 24 hours.
+    """A length of time. A day has 24 hours.
 
     >>> Duration.parse("2w"), str(Duration.parse("36h")), Duration.parse("7d").days
     (Duration('14d'), '36h', 7.0)
@@ -133,6 +133,7 @@ class Duration:
 
     @classmethod
     def parse(cls, text: str) -> Duration:
+        """Parse a duration such as `7d`."""
         match = _DURATION.fullmatch(text)
         if match is None or int(match[1]) == 0:
             raise ValueError(f"`{text}` is not a duration. Allowed: {DURATION_HELP}")
@@ -153,7 +154,7 @@ class Duration:
 
     @property
     def text(self) -> str:
-        """`7 days`, `1 day`, `12 hours`."""
+        """English: `7 days`, `1 day`, `12 hours`."""
         text = str(self)
         number, unit = text[:-1], {"d": "day", "h": "hour", "m": "minute", "s": "second"}[text[-1]]
         return f"{number} {unit}{'' if number == '1' else 's'}"
@@ -161,10 +162,10 @@ class Duration:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time seen from a snapshot.
+    """A period relative to a snapshot.
 
-    `first N` runs from sign-up, `last N` ends at as_of, `ever` is all that is visible. Whatever the
-    window, nothing at or after as_of lies in it.
+    `first N` starts at sign-up, `last N` ends at as_of, `ever` is everything visible. No window includes anything at
+    or after as_of.
 
     >>> week = Window.parse("first 7d")
     >>> week.bounds(signed_up=0, as_of=3 * DAY) == (0, 3 * DAY), week.elapsed(0, 3 * DAY)
@@ -182,13 +183,13 @@ class Window:
 
     @classmethod
     def parse(cls, text: str) -> Window:
+        """Parse a window such as `first 7d`, also in the form of its slug."""
         words = text.replace("_", " ").split()
-        if words == ["ever"]:
-            return EVER
-        if len(words) == 2 and words[0] == "first":
-            return cls("first", Duration.parse(words[1]))
-        if len(words) == 2 and words[0] == "last":
-            return cls("last", Duration.parse(words[1]))
+        match words:
+            case ["ever"]:
+                return EVER
+            case ["first" | "last" as kind, length]:
+                return cls(kind, Duration.parse(length))
         raise ValueError(f"`{text}` is not a window. Allowed: {WINDOW_HELP}")
 
     def __str__(self) -> str:
@@ -196,16 +197,18 @@ class Window:
 
     @property
     def slug(self) -> str:
+        """Form of the window in names of columns."""
         return str(self).replace(" ", "_")
 
     @property
     def text(self) -> str:
+        """English: `in the first 7 days`, `so far`."""
         if self.length is None:
             return "so far"
         return f"in the {self.kind} {self.length.text}".replace(" 1 ", " ")
 
     def bounds(self, signed_up: Any, as_of: Any, least: Any = min) -> tuple[Any, Any]:
-        """(start, end) of the window, half-open; start is None where nothing bounds it.
+        """Return the half-open (start, end) of the window; start is None where unbounded.
 
         The arguments may be integers, numpy arrays or Ibis columns: only `+`, `-` and `least` are used.
         """
@@ -216,7 +219,7 @@ class Window:
         return signed_up, least(signed_up + self.length.us, as_of)
 
     def elapsed(self, signed_up: Any, as_of: Any) -> Any:
-        """Whether the window is complete at as_of: only a `first` window can be not yet."""
+        """Tell whether the window is complete at as_of; only a `first` window can be incomplete."""
         if self.kind != "first" or self.length is None:
             return as_of == as_of  # true, in the shape of the argument
         return signed_up + self.length.us <= as_of

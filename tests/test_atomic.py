@@ -6,14 +6,14 @@ import pytest
 from pql_model.atomic import atomic_write
 
 
-def test_a_table_is_written_whole(tmp_path):
+def test_file_is_written_completely(tmp_path):
     path = tmp_path / "a.parquet"
     atomic_write(path, pd.DataFrame({"a": [1]}).to_parquet)
     assert pd.read_parquet(path)["a"].tolist() == [1]
     assert [p.name for p in Path(tmp_path).iterdir()] == ["a.parquet"]
 
 
-def test_a_failure_keeps_what_was_there_and_leaves_nothing_half_made(tmp_path):
+def test_failure_keeps_the_old_file_and_leaves_no_partial_one(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("before")
 

@@ -15,7 +15,7 @@ from pql_model.errors import (
 )
 
 
-def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
+def test_error_states_problem_received_allowed_and_fix_in_order():
     error = DataError("The table has no rows", received="events.csv", allowed=["one row", "more"], remedy="give one.")
     assert str(error) == "The table has no rows. Received: events.csv. Allowed: one row, more. Fix: give one."
     assert error.to_dict() == {
@@ -27,9 +27,9 @@ def test_an_error_says_what_received_allowed_and_what_to_do_in_this_order():
     }
 
 
-def test_faults_are_listed_in_the_order_of_the_file():
+def test_errors_are_listed_in_the_order_of_the_file():
     error = ConfigError("pql.yaml", [Fault("b", "late", 9), Fault("a", "early", 2)])
-    assert str(error) == "pql.yaml has 2 faults:\n  - line 2: a: early\n  - line 9: b: late."
+    assert str(error) == "pql.yaml has 2 errors:\n  - line 2: a: early\n  - line 9: b: late."
     assert [fault["line"] for fault in error.to_dict()["faults"]] == [2, 9]
 
 
@@ -49,7 +49,7 @@ def test_too_few_conversions_come_with_the_verdict_and_the_base_rate():
         "There are too few", entities=80, conversions=3, rate=rate, received="3 in 80 snapshots", allowed="several"
     )
     assert isinstance(error, NotEnoughDataError)
-    assert "Received: 3 in 80 snapshots; 3 of 80 entities converted, 3.8% (likely 1.3% to 10.4%)." in str(error)
+    assert "Received: 3 in 80 snapshots; 3 of 80 entities converted, 3.8% (95 % interval 1.3% to 10.4%)." in str(error)
     payload = error.to_dict()
     assert payload["verdict"] == "too_few_conversions"
     assert payload["base_rate"] == {"entities": 80, "conversions": 3, "rate": rate}

@@ -17,7 +17,7 @@ class Heard:
         self.payload.append(sentence)
 
 
-def test_a_listener_hears_stages_and_seconds_add_up():
+def test_listener_receives_stages_and_seconds_add_up():
     heard = Heard()
     stages = Stages(heard)
     with stages("read"):
@@ -29,7 +29,7 @@ def test_a_listener_hears_stages_and_seconds_add_up():
     assert stages.seconds["read"] >= 0
 
 
-def test_a_stage_that_fails_is_timed_all_the_same():
+def test_failed_stage_is_timed():
     stages = Stages()
     with pytest.raises(ValueError, match="broken"), stages("fit"):
         raise ValueError("broken")

@@ -68,8 +68,8 @@ def audit(
             found.append(judge_trait(column, rows))
     found += [judge_unused(trait, why, rows) for trait, why in unused.items()]
     findings = [finding for finding in found if finding is not None]
-    findings = _merge_changes(findings, audit_changes(evidence.changes, allowed))
-    return findings + audit_events(evidence.around, manifest, allowed)
+    findings = _merge_changes(findings, audit_changes(evidence.trait_changes, allowed))
+    return findings + audit_events(evidence.event_timing, manifest, allowed)
 
 
 def _signup_and_position(entities: pd.Series, evidence: LeakEvidence) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pql_model.audit.finding import Finding, action_for
 from pql_model.audit.order import counts_up, judge_identifier, natural_order
-from pql_model.discovery.sketch import vocabulary, words
+from pql_model.discovery.vocabulary import vocabulary, words
 from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
 from pql_model.statistics.univariate_auc import (
     auc_lower_bound,

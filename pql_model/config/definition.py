@@ -1,4 +1,4 @@
-"""Criteria and definitions as people write them in YAML."""
+"""Criteria and definitions in YAML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHORT = {"at_least": ">=", "at_most": "<=", "more_than": ">", "less_than": "<"}
 
 
 def _with_short_forms(schema: dict[str, Any]) -> None:
-    """An editor must not underline what the reader understands."""
+    """Let editors accept the short forms."""
     keys = schema["properties"]
     for short, operator in _SHORT.items():
         keys[short] = {"type": "number", "description": f"Short for operator `{operator}` and this threshold."}
@@ -35,13 +35,13 @@ class Criterion(Strict):
     shorthands: ClassVar[tuple[str, ...]] = (*_SHORT, "within")
     stub: ClassVar[dict[str, Any]] = {"event": "x", "at_least": 1}
 
-    event: str | None = Field(None, description="Event name, or `any` for the entity as a whole.")
-    measure: str = Field("count", description="How to sum the event up.")
+    event: str | None = Field(None, description="Event name, or `any` for all events together.")
+    measure: str = Field("count", description="The measure of the event.")
     value: str | None = Field(None, description="The numeric value that sum, max, last and distinct_values read.")
     window: WindowField = Field("ever", validate_default=True, description="`first 7d`, `last 14d` or `ever`.")
     trait: str | None = Field(None, description="A column of the entities table, instead of an event.")
-    operator: Operator | None = Field(None, description="How to compare.")
-    threshold: float | None = Field(None, allow_inf_nan=False, description="What to compare with.")
+    operator: Operator | None = Field(None, description="The comparison.")
+    threshold: float | None = Field(None, allow_inf_nan=False, description="The number to compare with.")
     in_: TextsField | None = Field(None, alias="in", min_length=1, description="Allowed values of the trait.")
 
     @model_validator(mode="before")
@@ -53,11 +53,11 @@ class Criterion(Strict):
         for short, operator in _SHORT.items():
             if short in raw:
                 if "operator" in raw or "threshold" in raw:
-                    raise ValueError(f"`{short}` already says operator and threshold: give one way or the other")
+                    raise ValueError(f"`{short}` already sets operator and threshold: use one form or the other")
                 raw["operator"], raw["threshold"] = operator, raw.pop(short)
         if "within" in raw:
             if "window" in raw:
-                raise ValueError("`within` is short for `window`: give one of them")
+                raise ValueError("`within` is short for `window`: use one of them")
             raw["window"] = raw.pop("within")
         return raw
 
@@ -76,7 +76,7 @@ class Criterion(Strict):
             if (self.in_ is None) == (self.threshold is None):
                 raise ValueError(f"trait `{self.trait}` needs either `in: [...]` or `operator` with `threshold`")
             if self.in_ is not None and self.operator is not None:
-                raise ValueError(f"trait `{self.trait}` has `in` and `operator`: give one of them")
+                raise ValueError(f"trait `{self.trait}` has `in` and `operator`: use one of them")
         elif self.in_ is not None:
             raise ValueError("`in` is for traits: an event needs `at_least` or `operator` with `threshold`")
         if self.in_ is None and (self.operator is None or self.threshold is None):
@@ -87,7 +87,7 @@ class Criterion(Strict):
 
 
 def check_measure(event: str, measure: str, value: str | None, window: Window | None = None) -> None:
-    """Refuse a measure that does not exist, or not for this event, value or window.
+    """Refuse a measure that does not exist or does not fit the event, value or window.
 
     Raises
     ------
@@ -96,10 +96,9 @@ def check_measure(event: str, measure: str, value: str | None, window: Window | 
     """
     allowed = ENTITY_MEASURES if event == ANY else EVENT_MEASURES
     if measure not in allowed:
-        close = nearest(measure, allowed)
-        hint = did_you_mean(close)
-        whom = "the entity as a whole" if event == ANY else "one event"
-        raise ValueError(f"`{measure}` is not a measure of {whom}{hint} Allowed: {', '.join(allowed)}")
+        hint = did_you_mean(nearest(measure, allowed))
+        of = "all events together" if event == ANY else "one event"
+        raise ValueError(f"`{measure}` is not a measure of {of}{hint} Allowed: {', '.join(allowed)}")
     if window is not None:
         rule = MEASURES[measure].window
         if (rule == "ever" and window != EVER) or (rule == "last" and window.kind != "last"):
@@ -110,7 +109,7 @@ def check_measure(event: str, measure: str, value: str | None, window: Window | 
 
 
 def criterion_json(criterion: Criterion) -> dict[str, Any]:
-    """The long form of a condition, which reads back as the same.
+    """Format a condition in its long form, which reads back as the same condition.
 
     >>> criterion_json(Criterion.model_validate({"event": "Export Made", "at_least": 2, "within": "first 7d"}))
     {'event': 'Export Made', 'measure': 'count', 'window': 'first 7d', 'operator': '>=', 'threshold': 2}
@@ -127,12 +126,12 @@ def criterion_json(criterion: Criterion) -> dict[str, Any]:
 
 
 class Definition(Strict):
-    """Criteria joined by `all`, `any` or `at_least_k: 2` beside `of:`. A PQL rule people can read."""
+    """A PQL rule: criteria joined by `all`, by `any`, or by `at_least_k: 2` with `of:`."""
 
-    all_: list[Criterion] | None = Field(None, alias="all", min_length=1)
-    any_: list[Criterion] | None = Field(None, alias="any", min_length=1)
-    at_least_k: int | None = Field(None, ge=1)
-    of: list[Criterion] | None = Field(None, min_length=1)
+    all_: list[Criterion] | None = Field(None, alias="all", min_length=1, description="All of these must hold.")
+    any_: list[Criterion] | None = Field(None, alias="any", min_length=1, description="One of these must hold.")
+    at_least_k: int | None = Field(None, ge=1, description="How many of `of` must hold.")
+    of: list[Criterion] | None = Field(None, min_length=1, description="The criteria of `at_least_k`.")
 
     @model_validator(mode="after")
     def _one_join(self) -> Definition:
@@ -170,7 +169,7 @@ class Definition(Strict):
 
     @property
     def least(self) -> int:
-        """How many of the criteria must hold."""
+        """Number of criteria that must hold."""
         if self.all_ is not None:
             return len(self.all_)
         return self.at_least_k or 1
@@ -189,7 +188,7 @@ def definition_keys(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unreadable(definition: Definition, values: Collection[str], has_signup: bool) -> Iterator[str]:
-    """What a definition asks for that the tables of a product do not carry, a sentence each.
+    """Yield a sentence for everything that a definition needs and the tables of a product lack.
 
     Parameters
     ----------
@@ -200,10 +199,9 @@ def unreadable(definition: Definition, values: Collection[str], has_signup: bool
     """
     for criterion in definition.criteria:
         if criterion.value is not None and criterion.value not in values:
-            close = nearest(criterion.value, values)
-            hint = did_you_mean(close)
+            hint = did_you_mean(nearest(criterion.value, values))
             yield f"the definition reads the value `{criterion.value}`, which no table has in `values`{hint}"
         signup = criterion.window.kind == "first" or MEASURES[criterion.measure].needs_signup
         if criterion.event is not None and signup and not has_signup:
             what = f"`{criterion.measure}` of window `{criterion.window}`"
-            yield f"the definition asks for {what}, which needs `entities.columns.signed_up`"
+            yield f"the definition uses {what}, which needs `entities.columns.signed_up`"

@@ -1,4 +1,4 @@
-"""Reading `pql.yaml`: all faults at once, each with its line and the nearest valid name."""
+"""Reader for `pql.yaml` that reports all errors at once, each with its line and the nearest valid name."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NOWHERE: Location = ("",)
 
 
 def load_config(path: str | Path) -> Config:
-    """Read and check a `pql.yaml`.
+    """Read and validate a `pql.yaml`.
 
     Parameters
     ----------
-    path
+    path : str or Path
         The file.
 
     Returns
@@ -37,7 +37,7 @@ def load_config(path: str | Path) -> Config:
     Raises
     ------
     ConfigError
-        With every fault of the file, each with its line.
+        With every error in the file, each with its line.
     DataError
         If there is no such file.
 
@@ -53,23 +53,23 @@ def load_config(path: str | Path) -> Config:
         raise DataError(
             "There is no config file",
             received=path,
-            remedy="write one with `pql init --events FILE` or name it with `--config`",
+            remedy="write one with `pql init --events FILE`, or name it with `--config`",
         )
     return parse_config(_text_of(path), source=path.name).at(path.resolve().parent)
 
 
 def parse_config(text: str, source: str = "pql.yaml") -> Config:
-    """Check the text of a `pql.yaml`; `source` names it in errors."""
+    """Validate the text of a `pql.yaml`; `source` names it in errors."""
     return _parse(text, source, Config)
 
 
 def load_definition(path: str | Path) -> Definition:
-    """Read a definition from a YAML file, either bare or under the key `definition:`, whatever stands beside that.
+    """Read a definition from a YAML file, either at the top or under the key `definition:`, which may have siblings.
 
     Raises
     ------
     ConfigError
-        With every fault of the definition, each with its line.
+        With every error in the definition, each with its line.
     DataError
         If there is no such file.
     """
@@ -84,7 +84,7 @@ def load_definition(path: str | Path) -> Definition:
 
 
 def config_json_schema() -> dict[str, Any]:
-    """The JSON schema of `pql.yaml`, for editors."""
+    """Build the JSON schema of `pql.yaml`, for editors."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Config.model_json_schema(by_alias=True),
@@ -92,7 +92,7 @@ def config_json_schema() -> dict[str, Any]:
 
 
 def dump_config(config: Config) -> str:
-    """The config as YAML that reads back as the same config."""
+    """Format a config as YAML that reads back as the same config."""
     plain = json.loads(config.model_dump_json(by_alias=True, exclude_none=True))
     return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
@@ -113,17 +113,20 @@ def _parse(text: str, source: str, model: type[Model], key: str | None = None) -
         problem = getattr(error, "problem", None) or "cannot be read"
         line = mark.line + 1 if mark else None
         raise ConfigError(source, [Fault("", f"not valid YAML: {problem}", line)]) from error
-    _refuse_no_mapping(raw, source, model)
+    _refuse_other_than_mapping(raw, source, model)
+    lines: dict[Location, int] = {(): node.start_mark.line + 1} if node is not None else {}
+    faults = []
     try:
-        lines = dict(_lines(node, ()))
-        repeats = list(_repeats(node, ()))
+        for at, line in _lines(node, ()):
+            if at in lines:
+                faults.append(Fault(".".join(map(str, at)), "given twice; keep one", line))
+            lines[at] = line
     except RecursionError as error:
         raise ConfigError(source, [Fault("", "an alias refers to itself; write the part out")]) from error
-    faults = [Fault(".".join(map(str, at)), "given twice; keep one", line) for at, line in repeats]
     if key is not None and key in raw and not set(raw) & set(_keys_at(model, ())):
         raw = raw[key]
         lines = {at[1:]: line for at, line in lines.items() if at[:1] == (key,)}
-        _refuse_no_mapping(raw, source, model, key)
+        _refuse_other_than_mapping(raw, source, model, key)
     return parse_part(raw, model, source, lines, faults)
 
 
@@ -134,21 +137,21 @@ def parse_part(
     lines: dict[Location, int] | None = None,
     faults: Sequence[Fault] = (),
 ) -> Model:
-    """Check keys and values as a part of the config; `source` names them in errors.
+    """Validate keys and values as a part of the config; `source` names them in errors.
 
     Raises
     ------
     ConfigError
-        With every fault, those that were found before among them.
+        With every error, including the earlier `faults`.
     """
     entries = _all_errors(model, raw)
-    everything = [*faults, *(fault for entry in entries for fault in _faults(entry, lines or {}, model))]
-    if everything:
-        raise ConfigError(source, everything)
+    all_faults = [*faults, *(fault for entry in entries for fault in _faults(entry, lines or {}, model))]
+    if all_faults:
+        raise ConfigError(source, all_faults)
     return model.model_validate(raw)
 
 
-def _refuse_no_mapping(raw: Any, source: str, model: type[BaseModel], at: str = "") -> None:
+def _refuse_other_than_mapping(raw: Any, source: str, model: type[BaseModel], at: str = "") -> None:
     if not isinstance(raw, dict):
         example = "all: [{event: login, at_least: 3}]" if model is Definition else "name: my-product"
         received = "nothing" if raw is None else type(raw).__name__
@@ -156,12 +159,12 @@ def _refuse_no_mapping(raw: Any, source: str, model: type[BaseModel], at: str = 
 
 
 def _all_errors(model: type[BaseModel], raw: dict[str, Any]) -> list[Any]:
-    """All errors, also those that pydantic hides because it checks a whole only when its parts are right.
+    """Collect all errors, including those that pydantic hides because it validates a model after its fields.
 
-    What is wrong is taken out or replaced by something right, and the rest is checked again; an error of a
-    whole that misses what was taken out would be our own doing and is not reported.
+    Invalid values are removed or replaced by valid ones and the rest is validated again. Errors that only a removal
+    causes are not reported.
     """
-    found: list[Any] = []
+    collected: list[Any] = []
     removed: list[Location] = []
     raw = copy.deepcopy(raw)
     for _ in range(8):
@@ -170,32 +173,34 @@ def _all_errors(model: type[BaseModel], raw: dict[str, Any]) -> list[Any]:
             break
         except ValidationError as error:
             errors = error.errors()
-        found += [entry for entry in errors if not _caused_by(entry["loc"], removed)]
-        mended = [_mend(raw, entry, errors, model, removed) for entry in errors]
-        removed += [at for at in mended if at is not None]
-        if not any(at is not None for at in mended):
+        collected += [entry for entry in errors if not _caused_by(entry["loc"], removed)]
+        repaired = [_repair(raw, entry, errors, model, removed) for entry in errors]
+        removed += [at for at in repaired if at is not None]
+        if not any(at is not None for at in repaired):
             break
-    return found
+    return collected
 
 
 def _caused_by(at: Location, removed: list[Location]) -> bool:
-    if at == ():  # the file as a whole: its check reads these keys
+    if at == ():  # the validator of the whole file reads these keys
         return any(gone == () or gone[0] in ("motion", "snapshots", "entities") for gone in removed)
     return any(gone[: len(at)] == at or at[: len(gone)] == gone for gone in removed)
 
 
-def _mend(raw: Any, entry: Any, errors: list[Any], model: type[BaseModel], removed: list[Location]) -> Location | None:
-    """Make one error go away; the place that was touched, or None if nothing was.
+def _repair(
+    raw: Any, entry: Any, errors: list[Any], model: type[BaseModel], removed: list[Location]
+) -> Location | None:
+    """Remove the cause of one error; return its location, or None if nothing was changed.
 
-    A whole waits until its parts are right; an unknown key that resembles no other is not missed by anything.
+    A model waits until its fields are valid. Removing an unknown key that resembles no other causes no error.
     """
     at: Location = tuple(entry["loc"])
     if not at or any(other["loc"] != at and other["loc"][: len(at)] == at for other in errors):
         return None
     while isinstance(at[-1], int) and _stub_at(model, at) is None and len(at) > 1:
-        at = at[:-1]  # an item of a plain list: the list
+        at = at[:-1]  # an item of a plain list: remove the list
     while removed.count(at) > 1 and len(at) > 1:
-        at = at[:-1]  # it was to no avail: the whole
+        at = at[:-1]  # removing this did not help: remove what contains it
     holder = raw
     for part in at[:-1]:
         if isinstance(holder, dict) and part not in holder:
@@ -215,7 +220,7 @@ def _mend(raw: Any, entry: Any, errors: list[Any], model: type[BaseModel], remov
 
 
 def _stub_at(model: type[BaseModel], at: Location) -> Any:
-    """Something valid to stand in for what is wrong, where a model has it."""
+    """A valid replacement for an invalid value, where the model declares one."""
     stub = getattr(_model_at(model, at), "stub", None)
     if stub is None or isinstance(at[-1], int):
         return stub
@@ -224,37 +229,24 @@ def _stub_at(model: type[BaseModel], at: Location) -> Any:
 
 
 def _lines(node: yaml.Node | None, at: Location) -> Iterator[tuple[Location, int]]:
-    if node is not None:
-        yield at, node.start_mark.line + 1
+    """Yield the location and line of every key and item; a repeated key comes twice, what it contains once."""
     if isinstance(node, yaml.MappingNode):
+        last = {key.value: value for key, value in node.value}
         for key, value in node.value:
             yield (*at, key.value), key.start_mark.line + 1
-            yield from (
-                (deeper, line) for deeper, line in _lines(value, (*at, key.value)) if deeper != (*at, key.value)
-            )
+            if value is last[key.value]:
+                yield from _lines(value, (*at, key.value))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
+            yield (*at, index), value.start_mark.line + 1
             yield from _lines(value, (*at, index))
 
 
-def _repeats(node: yaml.Node | None, at: Location) -> Iterator[tuple[Location, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield (*at, key.value), key.start_mark.line + 1
-            seen.add(key.value)
-            yield from _repeats(value, (*at, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _repeats(value, (*at, index))
-
-
 def _faults(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> Iterator[Fault]:
-    """The faults that one error of pydantic tells: the check of a whole file gives one a line."""
+    """Turn an error of pydantic into faults; the validator of the whole file reports one per line."""
     if entry["type"] == "value_error" and not entry["loc"]:
         for message in str(entry["ctx"]["error"]).split("\n"):
-            words = re.findall(r"\w+", message)  # the first key of the file that it names says where
+            words = re.findall(r"\w+", message)  # the first word that is a key of the file gives the line
             yield Fault("", message, next((lines[(word,)] for word in words if (word,) in lines), None))
     else:
         yield _fault(entry, lines, model)
@@ -271,17 +263,17 @@ def _fault(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> Fa
         hint = f", did you mean `{close}`?" if close else "."
         return Fault(path, f"unknown key `{at[-1]}`{hint} Allowed: {', '.join(names)}", line)
     if kind == "missing":
-        return Fault(path, "missing; this key is needed", line)
+        return Fault(path, "missing; this key is required", line)
     if kind == "value_error":
         return Fault(path, str(entry["ctx"]["error"]), line)
-    message = entry["msg"][0].lower() + entry["msg"][1:]
+    message = re.sub(r" or instance of \w+", "", entry["msg"][0].lower() + entry["msg"][1:])
     if kind == "string_type" and isinstance(received, bool):
-        message += "; YAML reads on, off, yes and no as true or false, so quote it"
+        message += "; YAML reads on, off, yes and no as true or false: quote it"
     return Fault(path, f"{message}. Received: {received!r}" if not isinstance(received, dict | list) else message, line)
 
 
 def _keys_at(model: type[BaseModel], at: Location) -> list[str]:
-    """The keys allowed at a place in the file."""
+    """The keys allowed at a location."""
     here = _model_at(model, at)
     if here is None:
         return []
@@ -289,7 +281,7 @@ def _keys_at(model: type[BaseModel], at: Location) -> list[str]:
 
 
 def _model_at(model: type[BaseModel], at: Location) -> Any:
-    """The model that describes a place in the file, if there is one."""
+    """The model at a location, if there is one."""
     here: Any = model
     for part in at:
         if isinstance(part, int):

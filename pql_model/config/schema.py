@@ -17,65 +17,58 @@ from pql_model.time import DAY, Duration
 
 
 class EventColumns(Strict):
-    """Which column holds what, in a table of events."""
+    """The columns of an event table."""
 
-    entity: str = Field(description="Who the event belongs to: the account, or the user where users convert.")
-    time: str = Field(description="When it happened.")
-    event: str | None = Field(None, description="Its name (shape 1, a log).")
-    user: str | None = Field(None, description="Which user inside the account did it.")
-    id: str | None = Field(None, description="Unique id of the row; a second row with the same id is set aside.")
-    known_at: str | None = Field(None, description="When the row arrived: it is invisible before.")
-    user_agent: str | None = Field(None, description="The browser's name, for recognising bots.")
+    entity: str = Field(description="The entity of the event: the account, or the user where users convert.")
+    time: str = Field(description="The time of the event.")
+    event: str | None = Field(None, description="Shape 1, a log: the name of the event.")
+    user: str | None = Field(None, description="The user inside the account.")
+    id: str | None = Field(None, description="Unique id of the row; repeated ids are set aside.")
+    known_at: str | None = Field(None, description="The time at which the row arrived; it is not visible before.")
+    user_agent: str | None = Field(None, description="The user agent, for recognising bots.")
 
 
 class EventTable(Strict):
-    """A table of events, in one of three shapes."""
+    """An event table, in one of three shapes."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}, "event": "x"}
 
     table: str = Field(description="A file, a glob, or a table of the connection.")
-    columns: EventColumns
-    event: str | None = Field(None, description="Shape 2: every row is this event.")
+    columns: EventColumns = Field(description="Which column holds what.")
+    event: str | None = Field(None, description="Shape 2: the event that every row is.")
     counts: dict[str, str] | None = Field(None, description="Shape 3: event name -> column of counts.", min_length=1)
     users: dict[str, str] = Field(default_factory=dict, description="Shape 3: event name -> column of distinct users.")
-    covers: DurationField | None = Field(None, description="Shape 3: a row sums [time, time + covers).")
+    covers: DurationField | None = Field(None, description="Shape 3: a row sums up [time, time + covers).")
     values: dict[str, str] = Field(default_factory=dict, description="Value name -> numeric column.")
 
     @model_validator(mode="after")
     def _one_shape(self) -> EventTable:
-        given = [
-            n
-            for n, v in (
-                ("columns.event", self.columns.event),
-                ("event", self.event),
-                ("counts", self.counts),
-            )
-            if v
-        ]
-        if len(given) != 1:
+        shapes = {"columns.event": self.columns.event, "event": self.event, "counts": self.counts}
+        received = [key for key, value in shapes.items() if value]
+        if len(received) != 1:
             raise ValueError(
-                f"a table of events has exactly one of `columns.event` (a log), `event` (every row is that event), "
-                f"`counts` (already counted). Received: {', '.join(given) or 'none'}"
+                "an event table has exactly one of `columns.event` (a log), `event` (every row is that event), "
+                f"`counts` (already counted). Received: {', '.join(received) or 'none'}"
             )
         if ANY in (self.event, *(self.counts or {})):
-            raise ValueError(f"`{ANY}` is the word for all events together, not the name of one")
+            raise ValueError(f"`{ANY}` stands for all events together and cannot name one")
         if self.counts is None and (self.users or self.covers):
             raise ValueError("`users` and `covers` belong to a table with `counts`")
         if self.counts is not None:
             if self.covers is None:
-                raise ValueError("a table with `counts` needs `covers`, the time one row sums up, such as `covers: 7d`")
+                raise ValueError("a table with `counts` needs `covers`, the period a row sums up, such as `covers: 7d`")
             if self.values:
-                raise ValueError(
-                    "`values` belong to a log, not to a table with `counts`: name the column under `counts`"
-                )
+                raise ValueError("`values` belong to a log: in a table with `counts`, name the column under `counts`")
             if stray := sorted(set(self.users) - set(self.counts)):
-                raise ValueError(f"`users` names events that `counts` does not: {', '.join(stray)}")
+                raise ValueError(f"`users` names events that are not in `counts`: {', '.join(stray)}")
         return self
 
 
 class EntityColumns(Strict):
-    entity: str
-    signed_up: str | None = Field(None, description="When the trial or free plan began.")
+    """The columns of the entities table."""
+
+    entity: str = Field(description="The id of the entity.")
+    signed_up: str | None = Field(None, description="The time at which the trial or free plan began.")
 
 
 class EarlierTable(Strict):
@@ -85,41 +78,43 @@ class EarlierTable(Strict):
 
 
 class EntityTable(Strict):
-    """Who can convert, and what is known of them."""
+    """The entities that can convert, with their traits."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "signed_up": "x"}}
 
-    table: str
-    columns: EntityColumns
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+    columns: EntityColumns = Field(description="Which column holds what.")
     traits: list[str] | None = Field(None, description="Columns to use as traits; default: every other column.")
     earlier: EarlierTable | None = Field(
         None,
-        description="The same table extracted earlier: traits that have changed since, more for who converted, are leaks.",
+        description="An earlier extract of the same table: traits that have changed since, more often for converters, are leaks.",
     )
 
 
 class ConversionColumns(Strict):
-    entity: str
-    time: str
-    value: str | None = Field(None, description="What was paid.")
+    """The columns of the conversions table."""
+
+    entity: str = Field(description="The id of the entity that converted.")
+    time: str = Field(description="The time of the conversion.")
+    value: str | None = Field(None, description="The amount paid.")
 
 
 class ConversionTable(Strict):
-    """Who paid, and when. The first row of an entity counts."""
+    """The conversions. The first row of an entity counts."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}}
 
-    table: str
-    columns: ConversionColumns
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+    columns: ConversionColumns = Field(description="Which column holds what.")
 
 
 class Snapshots(Strict):
-    """When an entity is looked at. Trial: `at_days`. Freemium: `every`, `active_within`."""
+    """The instants at which an entity is observed. Trial: `at_days`. Freemium: `every` and `active_within`."""
 
     at_days: list[int] | None = Field(None, min_length=1, description="Trial: days since sign-up.")
-    every: DurationField | None = Field(None, description="Freemium: one snapshot each such stretch of time.")
+    every: DurationField | None = Field(None, description="Freemium: the time from one snapshot to the next.")
     active_within: DurationField | None = Field(
-        None, description="Freemium: only while there was an event in this time."
+        None, description="Freemium: only entities with an event within this time before the snapshot."
     )
 
     @field_validator("at_days")
@@ -131,14 +126,19 @@ class Snapshots(Strict):
 
 
 class Windows(Strict):
-    """The windows features are counted in; `ever` is always among them."""
+    """The windows of features; `ever` is always included."""
 
-    first: list[DurationField] = Field(default_factory=lambda: _days(1, 7, 14))
-    last: list[DurationField] = Field(default_factory=lambda: _days(1, 7, 14, 28))
+    first: list[DurationField] = Field(
+        default_factory=lambda: _days(1, 7, 14), description="Lengths of windows from sign-up; default: 1d, 7d, 14d."
+    )
+    last: list[DurationField] = Field(
+        default_factory=lambda: _days(1, 7, 14, 28),
+        description="Lengths of windows before the snapshot; default: 1d, 7d, 14d, 28d.",
+    )
 
 
 class Exclude(Strict):
-    """Who is left out."""
+    """The entities and events to leave out."""
 
     entities: dict[str, TextsField] = Field(default_factory=dict, description="Column of the entities table -> values.")
     users: TextsField = Field(default_factory=list, description="Users whose events are set aside.")
@@ -146,49 +146,55 @@ class Exclude(Strict):
 
 
 class Capacity(Strict):
-    leads: int = Field(ge=1)
-    per: DurationField
+    """How many leads sales can work."""
+
+    leads: int = Field(ge=1, description="Number of leads.")
+    per: DurationField = Field(description="The period.")
 
 
 EMBEDDED = ("duckdb://", "duckdb:")
-"""Connections to no database but the workbench."""
+"""URLs of the embedded DuckDB."""
 LOWEST_BAND = "very_low"
-"""The name of what lies below the last of `policy.bands`."""
+"""The band below the last of `policy.bands`."""
 
 
 class Policy(Strict):
-    """Who qualifies, by exactly one of `capacity`, `probability`, `precision` and `definition`; the other keys refine it."""
+    """When an entity is a PQL: exactly one of `capacity`, `probability`, `precision` and `definition`, refined by the other keys."""
 
-    capacity: Capacity | None = Field(None, description="As many as can be worked: the best `leads` in each `per`.")
-    probability: float | None = Field(None, gt=0, lt=1, description="Everybody from this probability on.")
+    capacity: Capacity | None = Field(None, description="Capacity of sales: the best `leads` in each period `per`.")
+    probability: float | None = Field(None, gt=0, lt=1, description="Least probability.")
     precision: float | None = Field(
-        None, gt=0, lt=1, description="As many as kept this rate of conversions in the test period."
+        None, gt=0, lt=1, description="Least conversion rate: the lowest threshold that reached it in the test period."
     )
     definition: Literal["recommended", "in_force"] | None = Field(
-        None, description="Who meets the model's recommended definition, or the one under `definition:`."
+        None, description="Entities that meet the model's recommended definition, or the one under `definition:`."
     )
     bands: dict[str, float] = Field(
         default_factory=lambda: {"high": 0.25, "medium": 0.1, "low": 0.03},
         min_length=1,
-        description=f"Names of probabilities, falling: from this one on. Below the last it is `{LOWEST_BAND}`.",
+        description=f"Band -> its least probability, highest first. Below the last band is `{LOWEST_BAND}`.",
     )
     exclude: dict[str, TextsField] = Field(
-        default_factory=dict, description="Trait -> values: scored, and never a PQL."
+        default_factory=dict, description="Trait -> values: entities that are scored but never a PQL."
     )
     hand_raise: list[Criterion] = Field(
-        default_factory=list, description="Who meets any of these conditions qualifies, whatever the probability."
+        default_factory=list,
+        description="An entity that meets any of these conditions qualifies, whatever its probability.",
     )
     cool_down: DurationField = Field(
-        "14d", validate_default=True, description="No second alert of the same entity within this time."
+        "14d", validate_default=True, description="Time after an alert during which the same entity raises no other."
     )
     stay: float = Field(
         0.8,
         gt=0,
         le=1,
-        description="Who is a PQL stays one until the probability falls below this part of the threshold.",
+        description="A PQL stays a PQL until its probability falls below this share of the threshold.",
     )
     hold_out: float = Field(
-        0.0, ge=0, le=0.5, description="A permanent random share that qualifies and is never a PQL, to compare with."
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Share of entities in a permanent random hold-out, which qualify but are never a PQL, for comparison.",
     )
 
     @field_validator("bands")
@@ -196,40 +202,42 @@ class Policy(Strict):
     def _falling(cls, bands: dict[str, float]) -> dict[str, float]:
         edges = list(bands.values())
         if not all(0 < edge < 1 for edge in edges) or any(a <= b for a, b in pairwise(edges)):
-            raise ValueError(f"bands are probabilities between 0 and 1, falling: the highest first. Received: {bands}")
+            raise ValueError(f"bands are probabilities between 0 and 1, the highest first. Received: {bands}")
         if LOWEST_BAND in bands:
-            raise ValueError(f"`{LOWEST_BAND}` is the name of what lies below the last band: leave it out")
+            raise ValueError(f"`{LOWEST_BAND}` is the band below the last one: leave it out")
         return bands
 
     @model_validator(mode="after")
     def _one(self) -> Policy:
-        given = [name for name in WAYS if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a policy has exactly one of {', '.join(WAYS)}. Received: {given or 'none'}")
+        received = [name for name in WAYS if getattr(self, name) is not None]
+        if len(received) != 1:
+            raise ValueError(
+                f"a policy has exactly one of {', '.join(WAYS)}. Received: {', '.join(received) or 'none'}"
+            )
         return self
 
 
 WAYS = ("capacity", "probability", "precision", "definition")
-"""The ways to say who qualifies."""
+"""The alternatives that decide when an entity qualifies."""
 
 
 class Offer(Strict):
-    """Which events are offered to the model, by how many entities did them, never by the outcome."""
+    """The events offered to the model, chosen by how many entities did them and never by the outcome."""
 
-    events: int = Field(60, ge=1, description="At most so many event names, those done by most entities first.")
-    min_entities: int = Field(20, ge=1, description="Only events that at least so many entities did.")
+    events: int = Field(60, ge=1, description="Maximum number of event names, those of most entities first.")
+    min_entities: int = Field(20, ge=1, description="Least number of entities that did an event.")
 
 
 def _or_a_folder(schema: dict[str, Any]) -> None:
-    """An editor must not underline the short form."""
+    """Let editors accept the short form."""
     schema["anyOf"].insert(0, {"type": "string"})
 
 
 class ScoreLogTarget(Strict):
-    """Where `pql score` writes every score down. `score_log: score_log/` is short for `{folder: score_log/}`."""
+    """Where `pql score` logs every score. `score_log: score_log/` is short for `{folder: score_log/}`."""
 
-    folder: str | None = Field(None, description="Of parquet files; one more each run.")
-    table: str | None = Field(None, description="A table of the connection, made if it is not there.")
+    folder: str | None = Field(None, description="A folder of Parquet files, one per run.")
+    table: str | None = Field(None, description="A table of the connection, created if it is missing.")
 
     @model_validator(mode="before")
     @classmethod
@@ -244,7 +252,7 @@ class ScoreLogTarget(Strict):
 
 
 class Config(Strict):
-    """Everything the tool needs to know about a product. Paths are relative to the file it was read from.
+    """The description of a product. Paths are relative to the file it was read from.
 
     Examples
     --------
@@ -256,56 +264,58 @@ class Config(Strict):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Names the experiment and the model.")
-    entity: Literal["account", "user"] = Field("account", description="What converts.")
+    entity: Literal["account", "user"] = Field("account", description="The kind of entity that converts.")
     connection: str | None = Field(None, description="Any Ibis URL; default: the embedded DuckDB.")
-    events: list[EventTable] = Field(min_length=1)
-    entities: EntityTable
-    conversions: ConversionTable
-    motion: Literal["trial", "freemium"]
-    snapshots: Snapshots | None = Field(None, description="Default: days 3, 7 and 14, or every 7d while active in 28d.")
+    events: list[EventTable] = Field(min_length=1, description="One or more event tables.")
+    entities: EntityTable = Field(description="The entities that can convert.")
+    conversions: ConversionTable = Field(description="The conversions.")
+    motion: Literal["trial", "freemium"] = Field(description="A trial with an end, or an unlimited free plan.")
+    snapshots: Snapshots | None = Field(
+        None, description="Default: days 3, 7 and 14 of a trial; every 7d within 28d of the last event in freemium."
+    )
     horizon: DurationField = Field(
         "30d", validate_default=True, description="A conversion counts in [as_of, as_of + horizon)."
     )
-    windows: Windows = Field(default_factory=Windows)
+    windows: Windows = Field(default_factory=Windows, description="The windows of features.")
     observed_until: InstantField | None = Field(
         None, description="Default: the newest instant that is not in the future."
     )
-    exclude: Exclude = Field(default_factory=Exclude)
-    definition: Definition | None = Field(None, description="The rule in force today, if there is one.")
-    policy: Policy | None = None
+    exclude: Exclude = Field(default_factory=Exclude, description="The entities and events to leave out.")
+    definition: Definition | None = Field(None, description="The PQL rule in force today, if there is one.")
+    policy: Policy | None = Field(None, description="When an entity is a PQL.")
     score_log: ScoreLogTarget | None = Field(
         None,
-        description="Write every score down: a folder, or `{table: pql_scores}`.",
+        description="Log every score: a folder, or `{table: pql_scores}`.",
         json_schema_extra=_or_a_folder,
     )
     model: ModelSettings = Field(
         default_factory=ModelSettings, description="Which learner is trained, and with which hyperparameters."
     )
-    seed: int = Field(7, ge=0, lt=2**31)
+    seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything random.")
     allow: list[str] = Field(
-        default_factory=list, description="Columns, traits or events the leakage audit must let through."
+        default_factory=list, description="Columns, traits or events that the leakage audit must not quarantine."
     )
     monotone: dict[str, Literal["increasing", "decreasing"]] = Field(
         default_factory=dict,
-        description="What may only raise, or only lower, the probability: an event, `any`, a trait that is a number, or a column. "
-        "Of an event, the measures that are 0 where it never happened are held; `days_since_last` and the like by their column.",
+        description="What may only raise, or only lower, the probability: an event, `any`, a numeric trait, or a column. An event "
+        "constrains its measures that are 0 when it never happened; constrain others, such as `days_since_last`, by column.",
     )
     resolution: Literal["instant", "day"] = Field(
         "instant",
-        description="`day`: cut every time to its UTC date. For products where a table has dates only.",
+        description="`day` cuts every time to its UTC date, for products with a table that has only dates.",
     )
-    offer: Offer = Field(default_factory=Offer)
-    max_set_aside: float = Field(0.5, gt=0, le=1, description="Stop when a larger share of a table is unusable.")
+    offer: Offer = Field(default_factory=Offer, description="The events offered to the model.")
+    max_set_aside: float = Field(0.5, gt=0, le=1, description="Largest share of a table that may be unusable.")
 
     _home: Path = PrivateAttr(default_factory=Path.cwd)
 
     @property
     def home(self) -> Path:
-        """The folder that relative paths start from and results are written to."""
+        """The folder that relative paths start from and that results are written to."""
         return self._home
 
     def at(self, home: Path) -> Config:
-        """The same config with another home folder."""
+        """Copy the config with another home folder."""
         copy = self.model_copy()
         copy._home = home
         return copy
@@ -328,9 +338,9 @@ class Config(Strict):
         snapshots = self.schedule
         if self.motion == "trial":
             if snapshots.at_days is None or snapshots.every or snapshots.active_within:
-                yield "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"
+                yield "a trial has snapshots `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"
             if self.entities.columns.signed_up is None:
-                yield "a trial needs `entities.columns.signed_up`, when it began; without it use `motion: freemium`"
+                yield "a trial needs its start, `entities.columns.signed_up`; without it use `motion: freemium`"
         elif snapshots.every is None or snapshots.at_days is not None:
             yield "freemium has snapshots `{every: 7d, active_within: 28d}`; `at_days` is for a trial"
 
@@ -341,9 +351,9 @@ class Config(Strict):
                 yield f"`values` has both `{other}` and `{name}`: names must differ in more than case"
         for table in self.events:
             if self.resolution == "day" and table.covers is not None and table.covers.us % DAY:
-                yield f"`resolution: day` cuts times to days: `covers: {table.covers}` is no whole number of them"
+                yield f"`resolution: day` cuts times to days, but `covers: {table.covers}` is not a whole number of days"
         if self.score_log is not None and self.score_log.table and self.connection in (None, *EMBEDDED):
-            yield "`score_log: {table: ...}` needs a `connection` to write it to; without one give a folder, `score_log: score_log/`"
+            yield "`score_log: {table: ...}` needs a `connection`; without one use a folder, `score_log: score_log/`"
         if self.definition is not None:
             yield from unreadable(self.definition, spelled.values(), self.entities.columns.signed_up is not None)
         elif self.policy is not None and self.policy.definition == "in_force":
@@ -355,7 +365,7 @@ class Config(Strict):
 
     @property
     def schedule(self) -> Snapshots:
-        """The snapshots, given or by default."""
+        """The snapshots of the config, or the default."""
         return self.snapshots or Snapshots()
 
 

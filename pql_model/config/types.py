@@ -1,4 +1,4 @@
-"""Pydantic types for durations, windows and instants, and the strict base of all config models."""
+"""Pydantic types for durations, windows, instants and lists of texts, and the strict base of all config models."""
 
 from __future__ import annotations
 
@@ -11,33 +11,27 @@ from pql_model.time import DURATION_HELP, WINDOW_HELP, Duration, Window, as_inst
 
 
 class Strict(BaseModel):
-    """Unknown keys are faults; nothing changes after validation."""
+    """A frozen model that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True)
 
 
-def _duration(raw: Any) -> Any:
-    if isinstance(raw, str):
-        return Duration.parse(raw)
-    if isinstance(raw, Duration):
-        return raw
-    raise ValueError(f"`{raw}` is not a duration. Allowed: {DURATION_HELP}")
+def _parsed(kind: type[Duration] | type[Window], pattern: str, help_: str) -> Any:
+    """Pydantic metadata for a type that is written as text."""
 
+    def read(raw: Any) -> Any:
+        return raw if isinstance(raw, kind) else kind.parse(str(raw))
 
-def _window(raw: Any) -> Any:
-    if isinstance(raw, str):
-        return Window.parse(raw)
-    if isinstance(raw, Window):
-        return raw
-    raise ValueError(f"`{raw}` is not a window. Allowed: {WINDOW_HELP}")
+    schema = WithJsonSchema({"type": "string", "pattern": pattern, "description": help_})
+    return BeforeValidator(read), PlainSerializer(str, return_type=str), schema
 
 
 def _texts(raw: Any) -> Any:
-    """Ids and categories as texts: YAML reads 12 as a number and 2026-01-31 as a date."""
+    """Read ids and categories as texts: YAML reads 12 as a number and 2026-01-31 as a date."""
     if not isinstance(raw, list):
         return raw
     if stray := [value for value in raw if value is None or isinstance(value, dict | list)]:
-        raise ValueError(f"a list of texts or numbers holds `{stray[0]}`; quote it if it is meant as a text")
+        raise ValueError(f"a list of texts or numbers contains `{stray[0]}`; quote it if it is a text")
     return [str(value).lower() if isinstance(value, bool) else str(value) for value in raw]
 
 
@@ -47,18 +41,8 @@ def _instant(raw: Any) -> Any:
     return as_instant(raw if isinstance(raw, dt.date) else str(raw))
 
 
-DurationField = Annotated[
-    Duration,
-    BeforeValidator(_duration),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+[smhdw]$", "description": DURATION_HELP}),
-]
-WindowField = Annotated[
-    Window,
-    BeforeValidator(_window),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^(first|last) \d+[smhdw]$|^ever$", "description": WINDOW_HELP}),
-]
+DurationField = Annotated[Duration, *_parsed(Duration, r"^\d+[smhdw]$", DURATION_HELP)]
+WindowField = Annotated[Window, *_parsed(Window, r"^(first|last) \d+[smhdw]$|^ever$", WINDOW_HELP)]
 InstantField = Annotated[
     int,
     BeforeValidator(_instant),

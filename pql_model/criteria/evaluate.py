@@ -17,7 +17,7 @@ from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.features.spec import Feature, criterion_feature
 from pql_model.measures import ANY
 from pql_model.model.columns import as_numbers, as_texts, trait_name
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 
 _COMPARE: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     ">=": operator.ge,
@@ -61,7 +61,7 @@ class BoundCriterion:
     @cached_property
     def values(self) -> frozenset[str] | None:
         """The listed trait values; None for a criterion that compares numbers."""
-        return frozenset(map(value_of, self.criterion.in_)) if self.criterion.in_ is not None else None
+        return frozenset(map(canonical_value, self.criterion.in_)) if self.criterion.in_ is not None else None
 
     @cached_property
     def feature(self) -> Feature | None:

@@ -14,7 +14,7 @@ from pql_model.criteria.evaluate import criterion_values, holds
 from pql_model.errors import DataError, Fault, did_you_mean, listed, nearest
 from pql_model.features.spec import criterion_feature
 from pql_model.model.columns import as_numbers, as_texts, trait_name
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, MINUTE, SESSION_GAP
 
 
@@ -124,7 +124,7 @@ def trait_notes(definition: Definition, table: pd.DataFrame) -> list[str]:
             _require_numbers(criterion.trait, column)
             continue
         known = sorted(as_texts(column).dropna().unique())
-        absent = [value for value in criterion.in_ if value_of(value) not in known]
+        absent = [value for value in criterion.in_ if canonical_value(value) not in known]
         if len(absent) == len(criterion.in_):
             raise _no_such_value(criterion.trait, absent, known)
         hints = [_value_hint(criterion.trait, value, known) for value in absent]

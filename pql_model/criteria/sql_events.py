@@ -29,8 +29,8 @@ from pql_model.criteria.sql_raw import (
     possible,
 )
 from pql_model.measures import ANY
-from pql_model.sources.events import BOT_AGENTS, BOT_TRUTHS, bot_columns, value_names
-from pql_model.sources.scalars import BOT_NAMES
+from pql_model.sources.events import bot_columns, value_names
+from pql_model.sources.scalars import BOT_AGENTS, BOT_FLAGS, BOT_USERS, EVENT_CALLED_ANY
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def value_columns(values: Sequence[str]) -> dict[str, str]:
 
 def name_in_data(event: str) -> str:
     """An event that the data call `any` is called `any (event)` everywhere else."""
-    return ANY if event == f"{ANY} (event)" else event
+    return ANY if event == EVENT_CALLED_ANY else event
 
 
 def concerns(spec: EventTable, needs: Needs) -> bool:
@@ -199,12 +199,12 @@ def _of_people(config: Config, spec: EventTable, raw: Raw, columns: Mapping[str,
     if "person" in columns and config.exclude.users:
         yield or_null(person, exp.not_(one_of(person.copy(), config.exclude.users)))
     if "person" in columns and config.exclude.bots:
-        found = raw.engine.matches(exp.Lower(this=person.copy()), BOT_NAMES.removeprefix("(?i)"))
+        found = raw.engine.matches(exp.Lower(this=person.copy()), BOT_USERS.removeprefix("(?i)"))
         yield or_null(person, exp.not_(found))
     if "user_agent" in columns:
         yield or_null(agent, exp.not_(raw.engine.matches(agent.copy(), BOT_AGENTS.removeprefix("(?i)"))))
     if "said_bot" in columns:
-        yield or_null(col("said_bot", "e"), exp.not_(one_of(col("said_bot", "e"), BOT_TRUTHS)))
+        yield or_null(col("said_bot", "e"), exp.not_(one_of(col("said_bot", "e"), BOT_FLAGS)))
 
 
 def _by_event(

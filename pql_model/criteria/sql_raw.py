@@ -13,13 +13,13 @@ from sqlglot import exp
 
 from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.sources.files import file_kind
-from pql_model.sources.scalars import EARLIEST, LATEST, NOTHING, value_of
+from pql_model.sources.scalars import EARLIEST, LATEST, MISSING_IDS, spellings
 
 RAW = "raw"
 """Marks a table of the user's among the steps of the statement."""
 Cte = tuple[str, exp.Query]
 """A name and what it stands for."""
-_NO_ID = f"^({'|'.join(re.escape(word) for word in NOTHING)})?$"
+_NO_ID = f"^({'|'.join(re.escape(word) for word in MISSING_IDS)})?$"
 """Lower-case texts that are no id."""
 
 
@@ -82,17 +82,8 @@ def place(within: Node, *ranks: Node) -> Node:
 
 def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
     """Whether a text is listed; 12 is also 12.0, and with `truths` true is also TRUE."""
-    forms = dict.fromkeys(form for value in values for form in _forms(value, truths))
+    forms = dict.fromkeys(form for value in values for form in spellings(value, truths))
     return text.isin(*[literal(form) for form in forms])
-
-
-def _forms(value: str, truths: bool) -> list[str]:
-    listed = value_of(value)
-    if re.fullmatch(r"-?\d+", listed):
-        return [value, listed, f"{listed}.0"]
-    if truths and listed in ("true", "false"):
-        return [value, listed, listed.upper(), listed.title()]
-    return [value]
 
 
 def possible(engine: SqlDialect, time: Node) -> list[Node]:

@@ -28,7 +28,7 @@ from pql_model.criteria.sql_raw import (
     place,
     possible,
 )
-from pql_model.sources.entities import traits_among
+from pql_model.sources.entities import configured_traits
 from pql_model.time import DAY, Duration
 
 
@@ -80,7 +80,7 @@ def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, No
     Our engine orders by all traits; where the columns are not known, by those that are read.
     """
     read = {trait.name for trait in traits.values()}
-    known = traits_among(config, raw.columns) if raw.columns is not None else config.entities.traits
+    known = configured_traits(config, raw.columns) if raw.columns is not None else config.entities.traits
     order = list(known) if known is not None else [trait.name for trait in traits.values()]
     last = max((place for place, trait in enumerate(order, 1) if trait in read), default=0)
     return {f"tie_{place}": raw.plain(trait) for place, trait in enumerate(order[:last], 1)}

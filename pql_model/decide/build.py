@@ -15,7 +15,7 @@ from pql_model.decide.bands import Bands, band_table
 from pql_model.decide.decider import USUAL, Decider
 from pql_model.decide.policy import Period, make_rule
 from pql_model.model.columns import as_texts, trait_name
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 
 
 def exclusions(config: Config) -> list[Criterion]:
@@ -43,7 +43,7 @@ def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]
     """Trait and value of `policy.exclude` that no row of the table has: perhaps another spelling, which excludes nobody."""
     asked = [(str(c.trait), value) for c in exclusions(config) for value in c.in_ or ()]
     has = {trait: set(as_texts(table[trait_name(trait)]).dropna()) for trait in dict.fromkeys(t for t, _ in asked)}
-    return [(trait, value) for trait, value in asked if value_of(value) not in has[trait]]
+    return [(trait, value) for trait, value in asked if canonical_value(value) not in has[trait]]
 
 
 def build_decider(

@@ -1,140 +1,30 @@
-"""Which column is what: guesses from names and values, each with its reason. Nothing is read, nothing is asked."""
+"""Guesses which column holds what, from names and values, each with its reason.
+
+A role such as `time` or `event` is a declaration: which columns fit, how they are scored, and the least score that
+counts. The column names of a known vendor come first. Whose row it is gets decided in `pql_model.discovery.keys`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pql_model.discovery import shapes
-from pql_model.discovery.exports import CONVERSION_EXPORTS, EVENT_EXPORTS, EntityKind, Export, export_of
-from pql_model.discovery.keys import Ids, Key, choose_key, id_of_table, named_keys
-from pql_model.discovery.sketch import ColumnSketch, Kind, TableSketch, kind_of, vocabulary
+from pql_model.discovery.exports import CONVERSION_EXPORTS, EVENT_EXPORTS, EntityKind, Export, match_export
+from pql_model.discovery.keys import EntityIds, Key, choose_key, named_keys, table_id
+from pql_model.discovery.sketch import ColumnSketch, TableSketch
+from pql_model.discovery.vocabulary import AMOUNTS, ARRIVAL, ROW_IDS, TIME_SCORES, USER_AGENTS, vocabulary
 from pql_model.errors import DataError
 from pql_model.time import DAY, HOUR
 
-__all__ = [
-    "ColumnSketch",
-    "Guess",
-    "Ids",
-    "Kind",
-    "TableSketch",
-    "ids_of",
-    "kind_of",
-    "recognise_conversions",
-    "recognise_entities",
-    "recognise_events",
-]
-
-_LATE = dict.fromkeys(
-    vocabulary(
-        "received loaded load inserted ingested ingestion processed processing sent upload uploaded synced server etl "
-        "collector exported imported"
-    ),
-    -4,
-)
-_OTHER = dict.fromkeys(
-    vocabulary(
-        "last latest updated modified end ended ends expires expired expiry deleted birth born birthday due cancelled "
-        "canceled cancel refunded refund churned next closed until previous"
-    ),
-    -9,
-)
-_PAID = vocabulary(
-    "paid converted conversion purchase purchased bought subscribed subscription upgraded upgrade charged"
-)
-_JOINED = vocabulary("signup signed registered registration joined enrolled")
-_TIMELY = {"timestamp": 2, "ts": 2, "tstamp": 2, "datetime": 2, "time": 1, "date": 1, "at": 1, "on": 1, "when": 1}
-_SCORES: dict[str, dict[str, int]] = {
-    "events": {
-        **_TIMELY,
-        **_LATE,
-        **_OTHER,
-        **dict.fromkeys(_JOINED, -4),
-        **dict.fromkeys(_PAID, -4),
-        "timestamp": 5,
-        "occurred": 5,
-        "happened": 5,
-        "week": 3,
-        "month": 3,
-        "period": 3,
-        "quarter": 3,
-        "event": 2,
-        "day": 2,
-        "created": 1,
-        "original": -1,
-        "first": -3,
-    },
-    "entities": {
-        **_TIMELY,
-        **_LATE,
-        **_OTHER,
-        **dict.fromkeys(_JOINED, 6),
-        **dict.fromkeys(_PAID, -9),
-        "sign": 3,
-        "trial": 3,
-        "created": 4,
-        "creation": 4,
-        "start": 3,
-        "started": 3,
-        "since": 3,
-        "onboarded": 2,
-        "activated": 1,
-        "first": -1,
-    },
-    "conversions": {
-        **_TIMELY,
-        **_OTHER,
-        **dict.fromkeys(_PAID, 5),
-        **dict.fromkeys(_JOINED, -9),
-        "adopted": 4,
-        "payment": 4,
-        "won": 4,
-        "activated": 2,
-        "start": 2,
-        "started": 2,
-        "created": 2,
-        "first": 1,
-        "trial": -5,
-    },
-}
-_EVENT_WORDS = {
-    "event": 5,
-    "action": 4,
-    "activity": 3,
-    "verb": 3,
-    "operation": 3,
-    "happened": 3,
-    "what": 2,
-    "did": 2,
-    "interaction": 2,
-    "type": 1,
-    "name": 1,
-    "feature": 1,
-    "kind": 1,
-    "text": 0,
-    "label": 0,
-    "key": 0,
-    "code": 0,
-}
-_VALUE_WORDS = ("mrr", "arr", "amount", "revenue", "price", "value", "total", "paid", "net", "gross", "usd", "eur")
-_AGENTS = ("user_agent", "context_user_agent", "properties_user_agent", "raw_user_agent", "http_user_agent")
-_ROW_IDS = ("id", "uuid", "event_id", "message_id", "insert_id", "row_id", "log_id", "event_uuid", "record_id")
-_ROLES = {
-    "entity": "the entity of",
-    "user": "the user of",
-    "event": "the name of",
-    "time": "the time of",
-    "id": "the row's id in",
-    "known_at": "when a row arrived in",
-    "user_agent": "the user agent of",
-    "signed_up": "the time of sign-up of",
-    "value": "the value of",
-}
+_ARRIVAL = vocabulary(ARRIVAL)
+_NOUNS = {"entity": "the entity of", "known_at": "when a row arrived in"}
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What a table's columns seem to hold.
+    """What the columns of a table seem to hold.
 
     Attributes
     ----------
@@ -143,21 +33,21 @@ class Guess:
     reasons
         One sentence for each guess and each doubt.
     export
-        Whose export it looks like.
-    why
+        The vendor whose export it looks like.
+    role_reasons
         Role -> its reason, short enough for a comment.
     kind
-        What the entity is, `account` or `user`; None if no name tells.
+        Whether an entity is an `account` or a `user`; None if no name tells.
     event
-        Shape 2: the event that every row is.
+        Shape 2: the name of the event that every row is.
     values, counts, users
-        Name -> column, as in `pql.yaml`. `counts`, `users` and `covers` are shape 3.
+        Name -> column, as in `pql.yaml`. `counts`, `users` and `covers` belong to shape 3.
     """
 
     roles: dict[str, str]
     reasons: tuple[str, ...]
     export: str | None = None
-    why: dict[str, str] = field(default_factory=dict)
+    role_reasons: dict[str, str] = field(default_factory=dict)
     kind: EntityKind | None = None
     event: str | None = None
     values: dict[str, str] = field(default_factory=dict)
@@ -166,79 +56,204 @@ class Guess:
     covers: str | None = None
 
 
-class _Finder:
-    """Collects the roles of one table; a column is taken once."""
+class _Recognition:
+    """The roles of one table as they are assigned. A column has at most one role."""
 
-    def __init__(self, sketch: TableSketch, what: str, exports: Sequence[Export] = ()) -> None:
+    def __init__(self, sketch: TableSketch, kind: str, exports: Sequence[Export] = ()) -> None:
         if sketch.rows == 0 or not sketch.columns:
             raise DataError(
-                f"{sketch.file} has no rows: nothing can be guessed from it",
-                received=f"{what}: {sketch.file}",
-                remedy="give a table with a header and rows",
+                f"{sketch.file} has no rows to recognise",
+                received=f"{kind}: {sketch.file}",
+                remedy="use a table with a header and rows",
             )
-        self.sketch, self.what = sketch, what
-        self.export = export_of([column.name for column in sketch.columns], exports)
+        self.sketch, self.kind = sketch, kind
+        self.export = match_export([column.name for column in sketch.columns], exports)
         self.roles: dict[str, str] = {}
-        self.why: dict[str, str] = {}
+        self.role_reasons: dict[str, str] = {}
         self.doubts: list[str] = []
 
     @property
     def free(self) -> list[ColumnSketch]:
         return [column for column in self.sketch.columns if column.name not in self.roles.values()]
 
-    def take(self, role: str, column: ColumnSketch | None, why: str) -> None:
-        if column is not None:
-            self.roles[role] = column.name
-            self.why[role] = why
+    def column(self, role: str) -> ColumnSketch:
+        return self.sketch.column(self.roles[role])
 
-    def exported(self, role: str, fits: Collection[ColumnSketch]) -> tuple[ColumnSketch | None, str]:
-        """The vendor's best column for a role among those that fit, and the reason."""
+    def assign(self, role: str, column: ColumnSketch, reason: str) -> None:
+        self.roles[role] = column.name
+        self.role_reasons[role] = reason
+
+    def of_vendor(self, role: str, columns: Collection[ColumnSketch]) -> tuple[ColumnSketch, str] | None:
+        """Find the vendor's best column for a role, with the reason. Mostly empty columns come last."""
         if self.export is None:
-            return None, ""
-        ranked = [(rank, c) for c in fits if (rank := self.export.rank(role, c.plain)) is not None]
+            return None
+        ranked = [(rank, c) for c in columns if (rank := self.export.rank(role, c.slug)) is not None]
         if not ranked:
-            return None, ""
-        # a column that is mostly empty loses to the next best one
+            return None
         _, column = min(ranked, key=lambda pair: (pair[1].filled < 0.5, pair[0]))
-        original = self.export.original(role, column.plain)
-        advice = self.export.advice.get(column.plain)
-        return column, f"named like {self.export.name}'s `{original}`" + (f": {advice}" if advice else "")
+        advice = self.export.advice.get(column.slug)
+        return column, self.export.likeness(role, column.slug) + (f": {advice}" if advice else "")
 
     def guess(self, kind: EntityKind | None) -> Guess:
-        said = [f"`{name}` is {self.words(role)}: {self.why[role]}." for role, name in self.roles.items()]
+        sentences = [f"`{c}` is {self._noun(role)}: {self.role_reasons[role]}." for role, c in self.roles.items()]
         export = self.export.name if self.export else None
-        return Guess(dict(self.roles), (*said, *self.doubts), export, dict(self.why), kind)
+        return Guess(dict(self.roles), (*sentences, *self.doubts), export, dict(self.role_reasons), kind)
 
-    def words(self, role: str) -> str:
-        return (
-            "the id of the entities" if (role, self.what) == ("entity", "entities") else f"{_ROLES[role]} {self.what}"
-        )
+    def _noun(self, role: str) -> str:
+        if (role, self.kind) == ("entity", "entities"):
+            return "the id of the entities"
+        return f"{ROLES[role].noun if role in ROLES else _NOUNS[role]} {self.kind}"
 
-    def missing(self, role: str, say: str) -> DataError:
-        usual, rule = "user_id", ""
+    def missing(self, role: str, noun: str) -> DataError:
+        name, hint = "user_id", ""
         if role == "time":
             unreadable = [c for c in self.sketch.columns if c.kind == "text" and c.samples and shapes.hints_time(c)]
-            looks = "".join(f"; `{c.name}` holds `{c.samples[0][:40]}`, which cannot be read" for c in unreadable[:1])
-            usual, rule = "timestamp", f"; times are 2026-06-30, 2026-06-30T12:00:00Z or epoch numbers{looks}"
+            example = "".join(f"; `{c.name}` holds `{c.samples[0][:40]}`, which cannot be read" for c in unreadable[:1])
+            name, hint = "timestamp", f"; times are 2026-06-30, 2026-06-30T12:00:00Z or epoch numbers{example}"
         return DataError(
-            f"No column of {self.sketch.file} seems to hold {say}",
+            f"No column of {self.sketch.file} seems to hold {noun}",
             received=", ".join(column.name for column in self.sketch.columns),
-            remedy=f"rename the right column to `{usual}`, or write pql.yaml by hand with "
-            f"`{self.what}: columns: {{{role}: COLUMN}}`{rule}",
+            remedy=f"rename the right column to `{name}`, or write pql.yaml by hand with "
+            f"`{self.kind}: columns: {{{role}: COLUMN}}`{hint}",
         )
 
 
-def recognise_events(sketch: TableSketch, ids: Ids | None = None, prefer: EntityKind | None = None) -> Guess:
-    """Guess the roles in a table of events and which of the three shapes it has.
+# ---------------------------------------------------------------- the roles
+
+
+@dataclass(frozen=True)
+class Role:
+    """How the column of a role is recognised.
+
+    Attributes
+    ----------
+    noun
+        English for the role, as in "the time of events".
+    fits
+        Whether a column can hold it.
+    score
+        How strongly a column suggests it: a tuple whose first part must exceed `least`.
+    least
+        The score that must be exceeded.
+    reason
+        The reason for the best column, where its vendor does not give one.
+    detail
+        What is added to either reason.
+    """
+
+    noun: str
+    fits: Callable[[_Recognition, ColumnSketch], bool]
+    score: Callable[[_Recognition, ColumnSketch], tuple[Any, ...]]
+    reason: Callable[[_Recognition, ColumnSketch], str]
+    least: float = 0.0
+    detail: Callable[[_Recognition, ColumnSketch], str] = lambda _, __: ""
+
+
+def _time_score(table: _Recognition, column: ColumnSketch) -> tuple[Any, ...]:
+    score = sum(TIME_SCORES[table.kind].get(word, 0) for word in column.words)
+    score -= 3 if table.kind == "events" and column.filled < 0.5 else 0
+    return score, not column.is_date, column.filled
+
+
+def _time_reason(table: _Recognition, _: ColumnSketch) -> str:
+    alone = sum(column.is_time for column in table.free) == 1
+    return "the only column with times" if alone else "its name says so best"
+
+
+def _time_detail(_: _Recognition, column: ColumnSketch) -> str:
+    total, readable = len(column.samples), len(column.instants)
+    share = f"all {total}" if readable == total else f"{readable} of {total}"
+    return f", and {share} samples are {'dates' if column.is_date else 'times'}"
+
+
+def _user_score(table: _Recognition, column: ColumnSketch) -> tuple[Any, ...]:
+    [*keys] = named_keys([column], None)
+    is_user = bool(keys) and keys[0].kind == "user" and column.filled > 0
+    return (1, column.filled >= 0.5, keys[0].score) if is_user else (0,)
+
+
+def _event_score(table: _Recognition, column: ColumnSketch) -> tuple[Any, ...]:
+    return (shapes.event_score(table.sketch, column),)
+
+
+def _event_reason(table: _Recognition, column: ColumnSketch) -> str:
+    named = shapes.event_score(table.sketch, column) >= 1
+    return "its name says so" if named else "few different texts that read like acts"
+
+
+def _row_id_score(table: _Recognition, column: ColumnSketch) -> tuple[Any, ...]:
+    if table.export is not None:  # a vendor's own id is known, and any other column is something else
+        return (0,)
+    certain = table.sketch.rows >= 20 and table.sketch.is_unique(column) and column.words[-1:] in (("id",), ("uuid",))
+    return (2 if column.slug in ROW_IDS else 1 if certain else 0,)
+
+
+def _value_score(_: _Recognition, column: ColumnSketch) -> tuple[Any, ...]:
+    best = next((rank for rank, word in enumerate(AMOUNTS) if word in column.words), None)
+    return (0,) if best is None or "id" in column.words else (len(AMOUNTS) - best,)
+
+
+_TIME = Role("the time of", lambda _, c: c.is_time, _time_score, _time_reason, -5.1, _time_detail)
+ROLES = {
+    "time": _TIME,  # even received_at is better than no time at all
+    "signed_up": replace(_TIME, noun="the time of sign-up of", least=-0.1),
+    "user": Role("the user of", lambda _, __: True, _user_score, lambda _, __: "named like a user"),
+    "event": Role(
+        "the name of",
+        lambda _, c: c.kind == "text" and bool(c.samples),
+        _event_score,
+        _event_reason,
+        detail=lambda t, c: f"; {c.distinct:,} different in {t.sketch.sampled_rows:,} rows",
+    ),
+    "id": Role(
+        "the row's id in",
+        lambda t, c: t.sketch.is_unique(c, 0.9) and not c.is_time,
+        _row_id_score,
+        lambda _, __: "nearly every row has its own value; a row that repeats one is set aside",
+    ),
+    "user_agent": Role(
+        "the user agent of",
+        lambda _, c: c.kind == "text",
+        lambda _, c: (c.slug in USER_AGENTS,),
+        lambda _, __: "its name says so; it helps to recognise bots",
+    ),
+    "value": Role("the value of", lambda _, c: c.kind == "number", _value_score, lambda _, __: "its name says so"),
+}
+
+
+def _find(table: _Recognition, name: str) -> bool:
+    """Assign the best column to a role; tell whether there is one."""
+    role = ROLES[name]
+    candidates = [column for column in table.free if role.fits(table, column)]
+    best = table.of_vendor("time" if name == "signed_up" else name, candidates)
+    if best is None and candidates:
+        column = max(candidates, key=lambda c: role.score(table, c))
+        if role.score(table, column)[0] > role.least:
+            best = column, role.reason(table, column)
+    if best is not None:
+        table.assign(name, best[0], best[1] + role.detail(table, best[0]))
+    return best is not None
+
+
+def _require(table: _Recognition, name: str, noun: str) -> None:
+    if not _find(table, name):
+        raise table.missing(name, noun)
+
+
+# ---------------------------------------------------------------- the tables
+
+
+def recognise_events(sketch: TableSketch, ids: EntityIds | None = None, prefer: EntityKind | None = None) -> Guess:
+    """Guess the roles in an event table, and which of the three shapes it has.
 
     Parameters
     ----------
-    sketch
+    sketch : TableSketch
         The table.
-    ids
-        The ids of the entities: the entity column is the one whose values are among them, names come second.
-    prefer
-        Which kind of entity to take where both are there. Default: the account.
+    ids : EntityIds, optional
+        The known ids: the entity column is the one whose values are among them, and names come second.
+    prefer : {"account", "user"}, optional
+        The kind of entity to choose where both are there. Default: account.
 
     Raises
     ------
@@ -253,206 +268,133 @@ def recognise_events(sketch: TableSketch, ids: Ids | None = None, prefer: Entity
     >>> guess.roles, guess.event
     ({'entity': 'student_id', 'time': 'date_watched'}, 'lessons')
     """
-    find = _Finder(sketch, "events", EVENT_EXPORTS)
-    key = _take_entity(find, ids, prefer)
-    _take_time(find, "time", "the time")
-    _take_known_at(find)
+    table = _Recognition(sketch, "events", EVENT_EXPORTS)
+    key = _require_entity(table, ids, prefer)
+    _require(table, "time", "the time")
+    _find_known_at(table)
     kind = (ids.kind if ids else None) or key.kind
-    if kind == "account":
-        _take_user(find)
-        if (
-            "user" not in find.roles and not key.sure and not (ids and ids.kind)
-        ):  # a lone `customer_id` may well be a person
-            kind = "user"
-    _take_event(find)
-    _take_row_id(find)
-    agents = [column for column in find.free if column.plain in _AGENTS and column.kind == "text"]
-    find.take("user_agent", agents[0] if agents else None, "its name says so; it helps to recognise bots")
-    return _with_shape(find, kind)
+    if kind == "account" and not _find(table, "user") and not key.is_certain and not (ids and ids.kind):
+        kind = "user"  # a lone `customer_id` may well be a person
+    for role in ("event", "id", "user_agent"):
+        _find(table, role)
+    return _with_shape(table, kind)
 
 
 def recognise_entities(sketch: TableSketch, others: Sequence[TableSketch] = ()) -> Guess:
-    """Guess id and sign-up time of a table with one row an entity.
+    """Guess the id and the sign-up time in a table with one row per entity.
 
-    `others` are the tables that speak of these entities: where two columns could be the id, their values decide.
+    Parameters
+    ----------
+    sketch : TableSketch
+        The table.
+    others : sequence of TableSketch
+        Tables that refer to these entities: their values decide between two columns that could be the id.
     """
-    find = _Finder(sketch, "entities")
-    key = id_of_table(sketch, others)
+    table = _Recognition(sketch, "entities")
+    key = table_id(sketch, others)
     if key is None:
-        raise find.missing("entity", "the id of the entities")
-    find.take("entity", key.column, key.why)
-    if not sketch.unique(key.column):
-        find.doubts.append(
-            f"`{key.column.name}` of {sketch.file} is not unique: further rows of an entity will be set aside."
+        raise table.missing("entity", "the id of the entities")
+    table.assign("entity", key.column, key.reason)
+    if not sketch.is_unique(key.column):
+        table.doubts.append(
+            f"`{key.column.name}` of {sketch.file} is not unique: repeated rows of an entity will be set aside."
         )
-    column, why = _best_time(find, "entities")
-    find.take("signed_up", column, why)
-    if column is None:
-        find.doubts.append(
+    if not _find(table, "signed_up"):
+        table.doubts.append(
             f"No column of {sketch.file} seems to be the time of sign-up: every entity counts from the start."
         )
-    return find.guess(key.kind if key.sure else None)
+    return table.guess(key.kind if key.is_certain else None)
 
 
-def recognise_conversions(sketch: TableSketch, ids: Ids | None = None) -> Guess:
-    """Guess who, when and how much in a table of payments or subscriptions."""
-    find = _Finder(sketch, "conversions", CONVERSION_EXPORTS)
-    key = _take_entity(find, ids, None)
-    _take_time(find, "time", "the time of the conversion")
-    column, why = find.exported("value", [c for c in find.free if c.kind == "number"])
-    if column is None:
-        column, why = _by_words(find.free, _VALUE_WORDS), "its name says so"
-    find.take("value", column, why)
-    if find.export:
-        plain = {c.plain for c in sketch.columns}
-        find.doubts += [advice for name, advice in find.export.advice.items() if name in plain]
-    return find.guess(key.kind if key.sure else None)
+def recognise_conversions(sketch: TableSketch, ids: EntityIds | None = None) -> Guess:
+    """Guess the entity, the time and the value in a table of payments or subscriptions."""
+    table = _Recognition(sketch, "conversions", CONVERSION_EXPORTS)
+    key = _require_entity(table, ids, None)
+    _require(table, "time", "the time of the conversion")
+    _find(table, "value")
+    if table.export:
+        slugs = {c.slug for c in sketch.columns}
+        table.doubts += [advice for column, advice in table.export.advice.items() if column in slugs]
+    return table.guess(key.kind if key.is_certain else None)
 
 
-def ids_of(sketch: TableSketch, guess: Guess) -> Ids:
-    """The ids that other tables should speak of."""
-    column = next(c for c in sketch.columns if c.name == guess.roles["entity"])
-    return Ids(sketch.file, column.plain, column.samples, guess.kind)
+def entity_ids(sketch: TableSketch, guess: Guess) -> EntityIds:
+    """The ids that other tables should refer to."""
+    column = sketch.column(guess.roles["entity"])
+    return EntityIds(sketch.file, column.slug, column.samples, guess.kind)
 
 
-def _take_entity(find: _Finder, ids: Ids | None, prefer: EntityKind | None) -> Key:
-    key = choose_key(find.sketch, find.export, ids, prefer)
+def _require_entity(table: _Recognition, ids: EntityIds | None, prefer: EntityKind | None) -> Key:
+    key = choose_key(table.sketch, table.export, ids, prefer)
     if key is None:
-        raise find.missing("entity", "whose rows they are (an account or a user)")
-    find.take("entity", key.column, key.why)
-    if ids and not key.found and key.column.plain != ids.column:
-        find.doubts.append(
-            f"None of the sampled values of `{key.column.name}` in {find.sketch.file} is among the sampled ids of "
+        raise table.missing("entity", "the account or user of a row")
+    table.assign("entity", key.column, key.reason)
+    if ids and not key.matches and key.column.slug != ids.column:
+        table.doubts.append(
+            f"None of the sampled values of `{key.column.name}` in {table.sketch.file} is among the sampled ids of "
             f"{ids.table}: `pql check` counts how many match."
         )
     return key
 
 
-def _take_time(find: _Finder, role: str, say: str) -> None:
-    column, why = _best_time(find, find.what)
-    if column is None:
-        raise find.missing(role, say)
-    find.take(role, column, why)
-
-
-def _best_time(find: _Finder, what: str) -> tuple[ColumnSketch | None, str]:
-    times = [column for column in find.free if column.is_time]
-    column, why = find.exported("time", times)
-    if column is None and times:
-        scores = {c.name: _time_score(c, what) for c in times}
-        best = max(times, key=lambda c: (scores[c.name], not c.is_date, c.filled))
-        if scores[best.name] >= (0 if what == "entities" else -5):  # received_at is better than no time at all
-            column = best
-            why = "the only column with times" if len(times) == 1 else "its name says so best"
-    if column is None:
-        return None, ""
-    total, read = len(column.samples), len(column.instants)
-    noun = "dates" if column.is_date else "times"
-    return column, f"{why}, and {f'all {total}' if read == total else f'{read} of {total}'} samples are {noun}"
-
-
-def _time_score(column: ColumnSketch, what: str) -> float:
-    score: float = sum(_SCORES[what].get(word, 0) for word in column.words)
-    return score - (3 if what == "events" and column.filled < 0.5 else 0)
-
-
-def _take_known_at(find: _Finder) -> None:
-    """The first column of arrival times that does not come from loading a history all at once."""
-    time = next(c for c in find.sketch.columns if c.name == find.roles["time"])
-    for column in _late_columns(find):
-        lag = _middle(column.instants) - _middle(time.instants)
-        if (column.distinct <= 1 and find.sketch.looked > 1) or lag > 2 * DAY:
-            find.doubts.append(
-                f"`{column.name}` of {find.sketch.file} was left out as `known_at`: it lies far after `{time.name}`, "
-                "as when a history is loaded all at once, and would hide what was known."
+def _find_known_at(table: _Recognition) -> None:
+    """Assign the first column of arrival times that does not come from loading a history all at once."""
+    time = table.column("time")
+    for column in _arrival_columns(table):
+        lag = _median(column.instants) - _median(time.instants)
+        if (column.distinct <= 1 and table.sketch.sampled_rows > 1) or lag > 2 * DAY:
+            table.doubts.append(
+                f"`{column.name}` of {table.sketch.file} was left out as `known_at`: it lies far after `{time.name}`, "
+                "as if a history was loaded all at once, and would hide what was known."
             )
         elif lag > -HOUR:
-            known = find.export.original("known_at", column.plain) if find.export else None
-            why = f"named like {find.export.name}'s `{known}`" if find.export and known else "its name says so"
-            return find.take("known_at", column, f"{why}; a row counts only from then on")
+            vendor = table.of_vendor("known_at", [column])
+            reason = vendor[1] if vendor else "its name says so"
+            return table.assign("known_at", column, f"{reason}; a row counts only from then on")
     return None
 
 
-def _late_columns(find: _Finder) -> list[ColumnSketch]:
-    times = [column for column in find.free if column.is_time and column.instants]
-    if find.export is None:
-        return [column for column in times if _LATE.keys() & set(column.words) and "last" not in column.words]
-    ranks = {column.name: find.export.rank("known_at", column.plain) for column in times}
-    return sorted((c for c in times if ranks[c.name] is not None), key=lambda c: ranks[c.name] or 0)
+def _arrival_columns(table: _Recognition) -> list[ColumnSketch]:
+    columns = [column for column in table.free if column.is_time and column.instants]
+    if (export := table.export) is None:
+        return [c for c in columns if _ARRIVAL.intersection(c.words) and "last" not in c.words]
+    ranks = {c.name: rank for c in columns if (rank := export.rank("known_at", c.slug)) is not None}
+    return sorted((c for c in columns if c.name in ranks), key=lambda c: ranks[c.name])
 
 
-def _middle(instants: Sequence[int]) -> int:
+def _median(instants: Sequence[int]) -> int:
     return sorted(instants)[len(instants) // 2]
 
 
-def _take_user(find: _Finder) -> None:
-    column, why = find.exported("user", find.free)
-    if column is None:
-        users = [key for key in named_keys(find.free, None) if key.kind == "user" and key.column.filled > 0]
-        best = max(users, key=lambda key: (key.column.filled >= 0.5, key.score), default=None)
-        column, why = (best.column, "named like a user") if best else (None, "")
-    find.take("user", column, why)
-
-
-def _take_event(find: _Finder) -> None:
-    texts = [c for c in find.free if c.kind == "text" and c.samples]
-    column, why = find.exported("event", texts)
-    if column is None:
-        scored = [(shapes.event_score(find.sketch, c, _EVENT_WORDS), c) for c in texts]
-        score, column = max(scored, key=lambda pair: pair[0], default=(0.0, None))
-        if score <= 0:
-            return
-        why = "its name says so" if score >= 1 else "few different texts that read like acts"
-    if column is not None:
-        find.take("event", column, f"{why}; {column.distinct:,} different in {find.sketch.looked:,} rows")
-
-
-def _take_row_id(find: _Finder) -> None:
-    sketch = find.sketch
-    nearly = [c for c in find.free if sketch.unique(c, 0.9) and not c.is_time]
-    column, why = find.exported("id", nearly)
-    if column is None and find.export is None:
-        named = [c for c in nearly if c.plain in _ROW_IDS]
-        surely = [c for c in nearly if sketch.rows >= 20 and sketch.unique(c)]
-        ending = [c for c in surely if c.words[-1:] in (("id",), ("uuid",))]
-        column = next(iter(named or ending), None)
-        why = "nearly every row has its own value; a row that repeats one is set aside"
-    find.take("id", column, why)
-
-
-def _with_shape(find: _Finder, kind: EntityKind | None) -> Guess:
-    """The guess with what its shape adds: values, counts, or the one event of the table."""
-    sketch = find.sketch
-    by_name = {column.name: column for column in sketch.columns}
-    if "event" in find.roles:
-        return _with_values(find, find.guess(kind))
-    found = shapes.counts_of(sketch, find.free, by_name[find.roles["entity"]], by_name[find.roles["time"]])
-    if found is None:
+def _with_shape(table: _Recognition, kind: EntityKind | None) -> Guess:
+    """The guess with what its shape adds: values, counts, or the only event of the table."""
+    sketch = table.sketch
+    if "event" in table.roles:
+        return _with_values(table, table.guess(kind))
+    counts = shapes.find_counts(sketch, table.free, table.column("entity"), table.column("time"))
+    if counts is None:
         name = shapes.event_name(sketch.stem)
-        say = f"Every row of {sketch.file} is one event, `{name}`: no column seems to name events."
-        guess = find.guess(kind)
-        return _with_values(find, replace(guess, reasons=(*guess.reasons, say), event=name))
-    find.roles.pop("known_at", None)  # a sum is known when its time is over
-    guess = find.guess(kind)
-    say = f"{sketch.file} is already counted: a row sums up {found.covers}, {found.why}."
-    return replace(guess, reasons=(*guess.reasons, say), counts=found.counts, users=found.users, covers=found.covers)
+        sentence = f"Every row of {sketch.file} is one event, `{name}`: no column seems to name events."
+        guess = table.guess(kind)
+        return _with_values(table, replace(guess, reasons=(*guess.reasons, sentence), event=name))
+    table.roles.pop("known_at", None)  # a sum is known when its period is over
+    guess = table.guess(kind)
+    sentence = f"{sketch.file} is already counted: a row sums up {counts.covers}, {counts.reason}."
+    return replace(
+        guess, reasons=(*guess.reasons, sentence), counts=counts.counts, users=counts.users, covers=counts.covers
+    )
 
 
-def _with_values(find: _Finder, guess: Guess) -> Guess:
-    path = find.sketch.file
-    values, left = shapes.values_of(find.free, find.export)
-    said = []
+def _with_values(table: _Recognition, guess: Guess) -> Guess:
+    file = table.sketch.file
+    values, others = shapes.find_values(table.free, table.export)
+    sentences = []
     if values:
-        said.append(f"Values of {path}: {_quoted(values.values())}, numbers about the event.")
-    if left:
-        said.append(f"More numbers of {path} could be values: {_quoted(left)}.")
-    return replace(guess, reasons=(*guess.reasons, *said), values=values)
+        sentences.append(f"Values of {file}: {_quoted(values.values())}, numbers about the event.")
+    if others:
+        sentences.append(f"More numbers of {file} could be values: {_quoted(others)}.")
+    return replace(guess, reasons=(*guess.reasons, *sentences), values=values)
 
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _by_words(columns: Sequence[ColumnSketch], wanted: Sequence[str]) -> ColumnSketch | None:
-    numbers = [c for c in columns if c.kind == "number" and "id" not in c.words]
-    return next((c for word in wanted for c in numbers if word in c.words), None)

@@ -1,4 +1,4 @@
-"""What `pql init` sees of a table: names, some values as text, and how they are spread."""
+"""A sketch of a table for `pql init`: names of columns, samples of their values, and how the values are spread."""
 
 from __future__ import annotations
 
@@ -10,32 +10,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from pql_model.discovery.vocabulary import TIME_WORDS, slug, words
+from pql_model.sources.scalars import DAY_NUMBERS, EPOCH_UNITS
 from pql_model.time import DAY, SECOND, to_instant
 
 Kind = Literal["text", "number", "time", "date", "boolean"]
 
-
-def vocabulary(text: str) -> frozenset[str]:
-    """Words written as a text, which reads better than forty quoted ones."""
-    return frozenset(text.split())
-
-
 SKETCH_ROWS = 10_000
-"""So many rows are looked at; `distinct` is counted over them."""
+"""Number of rows that are read; `distinct` is counted over them."""
 
-_MOST = 0.95  # of the samples: a few odd values do not change what a column is
+_MOST = 0.95  # share of the samples: a few odd values do not change the kind of a column
 _ISO = re.compile(r"(\d{4})[-/](\d\d?)[-/](\d\d?)(?:[ T](\d\d?:\d\d.*))?")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _BOOLEAN = {"true", "false", "t", "f", "yes", "no"}
-_TIME_WORDS = vocabulary(
-    "time timestamp tstamp ts stamp date datetime at on when day week month period hour utc occurred received loaded "
-    "created updated epoch start end signup registered ms micros"
-)
-_JOINED = re.compile(
-    r"(user|account|customer|company|team|tenant|workspace|org|client|member|student|group)(id|uuid|key)|(user)(agent)"
-)
-_YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
-_EPOCH_UNITS = (1, 1_000, 1_000_000, 1_000_000_000)  # s, ms, us, ns
+_YEAR_2000, _YEAR_2100 = 946_684_800 * SECOND, 4_102_444_800 * SECOND
 
 
 @dataclass(frozen=True)
@@ -47,7 +35,7 @@ class ColumnSketch:
     samples
         Up to 200 values that are not null, as text.
     distinct
-        Different values in the rows looked at (at most 10,000).
+        Number of different values in the rows read (at most 10,000).
     filled
         Share of rows with a value, 0 to 1.
     """
@@ -63,9 +51,9 @@ class ColumnSketch:
         return words(self.name)
 
     @property
-    def plain(self) -> str:
-        """The name in one spelling: `messageId`, `Message ID` and `message_id` are one."""
-        return "_".join(self.words)
+    def slug(self) -> str:
+        """The name in one spelling: `messageId`, `Message ID` and `message_id` are the same."""
+        return slug(self.name)
 
     @cached_property
     def is_time(self) -> bool:
@@ -78,18 +66,23 @@ class ColumnSketch:
     @cached_property
     def instants(self) -> tuple[int, ...]:
         """The samples that are times, as instants."""
-        read = (instant_of(sample) for sample in self.samples)
-        return tuple(instant for instant in read if instant is not None)
+        parsed = (parse_sample(sample) for sample in self.samples)
+        return tuple(instant for instant in parsed if instant is not None)
 
     @cached_property
-    def is_whole(self) -> bool:
-        """Whether all samples are whole numbers from 0 on."""
+    def is_integer(self) -> bool:
+        """Whether all samples are integers from 0 on."""
         return bool(self.samples) and all(re.fullmatch(r"\d+(\.0+)?", sample.strip()) for sample in self.samples)
+
+    @property
+    def may_be_id(self) -> bool:
+        """Whether the samples can be ids: texts or integers."""
+        return self.kind == "text" or self.is_integer
 
 
 @dataclass(frozen=True)
 class TableSketch:
-    """A table: the path as given, its columns, its number of rows."""
+    """A table: its path, its columns, its number of rows."""
 
     path: str
     columns: tuple[ColumnSketch, ...]
@@ -97,11 +90,12 @@ class TableSketch:
 
     @property
     def file(self) -> str:
-        """The file's name without its folders, for sentences."""
+        """The file's name without its folders, for messages."""
         return re.split(r"[/\\]", self.path)[-1]
 
     @property
-    def looked(self) -> int:
+    def sampled_rows(self) -> int:
+        """Number of rows that were read."""
         return min(self.rows, SKETCH_ROWS)
 
     @property
@@ -113,30 +107,20 @@ class TableSketch:
         """
         endings = r"(\.(csv|tsv|txt|parquet|pq|jsonl|ndjson|json|gz|zst|bz2))+$"
         parts = [re.sub(endings, "", part, flags=re.I) for part in re.split(r"[/\\]", self.path)]
-        plain = [re.sub(r"[*?\[\]]+", "", part).strip(" ._-") for part in parts]
-        return next((part for part in reversed(plain) if part), "event")
+        names = [re.sub(r"[*?\[\]]+", "", part).strip(" ._-") for part in parts]
+        return next((name for name in reversed(names) if name), "event")
 
-    def unique(self, column: ColumnSketch, share: float = 0.98) -> bool:
+    def column(self, name: str) -> ColumnSketch:
+        """Get a column by its name."""
+        return next(column for column in self.columns if column.name == name)
+
+    def is_unique(self, column: ColumnSketch, share: float = 0.98) -> bool:
         """Whether nearly every row has its own value."""
-        return column.distinct > 1 and column.distinct >= share * self.looked * column.filled
-
-
-def words(name: str) -> tuple[str, ...]:
-    """The words of a column name, in lower case.
-
-    >>> words("messageId"), words("USERS_EMAIL"), words("Created (UTC)"), words("domain_userid")
-    (('message', 'id'), ('users', 'email'), ('created', 'utc'), ('domain', 'user', 'id'))
-    """
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    found: list[str] = []
-    for word in re.findall(r"[^\W_]+", spaced.lower()):
-        joined = _JOINED.fullmatch(word)
-        found += [part for part in joined.groups() if part] if joined else [word]
-    return tuple(found)
+        return column.distinct > 1 and column.distinct >= share * self.sampled_rows * column.filled
 
 
 def kind_of(samples: Sequence[str], name: str = "") -> Kind:
-    """What most of the texts are. Numbers are times only under the name of a time.
+    """Tell what most of the texts are. Numbers are times only where the name says so.
 
     >>> kind_of(["2026-01-31", "2026-02-01"]), kind_of(["2026-01-31 09:00"]), kind_of(["12.5"]), kind_of(["TRUE"])
     ('date', 'time', 'number', 'boolean')
@@ -155,26 +139,26 @@ def kind_of(samples: Sequence[str], name: str = "") -> Kind:
 
 
 def _kind_of_instants(texts: Sequence[str], least: int) -> Kind | None:
-    instants = [instant for text in texts if (instant := instant_of(text)) is not None]
+    instants = [instant for text in texts if (instant := parse_sample(text)) is not None]
     if len(instants) < least:
         return None
     return "date" if all(instant % DAY == 0 for instant in instants) else "time"
 
 
 def sounds_like_time(name: str) -> bool:
-    """Whether a name speaks of a time.
+    """Whether a name suggests a time.
 
     >>> sounds_like_time("created_at"), sounds_like_time("creationtime"), sounds_like_time("seats")
     (True, True, False)
     """
-    found = words(name)
-    return bool(_TIME_WORDS.intersection(found)) or any(w.endswith(("time", "date", "stamp")) for w in found)
+    parts = words(name)
+    return bool(TIME_WORDS.intersection(parts)) or any(part.endswith(("time", "date", "stamp")) for part in parts)
 
 
-def instant_of(text: str) -> int | None:
-    """A time as our tables are read: ISO texts, 20260131, or epoch seconds, milli-, micro-, nanoseconds.
+def parse_sample(text: str) -> int | None:
+    """Parse a time as our tables are read: ISO texts, 20260131, or epoch seconds, milli-, micro-, nanoseconds.
 
-    >>> instant_of("1970-01-02"), instant_of("soon"), instant_of("1767225600.0") == instant_of("2026-01-01 00:00 UTC")
+    >>> parse_sample("1970-01-02"), parse_sample("soon"), parse_sample("1767225600.0") == parse_sample("2026-01-01 00:00 UTC")
     (86400000000, None, True)
     """
     text = text.strip()
@@ -192,9 +176,8 @@ def instant_of(text: str) -> int | None:
 
 
 def _from_number(value: float) -> int | None:
-    if value.is_integer() and 19_000_101 <= value <= 21_001_231:
+    if value.is_integer() and DAY_NUMBERS[0] < value < DAY_NUMBERS[1]:
         return to_instant(dt.datetime.strptime(str(int(value)), "%Y%m%d"))
-    for unit in _EPOCH_UNITS:
-        if _YEAR_2000 <= value / unit < _YEAR_2100:
-            return round(value * SECOND / unit)
-    return None
+    microseconds = next((unit for limit, unit in EPOCH_UNITS if abs(value) < limit), 1.0)
+    instant = round(value * microseconds)  # OverflowError where it is infinite
+    return instant if _YEAR_2000 <= instant < _YEAR_2100 else None

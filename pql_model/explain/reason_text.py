@@ -101,7 +101,7 @@ def _trait(column: ModelColumn, value: Value) -> str:
 
 def _missing(feature: Feature, age: float | None) -> str:
     """No number: it never happened, or nobody can know."""
-    needs_signup = feature.window.kind == "first" or feature.rule.needs_signup
+    needs_signup = feature.needs_signup
     if feature.rule.empty is not None or feature == AGE or (needs_signup and age is None):
         return f"{feature.text}: unknown"
     when = _when(feature.window, age)

@@ -1,4 +1,4 @@
-"""Which features are offered to the model: decided by how many entities did an event, never by the outcome."""
+"""The features offered to the model, chosen by how many entities did an event and never by the outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ Table = Any
 
 @dataclass(frozen=True)
 class OfferedEvents:
-    """Events offered, most widely done first, every event name of the log, and what was left out."""
+    """The events offered to the model.
+
+    Attributes
+    ----------
+    events
+        Offered events, those of most entities first.
+    known
+        Every event name of the log, sorted.
+    too_rare, beyond_limit
+        Events left out because too few entities did them, or because of the limit.
+    """
 
     events: tuple[str, ...]
     known: tuple[str, ...]
@@ -25,7 +35,7 @@ class OfferedEvents:
 
     @property
     def text(self) -> str:
-        """The line that says what was left out."""
+        """A line about what was left out."""
         line = f"{len(self.events):,} of {len(self.known):,} event names offered to the model"
         left_out = {"done by too few entities": self.too_rare, "beyond the limit of `offer.events`": self.beyond_limit}
         parts = [f"{n:,} {why}" for why, n in left_out.items() if n]
@@ -33,36 +43,47 @@ class OfferedEvents:
 
 
 def offer_events(events: Table, entities: Table, config: Config, until: int) -> OfferedEvents:
-    """Events by the number of distinct entities that did them before `until`, as far as was known by then.
+    """Choose events by the number of entities that did them, as far as was known before `until`.
 
     Parameters
     ----------
-    events
+    events : Table
         Canonical events.
-    entities
-        Column `entity`: who takes part.
-    until
-        The start of the test period: what is offered must not be chosen with it in sight.
+    entities : Table
+        Column `entity`: the entities to count.
+    config : Config
+        The product.
+    until : int
+        The start of the test period, which must not influence the choice.
     """
-    seen = (events.time < until) & (events.known_at.isnull() | (events.known_at < until))
-    early = events.filter(seen).semi_join(entities, "entity")
+    visible = (events.time < until) & (events.known_at.isnull() | (events.known_at < until))
+    early = events.filter(visible).semi_join(entities, "entity")
     support = early.group_by("event").agg(entities=early.entity.nunique()).to_pyarrow().to_pylist()
     support.sort(key=lambda row: (-row["entities"], row["event"]))
-    wide = [row["event"] for row in support if row["entities"] >= config.offer.min_entities]
-    kept = tuple(wide[: config.offer.events])
+    common = [row["event"] for row in support if row["entities"] >= config.offer.min_entities]
+    offered = tuple(common[: config.offer.events])
     known = event_names(events)
-    return OfferedEvents(kept, known, len(known) - len(wide), len(wide) - len(kept))
+    return OfferedEvents(offered, known, len(known) - len(common), len(common) - len(offered))
 
 
 def event_names(events: Table) -> tuple[str, ...]:
-    """Every event name of the log, sorted."""
+    """List every event name of the log, sorted."""
     return tuple(sorted(events.select("event").distinct().to_pyarrow()["event"].to_pylist()))
 
 
 def offer_features(config: Config, events: Sequence[str], has_signup: bool, has_users: bool) -> list[Feature]:
-    """Every measure that makes sense for the product, over the windows of the config.
+    """List every measure that makes sense for the product, over the windows of the config.
 
-    Counts come in every window; the other measures in the widest ones, to keep the model readable.
+    Counts come in every window, other measures only in the widest ones, so that the model stays readable.
+
+    Parameters
+    ----------
+    config : Config
+        The product.
+    events : sequence of str
+        The offered events.
+    has_signup, has_users : bool
+        Whether the data have sign-up times and users.
     """
     windows = [Window("first", length) for length in config.windows.first] if has_signup else []
     windows += [Window("last", length) for length in config.windows.last]
@@ -72,15 +93,15 @@ def offer_features(config: Config, events: Sequence[str], has_signup: bool, has_
     windows.append(EVER)
     features: list[Feature] = []
     for event in events:
-        if event == ANY:  # an event that is really called so cannot be told from all events together
+        if event == ANY:  # cannot be told from all events together
             continue
-        features += _of_event(event, windows, _values_of(config.events, event), has_users)
-    features += _of_entity(windows, has_signup, has_users)
+        features += _event_features(event, windows, _event_values(config.events, event), has_users)
+    features += _entity_features(windows, has_signup, has_users)
     return list(dict.fromkeys(features))
 
 
-def _of_event(event: str, windows: Sequence[Window], values: Sequence[str], has_users: bool) -> Iterator[Feature]:
-    wide = _wide(windows)
+def _event_features(event: str, windows: Sequence[Window], values: Sequence[str], has_users: bool) -> Iterator[Feature]:
+    wide = _widest(windows)
     yield from (Feature(event, "count", window) for window in windows)
     yield from (Feature(event, "active_days", window) for window in wide)
     yield Feature(event, "days_since_last")
@@ -91,8 +112,8 @@ def _of_event(event: str, windows: Sequence[Window], values: Sequence[str], has_
         yield from (Feature(event, measure, EVER, value) for measure in ("max", "last"))
 
 
-def _of_entity(windows: Sequence[Window], has_signup: bool, has_users: bool) -> Iterator[Feature]:
-    wide = _wide(windows)
+def _entity_features(windows: Sequence[Window], has_signup: bool, has_users: bool) -> Iterator[Feature]:
+    wide = _widest(windows)
     for measure in ("count", "active_days"):
         yield from (Feature(ANY, measure, window) for window in windows)
     for measure in ("breadth", "sessions", "session_minutes", *(["distinct_users"] if has_users else [])):
@@ -105,14 +126,14 @@ def _of_entity(windows: Sequence[Window], has_signup: bool, has_users: bool) -> 
         yield from (Feature(ANY, m) for m in ("days_to_first", "days_since_signup"))
 
 
-def _wide(windows: Sequence[Window]) -> list[Window]:
-    """The longest window of each kind."""
+def _widest(windows: Sequence[Window]) -> list[Window]:
+    """Keep the longest window of each kind."""
     longest = {}
     for window in sorted(windows, key=lambda w: w.length.us if w.length else 0):
         longest[window.kind] = window
     return [window for window in windows if window in longest.values()]
 
 
-def _values_of(tables: Sequence[EventTable], event: str) -> list[str]:
-    """Values an event may carry: those of its own table, or of any log."""
+def _event_values(tables: Sequence[EventTable], event: str) -> list[str]:
+    """List the values that an event may carry: those of its own table, or of any log."""
     return sorted({v for t in tables if t.event == event or t.columns.event is not None for v in t.values})

@@ -1,11 +1,11 @@
-"""Features compiled to Ibis: one long group-by per kind, spread into a matrix.
+"""Features compiled to Ibis: one long group-by per kind, pivoted into a matrix.
 
-What is right is defined by `pql_model.features.oracle`; this module must equal it.
+`pql_model.features.oracle` defines the right result; this module must equal it.
 
-Nothing is counted with DISTINCT. A row is the first of its day (user, value, event name) inside a window iff
-the previous row of that day lies before the window's start, so one LAG per key answers all windows at once.
-LAG only looks back, hence it can run once over the log, before the join with the snapshots. Where rows arrive
-late (`known_at`) the previous row may not be visible yet: then it runs after the join, per snapshot.
+No measure uses COUNT DISTINCT. A row is the first of its day (user, value, event name) inside a window iff the
+previous row of that day lies before the window's start, so one LAG per key serves all windows at once. LAG only
+looks back, so it can run once over the log, before the join with the snapshots. Where rows arrive late
+(`known_at`), the previous row may not be visible yet, and LAG runs after the join, per snapshot.
 """
 
 from __future__ import annotations
@@ -25,51 +25,71 @@ from pql_model.errors import DataError, listed
 from pql_model.features.rounding import LEAST_POWER, NUDGE, POWERS, SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
+from pql_model.sources.duckdb_session import fetch_scalar, row_count
 from pql_model.time import DAY, MINUTE, SESSION_GAP, Window
 
 Table = Any  # an Ibis table
 Column = Any  # an Ibis column
 
-_ROWS_A_BUCKET = 25_000_000
+_ROWS_PER_BUCKET = 25_000_000
 _STREAKS = ("current_streak_days", "longest_streak_days")
-_ALONE = (*_STREAKS, "top_user_share", "days_since_signup")
+_SEPARATE = (*_STREAKS, "top_user_share", "days_since_signup")
 
 
 @dataclass(frozen=True)
-class _JoinKeys:
-    """Row keys of the matrix: sorted by entity, then as_of."""
+class _Matrix:
+    """One row per snapshot, sorted by entity and as_of, and one column per feature."""
 
     entity: pd.Series
     as_of: np.ndarray
-    signed_up: np.ndarray  # NaN where not known
+    signed_up: np.ndarray  # NaN where unknown
+    numbers: np.ndarray
+
+    def write(self, feature: Feature, raw: np.ndarray, rows: np.ndarray, columns: np.ndarray | int) -> None:
+        """Write the raw numbers of a feature; column -1 is skipped, and NaN keeps the empty number."""
+        numbers = _finish(feature, raw, self.as_of[rows], self.signed_up[rows])
+        columns = np.broadcast_to(columns, rows.shape)
+        defined = (columns >= 0) & ~np.isnan(numbers)
+        self.numbers[rows[defined], columns[defined]] = numbers[defined]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one query reads, and the columns of the matrix that it fills."""
+
+    events: Table
+    snapshots: Table
+    late: bool  # whether rows may become known after they happened
+    features: dict[Feature, int]
+    matrix: _Matrix
 
 
 def build_features(
     events: Table, snapshots: Table, features: Sequence[Feature], progress: Callable[[float], None] | None = None
 ) -> pd.DataFrame:
-    """One row per snapshot, one column per feature, seen as of the snapshot's instant.
+    """Compute the features of each snapshot as known at its instant.
 
     Parameters
     ----------
-    events
-        Canonical events (see `pql_model.sources.events`): an Ibis table on any engine.
-    snapshots
-        Columns entity, as_of, signed_up (microseconds), unique by (entity, as_of).
-    features
-        What to compute; the columns come in this order.
-    progress
+    events : ibis.Table
+        Canonical events (see `pql_model.sources.events`), on any engine.
+    snapshots : ibis.Table
+        Columns entity, as_of, signed_up (microseconds), unique by entity and as_of.
+    features : sequence of Feature
+        What to compute; the columns have this order.
+    progress : callable, optional
         Called with the share done, 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
-        `entity`, `as_of` (int64 microseconds), then one float64 column per feature; NaN where a feature has
-        no true number. Sorted by entity and as_of. Sums carry 12 significant digits of what was added.
+        `entity`, `as_of` (int64 microseconds), then one float64 column per feature; NaN where a feature is
+        undefined. One row per snapshot, sorted by entity and as_of. Sums have 12 significant digits.
 
     Raises
     ------
     DataError
-        If a feature is asked for twice.
+        If a feature is listed twice.
 
     Examples
     --------
@@ -87,21 +107,20 @@ def build_features(
     snapshots = snapshots.select("entity", "as_of", "signed_up").mutate(
         row=ibis.row_number().over(ibis.window(order_by=["entity", "as_of"]))
     )
-    keys = _keys(snapshots)
-    matrix = _empty_matrix(features, len(keys.as_of))
-    late = bool(events.known_at.notnull().any().to_pyarrow().as_py())
-    buckets = _bucket_count(events, len(keys.as_of), keys.entity.nunique())
-    groups = list(_group_by_query(features))
+    matrix = _empty_matrix(snapshots, features)
+    late = bool(fetch_scalar(events.known_at.notnull().any()))
+    buckets = _bucket_count(events, len(matrix.as_of), matrix.entity.nunique())
+    queries = list(_group_by_query(features))
     for bucket in range(buckets):
-        mine, ours = _in_bucket(events, bucket, buckets), _in_bucket(snapshots, bucket, buckets)
-        for step, (builder, wanted) in enumerate(groups):
-            builder(mine, ours, wanted, late, keys, matrix)
+        log, rows = _in_bucket(events, bucket, buckets), _in_bucket(snapshots, bucket, buckets)
+        for step, (query, columns) in enumerate(queries):
+            query(_Job(log, rows, late, columns, matrix))
             if progress is not None:
-                progress((bucket * len(groups) + step + 1) / (buckets * len(groups)))
-    _blank_unknown_signups(features, keys, matrix)
-    table = pd.DataFrame(matrix, columns=[feature.name for feature in features])
-    table.insert(0, "as_of", keys.as_of)
-    table.insert(0, "entity", keys.entity)
+                progress((bucket * len(queries) + step + 1) / (buckets * len(queries)))
+    _blank_unknown_signups(features, matrix)
+    table = pd.DataFrame(matrix.numbers, columns=[feature.name for feature in features])
+    table.insert(0, "as_of", matrix.as_of)
+    table.insert(0, "entity", matrix.entity)
     return table
 
 
@@ -109,37 +128,34 @@ def _refuse_repeats(features: Sequence[Feature]) -> None:
     counts = Counter(features)
     if len(counts) < len(features):
         repeated = [feature.name for feature, count in counts.items() if count > 1]
-        raise DataError(f"Features are asked for twice: {listed(repeated)}", remedy="name each feature once")
+        raise DataError(f"Features are listed twice: {listed(repeated)}", remedy="list each feature once")
 
 
-def _keys(snapshots: Table) -> _JoinKeys:
-    fetched = snapshots.order_by("row").to_pyarrow()
-    return _JoinKeys(
-        entity=fetched["entity"].to_pandas(),
-        as_of=fetched["as_of"].to_numpy().astype(np.int64),
-        signed_up=fetched["signed_up"].cast(pa.float64()).to_numpy(),
+def _empty_matrix(snapshots: Table, features: Sequence[Feature]) -> _Matrix:
+    keys = snapshots.order_by("row").to_pyarrow()
+    empty = [np.nan if feature.rule.empty is None else feature.rule.empty for feature in features]
+    return _Matrix(
+        entity=keys["entity"].to_pandas(),
+        as_of=keys["as_of"].to_numpy().astype(np.int64),
+        signed_up=keys["signed_up"].cast(pa.float64()).to_numpy(),
+        numbers=np.tile(np.array(empty, dtype=np.float64), (len(keys), 1)),
     )
 
 
-def _empty_matrix(features: Sequence[Feature], rows: int) -> np.ndarray:
-    empty = [np.nan if feature.rule.empty is None else feature.rule.empty for feature in features]
-    return np.tile(np.array(empty, dtype=np.float64), (rows, 1))
-
-
 def _bucket_count(events: Table, snapshots: int, entities: int) -> int:
-    joined = events.count().to_pyarrow().as_py() * snapshots / max(entities, 1)
-    return max(1, int(np.ceil(joined / _ROWS_A_BUCKET)))
+    joined = row_count(events) * snapshots / max(entities, 1)
+    return max(1, int(np.ceil(joined / _ROWS_PER_BUCKET)))
 
 
 def _in_bucket(table: Table, bucket: int, buckets: int) -> Table:
     return table if buckets == 1 else table.filter((table.entity.hash() % buckets).abs() == bucket)
 
 
-def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Any, dict[Feature, int]]]:
-    """Features by the query that computes them, each with its column in the matrix."""
+def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Callable[[_Job], None], dict[Feature, int]]]:
+    """Group the features by the query that computes them, each with its column in the matrix."""
     at = {feature: column for column, feature in enumerate(features)}
     of_events = {f: c for f, c in at.items() if f.event != ANY}
-    of_entity = {f: c for f, c in at.items() if f.event == ANY and f.measure not in _ALONE}
+    of_entity = {f: c for f, c in at.items() if f.event == ANY and f.measure not in _SEPARATE}
     if of_events:
         yield _per_event, of_events
     if of_entity:
@@ -155,21 +171,20 @@ def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Any, dict[Fea
 # ---------------------------------------------------------------- the joined log
 
 
-def _visible(events: Table, snapshots: Table, late: bool) -> Table:
-    """Every event beside every snapshot it is visible from."""
+def _visible(job: _Job, events: Table) -> Table:
+    """Join every snapshot with the events that are visible from it."""
+    snapshots = job.snapshots
     conditions = [snapshots.entity == events.entity, events.time < snapshots.as_of]
-    if late:
+    if job.late:
         conditions.append(events.known_at.isnull() | (events.known_at < snapshots.as_of))
-    kept = [name for name in events.columns if name not in ("entity", "known_at")]
+    columns = [name for name in events.columns if name not in ("entity", "known_at")]
     return snapshots.join(events, conditions).select(
-        snapshots.row, snapshots.as_of, snapshots.signed_up, *[events[name] for name in kept]
+        snapshots.row, snapshots.as_of, snapshots.signed_up, *[events[name] for name in columns]
     )
 
 
-def _joined_with_previous(
-    events: Table, snapshots: Table, late: bool, keys: Sequence[str], previous: dict[str, list[str]]
-) -> Table:
-    """The joined log; column `previous_X` is the time of the previous row with the same keys and X."""
+def _joined_with_previous(job: _Job, events: Table, keys: Sequence[str], previous: dict[str, list[str]]) -> Table:
+    """Join the log; column `previous_X` is the time of the previous row with the same keys and X."""
 
     def mark(table: Table, scope: str) -> Table:
         lags = {
@@ -178,13 +193,13 @@ def _joined_with_previous(
         }
         return table.mutate(**lags) if lags else table
 
-    if late:
-        return mark(_visible(events, snapshots, late), "row")
-    return _visible(mark(events, "entity"), snapshots, late)
+    if job.late:
+        return mark(_visible(job, events), "row")
+    return _visible(job, mark(events, "entity"))
 
 
 def _inside(t: Table, window: Window) -> tuple[Column, Column | None]:
-    """Whether a visible row lies in the window, and the window's start (None if nothing bounds it)."""
+    """Whether a visible row lies in the window, and the window's start (None if unbounded)."""
     start, end = window.bounds(t.signed_up, t.as_of, ibis.least)
     inside = t.time < end
     return (inside if start is None else inside & (t.time >= start)), start
@@ -200,7 +215,7 @@ def _first_of(t: Table, name: str, inside: Column, start: Column | None) -> Colu
 
 
 def _aggregate(t: Table, feature: Feature) -> Column:
-    """The number behind a feature; times stay instants, `_finish` turns them into days."""
+    """The raw number of a feature; times stay instants, which `_finish` turns into days."""
     inside, start = _inside(t, feature.window)
     measure = feature.measure
     if measure == "count":
@@ -217,12 +232,12 @@ def _aggregate(t: Table, feature: Feature) -> Column:
     if measure == "days_to_first":
         return t.time.min(where=inside)
     if measure == "sessions":
-        apart = _first_of(t, "time", inside, start) | (inside & (t.time - t.previous_time > SESSION_GAP))
-        return t.count(where=apart)
+        begins = _first_of(t, "time", inside, start) | (inside & (t.time - t.previous_time > SESSION_GAP))
+        return t.count(where=begins)
     if measure == "session_minutes":
         gap = t.time - t.previous_time
-        together = inside & (gap <= SESSION_GAP)
-        return gap.sum(where=together if start is None else together & (t.previous_time >= start))
+        same_session = inside & (gap <= SESSION_GAP)
+        return gap.sum(where=same_session if start is None else same_session & (t.previous_time >= start))
     if measure == "trend":
         recent, before = _halves(t, feature.window)
         a, b = t.n.sum(where=recent).fill_null(0.0), t.n.sum(where=before).fill_null(0.0)
@@ -259,13 +274,13 @@ def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.
 
 
 def _gross(t: Table, feature: Feature) -> Column:
-    """The sum of the sizes of what a sum adds, which says how far its digits can be trusted."""
+    """The sum of absolute values, which tells how many digits of the sum are meaningful."""
     value = t[f"value_{feature.value}"]
     return value.abs().sum(where=_inside(t, feature.window)[0] & value.notnull())
 
 
 def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
-    """`rounding.rounded` of arrays: the same operations in the same order, hence the same bits."""
+    """Vectorise `rounding.rounded`: the same operations in the same order, hence the same bits."""
     powers = np.array(POWERS)
     rounds = np.isfinite(gross) & (gross > 0)
     finite, total = np.where(rounds, gross, 1.0), np.where(rounds, sums, 0.0)
@@ -278,31 +293,30 @@ def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
 # ---------------------------------------------------------------- the queries
 
 
-def _per_event(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
-    names = sorted({feature.event for feature in wanted})
-    measures = {feature.measure for feature in wanted}
-    values = {f.value for f in wanted if f.measure == "distinct_values"}
+def _per_event(job: _Job) -> None:
+    features = job.features
+    names = sorted({feature.event for feature in features})
+    measures = {feature.measure for feature in features}
+    values = {f.value for f in features if f.measure == "distinct_values"}
     previous = {"day": ["day"]} if "active_days" in measures else {}
     previous |= {"user": ["user"]} if "distinct_users" in measures else {}
     previous |= {f"value_{value}": [f"value_{value}"] for value in values}
-    log = events.filter(events.event.isin(names)).mutate(day=events.time // DAY)
+    log = job.events.filter(job.events.event.isin(names)).mutate(day=job.events.time // DAY)
     log = log.mutate(
         **{
             f"order_{value}": ibis.row_number().over(
                 ibis.window(group_by=["entity", "event"], order_by=["time", f"value_{value}"])
             )
-            for value in {f.value for f in wanted if f.measure == "last"}
+            for value in {f.value for f in features if f.measure == "last"}
         }
     )
-    t = _joined_with_previous(log, snapshots, late, ["event"], previous)
-    shapes = list({(f.measure, f.value, f.window): f for f in wanted}.values())
+    t = _joined_with_previous(job, log, ["event"], previous)
+    shapes = list({(f.measure, f.value, f.window): f for f in features}.values())
     aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(shapes)}
     aggregates |= {f"gross{i}": _gross(t, feature) for i, feature in enumerate(shapes) if feature.measure == "sum"}
     column_of = {
         f"a{i}": np.array(
-            [wanted.get(Feature(name, f.measure, f.window, f.value), -1) for name in names], dtype=np.int64
+            [features.get(Feature(name, f.measure, f.window, f.value), -1) for name in names], dtype=np.int64
         )
         for i, f in enumerate(shapes)
     }
@@ -311,18 +325,13 @@ def _per_event(
         rows = batch.column("row").to_numpy()
         codes = pc.index_in(batch.column("event"), value_set=value_set).to_numpy(zero_copy_only=False)
         for i, feature in enumerate(shapes):
-            columns = column_of[f"a{i}"][codes]
             raw = _numbers(batch.column(f"a{i}"))
             if feature.measure == "sum":
                 raw = _rounded(raw, _numbers(batch.column(f"gross{i}")))
-            done = _finish(feature, raw, keys.as_of[rows], keys.signed_up[rows])
-            good = (columns >= 0) & ~np.isnan(done)
-            out[rows[good], columns[good]] = done[good]
+            job.matrix.write(feature, raw, rows, column_of[f"a{i}"][codes])
 
 
-def _per_entity(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
+def _per_entity(job: _Job) -> None:
     needs = {
         "active_days": "day",
         "distinct_users": "user",
@@ -331,17 +340,15 @@ def _per_entity(
         "session_minutes": "time",
     }
     within = {"day": ["day"], "user": ["user"], "event": ["event"], "time": []}
-    previous = {needs[f.measure]: within[needs[f.measure]] for f in wanted if f.measure in needs}
-    t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], previous)
-    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(wanted)}
-    _spread(t.group_by("row").agg(**aggregates), wanted, keys, out)
+    previous = {needs[f.measure]: within[needs[f.measure]] for f in job.features if f.measure in needs}
+    t = _joined_with_previous(job, job.events.mutate(day=job.events.time // DAY), [], previous)
+    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(job.features)}
+    _spread(job, t.group_by("row").agg(**aggregates))
 
 
-def _streaks(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
-    window = next(iter(wanted)).window
-    t = _joined_with_previous(events.mutate(day=events.time // DAY), snapshots, late, [], {"day": ["day"]})
+def _streaks(job: _Job) -> None:
+    window = next(iter(job.features)).window
+    t = _joined_with_previous(job, job.events.mutate(day=job.events.time // DAY), [], {"day": ["day"]})
     inside, start = _inside(t, window)
     days = t.filter(_first_of(t, "day", inside, start)).select("row", "day")
     in_order = ibis.row_number().over(ibis.window(group_by="row", order_by="day"))
@@ -353,45 +360,41 @@ def _streaks(
     )
     for batch in best.to_pyarrow().to_batches():
         rows = batch.column("row").to_numpy()
-        today = (keys.as_of[rows] - 1) // DAY
+        today = (job.matrix.as_of[rows] - 1) // DAY
         unbroken = batch.column("last").to_numpy() >= today - 1
         current = np.where(unbroken, _numbers(batch.column("current")), 0.0)
-        for feature, column in wanted.items():
+        for feature, column in job.features.items():
             longest = feature.measure == "longest_streak_days"
-            out[rows, column] = _numbers(batch.column("longest")) if longest else current
+            job.matrix.numbers[rows, column] = _numbers(batch.column("longest")) if longest else current
 
 
-def _top_user_share(
-    events: Table, snapshots: Table, wanted: dict[Feature, int], late: bool, keys: _JoinKeys, out: np.ndarray
-) -> None:
-    t = _visible(events.filter(events.user.notnull()), snapshots, late)
-    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(wanted)}
+def _top_user_share(job: _Job) -> None:
+    t = _visible(job, job.events.filter(job.events.user.notnull()))
+    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(job.features)}
     users = t.group_by("row", "user").agg(**sums)
     shares = {name: users[name].max() / users[name].sum().nullif(0.0) for name in sums}
-    _spread(users.group_by("row").agg(**shares), wanted, keys, out)
+    _spread(job, users.group_by("row").agg(**shares))
 
 
-def _ages(_: Table, __: Table, wanted: dict[Feature, int], ___: bool, keys: _JoinKeys, out: np.ndarray) -> None:
-    for column in wanted.values():
-        out[:, column] = (keys.as_of - keys.signed_up) / DAY
+def _ages(job: _Job) -> None:
+    for column in job.features.values():
+        job.matrix.numbers[:, column] = (job.matrix.as_of - job.matrix.signed_up) / DAY
 
 
-def _spread(query: Table, wanted: dict[Feature, int], keys: _JoinKeys, out: np.ndarray) -> None:
+def _spread(job: _Job, query: Table) -> None:
     for batch in query.to_pyarrow().to_batches():
         rows = batch.column("row").to_numpy()
-        for i, (feature, column) in enumerate(wanted.items()):
-            done = _finish(feature, _numbers(batch.column(f"a{i}")), keys.as_of[rows], keys.signed_up[rows])
-            good = ~np.isnan(done)
-            out[rows[good], column] = done[good]
+        for i, (feature, column) in enumerate(job.features.items()):
+            job.matrix.write(feature, _numbers(batch.column(f"a{i}")), rows, column)
 
 
 def _numbers(column: pa.Array) -> np.ndarray:
-    """As float64, NaN for null. Instants of this millennium are exact in float64."""
+    """Convert to float64, NaN for null. Instants of this millennium are exact in float64."""
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
-def _blank_unknown_signups(features: Sequence[Feature], keys: _JoinKeys, out: np.ndarray) -> None:
-    """Without a sign-up there is no `first` window and nothing to count from."""
-    unknown = np.isnan(keys.signed_up)
-    columns = [i for i, f in enumerate(features) if f.window.kind == "first" or f.rule.needs_signup]
-    out[np.ix_(unknown, columns)] = np.nan
+def _blank_unknown_signups(features: Sequence[Feature], matrix: _Matrix) -> None:
+    """Blank features that are undefined without a sign-up time."""
+    unknown = np.isnan(matrix.signed_up)
+    columns = [i for i, f in enumerate(features) if f.needs_signup]
+    matrix.numbers[np.ix_(unknown, columns)] = np.nan

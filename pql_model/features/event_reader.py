@@ -1,4 +1,4 @@
-"""The events of one request: read column by column, and event by event only to say which of them cannot be used."""
+"""Reader for the events of one request: column by column, and one by one only to name the event that is invalid."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pql_model.errors import InputError
 from pql_model.features.fields import (
     FieldNames,
     instant_in,
-    instants_of,
     keyed,
     named_in,
     number_in,
+    parse_times,
     shown,
     text_in,
 )
 from pql_model.features.timeline import EventRow
-from pql_model.sources.scalars import event_name_of, identifier_of
+from pql_model.sources.scalars import read_event_name, read_identifier
 from pql_model.time import DAY
 
 _EVENT = FieldNames(("event", "time"), ("user", "values", "id", "known_at", "n", "users"))
@@ -29,27 +29,27 @@ _row = partial(tuple.__new__, EventRow)  # by keyword it takes twice as long
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What the model was trained on, and limits.
+class ReadingRules:
+    """What the model was trained on, and the limits of a request.
 
     Attributes
     ----------
     known_events
-        Every event name of the training log: another one counts, and is reported.
+        Every event name of the training log. Others count and are reported.
     known_values, known_traits
-        Names of values and traits that the product has; None: any. Others are left out, and reported.
+        Names of the product's values and traits; None accepts any. Others are left out and reported.
     needs_signup
-        Whether an entity must say when it signed up.
+        Whether `signed_up` is required.
     may_lack_signup
-        Whether it may say null, which is a sign-up that nobody knows, as in the tables of a freemium product.
+        Whether `signed_up` may be null, an unknown sign-up as in the tables of a freemium product.
     own_ids
-        Events that have a table of their own, which numbers its rows by itself: id 1 of one is not id 1 of another.
+        Events with a table of their own, whose row ids are unique within that table only.
     entity_acts
-        Whether the entity itself did the events that name no user: it may be a bot or excluded, too.
+        Whether the entity itself did the events without a user, so that it may be a bot or excluded, too.
     bots, excluded_users
-        Whether bots are set aside, and which users are.
+        Whether events of bots are set aside, and the users whose events are.
     by_day
-        Times are cut to days, as in a config with `resolution: day`.
+        Whether times are cut to days, as with `resolution: day`.
     """
 
     known_events: frozenset[str]
@@ -68,121 +68,125 @@ class Rules:
 
 
 class EventReader:
-    """Reads the events of one request; the same name is read once.
+    """Read the events of one request; each distinct name is read once.
 
     Parameters
     ----------
-    rules
-        What the model was trained on, and limits.
+    rules : ReadingRules
+        What the model was trained on, and the limits of a request.
 
     Attributes
     ----------
     unknown_values
-        Names of values that the product does not have, and how often they came.
+        Names of values that the product does not have -> their number.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: ReadingRules) -> None:
         self.rules = rules
         self.unknown_values: Counter[str] = Counter()
 
     def read(self, raws: Sequence[Any]) -> tuple[list[EventRow], list[str | None] | None]:
-        """The rows, and their ids where any has one.
+        """Read the rows, and their ids where any row has one.
 
         Raises
         ------
         InputError
-            For the first event that cannot be used, with its place.
+            For the first invalid event, with its position.
         """
         try:
             return self._by_column(raws)
-        except (InputError, TypeError, LookupError):  # once more one by one, to say which
+        except (InputError, TypeError, LookupError):  # read again one by one, to name the event
             self.unknown_values.clear()
             return self._one_by_one(raws)
 
     def _by_column(self, raws: Sequence[Any]) -> tuple[list[EventRow], list[str | None] | None]:
-        """All events at once, which takes a third of the time; raises if any is not as it should be."""
+        """Read all events at once, three times faster; raise if any is invalid."""
         keys = set[str]().union(*raws)
         if not keys <= _EVENT.allowed or set(map(type, raws)) - {dict}:
-            raise TypeError("an event is no object, or has an unknown key")
-        given = {key: [raw.get(key) for raw in raws] for key in keys - _EVENT.required}
+            raise TypeError("an event is not an object, or has an unknown key")
+        optional = {key: [raw.get(key) for raw in raws] for key in keys - _EVENT.required}
         names = [raw["event"] for raw in raws]
-        users = given.get("user") or [None] * len(raws)
+        users = optional.get("user") or [None] * len(raws)
         name_of = {name: self._name(name, "") for name in set(names)}
         user_of = {user: self._user(user, "") for user in set(users)}
         rows = zip(
             map(name_of.__getitem__, names),
             self._times([raw["time"] for raw in raws]),
             map(user_of.__getitem__, users),
-            [v if v is None else self._values(v, "") for v in given["values"]] if "values" in given else repeat(None),
-            self._known(given["known_at"]) if "known_at" in given else repeat(None),
-            [1.0 if n is None else _count(n, "") for n in given["n"]] if "n" in given else repeat(1.0),
-            [n if n is None else _users(n, "") for n in given["users"]] if "users" in given else repeat(None),
+            [v if v is None else self._values(v, "") for v in optional["values"]]
+            if "values" in optional
+            else repeat(None),
+            self._known(optional["known_at"]) if "known_at" in optional else repeat(None),
+            [1.0 if n is None else _count(n, "") for n in optional["n"]] if "n" in optional else repeat(1.0),
+            [n if n is None else _users(n, "") for n in optional["users"]] if "users" in optional else repeat(None),
             strict=False,
         )
-        ids = [id_ if id_ is None else self._id(id_, "") for id_ in given["id"]] if "id" in given else None
+        ids = [id_ if id_ is None else self._id(id_, "") for id_ in optional["id"]] if "id" in optional else None
         return list(map(_row, rows)), ids
 
     def _times(self, raws: Sequence[object]) -> Iterable[int]:
-        instants = [instant for instant in instants_of(raws) if instant is not None]
+        instants = [instant for instant in parse_times(raws) if instant is not None]
         if len(instants) < len(raws):
-            raise TypeError("a time is none")
-        return [day_of(instant, self.rules) for instant in instants] if self.rules.by_day else instants
+            raise TypeError("a time is invalid")
+        return [cut_to_day(instant, self.rules) for instant in instants] if self.rules.by_day else instants
 
     def _known(self, raws: Sequence[object]) -> Iterable[int | None]:
         instants = iter(self._times([raw for raw in raws if raw is not None]))
         return [None if raw is None else next(instants) for raw in raws]
 
     def _one_by_one(self, raws: Sequence[Any]) -> tuple[list[EventRow], list[str | None] | None]:
-        read = [self._event(raw, f"events[{number}]") for number, raw in enumerate(raws)]
+        read = [self._event(raw, f"events[{position}]") for position, raw in enumerate(raws)]
         return [row for row, _ in read], [id_ for _, id_ in read]
 
     def _event(self, raw: object, at: str) -> tuple[EventRow, str | None]:
-        given: Mapping[str, Any] = keyed(raw, at, _EVENT)
-        values, known_at, n, users = (given.get(name) for name in ("values", "known_at", "n", "users"))
+        event: Mapping[str, Any] = keyed(raw, at, _EVENT)
+        values, known_at, n, users = (event.get(name) for name in ("values", "known_at", "n", "users"))
         row = EventRow(
-            self._name(given["event"], at),
-            self._instant(given["time"], at, "time"),
-            self._user(given.get("user"), at),
+            self._name(event["event"], at),
+            self._instant(event["time"], at, "time"),
+            self._user(event.get("user"), at),
             None if values is None else self._values(values, at),
             None if known_at is None else self._instant(known_at, at, "known_at"),
             1.0 if n is None else _count(n, at),
             None if users is None else _users(users, at),
         )
-        return row, None if given.get("id") is None else self._id(given["id"], at)
+        return row, None if event.get("id") is None else self._id(event["id"], at)
 
     def _instant(self, raw: object, at: str, key: str) -> int:
-        return day_of(instant_in(raw, at, key), self.rules)
+        return cut_to_day(instant_in(raw, at, key), self.rules)
 
     def _name(self, raw: object, at: str) -> str:
-        name = event_name_of(text_in(raw, at, "event", self.rules.most_characters))
+        name = read_event_name(text_in(raw, at, "event", self.rules.most_characters))
         if name is None:
-            raise InputError(f"{at}.event", received=shown(raw), allowed="a text that names the event")
+            raise InputError(
+                f"{at}.event", received=shown(raw), allowed="the name of the event, a text that is not empty"
+            )
         return name
 
     def _user(self, raw: object, at: str) -> str | None:
-        return None if raw is None else identifier_of(text_in(raw, at, "user", self.rules.most_characters))
+        return None if raw is None else read_identifier(text_in(raw, at, "user", self.rules.most_characters))
 
     def _id(self, raw: object, at: str) -> str | None:
-        return identifier_of(text_in(raw, at, "id", self.rules.most_characters))
+        return read_identifier(text_in(raw, at, "id", self.rules.most_characters))
 
     def _values(self, raw: object, at: str) -> dict[str, float]:
-        """The values the product has; null is a value that is missing."""
-        values, known, place = {}, self.rules.known_values, at and f"{at}.values"
+        """Read the values that the product has; null is a missing value."""
+        values, known, path = {}, self.rules.known_values, at and f"{at}.values"
         for name, value in named_in(raw, at, "values", self.rules.most_names).items():
-            product_has = known is not None and name in known
-            if not product_has:
+            is_known = known is not None and name in known
+            if not is_known:
                 text_in(name, at, "values", self.rules.most_characters)
             if value is not None:
-                number = number_in(value, place, name)
-                if product_has or known is None:
+                number = number_in(value, path, name)
+                if is_known or known is None:
                     values[name] = number
                 else:
                     self.unknown_values[name] += 1
         return values
 
 
-def day_of(instant: int, rules: Rules) -> int:
-    """The instant, cut to its day where the data have days only."""
+def cut_to_day(instant: int, rules: ReadingRules) -> int:
+    """Cut an instant to its day where the data have only days."""
     return instant // DAY * DAY if rules.by_day else instant
 
 
@@ -193,7 +197,5 @@ def _users(raw: object, at: str) -> float:
 def _count(raw: object, at: str) -> float:
     number = number_in(raw, at, "n", least=0.0)
     if number == 0.0:
-        raise InputError(
-            f"{at}.n", received=shown(raw), allowed="a finite number above 0: what never happened is no event"
-        )
+        raise InputError(f"{at}.n", received=shown(raw), allowed="a finite number above 0")
     return number

@@ -1,4 +1,4 @@
-"""Fields of a request, read strictly: what cannot be used is an error that names the field and says what is allowed."""
+"""Strict readers for the fields of a request: an invalid value is an error that names the field and what is allowed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pql_model.time import to_instant, to_instants
 
 TIME_HELP = (
     "an ISO 8601 date or time between 1900 and 2199, such as 2026-06-30 or 2026-06-30T12:00:00+02:00; "
-    "without an offset it is UTC, and 1970-01-01T00:00:00Z stands for a time that was never set"
+    "without an offset it is UTC, and 1970-01-01T00:00:00Z counts as a time that was never set"
 )
-NUMBER_HELP = "a finite number of at most 1e300 in size, true (1) or false (0)"
+NUMBER_HELP = "a finite number with an absolute value up to 1e300, true (1) or false (0)"
 _SHOWN = 60
 
 _TIME = (
@@ -28,7 +28,7 @@ _are_times = re.compile(f"(?:{_TIME}\n)*").fullmatch
 
 
 def shown(raw: object) -> str:
-    """What was received, short and safe to print, whatever it is.
+    """Format a received value, short and safe to print.
 
     >>> shown(None), shown("2026-13-01"), shown([1, 2]), shown(True)
     ('null', '"2026-13-01"', 'a list', 'true')
@@ -46,7 +46,7 @@ def shown(raw: object) -> str:
 
 
 class FieldNames:
-    """What an object must have, and what it may have."""
+    """The required and optional keys of an object."""
 
     def __init__(self, required: Sequence[str], optional: Sequence[str]) -> None:
         self.required, self.allowed = frozenset(required), frozenset((*required, *optional))
@@ -54,17 +54,21 @@ class FieldNames:
 
 
 def keyed(raw: object, at: str, keys: FieldNames) -> Mapping[str, Any]:
-    """An object with the required keys and no others than the allowed.
+    """Check that a value is an object with all required keys and no unknown ones.
 
     Parameters
     ----------
-    at
-        Where it stands, such as `events[3]`; nothing for the whole request.
+    raw : object
+        The value.
+    at : str
+        Its path, such as `events[3]`; empty for the whole request.
+    keys : FieldNames
+        The required and optional keys.
 
     Raises
     ------
     InputError
-        With the nearest allowed key.
+        For a missing or unknown key, with the nearest allowed one.
     """
     if isinstance(raw, dict) and keys.required <= raw.keys() <= keys.allowed:
         return raw
@@ -73,27 +77,28 @@ def keyed(raw: object, at: str, keys: FieldNames) -> Mapping[str, Any]:
         raise InputError(at or "body", received=shown(raw), allowed=f"an object with the keys {', '.join(allowed)}")
     for key in raw:
         if key not in allowed:
-            close = nearest(str(key)[:_SHOWN], allowed)
-            hint = did_you_mean(close)
-            path = path_of(at, str(key))
-            raise InputError(path, received=shown(key), allowed=allowed, what=f"`{path}` is not known{hint}")
-    path = path_of(at, next(key for key in allowed if key in keys.required and key not in raw))
+            hint = did_you_mean(nearest(str(key)[:_SHOWN], allowed))
+            path = field_path(at, str(key))
+            raise InputError(path, received=shown(key), allowed=allowed, what=f"Unknown field `{path}`{hint}")
+    path = field_path(at, next(key for key in allowed if key in keys.required and key not in raw))
     raise InputError(path, received="no such key", allowed=allowed, what=f"`{path}` is missing")
 
 
 def text_in(raw: object, at: str, key: str, most: int) -> str:
-    """A text of at most so many characters that can be written as UTF-8."""
+    """Read a text of at most `most` characters that can be encoded as UTF-8."""
     if not isinstance(raw, str):
-        raise InputError(path_of(at, key), received=shown(raw), allowed="a text")
+        raise InputError(field_path(at, key), received=shown(raw), allowed="a text")
     if len(raw) > most:
-        raise InputError(path_of(at, key), received=f"{len(raw):,} characters", allowed=f"at most {most:,} characters")
+        raise InputError(
+            field_path(at, key), received=f"{len(raw):,} characters", allowed=f"at most {most:,} characters"
+        )
     if not raw.isascii() and any("\ud800" <= character <= "\udfff" for character in raw):
-        raise InputError(path_of(at, key), received=shown(raw), allowed="a text without lone surrogates")
+        raise InputError(field_path(at, key), received=shown(raw), allowed="a text without lone surrogates")
     return raw
 
 
-def instant_of(raw: object) -> int | None:
-    """A time as microseconds since 1970, UTC; None where it is none. Numbers are none: nobody knows their unit."""
+def parse_time(raw: object) -> int | None:
+    """Parse a time as microseconds since 1970, UTC; None if invalid. Numbers are invalid, because their unit is unknown."""
     if not isinstance(raw, str) or _is_time(raw) is None:
         return None
     try:
@@ -103,62 +108,62 @@ def instant_of(raw: object) -> int | None:
     return instant if EARLIEST <= instant < LATEST and instant != 0 else None
 
 
-def instants_of(raws: Sequence[object]) -> Sequence[int | None]:
-    """`instant_of` each, in a third of the time where all are times with an offset.
+def parse_times(raws: Sequence[object]) -> Sequence[int | None]:
+    """Parse each of several times, three times faster where all are valid and have an offset.
 
-    >>> instants_of(["1970-01-02T00:00:00Z", "soon"]), instants_of(["1970-01-01T00:00:01Z"])
+    >>> parse_times(["1970-01-02T00:00:00Z", "soon"]), parse_times(["1970-01-01T00:00:01Z"])
     ([86400000000, None], [1000000])
     """
-    return _quickly(raws) or [instant_of(raw) for raw in raws]
+    return _parse_quickly(raws) or [parse_time(raw) for raw in raws]
 
 
-def _quickly(raws: Sequence[Any]) -> Sequence[int] | None:
+def _parse_quickly(raws: Sequence[Any]) -> Sequence[int] | None:
     try:
         if not raws or not _are_times("\n".join([*raws, ""])):
             return None
         instants = to_instants(map(datetime.fromisoformat, raws))
-    except (TypeError, ValueError):  # one is no text, has no offset, or is 30 February
+    except (TypeError, ValueError):  # one is not a text, has no offset, or is 30 February
         return None
     return instants if min(instants) >= EARLIEST and max(instants) < LATEST and 0 not in instants else None
 
 
 def instant_in(raw: object, at: str, key: str) -> int:
-    """A time as microseconds since 1970, UTC."""
-    instant = instant_of(raw)
+    """Read a time as microseconds since 1970, UTC."""
+    instant = parse_time(raw)
     if instant is None:
-        raise InputError(path_of(at, key), received=shown(raw), allowed=TIME_HELP)
+        raise InputError(field_path(at, key), received=shown(raw), allowed=TIME_HELP)
     return instant
 
 
 def number_in(raw: object, at: str, key: str, least: float = -LARGEST) -> float:
-    """A finite number; truths are 1 and 0, as in the tables that a model is trained on."""
+    """Read a finite number; true and false are 1 and 0, as in the training tables."""
     if isinstance(raw, int | float) and least <= raw <= LARGEST:
         return float(raw)
-    help_ = NUMBER_HELP if least < 0 else f"{NUMBER_HELP}, from {least:g} on"
-    raise InputError(path_of(at, key), received=shown(raw), allowed=help_)
+    help_ = NUMBER_HELP if least < 0 else f"{NUMBER_HELP}, at least {least:g}"
+    raise InputError(field_path(at, key), received=shown(raw), allowed=help_)
 
 
 def listed_in(raw: object, at: str, key: str, most: int) -> list[Any]:
-    """A list of at most so many."""
+    """Read a list of at most `most` items."""
     if not isinstance(raw, list):
-        raise InputError(path_of(at, key), received=shown(raw), allowed="a list")
+        raise InputError(field_path(at, key), received=shown(raw), allowed="a list")
     if len(raw) > most:
-        raise InputError(path_of(at, key), received=f"{len(raw):,} of them", allowed=f"at most {most:,}")
+        raise InputError(field_path(at, key), received=f"{len(raw):,} items", allowed=f"at most {most:,} items")
     return raw
 
 
 def named_in(raw: object, at: str, key: str, most: int) -> dict[str, Any]:
-    """An object of at most so many names; null is an empty one."""
+    """Read an object of at most `most` names; null is an empty object."""
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        raise InputError(path_of(at, key), received=shown(raw), allowed="an object of names and what they stand for")
+        raise InputError(field_path(at, key), received=shown(raw), allowed="an object of names and their values")
     if len(raw) > most:
-        raise InputError(path_of(at, key), received=f"{len(raw):,} names", allowed=f"at most {most:,}")
+        raise InputError(field_path(at, key), received=f"{len(raw):,} names", allowed=f"at most {most:,} names")
     return raw
 
 
-def path_of(at: str, key: str) -> str:
-    """Where a field stands: `events[3].time`."""
+def field_path(at: str, key: str) -> str:
+    """Format the path of a field, such as `events[3].time`."""
     printable = shown(key)[1:-1] or '""'
     return f"{at}.{printable}" if at else printable

@@ -1,7 +1,7 @@
-"""One entity's raw data as a service receives them, judged as the batch judges its tables.
+"""One entity's raw data as the service receives them, checked like the tables of the batch.
 
-What the caller can correct is an error. What the batch sets aside (a row before the sign-up, a repeated id, a bot)
-is set aside here by the same rule and in the same order, and counted by reason.
+What the caller can correct is an error. Rows that the batch sets aside (before the sign-up, with a repeated id, of a
+bot) are set aside here by the same checks in the same order, and counted by reason.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from math import inf
 from operator import itemgetter
 
 from pql_model.errors import InputError
-from pql_model.features.event_reader import EventReader, Rules, day_of
+from pql_model.features.event_reader import EventReader, ReadingRules, cut_to_day
 from pql_model.features.fields import (
     NUMBER_HELP,
     TIME_HELP,
     FieldNames,
+    field_path,
     instant_in,
     keyed,
     listed_in,
     named_in,
     number_in,
-    path_of,
     shown,
     text_in,
 )
 from pql_model.features.timeline import EventRow
-from pql_model.sources.scalars import identifier_of, is_bot
+from pql_model.sources.scalars import is_bot, read_identifier
 from pql_model.time import DAY, iso
 
 SET_ASIDE = {
-    "duplicate_id": "a row id that was seen before",
+    "duplicate_id": "a repeated row id",
     "bot": "a bot, by user name",
     "excluded_user": "a user the config excludes",
     "before_signup": "earlier than the sign-up",
     "after_as_of": "at or after as_of",
     "known_later": "not known before as_of",
 }
-"""Why an event is set aside, in the order in which events are judged: each has one reason."""
+"""Why an event is set aside, in the order of the checks. Each event has one reason."""
 
 Trait = str | int | float | bool | None
 
@@ -51,7 +51,19 @@ _BODY = FieldNames(("entity", "events"), ("signed_up", "as_of", "traits"))
 
 @dataclass(frozen=True)
 class Incoming:
-    """What is evaluated, and what was left out of it."""
+    """The data to evaluate, and what was left out.
+
+    Attributes
+    ----------
+    entity, signed_up, as_of, traits, events
+        The data; instants in microseconds since 1970, UTC.
+    set_aside
+        Reason -> events left out.
+    unknown_events, unknown_values
+        Names that the product does not have -> their number.
+    unknown_traits
+        Names of traits that the product does not have.
+    """
 
     entity: str
     signed_up: int | None
@@ -64,24 +76,26 @@ class Incoming:
     unknown_traits: tuple[str, ...]
 
 
-def read_entity(raw: object, rules: Rules, now: int) -> Incoming:
+def read_entity(raw: object, rules: ReadingRules, now: int) -> Incoming:
     """Read one entity: `entity, signed_up, as_of?, traits?, events`.
 
     Parameters
     ----------
-    raw
-        What a JSON parser gives.
-    now
-        The present instant: as_of where none is given.
+    raw : object
+        The parsed JSON.
+    rules : ReadingRules
+        What the model was trained on, and the limits of a request.
+    now : int
+        The present instant, the default of as_of.
 
     Raises
     ------
     InputError
-        For the first field that cannot be used.
+        For the first invalid field.
 
     Examples
     --------
-    >>> rules = Rules(known_events=frozenset({"login"}), needs_signup=True)
+    >>> rules = ReadingRules(known_events=frozenset({"login"}), needs_signup=True)
     >>> login = {"event": "login", "time": "2026-01-03T09:00:00Z"}
     >>> raw = {"entity": "a", "signed_up": "2026-01-02", "as_of": "2026-01-05",
     ...        "events": [login, {**login, "time": "2026-01-01"}, {**login, "event": "Login"}]}
@@ -91,55 +105,55 @@ def read_entity(raw: object, rules: Rules, now: int) -> Incoming:
     """
     body = keyed(raw, "", _BODY)
     entity = _entity(body["entity"], rules)
-    as_of, signed_up = _when(body, rules, now)
+    as_of, signed_up = _instants(body, rules, now)
     traits, unknown_traits = _traits(body.get("traits"), rules)
     reader = EventReader(rules)
     rows, ids = reader.read(listed_in(body["events"], "", "events", rules.most_events))
-    kept, reasons = _judged(rows, ids, entity, signed_up, as_of, rules)
-    strange = set(map(itemgetter(0), kept)) - rules.known_events
-    unknown = Counter(row.event for row in kept if row.event in strange) if strange else Counter()
+    events, reasons = _select(rows, ids, entity, signed_up, as_of, rules)
+    names = set(map(itemgetter(0), events)) - rules.known_events
+    unknown = Counter(row.event for row in events if row.event in names) if names else Counter()
     set_aside = {reason: reasons[reason] for reason in SET_ASIDE if reasons[reason]}
     return Incoming(
-        entity, signed_up, as_of, traits, kept, set_aside, dict(unknown), dict(reader.unknown_values), unknown_traits
+        entity, signed_up, as_of, traits, events, set_aside, dict(unknown), dict(reader.unknown_values), unknown_traits
     )
 
 
 # ---------------------------------------------------------------- the fields
 
 
-def _entity(raw: object, rules: Rules) -> str:
-    entity = identifier_of(text_in(raw, "", "entity", rules.most_characters))
+def _entity(raw: object, rules: ReadingRules) -> str:
+    entity = read_identifier(text_in(raw, "", "entity", rules.most_characters))
     if entity is None:
-        raise InputError("entity", received=shown(raw), allowed="a text that names the entity")
+        raise InputError("entity", received=shown(raw), allowed="the id of the entity, a text that is not empty")
     return entity
 
 
-def _when(body: Mapping[str, object], rules: Rules, now: int) -> tuple[int, int | None]:
-    """as_of and sign-up."""
+def _instants(body: Mapping[str, object], rules: ReadingRules, now: int) -> tuple[int, int | None]:
+    """Read as_of and sign-up."""
     as_of = now if body.get("as_of") is None else instant_in(body["as_of"], "", "as_of")
     if as_of > now + _AHEAD:
         raise InputError(
             "as_of",
             received=iso(as_of),
-            allowed=f"at most a day after the present, {iso(now)}; what happens until then is unknown",
+            allowed=f"at most one day after the present, {iso(now)}",
         )
     raw = body.get("signed_up")
     if raw is None:
         if rules.needs_signup and not (rules.may_lack_signup and "signed_up" in body):
             raise InputError("signed_up", received="nothing", allowed=TIME_HELP)
         return as_of, None
-    signed_up = day_of(instant_in(raw, "", "signed_up"), rules)
+    signed_up = cut_to_day(instant_in(raw, "", "signed_up"), rules)
     if signed_up > as_of:
         raise InputError("signed_up", received=iso(signed_up), allowed=f"a time at or before as_of, {iso(as_of)}")
     return as_of, signed_up
 
 
-def _traits(raw: object, rules: Rules) -> tuple[dict[str, Trait], tuple[str, ...]]:
-    """The traits the product has, and the names of the others."""
-    given = named_in(raw, "", "traits", rules.most_names)
+def _traits(raw: object, rules: ReadingRules) -> tuple[dict[str, Trait], tuple[str, ...]]:
+    """Read the traits that the product has, and list the names of the others."""
+    named = named_in(raw, "", "traits", rules.most_names)
     traits: dict[str, Trait] = {}
     unknown = []
-    for name, value in given.items():
+    for name, value in named.items():
         text_in(name, "", "traits", rules.most_characters)
         if isinstance(value, str):
             text_in(value, "traits", name, rules.most_characters)
@@ -154,17 +168,22 @@ def _traits(raw: object, rules: Rules) -> tuple[dict[str, Trait], tuple[str, ...
 
 def _finite(value: object, name: str) -> None:
     if not isinstance(value, int | float):
-        raise InputError(path_of("traits", name), received=shown(value), allowed=f"a text, {NUMBER_HELP}, or null")
+        raise InputError(field_path("traits", name), received=shown(value), allowed=f"a text, {NUMBER_HELP}, or null")
     number_in(value, "traits", name)
 
 
 # ---------------------------------------------------------------- what is set aside
 
 
-def _judged(
-    rows: list[EventRow], ids: list[str | None] | None, entity: str, signed_up: int | None, as_of: int, rules: Rules
+def _select(
+    rows: list[EventRow],
+    ids: list[str | None] | None,
+    entity: str,
+    signed_up: int | None,
+    as_of: int,
+    rules: ReadingRules,
 ) -> tuple[list[EventRow], Counter[str]]:
-    """The rows that count, and how many do not by reason."""
+    """Keep the rows that count, and count the others by reason."""
     unwanted = {
         person: _unwanted(entity if person is None and rules.entity_acts else person, rules)
         for person in set(map(itemgetter(2), rows))
@@ -173,19 +192,19 @@ def _judged(
         return rows, Counter()
     keys = None if ids is None else _keys(rows, ids, rules)
     first = _first_of_ids(rows, keys) if keys is not None else {}
-    kept, reasons = [], Counter[str]()
+    selected, reasons = [], Counter[str]()
     for row, key in zip(rows, keys or repeat(None), strict=False):
         if key is not None and first[key] is not row:
             reasons["duplicate_id"] += 1
         elif (reason := unwanted[row.user] or _untimely(row, signed_up, as_of)) is not None:
             reasons[reason] += 1
         else:
-            kept.append(row)
-    return kept, reasons
+            selected.append(row)
+    return selected, reasons
 
 
 def _all_timely(rows: list[EventRow], signed_up: int | None, as_of: int) -> bool:
-    """Whether `_untimely` has nothing to say of any row, column by column."""
+    """Whether no row is untimely, checked column by column."""
     times = list(map(itemgetter(1), rows))
     if not times or max(times) >= as_of or (signed_up is not None and min(times) < signed_up):
         return not times
@@ -193,7 +212,7 @@ def _all_timely(rows: list[EventRow], signed_up: int | None, as_of: int) -> bool
     return not known or max(known) < as_of
 
 
-def _unwanted(person: str | None, rules: Rules) -> str | None:
+def _unwanted(person: str | None, rules: ReadingRules) -> str | None:
     if person is None:
         return None
     if rules.bots and is_bot(person):
@@ -209,8 +228,8 @@ def _untimely(row: EventRow, signed_up: int | None, as_of: int) -> str | None:
     return "known_later" if row.known_at is not None and row.known_at >= as_of else None
 
 
-def _keys(rows: list[EventRow], ids: list[str | None], rules: Rules) -> list[_Key | None]:
-    """What no two rows share: the id, within the table where an event has one of its own."""
+def _keys(rows: list[EventRow], ids: list[str | None], rules: ReadingRules) -> list[_Key | None]:
+    """The key that no two rows share: the id, within its table where an event has a table of its own."""
     own = rules.own_ids
     return [
         None if id_ is None else (row.event if row.event in own else None, id_)
@@ -219,7 +238,7 @@ def _keys(rows: list[EventRow], ids: list[str | None], rules: Rules) -> list[_Ke
 
 
 def _first_of_ids(rows: list[EventRow], keys: list[_Key | None]) -> dict[_Key, EventRow]:
-    """Of the rows with one id the earliest to arrive, then the earliest to happen."""
+    """For each id, find the first row: the earliest to arrive, then the earliest to happen."""
     first: dict[_Key, EventRow] = {}
     for row, key in zip(rows, keys, strict=True):
         if key is not None:
@@ -230,7 +249,7 @@ def _first_of_ids(rows: list[EventRow], keys: list[_Key | None]) -> dict[_Key, E
 
 
 def _arrival(row: EventRow, rival: EventRow) -> tuple[object, ...]:
-    """What two rows are compared by, in the order of the batch; what is missing comes last."""
+    """The sort key that compares two rows, as in the batch; missing values come last."""
     mine, others = row.values or {}, rival.values or {}
     amounts = [mine.get(name, inf) for name in sorted({*mine, *others})]
     known = row.time if row.known_at is None else row.known_at

@@ -1,9 +1,9 @@
-"""The features of one entity from its raw events, in plain Python: what a service computes for each request.
+"""The features of one entity from its raw events in plain Python, as the service computes them for each request.
 
-What is right is defined by `pql_model.features.oracle`; this module must equal it, and with it the batch
+`pql_model.features.oracle` defines the right result; this module must equal it, and the batch
 (`pql_model.features.compile`), to the last bit. The declarations are compiled once to a plan. An evaluation sorts
-the events once; then a window is two bisections, and a measure is a difference of running counts of whole numbers,
-or a slice where the order of addition shows.
+the events once. Then a window is two bisections, and a measure is a difference of running counts, or a slice where
+the order of addition matters.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from pql_model.measures import ANY
 from pql_model.time import DAY, MINUTE, Duration, Window
 
 
-class _Seen(NamedTuple):
-    """From where the events are looked at."""
+class _Snapshot(NamedTuple):
+    """The instants that windows and measures refer to."""
 
     signed_up: int | None
     as_of: int
 
 
 _Edges = tuple[int | None, int | None] | None
-"""Start and end of a window, None where nothing visible lies beyond; no edges where there is no sign-up to count from."""
-_Measure = Callable[[Any, int, int, _Seen], float]
-"""Of the rows number i to j of a Timeline or Amounts, at least one row."""
-_Wanted = list[tuple[int, list[tuple[int, _Measure]]]]
-"""Number of a window -> the features in it: place in the answer, and measure."""
+"""Start and end of a window, None where nothing visible lies beyond; no edges at all without a sign-up to count from."""
+_Measure = Callable[[Any, int, int, _Snapshot], float]
+"""Measures the rows i to j, at least one, of a Timeline or Amounts."""
+_ByWindow = list[tuple[int, list[tuple[int, _Measure]]]]
+"""Number of a window -> its features: position in the result, and measure."""
 
 
 class OnlineFeatures:
-    """Features of one entity as known at an instant.
+    """Compute the features of one entity as known at an instant.
 
     Parameters
     ----------
-    features
-        What to compute; the numbers come in this order.
+    features : sequence of Feature
+        What to compute; the result has this order.
 
     Examples
     --------
@@ -58,68 +58,69 @@ class OnlineFeatures:
 
     def __init__(self, features: Sequence[Feature]) -> None:
         empty = [nan if f.rule.empty is None else float(f.rule.empty) for f in features]
-        asks_signup = [f.window.kind == "first" or f.rule.needs_signup for f in features]
         self._empty = empty
-        self._unknown = [nan if asks else number for asks, number in zip(asks_signup, empty, strict=True)]
-        self._ages = [place for place, f in enumerate(features) if f.measure == "days_since_signup"]
+        self._without_signup = [nan if f.needs_signup else number for f, number in zip(features, empty, strict=True)]
+        self._ages = [position for position, f in enumerate(features) if f.measure == "days_since_signup"]
         self._plan, self._windows = _plan(features)
 
     def compute(self, events: Iterable[EventRow], signed_up: int | None, as_of: int) -> list[float]:
-        """One number a feature; NaN where no number is true.
+        """Compute one number per feature; NaN where undefined.
 
         Parameters
         ----------
-        events
-            The entity's events in any order; what is not visible at as_of plays no part.
-        signed_up, as_of
-            Microseconds since 1970, UTC.
+        events : iterable of EventRow
+            The entity's events in any order. Events that are not visible at as_of are ignored.
+        signed_up, as_of : int
+            Microseconds since 1970, UTC; `signed_up` may be None.
         """
-        out = list(self._unknown if signed_up is None else self._empty)
+        out = list(self._without_signup if signed_up is None else self._empty)
         if signed_up is not None:
-            for place in self._ages:
-                out[place] = (as_of - signed_up) / DAY
+            for position in self._ages:
+                out[position] = (as_of - signed_up) / DAY
         whole = Timeline(visible(events, as_of))
-        seen = _Seen(signed_up, as_of)
-        edges = [_edges(window, seen) for window in self._windows]
-        for event, value, wanted in self._plan:
-            if event == ANY or event in whole.places:
-                log = whole if event == ANY else whole.only(whole.places[event])
-                _fill(out, log if value is None else Amounts(log, value), wanted, edges, seen)
+        snapshot = _Snapshot(signed_up, as_of)
+        edges = [_edges(window, snapshot) for window in self._windows]
+        for event, value, by_window in self._plan:
+            if event == ANY or event in whole.positions:
+                log = whole if event == ANY else whole.subset(whole.positions[event])
+                _fill(out, log if value is None else Amounts(log, value), by_window, edges, snapshot)
         return out
 
 
-def _plan(features: Sequence[Feature]) -> tuple[list[tuple[str, str | None, _Wanted]], list[Window]]:
-    """The features by event, value and window, and the windows: each is looked up once an evaluation."""
+def _plan(features: Sequence[Feature]) -> tuple[list[tuple[str, str | None, _ByWindow]], list[Window]]:
+    """Group the features by event, value and window, and list the windows, which an evaluation looks up once each."""
     numbers: dict[Window, int] = {}
     plan: dict[tuple[str, str | None], dict[int, list[tuple[int, _Measure]]]] = {}
-    for place, feature in enumerate(features):
+    for position, feature in enumerate(features):
         if feature.measure == "days_since_signup":  # reads no events
             continue
-        window, measure = _compiled(feature)
+        window, measure = _compile(feature)
         number = numbers.setdefault(window, len(numbers))
-        plan.setdefault((feature.event, feature.value), {}).setdefault(number, []).append((place, measure))
-    return [(event, value, list(wanted.items())) for (event, value), wanted in plan.items()], list(numbers)
+        plan.setdefault((feature.event, feature.value), {}).setdefault(number, []).append((position, measure))
+    return [(event, value, list(by_window.items())) for (event, value), by_window in plan.items()], list(numbers)
 
 
-def _compiled(feature: Feature) -> tuple[Window, _Measure]:
-    """The window to read and what to do with its rows. A trend reads its own window and the one before it."""
+def _compile(feature: Feature) -> tuple[Window, _Measure]:
+    """Choose the window to read and the measure of its rows. A trend also reads the window before its own."""
     if feature.measure == "trend" and feature.window.length is not None:
         length = feature.window.length.us
         return Window("last", Duration(2 * length)), partial(_trend, length)
     return feature.window, _MEASURES[feature.measure]
 
 
-def _edges(window: Window, seen: _Seen) -> _Edges:
-    if seen.signed_up is None and window.kind == "first":
+def _edges(window: Window, snapshot: _Snapshot) -> _Edges:
+    if snapshot.signed_up is None and window.kind == "first":
         return None
-    start, end = window.bounds(*seen)
-    return start, None if end == seen.as_of else end
+    start, end = window.bounds(*snapshot)
+    return start, None if end == snapshot.as_of else end
 
 
-def _fill(out: list[float], log: Timeline | Amounts, wanted: _Wanted, edges: Sequence[_Edges], seen: _Seen) -> None:
-    """Put the measures of one log into their places. A window without rows keeps the empty number."""
+def _fill(
+    out: list[float], log: Timeline | Amounts, by_window: _ByWindow, edges: Sequence[_Edges], snapshot: _Snapshot
+) -> None:
+    """Write the measures of one log to their positions. A window without rows keeps the empty number."""
     times = log.times
-    for number, features in wanted:
+    for number, features in by_window:
         edge = edges[number]
         if edge is None:
             continue
@@ -127,34 +128,34 @@ def _fill(out: list[float], log: Timeline | Amounts, wanted: _Wanted, edges: Seq
         i = 0 if start is None else bisect_left(times, start)
         j = len(times) if end is None else bisect_left(times, end, i)
         if i < j:
-            for place, measure in features:
-                out[place] = measure(log, i, j, seen)
+            for position, measure in features:
+                out[position] = measure(log, i, j, snapshot)
 
 
 # ---------------------------------------------------------------- the measures
 
 
-def _count(log: Timeline, i: int, j: int, _: _Seen) -> float:
+def _count(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     return float(j - i if log.plain else sum(log.counts[i:j]))
 
 
-def _trend(length: int, log: Timeline, i: int, j: int, seen: _Seen) -> float:
-    middle = bisect_left(log.times, seen.as_of - length)
-    a, b = _count(log, middle, j, seen), _count(log, i, middle, seen)
+def _trend(length: int, log: Timeline, i: int, j: int, snapshot: _Snapshot) -> float:
+    middle = bisect_left(log.times, snapshot.as_of - length)
+    a, b = _count(log, middle, j, snapshot), _count(log, i, middle, snapshot)
     return (a - b) / (a + b) if a + b else nan
 
 
-def _active_days(log: Timeline, i: int, j: int, _: _Seen) -> float:
+def _active_days(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     return float(len(set(log.days[i:j])))
 
 
-def _distinct_users(log: Timeline, i: int, j: int, _: _Seen) -> float:
+def _distinct_users(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     named = set(log.users[i:j])
     logged = float(len(named) - (None in named))
     return logged if log.plain else max([logged, *(users for users in log.user_counts[i:j] if users is not None)])
 
 
-def _top_user_share(log: Timeline, i: int, j: int, _: _Seen) -> float:
+def _top_user_share(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     users = log.users[i:j]
     if log.plain:
         totals: dict[str | None, float] = {**Counter(users)}
@@ -168,41 +169,41 @@ def _top_user_share(log: Timeline, i: int, j: int, _: _Seen) -> float:
     return max(totals.values()) / named if named else nan
 
 
-def _days_since_last(log: Timeline, _: int, j: int, seen: _Seen) -> float:
-    return (seen.as_of - log.times[j - 1]) / DAY
+def _days_since_last(log: Timeline, _: int, j: int, snapshot: _Snapshot) -> float:
+    return (snapshot.as_of - log.times[j - 1]) / DAY
 
 
-def _days_to_first(log: Timeline, i: int, _: int, seen: _Seen) -> float:
-    return nan if seen.signed_up is None else (log.times[i] - seen.signed_up) / DAY
+def _days_to_first(log: Timeline, i: int, _: int, snapshot: _Snapshot) -> float:
+    return nan if snapshot.signed_up is None else (log.times[i] - snapshot.signed_up) / DAY
 
 
 def _runs(log: Timeline, i: int, j: int) -> tuple[list[int], int]:
-    """Lengths of the runs of consecutive active days, the latest last, and the latest day."""
-    within = list(dict.fromkeys(log.days[i:j]))
+    """Lengths of the runs of consecutive active days in order, and the latest day."""
+    days = list(dict.fromkeys(log.days[i:j]))
     lengths = [1]
-    for before, day in pairwise(within):
+    for before, day in pairwise(days):
         if day == before + 1:
             lengths[-1] += 1
         else:
             lengths.append(1)
-    return lengths, within[-1]
+    return lengths, days[-1]
 
 
-def _longest_streak(log: Timeline, i: int, j: int, _: _Seen) -> float:
+def _longest_streak(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     return float(max(_runs(log, i, j)[0]))
 
 
-def _current_streak(log: Timeline, i: int, j: int, seen: _Seen) -> float:
-    """It may have ended yesterday: today, the day that as_of ends or lies in, is not over."""
+def _current_streak(log: Timeline, i: int, j: int, snapshot: _Snapshot) -> float:
+    """The run may have ended yesterday, because today, the day that as_of lies in or ends, is not over."""
     lengths, latest = _runs(log, i, j)
-    return float(lengths[-1]) if latest >= (seen.as_of - 1) // DAY - 1 else 0.0
+    return float(lengths[-1]) if latest >= (snapshot.as_of - 1) // DAY - 1 else 0.0
 
 
-def _sessions(log: Timeline, i: int, j: int, _: _Seen) -> float:
+def _sessions(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     return float(bisect_left(log.breaks, j) - bisect_right(log.breaks, i) + 1)
 
 
-def _session_minutes(log: Timeline, i: int, j: int, _: _Seen) -> float:
+def _session_minutes(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     first, last = bisect_right(log.breaks, i), bisect_left(log.breaks, j)
     return (log.times[j - 1] - log.times[i] - log.pauses[last] + log.pauses[first]) / MINUTE
 
@@ -228,4 +229,4 @@ _MEASURES: dict[str, _Measure] = {
     "session_minutes": _session_minutes,
     "top_user_share": _top_user_share,
 }
-"""All that read events; `trend` is compiled by itself."""
+"""Measures that read events; `trend` is compiled separately."""

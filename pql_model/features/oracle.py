@@ -1,6 +1,6 @@
-"""What every measure means, in plain Python: slow, short, and right by definition.
+"""The meaning of every measure in plain Python: slow, short, and right by definition.
 
-Every engine is held to this page. An event is visible if it happened before as_of and was known before as_of.
+Every engine must equal this module. An event is visible if it happened before as_of and was known before as_of.
 A measure reads the visible events inside its window: start included, end excluded.
 """
 
@@ -30,13 +30,13 @@ class Event:
 
 
 def evaluate(feature: Feature, events: Sequence[Event], signed_up: int | None, as_of: int) -> float | None:
-    """The feature of one entity as known at as_of, from its events in any order; None where no number is true.
+    """Compute a feature of one entity as known at as_of, from its events in any order; None where undefined.
 
     >>> log = [Event("login", time=0), Event("login", time=3 * DAY), Event("login", time=9 * DAY)]
     >>> evaluate(Feature("login", "count"), log, signed_up=0, as_of=9 * DAY)
     2.0
     """
-    if signed_up is None and (feature.window.kind == "first" or feature.rule.needs_signup):
+    if signed_up is None and feature.needs_signup:
         return None
     visible = [e for e in events if e.time < as_of and (e.known_at is None or e.known_at < as_of)]
     named = sorted((e for e in visible if feature.event in (ANY, e.event)), key=lambda e: e.time)
@@ -46,7 +46,7 @@ def evaluate(feature: Feature, events: Sequence[Event], signed_up: int | None, a
     if feature.measure == "trend":  # also reads the equally long window before its own
         number = _trend(rows, [e for e in named if start - (end - start) <= e.time < start])
     elif feature.value is not None:
-        # By time, and by size among equal times. A row without the value does not take part.
+        # In order of time, and of size among equal times. Rows without the value are left out.
         pairs = sorted((e.time, e.values[feature.value]) for e in rows if feature.value in e.values)
         number = _OF_VALUES[feature.measure]([value for _, value in pairs])
     elif feature.measure in _OF_TIMES:
@@ -76,7 +76,7 @@ def _trend(rows: list[Event], before: list[Event]) -> float | None:
 
 
 def _streak(times: list[int], last_day: int) -> int:
-    """How many consecutive UTC days with an event end at `last_day`."""
+    """Count the consecutive UTC days with an event that end at `last_day`."""
     days, length = {time // DAY for time in times}, 0
     while last_day - length in days:
         length += 1
@@ -101,7 +101,7 @@ _OF_TIMES: dict[str, Callable[[list[int], Any, int], float | None]] = {  # of th
     "days_to_first": lambda times, signed_up, _: (times[0] - signed_up) / DAY if times else None,
     "days_since_signup": lambda _, signed_up, as_of: (as_of - signed_up) / DAY,
     "longest_streak_days": lambda times, _, __: max((_streak(times, time // DAY) for time in times), default=0),
-    # It ends today, or yesterday as long as today has no event. Today is the day that as_of ends or lies in.
+    # It ends today, or yesterday while today has no event. Today is the day that as_of lies in or ends.
     "current_streak_days": lambda times, _, as_of: (
         _streak(times, (as_of - 1) // DAY) or _streak(times, (as_of - 1) // DAY - 1)
     ),

@@ -1,6 +1,6 @@
-"""How a sum of values is rounded, the same to the last bit in batch and online.
+"""Rounding of sums, identical to the last bit in batch and online.
 
-Powers of ten come from a table: what `10.0 ** k` gives in the last bit depends on the library and the processor.
+Powers of ten come from a table, because the last bit of `10.0 ** k` depends on the library and the processor.
 """
 
 from __future__ import annotations
@@ -8,26 +8,29 @@ from __future__ import annotations
 from bisect import bisect_right
 
 SUM_DIGITS = 12
-"""Sums are rounded to so many significant digits of the sizes that were added, so that the order of addition does not show:
-neither in the last bits, nor where amounts cancel and only the error of adding them is left."""
+"""Significant digits of a sum, relative to the sum of absolute values. The order of addition then never shows: neither in
+the last bits, nor where values cancel and only the rounding error remains."""
 
 LEAST_POWER, MOST_POWER = -323, 308
 POWERS = tuple(float(f"1e{power}") for power in range(LEAST_POWER, MOST_POWER + 1))
-"""Every power of ten that a float64 holds."""
-
+"""Every power of ten that a float64 can hold."""
 
 NUDGE = 1.0 + 1e-12
-"""A sum of sizes that is a round number may come out a bit below it: both have the same digits."""
+"""A sum that should be a power of ten may come out slightly below it; both must round to the same digits."""
 
 
 def rounded(total: float, gross: float) -> float:
-    """The sum to `SUM_DIGITS` significant digits of what was added; what is not finite stays as it is.
+    """Round a sum to `SUM_DIGITS` significant digits of its gross; values that are not finite stay as they are.
 
     Parameters
     ----------
-    gross
-        The sum of the sizes of what was added: that of a sum without negative numbers is the sum.
+    total : float
+        The sum.
+    gross : float
+        The sum of the absolute values.
 
+    Examples
+    --------
     >>> rounded(0.1 + 0.2, 0.3), rounded(123456789012345.0, 123456789012345.0), rounded(0.1 + 0.2 - 0.3, 0.6)
     (0.3, 123456789012000.0, 0.0)
     """

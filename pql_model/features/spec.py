@@ -1,6 +1,6 @@
-"""Features as declarations that name themselves.
+"""Declarations of features.
 
-A feature is (event, measure, window). Its column name, its English words and its declaration are three
+A feature is an event, a measure and a window. Its column name, its English text and its declaration are three
 views of one frozen object: ``parse_feature(feature.name) == feature``.
 """
 
@@ -22,17 +22,17 @@ _SEPARATOR = "."
 
 @dataclass(frozen=True)
 class Feature:
-    """What is counted, how, and when.
+    """A feature: which event is measured, how, and in which window.
 
     Parameters
     ----------
-    event
+    event : str
         The event's name, or `any` for the entity as a whole.
-    measure
+    measure : str
         One of `pql_model.measures.MEASURES`.
-    window
-        Which events count.
-    value
+    window : Window
+        The window that the events lie in.
+    value : str, optional
         The numeric value that `sum`, `max`, `last` and `distinct_values` read.
 
     Raises
@@ -57,30 +57,27 @@ class Feature:
     value: str | None = None
 
     def __post_init__(self) -> None:
-        check_measure(self.event, self.measure, self.value)
-        rule = MEASURES[self.measure].window
-        wrong = {"ever": self.window != EVER, "last": self.window.kind != "last"}
-        if wrong.get(rule):
-            raise ValueError(f"measure `{self.measure}` needs a `{rule}` window. Received: {self.window}")
+        check_measure(self.event, self.measure, self.value, self.window)
 
     @property
     def rule(self) -> Measure:
+        """The declaration of the measure."""
         return MEASURES[self.measure]
+
+    @property
+    def needs_signup(self) -> bool:
+        """Whether the feature is undefined without a sign-up time."""
+        return self.window.kind == "first" or self.rule.needs_signup
 
     @property
     def name(self) -> str:
         """The column name: letters, digits and `_ - + % .` only, whatever the event is called."""
-        parts = [
-            self.event,
-            self.measure,
-            *([self.value] if self.value is not None else []),
-            self.window.slug,
-        ]
+        parts = [self.event, self.measure, *([self.value] if self.value is not None else []), self.window.slug]
         return _SEPARATOR.join(_encode(part) for part in parts)
 
     @property
     def text(self) -> str:
-        """The same in English."""
+        """The feature in English."""
         if self.event == ANY:
             what = self.rule.noun
         else:
@@ -89,9 +86,9 @@ class Feature:
 
     @property
     def when(self) -> str:
-        """The window in English with a space before it, or nothing where the measure needs none."""
-        said = ("days_since_last", "days_to_first", "current_streak_days")
-        if self.rule.window == "ever" or (self.window == EVER and self.measure in said):
+        """The window in English after a space; empty where the measure's noun already says it."""
+        self_explaining = ("days_since_last", "days_to_first", "current_streak_days")
+        if self.rule.window == "ever" or (self.window == EVER and self.measure in self_explaining):
             return ""
         return f" {self.window.text}"
 
@@ -125,23 +122,23 @@ def _encode(text: str) -> str:
 
 
 def feature_set_hash(names: Iterable[str]) -> str:
-    """A short digest of the column names in their order: two models with the same hash read the same table."""
+    """Hash the column names in their order: two models with the same hash read the same table."""
     return hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()[:12]
 
 
 def check_columns(received: Iterable[str], expected: Iterable[str]) -> None:
-    """Refuse a feature table that lacks columns, with the difference.
+    """Refuse a feature table that lacks columns.
 
     Raises
     ------
     FeatureMismatchError
-        Naming what is missing.
+        Naming the missing columns.
     """
-    have, want = set(received), list(expected)
-    missing = [name for name in want if name not in have]
+    columns, required = set(received), list(expected)
+    missing = [name for name in required if name not in columns]
     if missing:
         raise FeatureMismatchError(
-            f"The feature table lacks {len(missing)} of {len(want)} columns: {listed(missing)}",
-            received=f"{len(have)} columns",
-            remedy="compute the features with this model's own manifest",
+            f"The feature table lacks {len(missing)} of {len(required)} columns: {listed(missing)}",
+            received=f"{len(columns)} columns",
+            remedy="compute the features with the manifest of this model",
         )

@@ -1,4 +1,4 @@
-"""The feature table: one row per snapshot, features and traits side by side."""
+"""The feature table: one row per snapshot with its features and traits."""
 
 from __future__ import annotations
 
@@ -23,30 +23,36 @@ def feature_table(
     trait_names: dict[str, str],
     progress: Callable[[float], None] | None = None,
 ) -> pd.DataFrame:
-    """Compute features as of each snapshot and put the traits beside them.
+    """Compute the features of each snapshot and join the traits.
 
     Parameters
     ----------
-    snapshots
-        entity, as_of, signed_up in the workbench.
-    trait_names
+    sources : Sources
+        The data.
+    snapshots : Table
+        entity, as_of, signed_up.
+    features : sequence of Feature
+        What to compute.
+    trait_names : dict
         Trait -> column name in the table.
+    progress : callable, optional
+        Called with the share done, 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
-        entity, as_of (int64 microseconds), a float64 column per feature, a column per trait as it came.
+        entity, as_of (int64 microseconds), a float64 column per feature, a column per trait, unconverted.
         Sorted by entity and as_of.
 
     Raises
     ------
     DataError
-        If a feature reads a value that no table of events has.
+        If a feature reads a value that no event table has.
     """
     lacking = sorted({f.value for f in features if not has_value(sources, f) and f.value is not None})
     if lacking:
         raise DataError(
-            f"No table of events has the values that are asked for: {listed(lacking)}",
+            f"No event table has these values: {listed(lacking)}",
             allowed=[name.removeprefix("value_") for name in sources.events.table.columns if name.startswith("value_")],
             remedy="map them under `values:` in the config, or train a model without them",
         )
@@ -55,7 +61,7 @@ def feature_table(
 
 
 def trait_table(sources: Sources, trait_names: dict[str, str]) -> pd.DataFrame:
-    """The traits of every entity as they came, indexed by entity."""
+    """Read the traits of every entity, unconverted, indexed by entity."""
     entities = sources.entities.table
     columns = {name: entities[trait_column(trait)] for trait, name in trait_names.items()}
     columns = {name: c.cast("float64") if c.type().is_decimal() else c for name, c in columns.items()}
@@ -64,5 +70,5 @@ def trait_table(sources: Sources, trait_names: dict[str, str]) -> pd.DataFrame:
 
 
 def has_value(sources: Sources, feature: Feature) -> bool:
-    """Whether the log carries the value that a feature reads."""
+    """Whether the log has the value that a feature reads."""
     return feature.value is None or f"value_{feature.value}" in sources.events.table.columns

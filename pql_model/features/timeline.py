@@ -1,4 +1,4 @@
-"""One entity's visible events in order of time, as columns and running counts: what the online measures read."""
+"""The visible events of one entity in order of time, as columns and running counts for the online measures."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class EventRow(NamedTuple):
 
 
 class Timeline:
-    """Rows in order of time, by column. A column is made when it is first asked for.
+    """Rows in order of time, by column. A column is computed when first read.
 
     Examples
     --------
     >>> log = Timeline([EventRow("login", 0, "ann"), EventRow("upload", DAY, "bob"), EventRow("login", DAY + 1, "bob")])
     >>> log.users, log.days, log.breaks
     (('ann', 'bob', 'bob'), [0, 1, 1], [1])
-    >>> log.only(log.places["login"]).users
+    >>> log.subset(log.positions["login"]).users
     ['ann', 'bob']
     """
 
@@ -42,40 +42,40 @@ class Timeline:
     values: Sequence[Mapping[str, float] | None]
     counts: Sequence[float]
     user_counts: Sequence[float | None]
-    plain: bool  # every row is one event, and none says how many users it stands for
-    places: dict[str, list[int]]  # event -> the numbers of its rows
+    plain: bool  # every row is one event, and none states a number of users
+    positions: dict[str, list[int]]  # event -> positions of its rows
     days: Sequence[int]  # days since 1970
-    breaks: list[int]  # the numbers of the rows that begin another session
-    pauses: list[int]  # up to each break, the time between sessions
+    breaks: list[int]  # positions of the rows that begin another session
+    pauses: list[int]  # time between sessions, accumulated up to each break
 
     def __init__(self, rows: Sequence[EventRow]) -> None:
         columns = zip(*rows, strict=True) if rows else ((),) * 7
         self.names, self.times, self.users, self.values, _, self.counts, self.user_counts = columns
         self.plain = self.counts.count(1.0) == len(rows) == self.user_counts.count(None)
         self._whole = self
-        self._numbers: Sequence[int] = ()
+        self._positions: Sequence[int] = ()
 
-    def only(self, numbers: Sequence[int]) -> Timeline:
-        """The rows of these numbers, which ascend."""
+    def subset(self, positions: Sequence[int]) -> Timeline:
+        """Keep the rows at these ascending positions."""
         part = Timeline.__new__(Timeline)
-        part._whole, part._numbers, part.plain = self, numbers, self.plain
-        part.times = _picked(self.times, numbers)
+        part._whole, part._positions, part.plain = self, positions, self.plain
+        part.times = _pick(self.times, positions)
         return part
 
     def __getattr__(self, name: str) -> Any:
-        """A column that is not there yet: taken from the whole, or computed. (`cached_property` costs four times more.)"""
-        if name in _TAKEN and self._whole is not self:
-            made = _picked(getattr(self._whole, name), self._numbers)
+        """Compute a missing column, or pick it from the whole; `cached_property` costs four times more."""
+        if name in _PICKED and self._whole is not self:
+            column = _pick(getattr(self._whole, name), self._positions)
         elif name in _COMPUTED:
-            made = _COMPUTED[name](self)
+            column = _COMPUTED[name](self)
         else:
             raise AttributeError(name)
-        self.__dict__[name] = made
-        return made
+        self.__dict__[name] = column
+        return column
 
 
 class Amounts:
-    """One value, by time and by size among equal times. A row without it does not take part."""
+    """One value in order of time, and of size among equal times. Rows without the value are left out."""
 
     def __init__(self, log: Timeline, value: str) -> None:
         rows = zip(log.times, log.values, strict=True)
@@ -84,15 +84,15 @@ class Amounts:
         self.amounts = [amount for _, amount in pairs]
 
 
-def _picked(column: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
-    return list(map(column.__getitem__, numbers))
+def _pick(column: Sequence[Any], positions: Sequence[int]) -> list[Any]:
+    return list(map(column.__getitem__, positions))
 
 
-def _places(log: Timeline) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = defaultdict(list)
-    for number, name in enumerate(log.names):
-        places[name].append(number)
-    return places
+def _positions(log: Timeline) -> dict[str, list[int]]:
+    positions: dict[str, list[int]] = defaultdict(list)
+    for position, name in enumerate(log.names):
+        positions[name].append(position)
+    return positions
 
 
 def _days(log: Timeline) -> list[int]:
@@ -101,17 +101,17 @@ def _days(log: Timeline) -> list[int]:
 
 def _breaks(log: Timeline) -> list[int]:
     gaps = map(sub, log.times[1:], log.times)
-    return [number for number, gap in enumerate(gaps, 1) if gap > SESSION_GAP]
+    return [position for position, gap in enumerate(gaps, 1) if gap > SESSION_GAP]
 
 
 def _pauses(log: Timeline) -> list[int]:
     times = log.times
-    return list(accumulate([times[number] - times[number - 1] for number in log.breaks], initial=0))
+    return list(accumulate([times[at] - times[at - 1] for at in log.breaks], initial=0))
 
 
-_TAKEN = ("names", "users", "values", "counts", "user_counts", "days")
+_PICKED = ("names", "users", "values", "counts", "user_counts", "days")
 _COMPUTED: dict[str, Callable[[Timeline], Any]] = {
-    "places": _places,
+    "positions": _positions,
     "days": _days,
     "breaks": _breaks,
     "pauses": _pauses,
@@ -119,7 +119,7 @@ _COMPUTED: dict[str, Callable[[Timeline], Any]] = {
 
 
 def visible(events: Any, as_of: int) -> list[EventRow]:
-    """The rows that had happened and were known before as_of, in order of time."""
+    """Keep the rows that had happened and were known before as_of, in order of time."""
     rows = sorted(events, key=itemgetter(1))
     happened = bisect_left(rows, as_of, key=itemgetter(1))
     return [row for row in rows[:happened] if row[4] is None or row[4] < as_of]

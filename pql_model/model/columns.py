@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.features.spec import check_columns, feature_set_hash, parse_feature
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 
 OTHER = "(other)"
 _MIN_CATEGORY_ROWS, _MAX_CATEGORIES = 20, 50
@@ -124,7 +124,7 @@ def as_texts(column: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(column) or pd.api.types.is_bool_dtype(column) or column.dtype == object:
         column = column.map(_plain, na_action="ignore")
     texts = column.astype("string").str.strip()
-    other = {text: value for text in texts.dropna().unique() if (value := value_of(text)) != text}
+    other = {text: value for text in texts.dropna().unique() if (value := canonical_value(text)) != text}
     return (texts.replace(other) if other else texts).mask(texts == "")
 
 
@@ -137,7 +137,7 @@ def _plain(value: Any) -> Any:
 
 def _codes(column: pd.Series, spec: ModelColumn) -> np.ndarray:
     texts = as_texts(column)
-    code = {value_of(text): float(i) for i, text in enumerate(spec.categories)}
+    code = {canonical_value(text): float(i) for i, text in enumerate(spec.categories)}
     other = code.get(OTHER, np.nan)
     mapped = texts.map(lambda text: code.get(text, other), na_action="ignore")
     return mapped.astype("Float64").to_numpy(np.float64, na_value=np.nan)

@@ -15,7 +15,7 @@ from pql_model.decide.nearest import AGE, NearestMissing
 from pql_model.errors import InputError
 from pql_model.explain.reason_text import Value
 from pql_model.explain.row import Explainer
-from pql_model.features.fields import number_in, path_of
+from pql_model.features.fields import field_path, number_in
 from pql_model.features.incoming import Incoming, read_entity
 from pql_model.features.online import OnlineFeatures
 from pql_model.features.spec import parse_feature
@@ -208,7 +208,7 @@ class ScoringEngine:
         unknown = sorted(set(raw) - {"entity", "features", "traits", "as_of"})
         if unknown:
             raise InputError(
-                path_of("", unknown[0]), received="an unknown key", allowed="entity, features, traits, as_of"
+                field_path("", unknown[0]), received="an unknown key", allowed="entity, features, traits, as_of"
             )
         given = raw["features"]
         if not isinstance(given, dict):
@@ -230,10 +230,10 @@ class ScoringEngine:
         strange = sorted(set(given) - set(self._place))
         if strange:
             raise InputError(
-                path_of("features", strange[0]), received="an unknown feature", allowed="the features of GET /model"
+                field_path("features", strange[0]), received="an unknown feature", allowed="the features of GET /model"
             )
         numbers = [_number(given.get(name), name) for name in self._place]
-        self.intake.refuse_age(numbers[self._place[AGE]], path_of("features", AGE))
+        self.intake.refuse_age(numbers[self._place[AGE]], field_path("features", AGE))
         as_of = empty.as_of if raw.get("as_of") is not None else None
         row, inputs = self._row(empty.entity, as_of, numbers, empty.traits, now, given)
         return Answer(row, {}, {}, inputs, self.bundle.name, unknown_traits=empty.unknown_traits)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from pql_model.errors import DataError
-from pql_model.sources.scalars import identifier_of
+from pql_model.sources.scalars import read_identifier
 from pql_model.time import iso
 
 _JSON = ("reasons", "criteria_met", "nearest_missing")
@@ -78,7 +78,7 @@ class Lookup:
     def find(self, names: Sequence[str]) -> dict[str, Any]:
         """The rows of these entities in the order asked for, and who has none. An id is read as everywhere: `12.0` is 12."""
         scores = self._scores
-        places = [scores.place.get(identifier_of(name) or name) for name in names]
+        places = [scores.place.get(read_identifier(name) or name) for name in names]
         found = scores.rows.iloc[[place for place in places if place is not None]]
         return {
             "rows": [{key: _plain(key, value) for key, value in row.items()} for row in found.to_dict("records")],

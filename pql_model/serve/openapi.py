@@ -7,7 +7,7 @@ from typing import Any
 
 from pql_model.decide.decider import Decider
 from pql_model.decide.nearest import AGE
-from pql_model.features.event_reader import Rules
+from pql_model.features.event_reader import ReadingRules
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.scope import KEY
 from pql_model.sources.scalars import LARGEST
@@ -15,7 +15,7 @@ from pql_model.time import DAY, HOUR, iso
 
 _NUMBER, _TEXT, _BOOL = {"type": "number"}, {"type": "string"}, {"type": "boolean"}
 _OR_NULL = {"type": ["string", "null"]}
-_LONGEST, _MOST_NAMES = Rules.most_characters, Rules.most_names
+_LONGEST, _MOST_NAMES = ReadingRules.most_characters, ReadingRules.most_names
 _AMOUNT = {"type": ["number", "boolean", "null"], "minimum": -LARGEST, "maximum": LARGEST}
 _TIME = {
     "type": "string",
@@ -113,7 +113,7 @@ def _entity(bundle: Bundle) -> dict[str, Any]:
     common = {"entity": name, "as_of": _or_null(_TIME), "traits": traits}
     facts = bundle.model.facts[KEY]
     needs_signup, may_lack = facts["needs_signup"], facts.get("may_lack_signup", False)
-    events = {"type": "array", "items": event, "maxItems": Rules.most_events}
+    events = {"type": "array", "items": event, "maxItems": ReadingRules.most_events}
     signed_up = _TIME if needs_signup and not may_lack else _or_null(_TIME)
     raw = _object(
         {**common, "signed_up": signed_up, "events": events}, ("entity", "events", *["signed_up"] * needs_signup)

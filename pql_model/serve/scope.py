@@ -8,10 +8,10 @@ from typing import Any
 
 from pql_model.config.schema import Config, EventTable
 from pql_model.errors import InputError
-from pql_model.features.event_reader import Rules
+from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import Incoming
 from pql_model.serve.trait_encoding import text_of
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, iso
 
 KEY = "intake"
@@ -48,7 +48,7 @@ def scope_facts(config: Config, known_events: Sequence[str], traits: Sequence[st
 
 @dataclass(frozen=True)
 class Scope:
-    """Rules for reading, and of whom the model speaks.
+    """ReadingRules for reading, and of whom the model speaks.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Scope:
         Of whom it does not speak, by trait.
     """
 
-    rules: Rules
+    rules: ReadingRules
     ages: tuple[float, float] | None
     active_within: int | None
     excluded_traits: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Scope:
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Scope:
         raw = facts[KEY]
-        rules = Rules(
+        rules = ReadingRules(
             known_events=frozenset(raw["known_events"]),
             needs_signup=raw["needs_signup"],
             may_lack_signup=raw.get("may_lack_signup", False),  # models of before do not say
@@ -81,7 +81,7 @@ class Scope:
             own_ids=frozenset(raw.get("own_ids", ())),
         )
         ages = raw["ages"]
-        excluded = {name: frozenset(map(value_of, values)) for name, values in raw["excluded_traits"].items()}
+        excluded = {name: frozenset(map(canonical_value, values)) for name, values in raw["excluded_traits"].items()}
         known = (float(ages[0]), float(ages[1])) if ages is not None else None
         return cls(rules, known, raw["active_within"], excluded)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pql_model.explain.reason_text import Value
 from pql_model.model.columns import OTHER, ModelColumn, as_numbers, as_texts
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value
 
 Trait = str | int | float | bool | None
 
@@ -34,7 +34,7 @@ def text_of(raw: Trait) -> str | None:
     """
     if isinstance(raw, str):
         if raw.isascii():
-            return value_of(raw.strip()) or None
+            return canonical_value(raw.strip()) or None
         text = as_texts(pd.Series([raw], dtype=object)).iloc[0]
         return None if pd.isna(text) else str(text)
     if raw is None or raw != raw:
@@ -49,7 +49,7 @@ class TraitColumn:
 
     def __init__(self, column: ModelColumn) -> None:
         self._category = column.kind == "category"
-        self._codes: Mapping[str, float] = {value_of(name): float(k) for k, name in enumerate(column.categories)}
+        self._codes: Mapping[str, float] = {canonical_value(name): float(k) for k, name in enumerate(column.categories)}
         self._other = self._codes.get(OTHER, math.nan)
 
     def read(self, raw: Trait) -> tuple[Value, float]:

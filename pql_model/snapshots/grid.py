@@ -1,4 +1,4 @@
-"""Which entities are looked at, and when: everyone at risk, at the same dated instants for both classes."""
+"""The instants at which entities are observed: the same dated grid for both classes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
+from pql_model.sources.duckdb_session import fetch_scalar
 from pql_model.sources.read import Sources
 from pql_model.time import DAY, Duration
 
@@ -15,21 +16,27 @@ Column = Any
 
 
 def landmark_grid(config: Config, sources: Sources) -> Table:
-    """Trial: each entity at each landmark day after its sign-up. Columns entity, as_of, signed_up, excluded."""
-    entities = _known_facts(sources)
+    """Lay the grid of a trial: each entity at each landmark day after its sign-up.
+
+    Returns
+    -------
+    Table
+        entity, as_of, signed_up, excluded.
+    """
+    entities = _entities(sources)
     days = config.schedule.at_days or []
     parts = [entities.mutate(as_of=entities.signed_up + day * DAY) for day in days]
     return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
 def calendar_grid(config: Config, sources: Sources) -> Table:
-    """Freemium: each entity at each multiple of `every` since 1970, while it is active.
+    """Lay the grid of freemium: each entity at each multiple of `every` since 1970, while it is active.
 
-    The grid hangs on the calendar, not on the data: more data never move a snapshot.
+    The grid follows the calendar and not the data, so more data never move a snapshot.
     """
     every = config.schedule.every
     step = every.us if every is not None else DAY
-    entities = _known_facts(sources)
+    entities = _entities(sources)
     events = sources.events.table
     if config.schedule.active_within is not None:
         known = ibis.coalesce(events.known_at, events.time)
@@ -39,7 +46,7 @@ def calendar_grid(config: Config, sources: Sources) -> Table:
             last=(events.time + config.schedule.active_within.us) // step,  # as_of - within <= time
         ).distinct()
     else:
-        start = int(events.time.min().to_pyarrow().as_py())
+        start = int(fetch_scalar(events.time.min()))
         cells = entities.select(
             "entity", first=ibis.coalesce(entities.signed_up, start) // step + 1, last=sources.observed_until // step
         )
@@ -49,31 +56,35 @@ def calendar_grid(config: Config, sources: Sources) -> Table:
     return grid.filter(grid.signed_up.isnull() | (grid.as_of > grid.signed_up))
 
 
-def _known_facts(sources: Sources) -> Table:
+def _entities(sources: Sources) -> Table:
     return sources.entities.table.select("entity", "signed_up", "excluded")
 
 
 def scoring_grid(config: Config, sources: Sources, as_of: int) -> Table:
-    """Every entity once, at `as_of`, with `reason` where it is not scored.
+    """List every entity once, at `as_of`, with a `reason` where it is not scored.
 
-    In a trial the ages scored are the ages trained: from the first landmark to the last plus one day.
+    In a trial, scores cover the ages of training: from the first landmark to one day after the last.
     """
-    return _judged(config, sources, _known_facts(sources).mutate(as_of=ibis.literal(as_of, "int64")))
+    return _with_reason(config, sources, _entities(sources).mutate(as_of=ibis.literal(as_of, "int64")))
 
 
-def asked_grid(config: Config, sources: Sources, asked: Table) -> Table:
-    """The same of single entities, each at its own instants; who is not in the data is not in the grid.
+def requested_grid(config: Config, sources: Sources, requested: Table) -> Table:
+    """List single entities, each at its own instants, like `scoring_grid`; unknown entities are left out.
 
     Parameters
     ----------
-    asked
-        entity, as_of in the workbench, no pair twice.
+    config : Config
+        The product.
+    sources : Sources
+        Its data.
+    requested : Table
+        entity, as_of; each pair once.
     """
-    return _judged(config, sources, _known_facts(sources).join(asked, "entity"))
+    return _with_reason(config, sources, _entities(sources).join(requested, "entity"))
 
 
-def _judged(config: Config, sources: Sources, t: Table) -> Table:
-    """Each row with the reason why it is not scored, where there is one."""
+def _with_reason(config: Config, sources: Sources, t: Table) -> Table:
+    """Add the reason why a row is not scored; null where it is scored."""
     conversions = sources.conversions.table.select("entity", converted_at="time")
     t = t.left_join(conversions, "entity").drop("entity_right")
     within = config.schedule.active_within
@@ -86,7 +97,7 @@ def _judged(config: Config, sources: Sources, t: Table) -> Table:
         cases.append((t.as_of - t.signed_up < days[0] * DAY, "too_young"))
         cases.append((t.as_of - t.signed_up > (days[-1] + 1) * DAY, "too_old"))
     else:
-        cases.append((t.signed_up >= t.as_of, "not_signed_up_yet"))  # as in the grid that was trained on
+        cases.append((t.signed_up >= t.as_of, "not_signed_up_yet"))  # as in the grid of training
         if within is not None:
             cases.append((t.active.isnull(), "inactive"))
     return t.mutate(reason=ibis.cases(*cases, else_=ibis.null("string"))).select(
@@ -94,9 +105,9 @@ def _judged(config: Config, sources: Sources, t: Table) -> Table:
     )
 
 
-def _active(sources: Sources, asked: Table, within: Duration) -> Table:
-    """Entities and instants with an event in the time before that was known by then."""
-    t = sources.events.table.select("entity", "time", "known_at").join(asked.select("entity", "as_of"), "entity")
-    seen = (t.time < t.as_of) & (t.time >= t.as_of - within.us)
-    seen = seen & (t.known_at.isnull() | (t.known_at < t.as_of))
-    return t.filter(seen).select("entity", "as_of", active=ibis.literal(True)).distinct()
+def _active(sources: Sources, grid: Table, within: Duration) -> Table:
+    """The rows of the grid with a recent event that was known by then."""
+    t = sources.events.table.select("entity", "time", "known_at").join(grid.select("entity", "as_of"), "entity")
+    recent = (t.time < t.as_of) & (t.time >= t.as_of - within.us)
+    known = t.known_at.isnull() | (t.known_at < t.as_of)
+    return t.filter(recent & known).select("entity", "as_of", active=ibis.literal(True)).distinct()

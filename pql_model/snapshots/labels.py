@@ -1,4 +1,4 @@
-"""What happened next: a conversion in [as_of, as_of + horizon), told only when it is final."""
+"""Labels: a conversion in [as_of, as_of + horizon), used only once it is final."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pandas as pd
 from pql_model.config.schema import Config
 from pql_model.errors import NotEnoughDataError
 from pql_model.snapshots.grid import calendar_grid, landmark_grid
-from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.duckdb_session import Connection, fetch_row
 from pql_model.sources.read import Sources
 from pql_model.time import iso
 
 Table = Any
 
 LEFT_OUT = {
-    "not_reached": "the landmark lies after the end of the data",
+    "not_reached": "as_of lies after the end of the data",
     "excluded": "excluded by the config",
-    "converted_before": "had already converted, so it was not at risk",
+    "converted_before": "already converted, so no longer at risk",
     "immature": "as_of + horizon lies after the end of the data, so the outcome is not final",
 }
-"""Why a snapshot is not used, in the order in which snapshots are judged."""
+"""Why a snapshot is not used, in the order of the checks."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class LabelledSnapshots:
     Attributes
     ----------
     table
-        entity, as_of, signed_up in the workbench.
+        entity, as_of, signed_up in the session.
     frame
         entity (str), as_of and signed_up (int64 microseconds, signed_up nullable), converted (bool).
         Sorted by entity and as_of.
@@ -47,12 +47,21 @@ class LabelledSnapshots:
 
 
 def label_snapshots(con: Connection, config: Config, sources: Sources) -> LabelledSnapshots:
-    """Lay the grid, drop who is not at risk or not final, and say who converted.
+    """Lay the grid, drop snapshots that are not at risk or not final, and label the rest.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    sources : Sources
+        Its data.
 
     Raises
     ------
     NotEnoughDataError
-        If nothing is left, or only one class.
+        If no snapshot is left, or only one class.
     """
     grid = landmark_grid(config, sources) if config.motion == "trial" else calendar_grid(config, sources)
     conversions = sources.conversions.table.select("entity", converted_at="time")
@@ -65,47 +74,46 @@ def label_snapshots(con: Connection, config: Config, sources: Sources) -> Labell
         (t.as_of + config.horizon.us > end, "immature"),
         else_=ibis.null("string"),
     )
-    judged = con.create_table("judged_snapshots", t.mutate(reason=reason))
-    counts = {r["reason"]: r["rows"] for r in judged.reason.value_counts(name="rows").to_pyarrow().to_pylist()}
-    good = judged.filter(judged.reason.isnull())
-    converted = (good.converted_at < good.as_of + config.horizon.us).fill_null(False)
-    snapshots = con.create_table("snapshots", good.select("entity", "as_of", "signed_up", converted=converted))
+    checked = con.create_table("checked_snapshots", t.mutate(reason=reason))
+    counts = {r["reason"]: r["rows"] for r in checked.reason.value_counts(name="rows").to_pyarrow().to_pylist()}
+    usable = checked.filter(checked.reason.isnull())
+    converted = (usable.converted_at < usable.as_of + config.horizon.us).fill_null(False)
+    snapshots = con.create_table("snapshots", usable.select("entity", "as_of", "signed_up", converted=converted))
     frame = snapshots.order_by("entity", "as_of").to_pandas()
     frame["signed_up"] = frame["signed_up"].astype("Int64")
     left_out = {name: int(counts[name]) for name in LEFT_OUT if counts.get(name)}
-    _refuse_hopeless(frame, left_out, config, sources)
+    _refuse_useless(frame, left_out, config, sources)
     return LabelledSnapshots(snapshots.drop("converted"), frame, left_out)
 
 
-def _refuse_hopeless(frame: pd.DataFrame, left_out: dict[str, int], config: Config, sources: Sources) -> None:
+def _refuse_useless(frame: pd.DataFrame, left_out: dict[str, int], config: Config, sources: Sources) -> None:
     received = ", ".join(f"{n:,} left out as {r}" for r, n in left_out.items()) or "no snapshots"
     if frame.empty:
         raise NotEnoughDataError(
-            "No snapshot is left to learn from",
+            "No snapshot is left to train on",
             received=received,
-            allowed=f"at least one with its horizon of {config.horizon} over before {iso(sources.observed_until)}",
+            allowed=f"at least one whose horizon of {config.horizon} ends before {iso(sources.observed_until)}",
             remedy="shorten `horizon`, correct `observed_until`, or wait for more data",
         )
     if frame["converted"].nunique() < 2:
         _refuse_early_conversions(sources, received)
-        every = "converted" if frame["converted"].iloc[0] else "did not convert"
+        which = "all" if frame["converted"].iloc[0] else "none of the"
         raise NotEnoughDataError(
-            f"There is one class only: every one of {len(frame):,} snapshots {every} within {config.horizon}",
+            f"There is only one class: {which} {len(frame):,} snapshots converted within {config.horizon}",
             received=received,
             remedy="check `conversions`, `horizon` and whether conversions precede the snapshots",
         )
 
 
 def _refuse_early_conversions(sources: Sources, received: str) -> None:
-    """Who paid before signing up is never at risk; where all did, two columns are probably mixed up."""
+    """Refuse data in which every conversion precedes the sign-up: two columns are probably swapped."""
     known = sources.entities.table.select("entity", "signed_up")
     paid = sources.conversions.table.join(known, "entity")
-    counts = paid.aggregate(early=paid.count(where=paid.time < paid.signed_up), all=paid.count()).to_pyarrow()
-    early, everyone = (counts[name][0].as_py() for name in ("early", "all"))
-    if early == everyone:
+    counts = fetch_row(paid.aggregate(early=paid.count(where=paid.time < paid.signed_up), all=paid.count()))
+    if counts["early"] == counts["all"]:
         raise NotEnoughDataError(
-            f"All {early:,} conversions lie before the sign-up of their entity: nobody was at risk and then converted",
+            f"All {counts['early']:,} conversions precede the sign-up of their entity, so no entity converted while at risk",
             received=received,
-            allowed="conversions after sign-up; a few before it are left out",
-            remedy="check that `conversions.columns.time` is the payment and `entities.columns.signed_up` the start",
+            allowed="conversions after sign-up; the few before it are left out",
+            remedy="check that `conversions.columns.time` is the payment and `entities.columns.signed_up` the sign-up",
         )

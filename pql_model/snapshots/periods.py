@@ -1,4 +1,4 @@
-"""The month and the week of snapshots."""
+"""The month and the weeks of snapshots."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pql_model.time import DAY, WEEK, to_datetime, week_of
 
 
 def month_of(as_of: np.ndarray) -> np.ndarray:
-    """The UTC month of each instant as a text.
+    """Format the UTC month of each instant.
 
     >>> month_of(np.array([0, 31 * DAY])).tolist()
     ['1970-01', '1970-02']
     """
-    days, place = np.unique(np.asarray(as_of, np.int64) // DAY, return_inverse=True)
-    return np.array([to_datetime(int(day) * DAY).strftime("%Y-%m") for day in days], dtype="U7")[place]
+    days, position = np.unique(np.asarray(as_of, np.int64) // DAY, return_inverse=True)
+    return np.array([to_datetime(int(day) * DAY).strftime("%Y-%m") for day in days], dtype="U7")[position]
 
 
 def whole_weeks(as_of: np.ndarray) -> np.ndarray:
-    """The Mondays of the weeks that lie wholly between the first and the last day of the instants, empty ones included.
+    """List the Mondays of the weeks that lie entirely between the first and the last day, empty weeks included.
 
     >>> whole_weeks(np.array([DAY, 27 * DAY])) // DAY  # 1970-01-02, a Friday, to 1970-01-28, a Wednesday
     array([ 4, 11, 18])

@@ -1,4 +1,4 @@
-"""csv and tsv files to tables of text: nothing guessed, every line that is no row counted."""
+"""CSV and TSV files read as tables of text: no types guessed, every broken line counted."""
 
 from __future__ import annotations
 
@@ -23,64 +23,76 @@ Table = Any
 Column = Any
 
 MAX_LINE = 32 * 2**20
-"""A longer line is no row."""
+"""A longer line, in bytes, counts as broken."""
 _MAX_FIELD_LINES = 200
-"""A quoted field of more lines than this is taken for a quote that never ends."""
+"""A quoted field of more lines than this counts as a quote that is never closed."""
 _QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What files must share to be read in one go."""
+    """What files must share to be read together."""
 
     delimiter: str
     header: tuple[str, ...]
-    zipped: bool
+    gzipped: bool
 
 
-def is_zipped(path: str) -> bool:
+def is_gzipped(path: str) -> bool:
+    """Whether a file name ends in `.gz`."""
     return path.lower().endswith(".gz")
 
 
 def read_delimited(con: Connection, paths: Sequence[str], name: str) -> tuple[dict[str, Column], Table, int]:
-    """All files as one table of texts: its columns by their name in the files, the table, the broken lines.
+    """Read files as one table of texts.
 
-    Each file is read by its own header, so that neither types nor the order of columns are guessed.
+    Each file is read by its own header, so neither types nor the order of columns are guessed.
+
+    Returns
+    -------
+    columns : dict
+        Name in the files -> column of the table.
+    table : Table
+        All rows, every column a text.
+    broken : int
+        Lines that are not rows.
     """
     groups: dict[Dialect, list[str]] = {}
     for path in paths:
         groups.setdefault(_dialect(path), []).append(path)
-    every = list(dict.fromkeys(column for dialect in groups for column in dialect.header))
+    names = list(dict.fromkeys(column for dialect in groups for column in dialect.header))
     parts, broken = [], 0
     for part, (dialect, files) in enumerate(groups.items()):
-        places = [every.index(column) for column in dialect.header]
-        table, lines = _read_whole(con, files, f"{name}_part{part}", dialect, [f"c{place}" for place in places])
+        positions = [names.index(column) for column in dialect.header]
+        table, lines = _read_group(con, files, f"{name}_part{part}", dialect, [f"c{i}" for i in positions])
         broken += lines
-        missing = {f"c{i}": ibis.null("string") for i in range(len(every)) if i not in places}
-        parts.append(table.mutate(**missing).select(*[f"c{i}" for i in range(len(every))]))
+        missing = {f"c{i}": ibis.null("string") for i in range(len(names)) if i not in positions}
+        parts.append(table.mutate(**missing).select(*[f"c{i}" for i in range(len(names))]))
     table = parts[0] if len(parts) == 1 else ibis.union(*parts)
-    return {column: table[f"c{i}"] for i, column in enumerate(every)}, table, broken
+    return {column: table[f"c{i}"] for i, column in enumerate(names)}, table, broken
 
 
 # ---------------------------------------------------------------- the header
 
 
 def _dialect(path: str) -> Dialect:
-    written = _first_line(path)
-    bare = _QUOTED.sub("", written)
+    line = _first_line(path)
+    unquoted = _QUOTED.sub("", line)
     plain = path.lower().removesuffix(".gz")
-    delimiter = "\t" if plain.endswith(".tsv") else max(",;\t|", key=bare.count)
-    names = [column.strip() for column in next(csv.reader(io.StringIO(written), delimiter=delimiter))]
-    header = tuple(column or f"column_{place}" for place, column in enumerate(names, start=1))
+    delimiter = "\t" if plain.endswith(".tsv") else max(",;\t|", key=unquoted.count)
+    names = [column.strip() for column in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
+    header = tuple(column or f"column_{number}" for number, column in enumerate(names, start=1))
     repeated = sorted({column for column in header if header.count(column) > 1})
     if repeated:
-        raise DataError(f"{Path(path).name} has columns of the same name: {listed(repeated)}", remedy="rename them")
-    return Dialect(delimiter, header, is_zipped(path))
+        raise DataError(
+            f"{Path(path).name} has several columns with the same name: {listed(repeated)}", remedy="rename them"
+        )
+    return Dialect(delimiter, header, is_gzipped(path))
 
 
 def _first_line(path: str) -> str:
-    """The header, with the further lines of a quoted name. Read as bytes: what follows may be no UTF-8."""
-    with _opened(path) as file:
+    """Read the header, including the further lines of a quoted name; as bytes, because the rows may not be UTF-8."""
+    with _open(path) as file:
         line = file.readline(MAX_LINE)
         if b"\r" in line.rstrip(b"\r\n"):  # lines end in \r alone
             line = line.split(b"\r")[0]
@@ -88,7 +100,7 @@ def _first_line(path: str) -> str:
             line += more
     name = Path(path).name
     if not line.strip():
-        raise DataError(f"{name} is empty", remedy="give a file with a header line and rows")
+        raise DataError(f"{name} is empty", remedy="use a file with a header line and rows")
     if len(line) >= MAX_LINE:
         raise DataError(f"The first line of {name} is too long for a header", allowed=f"{MAX_LINE:,} bytes")
     try:
@@ -97,36 +109,36 @@ def _first_line(path: str) -> str:
         raise DataError(f"{name} is not UTF-8 text", received=f"{line[:40]!r}", remedy="save it as UTF-8") from error
 
 
-def _opened(path: str) -> IO[bytes]:
-    return gzip.open(path) if is_zipped(path) else open(path, "rb")  # type: ignore[return-value]
+def _open(path: str) -> IO[bytes]:
+    return gzip.open(path) if is_gzipped(path) else open(path, "rb")  # type: ignore[return-value]
 
 
 # ---------------------------------------------------------------- the rows
 
 
-def _read_whole(
+def _read_group(
     con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str]
 ) -> tuple[Table, int]:
-    """The rows, and the lines that are none.
+    """Read files of one dialect; return the table and the number of broken lines.
 
-    A quote that never ends swallows the rows after it, and mixed line ends stop DuckDB's strict reader; both
-    are rare, so the files are only mended line by line where it happens.
+    A quote that is never closed swallows the rows after it, and mixed line ends stop DuckDB's strict reader. Both
+    are rare, so files are repaired line by line only where this happens.
     """
     try:
-        table = _scan(con, files, name, dialect, columns, dialect.zipped)
+        table = _scan(con, files, name, dialect, columns, dialect.gzipped)
         broken, swallowed = rejected(con)
     except duckdb.InvalidInputException:
         swallowed = True
     if not swallowed:
         return table, broken
     with tempfile.TemporaryDirectory(prefix="pql-") as folder:
-        mended = [str(Path(folder) / f"{place}.csv") for place in range(len(files))]
-        dropped = sum(_mend(path, to, dialect) for path, to in zip(files, mended, strict=True))
-        table = _scan(con, mended, name, dialect, columns, zipped=False)
+        repaired = [str(Path(folder) / f"{number}.csv") for number in range(len(files))]
+        dropped = sum(_repair(path, to, dialect) for path, to in zip(files, repaired, strict=True))
+        table = _scan(con, repaired, name, dialect, columns, gzipped=False)
     return table, dropped + rejected(con)[0]
 
 
-def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str], zipped: bool) -> Table:
+def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str], gzipped: bool) -> Table:
     view = con.read_csv(
         files,
         table_name=f"{name}_view",
@@ -138,7 +150,7 @@ def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, column
         escape='"',
         store_rejects=True,
         strict_mode=True,
-        compression="gzip" if zipped else "none",
+        compression="gzip" if gzipped else "none",
         max_line_size=MAX_LINE,
         buffer_size=buffer_for(files),
     )
@@ -146,16 +158,15 @@ def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, column
 
 
 def buffer_for(paths: Sequence[str]) -> int:
-    """A read buffer that holds the longest line: DuckDB drops a longer one without a word."""
+    """Size of a read buffer that holds the longest line; DuckDB silently drops a longer one."""
     return 2 * max([MAX_LINE, *(_longest_line(path) for path in paths)])
 
 
 def _longest_line(path: str) -> int:
-    zipped = is_zipped(path)
-    if Path(path).stat().st_size < (MAX_LINE // 1100 if zipped else MAX_LINE):
-        return 0  # gzip shrinks 1,032-fold at most
+    if Path(path).stat().st_size < (MAX_LINE // 1100 if is_gzipped(path) else MAX_LINE):
+        return 0  # gzip compresses 1,032-fold at most
     longest = current = 0
-    with _opened(path) as file:
+    with _open(path) as file:
         while chunk := file.read(2**20):
             pieces = chunk.split(b"\n")
             current += len(pieces[0])
@@ -166,24 +177,27 @@ def _longest_line(path: str) -> int:
 
 
 def rejected(con: Connection) -> tuple[int, bool]:
-    """Lines the last scan could not read (one line can have several errors), and whether one swallowed others."""
-    found = con.raw_sql(
+    """Count the lines that the last scan rejected, and tell whether one of them swallowed others.
+
+    One line can have several errors.
+    """
+    lines, swallowed = con.raw_sql(
         "select count(distinct (file_id, line)), bool_or(contains(rtrim(csv_line, chr(10) || chr(13)), chr(10))) "
         "from reject_errors where scan_id = (select max(scan_id) from reject_errors)"
     ).fetchone()
     con.raw_sql("delete from reject_errors")
     con.raw_sql("delete from reject_scans")
-    return int(found[0]), bool(found[1])
+    return int(lines), bool(swallowed)
 
 
-# ---------------------------------------------------------------- mending
+# ---------------------------------------------------------------- repairing
 
 
-def _mend(path: str, to: str, dialect: Dialect) -> int:
-    """Copy a file with one kind of line end and without lines whose quote never ends. Returns how many those are."""
+def _repair(path: str, to: str, dialect: Dialect) -> int:
+    """Copy a file with uniform line ends and without lines whose quote is never closed; return how many were dropped."""
     dropped = 0
     with (
-        io.TextIOWrapper(_opened(path), encoding="utf-8", errors="surrogateescape", newline=None) as source,
+        io.TextIOWrapper(_open(path), encoding="utf-8", errors="surrogateescape", newline=None) as source,
         open(to, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as target,
     ):
         for record in _records(source, dialect):
@@ -195,7 +209,7 @@ def _mend(path: str, to: str, dialect: Dialect) -> int:
 
 
 def _records(source: IO[str], dialect: Dialect) -> Iterator[str | None]:
-    """The records of a file; None for a line that opens a quote which no record closes."""
+    """Yield the records of a file; None for a line with a quote that no record closes."""
     ahead: deque[str] = deque()
     while True:
         line = ahead.popleft() if ahead else source.readline()
@@ -209,20 +223,20 @@ def _records(source: IO[str], dialect: Dialect) -> Iterator[str | None]:
 
 
 def _record_length(line: str, ahead: deque[str], source: IO[str], dialect: Dialect) -> int | None:
-    """How many of the lines ahead belong to a record that starts with `line`."""
-    for place in range(_MAX_FIELD_LINES):
-        if place == len(ahead):
+    """Count the lines ahead that belong to the record starting with `line`; None if it never ends."""
+    for number in range(_MAX_FIELD_LINES):
+        if number == len(ahead):
             if not (more := source.readline()):
                 return None
             ahead.append(more)
-        if ahead[place].count('"') % 2 and _is_record(line + "".join(list(ahead)[: place + 1]), dialect):
-            return place + 1
+        if ahead[number].count('"') % 2 and _is_record(line + "".join(list(ahead)[: number + 1]), dialect):
+            return number + 1
     return None
 
 
-def _is_record(written: str, dialect: Dialect) -> bool:
+def _is_record(text: str, dialect: Dialect) -> bool:
     try:
-        rows = list(csv.reader(io.StringIO(written), delimiter=dialect.delimiter, strict=True))
+        rows = list(csv.reader(io.StringIO(text), delimiter=dialect.delimiter, strict=True))
     except csv.Error:
         return False
     return len(rows) == 1 and len(rows[0]) == len(dialect.header)

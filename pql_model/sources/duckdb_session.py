@@ -1,4 +1,4 @@
-"""The embedded DuckDB in which all tables are prepared: bounded memory, spilling to a folder that is removed."""
+"""The embedded DuckDB session that prepares all tables: bounded memory, spilling to a temporary folder."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import ibis
 from pql_model.errors import DataError
 
 Connection = Any  # an Ibis backend
+Table = Any
 
 MEMORY_SHARE = 0.5
 """Share of the machine's memory that DuckDB may use before it spills to disk."""
@@ -22,23 +23,28 @@ MEMORY_SHARE = 0.5
 
 @contextmanager
 def open_session(memory_limit: str | None = None, keep_order: bool = False) -> Iterator[Connection]:
-    """An empty DuckDB database in a temporary folder, gone afterwards.
+    """Open an empty DuckDB database in a temporary folder that is removed afterwards.
 
     Parameters
     ----------
-    memory_limit
-        Such as `4GB`. Default: the environment's `PQL_MEMORY_LIMIT`, else half of the machine's memory.
-    keep_order
-        Keep the rows of files in their order, which costs memory; only `pql init` looks at the first rows.
+    memory_limit : str, optional
+        A size such as `4GB`. Default: the environment's `PQL_MEMORY_LIMIT`, else half of the machine's memory.
+    keep_order : bool
+        Read the rows of files in their order, which costs memory. Only `pql init` needs it, to sample the first rows.
+
+    Yields
+    ------
+    Connection
+        An Ibis connection whose session is in UTC and never downloads extensions.
 
     Raises
     ------
     DataError
-        If the limit is no size.
+        If the limit is not a size.
 
     Examples
     --------
-    >>> with open_workbench("1GB") as con:
+    >>> with open_session("1GB") as con:
     ...     con.raw_sql("select current_setting('TimeZone')").fetchone()
     ('UTC',)
     """
@@ -48,7 +54,11 @@ def open_session(memory_limit: str | None = None, keep_order: bool = False) -> I
         try:
             con = ibis.duckdb.connect(database, memory_limit=limit, temp_directory=spill)
         except duckdb.ParserException as error:
-            raise DataError(f"`{limit}` is no memory limit", allowed="a size such as 4GB or 512MB") from error
+            raise DataError(
+                f"Invalid memory limit `{limit}`",
+                allowed="a size such as 4GB or 512MB",
+                remedy="correct the limit, or unset `PQL_MEMORY_LIMIT` to use half of the machine's memory",
+            ) from error
         try:
             con.raw_sql("SET TimeZone = 'UTC'")
             con.raw_sql("SET autoinstall_known_extensions = false")  # nothing is fetched
@@ -60,7 +70,7 @@ def open_session(memory_limit: str | None = None, keep_order: bool = False) -> I
 
 @contextmanager
 def in_file_order(con: Connection) -> Iterator[None]:
-    """Read files row by row in their order for a while: it costs memory, so only small tables are read so."""
+    """Keep the rows of files in their order inside the block. This costs memory, so it is for small tables."""
     before = con.raw_sql("select current_setting('preserve_insertion_order')").fetchone()[0]
     con.raw_sql("SET preserve_insertion_order = true")
     try:
@@ -69,9 +79,25 @@ def in_file_order(con: Connection) -> Iterator[None]:
         con.raw_sql(f"SET preserve_insertion_order = {str(bool(before)).lower()}")
 
 
+def fetch_row(query: Table) -> dict[str, Any]:
+    """Fetch the only row of an aggregation."""
+    row: dict[str, Any] = query.to_pyarrow().to_pylist()[0]
+    return row
+
+
+def fetch_scalar(expression: Any) -> Any:
+    """Fetch a single value; None for null."""
+    return expression.to_pyarrow().as_py()
+
+
+def row_count(table: Table) -> int:
+    """Count the rows of a table."""
+    return int(fetch_scalar(table.count()))
+
+
 def _half_of_memory() -> str:
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):  # not known on every system
+    except (ValueError, OSError, AttributeError):  # not every system reports its memory
         return "4GB"
     return f"{max(1, int(total * MEMORY_SHARE / 2**30))}GB"

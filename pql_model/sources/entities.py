@@ -1,4 +1,4 @@
-"""Who can convert, what is known of them, and who did."""
+"""The entities that can convert with their traits, and their first conversions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import ibis
 
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError, listed
-from pql_model.sources.casts import identifier, number, refuse_mixed_zones, text, times
-from pql_model.sources.duckdb_session import Connection, in_file_order
+from pql_model.sources.casts import identifier, number, refuse_mixed_offsets, text, times
+from pql_model.sources.duckdb_session import Connection, fetch_row, in_file_order, row_count
 from pql_model.sources.files import RawTable, read_raw
-from pql_model.sources.scalars import value_of
+from pql_model.sources.scalars import canonical_value, spellings
 from pql_model.time import iso
 
 Table = Any
@@ -22,9 +22,20 @@ Column = Any
 
 @dataclass(frozen=True)
 class Entities:
-    """`table`: entity, signed_up (microseconds, null where unknown), excluded (bool), `trait_*` as they came.
+    """The entities of a product.
 
-    `positions`: entity and `position`, the place of its first row in the file; null, or no table, where rows have no order.
+    Attributes
+    ----------
+    table
+        entity, signed_up (microseconds, null where unknown), excluded (bool), `trait_*` unconverted. One row per entity.
+    traits
+        Names of the traits.
+    set_aside
+        Reason -> rows that cannot be used.
+    warnings
+        Sentences a person should read.
+    positions
+        entity and `position`, that of its first row in the file; null, or no table, where rows have no order.
     """
 
     table: Table
@@ -36,7 +47,17 @@ class Entities:
 
 @dataclass(frozen=True)
 class Conversions:
-    """`table`: entity, time (of the first conversion), value. One row per entity."""
+    """The first conversion of each entity.
+
+    Attributes
+    ----------
+    table
+        entity, time, value. One row per entity that converted.
+    rows
+        Rows of the source, unusable ones included.
+    set_aside
+        Reason -> rows that cannot be used.
+    """
 
     table: Table
     rows: int
@@ -44,44 +65,49 @@ class Conversions:
 
 
 def trait_column(name: str) -> str:
-    """The column that holds a trait, apart from our own columns."""
+    """Name the column that holds a trait, so that it never collides with a column of ours."""
     return f"trait_{name}"
 
 
 def read_entities(con: Connection, config: Config) -> Entities:
     """Stage the entities as table `entities`.
 
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+
     Raises
     ------
     DataError
-        If an entity is listed with several sign-ups, or columns are missing.
+        If no row is usable, an entity has several sign-up times, or columns are missing.
     """
     with in_file_order(con):
         raw, staged = _stage_entities(con, config)
-    spec, traits = config.entities, traits_of(config, raw)
+    spec, traits = config.entities, checked_traits(config, raw)
     marks = [f"mark_{i}" for i in range(len(config.exclude.entities))]
     named = staged.entity.notnull()
-    # in freemium no sign-up is needed, but one that cannot be read is not the same as none
-    unread = staged.signed_up.isnull() & (staged.given if config.motion == "freemium" else ibis.literal(True))
-    lost = (
+    # freemium needs no sign-up, but a value that cannot be read differs from a missing one
+    unreadable = staged.signed_up.isnull() & (staged.present if config.motion == "freemium" else ibis.literal(True))
+    lost = fetch_row(
         staged.aggregate(
             no_entity=staged.count(where=~named),
-            unparsable_time=staged.count(where=named & unread),
-            zoned=staged.count(where=staged.zoned),
-            naive=staged.count(where=~staged.zoned),
+            unparsable_time=staged.count(where=named & unreadable),
+            with_offset=staged.count(where=staged.has_offset),
+            naive=staged.count(where=~staged.has_offset),
             **{mark: staged.count(where=staged[mark]) for mark in marks},
         )
-        .to_pyarrow()
-        .to_pylist()[0]
     )
-    refuse_mixed_zones(spec.table, str(spec.columns.signed_up), lost["zoned"], lost["naive"])
-    good = staged.filter(named & ~unread)
-    _refuse_several_signups(good, spec.table)
-    entities, usable = con.create_table("entities", _one_each(good, marks, traits)), _count(good)
-    kept = _count(entities)
-    if not kept:
+    refuse_mixed_offsets(spec.table, str(spec.columns.signed_up), lost["with_offset"], lost["naive"])
+    usable = staged.filter(named & ~unreadable)
+    _refuse_several_signups(usable, spec.table)
+    entities = con.create_table("entities", _one_row_each(usable, marks, traits))
+    count = row_count(entities)
+    if not count:
         raise DataError(
-            f"{spec.table} lists no usable entity",
+            f"{spec.table} has no usable entity",
             received=", ".join(f"{lost[r]:,} {r}" for r in ("no_entity", "unparsable_time") if lost[r]) or "no rows",
             remedy="check `entities.columns`",
         )
@@ -89,17 +115,17 @@ def read_entities(con: Connection, config: Config) -> Entities:
         "broken_line": raw.broken_lines,
         "no_entity": lost["no_entity"],
         "unparsable_time": lost["unparsable_time"],
-        "repeated": usable - kept,
+        "repeated": row_count(usable) - count,
     }
-    idle = [column for mark, column in zip(marks, config.exclude.entities, strict=True) if not lost[mark]]
-    warnings = tuple(f"`exclude.entities.{column}` matches no row of {spec.table}." for column in idle)
-    positions = good.group_by("entity").agg(position=good.position.min())
+    unmatched = [column for mark, column in zip(marks, config.exclude.entities, strict=True) if not lost[mark]]
+    warnings = tuple(f"`exclude.entities.{column}` matches no row of {spec.table}." for column in unmatched)
+    positions = usable.group_by("entity").agg(position=usable.position.min())
     set_aside = {reason: n for reason, n in counts.items() if n}
     return Entities(entities, traits, set_aside, warnings, positions)
 
 
 def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table]:
-    """The table as it came, and its rows read."""
+    """Stage the raw table and its columns as we read them."""
     spec = config.entities
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")
     signup = None
@@ -115,78 +141,85 @@ def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table]:
             position=ibis.row_number() if raw.in_order else ibis.null("int64"),
             entity=identifier(raw.column(spec.columns.entity, "entities.columns.entity")),
             signed_up=signup.instant if signup else ibis.null("int64"),
-            given=signup.given if signup else ibis.literal(False),
-            zoned=signup.zoned if signup else ibis.null("boolean"),
+            present=signup.present if signup else ibis.literal(False),
+            has_offset=signup.has_offset if signup else ibis.null("boolean"),
             **marks,
-            **{trait_column(t): raw.column(t, "entities.traits") for t in traits_of(config, raw)},
+            **{trait_column(t): raw.column(t, "entities.traits") for t in checked_traits(config, raw)},
         ),
     )
     return raw, staged
 
 
-def traits_among(config: Config, columns: Iterable[str]) -> tuple[str, ...]:
-    """The traits of the config, or every column that has no other use."""
+def configured_traits(config: Config, columns: Iterable[str]) -> tuple[str, ...]:
+    """List the traits of the config; by default every column without another use."""
     spec, paid = config.entities, config.conversions
     used = {spec.columns.entity, spec.columns.signed_up}
-    if paid.table == spec.table:  # one wide table: when somebody paid is no trait
+    if paid.table == spec.table:  # one wide table: the columns of the payment are not traits
         used |= {paid.columns.entity, paid.columns.time, paid.columns.value}
     return tuple(spec.traits if spec.traits is not None else [c for c in columns if c not in used])
 
 
-def traits_of(config: Config, raw: RawTable) -> tuple[str, ...]:
-    """The same, refused where two could be mixed up."""
-    spec, traits = config.entities, traits_among(config, raw.columns)
+def checked_traits(config: Config, raw: RawTable) -> tuple[str, ...]:
+    """List the traits, and refuse two that differ only in case."""
+    spec, traits = config.entities, configured_traits(config, raw.columns)
     lower = [trait.lower() for trait in traits]
     if alike := sorted(trait for trait in traits if lower.count(trait.lower()) > 1):
         raise DataError(
-            f"Columns of {spec.table} have the same name but for case: {listed(alike)}",
+            f"Columns of {spec.table} differ only in case: {listed(alike)}",
             remedy="list the ones to use under `entities.traits`",
         )
     return traits
 
 
 def _one_of(column: Column, values: Sequence[str]) -> Column:
-    """Whether a value is listed; 12 is 12.0, and a truth is one however it is written."""
-    listed = [value_of(value) for value in values]
-    truths = [form(v) for v in listed if v in ("true", "false") for form in (str.upper, str.title)]
-    written = [text(column).isin([*values, *listed, *truths]), identifier(column).isin(listed)]
-    return (written[0] | written[1]).fill_null(False)
+    """Whether a value is listed, in any spelling: 12 is 12.0, and true is TRUE."""
+    as_text = text(column).isin([spelling for value in values for spelling in spellings(value)])
+    return (as_text | identifier(column).isin([*map(canonical_value, values)])).fill_null(False)
 
 
-def _one_each(good: Table, marks: Sequence[str], traits: Sequence[str]) -> Table:
-    """One row per entity, whichever order the rows came in; excluded if any of its rows is."""
+def _one_row_each(rows: Table, marks: Sequence[str], traits: Sequence[str]) -> Table:
+    """Keep one row per entity, independent of the order of the rows; excluded if any of its rows is."""
     excluded = ibis.literal(False)
     for mark in marks:
-        excluded = excluded | good[mark]
-    good = good.mutate(excluded=excluded)
-    kept = ["entity", "signed_up", "excluded", *map(trait_column, traits)]
-    order = [good[c].desc() if c == "excluded" else good[c] for c in kept[1:] if not good[c].type().is_nested()]
-    place = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
-    first = good.mutate(place=place).filter(lambda t: t.place == 0).select(*kept)
-    known = good.group_by("entity").agg(signed=good.signed_up.max())  # another row may know the sign-up
-    return first.join(known, "entity").mutate(signed_up=lambda t: t.signed).select(*kept)
+        excluded = excluded | rows[mark]
+    rows = rows.mutate(excluded=excluded)
+    columns = ["entity", "signed_up", "excluded", *map(trait_column, traits)]
+    order = [rows[c].desc() if c == "excluded" else rows[c] for c in columns[1:] if not rows[c].type().is_nested()]
+    rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
+    first = rows.mutate(rank=rank).filter(lambda t: t.rank == 0).select(*columns)
+    signups = rows.group_by("entity").agg(latest=rows.signed_up.max())  # another row may have the sign-up
+    return first.join(signups, "entity").mutate(signed_up=lambda t: t.latest).select(*columns)
 
 
-def _refuse_several_signups(good: Table, source: str) -> None:
-    twice = good.group_by("entity").agg(first=good.signed_up.min(), last=good.signed_up.max())
-    twice = twice.filter(twice["first"] < twice["last"])
-    count = _count(twice)
-    if count:
-        rows = twice.order_by("entity").limit(3).to_pyarrow().to_pylist()
-        examples = listed(f"{r['entity']} ({iso(r['first'])} and {iso(r['last'])})" for r in rows)
+def _refuse_several_signups(rows: Table, source: str) -> None:
+    signups = rows.group_by("entity").agg(first=rows.signed_up.min(), last=rows.signed_up.max())
+    several = signups.filter(signups["first"] < signups["last"])
+    if count := row_count(several):
+        rows = several.order_by("entity").limit(3).to_pyarrow().to_pylist()
+        examples = ", ".join(f"{r['entity']} ({iso(r['first'])} and {iso(r['last'])})" for r in rows)
         raise DataError(
-            f"{source} lists {count:,} entities with different sign-ups",
-            received=examples,
-            allowed="one row per entity, or the same sign-up in each",
-            remedy="keep one row per entity; which sign-up is right, the data cannot tell",
+            f"{source} has several sign-up times per entity",
+            received=f"{examples}{f' and {count - 3:,} more' if count > 3 else ''}",
+            allowed="one row per entity, or the same sign-up time in each of its rows",
+            remedy="keep one row per entity; the data do not say which sign-up time is right",
         )
 
 
 def read_conversions(con: Connection, config: Config, entities: Table) -> Conversions:
-    """Stage the first conversion of each entity as table `conversions`; there may be none."""
+    """Stage the first conversion of each entity as table `conversions`; there may be none.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    entities : Table
+        Column `entity`: conversions of others are set aside.
+    """
     spec = config.conversions
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions")
-    when = times(raw.column(spec.columns.time, "conversions.columns.time"), config.resolution)
+    paid_at = times(raw.column(spec.columns.time, "conversions.columns.time"), config.resolution)
     value = (
         number(raw.column(spec.columns.value, "conversions.columns.value"))
         if spec.columns.value
@@ -196,50 +229,44 @@ def read_conversions(con: Connection, config: Config, entities: Table) -> Conver
         "staged_conversions",
         raw.table.select(
             entity=identifier(raw.column(spec.columns.entity, "conversions.columns.entity")),
-            time=when.instant,
-            zoned=when.zoned,
-            given=when.given,
+            time=paid_at.instant,
+            has_offset=paid_at.has_offset,
+            present=paid_at.present,
             value=value,
         ),
     )
-    if spec.table == config.entities.table:  # one wide table: who has no time has not converted
-        staged = staged.filter(staged.given)
+    if spec.table == config.entities.table:  # one wide table: without a time there was no conversion
+        staged = staged.filter(staged.present)
     known = entities.select("entity", known=ibis.literal(True))
     t = staged.left_join(known, "entity").drop("entity_right")
-    counts = (
+    counts = fetch_row(
         t.aggregate(
             no_entity=t.count(where=t.entity.isnull()),
             unparsable_time=t.count(where=t.entity.notnull() & t.time.isnull()),
             unknown_entity=t.count(where=t.entity.notnull() & t.time.notnull() & t.known.isnull()),
-            zoned=t.count(where=t.zoned),
-            naive=t.count(where=~t.zoned),
+            with_offset=t.count(where=t.has_offset),
+            naive=t.count(where=~t.has_offset),
             rows=t.count(),
         )
-        .to_pyarrow()
-        .to_pylist()[0]
     )
-    refuse_mixed_zones(spec.table, spec.columns.time, counts.pop("zoned"), counts.pop("naive"))
+    refuse_mixed_offsets(spec.table, spec.columns.time, counts.pop("with_offset"), counts.pop("naive"))
     rows = counts.pop("rows")
-    good = t.filter(t.entity.notnull() & t.time.notnull() & t.known.notnull())
-    order = [good.time, good.value.desc(nulls_first=False)]  # of several at one time the largest
-    place = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
-    first = good.mutate(place=place).filter(lambda t: t.place == 0).select("entity", "time", "value")
+    usable = t.filter(t.entity.notnull() & t.time.notnull() & t.known.notnull())
+    order = [usable.time, usable.value.desc(nulls_first=False)]  # of several at the same time, the largest
+    rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
+    first = usable.mutate(rank=rank).filter(lambda t: t.rank == 0).select("entity", "time", "value")
     conversions = con.create_table("conversions", first)
     set_aside = {r: n for r, n in {"broken_line": raw.broken_lines, **counts}.items() if n}
     return Conversions(conversions, rows + raw.broken_lines, set_aside)
 
 
-def no_conversions(source: str, conversions: Conversions) -> NotEnoughDataError | None:
-    """What is to be said where there is not one conversion."""
-    if _count(conversions.table):
+def no_conversions_error(source: str, conversions: Conversions) -> NotEnoughDataError | None:
+    """Describe why there are no conversions; None if there are some."""
+    if row_count(conversions.table):
         return None
     why = ", ".join(f"{n:,} {r}" for r, n in conversions.set_aside.items())
     return NotEnoughDataError(
         f"There are no conversions: {source} has {conversions.rows:,} rows and none can be used",
         received=why or "an empty table",
-        remedy="check `conversions.columns`, and that its entity ids are those of the entities table",
+        remedy="check `conversions.columns`, and that its entity ids match those of the entities table",
     )
-
-
-def _count(table: Table) -> int:
-    return int(table.count().to_pyarrow().as_py())

@@ -1,4 +1,4 @@
-"""How each event lies around conversions: counted once on the log, judged by the audit."""
+"""When each event happens relative to conversions: counted on the log here, judged by the audit."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from dataclasses import dataclass
 from typing import Any
 
 from pql_model.config.schema import Config
+from pql_model.sources.duckdb_session import fetch_scalar
 from pql_model.sources.read import Sources
 from pql_model.time import DAY, SESSION_GAP
 
 Table = Any
 
 NEAR = SESSION_GAP
-"""So long before and after a conversion is the session of the purchase."""
+"""The session of the purchase reaches this far before and after the conversion."""
 LATE = DAY
-"""A row that arrives later than this after it happened was written back or held up."""
+"""A row that arrives later than this after the event was backdated or delayed."""
 
 
 @dataclass(frozen=True)
 class EventTiming:
-    """One event, the entity as the unit.
+    """One event relative to conversions. Counts are of entities.
 
     Attributes
     ----------
     event
         Its name.
     doers, after
-        Entities that did it; those of them that did it for the first time at or after their conversion (where
-        conversions are dates: on a later day).
+        Entities with the event; those whose first one lies at or after their conversion (on a later day, where
+        conversions are dates).
     converters, near
-        Entities that did it before their conversion or in the session of it; the sum of the shares of it that lie
-        in that session. None where minutes are unknown: dates, or counts over a stretch of time.
+        Entities with the event before their conversion or in its session; the sum over them of the share of their
+        events in that session. None where the time of day is unknown: dates, or counts over a period.
     known_converters, back
-        Converters that did it before the conversion, where arrival is known; the sum of the shares of it that
-        arrived at or after the conversion and late.
+        Converters with the event before their conversion, where arrival times are known; the sum over them of the
+        share of events that arrived late and at or after the conversion.
     known_others, late
-        The others, where arrival is known; the sum of the shares that arrived late.
+        The other entities, where arrival times are known; the sum over them of the share that arrived late.
     """
 
     event: str
@@ -51,11 +52,11 @@ class EventTiming:
 
 
 def read_event_timing(config: Config, sources: Sources, until: int) -> list[EventTiming]:
-    """Count every event around conversions, as far as both were known at `until`."""
+    """Count every event relative to conversions, as far as both were known at `until`."""
     paid = sources.conversions.table
     paid = paid.filter(paid.time < until).select("entity", paid=paid.time)
-    dated = not int(paid.count(where=paid.paid % DAY != 0).to_pyarrow().as_py())
-    counted = {event for table in config.events for event in table.counts or {}}
+    dated = not fetch_scalar(paid.count(where=paid.paid % DAY != 0))
+    precounted = {event for table in config.events for event in table.counts or {}}
     log = sources.events.table
     log = log.filter((log.time < until) & (log.known_at.isnull() | (log.known_at < until)))
     each = _each_entity(log.left_join(paid, "entity"), dated)
@@ -70,13 +71,12 @@ def read_event_timing(config: Config, sources: Sources, until: int) -> list[Even
         known_others=each.count(where=each.known_free > 0),
         late=(each.late / each.known_free).sum(where=each.known_free > 0),
     )
-    found = rows.order_by("event").to_pyarrow().to_pylist()
-    return [_read(row, dated, counted) for row in found]
+    return [_from_row(row, dated, precounted) for row in rows.order_by("event").to_pyarrow().to_pylist()]
 
 
 def _each_entity(t: Table, dated: bool) -> Table:
-    """One row per entity and event: what it did when, seen from its own conversion."""
-    begins_after = t.paid + (DAY if dated else 0)  # of one day nobody knows the order
+    """One row per entity and event, timed relative to the entity's own conversion."""
+    begins_after = t.paid + (DAY if dated else 0)  # the order within one day is unknown
     upto = t.time <= t.paid + NEAR
     known = t.known_at.notnull()
     late = known & (t.known_at - t.time > LATE)
@@ -92,10 +92,10 @@ def _each_entity(t: Table, dated: bool) -> Table:
     )
 
 
-def _read(row: dict[str, Any], dated: bool, counted: Collection[str]) -> EventTiming:
-    whole = row["event"] in counted  # its rows arrive when the stretch that they sum up is over
-    minutes = row.pop("timed") and not dated and not whole
+def _from_row(row: dict[str, Any], dated: bool, precounted: Collection[str]) -> EventTiming:
+    summed = row["event"] in precounted  # its rows arrive when the period they sum up is over
+    has_minutes = row.pop("timed") and not dated and not summed
     numbers = {key: value or 0 for key, value in row.items() if key not in ("event", "near")}
-    if whole:
+    if summed:
         numbers |= {"known_converters": 0, "back": 0.0, "known_others": 0, "late": 0.0}
-    return EventTiming(event=row["event"], near=float(row["near"] or 0) if minutes else None, **numbers)
+    return EventTiming(event=row["event"], near=float(row["near"] or 0) if has_minutes else None, **numbers)

@@ -1,4 +1,4 @@
-"""Tables of events in three shapes to one canonical log, with every unusable row counted by reason."""
+"""Event tables in three shapes read into one canonical log, with every unusable row counted by reason."""
 
 from __future__ import annotations
 
@@ -10,47 +10,50 @@ import ibis
 
 from pql_model.config.schema import Config, EventTable
 from pql_model.errors import DataError
-from pql_model.measures import ANY
-from pql_model.sources.casts import identifier, number, refuse_mixed_zones, text, times
-from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, text, times
+from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable, read_raw
-from pql_model.sources.scalars import BOT_NAMES
+from pql_model.sources.scalars import AGENT_COLUMNS, BOT_AGENTS, BOT_COLUMNS, BOT_FLAGS, BOT_USERS
 
 Table = Any
 Column = Any
 
 REASONS = {
-    "broken_line": "a line that is no row: wrong number of fields, an open quote, not JSON",
-    "no_entity": "no account or user named",
-    "no_event": "no event named",
+    "broken_line": "a line that is not a row: wrong number of fields, an open quote, not JSON",
+    "no_entity": "no account or user",
+    "no_event": "no event name",
     "unparsable_time": "no time, or one that cannot be read",
-    "duplicate_id": "a row id that was seen before",
+    "duplicate_id": "a repeated row id",
     "bot": "a bot, by user name, user agent or bot column",
     "excluded_user": "a user the config excludes",
     "unknown_entity": "not in the entities table",
     "before_signup": "earlier than the sign-up",
-    "after_observed_until": "later than the data can be: after observed_until",
+    "after_observed_until": "after observed_until, the end of the data",
 }
-"""Why an event row is set aside, in the order in which rows are judged: each row has one reason."""
+"""Why an event row is set aside, in the order of the checks. Each row has one reason."""
 
 UNTIMELY = ("before_signup", "after_observed_until")
 
-BOT_AGENTS = (
-    r"(?i)bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
-    r"|python-requests|go-http-client|pingdom|lighthouse|uptime"
-)
-BOT_TRUTHS = ("true", "t", "1", "yes", "y")
-_BOT_COLUMNS = ("is_bot", "bot", "$bot", "is_robot", "isbot")
-_AGENT_COLUMNS = ("user_agent", "useragent", "context_user_agent", "$user_agent", "$raw_user_agent")
-_PLAIN = ("entity", "user", "event", "time", "known_at", "n", "users")
+_CANONICAL = ("entity", "user", "event", "time", "known_at", "n", "users")
 
 
 @dataclass(frozen=True)
-class Staged:
-    """One table of events, judged as far as it can be judged alone.
+class StagedEvents:
+    """One event table after the checks that need no other table.
 
-    `table` has a row per row of the source: the canonical columns, `value_*`, `reason` (null while nothing is
-    wrong) and, where the rows are already counted, `count_0`, `users_0` and so on.
+    Attributes
+    ----------
+    source
+        The table's name in the config.
+    table
+        One row per row of the source: the canonical columns, `value_*`, `reason` (null while nothing is wrong)
+        and, for pre-counted rows, `count_0`, `users_0` and so on.
+    rows, broken_lines
+        Readable rows, and lines that are not rows.
+    spec
+        The table's part of the config.
+    warnings
+        Sentences a person should read.
     """
 
     source: str
@@ -62,19 +65,25 @@ class Staged:
 
 
 def value_names(tables: Sequence[EventTable]) -> list[str]:
-    """Names of all numeric values that any table of events carries."""
+    """List the names of all numeric values in the event tables."""
     return sorted({name for table in tables for name in table.values})
 
 
-def stage_events(con: Connection, config: Config, index: int) -> Staged:
-    """Read the config's table of events number `index` and judge its rows one by one."""
+def stage_events(con: Connection, config: Config, index: int) -> StagedEvents:
+    """Stage event table number `index` of the config and check each of its rows.
+
+    Raises
+    ------
+    DataError
+        If the table or a column is missing, offsets are mixed, or a column of numbers holds none.
+    """
     spec = config.events[index]
     raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
     at = f"events[{index}]"
     entity = identifier(raw.column(spec.columns.entity, f"{at}.columns.entity"))
     user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
-    acting = [name for name in (user, entity if config.entity == "user" else None) if name is not None]
-    person = ibis.coalesce(*acting) if acting else None  # an event that names no user was done by the entity itself
+    actors = [name for name in (user, entity if config.entity == "user" else None) if name is not None]
+    person = ibis.coalesce(*actors) if actors else None  # without a user, the entity itself did it
     columns: dict[str, Column] = {
         "entity": entity,
         "user": ibis.null("string") if user is None else user,
@@ -87,37 +96,41 @@ def stage_events(con: Connection, config: Config, index: int) -> Staged:
     }
     staged = con.create_table(f"staged_events_{index}", raw.table.select(**columns))
     _refuse_mixed(spec, staged)
-    judged = staged.mutate(reason=_reason(staged))
-    judged = _without_repeats(judged) if spec.columns.id else judged.mutate(reason=judged.reason.replace("?", ""))
-    rows = int(staged.count().to_pyarrow().as_py())
-    own = [c for c in staged.columns if c.startswith(("value_", "count_", "users_"))]
-    return Staged(spec.table, judged.select(*_PLAIN, *own, "reason"), rows, raw.broken_lines, spec, _doubts(raw, spec))
+    checked = staged.mutate(reason=_reason(staged))
+    if spec.columns.id:
+        checked = _mark_repeats(checked)
+    checked = checked.mutate(reason=checked.reason.replace("?", ""))
+    table = checked.select(*_CANONICAL, *_number_columns(staged), "reason")
+    return StagedEvents(spec.table, table, row_count(staged), raw.broken_lines, spec, _number_warnings(raw, spec))
+
+
+def _number_columns(table: Table) -> list[str]:
+    return [column for column in table.columns if column.startswith(("value_", "count_", "users_"))]
 
 
 def _times(raw: RawTable, spec: EventTable, at: str, resolution: str) -> dict[str, Column]:
-    """When it happened, when it was known, and what is to be judged about both."""
-    when = times(raw.column(spec.columns.time, f"{at}.columns.time"), resolution)
-    end = when.instant + spec.covers.us if spec.covers is not None else ibis.null("int64")
-    columns = {"time": when.instant, "zoned": when.zoned}
+    """When an event happened and when it became known, with what the checks need to know about both."""
+    time = times(raw.column(spec.columns.time, f"{at}.columns.time"), resolution)
+    end = time.instant + spec.covers.us if spec.covers is not None else ibis.null("int64")
+    columns = {"time": time.instant, "has_offset": time.has_offset}
     if spec.columns.known_at is None:
-        return {**columns, "known_at": end, "known_zoned": ibis.null("boolean"), "known_readable": ibis.literal(True)}
+        no_offset = ibis.null("boolean")
+        return {**columns, "known_at": end, "known_has_offset": no_offset, "known_readable": ibis.literal(True)}
     known = times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), resolution)
-    readable = known.instant.notnull() | ~known.given
+    readable = known.instant.notnull() | ~known.present
     return {
         **columns,
         "known_at": known.instant if spec.covers is None else ibis.greatest(known.instant, end),
-        "known_zoned": known.zoned,
+        "known_has_offset": known.has_offset,
         "known_readable": readable,
     }
 
 
 def _event_columns(raw: RawTable, spec: EventTable, at: str) -> dict[str, Column]:
-    """What differs by shape: the event's name, how often, by how many users."""
+    """The columns that depend on the shape: the event's name, its count, its number of users."""
     one = {"n": ibis.literal(1.0), "users": ibis.null("float64")}
     if spec.columns.event is not None:
-        column = raw.column(spec.columns.event, f"{at}.columns.event")
-        name = text(column) if column.type().is_string() else identifier(column)
-        return {"event": ibis.ifelse(name == ANY, f"{ANY} (event)", name), **one}  # `any` speaks of all events
+        return {"event": event_name(raw.column(spec.columns.event, f"{at}.columns.event")), **one}
     if spec.event is not None:
         return {"event": ibis.literal(spec.event), **one}
     counts = {
@@ -141,183 +154,210 @@ def _numbers(raw: RawTable, spec: EventTable, at: str, names: Sequence[str]) -> 
     }
 
 
-def _doubts(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
-    """What stands in columns of numbers and is none: it would count as nothing happened, without a word.
+def _number_warnings(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
+    """Report values in columns of numbers that are not numbers, because they would silently count as nothing.
 
     Raises
     ------
     DataError
-        If a column holds texts and not one number.
+        If a column holds texts and not a single number.
     """
-    columns = {*spec.values.values(), *(spec.counts or {}).values(), *spec.users.values()}
-    said = []
-    for name in sorted(columns):
+    counts = set((spec.counts or {}).values())
+    columns = sorted({*spec.values.values(), *counts, *spec.users.values()})
+    if not columns:
+        return ()
+    sums = {}
+    for i, name in enumerate(columns):
         column = raw.column(name, name)
-        given, read = identifier(column).notnull(), number(column).notnull()
-        below = number(column) < 0 if name in (spec.counts or {}).values() else ibis.literal(False)
-        found = (
-            raw.table.aggregate(
-                wrong=raw.table.count(where=given & ~read),
-                right=raw.table.count(where=read),
-                below=raw.table.count(where=below),
-            )
-            .to_pyarrow()
-            .to_pylist()[0]
-        )
-        if found["wrong"] and not found["right"]:
+        present, value = identifier(column).notnull(), number(column)
+        sums[f"unreadable_{i}"] = raw.table.count(where=present & value.isnull())
+        sums[f"readable_{i}"] = raw.table.count(where=value.notnull())
+        sums[f"negative_{i}"] = raw.table.count(where=value < 0 if name in counts else ibis.literal(False))
+    row = fetch_row(raw.table.aggregate(**sums))
+    warnings = []
+    for i, name in enumerate(columns):
+        if row[f"unreadable_{i}"] and not row[f"readable_{i}"]:
             raise DataError(
-                f"Column `{name}` of {spec.table} holds no number",
-                received=f"{found['wrong']:,} texts",
+                f"Column `{name}` of {spec.table} does not hold numbers",
+                received=f"{row[f'unreadable_{i}']:,} texts",
                 remedy="map a column of numbers such as 1234.5, without units or thousands separators",
             )
-        if found["wrong"]:
-            said.append(f"{found['wrong']:,} values of `{name}` in {spec.table} are no numbers and count as missing.")
-        if found["below"]:
-            said.append(f"{found['below']:,} counts of `{name}` in {spec.table} are negative and count as 0.")
-    return tuple(said)
+        if count := row[f"unreadable_{i}"]:
+            warnings.append(f"{count:,} values of `{name}` in {spec.table} are not numbers and count as missing.")
+        if count := row[f"negative_{i}"]:
+            warnings.append(f"{count:,} counts of `{name}` in {spec.table} are negative and count as 0.")
+    return tuple(warnings)
 
 
 def bot_columns(spec: EventTable, columns: Iterable[str]) -> tuple[str | None, str | None]:
-    """The column of the browser's name, and the one that says whether it is a bot, where there are such columns."""
+    """Find the column with the user agent and the one that marks bots; None where there is no such column."""
     by_lower = {name.lower(): name for name in columns}
-    agent = spec.columns.user_agent or next((by_lower[n] for n in _AGENT_COLUMNS if n in by_lower), None)
+    agent = spec.columns.user_agent or next((by_lower[n] for n in AGENT_COLUMNS if n in by_lower), None)
     mapped = {*spec.values.values(), *(spec.counts or {}).values(), *spec.columns.model_dump().values()}
-    said = next((by_lower[n] for n in _BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
-    return agent, said
+    flag = next((by_lower[n] for n in BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
+    return agent, flag
 
 
 def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> Column:
-    """By the user's name, the browser's name, or a column that says so."""
-    signs = [] if person is None else [person.re_search(BOT_NAMES)]
-    agent, said = bot_columns(spec, raw.columns)
+    """Whether the user name, the user agent or a bot column marks a bot."""
+    marks = [] if person is None else [person.re_search(BOT_USERS)]
+    agent, flag = bot_columns(spec, raw.columns)
     if agent is not None:
-        signs.append(text(raw.column(agent, f"{at}.columns.user_agent")).re_search(BOT_AGENTS))
-    if said is not None:
-        signs.append(identifier(raw.column(said, "bot")).lower().isin(BOT_TRUTHS))
-    verdict = ibis.literal(False)
-    for sign in signs:
-        verdict = verdict | sign.fill_null(False)
-    return verdict
+        marks.append(text(raw.column(agent, f"{at}.columns.user_agent")).re_search(BOT_AGENTS))
+    if flag is not None:
+        marks.append(identifier(raw.column(flag, "bot")).lower().isin(BOT_FLAGS))
+    return ibis.or_(*[mark.fill_null(False) for mark in marks], ibis.literal(False))
 
 
 def _refuse_mixed(spec: EventTable, staged: Table) -> None:
-    read = staged.time.notnull()
-    counted = (
+    readable = staged.time.notnull()
+    counts = fetch_row(
         staged.aggregate(
-            zoned=staged.count(where=read & staged.zoned),
-            naive=staged.count(where=read & ~staged.zoned),
-            known_zoned=staged.count(where=staged.known_zoned),
-            known_naive=staged.count(where=~staged.known_zoned),
+            with_offset=staged.count(where=readable & staged.has_offset),
+            naive=staged.count(where=readable & ~staged.has_offset),
+            known_with_offset=staged.count(where=staged.known_has_offset),
+            known_naive=staged.count(where=~staged.known_has_offset),
         )
-        .to_pyarrow()
-        .to_pylist()[0]
     )
-    refuse_mixed_zones(spec.table, spec.columns.time, counted["zoned"], counted["naive"])
-    refuse_mixed_zones(spec.table, spec.columns.known_at or "", counted["known_zoned"], counted["known_naive"])
+    refuse_mixed_offsets(spec.table, spec.columns.time, counts["with_offset"], counts["naive"])
+    refuse_mixed_offsets(spec.table, spec.columns.known_at or "", counts["known_with_offset"], counts["known_naive"])
 
 
 def _reason(t: Table) -> Column:
+    """The first reason against a row; with a `?` where `duplicate_id` takes precedence."""
     return ibis.cases(
         (t.entity.isnull(), "no_entity"),
         (t.event.isnull(), "no_event"),
         (t.time.isnull() | ~t.known_readable, "unparsable_time"),
-        (t.bot, "bot?"),  # a repeated row of a bot is a duplicate first
+        (t.bot, "bot?"),
         (t.excluded, "excluded_user?"),
         else_=ibis.null("string"),
     )
 
 
-def _without_repeats(t: Table) -> Table:
-    """The first row of each id stays: the earliest to arrive, then the earliest to happen."""
+def _mark_repeats(t: Table) -> Table:
+    """Keep the first row of each id: the earliest to arrive, then the earliest to happen."""
     usable = t.reason.isnull() | t.reason.endswith("?")
-    numbers = [t[c] for c in t.columns if c.startswith(("value_", "count_", "users_"))]
+    numbers = [t[column] for column in _number_columns(t)]
     order = [usable.desc(), ibis.coalesce(t.known_at, t.time), t.time, t.entity, t.event, t.user, *numbers]
-    alone = ibis.ifelse(t.id.isnull(), t.entity, ibis.null("string"))  # rows without an id are no group to be sorted
-    place = ibis.row_number().over(ibis.window(group_by=[t.id, alone], order_by=order))
-    t = t.mutate(place=ibis.ifelse(t.id.isnull(), 0, place), usable=usable)
-    repeated = t.usable & (t.place > 0)
-    return t.mutate(reason=ibis.ifelse(repeated, "duplicate_id", t.reason.replace("?", "")))
+    spread = ibis.ifelse(t.id.isnull(), t.entity, ibis.null("string"))  # else all rows without an id are one huge group
+    rank = ibis.row_number().over(ibis.window(group_by=[t.id, spread], order_by=order))
+    t = t.mutate(rank=ibis.ifelse(t.id.isnull(), 0, rank), usable=usable)
+    return t.mutate(reason=ibis.ifelse(t.usable & (t.rank > 0), "duplicate_id", t.reason))
 
 
 def _unpivot(t: Table, spec: EventTable) -> Table:
-    """One row per event that was counted."""
+    """Turn pre-counted rows into one row per event."""
     values = [c for c in t.columns if c.startswith("value_")]
     parts = []
     for i, event in enumerate(spec.counts or {}):
         users = t[f"users_{i}"] if event in spec.users else ibis.null("float64")
-        users = ibis.ifelse(users >= 0, users, ibis.null("float64"))  # fewer than nobody is a mistake
+        users = ibis.ifelse(users >= 0, users, ibis.null("float64"))  # a negative number of users is an error
         rows = t.filter(t[f"count_{i}"] > 0)
-        parts.append(rows.mutate(event=ibis.literal(event), n=t[f"count_{i}"], users=users).select(*_PLAIN, *values))
-    return ibis.union(*parts) if len(parts) > 1 else parts[0]
+        parts.append(
+            rows.mutate(event=ibis.literal(event), n=t[f"count_{i}"], users=users).select(*_CANONICAL, *values)
+        )
+    return _union(parts)
 
 
 @dataclass(frozen=True)
 class EventLog:
-    """The canonical log and what did not get into it.
+    """The canonical log and what was left out of it.
 
-    `untimely` holds, in the same columns, the rows that were set aside for nothing but their time.
+    Attributes
+    ----------
+    table
+        entity, user, event, time, known_at, n, users, `value_*`.
+    rows_read
+        Rows of all sources, broken lines included.
+    set_aside
+        Source -> reason -> rows.
+    untimely
+        In the same columns, the rows that were set aside only because of their time.
     """
 
     table: Table
     rows_read: int
-    set_aside: dict[str, dict[str, int]]  # source -> reason -> rows
+    set_aside: dict[str, dict[str, int]]
     untimely: Table
 
     def by_reason(self) -> dict[str, int]:
-        """Rows set aside over all tables, by reason, in the order of `REASONS`."""
+        """Count the rows set aside in all tables by reason, in the order of `REASONS`."""
         return {r: n for r in REASONS if (n := sum(counts.get(r, 0) for counts in self.set_aside.values()))}
 
 
 def finish_events(
-    con: Connection, staged: Sequence[Staged], entities: Table, observed_until: int, share: float
+    con: Connection, staged: Sequence[StagedEvents], entities: Table, observed_until: int, share: float
 ) -> EventLog:
-    """Judge what needs the sign-ups and the end of the data, count, and keep the good rows as table `events`."""
+    """Run the checks that need other tables, count by reason, and stage the usable rows as table `events`.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    staged : sequence of StagedEvents
+        All event tables.
+    entities : Table
+        Columns entity and signed_up.
+    observed_until : int
+        The end of the data.
+    share : float
+        Largest share of a table that may be unusable.
+
+    Raises
+    ------
+    DataError
+        If too much of a table is unusable, or nothing is left.
+    """
     set_aside: dict[str, dict[str, int]] = {}
-    good, untimely = [], []
+    usable, untimely = [], []
     for index, part in enumerate(staged):
         known = entities.select("entity", "signed_up", known=ibis.literal(True))
         t = part.table.left_join(known, "entity")
-        late = t.reason.isnull()
         reason = ibis.cases(
-            (~late, t.reason),
+            (t.reason.notnull(), t.reason),
             (t.known.isnull(), "unknown_entity"),
             (t.time < t.signed_up, "before_signup"),
             (t.time > observed_until, "after_observed_until"),
             else_=ibis.null("string"),
         )
-        judged = con.create_table(
-            f"judged_events_{index}", t.mutate(reason=reason).drop("known", "signed_up", "entity_right")
+        checked = con.create_table(
+            f"checked_events_{index}", t.mutate(reason=reason).drop("known", "signed_up", "entity_right")
         )
-        counts = judged.filter(judged.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
-        found = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in counts}}
-        by_reason = {reason: found[reason] for reason in REASONS if found.get(reason)}
+        reasons = checked.filter(checked.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
+        counts = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in reasons}}
+        by_reason = {reason: counts[reason] for reason in REASONS if counts.get(reason)}
         set_aside[_unique(part.source, set_aside)] = by_reason
         refuse_unusable(part.source, part.rows + part.broken_lines, by_reason, share)
-        good.append(_canonical(judged.filter(judged.reason.isnull()), part.spec))
-        untimely.append(_canonical(judged.filter(judged.reason.isin(UNTIMELY)), part.spec))
-    events = con.create_table("events", ibis.union(*good) if len(good) > 1 else good[0])
-    if not int(events.count().to_pyarrow().as_py()):
+        usable.append(_canonical(checked.filter(checked.reason.isnull()), part.spec))
+        untimely.append(_canonical(checked.filter(checked.reason.isin(UNTIMELY)), part.spec))
+    events = con.create_table("events", _union(usable))
+    if not row_count(events):
         counts_by_reason = ", ".join(f"{n:,} {r}" for c in set_aside.values() for r, n in c.items())
         raise DataError(
             "No usable event is left",
             received=counts_by_reason or "tables without rows",
-            remedy="look at the reasons above: wrong columns, wrong entity ids, or observed_until before all events",
+            remedy="check the columns, the entity ids and `observed_until`, which may lie before all events",
         )
     rows = sum(part.rows + part.broken_lines for part in staged)
-    return EventLog(events, rows, set_aside, ibis.union(*untimely) if len(untimely) > 1 else untimely[0])
+    return EventLog(events, rows, set_aside, _union(untimely))
 
 
-def _canonical(judged: Table, spec: EventTable) -> Table:
-    return _unpivot(judged, spec) if spec.counts is not None else judged.drop("reason")
+def _canonical(checked: Table, spec: EventTable) -> Table:
+    return _unpivot(checked, spec) if spec.counts is not None else checked.drop("reason")
+
+
+def _union(tables: Sequence[Table]) -> Table:
+    return ibis.union(*tables) if len(tables) > 1 else tables[0]
 
 
 def _unique(source: str, taken: dict[str, Any]) -> str:
-    number_ = sum(1 for name in taken if name.split("#")[0] == source)
-    return source if number_ == 0 else f"{source}#{number_ + 1}"
+    repeats = sum(name.split("#")[0] == source for name in taken)
+    return f"{source}#{repeats + 1}" if repeats else source
 
 
 def refuse_unusable(source: str, rows: int, by_reason: dict[str, int], share: float) -> None:
-    """Stop when more than the stated share of a table cannot be used.
+    """Refuse a table of which more than the allowed share cannot be used.
 
     Raises
     ------
@@ -330,5 +370,5 @@ def refuse_unusable(source: str, rows: int, by_reason: dict[str, int], share: fl
         raise DataError(
             f"{unusable:,} of {rows:,} rows of {source} cannot be used, more than the share `max_set_aside: {share:g}`",
             received=counts,
-            remedy="correct the columns of this table in the config, or raise `max_set_aside` if the data are so",
+            remedy="correct the columns of this table in the config, or raise `max_set_aside` if this share is expected",
         )

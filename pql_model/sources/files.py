@@ -1,4 +1,4 @@
-"""From a file, a glob or a table of a connection to a raw table: nothing interpreted, broken lines counted."""
+"""Files, globs and database tables staged as raw tables: nothing interpreted, broken lines counted."""
 
 from __future__ import annotations
 
@@ -51,18 +51,20 @@ _DRIVERS = (
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table as it came.
+    """A table before any interpretation.
 
     Attributes
     ----------
     source
-        What the config calls it.
-    columns
-        Its column names, as in the file.
+        Its name in the config.
+    table
+        The staged table.
+    names
+        Column name in the source -> column of the staged table.
     broken_lines
-        Lines that are no rows: wrong number of fields, a quote that never ends, not JSON, too long.
+        Lines that are not rows: wrong number of fields, an unclosed quote, not JSON, too long.
     in_order
-        Whether its rows have an order, as those of files do.
+        Whether the rows have an order, as those of files do.
     """
 
     source: str
@@ -76,29 +78,28 @@ class RawTable:
         return list(self.names)
 
     def column(self, name: str, key: str) -> Column:
-        """The column that `key` of the config names.
+        """Get the column that `key` of the config names; `properties.size` reaches into an object.
 
         Raises
         ------
         DataError
-            If there is none, with the nearest.
+            If there is no such column, with the nearest name.
         """
         if name in self.names:
             return self.names[name]
         inner = self._inner(name)
         if inner is not None:
             return inner
-        there = [*self.columns, *self._inner_names(name.split(".")[0])]
-        close = nearest(name, there)
+        allowed = [*self.columns, *self._inner_names(name.split(".")[0])]
         raise DataError(
-            f"{self.source} has no column `{name}`" + did_you_mean(close),
+            f"{self.source} has no column `{name}`" + did_you_mean(nearest(name, allowed)),
             received=f"{key}: {name}",
-            allowed=there,
+            allowed=allowed,
             remedy=f"correct `{key}` in the config",
         )
 
     def _inner(self, name: str) -> Column | None:
-        """`properties.size`: a field of a struct, or of an object written as JSON, where any row has it."""
+        """Find `properties.size` as a field of a struct, or of JSON objects where any row has it."""
         parts = name.split(".")
         for depth in range(len(parts) - 1, 0, -1):
             outer = self.names.get(".".join(parts[:depth]))
@@ -128,12 +129,25 @@ def _field_of_struct(column: Column, parts: Sequence[str]) -> Column | None:
 
 
 def read_raw(con: Connection, table: str, home: Path, connection: str | None = None, name: str = "raw") -> RawTable:
-    """Stage a table of the config in the workbench under `name`.
+    """Stage a table of the config under `name`.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    table : str
+        A file, a glob, or a table of the connection.
+    home : Path
+        The folder that relative paths start from.
+    connection : str, optional
+        The URL of the database; by default the embedded DuckDB.
+    name : str
+        The name of the staged table.
 
     Raises
     ------
     DataError
-        If it is missing, empty of columns, or not of a readable kind.
+        If the table is missing, has no columns, or has an unknown format.
     """
     if connection is not None and connection not in EMBEDDED and file_kind(table) is None:
         return _from_connection(con, connection, table, home, name)
@@ -151,52 +165,55 @@ def read_raw(con: Connection, table: str, home: Path, connection: str | None = N
     except (duckdb.Error, OSError, EOFError, zlib.error) as error:
         first = str(error).strip().splitlines()[0]
         raise DataError(
-            f"{table} cannot be read: {first}", remedy="check that the file is whole and of the kind its ending says"
+            f"{table} cannot be read: {first}",
+            remedy="check that the file is complete and has the format its extension says",
         ) from error
 
 
 def file_kind(path: str) -> str | None:
-    """`csv`, `parquet` or `json` for what names files, None for a table of a connection."""
+    """Tell the format of a file or glob, `csv`, `parquet` or `json`; None for a database table."""
     plain = path.lower().removesuffix(".gz")
     return next((kind for ending, kind in _KINDS.items() if plain.endswith(ending)), None)
 
 
 def _paths(table: str, home: Path) -> list[str]:
     path = home / table
-    found = [str(path)] if path.is_file() else []
-    if not found and glob.has_magic(table):
-        relative = sorted(glob.glob(table, root_dir=home, recursive=True))
-        found = [str(home / match) for match in relative if (home / match).is_file()]
-    if not found:
-        folder = path if path.is_dir() else path.parent
-        there = sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
-        close = nearest(Path(table).name, there)
+    paths = [str(path)] if path.is_file() else []
+    if not paths and glob.has_magic(table):
+        matches = sorted(glob.glob(table, root_dir=home, recursive=True))
+        paths = [str(home / match) for match in matches if (home / match).is_file()]
+    if not paths:
+        files = _files_in(path if path.is_dir() else path.parent)
         raise DataError(
-            f"There is no file {table}" + did_you_mean(close),
+            f"There is no file {table}" + did_you_mean(nearest(Path(table).name, files)),
             received=f"{path}, a folder" if path.is_dir() else path,
-            allowed=there or None,
-            remedy="correct `table:` in the config; paths start from its folder; `folder/*.csv` names several",
+            allowed=files or None,
+            remedy="correct `table:` in the config; paths start from its folder, and `folder/*.csv` names several files",
         )
-    kinds = {file_kind(path) for path in found}
+    kinds = {file_kind(path) for path in paths}
     if None in kinds or len(kinds) > 1:
-        raise DataError(f"{table} is not a kind of file that can be read", received=listed(found, 5), allowed=_ALLOWED)
-    return found
+        raise DataError(f"{table} does not have a readable format", received=listed(paths, 5), allowed=_ALLOWED)
+    return paths
+
+
+def _files_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
 
 
 # ---------------------------------------------------------------- connections
 
 
 def _from_connection(con: Connection, url: str, table: str, home: Path, name: str) -> RawTable:
-    """Copy a table of a database into the workbench: DuckDB files are attached, the rest goes through Arrow."""
+    """Copy a database table into the session: DuckDB files are attached, other databases go through Arrow."""
     try:
         copy = _from_duckdb if url.startswith("duckdb:") else _from_elsewhere
         staged = copy(con, url, table, home, name)
     except DataError:
         raise
     except driver_errors() as error:
-        said = str(error).replace(url, without_password(url))
+        safe = without_password(url)
         raise DataError(
-            f"The connection cannot be used: {said}", received=without_password(url), remedy="correct `connection:`"
+            f"The connection failed: {str(error).replace(url, safe)}", received=safe, remedy="correct `connection:`"
         ) from error
     return RawTable(table, staged, {column: staged[column] for column in staged.columns}, in_order=False)
 
@@ -205,27 +222,27 @@ def _from_duckdb(con: Connection, url: str, table: str, home: Path, name: str) -
     path = str(database_file(url, home))
     con.attach(path.replace("'", "''"), name=_ATTACHED, read_only=True)
     try:
-        # not `list_tables`: Ibis 12 calls what DuckDB 2 no longer has
+        # not `list_tables`: Ibis 12 calls a function that DuckDB 2 removed
         rows = con.raw_sql(
             "select table_schema, table_name from information_schema.tables where table_catalog = 'connected'"
         ).fetchall()
-        there = {name if schema == "main" else f"{schema}.{name}": (schema, name) for schema, name in rows}
-        schema, bare = there.get(table) or there[_known(table.removeprefix("main."), there)]
+        tables = {name if schema == "main" else f"{schema}.{name}": (schema, name) for schema, name in rows}
+        schema, bare = tables.get(table) or tables[_existing(table.removeprefix("main."), tables)]
         return con.create_table(name, con.table(bare, database=(_ATTACHED, schema)))
     finally:
         con.detach(_ATTACHED)
 
 
 def _from_elsewhere(con: Connection, url: str, table: str, home: Path, name: str) -> Table:
-    lite = url.startswith("sqlite:")
-    other = ibis.connect(f"sqlite://{database_file(url, home)}" if lite else url)
+    is_sqlite = url.startswith("sqlite:")
+    other = ibis.connect(f"sqlite://{database_file(url, home)}" if is_sqlite else url)
     try:
         *schema, bare = table.split(".")
         database = ".".join(schema) or None
-        found = other.table(_known(bare, other.list_tables(database=database)), database=database)
-        if lite:  # its columns hold anything, whatever type they declare
-            found = found.select(**{column: found[column].cast("string") for column in found.columns})
-        con.con.register(_ATTACHED, found.to_pyarrow_batches())
+        rows = other.table(_existing(bare, other.list_tables(database=database)), database=database)
+        if is_sqlite:  # a column may hold values of any type, whatever type it declares
+            rows = rows.select(**{column: rows[column].cast("string") for column in rows.columns})
+        con.con.register(_ATTACHED, rows.to_pyarrow_batches())
         try:
             return con.create_table(name, con.table(_ATTACHED))
         finally:
@@ -234,29 +251,26 @@ def _from_elsewhere(con: Connection, url: str, table: str, home: Path, name: str
         other.disconnect()
 
 
-def _known(table: str, there: Iterable[str]) -> str:
-    if table in there:
+def _existing(table: str, tables: Iterable[str]) -> str:
+    if table in tables:
         return table
-    close = nearest(table, there)
     raise DataError(
-        f"The connection has no table `{table}`" + did_you_mean(close),
+        f"The connection has no table `{table}`" + did_you_mean(nearest(table, tables)),
         received=table,
-        allowed=sorted(there),
+        allowed=sorted(tables),
         remedy="correct `table:` in the config",
     )
 
 
 def database_file(url: str, home: Path) -> Path:
-    """`duckdb://shop.duckdb` and `sqlite:///shop.db` start from the config's folder; an absolute path is one."""
-    written = url.split(":", 1)[1].split("?")[0].removeprefix("//")
-    path = Path(written)
+    """Find the file of `duckdb://shop.duckdb` or `sqlite:///shop.db`; a relative path starts from the config's folder."""
+    location = url.split(":", 1)[1].split("?")[0].removeprefix("//")
+    path = Path(location)
     if not path.is_absolute() or not path.is_file():
-        path = home / written.lstrip("/")
+        path = home / location.lstrip("/")
     if not path.is_file():
-        there = sorted(entry.name for entry in home.iterdir() if entry.is_file()) if home.is_dir() else []
-        close = nearest(path.name, there)
         raise DataError(
-            f"There is no database {written}" + did_you_mean(close),
+            f"There is no database {location}" + did_you_mean(nearest(path.name, _files_in(home))),
             received=url,
             remedy="correct `connection:` in the config; paths start from the config's folder",
         )
@@ -264,12 +278,13 @@ def database_file(url: str, home: Path) -> Path:
 
 
 def driver_errors() -> tuple[type[BaseException], ...]:
-    """What a database can raise: every driver has its own `Error`, and only one that was imported can raise it."""
+    """List the errors a database can raise. Every driver has its own `Error`, and only an imported one can raise it."""
     drivers = [sys.modules[name] for name in _DRIVERS if name in sys.modules]
     errors = [error for driver in drivers if isinstance(error := getattr(driver, "Error", None), type)]
     return (IbisError, duckdb.Error, sqlite3.Error, OSError, ImportError, ValueError, *errors)
 
 
 def without_password(url: str) -> str:
+    """Mask the password of a URL."""
     parts = urlparse(url)
     return url.replace(f":{parts.password}@", ":***@") if parts.password else url

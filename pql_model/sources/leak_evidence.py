@@ -1,4 +1,4 @@
-"""What the sources tell of leaks beyond the feature table."""
+"""Evidence of leakage from the sources, beyond the feature table."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pql_model.sources.trait_changes import TraitChanges, read_trait_changes
 
 @dataclass(frozen=True)
 class LeakEvidence:
-    """What the audit is shown beside the feature table.
+    """What the audit reads beside the feature table.
 
     Attributes
     ----------
-    around
-        Each event around conversions.
-    changes
-        Each trait between two extracts; empty without an earlier one.
+    event_timing
+        Each event relative to conversions.
+    trait_changes
+        Each trait compared between two extracts; empty without an earlier one.
     order
-        By entity: `position` of its row in the file (missing for a table of a database), `signed_up`. None: unknown.
+        By entity: `position` of its row in the file (missing for a database table) and `signed_up`; None if unknown.
     key
         The column that identifies entities; None where they have no ids of their own.
     """
 
-    around: Sequence[EventTiming] = ()
-    changes: Sequence[TraitChanges] = ()
+    event_timing: Sequence[EventTiming] = ()
+    trait_changes: Sequence[TraitChanges] = ()
     order: pd.DataFrame | None = None
     key: str | None = None
 
@@ -39,15 +39,21 @@ class LeakEvidence:
 def read_leak_evidence(
     con: Connection, config: Config, sources: Sources, until: int, changes_until: int | None = None
 ) -> LeakEvidence:
-    """Gather it.
+    """Gather the evidence of leakage.
 
     Parameters
     ----------
-    until
-        Of events and conversions, only what was known then is counted.
-    changes_until
-        The same for what changed between two extracts; default: `until`. The two are commonly both recent, and those
-        whose values changed between them converted later than any row of training.
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    sources : Sources
+        Its data.
+    until : int
+        Count only events and conversions that were known at this instant.
+    changes_until : int, optional
+        The same limit for changes between two extracts; default: `until`. Both extracts are usually recent, so
+        entities whose traits changed between them converted later than any training row.
     """
     order = sources.entities.table.select("entity", "signed_up")
     if sources.entities.positions is not None:

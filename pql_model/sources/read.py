@@ -1,4 +1,4 @@
-"""All sources of a product: read once, judged once."""
+"""All sources of a product, read and checked once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
-from pql_model.sources.duckdb_session import Connection
-from pql_model.sources.entities import Conversions, Entities, no_conversions, read_conversions, read_entities
-from pql_model.sources.events import EventLog, Staged, finish_events, refuse_unusable, stage_events
+from pql_model.sources.duckdb_session import Connection, fetch_scalar, row_count
+from pql_model.sources.entities import Conversions, Entities, no_conversions_error, read_conversions, read_entities
+from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
 from pql_model.time import DAY, iso
 
 Table = Any
@@ -25,7 +25,7 @@ class Sources:
     events, entities, conversions
         Canonical tables with their counts.
     observed_until
-        The instant the data end; nothing later is known.
+        The instant at which the data end.
     warnings
         Sentences a person should read.
     """
@@ -38,16 +38,16 @@ class Sources:
 
 
 def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool = False) -> Sources:
-    """Read and judge every table that the config names.
+    """Read and check every table of the config.
 
     Parameters
     ----------
-    con
-        An open workbench.
-    config
+    con : Connection
+        An open session.
+    config : Config
         The product.
-    may_lack_conversions
-        Read on where there is not one conversion, for those who only want to see what the data hold.
+    may_lack_conversions : bool
+        Continue without conversions, for a caller that only reports what the data hold.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     staged = [stage_events(con, config, index) for index in range(len(config.events))]
     _refuse_foreign_ids(config, staged, entities.table)
     conversions = read_conversions(con, config, entities.table)
-    lacking = no_conversions(config.conversions.table, conversions)
+    lacking = no_conversions_error(config.conversions.table, conversions)
     if lacking is None:
         refuse_unusable(config.conversions.table, conversions.rows, conversions.set_aside, config.max_set_aside)
     elif not may_lack_conversions:
@@ -77,99 +77,94 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     warnings = (
         *entities.warnings,
         *(sentence for part in staged for sentence in part.warnings),
-        *_nobody_to_exclude(config),
-        *_dates_only(config, events.table, entities.table),
-        *_silent_end(config, events.table, observed_until),
+        *_warn_of_useless_exclusion(config),
+        *_warn_of_dates(config, events.table, entities.table),
+        *_warn_of_sparse_end(config, events.table, observed_until),
     )
     return Sources(events, entities, conversions, observed_until, warnings)
 
 
 def _total(table: Table, set_aside: dict[str, int]) -> int:
-    return _count(table) + sum(set_aside.values())
+    return row_count(table) + sum(set_aside.values())
 
 
-def _count(table: Table) -> int:
-    return int(table.count().to_pyarrow().as_py())
-
-
-def _newest_instant(staged: list[Staged], entities: Table, conversions: Table) -> int:
-    """The newest instant that is not in the future: a 2099 timestamp must not move it."""
+def _newest_instant(staged: list[StagedEvents], entities: Table, conversions: Table) -> int:
+    """Find the newest instant that is not in the future: a timestamp of 2099 must not move it."""
     now = time.now()
     columns = [entities.signed_up, conversions.time]
     for part in staged:
         usable = part.table.filter(part.table.entity.notnull())
         columns += [usable.time, usable.known_at]
-    found = [column.max(where=column <= now).to_pyarrow().as_py() for column in columns]
-    newest = max((instant for instant in found if instant is not None), default=None)
+    latest = [fetch_scalar(column.max(where=column <= now)) for column in columns]
+    newest = max((instant for instant in latest if instant is not None), default=None)
     if newest is None:
-        raise DataError("No table holds a time in the past", remedy="check the time columns, or give `observed_until`")
+        raise DataError("No table has a time in the past", remedy="check the time columns, or set `observed_until`")
     return int(newest)
 
 
 def _until(conversions: Conversions, observed_until: int) -> Conversions:
-    """Nobody knew of a conversion after the end of the data: it is set aside like an event."""
-    kept = conversions.table.filter(conversions.table.time <= observed_until)
-    late = _count(conversions.table) - _count(kept)
+    """Set aside conversions after the end of the data, as is done with events."""
+    before = conversions.table.filter(conversions.table.time <= observed_until)
+    late = row_count(conversions.table) - row_count(before)
     if not late:
         return conversions
-    return replace(conversions, table=kept, set_aside={**conversions.set_aside, "after_observed_until": late})
+    return replace(conversions, table=before, set_aside={**conversions.set_aside, "after_observed_until": late})
 
 
-def _refuse_early_end(config: Config, staged: list[Staged], observed_until: int) -> None:
-    firsts = [part.table.time.min().to_pyarrow().as_py() for part in staged]
+def _refuse_early_end(config: Config, staged: list[StagedEvents], observed_until: int) -> None:
+    firsts = [fetch_scalar(part.table.time.min()) for part in staged]
     first = min((instant for instant in firsts if instant is not None), default=None)
     if first is not None and first > observed_until:
         raise DataError(
             "All events are later than observed_until",
             received=f"observed_until {iso(observed_until)}, first event {iso(first)}",
-            remedy="correct `observed_until`, or leave it out to take the newest instant of the data",
+            remedy="correct `observed_until`, or remove it to use the newest instant of the data",
         )
 
 
-def _refuse_foreign_ids(config: Config, staged: list[Staged], entities: Table) -> None:
-    """Ids that never meet are the commonest fault of a join and the most silent one."""
+def _refuse_foreign_ids(config: Config, staged: list[StagedEvents], entities: Table) -> None:
+    """Refuse event tables without a single known entity: mismatched ids are the most common and most silent mistake."""
     for part in staged:
-        theirs = part.table.filter(part.table.entity.notnull()).select("entity").distinct()
-        some = theirs.limit(1).to_pyarrow().num_rows
-        if some and not theirs.semi_join(entities, "entity").limit(1).to_pyarrow().num_rows:
-            left = theirs.order_by("entity").limit(3).to_pyarrow()["entity"].to_pylist()
+        ids = part.table.filter(part.table.entity.notnull()).select("entity").distinct()
+        any_id = ids.limit(1).to_pyarrow().num_rows
+        if any_id and not ids.semi_join(entities, "entity").limit(1).to_pyarrow().num_rows:
+            left = ids.order_by("entity").limit(3).to_pyarrow()["entity"].to_pylist()
             right = entities.select("entity").order_by("entity").limit(3).to_pyarrow()["entity"].to_pylist()
             raise DataError(
-                f"No entity of {part.source} is listed in {config.entities.table}: the ids never meet",
+                f"No entity of {part.source} is listed in {config.entities.table}: the ids do not match",
                 received=f"{listed(left)} in {part.source}",
                 allowed=f"ids such as {listed(right)}",
                 remedy="map `columns.entity` of both tables to the same kind of id",
             )
 
 
-def _nobody_to_exclude(config: Config) -> list[str]:
+def _warn_of_useless_exclusion(config: Config) -> list[str]:
     if config.exclude.users and config.entity == "account" and not any(t.columns.user for t in config.events):
         return ["`exclude.users` has no effect: no table of events maps `columns.user`."]
     return []
 
 
-def _dates_only(config: Config, events: Table, entities: Table) -> list[str]:
-    """Dates beside sign-ups with a time of day: the day of sign-up would be lost, the day of as_of leak."""
+def _warn_of_dates(config: Config, events: Table, entities: Table) -> list[str]:
+    """Dates beside sign-ups with a time of day lose the events of the sign-up day and leak those of the day of as_of."""
     if config.resolution == "day":
         return []
-    timed = int(entities.count(where=(entities.signed_up % DAY) != 0).to_pyarrow().as_py())
-    dated = not int(events.count(where=(events.time % DAY) != 0).to_pyarrow().as_py())
-    if timed and dated:
+    signups_with_time = fetch_scalar(entities.count(where=(entities.signed_up % DAY) != 0))
+    if signups_with_time and not fetch_scalar(events.count(where=(events.time % DAY) != 0)):
         return [
-            "All events are dates without a time of day but sign-ups have one: events of the sign-up day count as "
-            "earlier than it, and events of the day of as_of as known. Set `resolution: day`."
+            "Events have dates only while sign-ups have a time of day: events of the sign-up day count as earlier "
+            "than the sign-up, and events of the day of as_of as already known. Set `resolution: day`."
         ]
     return []
 
 
-def _silent_end(config: Config, events: Table, observed_until: int) -> list[str]:
-    """A stray late timestamp makes unfinished snapshots look like final negatives."""
-    recent = int(events.count(where=events.time >= observed_until - config.horizon.us).to_pyarrow().as_py())
-    everything = _count(events)
-    if recent > everything * 0.0001:
+def _warn_of_sparse_end(config: Config, events: Table, observed_until: int) -> list[str]:
+    """A stray late timestamp makes immature snapshots look like final negatives."""
+    recent = fetch_scalar(events.count(where=events.time >= observed_until - config.horizon.us))
+    total = row_count(events)
+    if recent > total * 0.0001:
         return []
     return [
-        f"Only {recent:,} of {everything:,} events lie in the last {config.horizon.text} before observed_until "
-        f"({iso(observed_until)}). If the data end earlier, set `observed_until`: snapshots near the end would "
-        "otherwise count as not converted."
+        f"Only {recent:,} of {total:,} events lie in the last {config.horizon.text} before observed_until "
+        f"({iso(observed_until)}). If the data end earlier, set `observed_until`; otherwise snapshots near "
+        "the end count as not converted."
     ]

@@ -1,4 +1,8 @@
-"""How one name, id or user is read, in plain Python: what `sources.values` does to columns, for a service without a database."""
+"""The forms of a raw value, declared once, and their reading in plain Python for a service without a database.
+
+`pql_model.sources.casts` compiles the same forms to Ibis columns and `pql_model.criteria.sql_raw` to SQL, so that an
+id, a text, a number, a time or a bot means the same in a table, in a warehouse and in a request.
+"""
 
 from __future__ import annotations
 
@@ -7,77 +11,131 @@ import re
 from pql_model.measures import ANY
 from pql_model.time import SECOND
 
-NOTHING = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
-"""How programs write a missing id: as an id it would be one entity that did everything."""
+MISSING_IDS = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
+"""Lower-case texts that programs write for a missing id. As an id, one would be an entity that did everything."""
 
-EARLIEST, LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
+SPACES = "\t\n\v\f\r "
+"""What is trimmed at both ends of a text: ASCII only, as in RE2's `\\s` plus the vertical tab."""
+
+WHOLE_NUMBER = r"^(-?[0-9]+)\.0+$"
+"""A whole number written as a float; group 1 is how an id or a trait writes it."""
+
+NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
+"""A text in a column of times that is an epoch number or a date such as 20260131."""
 LARGEST = 1e300
-"""In size: the sum of many such numbers is still a number, and anything larger is a mistake."""
+"""Largest absolute value of a number: the sum of many such numbers is still finite, and anything larger is an error."""
 
-BOT_NAMES = (
+CLOCK_TIME = r"\d\d?:\d\d"
+UTC_OFFSET = r"\d\d?:\d\d.*([A-Za-z]|[+-]\d\d(:?\d\d)?)$"
+EARLIEST, LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
+SMALLEST_EPOCH = 1e8
+"""Smaller numbers are not epochs (this one lies in 1973) but spreadsheet serials, ages or an unset 0."""
+EPOCH_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (float("inf"), 1e-3))
+"""Absolute value of an epoch below which a unit applies -> microseconds in the unit: seconds, milli-, micro-, nano-."""
+DAY_NUMBERS = (19_000_100, 21_010_000)
+"""Between these, both excluded, a number is a date written as YYYYMMDD."""
+
+BOT_USERS = (
     r"(?i)^([^@]*[^a-z@])?(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider"
     r"|healthcheck|health-check|uptimerobot|pingdom|synthetics?)([^a-z]|$)"
 )
-"""Before the `@` of an address: the name of a domain is not that of a user."""
+"""User names of bots. Only the part before the `@` of an address counts: a domain name says nothing about the user."""
+BOT_AGENTS = (
+    r"(?i)bot([^a-z]|$)|crawl|spider|slurp|headless|phantomjs|selenium|puppeteer|playwright|^curl/|^wget/"
+    r"|python-requests|go-http-client|pingdom|lighthouse|uptime"
+)
+"""User agents of bots."""
+BOT_FLAGS = ("true", "t", "1", "yes", "y")
+"""Lower-case values of a bot column that mark a bot."""
+BOT_COLUMNS = ("is_bot", "bot", "$bot", "is_robot", "isbot")
+"""Lower-case names of columns that mark bots."""
+AGENT_COLUMNS = ("user_agent", "useragent", "context_user_agent", "$user_agent", "$raw_user_agent")
+"""Lower-case names of columns with the user agent, best first."""
 
-_SPACE = "\t\n\f\r "
-_WHOLE = re.compile(r"(-?[0-9]+)\.0+").fullmatch
-_IS_BOT = re.compile(BOT_NAMES).search
-_NO_LETTERS = str.maketrans("ıİ", "öÖ")
-"""Python takes these two for an `i` where case does not count; the database, as of any letter beyond a to z, does not."""
+EVENT_CALLED_ANY = f"{ANY} (event)"
+"""The name given to an event that the data call `any`, because `any` stands for all events together."""
+
+_EDGES = SPACES.replace("\v", "")
+_whole_number = re.compile(WHOLE_NUMBER).search
+_bot_user = re.compile(BOT_USERS).search
+_NOT_LETTERS = str.maketrans("ıİ", "öÖ")
+"""When ignoring case, Python matches these two with `i`; the database, like every letter beyond a to z, does not."""
 
 
-def text_of(written: str) -> str | None:
-    """Trimmed text; None for nothing.
+def clean_text(raw: str) -> str | None:
+    """Trim a text; None if nothing remains.
 
-    >>> text_of(" a b "), text_of("  ")
+    >>> clean_text(" a b "), clean_text("  ")
     ('a b', None)
     """
-    if written and written[0] not in _SPACE and written[-1] not in _SPACE:
-        return written
-    return written.strip(_SPACE + "\v") or None
+    if raw and raw[0] not in _EDGES and raw[-1] not in _EDGES:
+        return raw
+    return raw.strip(SPACES) or None
 
 
-def identifier_of(written: str) -> str | None:
-    """An id as text; None for what stands for no id.
+def read_identifier(raw: str) -> str | None:
+    """Read an id; None if the text stands for a missing one.
 
-    >>> identifier_of("12.0"), identifier_of("0012"), identifier_of(" NULL ")
+    >>> read_identifier("12.0"), read_identifier("0012"), read_identifier(" NULL ")
     ('12', '0012', None)
     """
-    tidy = text_of(written)
-    if tidy is None:
+    text = clean_text(raw)
+    if text is None:
         return None
-    if tidy[-1] == "0" and (whole := _WHOLE(tidy)):
+    if text[-1] == "0" and (whole := _whole_number(text)):
         return whole[1]
-    return None if tidy.lower() in NOTHING else tidy
+    return None if text.lower() in MISSING_IDS else text
 
 
-def value_of(written: str) -> str:
-    """A value of a trait, however a table or a program has written it: a truth is `true` or `false`, `7.0` is 7.
+def read_event_name(raw: str) -> str | None:
+    """Read the name of an event; one that is really called `any` gets another name.
 
-    >>> value_of("TRUE"), value_of("7.0"), value_of("007"), value_of("Team plan")
-    ('true', '7', '007', 'Team plan')
-    """
-    if len(written) <= 5 and (truth := written.lower()) in ("true", "false"):
-        return truth
-    whole = _WHOLE(written) if written.endswith("0") else None
-    return whole[1] if whole else written
-
-
-def event_name_of(written: str) -> str | None:
-    """The name of an event. An event that is really called `any` is not all events together.
-
-    >>> event_name_of("Teammate Invited "), event_name_of("any")
+    >>> read_event_name("Teammate Invited "), read_event_name("any")
     ('Teammate Invited', 'any (event)')
     """
-    name = text_of(written)
-    return f"{ANY} (event)" if name == ANY else name
+    name = clean_text(raw)
+    return EVENT_CALLED_ANY if name == ANY else name
+
+
+def canonical_value(raw: str) -> str:
+    """Bring the value of a trait to one spelling: a boolean is `true` or `false`, and `7.0` is `7`.
+
+    >>> canonical_value("TRUE"), canonical_value("7.0"), canonical_value("007"), canonical_value("Team plan")
+    ('true', '7', '007', 'Team plan')
+    """
+    if len(raw) <= 5 and (boolean := raw.lower()) in ("true", "false"):
+        return boolean
+    whole = _whole_number(raw) if raw.endswith("0") else None
+    return whole[1] if whole else raw
+
+
+def spellings(value: str, booleans: bool = True) -> list[str]:
+    """List the spellings of a value that a text column may hold.
+
+    Parameters
+    ----------
+    value : str
+        The value as the config writes it.
+    booleans : bool
+        Whether `true` also stands for `TRUE` and `True`.
+
+    Examples
+    --------
+    >>> spellings("12"), spellings("true"), spellings("true", booleans=False)
+    (['12', '12.0'], ['true', 'TRUE', 'True'], ['true'])
+    """
+    canonical = canonical_value(value)
+    if re.fullmatch(r"-?\d+", canonical):
+        return list(dict.fromkeys([value, canonical, f"{canonical}.0"]))
+    if booleans and canonical in ("true", "false"):
+        return list(dict.fromkeys([value, canonical, canonical.upper(), canonical.title()]))
+    return [value]
 
 
 def is_bot(user: str) -> bool:
-    """Whether the name is that of a program.
+    """Tell whether a user name is that of a program.
 
     >>> is_bot("build-bot@acme.com"), is_bot("abbot@acme.com")
     (True, False)
     """
-    return _IS_BOT(user if user.isascii() else user.translate(_NO_LETTERS)) is not None
+    return _bot_user(user if user.isascii() else user.translate(_NOT_LETTERS)) is not None

@@ -1,4 +1,4 @@
-"""What changed between an earlier extract of the entities and the one in use: a trait that moves has no date."""
+"""Traits compared between an earlier extract of the entities and the current one: a trait that changes has no date."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pql_model.config.schema import Config
 from pql_model.errors import DataError
 from pql_model.sources.casts import identifier, number
-from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.duckdb_session import Connection, fetch_row
 from pql_model.sources.entities import trait_column
 from pql_model.sources.files import read_raw
 from pql_model.sources.read import Sources
@@ -18,16 +18,16 @@ Column = Any
 
 @dataclass(frozen=True)
 class TraitChanges:
-    """One trait between two extracts, of entities that both list once.
+    """Changes of one trait between two extracts, among entities that occur in both and once in the earlier one.
 
     Attributes
     ----------
     trait
         Its name.
     converters, converters_changed
-        Entities that converted, and those of them whose value changed.
+        Entities that converted, and how many of them have another value now.
     others, others_changed
-        The same of those that did not.
+        The same for entities that did not convert.
     """
 
     trait: str
@@ -38,12 +38,18 @@ class TraitChanges:
 
 
 def read_trait_changes(con: Connection, config: Config, sources: Sources, until: int) -> list[TraitChanges]:
-    """Compare the traits with those of `entities.earlier`; nothing where there is none.
+    """Compare the traits with those of `entities.earlier`; an empty list where the config names none.
 
     Parameters
     ----------
-    until
-        Count only who signed up, and who converted, before.
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    sources : Sources
+        Its data.
+    until : int
+        Count only sign-ups and conversions before this instant.
 
     Raises
     ------
@@ -61,8 +67,8 @@ def read_trait_changes(con: Connection, config: Config, sources: Sources, until:
     paid = sources.conversions.table
     paid = paid.filter(paid.time < until).select("entity", paid="time")
     both = sources.entities.table.inner_join(once, "entity").left_join(paid, "entity")
-    seen = both.signed_up.isnull() | (both.signed_up < until)
-    converted, other = seen & both.paid.notnull(), seen & both.paid.isnull()
+    signed_up = both.signed_up.isnull() | (both.signed_up < until)
+    converted, other = signed_up & both.paid.notnull(), signed_up & both.paid.isnull()
     sums = {"shared": both.count(), "converters": both.count(where=converted), "others": both.count(where=other)}
     for i, trait in enumerate(traits):
         changed = ~_same(both[trait_column(trait)], both[f"then_{i}"])
@@ -70,22 +76,22 @@ def read_trait_changes(con: Connection, config: Config, sources: Sources, until:
             f"converters_{i}": both.count(where=converted & changed),
             f"others_{i}": both.count(where=other & changed),
         }
-    found = both.aggregate(**sums).to_pyarrow().to_pylist()[0]
-    if not traits or not found["shared"]:
+    counts = fetch_row(both.aggregate(**sums))
+    if not traits or not counts["shared"]:
         raise DataError(
             f"{earlier.table} cannot be compared with {config.entities.table}: they share no {'entity' if traits else 'trait'}",
             received=f"columns {', '.join(raw.columns)}",
-            remedy="give an earlier extract of the same table under `entities.earlier`, or leave the key out",
+            remedy="set `entities.earlier` to an earlier extract of the same table, or remove the key",
         )
     return [
-        TraitChanges(t, found["converters"], found[f"converters_{i}"], found["others"], found[f"others_{i}"])
+        TraitChanges(t, counts["converters"], counts[f"converters_{i}"], counts["others"], counts[f"others_{i}"])
         for i, t in enumerate(traits)
     ]
 
 
 def _same(now: Column, then: Column) -> Column:
-    """Whether two values are one, however they are written: 3 is "3" and 3.0; missing is missing."""
+    """Whether two values are equal in any spelling: 3 is "3" and 3.0, and a missing value equals a missing one."""
     left, right = identifier(now), identifier(then)
-    alike = (left == right).fill_null(left.isnull() & right.isnull())
-    countable = all(c.type().is_numeric() or c.type().is_boolean() or c.type().is_string() for c in (now, then))
-    return alike | (number(now) == number(then)).fill_null(False) if countable else alike
+    same = (left == right).fill_null(left.isnull() & right.isnull())
+    numeric = all(c.type().is_numeric() or c.type().is_boolean() or c.type().is_string() for c in (now, then))
+    return same | (number(now) == number(then)).fill_null(False) if numeric else same

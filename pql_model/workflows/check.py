@@ -12,9 +12,9 @@ from pql_model.config.schema import Config
 from pql_model.errors import NotEnoughDataError
 from pql_model.model.split import describe
 from pql_model.progress import Listener, Stages
-from pql_model.sources.coverage import weeks
+from pql_model.sources.coverage import weekly_counts
 from pql_model.sources.duckdb_session import open_session
-from pql_model.sources.entities import no_conversions
+from pql_model.sources.entities import no_conversions_error
 from pql_model.sources.read import Sources, read_sources
 from pql_model.time import iso
 from pql_model.workflows.prepare import Prepared, audit_entities, prepare_from
@@ -114,8 +114,8 @@ def check(config: Config | str | Path, *, listener: Listener | None = None) -> C
             int(table.count().to_pyarrow().as_py())
             for table in (sources.events.table, sources.entities.table, sources.conversions.table)
         )
-        by_week = weeks(sources.events.table)
-        prepared, error = None, no_conversions(config.conversions.table, sources.conversions)
+        by_week = weekly_counts(sources.events.table)
+        prepared, error = None, no_conversions_error(config.conversions.table, sources.conversions)
         if error is None:
             try:
                 prepared = prepare_from(con, config, sources, stages)

@@ -1,4 +1,4 @@
-"""`pql init`: look at the data and write `pql.yaml`, asking nothing."""
+"""`pql init`: write a first `pql.yaml` from the data without asking questions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pql_model.sources.duckdb_session import open_session
 
 @dataclass(frozen=True)
 class InitResult:
-    """Where the config was written, and one sentence per guess."""
+    """The path of the new config, and one sentence per guess."""
 
     path: Path
     notes: tuple[str, ...]
@@ -41,19 +41,21 @@ def init(
 
     Parameters
     ----------
-    events, entities, conversions
-        Files or globs.
-    output
-        Where to write; paths in it are relative to its folder.
-    name
+    events : sequence of str or Path
+        Files or globs of events.
+    entities, conversions : str or Path, optional
+        A file or glob of each.
+    output : str or Path
+        The file to write. Paths in it are relative to its folder.
+    name : str, optional
         Name of the product; default: the folder's name.
-    force
+    force : bool
         Overwrite an existing file.
 
     Raises
     ------
     DataError
-        If a file cannot be read, a needed column cannot be recognised, or the output exists.
+        If a file cannot be read, a required column cannot be recognised, or the output exists.
 
     Examples
     --------
@@ -67,25 +69,28 @@ def init(
     path = Path(output).resolve()
     if path.exists() and not force:
         raise DataError(
-            "There is a config already",
+            "The config already exists",
             received=path,
-            remedy="name another with `--output`, or overwrite it with `--force`",
+            remedy="choose another file with `--output`, or overwrite it with `--force`",
         )
     home = path.parent
-    home.mkdir(parents=True, exist_ok=True)  # first: `..` leads nowhere from a folder that does not exist
+    home.mkdir(parents=True, exist_ok=True)  # first, because `..` of a missing folder cannot be resolved
     with open_session(keep_order=True) as con:
         logs = [
             sketch_table(con, _relative(table, home), home, f"events_{i}") for i, table in enumerate(_globs(events))
         ]
-        who = sketch_table(con, _relative(entities, home), home, "entities") if entities else None
-        paid = sketch_table(con, _relative(conversions, home), home, "conversions") if conversions else None
-    draft = draft_config(name or home.name, logs, who, paid)
+        others = {
+            kind: sketch_table(con, _relative(table, home), home, kind)
+            for kind, table in (("entities", entities), ("conversions", conversions))
+            if table
+        }
+    draft = draft_config(name or home.name, logs, others.get("entities"), others.get("conversions"))
     atomic_write(path, lambda at: at.write_text(draft.text, encoding="utf-8"))
     return InitResult(path, draft.notes)
 
 
 def _globs(tables: Sequence[str | Path]) -> list[str]:
-    """Files that differ in their number only, and are all there are, as the glob that names them."""
+    """Replace files that differ only in a number by a glob, if the glob matches no other file."""
     families: dict[str, list[str]] = {}
     for table in map(str, tables):
         folder, name = os.path.split(table)
@@ -98,5 +103,5 @@ def _globs(tables: Sequence[str | Path]) -> list[str]:
 
 
 def _relative(table: str | Path, home: Path) -> str:
-    """The path as it will stand in the config."""
+    """The path relative to the config."""
     return os.path.relpath(Path(table).absolute(), home)

@@ -24,7 +24,7 @@ from pql_model.score_log.recompute import Change, changes, differing
 from pql_model.score_log.schema import LogRow, inputs_digest, log_rows
 from pql_model.score_log.selection import Wanted
 from pql_model.score_log.store import read_scores
-from pql_model.snapshots.grid import asked_grid
+from pql_model.snapshots.grid import requested_grid
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.prepare import features_of, trait_names
@@ -289,7 +289,7 @@ def _today(
     asked = pa.table(
         {"entity": pa.array([e for e, _ in keys], pa.string()), "as_of": pa.array([t for _, t in keys], pa.int64())}
     )
-    grid = con.create_table("replayed_grid", asked_grid(config, sources, con.create_table("replayed", asked)))
+    grid = con.create_table("replayed_grid", requested_grid(config, sources, con.create_table("replayed", asked)))
     reasons = {(row["entity"], row["as_of"]): row["reason"] for row in grid.to_pyarrow().to_pylist()}
     features = dict.fromkeys(f for model in models for f in features_of(model.manifest) if has_value(sources, f))
     traits = trait_names(sources.entities.traits)

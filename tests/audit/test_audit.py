@@ -182,7 +182,7 @@ def test_the_act_of_buying_is_quarantined_with_all_its_features():
     y = outcomes(100, rng)
     table = honest(y, rng)
     around = [EventTiming("Upload", 500, 5, 90, 2.0), EventTiming("Invited", 400, 0, 80, 75.0)]
-    findings = audit(table, y, manifest_of(table), {}, [], LeakEvidence(around=around))
+    findings = audit(table, y, manifest_of(table), {}, [], LeakEvidence(event_timing=around))
     assert [(f.column, f.kind) for f in findings] == [("Invited", "act_of_buying")]
     assert quarantined(findings) == ["Invited.count.ever"]
 
@@ -215,5 +215,5 @@ def test_the_more_serious_of_two_findings_about_a_column_is_kept():
     rng = np.random.default_rng(100)
     y = outcomes(100, rng)
     table = guilty(y, rng)[["entity", "trait.logins"]]
-    evidence = LeakEvidence(changes=[changes("logins")])
+    evidence = LeakEvidence(trait_changes=[changes("logins")])
     assert [f.kind for f in audit(table, y, manifest_of(table), {}, [], evidence)] == ["separates_too_well"]

@@ -140,7 +140,7 @@ def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):
     assert "then run `pql check`" in out
     code, out, err = run("init", *arguments, "--json")
     assert (code, only_json(out)["error"]["type"]) == (2, "DataError")
-    assert "There is a config already" in err
+    assert "The config already exists" in err
 
 
 def test_models_lists_the_versions_and_rollback_refuses_what_it_cannot_do(run, config):

@@ -99,7 +99,7 @@ horizon: soon
 """
     (home / "pql.yaml").write_text(text)
     message = refused(home)
-    assert message.startswith("pql.yaml has 5 faults:")
+    assert message.startswith("pql.yaml has 5 errors:")
     for words in (
         "line 1: name",
         "line 2: entity",
@@ -147,14 +147,14 @@ def test_the_object_of_such_a_check_holds_both(home, capsys):
 def test_one_class_only_where_everyone_converts(tmp_path, refused):
     product(tmp_path, accounts(), events(), [{"account": f"a{i}", "time": day(3 * i + 5)} for i in range(20)], **SMALL)
     message = refused(tmp_path)
-    assert message.startswith("There is one class only: every one of 20 snapshots converted within 14d")
+    assert message.startswith("There is only one class: all 20 snapshots converted within 14d")
 
 
 def test_one_class_only_where_all_pay_too_late(tmp_path, refused):
     late = [{"account": f"a{i}", "time": "2026-05-30"} for i in range(3)]
     product(tmp_path, accounts(), events(), late, **SMALL)
     message = refused(tmp_path)
-    assert message.startswith("There is one class only: every one of 20 snapshots did not convert within 14d")
+    assert message.startswith("There is only one class: none of the 20 snapshots converted within 14d")
     assert "whether conversions precede the snapshots" in message
 
 
@@ -186,7 +186,7 @@ def test_all_events_after_observed_until(home, refused):
     ("table", "expected"),
     [
         ("events", "20 of 20 rows of events.csv cannot be used, more than the share `max_set_aside: 0.5`"),
-        ("accounts", "accounts.csv lists no usable entity. Received: 20 unparsable_time"),
+        ("accounts", "accounts.csv has no usable entity. Received: 20 unparsable_time"),
         ("conversions", "There are no conversions: conversions.csv has 10 rows and none can be used"),
     ],
 )
@@ -206,7 +206,7 @@ def test_mixed_time_zones(home, refused):
         file.write("a1,login,2026-01-06T10:00:00+02:00\na1,login,2026-01-06T11:00:00\n")
     message = refused(home)
     assert message.startswith(
-        "events.csv: the times of `time` mix time zones: some say their offset from UTC and some do not"
+        "events.csv: the times of `time` mix time zones: some state their offset from UTC and some do not"
     )
     assert "1 with an offset, 1 without" in message
 
@@ -215,7 +215,7 @@ def test_conversions_that_all_lie_before_sign_up(tmp_path, refused):
     product(tmp_path, accounts(), events(), paid(after=-1)[1:], **SMALL)
     message = refused(tmp_path)
     assert message.startswith(
-        "All 9 conversions lie before the sign-up of their entity: nobody was at risk and then converted"
+        "All 9 conversions precede the sign-up of their entity, so no entity converted while at risk"
     )
     assert "9 left out as converted_before" in message
     assert "`entities.columns.signed_up`" in message
@@ -226,14 +226,14 @@ def test_the_same_entity_twice_with_different_sign_ups(home, refused):
         file.write("a0,2026-03-03\n")
     message = refused(home)
     assert message.startswith(
-        "accounts.csv lists 1 entities with different sign-ups. Received: a0 (2026-01-01 and 2026-03-03)"
+        "accounts.csv has several sign-up times per entity. Received: a0 (2026-01-01 and 2026-03-03)"
     )
 
 
 def test_ids_that_never_meet(home, refused):
     text = (home / "events.csv").read_text().replace("\na", "\nuser-")
     (home / "events.csv").write_text(text)
-    assert refused(home).startswith("No entity of events.csv is listed in accounts.csv: the ids never meet")
+    assert refused(home).startswith("No entity of events.csv is listed in accounts.csv: the ids do not match")
 
 
 # ---------------------------------------------------------------- tolerated and counted

@@ -1,4 +1,4 @@
-"""Two files that are right, and what is wrong with others."""
+"""Two valid files, and the errors of others."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ motion: trial
 
 
 def faults(text):
-    """Path and line of every fault, in the order of the file."""
-    with pytest.raises(ConfigError, match=r"pql\.yaml has \d+ fault") as caught:
+    """Path and line of every error, in the order of the file."""
+    with pytest.raises(ConfigError, match=r"pql\.yaml has \d+ error") as caught:
         parse_config(text)
     return [(fault.path, fault.line) for fault in caught.value.faults]
 
 
 def fault(text):
-    """The message of the only fault."""
-    with pytest.raises(ConfigError, match=r"pql\.yaml has 1 fault") as caught:
+    """The message of the only error."""
+    with pytest.raises(ConfigError, match=r"pql\.yaml has 1 error") as caught:
         parse_config(text)
     return caught.value.faults[0].message

@@ -1,4 +1,4 @@
-"""Conditions: the long form, all short forms, and what a condition cannot be."""
+"""Conditions: the long form, all short forms, and invalid ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_within_is_short_for_window():
     assert condition(event="login", at_least=2, within="first 7d").window == Window.parse("first 7d")
 
 
-def test_a_condition_counts_over_all_time_unless_told_otherwise():
+def test_window_of_a_condition_defaults_to_ever():
     criterion = condition(event="login", at_least=2)
 
     assert (criterion.measure, criterion.window, criterion.value) == ("count", EVER, None)
@@ -46,11 +46,11 @@ def test_a_condition_can_read_a_value():
     assert (criterion.measure, criterion.value, criterion.threshold) == ("sum", "megabytes", 5000)
 
 
-def test_any_speaks_of_the_entity_as_a_whole():
+def test_any_stands_for_all_events_together():
     assert condition(event="any", measure="longest_streak_days", at_least=3).measure == "longest_streak_days"
 
 
-def test_a_trait_is_one_of_listed_values_whatever_yaml_made_of_them():
+def test_listed_values_of_a_trait_are_read_as_texts():
     assert condition(trait="size", **{"in": ["51-200", 7, 2.5]}).in_ == ["51-200", "7", "2.5"]
 
 
@@ -61,12 +61,12 @@ def test_a_numeric_trait_is_compared():
 
 
 def test_a_short_and_a_long_form_together_are_refused():
-    refused("`at_least` already says operator and threshold", event="x", at_least=1, operator=">")
-    refused("`at_most` already says operator and threshold", event="x", at_least=1, at_most=3)
-    refused("`within` is short for `window`: give one of them", event="x", at_least=1, within="ever", window="ever")
+    refused("`at_least` already sets operator and threshold", event="x", at_least=1, operator=">")
+    refused("`at_most` already sets operator and threshold", event="x", at_least=1, at_most=3)
+    refused("`within` is short for `window`: use one of them", event="x", at_least=1, within="ever", window="ever")
 
 
-def test_a_condition_speaks_of_an_event_or_of_a_trait():
+def test_condition_is_about_an_event_or_a_trait():
     refused("a condition needs either `event` or `trait`", at_least=1)
     refused("a condition needs either `event` or `trait`", event="x", trait="y", at_least=1)
 
@@ -79,7 +79,7 @@ def test_a_condition_needs_something_to_compare_with():
 
 def test_in_is_for_traits_and_stands_alone():
     refused("`in` is for traits", event="x", **{"in": ["a"]})
-    refused("trait `size` has `in` and `operator`: give one of them", trait="size", operator=">=", **{"in": ["a"]})
+    refused("trait `size` has `in` and `operator`: use one of them", trait="size", operator=">=", **{"in": ["a"]})
     refused(r"needs either `in: \[...\]` or `operator`", trait="size", at_least=1, **{"in": ["a"]})
     refused("at least 1 item", trait="size", **{"in": []})
 
@@ -89,7 +89,7 @@ def test_a_threshold_is_a_finite_number():
     refused("finite number", event="x", at_least=float("inf"))
 
 
-def test_yes_is_no_threshold():
+def test_boolean_threshold_is_rejected():
     refused("a threshold is a number; YAML reads on, off, yes and no as true or false", event="x", at_least=True)
 
 
@@ -102,12 +102,12 @@ def test_a_measure_that_does_not_exist_comes_with_the_nearest():
     )
 
 
-def test_a_measure_of_the_whole_is_none_of_one_event():
+def test_measure_of_all_events_is_refused_for_one_event():
     refused("`sessions` is not a measure of one event", event="login", measure="sessions", at_least=1)
-    refused("`sum` is not a measure of the entity as a whole", event="any", measure="sum", value="mb", at_least=1)
+    refused("`sum` is not a measure of all events together", event="any", measure="sum", value="mb", at_least=1)
 
 
-def test_a_value_is_given_exactly_where_it_is_read():
+def test_value_is_required_exactly_where_it_is_read():
     refused("measure `sum` needs `value:`", event="x", measure="sum", at_least=1)
     refused("measure `count` takes no `value:`", event="x", value="mb", at_least=1)
 
@@ -125,7 +125,7 @@ def test_a_measure_with_one_kind_of_window_refuses_the_others():
 
 
 @pytest.mark.parametrize("window", ["7d", "first", "first week", "next 7d", "last 0d", "first 1.5d", 7])
-def test_what_is_no_window_is_refused(window):
+def test_invalid_window_is_refused(window):
     refused("is not a (window|duration)", event="x", at_least=1, window=window)
 
 
@@ -154,6 +154,6 @@ def test_a_definition_says_how_many_of_its_criteria_must_hold(keys, least):
         ({"at_least_k": 0, "of": CRITERIA}, "greater than or equal to 1"),
     ],
 )
-def test_a_definition_that_makes_no_sense_is_refused(keys, match):
+def test_inconsistent_definition_is_refused(keys, match):
     with pytest.raises(ValidationError, match=match):
         Definition.model_validate(keys)

@@ -88,18 +88,18 @@ def test_the_schema_is_json_and_names_its_dialect():
 
 
 @pytest.mark.parametrize("text", [EXAMPLE, SMALL])
-def test_a_right_file_fits_the_schema(text):
+def test_valid_file_matches_the_schema(text):
     assert complaints(plain(text), SCHEMA) == []
 
 
-def test_the_short_forms_of_a_condition_fit_the_schema():
+def test_short_forms_of_a_condition_match_the_schema():
     text = SMALL + "definition: {all: [{event: x, more_than: 2, within: ever}, {trait: size, in: [a, 7, true]}]}\n"
 
     assert complaints(plain(text), SCHEMA) == []
 
 
 @pytest.mark.parametrize("given", ["score_log/", "{folder: score_log/}", "{table: pql_scores}"])
-def test_both_forms_of_a_score_log_fit_the_schema(given):
+def test_both_forms_of_a_score_log_match_the_schema(given):
     assert complaints(plain(SMALL + f"score_log: {given}\n"), SCHEMA) == []
 
 
@@ -112,11 +112,11 @@ def test_both_forms_of_a_score_log_fit_the_schema(given):
         ("windows: {first: [week]}", r"$.windows.first[0]: does not look like ^\d+[smhdw]$"),
     ],
 )
-def test_a_wrong_file_does_not_fit_the_schema(line, complaint):
+def test_invalid_file_does_not_match_the_schema(line, complaint):
     assert complaint in complaints(plain(SMALL + line + "\n"), SCHEMA)
 
 
-def test_an_editor_can_show_what_every_key_of_the_file_means():
+def test_every_key_has_a_description():
     undescribed = [
         key
         for key, schema in SCHEMA["properties"].items()

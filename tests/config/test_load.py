@@ -1,4 +1,4 @@
-"""`pql.yaml` is read to the letter, and everything wrong in it is said at once."""
+"""`pql.yaml` is read exactly, and all its errors are reported at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pql_model.time import DAY, EVER, Duration, Window, parse_instant
 
 
 class TestWhatIsRight:
-    def test_the_example_of_the_readme_is_read_to_the_letter(self):
+    def test_example_of_the_readme_is_read_exactly(self):
         config = parse_config(EXAMPLE)
         log, lessons, weekly = config.events
 
@@ -78,7 +78,7 @@ class TestWhatIsRight:
 
 
 class TestWhatIsWrong:
-    def test_five_faults_of_every_kind_are_told_at_once_each_with_its_line(self):
+    def test_errors_of_all_kinds_are_reported_at_once_with_their_lines(self):
         text = """\
 name: shop
 events:
@@ -102,7 +102,7 @@ definition:
             ("definition.all.0", 13),  # an unknown measure
         ]
 
-    def test_missing_keys_do_not_hide_the_faults_of_the_whole(self):
+    def test_missing_keys_do_not_hide_errors_of_the_whole_file(self):
         text = """\
 events:
   - table: e.csv
@@ -127,7 +127,7 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
             ("definition.any.0", 9),
         ]
 
-    def test_faults_inside_lists_name_the_item(self):
+    def test_errors_inside_lists_name_the_item(self):
         text = SMALL + (
             "snapshots: {at_days: [3, x]}\n"
             "windows: {first: [7d, nope], last: [1]}\n"
@@ -141,12 +141,12 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
             ("exclude.users", 8),
         ]
 
-    def test_two_faults_of_the_file_as_a_whole_are_told_together(self):
+    def test_two_errors_of_the_whole_file_are_reported_together(self):
         text = SMALL.replace(", signed_up: s", "") + "snapshots: {every: 7d}\n"
 
         assert faults(text) == [("", 3), ("", 6)]
 
-    def test_an_unknown_key_comes_with_the_nearest_and_all_allowed(self):
+    def test_unknown_key_is_refused_with_the_nearest_and_all_allowed(self):
         text = SMALL.replace("signed_up: s", "signedup: s").replace("trial", "freemium")
 
         assert fault(text) == "unknown key `signedup`, did you mean `signed_up`? Allowed: entity, signed_up"
@@ -162,7 +162,7 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
 
         assert message.startswith("unknown key `at_leest`, did you mean `at_least`?")
 
-    def test_a_key_given_twice_is_a_fault_at_any_depth(self):
+    def test_repeated_key_is_an_error_at_any_depth(self):
         text = SMALL + "name: other\nexclude:\n  bots: true\n  bots: false\n"
 
         assert faults(text) == [("name", 6), ("exclude.bots", 9)]
@@ -171,7 +171,7 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
         ("text", "received"),
         [("", "nothing"), ("# only a comment\n", "nothing"), ("- a\n", "list"), ("hello", "str")],
     )
-    def test_a_file_that_is_no_mapping_is_refused(self, text, received):
+    def test_file_that_is_not_a_mapping_is_refused(self, text, received):
         assert fault(text) == f"needs keys and values such as `name: my-product`. Received: {received}"
 
     @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
             ("a: !!python/object/apply:os.system [ls]\n", r"line 1: not valid YAML"),
         ],
     )
-    def test_broken_or_dangerous_yaml_is_a_fault_with_its_line(self, text, problem):
+    def test_broken_or_dangerous_yaml_is_an_error_with_its_line(self, text, problem):
         with pytest.raises(ConfigError, match=problem):
             parse_config(text)
 
-    def test_a_file_that_is_no_text_is_refused(self, tmp_path):
+    def test_binary_file_is_refused(self, tmp_path):
         (tmp_path / "pql.yaml").write_bytes(b"name: caf\xe9\n")
 
-        with pytest.raises(ConfigError, match=r"pql\.yaml has 1 fault:\n  - not UTF-8 text"):
+        with pytest.raises(ConfigError, match=r"pql\.yaml has 1 error:\n  - not UTF-8 text"):
             load_config(tmp_path / "pql.yaml")
 
     def test_a_missing_file_says_how_to_write_one(self, tmp_path):
@@ -199,11 +199,11 @@ definition: {all: [{event: any, measure: count}], any: [{trait: x}]}
             load_config(tmp_path / "none.yaml")
 
     def test_a_column_called_on_must_be_quoted(self):
-        assert "so quote it. Received: True" in fault(SMALL.replace("time: c", "time: on"))
+        assert "quote it. Received: True" in fault(SMALL.replace("time: c", "time: on"))
 
 
 class TestDefinitionFiles:
-    def test_a_definition_is_read_bare_and_under_its_key(self, tmp_path):
+    def test_definition_is_read_at_the_top_and_under_its_key(self, tmp_path):
         (tmp_path / "bare.yaml").write_text("any: [{event: login, at_least: 3}]\n")
         (tmp_path / "keyed.yaml").write_text("definition:\n  any: [{event: login, at_least: 3}]\n")
         bare, keyed = load_definition(tmp_path / "bare.yaml"), load_definition(tmp_path / "keyed.yaml")
@@ -211,7 +211,7 @@ class TestDefinitionFiles:
         assert bare == keyed
         assert bare.criteria == [Criterion(event="login", operator=">=", threshold=3, window=EVER)]
 
-    def test_what_stands_beside_the_definition_does_not_matter_unless_it_is_another(self, tmp_path):
+    def test_siblings_of_the_definition_are_ignored_unless_they_are_another(self, tmp_path):
         text = "definition: {any: [{event: login, at_least: 3}]}\n"
         (tmp_path / "criteria.yaml").write_text(text + "found: today\n")
         (tmp_path / "two.yaml").write_text(text + "all: [{event: login, at_least: 3}]\n")
@@ -220,23 +220,23 @@ class TestDefinitionFiles:
         with pytest.raises(ConfigError, match="unknown key `definition`"):
             load_definition(tmp_path / "two.yaml")
 
-    def test_a_folder_is_no_definition_file(self, tmp_path):
+    def test_folder_is_not_a_definition_file(self, tmp_path):
         with pytest.raises(DataError, match=r"There is no definition file\. Received: .*, which is a folder"):
             load_definition(tmp_path)
 
-    def test_faults_under_the_key_keep_their_line(self, tmp_path):
+    def test_errors_under_the_key_keep_their_line(self, tmp_path):
         (tmp_path / "d.yaml").write_text("definition:\n  any:\n    - {event: login, measure: sum, at_least: 3}\n")
 
         with pytest.raises(
-            ConfigError, match=r"d\.yaml has 1 fault:\n  - line 3: any\.0: measure `sum` needs `value:`"
+            ConfigError, match=r"d\.yaml has 1 error:\n  - line 3: any\.0: measure `sum` needs `value:`"
         ):
             load_definition(tmp_path / "d.yaml")
 
     @pytest.mark.parametrize("text", ["definition:\n", "definition: [a]\n", "definition: login\n"])
-    def test_a_definition_that_is_no_mapping_is_refused(self, tmp_path, text):
+    def test_definition_that_is_not_a_mapping_is_refused(self, tmp_path, text):
         (tmp_path / "d.yaml").write_text(text)
 
-        with pytest.raises(ConfigError, match=r"d\.yaml has 1 fault"):
+        with pytest.raises(ConfigError, match=r"d\.yaml has 1 error"):
             load_definition(tmp_path / "d.yaml")
 
     def test_a_missing_file_is_named(self, tmp_path):

@@ -1,4 +1,4 @@
-"""The keys of `pql.yaml`: their defaults, and what cannot stand together."""
+"""The keys of `pql.yaml`: their defaults, and combinations that are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pql_model.errors import ConfigError
 
 
 class TestDefaults:
-    def test_what_is_left_out_has_its_default(self):
+    def test_missing_keys_have_defaults(self):
         config = parse_config(SMALL)
 
         assert (config.entity, config.connection, config.observed_until) == ("account", None, None)
@@ -40,7 +40,7 @@ class TestValues:
             ("policy: {}", "a policy has exactly one of capacity, probability, precision, definition. Received: none"),
             (
                 "policy: {probability: 0.2, precision: 0.3}",
-                "a policy has exactly one of capacity, probability, precision, definition. Received: ['probability', 'precision']",
+                "a policy has exactly one of capacity, probability, precision, definition. Received: probability, precision",
             ),
             (
                 "snapshots: {every: 7d}",
@@ -50,7 +50,7 @@ class TestValues:
             ("motion: paid", "given twice; keep one"),
         ],
     )
-    def test_a_value_that_cannot_be_is_explained(self, line, message):
+    def test_invalid_value_is_explained(self, line, message):
         with pytest.raises(ConfigError, match=r"pql\.yaml has") as caught:
             parse_config(SMALL + line + "\n")
 
@@ -83,13 +83,16 @@ class TestShapesOfEvents:
         if fits:
             assert parse_config(text).resolution == "day"
         else:
-            assert fault(text) == f"`resolution: day` cuts times to days: `covers: {covers}` is no whole number of them"
+            assert (
+                fault(text)
+                == f"`resolution: day` cuts times to days, but `covers: {covers}` is not a whole number of days"
+            )
 
-    def test_counts_need_the_time_they_cover(self):
+    def test_counts_need_the_period_they_cover(self):
         table = "{table: e.csv, counts: {y: Y}, columns: {entity: a, time: c}}"
 
         assert self.message(table) == (
-            "a table with `counts` needs `covers`, the time one row sums up, such as `covers: 7d`"
+            "a table with `counts` needs `covers`, the period a row sums up, such as `covers: 7d`"
         )
 
     def test_covers_and_users_are_for_counts_only(self):
@@ -100,13 +103,13 @@ class TestShapesOfEvents:
     def test_users_name_events_that_are_counted(self):
         table = "{table: e.csv, counts: {y: Y}, users: {z: Z}, covers: 7d, columns: {entity: a, time: c}}"
 
-        assert self.message(table) == "`users` names events that `counts` does not: z"
+        assert self.message(table) == "`users` names events that are not in `counts`: z"
 
     @pytest.mark.parametrize("table", ["event: any,", "counts: {any: Y}, covers: 7d,"])
     def test_no_event_is_called_any(self, table):
         message = self.message(f"{{table: e.csv, {table} columns: {{entity: a, time: c}}}}")
 
-        assert message == "`any` is the word for all events together, not the name of one"
+        assert message == "`any` stands for all events together and cannot name one"
 
     def test_values_that_differ_in_case_only_are_refused(self):
         message = self.message("{table: e.csv, event: x, values: {MB: a, mb: b}, columns: {entity: a, time: c}}")
@@ -126,7 +129,7 @@ class TestDefinitionAgainstTheTables:
         text = SMALL.replace(", signed_up: s", "").replace("trial", "freemium")
 
         assert fault(text + "definition: {all: [{event: x, at_least: 1, within: first 7d}]}") == (
-            "the definition asks for `count` of window `first 7d`, which needs `entities.columns.signed_up`"
+            "the definition uses `count` of window `first 7d`, which needs `entities.columns.signed_up`"
         )
 
 
@@ -134,14 +137,14 @@ class TestPolicy:
     def message(self, keys):
         return fault(SMALL + f"policy: {{{keys}}}\n")
 
-    def test_what_is_left_out_has_its_default(self):
+    def test_missing_keys_have_defaults(self):
         policy = parse_config(SMALL + "policy: {definition: recommended}\n").policy
 
         assert policy.bands == {"high": 0.25, "medium": 0.1, "low": 0.03}
         assert (str(policy.cool_down), policy.stay, policy.hold_out) == ("14d", 0.8, 0.0)
         assert (policy.exclude, policy.hand_raise, policy.definition) == ({}, [], "recommended")
 
-    def test_everything_can_be_said(self):
+    def test_every_key_can_be_set(self):
         policy = parse_config(
             SMALL
             + "policy: {capacity: {leads: 5, per: 1d}, bands: {hot: 0.5}, exclude: {plan: [free, 3]}, cool_down: 1w, "
@@ -152,14 +155,14 @@ class TestPolicy:
         assert (policy.stay, policy.hold_out, policy.hand_raise[0].event) == (1, 0.5, "contact")
 
     @pytest.mark.parametrize("bands", ["{a: 0.1, b: 0.2}", "{a: 0.1, b: 0.1}", "{a: 1}", "{a: 1.5}", "{a: 0.2, b: 0}"])
-    def test_bands_fall_and_are_probabilities(self, bands):
+    def test_bands_are_descending_probabilities(self, bands):
         message = self.message(f"probability: 0.2, bands: {bands}")
 
-        assert message.startswith("bands are probabilities between 0 and 1, falling: the highest first. Received: {'a'")
+        assert message.startswith("bands are probabilities between 0 and 1, the highest first. Received: {'a'")
 
     def test_no_band_takes_the_name_of_the_lowest(self):
         assert self.message("probability: 0.2, bands: {very_low: 0.1}") == (
-            "`very_low` is the name of what lies below the last band: leave it out"
+            "`very_low` is the band below the last one: leave it out"
         )
 
     @pytest.mark.parametrize(
@@ -181,12 +184,12 @@ class TestPolicy:
 
         assert self.message(ours + keys) == message
 
-    def test_a_rule_in_force_must_be_there(self):
+    def test_in_force_needs_a_definition(self):
         assert self.message("definition: in_force") == (
             "`policy: {definition: in_force}` needs the rule in force under `definition:`"
         )
 
-    def test_a_raised_hand_must_be_readable(self):
+    def test_hand_raise_needs_mapped_values(self):
         assert self.message("probability: 0.2, hand_raise: [{event: x, measure: sum, value: mb, at_least: 1}]") == (
             "`policy: {hand_raise: ...}` reads the value `mb`, which no table has in `values`"
         )
@@ -212,7 +215,7 @@ class TestScoreLog:
         assert parse_config(dump_config(config)) == config
 
     @pytest.mark.parametrize("given", ["{}", "''", "{folder: a, table: b}"])
-    def test_it_is_one_of_both(self, given):
+    def test_score_log_is_a_folder_or_a_table(self, given):
         assert fault(SMALL + f"score_log: {given}") == (
             "needs a folder, `score_log: score_log/`, or a table, `score_log: {table: pql_scores}`"
         )
@@ -220,5 +223,5 @@ class TestScoreLog:
     @pytest.mark.parametrize("connection", ["", "connection: duckdb://\n"])
     def test_a_table_needs_a_connection(self, connection):
         assert fault(SMALL + connection + "score_log: {table: pql_scores}") == (
-            "`score_log: {table: ...}` needs a `connection` to write it to; without one give a folder, `score_log: score_log/`"
+            "`score_log: {table: ...}` needs a `connection`; without one use a folder, `score_log: score_log/`"
         )

@@ -33,7 +33,7 @@ def test_ids_that_yaml_reads_as_numbers_or_dates_stay_texts():
         ("20260630", "2026-06-30T00:00:00Z"),
     ],
 )
-def test_observed_until_is_utc_unless_it_says_its_offset(written, instant):
+def test_observed_until_is_utc_unless_it_states_an_offset(written, instant):
     assert parse_config(SMALL + f"observed_until: {written}\n").observed_until == parse_instant(instant)
 
 
@@ -56,13 +56,13 @@ def test_a_horizon_may_be_given_in_any_unit(written, length):
         ("observed_until: true", "`True` is not a time. Allowed: a date 2026-06-30 or a time 2026-06-30T12:00:00Z"),
     ],
 )
-def test_what_is_no_duration_or_time_is_told_what_would_be(line, message):
+def test_invalid_duration_or_time_is_refused_with_what_is_allowed(line, message):
     assert fault(SMALL + line + "\n") == message
 
 
-def test_a_list_of_ids_holds_no_nothing():
+def test_list_of_ids_refuses_null():
     assert fault(SMALL + "exclude: {users: [a, ~]}\n") == (
-        "a list of texts or numbers holds `None`; quote it if it is meant as a text"
+        "a list of texts or numbers contains `None`; quote it if it is a text"
     )
 
 

@@ -1,4 +1,4 @@
-"""Small sketches to recognise: what a reader would hand over for a table of 400 rows."""
+"""Small sketches of tables of 400 rows to recognise."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from itertools import cycle, islice
 
-from pql_model.discovery.recognise import ColumnSketch, TableSketch, kind_of
+from pql_model.discovery.sketch import ColumnSketch, TableSketch, kind_of
 
 ROWS = 400
 START = dt.datetime(2026, 1, 1, 9, 30)

@@ -53,10 +53,10 @@ def test_the_drafted_text_is_a_config():
     assert config.resolution == "instant"
 
 
-def test_the_text_tells_a_newcomer_why():
+def test_text_gives_the_reasons():
     text = draft_config("nimbus", [segment()], workspaces(), subscriptions()).text
     assert text.startswith("# Written by `pql init` from the data: every line is a guess")
-    assert "  # tracks.csv: a log, one row an event; looks like an export of Segment\n" in text
+    assert "  # tracks.csv: a log, one row per event; looks like an export of Segment\n" in text
     assert "      user: user_id                       # named like Segment's `user_id`\n" in text
     assert max(map(len, text.splitlines())) <= 120
 
@@ -186,7 +186,7 @@ def test_the_name_is_made_fit_for_a_model(given, name):
 # ---------------------------------------------------------------- traits
 
 
-def test_what_is_no_trait_is_left_out_with_the_reason():
+def test_columns_that_are_not_traits_are_left_out_with_the_reason():
     entities = users(
         column("last_session_creation_time", epochs(), filled=0.7),
         column("seen", epochs()),
@@ -203,8 +203,8 @@ def test_what_is_no_trait_is_left_out_with_the_reason():
     draft = draft_config("x", [log()], entities, paid())
     assert parse_config(draft.text).entities.traits == ["country", "employees", "plan"]
     left_out = {
-        "last_session_creation_time": "a date or time about the entity, undated: may know the future",
-        "seen": "a date or time about the entity, undated: may know the future",
+        "last_session_creation_time": "a date or time about the entity that may know the future",
+        "seen": "a date or time about the entity that may know the future",
         "org_id": "looks like an identifier",
         "contact": "e-mail addresses",
         "company_name": "free text or a name: nearly every row has its own value",
@@ -215,10 +215,7 @@ def test_what_is_no_trait_is_left_out_with_the_reason():
     for name, why in left_out.items():
         assert f"  #   {name}: {why}\n" in draft.text
         assert f"`{name}` of users.csv is not used as a trait: {why}." in draft.notes
-    assert (
-        "Trait `plan` of users.csv may speak of the outcome itself: look at the leakage audit of `pql check`."
-        in draft.notes
-    )
+    assert "Trait `plan` of users.csv may contain the outcome: see the leakage audit of `pql check`." in draft.notes
 
 
 def test_entities_without_traits_say_so():
@@ -235,15 +232,15 @@ def test_without_a_sign_up_the_motion_is_freemium():
     config = parse_config(draft.text)
     assert config.motion == "freemium"
     assert (str(config.schedule.every), str(config.schedule.active_within)) == ("7d", "28d")
-    assert "The motion is freemium, because no time of sign-up was found." in draft.notes
+    assert "The motion is freemium, because there is no sign-up time." in draft.notes
 
 
 def test_dates_beside_sign_ups_with_a_time_are_cut_to_days():
     draft = draft_config("x", [log()], users(), paid(when=dates()))
     assert parse_config(draft.text).resolution == "day"
     assert draft.notes[-1] == (
-        "Times are cut to days (`resolution: day`): paid.csv has dates only while sign-ups have times of day, and an "
-        "event of day D, at midnight for want of a time, would seem to come before a sign-up at 09:00 of that day."
+        "Times are cut to days (`resolution: day`): paid.csv has dates only while sign-ups have a time of day, and an "
+        "event of day D counts as midnight, which is earlier than a sign-up at 09:00 of that day."
     )
 
 
@@ -255,12 +252,12 @@ def test_dates_beside_sign_ups_with_dates_need_no_cut():
 # ---------------------------------------------------------------- which entity
 
 
-def test_without_entities_those_who_paid_tell_the_entity():
+def test_without_entities_the_conversions_decide_the_entity():
     events = log(column("account_id", ids("acc_", 9)))
     assert "entity: user_id  " in draft_config("x", [events], None, paid()).text
 
 
-def test_tables_that_disagree_meet_at_the_user():
+def test_tables_that_disagree_use_the_user():
     other = table("pages.csv", column("user_id", ids("u_", 50)), column("viewed_at", times()))
     draft = draft_config("x", [log(column("account_id", ids("acc_", 9))), other], None, None)
     assert draft.text.count("      entity: user_id  ") == 2
@@ -277,19 +274,19 @@ def test_a_lone_customer_may_be_a_person():
 # ---------------------------------------------------------------- what is missing
 
 
-def test_missing_tables_are_commented_out_and_said():
+def test_missing_tables_are_commented_out_and_noted():
     draft = draft_config("x", [log()], None, None)
     assert set(yaml.safe_load(draft.text)) == {"name", "entity", "events", "motion", "snapshots", "horizon"}
-    assert "# Missing: who can convert." in draft.text
+    assert "# Missing: the entities that can convert," in draft.text
     assert "# entities:\n#   table: accounts.csv\n" in draft.text
     assert "# conversions:\n#   table: subscriptions.csv\n" in draft.text
     assert draft.notes[-2:] == (
-        "No table of entities was given: fill in `entities:` or run `pql init` again with `--entities FILE`.",
-        "No conversions were given: fill in `conversions:` or run `pql init` again with `--conversions FILE`.",
+        "There is no entities table: fill in `entities:` or run `pql init` again with `--entities FILE`.",
+        "There is no conversions table: fill in `conversions:` or run `pql init` again with `--conversions FILE`.",
     )
 
 
-def test_the_blocks_commented_out_are_valid_once_the_sign_is_taken_away():
+def test_commented_blocks_are_valid_once_uncommented():
     text = draft_config("x", [log()], None, None).text
     keys = tuple(
         f"# {key}:" for key in ("entities", "conversions", "  table", "  columns", "definition", "  all", "policy")
@@ -301,5 +298,5 @@ def test_the_blocks_commented_out_are_valid_once_the_sign_is_taken_away():
 
 
 def test_no_events_are_refused():
-    with pytest.raises(DataError, match=r"There is no table of events.*--events FILE"):
+    with pytest.raises(DataError, match=r"There is no event table.*--events FILE"):
         draft_config("x", [], users(), paid())

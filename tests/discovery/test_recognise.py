@@ -16,14 +16,9 @@ from sketches import (
     workspaces,
 )
 
-from pql_model.discovery.recognise import (
-    Ids,
-    ids_of,
-    kind_of,
-    recognise_conversions,
-    recognise_entities,
-    recognise_events,
-)
+from pql_model.discovery.keys import EntityIds
+from pql_model.discovery.recognise import entity_ids, recognise_conversions, recognise_entities, recognise_events
+from pql_model.discovery.sketch import kind_of
 from pql_model.errors import DataError
 
 # ---------------------------------------------------------------- kinds
@@ -57,11 +52,11 @@ from pql_model.errors import DataError
         (["nan and more"], "x", "text"),
     ],
 )
-def test_the_kind_of_a_column_is_what_its_texts_are(samples, name, kind):
+def test_kind_of_a_column_follows_its_texts(samples, name, kind):
     assert kind_of(samples, name) == kind
 
 
-def test_a_few_odd_values_do_not_change_the_kind():
+def test_few_odd_values_do_not_change_the_kind():
     assert kind_of(["2026-01-31"] * 99 + ["unknown"]) == "date"
     assert kind_of(["2026-01-31"] * 9 + ["unknown"]) == "text"
 
@@ -263,7 +258,7 @@ def test_snowplow():
     assert guess.values == {"se_value": "se_value"}
 
 
-def test_a_history_loaded_all_at_once_does_not_say_when_a_row_was_known():
+def test_arrival_column_of_a_bulk_load_is_left_out():
     guess = recognise_events(snowplow(column("load_tstamp", ["2027-03-01 12:00:00"])))
     assert guess.roles["known_at"] == "collector_tstamp"
     assert any(
@@ -305,7 +300,7 @@ def test_stripe_charges(created):
     )
     assert guess.export == "Stripe charges"
     assert guess.roles == {"entity": "Customer ID", "time": created, "value": "Amount"}
-    assert "A list of Stripe charges also holds failed ones: leave only rows that were paid." in guess.reasons
+    assert "A list of Stripe charges includes failed ones: keep only rows that were paid." in guess.reasons
 
 
 def test_stripe_subscriptions():
@@ -390,7 +385,7 @@ def test_a_column_called_at_is_the_time():
     assert guess.roles == {"entity": "who", "time": "at", "event": "did"}
 
 
-def test_without_any_known_name_content_decides():
+def test_content_decides_without_known_names():
     guess = recognise_events(
         table(
             "x.csv", column("c1", ids("k", 50)), column("c2", ACTS), column("c3", times()), column("c4", ["a b", "c"])
@@ -428,7 +423,7 @@ def test_a_context_such_as_the_device_does_not_name_events():
     assert guess.event == "logins"
 
 
-def test_a_log_of_dates_with_ids_of_other_things_is_not_counted():
+def test_log_of_dates_with_other_ids_is_not_pre_counted():
     guess = recognise_events(
         table(
             "ratings.csv",
@@ -455,7 +450,7 @@ def weekly(step, name="week"):
     )
 
 
-def test_a_table_already_counted_by_week():
+def test_table_pre_counted_by_week():
     guess = recognise_events(weekly(7))
     assert guess.roles == {"entity": "portal", "time": "week"}
     assert guess.counts == {"email": "ACTIONS_EMAIL", "deals": "ACTIONS_DEALS"}
@@ -465,11 +460,11 @@ def test_a_table_already_counted_by_week():
 
 
 @pytest.mark.parametrize(("step", "name", "covers"), [(7, "period", "7d"), (1, "period", "1d"), (30, "month", "31d")])
-def test_the_spacing_of_the_times_says_what_a_row_covers(step, name, covers):
+def test_spacing_of_the_times_gives_the_period(step, name, covers):
     assert recognise_events(weekly(step, name)).covers == covers
 
 
-def test_rows_told_apart_by_entity_and_date_are_counted_also_without_a_telling_name():
+def test_rows_unique_by_entity_and_date_are_pre_counted():
     pairs = [(f"u{i % 10}", day) for i, day in enumerate(day for day in dates(20) for _ in range(10))]
     guess = recognise_events(
         table(
@@ -498,34 +493,37 @@ def test_an_account_beside_a_user_is_the_entity():
 
 def test_ids_of_the_entities_decide_before_names():
     sketch = log(column("user_id", ids("u_", 50)), column("account_id", ids("acc_", 9)))
-    guess = recognise_events(sketch, Ids("people.csv", "id", tuple(ids("u_", 200)), "user"))
+    guess = recognise_events(sketch, EntityIds("people.csv", "id", tuple(ids("u_", 200)), "user"))
     assert (guess.roles["entity"], guess.kind) == ("user_id", "user")
     assert "user" not in guess.roles
-    assert guess.why["entity"] == "50 of its 50 different sampled values are ids of people.csv, and named like a user"
+    assert (
+        guess.role_reasons["entity"]
+        == "50 of its 50 different sampled values are ids of people.csv, and named like a user"
+    )
 
 
-def test_ids_find_a_column_whose_name_says_nothing():
+def test_ids_identify_a_column_with_an_uninformative_name():
     sketch = log(column("user_id", ids("u_", 50)), column("ref_2", ids("acc_", 9)))
-    guess = recognise_events(sketch, Ids("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"))
+    guess = recognise_events(sketch, EntityIds("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"))
     assert (guess.roles["entity"], guess.roles["user"], guess.kind) == ("ref_2", "user_id", "account")
 
 
 def test_whole_numbers_coincide_by_accident_so_names_count_first_for_them():
     sketch = log(column("course_id", ["1", "2", "3"]), column("user_id", [str(i) for i in range(5000, 5050)]))
-    guess = recognise_events(sketch, Ids("users.csv", "user_id", tuple(str(i) for i in range(1, 201)), "user"))
+    guess = recognise_events(sketch, EntityIds("users.csv", "user_id", tuple(str(i) for i in range(1, 201)), "user"))
     assert guess.roles["entity"] == "user_id"
 
 
 def test_ids_written_as_floats_are_the_same_ids():
     sketch = log(column("who", ["12.0", "13.0"]))
-    guess = recognise_events(sketch, Ids("users.csv", "id", ("12", "13", "14"), "user"))
-    assert guess.why["entity"].startswith("2 of its 2 different sampled values are ids of users.csv")
+    guess = recognise_events(sketch, EntityIds("users.csv", "id", ("12", "13", "14"), "user"))
+    assert guess.role_reasons["entity"].startswith("2 of its 2 different sampled values are ids of users.csv")
 
 
-def test_no_overlap_at_all_is_said():
+def test_missing_overlap_is_noted():
     guess = recognise_conversions(
         table("stripe.csv", column("Customer ID", ids("cus_", 40)), column("Created (UTC)", times())),
-        Ids("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"),
+        EntityIds("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"),
     )
     assert guess.roles["entity"] == "Customer ID"
     assert (
@@ -541,7 +539,9 @@ def test_a_table_of_entities():
     guess = recognise_entities(workspaces())
     assert guess.roles == {"entity": "workspace", "signed_up": "created"}
     assert guess.kind == "account"
-    assert ids_of(workspaces(), guess) == Ids("workspaces.csv", "workspace", tuple(ids("acc_", 200)), "account")
+    assert entity_ids(workspaces(), guess) == EntityIds(
+        "workspaces.csv", "workspace", tuple(ids("acc_", 200)), "account"
+    )
 
 
 def test_a_user_table_with_an_organisation_is_about_users():
@@ -559,7 +559,7 @@ def test_a_user_table_with_an_organisation_is_about_users():
     assert guess.kind == "user"
 
 
-def test_a_plain_id_means_what_the_file_is_called():
+def test_plain_id_takes_its_kind_from_the_file_name():
     guess = recognise_entities(table("accounts.csv", column("id", ids("a", 200)), column("owner", ids("b", 200))))
     assert (guess.roles, guess.kind) == ({"entity": "id"}, "account")
     assert guess.reasons[-1] == (
@@ -567,14 +567,14 @@ def test_a_plain_id_means_what_the_file_is_called():
     )
 
 
-def test_of_two_unique_columns_the_one_that_others_speak_of_is_the_id():
+def test_unique_column_referred_to_by_others_is_the_id():
     entities = table("list.csv", column("user_id", ids("u_", 200)), column("account_id", ids("acc_", 200)))
     events = log(column("person", ids("u_", 50)))
     assert recognise_entities(entities, [events]).roles["entity"] == "user_id"
 
 
 @pytest.mark.parametrize("name", ["last_login_at", "trial_end", "paid_at", "updated_at", "birthday"])
-def test_not_every_time_is_a_sign_up(name):
+def test_other_times_are_not_the_sign_up(name):
     guess = recognise_entities(table("users.csv", column("user_id", ids("u", 200)), column(name, times())))
     assert "signed_up" not in guess.roles
 
@@ -582,7 +582,7 @@ def test_not_every_time_is_a_sign_up(name):
 # ---------------------------------------------------------------- refusals
 
 
-def test_a_table_without_a_time_says_what_was_received_and_what_to_do():
+def test_table_without_a_time_is_refused_with_a_fix():
     sketch = table("log.csv", column("user_id", ids("u", 9)), column("day", ["31/01/2026"]), column("event", ACTS))
     with pytest.raises(DataError, match=r"No column of log\.csv seems to hold the time") as caught:
         recognise_events(sketch)
@@ -594,7 +594,7 @@ def test_a_table_without_a_time_says_what_was_received_and_what_to_do():
 
 
 def test_a_table_without_an_entity_is_refused():
-    with pytest.raises(DataError, match=r"No column of log\.csv seems to hold whose rows they are .*`user_id`"):
+    with pytest.raises(DataError, match=r"No column of log\.csv seems to hold the account or user of a row.*`user_id`"):
         recognise_events(table("log.csv", column("timestamp", times()), column("score", ["1.5", "2.5"])))
 
 
@@ -610,8 +610,8 @@ def test_an_empty_table_is_refused():
 
 def test_conversions_of_the_same_product_are_recognised():
     who = recognise_entities(workspaces())
-    guess = recognise_conversions(subscriptions(), ids_of(workspaces(), who))
+    guess = recognise_conversions(subscriptions(), entity_ids(workspaces(), who))
     assert guess.roles == {"entity": "workspace", "time": "paid_at", "value": "mrr"}
-    assert guess.why["entity"] == (
+    assert guess.role_reasons["entity"] == (
         "40 of its 40 different sampled values are ids of workspaces.csv, and named as in workspaces.csv"
     )

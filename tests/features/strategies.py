@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Who is looked at, when, and since when they are there."""
+    """One snapshot of a world."""
 
     entity: str
     as_of: int

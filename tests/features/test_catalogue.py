@@ -1,4 +1,4 @@
-"""Events are offered by how many entities did them; features are those that make sense for the product."""
+"""Events are offered by how many entities did them, and features if they make sense for the product."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def offered(tmp_path, acts, until=UNTIL, **offer):
         return offer_events(sources.events.table, takes_part, config, until)
 
 
-def test_events_come_by_the_number_of_entities_not_of_rows_and_equals_by_name(tmp_path):
+def test_events_are_ordered_by_number_of_entities_then_name(tmp_path):
     early = "2026-01-10"
     acts = [("a0", "often", early)] * 9 + [(a, name, early) for a in ("a0", "a1") for name in ("zip", "Add")]
 
@@ -53,7 +53,7 @@ def test_events_come_by_the_number_of_entities_not_of_rows_and_equals_by_name(tm
     assert found.events == ("zip", "Add", "often")
 
 
-def test_only_what_was_done_and_known_before_the_test_period_is_counted(tmp_path):
+def test_only_events_known_before_the_test_period_are_counted(tmp_path):
     before, then = UNTIL - 1, UNTIL
     acts = [
         ("a0", "just before", before, None),
@@ -69,7 +69,7 @@ def test_only_what_was_done_and_known_before_the_test_period_is_counted(tmp_path
     assert set(found.known) == {act[1] for act in acts}
 
 
-def test_only_entities_that_take_part_are_counted(tmp_path):
+def test_only_listed_entities_are_counted(tmp_path):
     found = offered(tmp_path, [("a0", "login", "2026-01-10"), ("a3", "spy", "2026-01-10")], min_entities=1)
 
     assert found.events == ("login",)
@@ -88,7 +88,7 @@ def test_rare_events_and_those_beyond_the_limit_are_left_out_and_counted(tmp_pat
     )
 
 
-def test_conversions_have_no_say_in_what_is_offered(tmp_path):
+def test_conversions_do_not_influence_the_offer(tmp_path):
     (tmp_path / "other").mkdir()
     acts = [(a, name, "2026-01-10") for a in ("a0", "a1") for name in ("one", "two")]
     one = offered(tmp_path, acts, min_entities=1)
@@ -103,7 +103,7 @@ def test_conversions_have_no_say_in_what_is_offered(tmp_path):
     assert one == other
 
 
-def test_where_nothing_is_left_out_the_words_say_only_how_many():
+def test_text_without_left_out_events_states_only_the_number():
     assert OfferedEvents(("a",), ("a",), 0, 0).text == "1 of 1 event names offered to the model"
 
 
@@ -161,7 +161,7 @@ def test_sign_up_adds_first_windows_and_times_since_it():
     }
 
 
-def test_users_add_how_many_did_it_and_who_did_most():
+def test_users_add_distinct_users_and_top_user_share():
     config = config_of("freemium", windows={"first": [], "last": ["7d"]})
 
     assert set(names(config)) - set(names(config, has_users=False)) == {
@@ -187,7 +187,7 @@ def test_in_a_trial_no_window_is_longer_than_the_oldest_age_scored(at_days, wind
     assert {name.rsplit(".", 1)[1] for name in names(config)} == windows
 
 
-def test_a_value_is_offered_only_to_the_events_whose_table_carries_it():
+def test_value_is_offered_only_for_events_whose_table_has_it():
     uploads = {"table": "u.csv", "event": "upload", "columns": {"entity": "e", "time": "t"}, "values": {"mb": "size"}}
     config = config_of("freemium", events=[LOG, uploads], windows={"first": [], "last": ["7d"]})
 
@@ -196,14 +196,14 @@ def test_a_value_is_offered_only_to_the_events_whose_table_carries_it():
     assert found == ["upload.sum.mb.last_7d", "upload.sum.mb.ever", "upload.max.mb.ever", "upload.last.mb.ever"]
 
 
-def test_the_value_of_a_log_is_offered_to_every_event_since_any_may_carry_it():
+def test_value_of_a_log_is_offered_for_every_event():
     config = config_of("freemium", events=[{**LOG, "values": {"mb": "size"}}])
 
     assert {n.split(".")[0] for n in names(config, ["login", "upload"]) if ".mb." in n} == {"login", "upload"}
 
 
 @pytest.mark.parametrize("values", [{}, {"mb": "size"}], ids=["without values", "with values"])
-def test_an_event_that_is_called_any_is_not_taken_for_all_events_together(values):
+def test_event_called_any_is_not_offered(values):
     config = config_of("freemium", events=[{**LOG, "values": values}])
 
     assert names(config, ["any", "login"]) == names(config, ["login"])
@@ -217,7 +217,7 @@ def test_no_feature_is_offered_twice_even_if_a_window_is_listed_twice():
     assert "login.count.first_7d" in found
 
 
-def test_without_events_the_entity_as_a_whole_is_still_described():
+def test_without_events_features_of_all_events_together_remain():
     assert all(name.startswith("any.") for name in names(config_of(), events=[]))
 
 

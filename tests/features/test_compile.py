@@ -1,4 +1,4 @@
-"""The compiled features equal the oracle, whatever the log, and never see the future."""
+"""The compiled features equal the oracle for every log and never use the future."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from pql_model.time import DAY, MINUTE, Window
 
 FEATURES = every_feature(PLAIN_EVENTS, VALUES)
 FEWER = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]
-"""Every measure still, for tests that compile twice or more in each example."""
+"""Still every measure, for tests that compile several times per example."""
 KEYS = ["entity", "as_of"]
 EVENTS = pa.schema(
     [
@@ -115,13 +115,13 @@ def assert_equal(received, expected):
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["known at once", "known later"])
-def test_a_crowd_with_events_on_every_edge_is_what_the_oracle_says(con, late):
+def test_many_entities_with_events_on_every_edge_equal_the_oracle(con, late):
     world = crowd(150, late)
     assert_equal(compiled(con, world), by_definition(world))
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_a_measure_is_what_the_oracle_says(con, measure):
+def test_each_measure_equals_the_oracle(con, measure):
     features = [feature for feature in FEATURES if feature.measure == measure]
 
     @few(6)
@@ -134,7 +134,7 @@ def test_a_measure_is_what_the_oracle_says(con, measure):
 
 @few(4)
 @given(world=worlds())
-def test_all_measures_asked_for_together_are_what_the_oracle_says(con, world):
+def test_all_measures_together_equal_the_oracle(con, world):
     assert_equal(compiled(con, world), by_definition(world))
 
 
@@ -147,16 +147,16 @@ def test_event_names_may_be_anything(con, world):
 
 @few(10)
 @given(world=worlds(), features=st.lists(st.sampled_from(FEATURES), min_size=1, max_size=8, unique=True))
-def test_any_few_features_in_any_order_are_what_the_oracle_says(con, world, features):
+def test_any_selection_of_features_equals_the_oracle(con, world, features):
     assert_equal(compiled(con, world, features), by_definition(world, features))
 
 
 @few(4)
 @given(world=worlds())
-def test_a_log_worked_through_in_buckets_gives_the_same(con, world):
+def test_log_computed_in_buckets_gives_the_same_table(con, world):
     features = [f for f in FEWER if f.measure in ("count", "active_days", "longest_streak_days", "top_user_share")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "_ROWS_A_BUCKET", 10)
+        patch.setattr(engine, "_ROWS_PER_BUCKET", 10)
         assert_equal(compiled(con, world, features), by_definition(world, features))
 
 
@@ -167,7 +167,7 @@ AS_OF = START + 7 * DAY + 1
 
 @few(6)
 @given(world=worlds(shared_as_of=AS_OF), future=futures(AS_OF), data=st.data())
-def test_adding_deleting_or_permuting_the_future_leaves_a_row_as_it_was(con, world, future, data):
+def test_changing_the_future_does_not_change_a_row(con, world, future, data):
     past = [row for row in world.rows if not is_future(row.event, AS_OF)]
     kept = data.draw(st.permutations([row for row in world.rows if is_future(row.event, AS_OF)]))
     other = World(past + kept[: len(kept) // 2] + future, world.snapshots)
@@ -181,7 +181,7 @@ def _rows_as_of(table, as_of):
 
 @few(5)
 @given(world=worlds(), data=st.data())
-def test_the_order_of_events_and_snapshots_is_of_no_account(con, world, data):
+def test_order_of_events_and_snapshots_does_not_matter(con, world, data):
     other = World(data.draw(st.permutations(world.rows)), data.draw(st.permutations(world.snapshots)))
     assert_equal(compiled(con, other, FEWER), compiled(con, world, FEWER))
 
@@ -236,7 +236,7 @@ def test_no_snapshots_give_no_rows_and_all_columns(con):
     assert list(table.columns) == ["entity", "as_of", *(feature.name for feature in FEATURES)]
 
 
-def test_events_whose_names_differ_in_case_only_are_kept_apart(con):
+def test_event_names_are_case_sensitive(con):
     rows = [Row("acme", Event(name, START + i)) for i, name in enumerate(["Login", "Login", "login"])]
     table = compiled(con, World(rows, [Snapshot("acme", START + DAY, START)]))
     assert (table["Login.count.ever"][0], table["login.count.ever"][0]) == (2.0, 1.0)

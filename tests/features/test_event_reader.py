@@ -1,4 +1,4 @@
-"""Events are read column by column as they are one by one, and an error names the event."""
+"""Reading events by column equals reading them one by one, and an error names the event."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from worlds import at
 
 from pql_model.errors import InputError
-from pql_model.features.event_reader import EventReader, Rules
+from pql_model.features.event_reader import EventReader, ReadingRules
 from pql_model.features.timeline import EventRow
 
-RULES = Rules(frozenset({"login"}), needs_signup=True, known_values=frozenset({"mb"}))
+RULES = ReadingRules(frozenset({"login"}), needs_signup=True, known_values=frozenset({"mb"}))
 GOOD = {"event": "login", "time": "2026-01-02T08:00:00Z", "user": "ann"}
 
 TIMES = st.sampled_from(["2026-01-02T08:00:00Z", "2026-01-03T08:00:00.5+02:00", "2026-01-04", "1900-01-01"])
@@ -73,15 +73,15 @@ def both_ways(raws, rules):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(EVENTS, max_size=5), st.lists(BAD, max_size=1), st.lists(EVENTS, max_size=2), st.booleans())
-def test_columns_say_what_events_say_one_by_one(before, bad, after, by_day):
-    rules = Rules(frozenset({"login"}), True, known_values=RULES.known_values, by_day=by_day)
+def test_reading_by_column_equals_reading_one_by_one(before, bad, after, by_day):
+    rules = ReadingRules(frozenset({"login"}), True, known_values=RULES.known_values, by_day=by_day)
     payload = both_ways([*before, *bad, *after], rules)
     assert payload.quick == payload.slow
     if bad:
         assert payload.quick[1].startswith(f"events[{len(before)}]")
 
 
-def test_rows_are_rows():
+def test_rows_are_named_tuples():
     rows, ids = EventReader(RULES).read([GOOD, {**GOOD, "values": {"mb": 2, "x": 1}, "id": "e1", "n": 3}])
     assert rows == [
         EventRow("login", at("2026-01-02T08:00"), "ann"),
@@ -91,16 +91,16 @@ def test_rows_are_rows():
     assert ids == [None, "e1"]
 
 
-def test_no_events_are_no_rows():
+def test_no_events_give_no_rows():
     assert EventReader(RULES).read([]) == ([], None)
 
 
-def test_of_several_wrong_events_the_first_is_named():
+def test_first_of_several_invalid_events_is_named():
     with pytest.raises(InputError, match=r"^`events\[1\].user`"):
         EventReader(RULES).read([GOOD, {**GOOD, "user": 3}, {**GOOD, "time": "soon"}])
 
 
-def test_a_value_nobody_knows_is_counted_once_also_where_an_event_behind_it_is_wrong():
+def test_unknown_value_is_counted_once_even_with_a_later_invalid_event():
     reader = EventReader(RULES)
     with pytest.raises(InputError, match=r"^`events\[1\].time`"):
         reader.read([{**GOOD, "values": {"x": 1}}, {**GOOD, "time": "soon"}])

@@ -1,4 +1,4 @@
-"""A request's entity is judged as the batch judges its tables; what the caller can correct is an error."""
+"""The entity of a request is checked like the tables of the batch; what the caller can correct is an error."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from worlds import at, opened, product
 
 from pql_model.config.load import load_config
 from pql_model.errors import InputError
-from pql_model.features.event_reader import Rules
+from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import SET_ASIDE, read_entity
 from pql_model.features.timeline import EventRow
 from pql_model.sources.events import REASONS
 from pql_model.time import DAY, HOUR, iso
 
 NOW = at("2026-03-01T12:00")
-RULES = Rules(frozenset({"login", "upload"}), needs_signup=True)
-FREE = Rules(frozenset({"login"}), needs_signup=False)
+RULES = ReadingRules(frozenset({"login", "upload"}), needs_signup=True)
+FREE = ReadingRules(frozenset({"login"}), needs_signup=False)
 
 
 def request(*events, **body):
@@ -39,7 +39,7 @@ def read(*events, rules=RULES, **body):
 # ---------------------------------------------------------------- what is read
 
 
-def test_an_entity_is_read_with_all_it_says():
+def test_entity_is_read_with_all_fields():
     first = event(
         "2026-01-02T10:00:00+02:00",
         user=" ann ",
@@ -60,12 +60,12 @@ def test_an_entity_is_read_with_all_it_says():
     assert (found.set_aside, found.unknown_events, found.unknown_values, found.unknown_traits) == ({}, {}, {}, ())
 
 
-def test_without_as_of_it_is_now():
+def test_as_of_defaults_to_now():
     assert read(as_of=None).as_of == NOW
     assert read_entity({"entity": "a", "events": []}, FREE, NOW).as_of == NOW
 
 
-def test_no_events_and_no_traits_are_fine_and_so_is_no_sign_up_where_none_is_needed():
+def test_events_traits_and_optional_sign_up_may_be_empty():
     found = read_entity({"entity": "a", "events": []}, FREE, NOW)
     assert (found.signed_up, found.events, found.traits) == (None, [], {})
 
@@ -77,7 +77,7 @@ def test_ids_are_tidied_as_in_the_tables():
 
 
 def test_times_are_cut_to_days_where_the_data_have_days_only():
-    rules = Rules(frozenset({"login"}), needs_signup=True, by_day=True)
+    rules = ReadingRules(frozenset({"login"}), needs_signup=True, by_day=True)
     found = read(event("2026-01-01T08:00"), signed_up="2026-01-01T09:00", rules=rules)
     assert found.signed_up == at("2026-01-01")
     assert [row.time for row in found.events] == [at("2026-01-01")]
@@ -86,14 +86,14 @@ def test_times_are_cut_to_days_where_the_data_have_days_only():
 # ---------------------------------------------------------------- what is unknown
 
 
-def test_an_event_nobody_trained_on_counts_and_is_reported():
+def test_unknown_event_counts_and_is_reported():
     found = read(event(), event(event="Login"), event(event="Login"), event(event="any"))
     assert [row.event for row in found.events] == ["login", "Login", "Login", "any (event)"]
     assert found.unknown_events == {"Login": 2, "any (event)": 1}
 
 
-def test_values_and_traits_the_product_does_not_have_are_left_out_and_reported():
-    rules = Rules(frozenset({"login"}), True, known_values=frozenset({"mb"}), known_traits=frozenset({"size"}))
+def test_unknown_values_and_traits_are_left_out_and_reported():
+    rules = ReadingRules(frozenset({"login"}), True, known_values=frozenset({"mb"}), known_traits=frozenset({"size"}))
     found = read(event(values={"mb": 1, "megabites": 2}), traits={"size": "s", "sise": "m"}, rules=rules)
     assert found.events[0].values == {"mb": 1.0}
     assert found.unknown_values == {"megabites": 1}
@@ -107,7 +107,7 @@ def reasons(*events, **body):
     return read(*events, **body).set_aside
 
 
-def test_an_event_before_the_sign_up_at_as_of_or_known_only_then_is_set_aside_and_counted():
+def test_untimely_event_is_set_aside_and_counted():
     found = read(
         event("2025-12-31T23:59:59.999999"),
         event("2026-01-01"),
@@ -121,7 +121,7 @@ def test_an_event_before_the_sign_up_at_as_of_or_known_only_then_is_set_aside_an
     assert len(found.events) == 3
 
 
-def test_of_equal_ids_the_first_to_arrive_stays():
+def test_first_row_to_arrive_of_equal_ids_is_kept():
     late = event("2026-01-02", id="x", known_at="2026-01-05", user="late")
     early = event("2026-01-04", id="x", user="early")
     for rows in ([late, early], [early, late]):
@@ -131,7 +131,7 @@ def test_of_equal_ids_the_first_to_arrive_stays():
 
 
 def test_the_ids_of_a_table_of_one_event_are_its_own():
-    rules = Rules(frozenset({"login", "upload", "visit"}), True, own_ids=frozenset({"login", "upload"}))
+    rules = ReadingRules(frozenset({"login", "upload", "visit"}), True, own_ids=frozenset({"login", "upload"}))
     apart = [event(event=name, id="1", user="ann") for name in ("login", "upload", "visit", "click")]
     assert reasons(*apart, rules=rules) == {"duplicate_id": 1}  # the last two stand in one log
     assert reasons(*apart[:2], event(event="login", id="1.0"), rules=rules) == {"duplicate_id": 1}
@@ -142,14 +142,14 @@ def test_events_without_an_id_are_never_duplicates():
 
 
 def test_bots_and_excluded_users_are_set_aside_as_in_the_tables():
-    rules = Rules(frozenset({"login"}), True, excluded_users=frozenset({"u1", "my-bot"}))
+    rules = ReadingRules(frozenset({"login"}), True, excluded_users=frozenset({"u1", "my-bot"}))
     rows = [event(user="my-bot"), event(user="u1"), event(user="ann"), event()]
     assert reasons(*rows, rules=rules) == {"bot": 1, "excluded_user": 1}
-    assert reasons(event(user="my-bot"), rules=Rules(frozenset(), True, bots=False)) == {}
+    assert reasons(event(user="my-bot"), rules=ReadingRules(frozenset(), True, bots=False)) == {}
 
 
-def test_where_the_entity_itself_acts_it_may_be_the_bot():
-    rules = Rules(frozenset({"login"}), True, entity_acts=True)
+def test_acting_entity_can_be_a_bot():
+    rules = ReadingRules(frozenset({"login"}), True, entity_acts=True)
     assert reasons(event(), event(user="ann"), entity="crawler", rules=rules) == {"bot": 1}
     assert reasons(event(), entity="crawler") == {}
 
@@ -191,7 +191,7 @@ def test_rows_are_set_aside_and_kept_as_in_the_batch(tmp_path):
     with opened(config) as (_, sources):
         by_reason = sources.events.by_reason()
         batch = sources.events.table.to_pyarrow().to_pylist()
-    rules = Rules(frozenset({"login"}), True, excluded_users=frozenset({"spy"}))
+    rules = ReadingRules(frozenset({"login"}), True, excluded_users=frozenset({"spy"}))
     counted, kept = dict.fromkeys(SET_ASIDE, 0), []
     for account in accounts:
         found = read_entity(body_of(account, rows), rules, NOW)
@@ -280,7 +280,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("raw", "field", "received"), BAD, ids=lambda value: value if isinstance(value, str) else "")
-def test_what_cannot_be_used_is_named_with_what_was_received_and_what_is_allowed(raw, field, received):
+def test_invalid_field_is_named_with_received_and_allowed(raw, field, received):
     with pytest.raises(InputError, match=r"Received: .* Allowed: ") as caught:
         read_entity(raw, RULES, NOW)
     assert (caught.value.field, caught.value.received, caught.value.http_status) == (field, received, 422)
@@ -291,9 +291,9 @@ def can_be_sent(error):
     return bool(error.field and json.dumps(error.to_dict(), ensure_ascii=False).encode() and str(error).encode())
 
 
-def test_an_unknown_key_comes_with_the_nearest_one():
+def test_unknown_key_is_refused_with_the_nearest():
     with pytest.raises(
-        InputError, match=r"`events\[0\].tme` is not known, did you mean `time`\? .* Allowed: event, time, user"
+        InputError, match=r"Unknown field `events\[0\].tme`, did you mean `time`\? .* Allowed: event, time, user"
     ):
         read(event(tme="x"))
 
@@ -302,29 +302,33 @@ def test_an_unknown_key_comes_with_the_nearest_one():
     ("rules", "raw", "message"),
     [
         (
-            Rules(frozenset(), True, most_events=2),
+            ReadingRules(frozenset(), True, most_events=2),
             request(event(), event(), event()),
-            "`events` .*: 3 of them. Allowed: at most 2",
+            "`events` .*: 3 items. Allowed: at most 2 items",
         ),
         (
-            Rules(frozenset(), True, most_names=1),
+            ReadingRules(frozenset(), True, most_names=1),
             request(event(values={"a": 1, "b": 2})),
             r"`events\[0\].values` .* at most 1",
         ),
-        (Rules(frozenset(), True, most_names=1), request(traits={"a": 1, "b": 2}), "`traits` .* Allowed: at most 1"),
         (
-            Rules(frozenset(), True, most_characters=3),
+            ReadingRules(frozenset(), True, most_names=1),
+            request(traits={"a": 1, "b": 2}),
+            "`traits` .* Allowed: at most 1",
+        ),
+        (
+            ReadingRules(frozenset(), True, most_characters=3),
             request(),
             "`entity` .*: 4 characters. Allowed: at most 3 characters",
         ),
     ],
 )
-def test_there_are_limits(rules, raw, message):
+def test_requests_have_limits(rules, raw, message):
     with pytest.raises(InputError, match=message):
         read_entity(raw, rules, NOW)
 
 
-# ---------------------------------------------------------------- whatever comes
+# ---------------------------------------------------------------- any input
 
 _texts = st.text(max_size=8) | st.sampled_from(
     ("2026-01-02", "2026-01-02T10:00Z", "9999-12-31", "login", "\ud800", "null")
@@ -351,7 +355,7 @@ _requests = st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(raw=_requests | _anything)
-def test_whatever_comes_is_read_or_refused_in_words(raw):
+def test_any_input_is_read_or_refused_with_a_message(raw):
     try:
         found = read_entity(raw, FREE, NOW)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""One entity evaluated online is what the oracle says, and what the batch computes, to the last bit."""
+"""The online features equal the oracle and the batch to the last bit."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def faults(world, features=FEATURES, online=ONLINE):
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["known at once", "known later"])
-def test_a_crowd_with_events_on_every_edge_is_what_the_oracle_says(late):
+def test_many_entities_with_events_on_every_edge_equal_the_oracle(late):
     assert faults(crowd(200, late)) == []
 
 
 @few(40)
 @given(world=worlds())
-def test_every_measure_in_every_window_is_what_the_oracle_says(world):
+def test_every_measure_in_every_window_equals_the_oracle(world):
     assert faults(world) == []
 
 
@@ -101,13 +101,13 @@ def test_fractions_are_added_in_the_order_of_the_oracle(data):
 
 @few(20)
 @given(world=worlds(), features=st.lists(st.sampled_from(FEATURES), min_size=1, max_size=6))
-def test_the_numbers_come_in_the_order_of_the_features(world, features):
+def test_numbers_are_in_the_order_of_the_features(world, features):
     assert faults(world, features, OnlineFeatures(features)) == []
 
 
 @few(20)
 @given(data=st.data())
-def test_whatever_becomes_of_the_future_the_numbers_stay_as_they_were(data):
+def test_future_events_do_not_change_the_numbers(data):
     world = data.draw(worlds())
     seen = data.draw(st.sampled_from(world.snapshots))
     log = world.log(seen.entity)
@@ -118,7 +118,7 @@ def test_whatever_becomes_of_the_future_the_numbers_stay_as_they_were(data):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_nothing_happened_is_the_empty_value_that_the_registry_states(name):
+def test_no_events_give_the_empty_value_of_the_registry(name):
     rule = MEASURES[name]
     window = Window.parse("last 7d") if rule.window == "last" else Window.parse("ever")
     event, value = "upload" if rule.scope == "event" else "any", "mb" if rule.needs_value else None
@@ -132,7 +132,7 @@ def test_every_number_is_a_float():
     assert {type(number) for number in numbers} == {float}
 
 
-def test_features_of_an_event_that_is_called_any_speak_of_all_events():
+def test_features_of_any_cover_all_events():
     assert OnlineFeatures([Feature("any", "count")]).compute([EventRow("any", 1), EventRow("login", 2)], 0, DAY) == [
         2.0
     ]
@@ -141,7 +141,7 @@ def test_features_of_an_event_that_is_called_any_speak_of_all_events():
 # ---------------------------------------------------------------- parity with the batch
 
 
-def test_every_feature_the_catalogue_offers_is_the_number_of_the_batch_on_the_demo(tmp_path):
+def test_every_offered_feature_equals_the_batch_on_the_demo(tmp_path):
     config = load_config(make_demo(tmp_path, accounts=200) / "pql.yaml")
     with opened(config) as (con, sources):
         events = sources.events.table
@@ -174,7 +174,7 @@ def logs_of(events):
 
 
 @pytest.mark.parametrize("module", ["online", "incoming"])
-def test_it_loads_no_table_library(module):
+def test_online_module_loads_no_table_library(module):
     heavy = ("numpy", "pandas", "ibis", "duckdb", "pyarrow", "lightgbm", "scipy", "sklearn", "mlflow")
     code = f"import json, sys, pql_model.features.{module}; print(json.dumps([n for n in {heavy} if n in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""The oracle against numbers worked out by hand. Everything else is held to the oracle."""
+"""The oracle against numbers computed by hand. Everything else must equal the oracle."""
 
 from __future__ import annotations
 
@@ -99,18 +99,18 @@ def test_the_measure_of_the_example_log_is_the_number_counted_by_hand(event, mea
 
 
 @pytest.mark.parametrize(("event", "measure", "window", "value", "expected"), EXAMPLES)
-def test_the_order_of_the_rows_is_of_no_account(event, measure, window, value, expected):
+def test_order_of_rows_does_not_matter(event, measure, window, value, expected):
     assert measured(LOG[::-1], measure, event, window, value) == measured(LOG, measure, event, window, value)
 
 
-def test_every_measure_there_is_has_an_example():
+def test_every_measure_has_an_example():
     shown = {(measure, event == ANY) for event, measure, *_ in EXAMPLES}
     assert shown == {(m, False) for m in EVENT_MEASURES} | {(m, True) for m in ENTITY_MEASURES}
     assert {measure for _, measure, *_ in EXAMPLES} == set(MEASURES)
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_nothing_happened_is_the_empty_value_that_the_registry_states(name):
+def test_no_events_give_the_empty_value_of_the_registry(name):
     rule = MEASURES[name]
     window = LAST_WEEK if rule.window == "last" else EVER
     event = "upload" if rule.scope == "event" else ANY
@@ -141,7 +141,7 @@ def test_an_event_known_in_time_that_happens_later_is_not_visible():
 @pytest.mark.parametrize(
     ("time", "inside"), [(AS_OF - 7 * DAY - 1, 0.0), (AS_OF - 7 * DAY, 1.0), (AS_OF - 1, 1.0), (AS_OF, 0.0)]
 )
-def test_a_last_window_holds_its_start_and_not_its_end(time, inside):
+def test_last_window_includes_its_start_and_not_its_end(time, inside):
     assert measured([login(time)], "count", window=LAST_WEEK) == inside
 
 
@@ -149,7 +149,7 @@ def test_a_last_window_holds_its_start_and_not_its_end(time, inside):
     ("time", "inside"),
     [(SIGNED_UP - 1, 0.0), (SIGNED_UP, 1.0), (SIGNED_UP + 7 * DAY - 1, 1.0), (SIGNED_UP + 7 * DAY, 0.0)],
 )
-def test_a_first_window_holds_its_start_and_not_its_end(time, inside):
+def test_first_window_includes_its_start_and_not_its_end(time, inside):
     assert measured([login(time)], "count", window=FIRST_WEEK) == inside
 
 
@@ -163,11 +163,11 @@ def test_a_first_window_of_an_entity_that_signs_up_after_as_of_is_empty():
     assert measured([], "days_since_signup", as_of=SIGNED_UP - DAY) == -1.0
 
 
-def test_ever_also_holds_what_happened_before_sign_up():
+def test_ever_includes_events_before_sign_up():
     assert measured([login(SIGNED_UP - DAY)], "days_to_first") == -1.0
 
 
-def test_without_a_sign_up_only_what_does_not_ask_for_it_has_a_number():
+def test_features_that_need_a_sign_up_are_undefined_without_one():
     assert measured(LOG, "count", window=FIRST_WEEK, signed_up=None) is None
     assert measured(LOG, "days_to_first", signed_up=None) is None
     assert measured(LOG, "days_since_signup", signed_up=None) is None
@@ -175,12 +175,12 @@ def test_without_a_sign_up_only_what_does_not_ask_for_it_has_a_number():
     assert measured(LOG, "days_since_last", signed_up=None) == 12 / (24 * 60)
 
 
-def test_the_window_before_the_last_one_holds_its_start_and_not_its_end():
+def test_window_before_the_last_one_includes_its_start_and_not_its_end():
     log = [login(AS_OF - 2 * DAY - 1), login(AS_OF - 2 * DAY), login(AS_OF - DAY - 1, n=2.0), login(AS_OF - DAY)]
     assert measured(log, "trend", window=LAST_DAY) == -0.5
 
 
-def test_a_trend_with_nothing_in_either_window_is_no_number():
+def test_trend_of_two_empty_windows_is_undefined():
     assert measured([login(AS_OF - 2 * DAY - 1)], "trend", window=LAST_DAY) is None
     assert measured([login(AS_OF - 2 * DAY)], "trend", window=LAST_DAY) == -1.0
 
@@ -233,11 +233,11 @@ def streaks(days, as_of, window=EVER):
     return tuple(measured(log, f"{which}_streak_days", window=window, as_of=as_of) for which in ("current", "longest"))
 
 
-def test_a_day_that_is_not_over_does_not_break_the_streak():
+def test_unfinished_day_does_not_end_the_streak():
     assert streaks([100, 104, 105, 106], as_of=107 * DAY + 8 * HOUR) == (3.0, 3.0)
 
 
-def test_a_day_that_ended_without_an_event_breaks_the_streak():
+def test_finished_day_without_an_event_ends_the_streak():
     assert streaks([100, 104, 105, 106], as_of=108 * DAY + 1) == (0.0, 3.0)
 
 
@@ -254,7 +254,7 @@ def test_the_current_streak_may_be_shorter_than_the_longest():
     assert streaks([90, 91, 92, 105, 106], as_of=107 * DAY) == (2.0, 3.0)
 
 
-def test_a_streak_does_not_reach_out_of_its_window():
+def test_streak_does_not_extend_beyond_its_window():
     assert streaks([103, 104, 105, 106], as_of=107 * DAY, window=Window.parse("last 2d")) == (2.0, 2.0)
     noon = 107 * DAY + 12 * HOUR  # the window starts on day 105 at noon, after that day's event
     assert streaks([103, 104, 105, 106], as_of=noon, window=Window.parse("last 2d")) == (1.0, 1.0)
@@ -301,7 +301,7 @@ def test_a_session_across_the_edge_of_a_window_is_cut_there():
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_whatever_becomes_of_the_future_the_past_stays_as_it_was(data):
+def test_future_events_do_not_change_the_past(data):
     world = data.draw(worlds())
     seen = data.draw(st.sampled_from(world.snapshots))
     log = world.log(seen.entity)

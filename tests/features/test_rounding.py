@@ -1,4 +1,4 @@
-"""A sum is rounded by the same operations in batch and online, whatever its size."""
+"""Sums of all sizes are rounded by the same operations in batch and online."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ def test_a_sum_has_twelve_significant_digits(total, expected):
     assert rounded(total, abs(total)) == expected
 
 
-def test_amounts_that_cancel_leave_no_error_of_adding_them():
+def test_amounts_that_cancel_leave_no_rounding_error():
     for amounts in ([0.1, 0.2, -0.3], [-0.3, 0.1, 0.2], [0.2, -0.3, 0.1]):
         assert rounded(sum(amounts), sum(map(abs, amounts))) == 0.0
     assert rounded(1e15 + 76.29 - 1e15, 2e15) == rounded(76.29, 2e15) == 0.0
     assert rounded(19.99 + 0.01 - 19.99, 39.99) == 0.01
 
 
-def test_sizes_that_add_up_to_a_round_number_or_a_bit_less_have_the_same_digits():
+def test_gross_at_or_just_below_a_power_of_ten_rounds_to_the_same_digits():
     below = math.nextafter(100.0, 0.0)
     assert rounded(2 / 3, below) == rounded(2 / 3, 100.0) == 0.666666667
 
 
-def test_the_batch_gives_the_same_bits():
+def test_batch_rounds_to_the_same_bits():
     gross = [abs(total) * DICE.choice((1, 1, 7, 1e5, 1e14)) for total in SUMS]
     together = _rounded(np.array(SUMS), np.array(gross)).tolist()
 
     assert list(map(rounded, SUMS, gross)) == together
 
 
-def test_what_is_no_number_stays_as_it_is():
+def test_values_that_are_not_finite_are_unchanged():
     assert math.isnan(rounded(math.nan, math.nan))
     assert rounded(-math.inf, math.inf) == -math.inf

@@ -1,4 +1,4 @@
-"""A feature's name, words and declaration are three views of one thing."""
+"""Name, English text and declaration of a feature are three views of one object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pql_model.time import DAY, EVER, SECOND, Duration, Window
 
 FIRST_WEEK, LAST_WEEK = Window.parse("first 7d"), Window.parse("last 7d")
 SAFE = re.compile(r"[A-Za-z0-9_\-+%.]+")
-"""What a column may hold: LightGBM refuses `" , : [ ] { }`, and keeps blanks out of its files."""
+"""Characters allowed in a column: LightGBM refuses `" , : [ ] { }` and blanks."""
 
 lengths = st.integers(1, 3 * 366 * DAY // SECOND).map(lambda seconds: Duration(seconds * SECOND))
 awkward = st.text(alphabet=".,_-+%~ :;[]{}\"'\\/&=<>#\n\t0aAé🎉", max_size=8)
@@ -44,13 +44,13 @@ def test_a_feature_is_read_back_from_its_name(feature):
 
 @settings(max_examples=300, deadline=None)
 @given(features())
-def test_a_name_holds_only_what_a_column_may(feature):
+def test_name_has_only_characters_allowed_in_a_column(feature):
     assert SAFE.fullmatch(feature.name)
 
 
 @settings(max_examples=200, deadline=None)
 @given(features(), features())
-def test_two_features_have_one_name_only_if_they_are_one(first, second):
+def test_equal_names_mean_equal_features(first, second):
     assert (first.name == second.name) == (first == second)
 
 
@@ -79,7 +79,7 @@ def test_all_features_of_all_odd_event_names_have_different_names():
         (Feature(ANY, "days_since_signup"), "any.days_since_signup.ever", "days since sign-up"),
     ],
 )
-def test_a_feature_says_its_name_and_its_words(feature, name, words):
+def test_feature_has_a_name_and_an_english_text(feature, name, words):
     assert feature.name == name
     assert feature.text == words
 
@@ -105,7 +105,7 @@ def test_a_measure_of_the_entity_is_refused_for_one_event(measure):
 
 @pytest.mark.parametrize("measure", [m for m in EVENT_MEASURES if m not in ENTITY_MEASURES])
 def test_a_measure_of_one_event_is_refused_for_the_entity(measure):
-    with pytest.raises(ValueError, match=f"`{measure}` is not a measure of the entity as a whole"):
+    with pytest.raises(ValueError, match=f"`{measure}` is not a measure of all events together"):
         Feature(ANY, measure, LAST_WEEK, "mb")
 
 
@@ -114,7 +114,7 @@ def test_a_measure_of_a_value_needs_the_value():
         Feature("upload", "sum")
 
 
-def test_a_measure_without_a_value_takes_none():
+def test_measure_without_a_value_refuses_one():
     with pytest.raises(ValueError, match="measure `count` takes no `value:`"):
         Feature("upload", "count", EVER, "mb")
 
@@ -145,7 +145,7 @@ def test_days_since_signup_has_no_window(window):
         ("any.trend.ever", "measure `trend` needs a `last` window"),
     ],
 )
-def test_a_text_that_is_no_feature_name_is_refused(name, message):
+def test_invalid_feature_name_is_refused(name, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         parse_feature(name)
 
@@ -153,16 +153,16 @@ def test_a_text_that_is_no_feature_name_is_refused(name, message):
 # ---------------------------------------------------------------- tables of features
 
 
-def test_a_table_that_lacks_columns_is_refused_by_name():
+def test_missing_columns_are_named():
     with pytest.raises(FeatureMismatchError, match=r"lacks 2 of 3 columns: b, c\. Received: 2 columns\. Fix: compute"):
         check_columns(["a", "d"], ["a", "b", "c"])
 
 
-def test_further_columns_and_another_order_are_no_fault():
+def test_additional_columns_and_another_order_are_accepted():
     assert check_columns(["extra", "b", "a"], ["a", "b"]) is None
 
 
-def test_a_long_list_of_lacking_columns_stays_readable():
+def test_long_list_of_missing_columns_stays_readable():
     with pytest.raises(FeatureMismatchError, match=r"lacks 2000 of 2000 columns: c0, .*, c11 and 1,988 more"):
         check_columns([], [f"c{i}" for i in range(2000)])
 

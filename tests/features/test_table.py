@@ -30,7 +30,7 @@ def world(tmp_path_factory):
         yield sources, label_snapshots(con, config, sources)
 
 
-def test_features_and_traits_stand_side_by_side_sorted_by_entity(world):
+def test_features_and_traits_are_joined_and_sorted_by_entity(world):
     sources, snapshots = world
     features = [Feature("upload", "count"), Feature("upload", "sum", value="mb")]
     table = feature_table(sources, snapshots.table, features, {"size": "trait.size"})
@@ -47,9 +47,9 @@ def test_without_traits_there_are_features_only(world):
     assert list(table.columns) == ["entity", "as_of", "any.count.ever"]
 
 
-def test_a_value_that_no_table_has_is_refused(world):
+def test_value_missing_from_all_tables_is_refused(world):
     sources, snapshots = world
     gone = Feature("upload", "max", value="minutes")
     assert (has_value(sources, gone), has_value(sources, Feature("upload", "count"))) == (False, True)
-    with pytest.raises(DataError, match=r"No table of events has the values that are asked for: minutes. Allowed: mb"):
+    with pytest.raises(DataError, match=r"No event table has these values: minutes. Allowed: mb"):
         feature_table(sources, snapshots.table, [gone], {})

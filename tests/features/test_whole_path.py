@@ -36,7 +36,7 @@ from pql_model.serve.scoring_clients import in_process
 from pql_model.sources.entities import Conversions, Entities
 from pql_model.sources.events import EventLog
 from pql_model.sources.read import Sources
-from pql_model.sources.scalars import event_name_of
+from pql_model.sources.scalars import read_event_name
 
 FEATURES = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]
 TRAITS = ("seats", "plan 🎉", "beta")
@@ -98,7 +98,7 @@ def sources_of(con: Any, world: World, dice: random.Random) -> tuple[Sources, An
     signed = {seen.entity: seen.signed_up for seen in world.snapshots}
     rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for entity, event in ((row.entity, row.event) for row in world.rows):
-        name, since = event_name_of(event.event), signed[entity]
+        name, since = read_event_name(event.event), signed[entity]
         if name is not None:
             values = {f"value_{key}": (event.values or {}).get(key) for key in VALUES}
             rows[since is None or event.time >= since].append(
@@ -187,7 +187,7 @@ def few(examples: int) -> Any:
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["known at once", "known later"])
-def test_a_crowd_with_events_on_every_edge_has_the_rows_of_the_batch(compared, late):
+def test_many_entities_with_events_on_every_edge_equal_the_batch(compared, late):
     found = compared(crowd(120, late), random.Random(8))
     assert found.rows > 200
     assert found.refused == 0
@@ -197,12 +197,12 @@ def test_a_crowd_with_events_on_every_edge_has_the_rows_of_the_batch(compared, l
 
 @few(20)
 @given(world=worlds(names=(*PLAIN_EVENTS, *ODD_EVENTS)), dice=st.integers(0, 99))
-def test_any_world_has_the_rows_of_the_batch(compared, world, dice):
+def test_any_world_equals_the_batch(compared, world, dice):
     found = compared(world, random.Random(dice))
     assert found.same, found.to_dict()
 
 
-def test_the_comparison_sees_one_event_more(con, model, compared, monkeypatch):
+def test_comparison_detects_one_additional_event(con, model, compared, monkeypatch):
     """What is checked here would be seen if it were wrong."""
     from pql_model.features import incoming
 

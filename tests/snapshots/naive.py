@@ -1,4 +1,4 @@
-"""What snapshots and labels are, in plain Python, and small random worlds whose instants fall on the edges."""
+"""Snapshots and labels in plain Python, and small random worlds whose instants fall on the edges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pql_model.time import DAY
 START = 19_800 * DAY + 5 * 3_600_000_000
 HORIZON_DAYS = 14
 BEGINNING, END = START - 201 * DAY, START + 120 * DAY
-"""Nothing in a random world happens outside these two."""
+"""Everything in a random world happens between these two."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ ANCHORS = (
     Account("anchor that converts", START - 200 * DAY, START - 188 * DAY),
     Account("anchor that does not", START - 200 * DAY),
 )
-"""So that both classes are there whatever is drawn."""
+"""Guarantees both classes in every random world."""
 ANCHOR_ACTS = tuple(Act(a.entity, START - (200 - day) * DAY) for a in ANCHORS for day in range(9))
 
 
@@ -130,7 +130,7 @@ def why_not_scored(config: Config, world: World, account: Account, as_of: int) -
     return None
 
 
-# ---------------------------------------------------------------- into the workbench
+# ---------------------------------------------------------------- into a session
 
 
 def config_of(motion: str, **snapshots: Any) -> Config:
@@ -149,8 +149,8 @@ def config_of(motion: str, **snapshots: Any) -> Config:
 
 
 def into(con: Any, world: World) -> Sources:
-    """The world's canonical tables in a workbench, which may hold those of another world."""
-    for left_over in ("judged_snapshots", "snapshots"):
+    """Stage the world's canonical tables in a session, replacing those of another world."""
+    for left_over in ("checked_snapshots", "snapshots"):
         con.drop_table(left_over, force=True)
     accounts = [{"entity": a.entity, "signed_up": a.signed_up, "excluded": a.excluded} for a in world.accounts]
     acts = [{"entity": x.entity, "time": x.time, "known_at": x.known_at} for x in world.usable_acts]

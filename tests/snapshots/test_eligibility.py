@@ -24,7 +24,7 @@ def ask(tmp_path):
     return of
 
 
-def test_who_is_at_risk_has_no_reason(ask):
+def test_entities_at_risk_have_no_reason(ask):
     found = ask("acme", "2026-01-05")
     assert (found.why_not, found.text, found.begun) == (None, None, True)
     assert (found.signed_up, found.converted_at) == (at("2026-01-01"), None)
@@ -38,38 +38,38 @@ def test_who_is_at_risk_has_no_reason(ask):
             "payer",
             "2026-01-09T10:00:01Z",
             "converted",
-            "it converted at 2026-01-09T10:00:00Z; `--as-of 2026-01-09T10:00:00Z` is the last instant at which it had not",
+            "it converted at 2026-01-09T10:00:00Z; `--as-of 2026-01-09T10:00:00Z` is the last instant before that",
         ),
         (
             "acme",
             "2026-01-02T12:00",
             "too_young",
-            "it is 1.5 days after its sign-up, and the model speaks of days 3 to 8 only",
+            "as_of is 1.5 days after its sign-up, and the model covers days 3 to 8 only",
         ),
         (
             "acme",
             "2026-01-19",
             "too_old",
-            "it is 18.0 days after its sign-up, and the model speaks of days 3 to 8 only",
+            "as_of is 18.0 days after its sign-up, and the model covers days 3 to 8 only",
         ),
     ],
 )
-def test_who_is_not_at_risk_is_told_why(ask, name, as_of, reason, words):
+def test_entities_not_at_risk_have_a_reason(ask, name, as_of, reason, words):
     found = ask(name, as_of)
     assert (found.why_not, found.text, found.begun) == (reason, words, True)
 
 
-def test_at_the_very_instant_that_is_recommended_it_had_not_converted(ask):
+def test_recommended_as_of_precedes_the_conversion(ask):
     assert ask("payer", "2026-01-09T10:00:00Z", snapshots={"at_days": [3, 14]}).why_not is None
 
 
-def test_before_its_sign_up_nothing_was_known(ask):
+def test_nothing_is_known_before_the_sign_up(ask):
     found = ask("acme", "2025-12-31")
     assert (found.why_not, found.begun) == ("not_signed_up_yet", False)
-    assert found.text == "it signed up at 2026-01-01, which is not before then, so nothing was known of it"
+    assert found.text == "it signed up at 2026-01-01, which is not before as_of, so nothing was known about it"
 
 
-def test_who_was_silent_for_long_is_inactive(ask):
+def test_entity_without_recent_events_is_inactive(ask):
     found = ask("acme", "2026-02-15", motion="freemium", snapshots={"every": "7d", "active_within": "28d"})
     assert found.why_not == "inactive"
-    assert found.text == "it had no event in the last 28 days, and the model speaks of active ones only"
+    assert found.text == "it had no event in the last 28 days, and the model covers active entities only"

@@ -1,4 +1,4 @@
-"""The grid equals a naive reading of the definition: who is looked at, when, and who is scored at an instant."""
+"""The grid equals a naive implementation: which entities have snapshots, when, and which are scored at an instant."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from naive import (
 )
 from worlds import at, opened, product, rows_of
 
-from pql_model.snapshots.grid import asked_grid, calendar_grid, landmark_grid, scoring_grid
+from pql_model.snapshots.grid import calendar_grid, landmark_grid, requested_grid, scoring_grid
 from pql_model.sources.duckdb_session import open_session
 from pql_model.time import DAY, HOUR
 
@@ -38,8 +38,8 @@ def few(examples):
 
 @pytest.fixture(scope="module")
 def con():
-    with open_session("1GB") as workbench:
-        yield workbench
+    with open_session("1GB") as session:
+        yield session
 
 
 def cells(table):
@@ -56,7 +56,7 @@ def by_name(grid):
 
 @given(st.data())
 @few(25)
-def test_the_grid_equals_the_naive_reading(con, data):
+def test_grid_equals_the_naive_implementation(con, data):
     config = data.draw(st.one_of(trial_configs(), freemium_configs()))
     world = data.draw(worlds(config))
     lay = landmark_grid if config.motion == "trial" else calendar_grid
@@ -69,7 +69,7 @@ def test_the_grid_equals_the_naive_reading(con, data):
 
 @given(st.data())
 @few(25)
-def test_who_is_scored_and_why_not_equals_the_naive_reading(con, data):
+def test_scored_entities_and_reasons_equal_the_naive_implementation(con, data):
     config = data.draw(st.one_of(trial_configs(), freemium_configs()))
     world = data.draw(worlds(config))
     as_of = data.draw(edges(config, START))
@@ -85,7 +85,7 @@ def test_who_is_scored_and_why_not_equals_the_naive_reading(con, data):
 
 @given(st.data())
 @few(25)
-def test_who_is_asked_about_is_judged_at_each_instant_of_its_own(con, data):
+def test_requested_entities_are_judged_at_their_own_instants(con, data):
     config = data.draw(st.one_of(trial_configs(), freemium_configs()))
     world = data.draw(worlds(config))
     instants = data.draw(st.sets(edges(config, START), min_size=1, max_size=4))
@@ -93,7 +93,7 @@ def test_who_is_asked_about_is_judged_at_each_instant_of_its_own(con, data):
     asked.append({"entity": "nobody", "as_of": START})
     sources = into(con, world)
 
-    grid = asked_grid(config, sources, con.create_table("asked", pa.Table.from_pylist(asked), overwrite=True))
+    grid = requested_grid(config, sources, con.create_table("asked", pa.Table.from_pylist(asked), overwrite=True))
     found = {(row["entity"], row["as_of"]): row["reason"] for row in rows_of(grid)}
 
     assert len(rows_of(grid)) == len(world.accounts) * len(instants)
@@ -102,7 +102,7 @@ def test_who_is_asked_about_is_judged_at_each_instant_of_its_own(con, data):
 
 @given(st.data())
 @few(15)
-def test_in_freemium_an_entity_is_scored_on_a_calendar_point_iff_training_would_have_looked_at_it_there(con, data):
+def test_freemium_scores_on_a_calendar_point_iff_training_has_a_snapshot_there(con, data):
     config = data.draw(freemium_configs())
     world = data.draw(worlds(config))
     every = config.schedule.every.us
@@ -124,7 +124,7 @@ def test_in_freemium_an_entity_is_scored_on_a_calendar_point_iff_training_would_
 TRIAL = config_of("trial", at_days=[3, 7, 14])
 
 
-def test_a_trial_is_looked_at_on_each_landmark_day_after_its_sign_up(con):
+def test_trial_has_a_snapshot_on_each_landmark_day(con):
     world = World((*ANCHORS, Account("acme", START)), ANCHOR_ACTS, START + 100 * DAY)
 
     grid = [row for row in rows_of(landmark_grid(TRIAL, into(con, world))) if row["entity"] == "acme"]
@@ -161,13 +161,13 @@ def reason_of(con, config, account, as_of, acts=()):
 
 @pytest.mark.parametrize("config", [TRIAL, config_of("freemium", every="7d")], ids=["trial", "freemium"])
 @pytest.mark.parametrize(("beside", "reason"), [(-1, "converted"), (0, None), (1, None)])
-def test_who_converts_at_the_very_instant_of_scoring_is_still_at_risk(con, config, beside, reason):
+def test_entity_that_converts_at_as_of_is_still_at_risk(con, config, beside, reason):
     account = Account("acme", START, START + 5 * DAY + beside)
 
     assert reason_of(con, config, account, START + 5 * DAY) == reason
 
 
-def test_an_excluded_entity_says_so_before_anything_else(con):
+def test_excluded_takes_precedence_over_other_reasons(con):
     account = Account("own staff", START, START - DAY, excluded=True)
 
     assert reason_of(con, TRIAL, account, START - 2 * DAY) == "excluded"
@@ -190,7 +190,7 @@ def points(con, config, account, acts):
     [(-1, [0]), (0, [7]), (1, [7])],
     ids=["1us before the point", "on the point", "1us after the point"],
 )
-def test_an_event_on_a_calendar_point_is_seen_at_the_next_one(con, beside, expected):
+def test_event_on_a_calendar_point_is_visible_at_the_next_one(con, beside, expected):
     account = Account("acme", THURSDAY - DAY)
 
     assert points(con, WEEKLY, account, [Act("acme", THURSDAY + beside)]) == expected
@@ -213,17 +213,17 @@ def test_an_event_makes_active_only_once_it_is_known(con, known_at, expected):
     assert points(con, WEEKLY, Account("acme", THURSDAY), [act]) == expected
 
 
-def test_an_event_known_before_it_happens_is_not_seen_before_it_happens(con):
+def test_event_known_in_advance_is_not_visible_before_it_happens(con):
     act = Act("acme", THURSDAY + HOUR, THURSDAY - 3 * DAY)
 
     assert points(con, WEEKLY, Account("acme", None), [act]) == [7]
 
 
-def test_an_inactive_entity_is_not_looked_at(con):
+def test_inactive_entity_has_no_snapshot(con):
     assert points(con, WEEKLY, Account("silent", THURSDAY), []) == []
 
 
-def test_an_entity_is_looked_at_only_after_its_sign_up(con):
+def test_entity_has_snapshots_only_after_its_sign_up(con):
     without = config_of("freemium", every="7d")
 
     assert points(con, without, Account("acme", THURSDAY), []) == [7, 14, 21]
@@ -253,7 +253,7 @@ def test_without_a_sign_up_an_entity_is_eligible_from_the_first_event_of_all(con
         (-DAY, -1, None),
     ],
 )
-def test_who_is_scored_was_active_within_the_time_before(con, time, known_at, reason):
+def test_scored_entities_were_active_within_the_period_before(con, time, known_at, reason):
     as_of = START + 50 * DAY
     act = Act("acme", as_of + time, None if known_at is None else as_of + known_at)
 

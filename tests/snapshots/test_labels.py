@@ -1,4 +1,4 @@
-"""Labels equal a naive reading of the definition, at every edge, and nothing later than a label changes it."""
+"""Labels equal a naive implementation at every edge, and nothing after a label changes it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def few(examples):
 
 @pytest.fixture(scope="module")
 def con():
-    with open_session("1GB") as workbench:
-        yield workbench
+    with open_session("1GB") as session:
+        yield session
 
 
 def labelled(con, config, world):
@@ -57,7 +57,7 @@ def labelled(con, config, world):
 
 @given(st.data())
 @few(30)
-def test_labels_equal_the_naive_reading(con, data):
+def test_labels_equal_the_naive_implementation(con, data):
     config = data.draw(configs)
     world = data.draw(worlds(config))
 
@@ -66,7 +66,7 @@ def test_labels_equal_the_naive_reading(con, data):
 
 @given(st.data())
 @few(30)
-def test_what_happens_after_the_horizon_changes_no_label(con, data):
+def test_events_after_the_horizon_change_no_label(con, data):
     config = data.draw(configs)
     world = data.draw(worlds(config))
     since = world.observed_until - data.draw(st.sampled_from((0, 1, DAY, 10 * DAY, 30 * DAY)))
@@ -171,7 +171,7 @@ def test_an_excluded_entity_is_left_out_as_excluded_even_where_it_converted(con)
     assert left_out == {"excluded": 1}
 
 
-def test_reasons_are_counted_in_the_order_in_which_snapshots_are_judged(con):
+def test_reasons_are_counted_in_the_order_of_the_checks(con):
     others = (Account("b", START, START), Account("c", START, excluded=True), Account("d", START + 50 * DAY))
     _, left_out = labelled(con, TRIAL, World((*ANCHORS, *others), ANCHOR_ACTS, START + 20 * DAY))
 
@@ -215,7 +215,7 @@ def test_the_first_of_several_conversions_counts_to_the_microsecond(tmp_path):
     }
 
 
-def test_the_table_in_the_workbench_holds_the_rows_of_the_frame(tmp_path):
+def test_table_in_the_session_has_the_rows_of_the_frame(tmp_path):
     with opened(small(tmp_path)) as (con, sources):
         snapshots = label_snapshots(con, small(tmp_path), sources)
         rows = snapshots.table.order_by("entity", "as_of").to_pyarrow()
@@ -246,24 +246,24 @@ def test_freemium_entities_without_a_sign_up_have_snapshots_with_none(tmp_path):
     }
 
 
-def test_data_that_end_too_early_are_refused_with_the_count_of_what_was_left_out(tmp_path):
+def test_data_that_end_too_early_are_refused_with_counts_by_reason(tmp_path):
     config = small(tmp_path, observed_until="2026-01-09")
-    expected = r"No snapshot is left to learn from\. Received: .* left out as .*horizon of 7d over before 2026-01-09"
+    expected = r"No snapshot is left to train on\. Received: .* left out as .*horizon of 7d ends before 2026-01-09"
 
     with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=expected):
         label_snapshots(con, config, sources)
 
 
-@pytest.mark.parametrize(("left_out", "expected"), [("a", "converted"), ("b", "did not convert")])
-def test_one_class_only_is_refused_in_words(tmp_path, left_out, expected):
+@pytest.mark.parametrize(("left_out", "expected"), [("a", "all"), ("b", "none of the")])
+def test_single_class_is_refused(tmp_path, left_out, expected):
     config = small(tmp_path, exclude={"entities": {"account": [left_out]}})
-    words = f"one class only: every one of 2 snapshots {expected} within 7d. Received: 2 left out as excluded"
+    words = f"only one class: {expected} 2 snapshots converted within 7d. Received: 2 left out as excluded"
 
     with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=words):
         label_snapshots(con, config, sources)
 
 
-def test_conversions_that_all_lie_before_sign_up_are_refused_as_such(tmp_path):
+def test_conversions_that_all_precede_the_sign_up_are_refused(tmp_path):
     config = product(
         tmp_path,
         accounts=[{"account": name, "signed_up": "2026-01-10"} for name in "abc"],
@@ -271,7 +271,7 @@ def test_conversions_that_all_lie_before_sign_up_are_refused_as_such(tmp_path):
         conversions=[{"account": name, "time": "2026-01-09T23:59:59.999999Z"} for name in "ab"],
         observed_until="2026-06-01",
     )
-    expected = "All 2 conversions lie before the sign-up.*Received: 6 left out as converted_before"
+    expected = "All 2 conversions precede the sign-up.*Received: 6 left out as converted_before"
 
     with opened(config) as (con, sources), pytest.raises(NotEnoughDataError, match=expected):
         label_snapshots(con, config, sources)

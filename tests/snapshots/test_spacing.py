@@ -7,7 +7,7 @@ from pql_model.time import DAY, Duration
 HORIZON = Duration.parse("30d")
 
 
-def test_a_conversion_seen_from_four_snapshots_counts_once_in_whatever_order_they_come():
+def test_conversion_in_four_overlapping_horizons_counts_once_in_any_order():
     frame = pd.DataFrame(
         {"entity": ["a"] * 5 + ["b"] * 5, "as_of": np.array([0, 7, 14, 21, 30, 3, 10, 17, 24, 31]) * DAY}
     )
@@ -17,7 +17,7 @@ def test_a_conversion_seen_from_four_snapshots_counts_once_in_whatever_order_the
     assert kept["as_of"].tolist() == [0, 30 * DAY, 3 * DAY]
 
 
-def test_a_snapshot_exactly_one_horizon_later_is_apart_and_a_moment_less_is_not():
+def test_snapshots_exactly_one_horizon_apart_do_not_overlap():
     frame = pd.DataFrame({"entity": "a", "as_of": [0, 30 * DAY - 1, 30 * DAY]})
     assert non_overlapping(frame, HORIZON).tolist() == [0, 2]
 

@@ -1,4 +1,4 @@
-"""Files on disk and the rows that come back, for the tests of the sources."""
+"""Files on disk and the rows read from them, for the tests of the sources."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read(home: Path, table: str, connection: str | None = None) -> tuple[list[di
 
 
 def of_column(values: pa.Array, expression):
-    """What an expression on a column of the workbench gives, row by row."""
+    """Evaluate an expression on a column, row by row."""
     with open_session("1GB") as con:
         numbered = pa.table({"place": range(len(values)), "column": values})
         table = con.create_table("given", numbered)
@@ -63,7 +63,7 @@ def log(*rows: str, header: str = "account,person,action,at\n") -> str:
 
 
 Content = str | Mapping[str, Any]
-"""A csv as it is written, or the columns of a parquet file."""
+"""The text of a CSV file, or the columns of a Parquet file."""
 
 
 def shop(

@@ -1,4 +1,4 @@
-"""Ids, numbers and times are the same whatever type or text they came in."""
+"""Ids, numbers and times are read the same from every type and spelling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from staging import of_column
 
 from pql_model.errors import DataError
-from pql_model.sources.casts import identifier, number, refuse_mixed_zones, text, times
+from pql_model.sources.casts import identifier, number, refuse_mixed_offsets, text, times
 from pql_model.time import parse_instant
 
 NOON = parse_instant("2026-01-31T12:00:00Z")
@@ -29,11 +29,11 @@ def instant(value):
 
 
 def zoned(values):
-    return of_column(pa.array(values), lambda column: times(column).zoned)
+    return of_column(pa.array(values), lambda column: times(column).has_offset)
 
 
 class TestText:
-    def test_space_around_a_text_is_no_part_of_it_and_nothing_is_null(self):
+    def test_texts_are_trimmed_and_empty_ones_are_null(self):
         assert of_column(pa.array(["a", " a\t", "a b", "", "  ", "\n", None]), text) == [
             "a",
             "a",
@@ -86,7 +86,7 @@ class TestIdentifier:
         assert of_column(pa.array([-3.0]), identifier) == ["-3"]
         assert of_column(pa.array(["-3.0"]), identifier) == ["-3"]
 
-    def test_what_programs_write_for_nothing_is_no_id(self):
+    def test_texts_for_missing_values_are_not_ids(self):
         written = [
             "",
             " ",
@@ -121,7 +121,7 @@ class TestIdentifier:
 
 
 class TestNumber:
-    def test_texts_of_numbers_are_numbers_and_others_are_nothing(self):
+    def test_texts_of_numbers_are_numbers_and_others_are_null(self):
         assert of_column(pa.array(["1", " 2.5 ", "-3", "1e3", "x", "", "1,5", "1 000", None]), number) == [
             1,
             2.5,
@@ -134,22 +134,22 @@ class TestNumber:
             None,
         ]
 
-    def test_truths_count_as_one_and_zero_typed_or_written(self):
+    def test_booleans_are_one_and_zero_typed_or_as_text(self):
         assert of_column(pa.array([True, False, None]), number) == [1, 0, None]
         assert of_column(pa.array(["true", "False", "TRUE"]), number) == [1, 0, 1]
 
-    def test_what_is_not_finite_is_nothing(self):
+    def test_values_that_are_not_finite_are_null(self):
         assert of_column(pa.array([NAN, INF, -INF, 1.0, None]), number) == [None, None, None, 1, None]
         assert of_column(pa.array(["nan", "inf", "-Infinity"]), number) == [None, None, None]
 
-    def test_a_number_too_large_to_be_added_up_is_missing_as_a_service_refuses_it(self):
+    def test_number_too_large_to_be_summed_is_null_as_the_service_refuses_it(self):
         assert of_column(pa.array([1e300, -1e300, 1.01e300, -1.7e308]), number) == [1e300, -1e300, None, None]
 
     @pytest.mark.parametrize("kind", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(5, 2)])
-    def test_every_type_of_number_will_do(self, kind):
+    def test_every_numeric_type_is_accepted(self, kind):
         assert of_column(pa.array([7], kind), number) == [7]
 
-    def test_a_date_is_no_number(self):
+    def test_date_is_not_a_number(self):
         with pytest.raises(DataError, match=r"A column of numbers has the type date"):
             of_column(pa.array([dt.date(2026, 1, 31)]), number)
 
@@ -162,7 +162,7 @@ class TestTimesThatAreTyped:
 
         assert of_column(pa.array([noon, None], pa.timestamp(unit, zone)), lambda c: times(c).instant) == [NOON, None]
 
-    def test_a_real_timestamp_says_nothing_about_zones(self):
+    def test_timestamp_column_has_no_offset_information(self):
         assert zoned([dt.datetime(2026, 1, 31, 12)]) == [None]
 
     def test_nanoseconds_are_rounded_to_microseconds(self):
@@ -175,7 +175,7 @@ class TestTimesThatAreTyped:
         assert of_column(pa.array([dt.date(2026, 1, 31)], kind), lambda c: times(c).instant) == [MIDNIGHT]
 
     @pytest.mark.parametrize("column", [pa.array([dt.time(12)]), pa.array([True]), pa.array([[1]])])
-    def test_a_type_that_holds_no_times_is_refused(self, column):
+    def test_type_that_cannot_hold_times_is_refused(self, column):
         with pytest.raises(DataError, match=r"A column of times has the type \S+\. Allowed: timestamps, dates, ISO"):
             of_column(column, lambda c: times(c).instant)
 
@@ -197,7 +197,7 @@ class TestTimesAsNumbers:
             "1.7698608e9",
         ],
     )
-    def test_an_epoch_tells_its_unit_by_its_size(self, value):
+    def test_size_of_an_epoch_gives_its_unit(self, value):
         assert instant(value) == NOON
 
     @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ class TestTimesAsNumbers:
         assert instant(value) == NOON + after
 
     @pytest.mark.parametrize("kind", [pa.int64(), pa.uint64(), pa.int32(), pa.float64(), pa.decimal128(12, 0)])
-    def test_every_type_of_number_will_do(self, kind):
+    def test_every_numeric_type_is_accepted(self, kind):
         assert of_column(pa.array([1_769_860_800], kind), lambda c: times(c).instant) == [NOON]
 
     @pytest.mark.parametrize("value", [20_260_131, "20260131", 20_260_131.0])
@@ -227,10 +227,10 @@ class TestTimesAsNumbers:
         ]
 
     @pytest.mark.parametrize("value", [0, -1, 45_000.5, 2026, 99_999_999, "0", "45000"])
-    def test_a_small_number_is_no_epoch_but_a_spreadsheet_serial_or_an_unset_zero(self, value):
+    def test_small_numbers_are_not_epochs(self, value):
         assert instant(value) is None
 
-    def test_what_is_not_finite_or_absurdly_large_is_no_time(self):
+    def test_infinite_and_absurdly_large_numbers_are_not_times(self):
         assert instants([NAN, INF, -INF, 1e300, 1e19, 1_769_860_800.0]) == [None, None, None, None, None, NOON]
 
 
@@ -253,7 +253,7 @@ class TestTimesAsTexts:
             "2026/01/31 12:00:00",
         ],
     )
-    def test_iso_texts_are_utc_unless_they_say_their_offset(self, written):
+    def test_iso_texts_are_utc_unless_they_state_an_offset(self, written):
         assert instant(written) == NOON
 
     @pytest.mark.parametrize("written", ["2026-01-31", "2026/01/31", " 2026-01-31 ", "2026-1-31"])
@@ -290,7 +290,7 @@ class TestTimesAsTexts:
             "null",
         ],
     )
-    def test_what_is_no_time_of_a_product_is_nothing(self, written):
+    def test_implausible_times_are_null(self, written):
         assert instant(written) is None
 
     def test_the_years_1900_to_2199_can_be_read(self):
@@ -300,29 +300,29 @@ class TestTimesAsTexts:
             None,
         ]
 
-    def test_something_unreadable_differs_from_nothing(self):
-        given = of_column(pa.array(["soon", "2026-01-31", "", " ", None]), lambda column: times(column).given)
+    def test_unreadable_value_differs_from_missing_value(self):
+        given = of_column(pa.array(["soon", "2026-01-31", "", " ", None]), lambda column: times(column).present)
 
         assert given == [True, True, False, False, False]
 
 
 class TestZones:
-    def test_a_text_with_a_time_of_day_says_its_offset_or_not(self):
+    def test_text_with_a_time_of_day_has_an_offset_or_not(self):
         assert zoned(["2026-01-31T12:00:00Z", "2026-01-31 12:00+02", "2026-01-31 12:00:00 Europe/Paris"]) == [True] * 3
         assert zoned(["2026-01-31T12:00:00", "2026-01-31 12:00", "2026-01-31 12:00:00.5"]) == [False] * 3
 
-    def test_dates_epochs_and_unreadable_texts_take_no_side(self):
+    def test_dates_epochs_and_unreadable_texts_have_no_offset_information(self):
         assert zoned(["2026-01-31", "1769860800", "soon at 12:00", "12:00", "", None]) == [None] * 6
 
     def test_both_kinds_in_one_column_are_refused_with_their_counts(self):
         expected = r"e\.csv: the times of `at` mix time zones.*Received: 1,200 with an offset, 3 without"
 
         with pytest.raises(DataError, match=expected):
-            refuse_mixed_zones("e.csv", "at", 1200, 3)
+            refuse_mixed_offsets("e.csv", "at", 1200, 3)
 
     def test_one_kind_is_fine(self):
-        refuse_mixed_zones("e.csv", "at", 5, 0)
-        refuse_mixed_zones("e.csv", "at", 0, 5)
+        refuse_mixed_offsets("e.csv", "at", 5, 0)
+        refuse_mixed_offsets("e.csv", "at", 0, 5)
 
 
 class TestResolution:

@@ -1,4 +1,4 @@
-"""csv and tsv: every line is a row or is counted, whatever the line ends, quotes, headers and encodings."""
+"""CSV and TSV: every line is a row or is counted, for all line ends, quotes, headers and encodings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROWS = [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
 
 class TestKinds:
     @pytest.mark.parametrize("name", ["t.csv", "t.txt", "t.csv.gz", "T.CSV", "T.CSV.GZ"])
-    def test_the_ending_says_what_a_file_is_whatever_its_case(self, tmp_path, name):
+    def test_extension_gives_the_format_in_any_case(self, tmp_path, name):
         assert read(tmp_path, put(tmp_path, name, "a,b\n1,2\n3,4\n")) == (ROWS, 0)
 
     @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
-    def test_the_header_tells_the_delimiter(self, tmp_path, delimiter):
+    def test_header_gives_the_delimiter(self, tmp_path, delimiter):
         content = "a,b\n1,2\n3,4\n".replace(",", delimiter)
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == (ROWS, 0)
@@ -27,23 +27,23 @@ class TestKinds:
     def test_a_tsv_is_split_at_tabs_even_if_its_header_has_commas(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.tsv", "a\tb,c,d\n1\t2\n")) == ([{"a": "1", "b,c,d": "2"}], 0)
 
-    def test_a_delimiter_inside_a_quoted_name_is_none(self, tmp_path):
+    def test_delimiter_inside_a_quoted_name_is_ignored(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", '"a, b, c";d\n1;2\n')) == ([{"a, b, c": "1", "d": "2"}], 0)
 
     def test_a_file_of_one_column_needs_no_delimiter(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", "a\n1\n3\n")) == ([{"a": "1"}, {"a": "3"}], 0)
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-    def test_any_line_end_will_do(self, tmp_path, end):
+    def test_every_line_end_is_accepted(self, tmp_path, end):
         assert read(tmp_path, put(tmp_path, "t.csv", "a,b\n1,2\n3,4\n".replace("\n", end))) == (ROWS, 0)
 
-    def test_mixed_line_ends_in_one_file_will_do(self, tmp_path):
+    def test_mixed_line_ends_are_accepted(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", "a,b\r\n1,2\n3,4\r\n")) == (ROWS, 0)
 
-    def test_the_last_line_needs_no_end_and_empty_lines_are_no_rows(self, tmp_path):
+    def test_last_line_needs_no_end_and_empty_lines_are_skipped(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", "a,b\n1,2\n\n\n3,4")) == (ROWS, 0)
 
-    def test_nothing_is_guessed_every_field_is_a_text(self, tmp_path):
+    def test_no_types_are_guessed(self, tmp_path):
         content = "id,flag,day,none\n007,true,2026-01-31,NULL\n"
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == (
@@ -51,12 +51,12 @@ class TestKinds:
             0,
         )
 
-    def test_an_empty_field_is_nothing_quoted_or_not(self, tmp_path):
+    def test_empty_field_is_null_quoted_or_not(self, tmp_path):
         content = 'a,b\n"",2\n,3\n'
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == ([{"a": None, "b": "2"}, {"a": None, "b": "3"}], 0)
 
-    def test_quotes_delimiters_and_line_ends_live_inside_quotes(self, tmp_path):
+    def test_quotes_delimiters_and_line_ends_are_allowed_inside_quotes(self, tmp_path):
         content = 'a,b\n"say ""hi"", now\nand here",2\n'
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == ([{"a": 'say "hi", now\nand here', "b": "2"}], 0)
@@ -77,21 +77,21 @@ class TestHeaders:
     def test_names_that_differ_in_case_only_are_two_columns(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", "Size,size\n1,2\n")) == ([{"Size": "1", "size": "2"}], 0)
 
-    def test_a_name_given_twice_is_refused(self, tmp_path):
-        with pytest.raises(DataError, match=r"t\.csv has columns of the same name: a"):
+    def test_repeated_column_name_is_refused(self, tmp_path):
+        with pytest.raises(DataError, match=r"t\.csv has several columns with the same name: a"):
             read(tmp_path, put(tmp_path, "t.csv", "a,b,a\n1,2,3\n"))
 
-    def test_a_column_without_a_name_is_called_by_its_place(self, tmp_path):
+    def test_unnamed_column_is_named_by_its_position(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", ",b,\n1,2,3\n")) == (
             [{"column_1": "1", "b": "2", "column_3": "3"}],
             0,
         )
 
-    def test_spaces_around_a_name_are_no_part_of_it(self, tmp_path):
+    def test_spaces_around_a_name_are_trimmed(self, tmp_path):
         assert read(tmp_path, put(tmp_path, "t.csv", " a , b\n1,2\n3,4\n")) == (ROWS, 0)
 
     @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
-    def test_a_byte_order_mark_is_no_part_of_the_first_name(self, tmp_path, name):
+    def test_byte_order_mark_is_ignored(self, tmp_path, name):
         assert read(tmp_path, put(tmp_path, name, b"\xef\xbb\xbfa,b\n1,2\n3,4\n")) == (ROWS, 0)
 
     def test_a_name_may_run_over_two_lines(self, tmp_path):
@@ -107,11 +107,11 @@ class TestHeaders:
             read(tmp_path, put(tmp_path, "t.csv", content))
 
     @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
-    def test_another_encoding_is_refused_by_name(self, tmp_path, encoding):
+    def test_other_encoding_is_refused(self, tmp_path, encoding):
         with pytest.raises(DataError, match=r"t\.csv is not UTF-8 text\. .*save it as UTF-8"):
             read(tmp_path, put(tmp_path, "t.csv", "größe,b\n1,2\n".encode(encoding)))
 
-    def test_a_first_line_without_end_is_no_header(self, tmp_path):
+    def test_first_line_that_is_too_long_is_refused(self, tmp_path):
         with pytest.raises(DataError, match=r"The first line of t\.csv is too long for a header"):
             read(tmp_path, put(tmp_path, "t.csv", b"a" * (MAX_LINE + 1)))
 
@@ -131,7 +131,7 @@ class TestBrokenLines:
         ],
     )
     @pytest.mark.parametrize("place", ["first", "middle", "last"])
-    def test_a_line_that_is_no_row_is_counted_and_takes_no_other_with_it(self, tmp_path, line, place):
+    def test_broken_line_is_counted_and_affects_no_other(self, tmp_path, line, place):
         lines = {"first": [line, b"1,2", b"3,4"], "middle": [b"1,2", line, b"3,4"], "last": [b"1,2", b"3,4", line]}
         content = b"\n".join([b"a,b", *lines[place], b""])
 
@@ -150,7 +150,7 @@ class TestBrokenLines:
             1,
         )
 
-    def test_an_open_quote_far_from_the_end_costs_one_line_only(self, tmp_path):
+    def test_open_quote_far_from_the_end_breaks_one_line_only(self, tmp_path):
         lines = [f"{i},{i}" for i in range(20_000)]
         lines.insert(5_000, '"open,1')
         lines.insert(12_000, '"open,2')
@@ -158,7 +158,7 @@ class TestBrokenLines:
 
         assert (len(rows), broken) == (20_000, 2)
 
-    def test_a_line_without_end_is_counted_and_the_rest_is_read(self, tmp_path):
+    def test_overlong_line_is_counted_and_the_rest_is_read(self, tmp_path):
         content = b"a,b\n1,2\n" + b"x" * (MAX_LINE + 10) + b",9\n3,4\n"
 
         assert read(tmp_path, put(tmp_path, "t.csv", content)) == (ROWS, 1)
@@ -201,7 +201,7 @@ class TestSeveralFiles:
             0,
         )
 
-    def test_one_damaged_file_among_several_costs_the_others_nothing(self, tmp_path):
+    def test_damaged_file_does_not_affect_the_others(self, tmp_path):
         put(tmp_path, "part/1.csv", 'a,b\n"open,9\n1,2\n')
         put(tmp_path, "part/2.csv", "a,b\r\n3,4\r\n")
 
@@ -209,11 +209,11 @@ class TestSeveralFiles:
 
 
 class TestDamage:
-    def test_a_gz_that_was_cut_off_is_refused(self, tmp_path):
+    def test_truncated_gz_is_refused(self, tmp_path):
         whole = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * 7919 % 100_003) for i in range(50_000)))
         (tmp_path / "t.csv.gz").write_bytes(whole[:-5000])
 
-        with pytest.raises(DataError, match=r"t\.csv\.gz cannot be read: .*Fix: check that the file is whole"):
+        with pytest.raises(DataError, match=r"t\.csv\.gz cannot be read: .*Fix: check that the file is complete"):
             read(tmp_path, "t.csv.gz")
 
     def test_a_gz_of_a_few_bytes_is_refused(self, tmp_path):
@@ -230,7 +230,7 @@ class TestDamage:
         with pytest.raises(DataError, match=r"t\.csv\.gz"):
             read(tmp_path, "t.csv.gz")
 
-    def test_a_csv_that_only_calls_itself_gz_is_refused(self, tmp_path):
+    def test_csv_with_the_extension_gz_is_refused(self, tmp_path):
         (tmp_path / "t.csv.gz").write_bytes(b"a,b\n1,2\n")
 
         with pytest.raises(DataError, match=r"t\.csv\.gz cannot be read: Not a gzipped file"):

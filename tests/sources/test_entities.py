@@ -1,4 +1,4 @@
-"""Who can convert, what is known of them, and who did: one row each, however the tables repeat them."""
+"""Entities and conversions: one row each, even if the tables repeat them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def entities(home, accounts, **keys):
 
 
 class TestEntities:
-    def test_each_is_a_row_with_its_sign_up_and_its_traits_as_they_came(self, tmp_path):
+    def test_each_entity_is_a_row_with_sign_up_and_unconverted_traits(self, tmp_path):
         accounts = "account,signed_up,size,at\na,2026-01-05T09:00:00Z,51-200,x\nb,2026-01-06,,y\n"
 
         assert entities(tmp_path, accounts) == (
@@ -73,13 +73,11 @@ class TestEntities:
     def test_traits_whose_names_differ_in_case_only_are_refused_until_one_is_chosen(self, tmp_path):
         accounts = "account,signed_up,Size,size\na,2026-01-05,1,2\n"
 
-        with pytest.raises(
-            DataError, match=r"same name but for case: Size, size\. Fix: list .* under `entities\.traits`"
-        ):
+        with pytest.raises(DataError, match=r"differ only in case: Size, size\. Fix: list .* under `entities\.traits`"):
             read_shop(tmp_path, accounts=accounts)
         assert read_shop(tmp_path, accounts=accounts, who={"traits": ["size"]}).entities[0]["trait_size"] == "2"
 
-    def test_what_has_no_id_and_what_is_no_row_is_counted(self, tmp_path):
+    def test_rows_without_an_id_and_broken_lines_are_counted(self, tmp_path):
         accounts = ACCOUNTS + ",2026-01-05\nnan,2026-01-05\nd\n"
 
         assert entities(tmp_path, accounts)[1] == {"broken_line": 1, "no_entity": 2}
@@ -89,8 +87,8 @@ class TestEntities:
             read_shop(tmp_path, accounts="account,signedup\na,2026-01-05\n")
 
     @pytest.mark.parametrize("accounts", ["account,signed_up\n", "account,signed_up\n,2026-01-05\n"])
-    def test_a_table_without_one_entity_is_refused(self, tmp_path, accounts):
-        with pytest.raises(DataError, match=r"accounts\.csv lists no usable entity\. Received: (no rows|1 no_entity)"):
+    def test_table_without_entities_is_refused(self, tmp_path, accounts):
+        with pytest.raises(DataError, match=r"accounts\.csv has no usable entity\. Received: (no rows|1 no_entity)"):
             read_shop(tmp_path, accounts=accounts)
 
 
@@ -105,7 +103,7 @@ class TestSignUps:
 
         assert ([row["signed_up"] for row in rows][2:], set_aside) == ([JAN_5 + 2 * DAY, None], {})
 
-    def test_in_freemium_one_that_cannot_be_read_is_not_the_same_as_none(self, tmp_path):
+    def test_freemium_unreadable_sign_up_differs_from_a_missing_one(self, tmp_path):
         rows, set_aside = entities(tmp_path, ACCOUNTS + "d,soon\n", motion="freemium")
 
         assert ([row["entity"] for row in rows], set_aside) == (["a", "b", "c"], {"unparsable_time": 1})
@@ -113,7 +111,7 @@ class TestSignUps:
     def test_in_freemium_a_column_in_a_form_that_cannot_be_read_stops_the_run(self, tmp_path):
         accounts = "account,signed_up\na,31/01/2026\nb,30/01/2026\n"
 
-        with pytest.raises(DataError, match=r"accounts\.csv lists no usable entity\. Received: 2 unparsable_time"):
+        with pytest.raises(DataError, match=r"accounts\.csv has no usable entity\. Received: 2 unparsable_time"):
             read_shop(tmp_path, accounts=accounts, motion="freemium")
 
     def test_in_freemium_the_column_may_be_left_out(self, tmp_path):
@@ -129,7 +127,7 @@ class TestSignUps:
         ):
             read_shop(tmp_path, accounts=accounts)
 
-    def test_a_time_that_cannot_be_read_takes_no_side_among_zones(self, tmp_path):
+    def test_unreadable_time_has_no_offset_information(self, tmp_path):
         accounts = "account,signed_up\na,2026-01-05T09:00:00Z\nb,99:99 o'clock\n"
 
         assert entities(tmp_path, accounts)[1] == {"unparsable_time": 1}
@@ -142,7 +140,7 @@ class TestSignUps:
 
 
 class TestRepeatedEntities:
-    def test_the_same_entity_with_the_same_sign_up_is_kept_once_and_counted(self, tmp_path):
+    def test_repeated_entity_is_kept_once_and_counted(self, tmp_path):
         rows, set_aside = entities(tmp_path, ACCOUNTS + "a,2026-01-05\na,2026-01-05T00:00:00\n")
 
         assert ([row["entity"] for row in rows], set_aside) == (["a", "b", "c"], {"repeated": 2})
@@ -156,14 +154,14 @@ class TestRepeatedEntities:
     def test_different_sign_ups_are_refused_with_examples(self, tmp_path):
         accounts = ACCOUNTS + "a,2026-02-01\nb,2026-01-06T12:00:00Z\n"
         expected = (
-            r"accounts\.csv lists 2 entities with different sign-ups\. Received: a \(2026-01-05 and 2026-02-01\), "
+            r"accounts\.csv has several sign-up times per entity\. Received: a \(2026-01-05 and 2026-02-01\), "
             r"b \(2026-01-06 and 2026-01-06T12:00:00Z\)\. Allowed: one row per entity"
         )
 
         with pytest.raises(DataError, match=expected):
             read_shop(tmp_path, accounts=accounts)
 
-    def test_in_freemium_a_row_that_knows_the_sign_up_tells_the_others(self, tmp_path):
+    def test_freemium_sign_up_is_taken_from_the_row_that_has_it(self, tmp_path):
         accounts = "account,signed_up,size\na,,1\na,2026-01-05,2\n"
 
         assert entities(tmp_path, accounts, motion="freemium") == (
@@ -171,7 +169,7 @@ class TestRepeatedEntities:
             {"repeated": 1},
         )
 
-    def test_the_same_row_stays_in_whatever_order_they_come(self, tmp_path):
+    def test_same_row_is_kept_in_any_order(self, tmp_path):
         rows = [f"a,2026-01-05,{size}\n" for size in (3, 1, 2)]
         forth = entities(tmp_path / "1", "account,signed_up,size\n" + "".join(rows))
         back = entities(tmp_path / "2", "account,signed_up,size\n" + "".join(reversed(rows)))
@@ -207,7 +205,7 @@ class TestExcluded:
     @pytest.mark.parametrize(
         "column", [["true", "false", None], ["True", "False", None], ["TRUE", "FALSE", "FALSE"], [True, False, None]]
     )
-    def test_by_a_truth_however_it_is_written(self, tmp_path, column):
+    def test_by_a_boolean_in_any_spelling(self, tmp_path, column):
         accounts = {"account": ["a", "b", "c"], "signed_up": ["2026-01-05"] * 3, "internal": column}
 
         assert self.excluded(tmp_path, accounts, {"internal": [True]}) == ["a"]
@@ -218,7 +216,7 @@ class TestExcluded:
 
         assert self.excluded(tmp_path, accounts, {"tier": [1]}) == ["a"]
 
-    def test_by_a_column_that_is_no_trait(self, tmp_path):
+    def test_by_a_column_that_is_not_a_trait(self, tmp_path):
         accounts = "account,signed_up,domain\na,2026-01-05,acme.com\n"
         product = read_shop(
             tmp_path, accounts=accounts, who={"traits": []}, exclude={"entities": {"domain": ["acme.com"]}}
@@ -233,7 +231,7 @@ class TestExcluded:
         with pytest.raises(DataError, match=expected):
             self.excluded(tmp_path, accounts, {"domian": ["acme.com"]})
 
-    def test_by_a_value_that_nobody_has_is_said(self, tmp_path):
+    def test_by_a_value_without_matches_warns(self, tmp_path):
         accounts = "account,signed_up,domain\na,2026-01-05,acme.com\n"
         product = read_shop(tmp_path, accounts=accounts, exclude={"entities": {"domain": ["acme.org"]}})
 
@@ -284,7 +282,7 @@ class TestConversions:
         }
         assert (product.sources.conversions.rows, len(product.conversions)) == (7, 1)
 
-    def test_a_table_whose_larger_part_cannot_be_used_stops_the_run(self, tmp_path):
+    def test_mostly_unusable_table_stops_the_run(self, tmp_path):
         paid = CONVERSIONS + "x,2026-01-20,1\ny,2026-01-20,1\n"
         expected = r"2 of 3 rows of paid\.csv cannot be used.*2 unknown_entity"
 
@@ -295,11 +293,11 @@ class TestConversions:
         ("rows", "received"),
         [("", "an empty table"), ("x,2026-01-20,1\n", "1 unknown_entity"), ("a,,1\n", "1 unparsable_time")],
     )
-    def test_a_table_without_one_conversion_is_too_little_to_learn_from(self, tmp_path, rows, received):
+    def test_table_without_conversions_is_refused(self, tmp_path, rows, received):
         with pytest.raises(NotEnoughDataError, match=rf"There are no conversions: paid\.csv .*Received: {received}"):
             read_shop(tmp_path, paid="account,paid_at,mrr\n" + rows)
 
-    def test_ids_meet_whatever_their_type(self, tmp_path):
+    def test_ids_match_across_types(self, tmp_path):
         accounts = {"account": [1.0, 2.0], "signed_up": ["2026-01-05"] * 2}
         events = EVENTS.replace("\na,", "\n1,").replace("\nb,", "\n2,")
         product = read_shop(tmp_path, events, accounts, {"account": ["1"], "paid_at": ["2026-01-20"], "mrr": [1]})
@@ -312,7 +310,7 @@ class TestConversions:
         with pytest.raises(DataError, match=r"paid\.csv: the times of `paid_at` mix time zones"):
             read_shop(tmp_path, paid=paid)
 
-    def test_nobody_knew_of_a_conversion_after_the_end_of_the_data(self, tmp_path):
+    def test_conversion_after_the_end_of_the_data_is_set_aside(self, tmp_path):
         paid = CONVERSIONS + "b,2026-01-31,1\nb,2026-02-03,1\nc,2026-01-31T00:00:01Z,1\n"
         rows, set_aside = conversions(tmp_path, paid, observed_until="2026-01-31")
 
@@ -325,7 +323,7 @@ class TestConversions:
         assert [row["entity"] for row in product.conversions] == ["a"]
         assert product.sources.conversions.set_aside == {"after_observed_until": 1}
 
-    def test_a_time_of_zero_is_no_conversion(self, tmp_path):
+    def test_time_of_zero_is_not_a_conversion(self, tmp_path):
         paid = {"account": ["a", "b"], "paid_at": [1_768_867_200, 0], "mrr": [1, 1]}
 
         assert conversions(tmp_path, paid) == (
@@ -343,7 +341,7 @@ class TestOneWideTable:
         buys = {"table": "accounts.csv"}
         return read_shop(tmp_path, accounts=wide, buys=buys, max_set_aside=0.4, **keys)
 
-    def test_who_has_no_time_has_not_converted_and_is_not_set_aside(self, tmp_path):
+    def test_entity_without_a_time_has_not_converted_and_is_not_set_aside(self, tmp_path):
         product = self.read(tmp_path)
 
         assert [row["entity"] for row in product.conversions] == ["a"]
@@ -355,8 +353,8 @@ class TestOneWideTable:
         with pytest.raises(DataError, match=r"1 of 2 rows of accounts\.csv cannot be used.*1 unparsable_time"):
             self.read(tmp_path, wide)
 
-    def test_when_somebody_paid_and_how_much_are_no_traits(self, tmp_path):
+    def test_columns_of_the_payment_are_not_traits(self, tmp_path):
         assert self.read(tmp_path).sources.entities.traits == ("size",)
 
-    def test_they_are_traits_where_the_config_insists(self, tmp_path):
+    def test_columns_of_the_payment_can_be_listed_as_traits(self, tmp_path):
         assert self.read(tmp_path, who={"traits": ["mrr"]}).sources.entities.traits == ("mrr",)

@@ -32,7 +32,7 @@ def test_the_session_of_the_purchase_is_half_an_hour_before_and_after(tmp_path):
     assert (found.converters, found.near) == (1, 0.75)  # of four rows up to half an hour after it
 
 
-def test_each_converter_counts_once_however_much_it_did(tmp_path):
+def test_each_converter_counts_once(tmp_path):
     events = [event("a", "view", f"2026-01-{day:02d}T10:00:00") for day in range(2, 12)]
     events += [event("b", "view", "2026-02-03T11:59:00")]
     paid = [*PAID, {"account": "b", "time": "2026-02-03T12:00:00"}]
@@ -40,7 +40,7 @@ def test_each_converter_counts_once_however_much_it_did(tmp_path):
     assert (found.converters, found.near) == (2, 1.0)
 
 
-def test_who_did_it_for_the_first_time_as_a_customer(tmp_path):
+def test_first_event_after_the_conversion_counts_as_after(tmp_path):
     events = [event("a", "invoice", "2026-02-01T12:00:00"), event("a", "login", "2026-01-05T12:00:00")]
     events += [event("b", "invoice", "2026-03-01T12:00:00"), event("a", "login", "2026-03-05T12:00:00")]
     found = around(tmp_path, events, PAID)
@@ -48,7 +48,7 @@ def test_who_did_it_for_the_first_time_as_a_customer(tmp_path):
     assert (found["login"].doers, found["login"].after) == (1, 0)
 
 
-def test_of_one_day_nobody_knows_the_order(tmp_path):
+def test_order_within_a_day_is_unknown(tmp_path):
     events = [event("a", "lesson", "2026-02-01"), event("b", "lesson", "2026-02-02")]
     paid = [{"account": "a", "time": "2026-02-01"}, {"account": "b", "time": "2026-02-01"}]
     found = around(tmp_path, events, paid)["lesson"]
@@ -60,14 +60,14 @@ def test_dates_of_events_beside_times_of_payments_have_no_minutes(tmp_path):
     assert (found.after, found.near) == (0, None)
 
 
-def test_what_lies_after_the_end_of_training_is_not_looked_at(tmp_path):
+def test_events_after_the_cut_off_are_ignored(tmp_path):
     events = [event("a", "checkout", "2026-02-01T11:59:00"), event("b", "checkout", "2026-01-09T11:59:00")]
     paid = [*PAID, {"account": "c", "time": "2026-01-31T12:00:00"}]
     found = around(tmp_path, events, paid, until=at("2026-02-01"))["checkout"]
     assert found == EventTiming("checkout", doers=1, after=0, converters=0, near=0.0)
 
 
-def test_a_row_that_arrived_after_the_conversion_and_late_was_written_back(tmp_path):
+def test_late_row_that_arrived_after_the_conversion_is_backdated(tmp_path):
     times = ("2026-01-20T10:00:00", "2026-01-25T10:00:00")
     events = [
         event("a", "call", times[0], known_at="2026-02-05T00:00:00"),
@@ -81,13 +81,13 @@ def test_a_row_that_arrived_after_the_conversion_and_late_was_written_back(tmp_p
     assert (found.known_converters, found.back, found.known_others, found.late) == (1, 0.5, 1, 1.0)
 
 
-def test_a_row_that_arrives_within_a_day_was_not(tmp_path):
+def test_row_that_arrives_within_a_day_is_not_backdated(tmp_path):
     events = [event("a", "call", "2026-02-01T11:00:00", known_at="2026-02-01T13:00:00")]
     assert around(tmp_path, events, PAID)["call"].back == 0
 
 
 @pytest.mark.parametrize("covers", ["1d", "7d"])
-def test_counts_over_a_stretch_of_time_have_no_minutes_and_arrive_when_it_is_over(tmp_path, covers):
+def test_counts_over_a_period_have_no_minutes_and_arrive_at_its_end(tmp_path, covers):
     rows = [{"account": "a", "time": "2026-01-26T09:00:00", "mails": 3}]
     table = {
         "table": "events.csv",

@@ -1,4 +1,4 @@
-"""Three shapes of tables become one log, and every row that does not has exactly one reason."""
+"""Tables of three shapes become one log, and every other row has exactly one reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TestALog:
             }
         ]
 
-    def test_a_row_without_a_user_is_an_event_of_nobody(self, tmp_path):
+    def test_row_without_a_user_has_no_user(self, tmp_path):
         assert read_shop(tmp_path, log("a,,login,2026-01-10", "a,null,login,2026-01-11")).events[0]["user"] is None
 
     def test_values_are_numbers_or_missing(self, tmp_path):
@@ -47,7 +47,7 @@ class TestALog:
     def test_events_that_happen_at_once_all_count(self, tmp_path):
         assert len(read_shop(tmp_path, log(*["a,u,login,2026-01-10T10:00:00Z"] * 3)).events) == 3
 
-    def test_an_event_called_any_does_not_pass_for_all_events(self, tmp_path):
+    def test_event_called_any_is_renamed(self, tmp_path):
         assert read_shop(tmp_path, log("a,u,any,2026-01-10")).events[0]["event"] == "any (event)"
 
     def test_names_of_events_that_are_numbers_are_texts(self, tmp_path):
@@ -84,12 +84,12 @@ class TestReasons:
     def test_each_reason_alone(self, tmp_path, row, reason):
         assert counted(tmp_path, row, observed_until="2026-01-31") == {reason: 1}
 
-    def test_the_moments_of_sign_up_and_of_the_end_of_the_data_belong_to_them(self, tmp_path):
+    def test_events_at_sign_up_and_at_the_end_of_the_data_count(self, tmp_path):
         rows = ["a,u,login,2026-01-05", "a,u,login,2026-01-31"]
 
         assert counted(tmp_path, *rows, observed_until="2026-01-31") == {}
 
-    def test_a_row_with_every_fault_has_the_first_reason_of_the_list(self, tmp_path):
+    def test_row_with_several_problems_has_the_first_reason(self, tmp_path):
         """Row by row, the faults are taken away from the front: each row has one reason fewer to choose from."""
         header = "account,person,action,at,id\n"
         rows = [
@@ -118,7 +118,7 @@ class TestReasons:
         assert len(product.events) == 1
         assert product.sources.events.rows_read == 11
 
-    def test_reasons_are_told_table_by_table_and_together(self, tmp_path):
+    def test_reasons_are_counted_by_table_and_in_total(self, tmp_path):
         lesson = {"table": "more.csv", "event": "lesson", "columns": {"entity": "who", "time": "when"}}
         put(tmp_path, "more.csv", "who,when\nb,soon\n,2026-01-10\nb,2026-01-12\n")
         product = read_shop(tmp_path, log("a,u,login,soon", "a,u,login,2026-01-10"), more=[lesson, lesson])
@@ -131,7 +131,7 @@ class TestReasons:
         assert product.set_aside == {"no_entity": 2, "unparsable_time": 3}
         assert (product.sources.events.rows_read, len(product.events)) == (8, 3)
 
-    def test_a_table_whose_larger_part_cannot_be_used_stops_the_run_with_the_counts(self, tmp_path):
+    def test_mostly_unusable_table_stops_the_run_with_counts(self, tmp_path):
         rows = ["a,u,login,2026-01-10", "a,u,login,soon", "x,u,login,2026-01-10", "a,u"]
         expected = (
             r"3 of 4 rows of events\.csv cannot be used, more than the share `max_set_aside: 0\.7`\. "
@@ -194,7 +194,7 @@ class TestDuplicates:
             "duplicate_id": 1
         }
 
-    def test_a_row_that_cannot_be_used_takes_no_id(self, tmp_path):
+    def test_unusable_row_does_not_claim_an_id(self, tmp_path):
         product = self.read(tmp_path, ",u,login,2026-01-01,1,,", "a,u,login,soon,1,,", "a,u,login,2026-01-10,1,,")
 
         assert (len(product.events), product.set_aside) == (1, {"no_entity": 1, "unparsable_time": 1})
@@ -225,7 +225,7 @@ class TestArrival:
 
         assert [event["known_at"] for event in product.events] == [JAN_10 + 2 * DAY, None]
 
-    def test_an_arrival_that_cannot_be_read_is_no_arrival_at_once(self, tmp_path):
+    def test_unreadable_arrival_is_set_aside(self, tmp_path):
         product = self.read(tmp_path, "2026-01-12T00:00:00Z", "soon")
 
         assert (len(product.events), product.set_aside) == (1, {"unparsable_time": 1})
@@ -298,7 +298,7 @@ class TestAlreadyCounted:
             },
         ]
 
-    def test_zero_and_nothing_make_no_rows(self, tmp_path):
+    def test_zero_and_missing_counts_give_no_rows(self, tmp_path):
         product = self.read(tmp_path, "a,2026-01-12,0,,", "a,2026-01-19,0,2,0", "b,2026-01-12,,0,")
 
         assert [(e["entity"], e["event"], e["n"]) for e in product.events] == [("a", "deal_edited", 2.0)]
@@ -325,7 +325,7 @@ class TestAlreadyCounted:
         }
         assert (product.sources.events.rows_read, len(product.events)) == (7, 2)
 
-    def test_many_columns_of_counts_do_not_multiply_what_is_unusable(self, tmp_path):
+    def test_several_counts_in_an_unusable_row_are_one_unusable_row(self, tmp_path):
         """One unknown portal among four rows is a quarter, not more than half, of the table."""
         rows = ["a,2026-01-12,1,1,1", "b,2026-01-12,0,1,1", "c,2026-01-12,0,0,0", "x,2026-01-12,1,1,1"]
 
@@ -336,7 +336,7 @@ class TestAlreadyCounted:
 
         assert product.sources.observed_until == parse_instant("2026-01-26")
 
-    def test_an_arrival_before_the_time_is_over_is_none(self, tmp_path):
+    def test_arrival_before_the_end_of_the_period_is_ignored(self, tmp_path):
         keys = {**self.LOG, "columns": {**self.LOG["columns"], "known_at": "loaded"}, "users": {}}
         rows = ["a,2026-01-12,1,0,2026-01-13", "b,2026-01-12,1,0,2026-01-25", "c,2026-01-12,1,0,"]
         product = read_shop(tmp_path, log(*rows, header="portal,week,EMAILS,DEALS,loaded\n"), log=keys)
@@ -345,24 +345,26 @@ class TestAlreadyCounted:
             parse_instant(day) for day in ("2026-01-19", "2026-01-25", "2026-01-19")
         ]
 
-    def test_fewer_users_than_nobody_are_a_number_that_nobody_knows(self, tmp_path):
+    def test_negative_number_of_users_is_unknown(self, tmp_path):
         events = self.read(tmp_path, "a,2026-01-12,40,,-2", "b,2026-01-12,1,,0").events
         assert [event["users"] for event in events] == [None, 0.0]
 
-    def test_counts_that_are_none_are_said(self, tmp_path):
+    def test_unreadable_and_negative_counts_warn(self, tmp_path):
         product = self.read(tmp_path, "a,2026-01-12,40,n/a,2", "a,2026-01-19,-3,5,2")
 
         assert [(e["event"], e["n"]) for e in product.events] == [("email_sent", 40.0), ("deal_edited", 5.0)]
         assert product.sources.warnings == (
-            "1 values of `DEALS` in events.csv are no numbers and count as missing.",
+            "1 values of `DEALS` in events.csv are not numbers and count as missing.",
             "1 counts of `EMAILS` in events.csv are negative and count as 0.",
         )
 
-    def test_a_column_of_counts_without_one_number_is_refused(self, tmp_path):
-        with pytest.raises(DataError, match=r"Column `EMAILS` of events\.csv holds no number\. Received: 2 texts"):
+    def test_column_of_counts_without_numbers_is_refused(self, tmp_path):
+        with pytest.raises(
+            DataError, match=r"Column `EMAILS` of events\.csv does not hold numbers\. Received: 2 texts"
+        ):
             self.read(tmp_path, 'a,2026-01-12,"1,200",3,2', 'a,2026-01-19,"1,300",3,2')
 
-    def test_an_empty_column_of_counts_is_a_count_of_nothing(self, tmp_path):
+    def test_empty_column_of_counts_gives_no_events(self, tmp_path):
         assert len(self.read(tmp_path, "a,2026-01-12,,3,2").events) == 1
 
 
@@ -372,8 +374,8 @@ class TestValues:
 
         assert value_names([*config.events, *config.events]) == ["a", "b"]
 
-    def test_a_value_that_is_no_number_anywhere_is_refused(self, tmp_path):
+    def test_column_of_values_without_numbers_is_refused(self, tmp_path):
         rows = log("a,u,login,2026-01-10,5 GB", header="account,person,action,at,size\n")
 
-        with pytest.raises(DataError, match=r"Column `size` of events\.csv holds no number\. Received: 1 texts"):
+        with pytest.raises(DataError, match=r"Column `size` of events\.csv does not hold numbers\. Received: 1 texts"):
             read_shop(tmp_path, rows, log={"values": {"size": "size"}})

@@ -1,4 +1,4 @@
-"""Bots and excluded users: who they are, and who only looks like one."""
+"""Bots and excluded users, and users who only look like bots."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestBots:
             "synthetic",
         ],
     )
-    def test_a_user_with_the_name_of_a_bot_is_one(self, tmp_path, user):
+    def test_user_named_like_a_bot_is_a_bot(self, tmp_path, user):
         assert counted(tmp_path, f"a,{user},login,2026-01-10") == {"bot": 1}
 
     @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ class TestBots:
             "Elliot",
         ],
     )
-    def test_a_user_whose_name_only_holds_the_letters_is_none(self, tmp_path, user):
+    def test_user_whose_name_contains_the_letters_is_not_a_bot(self, tmp_path, user):
         assert counted(tmp_path, f"a,{user},login,2026-01-10") == {}
 
     @pytest.mark.parametrize(
@@ -65,13 +65,13 @@ class TestBots:
             ("", {}),
         ],
     )
-    def test_a_browser_may_say_that_it_is_a_bot(self, tmp_path, agent, reasons):
+    def test_user_agent_can_mark_a_bot(self, tmp_path, agent, reasons):
         header = "account,person,action,at,user_agent\n"
         rows = log("a,u,login,2026-01-10,Firefox", f"a,u,login,2026-01-10,{agent}", header=header)
 
         assert read_shop(tmp_path, rows).set_aside == reasons
 
-    def test_the_column_of_browsers_can_be_mapped(self, tmp_path):
+    def test_column_of_user_agents_can_be_mapped(self, tmp_path):
         header = "account,person,action,at,ua\n"
         columns = {"entity": "account", "user": "person", "event": "action", "time": "at", "user_agent": "ua"}
         rows = log("a,u,login,2026-01-10,Firefox", "a,u,login,2026-01-10,curl/8", header=header)
@@ -82,7 +82,7 @@ class TestBots:
         ("said", "bots"),
         [(["true", "false", ""], 1), (["True", "False", None], 1), (["1", "0", "0"], 1), (["yes", "no", "t"], 2)],
     )
-    def test_a_column_may_say_who_is_a_bot(self, tmp_path, said, bots):
+    def test_column_can_mark_bots(self, tmp_path, said, bots):
         header = "account,person,action,at,is_bot\n"
         rows = [f"a,u,login,2026-01-10,{word or ''}" for word in [*said, "no"]]
 
@@ -100,13 +100,13 @@ class TestBots:
 
         assert read_shop(tmp_path, given).set_aside == {"bot": 1}
 
-    def test_a_column_called_bot_that_has_another_use_says_nothing(self, tmp_path):
+    def test_mapped_column_called_bot_does_not_mark_bots(self, tmp_path):
         columns = {"entity": "account", "user": "bot", "event": "action", "time": "at"}
         rows = log("a,1,login,2026-01-10", header="account,bot,action,at\n")
 
         assert read_shop(tmp_path, rows, log={"columns": columns}).set_aside == {}
 
-    def test_bots_can_be_let_in(self, tmp_path):
+    def test_bots_can_be_included(self, tmp_path):
         assert counted(tmp_path, "a,googlebot,login,2026-01-10", exclude={"bots": False}) == {}
 
     def test_where_users_convert_the_entity_itself_may_be_a_bot(self, tmp_path):
@@ -132,7 +132,7 @@ class TestExcludedUsers:
 
         assert counted(tmp_path, *rows, exclude={"users": ["u1"]}) == {"excluded_user": 2}
 
-    def test_a_number_in_the_config_is_the_id_it_looks_like(self, tmp_path):
+    def test_number_in_the_config_matches_the_id(self, tmp_path):
         given = {"account": ["a"] * 2, "person": [17.0, 18.0], "action": ["x"] * 2, "at": ["2026-01-10"] * 2}
 
         assert read_shop(tmp_path, given, exclude={"users": [17]}).set_aside == {"excluded_user": 1}
@@ -143,7 +143,7 @@ class TestExcludedUsers:
 
         assert read_shop(tmp_path, EVENTS, **keys).set_aside == {"excluded_user": 5}
 
-    def test_where_no_table_names_users_that_is_said(self, tmp_path):
+    def test_exclusion_without_a_user_column_warns(self, tmp_path):
         columns = {"entity": "account", "event": "action", "time": "at"}
         product = read_shop(tmp_path, exclude={"users": ["u1"]}, log={"columns": columns})
 

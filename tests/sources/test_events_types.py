@@ -1,4 +1,4 @@
-"""The same log, whatever a parquet file stores its columns as."""
+"""The log is the same for all column types of a Parquet file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TestTypesOfColumns:
         ],
         ids=lambda column: str(column.type),
     )
-    def test_ids_meet_whatever_their_type(self, tmp_path, entity):
+    def test_ids_match_across_types(self, tmp_path, entity):
         assert [event["entity"] for event in self.events(tmp_path, account=entity)] == ["1"]
 
     @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ class TestTypesOfColumns:
     def test_times_are_the_same_whatever_their_type(self, tmp_path, time):
         assert [event["time"] for event in self.events(tmp_path, at=time)] == [JAN_10]
 
-    def test_nan_is_nobody(self, tmp_path):
+    def test_nan_is_a_missing_user(self, tmp_path):
         entities = pa.array([1.0, float("nan"), None])
         given = {"account": entities, "person": ["u"] * 3, "action": ["x"] * 3, "at": ["2026-01-10"] * 3}
         product = read_shop(
@@ -65,7 +65,7 @@ class TestTypesOfColumns:
 
         assert (len(product.events), product.set_aside) == (1, {"no_entity": 2})
 
-    def test_an_entity_column_without_one_id_stops_the_run(self, tmp_path):
+    def test_entity_column_without_ids_stops_the_run(self, tmp_path):
         given = {
             "account": pa.array([None, None], pa.string()),
             "person": ["u"] * 2,
@@ -81,7 +81,7 @@ class TestTypesOfColumns:
 
         assert read_shop(tmp_path, given).events[0]["user"] is None
 
-    def test_a_column_of_times_that_holds_truths_is_refused(self, tmp_path):
+    def test_boolean_column_of_times_is_refused(self, tmp_path):
         given = {"account": ["a"], "person": ["u"], "action": ["x"], "at": [True]}
 
         with pytest.raises(DataError, match=r"A column of times has the type boolean"):

@@ -1,4 +1,4 @@
-"""JSON lines: one object a line is a row, anything else is counted."""
+"""JSON lines: one object per line is a row, every other line is counted."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ def test_the_keys_of_all_lines_together_are_the_columns(tmp_path, name):
     )
 
 
-def test_a_missing_key_and_a_null_are_both_nothing(tmp_path):
+def test_missing_key_and_null_are_both_null(tmp_path):
     assert read(tmp_path, put(tmp_path, "t.jsonl", '{"a": null, "b": 1}\n{"b": 2}\n')) == (
         [{"a": None, "b": "1"}, {"a": None, "b": "2"}],
         0,
     )
 
 
-def test_lines_that_are_no_objects_are_counted(tmp_path):
+def test_lines_that_are_not_objects_are_counted(tmp_path):
     content = b'{"a": 1}\nnope\n[1]\n"text"\n17\n{"a": 1}{"a": 2}\n{"a": \n{"a": "\xff"}\n\n  \n{"a": 2}\n'
 
     assert read(tmp_path, put(tmp_path, "t.jsonl", content)) == ([{"a": "1"}, {"a": "2"}], 7)
 
 
-def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path):
+def test_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
     assert read(tmp_path, put(tmp_path, "t.jsonl", b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}\r\n')) == (
         [{"a": "1"}, {"a": "2"}],
         0,
     )
 
 
-def test_a_line_without_end_is_counted_and_the_rest_is_read(tmp_path):
+def test_overlong_line_is_counted_and_the_rest_is_read(tmp_path):
     content = b'{"a": 1}\n{"a": "' + b"x" * MAX_LINE + b'"}\n{"a": 2}\n'
 
     assert read(tmp_path, put(tmp_path, "t.jsonl", content)) == ([{"a": "1"}, {"a": "2"}], 1)
 
 
-def test_keys_may_hold_any_character(tmp_path):
+def test_keys_may_contain_any_character(tmp_path):
     content = '{"a\\"b": 1, "c.d": 2, "e/f": 3, "g~h": 4, "*": 5, "0": 6, "at": 7, "Time": 8, "time": 9, "🚀": 10}\n'
 
     assert read(tmp_path, put(tmp_path, "t.jsonl", content)) == (
@@ -70,8 +70,8 @@ def test_keys_may_hold_any_character(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "\n\n", "nope\n", '[{"a": 1},\n {"a": 2}]\n'])
-def test_a_file_without_one_object_is_refused(tmp_path, content):
-    with pytest.raises(DataError, match=r"t\.json holds no JSON object\. Allowed: json lines: one object a line"):
+def test_file_without_objects_is_refused(tmp_path, content):
+    with pytest.raises(DataError, match=r"t\.json has no JSON object\. Allowed: JSON lines: one object per line"):
         read(tmp_path, put(tmp_path, "t.json", content))
 
 
@@ -82,11 +82,11 @@ def test_plain_and_zipped_files_are_read_together(tmp_path):
     assert read(tmp_path, "part/*") == ([{"a": "1", "b": None}, {"a": None, "b": "2"}], 3)
 
 
-def test_a_cut_off_gz_is_refused(tmp_path):
+def test_truncated_gz_file_is_refused(tmp_path):
     put(tmp_path, "t.jsonl.gz", "".join(f'{{"a": {i * 7919 % 100_003}}}\n' for i in range(20_000)))
     (tmp_path / "t.jsonl.gz").write_bytes((tmp_path / "t.jsonl.gz").read_bytes()[:-500])
 
-    with pytest.raises(DataError, match=r"t\.jsonl\.gz cannot be read: .*whole"):
+    with pytest.raises(DataError, match=r"t\.jsonl\.gz cannot be read: .*complete"):
         read(tmp_path, "t.jsonl.gz")
 
 
@@ -97,16 +97,16 @@ class TestNested:
             column = raw.column(name, "events[0].values.size")
             return raw.table.select(result=column).order_by("result").to_pyarrow()["result"].to_pylist()
 
-    def test_a_dot_leads_into_an_object(self, tmp_path):
+    def test_dot_reaches_into_an_object(self, tmp_path):
         content = '{"properties": {"size": 3, "file": {"kind": "pdf"}}}\n{"properties": null}\n'
 
         assert self.nested(tmp_path, content, "properties.size") == ["3", None]
         assert self.nested(tmp_path, content, "properties.file.kind") == ["pdf", None]
 
-    def test_a_key_with_a_dot_comes_before_the_way_into_an_object(self, tmp_path):
+    def test_key_with_a_dot_takes_precedence_over_a_path(self, tmp_path):
         assert self.nested(tmp_path, '{"p.size": 1, "p": {"size": 2}}\n', "p.size") == ["1"]
 
-    def test_the_way_leads_through_a_key_with_a_dot(self, tmp_path):
+    def test_path_goes_through_a_key_with_a_dot(self, tmp_path):
         assert self.nested(tmp_path, '{"p.q": {"size": 2}}\n', "p.q.size") == ["2"]
 
     def test_an_object_written_as_a_text_is_an_object(self, tmp_path):

@@ -21,13 +21,13 @@ def accounts(names=NAMES):
     return [{"account": name, "signed_up": f"2026-01-0{int(name[1]) + 1}"} for name in names]
 
 
-def test_every_entity_has_its_place_in_the_file_and_its_sign_up(tmp_path):
+def test_every_entity_has_its_position_and_its_sign_up(tmp_path):
     order = order_of(product(tmp_path, accounts(), EVENTS, PAID))
     assert order["position"].to_dict() == {"a2": 0, "a0": 1, "a1": 2}
     assert order.loc["a0", "signed_up"] == at("2026-01-01")
 
 
-def test_of_several_rows_the_first_is_its_place(tmp_path):
+def test_position_is_that_of_the_first_row(tmp_path):
     order = order_of(product(tmp_path, accounts(["a2", "a0", "a2", "a1"]), EVENTS, PAID))
     assert order["position"].to_dict() == {"a2": 0, "a0": 1, "a1": 3}
 
@@ -48,7 +48,7 @@ def test_a_large_file_keeps_its_order(tmp_path, kind):
     assert (order_of(config)["position"].reindex(table["account"]).to_numpy() == np.arange(n)).all()
 
 
-def test_the_rows_of_several_files_lie_one_after_the_other(tmp_path):
+def test_positions_continue_over_several_files(tmp_path):
     put(tmp_path, "who_1.csv", "account,signed_up\na0,2026-01-01\n")
     put(tmp_path, "who_2.csv", "signed_up,account\n2026-01-01,a2\n2026-01-01,a1\n")
     columns = {"entity": "account", "signed_up": "signed_up"}
@@ -71,7 +71,7 @@ def test_a_table_of_a_database_has_no_order(tmp_path):
     assert order_of(config)["position"].isna().all()
 
 
-def test_without_a_sign_up_only_the_place_is_known(tmp_path):
+def test_without_a_sign_up_only_the_position_is_known(tmp_path):
     rows = [{"account": name} for name in NAMES]
     order = order_of(product(tmp_path, rows, EVENTS, PAID, motion="freemium"))
     assert order["signed_up"].isna().all()
@@ -81,6 +81,8 @@ def test_without_a_sign_up_only_the_place_is_known(tmp_path):
 def test_events_are_counted_up_to_the_cut_off(tmp_path):
     config = product(tmp_path, accounts(), EVENTS, PAID)
     with opened(config) as (con, sources):
-        early, late = (read_leak_evidence(con, config, sources, at(day)).around for day in ("2026-01-05", "2026-01-06"))
+        early, late = (
+            read_leak_evidence(con, config, sources, at(day)).event_timing for day in ("2026-01-05", "2026-01-06")
+        )
         assert read_leak_evidence(con, config, sources, at("2026-01-05")).key == "account"
     assert (early, [found.event for found in late]) == ([], ["login"])

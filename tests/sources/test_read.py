@@ -1,4 +1,4 @@
-"""A product's tables together: ids that meet, where the data end, and what a person should know."""
+"""All tables of a product: matching ids, the end of the data, and warnings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JAN_10 = parse_instant("2026-01-10")
 
 
 class TestIds:
-    def test_numbers_in_one_table_meet_texts_in_another(self, tmp_path):
+    def test_numbers_in_one_table_match_texts_in_another(self, tmp_path):
         events = {"account": [1, 2], "person": ["u", "u"], "action": ["x", "x"], "at": ["2026-01-10"] * 2}
         accounts = {"account": ["1.0", " 2 "], "signed_up": ["2026-01-05"] * 2}
         paid = {"account": [1.0], "paid_at": ["2026-01-20"], "mrr": [1]}
@@ -22,25 +22,25 @@ class TestIds:
         assert [row["entity"] for row in product.events] == ["1", "2"]
         assert (product.set_aside, product.sources.conversions.set_aside) == ({}, {})
 
-    def test_ids_that_never_meet_are_refused_with_examples_of_both(self, tmp_path):
+    def test_mismatched_ids_are_refused_with_examples_of_both(self, tmp_path):
         events = log("acc_9,u,login,2026-01-10", "acc_8,u,login,2026-01-10")
         expected = (
-            r"No entity of events\.csv is listed in accounts\.csv: the ids never meet\. "
+            r"No entity of events\.csv is listed in accounts\.csv: the ids do not match\. "
             r"Received: acc_8, acc_9 in events\.csv\. Allowed: ids such as a, b, c"
         )
 
         with pytest.raises(DataError, match=expected):
             read_shop(tmp_path, events)
 
-    def test_one_table_of_several_whose_ids_never_meet_is_named(self, tmp_path):
+    def test_table_with_mismatched_ids_is_named(self, tmp_path):
         put(tmp_path, "lessons.csv", "student,at\n17,2026-01-10\n")
         lessons = {"table": "lessons.csv", "event": "lesson", "columns": {"entity": "student", "time": "at"}}
 
         with pytest.raises(DataError, match=r"No entity of lessons\.csv is listed in accounts\.csv"):
             read_shop(tmp_path, more=[lessons])
 
-    def test_case_tells_ids_apart(self, tmp_path):
-        with pytest.raises(DataError, match=r"the ids never meet"):
+    def test_ids_are_case_sensitive(self, tmp_path):
+        with pytest.raises(DataError, match=r"the ids do not match"):
             read_shop(tmp_path, log("A,u,login,2026-01-10"))
 
 
@@ -77,7 +77,7 @@ class TestTheEndOfTheData:
     def test_data_from_the_future_only_are_refused(self, tmp_path, monkeypatch):
         monkeypatch.setattr(time, "now", lambda: parse_instant("2025-01-01"))
 
-        with pytest.raises(DataError, match=r"No table holds a time in the past\. Fix: check the time columns"):
+        with pytest.raises(DataError, match=r"No table has a time in the past\. Fix: check the time columns"):
             read_shop(tmp_path)
 
     def test_before_all_events_is_refused_with_both_instants(self, tmp_path):
@@ -100,7 +100,7 @@ class TestNothingLeft:
         with pytest.raises(DataError, match=r"No usable event is left\. Received: tables without rows"):
             read_shop(tmp_path, log())
 
-    def test_a_log_without_one_usable_row_is_refused_with_the_reasons(self, tmp_path):
+    def test_log_without_usable_rows_is_refused_with_the_reasons(self, tmp_path):
         rows = ["a,u,login,soon", "a,bot,login,2026-01-10", "a,u,login,2026-01-01"]
         expected = r"No usable event is left\. Received: 1 unparsable_time, 1 bot, 1 before_signup"
 
@@ -121,7 +121,7 @@ class TestNothingLeft:
 
 
 class TestZones:
-    def test_a_log_that_mixes_zones_is_refused(self, tmp_path):
+    def test_log_with_mixed_offsets_is_refused(self, tmp_path):
         rows = ["a,u,login,2026-01-10T10:00:00Z", "a,u,login,2026-01-10T10:00:00", "a,u,login,2026-01-10"]
 
         with pytest.raises(
@@ -129,14 +129,14 @@ class TestZones:
         ):
             read_shop(tmp_path, log(*rows))
 
-    def test_arrivals_that_mix_zones_are_refused(self, tmp_path):
+    def test_arrivals_with_mixed_offsets_are_refused(self, tmp_path):
         columns = {"entity": "account", "event": "action", "time": "at", "known_at": "loaded"}
         rows = ["a,x,2026-01-10,2026-01-10T10:00:00Z", "a,x,2026-01-10,2026-01-10 10:00"]
 
         with pytest.raises(DataError, match=r"events\.csv: the times of `loaded` mix time zones"):
             read_shop(tmp_path, log(*rows, header="account,action,at,loaded\n"), log={"columns": columns})
 
-    def test_rows_that_cannot_be_read_mix_nothing(self, tmp_path):
+    def test_unreadable_rows_do_not_count_as_mixed(self, tmp_path):
         rows = ["a,u,login,2026-01-10T10:00:00Z", "a,u,login,10:00 o'clock"]
 
         assert read_shop(tmp_path, log(*rows)).set_aside == {"unparsable_time": 1}
@@ -165,21 +165,19 @@ class TestResolution:
         assert (product.events[0]["time"], product.events[0]["known_at"]) == (JAN_10 + DAY, JAN_10 + 2 * DAY)
         assert product.conversions[0]["time"] == JAN_10 + 10 * DAY
 
-    def test_dates_beside_sign_ups_with_a_time_of_day_are_warned_of(self, tmp_path):
+    def test_dates_beside_sign_ups_with_a_time_of_day_warn(self, tmp_path):
         product = read_shop(tmp_path, log("a,u,login,2026-01-10", "a,u,login,2026-01-11"), self.ACCOUNTS)
 
         assert product.set_aside == {"before_signup": 1}
         assert len(product.sources.warnings) == 1
-        assert product.sources.warnings[0].startswith(
-            "All events are dates without a time of day but sign-ups have one"
-        )
+        assert product.sources.warnings[0].startswith("Events have dates only while sign-ups have a time of day")
 
 
 class TestWarnings:
-    def test_nothing_is_said_where_nothing_is_odd(self, tmp_path):
+    def test_clean_data_give_no_warnings(self, tmp_path):
         assert read_shop(tmp_path).sources.warnings == ()
 
-    def test_a_log_that_ends_long_before_the_data_do_is_warned_of(self, tmp_path):
+    def test_log_that_ends_long_before_the_data_warns(self, tmp_path):
         warnings = read_shop(tmp_path, observed_until="2026-03-31").sources.warnings
 
         assert len(warnings) == 1

@@ -1,4 +1,4 @@
-"""What is read of one text is what the batch reads of a column of texts."""
+"""A single text is read like a column of texts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from staging import of_column
 
 from pql_model.sources.casts import identifier, text
-from pql_model.sources.scalars import BOT_NAMES, NOTHING, event_name_of, identifier_of, is_bot, text_of
+from pql_model.sources.scalars import BOT_USERS, MISSING_IDS, clean_text, is_bot, read_event_name, read_identifier
 
 SPACES = ("", " ", "\t", "\n", "\v", "\f", "\r", "\x00", "\u00a0", "\u2003", "  \n")
-CORES = ("", "a", "a b", "12", "12.0", "-3.000", "+3.0", "1.50", "0.0", ".0", "٣.0", "İ", "Null", "nan0", *NOTHING)
+CORES = ("", "a", "a b", "12", "12.0", "-3.000", "+3.0", "1.50", "0.0", ".0", "٣.0", "İ", "Null", "nan0", *MISSING_IDS)
 PADDED = [before + core + after for core in CORES for before in SPACES for after in SPACES]
 USERS = (
     "bot",
@@ -50,25 +50,25 @@ def batch(read, written):
     return of_column(pa.array(written, pa.string()), read)
 
 
-@pytest.mark.parametrize(("plain", "column"), [(text_of, text), (identifier_of, identifier)])
-def test_spaces_and_words_for_nothing_are_read_as_in_a_column(plain, column):
+@pytest.mark.parametrize(("plain", "column"), [(clean_text, text), (read_identifier, identifier)])
+def test_spaces_and_missing_values_are_read_as_in_a_column(plain, column):
     assert dict(zip(PADDED, map(plain, PADDED), strict=True)) == dict(zip(PADDED, batch(column, PADDED), strict=True))
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.text(st.sampled_from("ab1.0-nulN \t\v\n\u00a0é"), max_size=6), min_size=120, max_size=120))
 def test_any_text_is_read_as_in_a_column(written):
-    assert list(map(text_of, written)) == batch(text, written)
-    assert list(map(identifier_of, written)) == batch(identifier, written)
+    assert list(map(clean_text, written)) == batch(text, written)
+    assert list(map(read_identifier, written)) == batch(identifier, written)
 
 
-def test_who_is_a_bot_is_judged_as_in_a_column():
-    judged = batch(lambda column: column.re_search(BOT_NAMES).cast("string"), USERS)
+def test_bots_are_recognised_as_in_a_column():
+    judged = batch(lambda column: column.re_search(BOT_USERS).cast("string"), USERS)
 
     assert [str(is_bot(user)).lower() for user in USERS] == judged
 
 
-def test_an_event_called_any_is_not_all_events_together():
-    assert event_name_of(" any ") == "any (event)"
-    assert event_name_of("Any") == "Any"
-    assert event_name_of(" ") is None
+def test_event_called_any_gets_another_name():
+    assert read_event_name(" any ") == "any (event)"
+    assert read_event_name("Any") == "Any"
+    assert read_event_name(" ") is None

@@ -1,4 +1,4 @@
-"""A look at the tables: columns, events and traits by name."""
+"""Names of columns, events and traits in the tables."""
 
 import pytest
 from worlds import product
@@ -11,7 +11,7 @@ ACCOUNTS = [{"account": "a", "signed_up": "2026-01-01", "size": "1-10"}]
 EVENTS = [{"account": "a", "event": event, "time": "2026-01-02"} for event in ("login", " any ", "login", "")]
 
 
-def test_it_names_columns_events_and_traits(tmp_path):
+def test_columns_events_and_traits_are_listed(tmp_path):
     config = product(tmp_path, ACCOUNTS, EVENTS, [])
     with open_session("1GB") as con:
         found = probe_schema(con, config)
@@ -24,7 +24,7 @@ def test_it_names_columns_events_and_traits(tmp_path):
     assert found.traits == ("size",)
 
 
-def test_tables_that_name_their_events_in_the_config_add_them(tmp_path):
+def test_events_named_in_the_config_are_listed(tmp_path):
     config = product(tmp_path, ACCOUNTS, EVENTS, [])
     lessons = config.events[0].model_copy(
         update={"event": "lesson", "columns": config.events[0].columns.model_copy(update={"event": None})}

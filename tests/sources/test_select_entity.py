@@ -18,13 +18,13 @@ def world(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["acme", "o'brien & søn 🦊"])
-def test_only_its_own_rows_are_left(world, name):
+def test_only_the_rows_of_the_entity_remain(world, name):
     found = world(name)
     for table, rows in ((found.entities.table, 1), (found.events.table, 2), (found.conversions.table, name == "acme")):
         assert [row["entity"] for row in rows_of(table)] == [name] * rows
 
 
-def test_the_data_end_when_they_ended(world):
+def test_end_of_the_data_is_unchanged(world):
     assert world("initech").observed_until == at("2026-01-20")  # the payment of another
 
 
@@ -38,11 +38,11 @@ def test_the_data_end_when_they_ended(world):
         ("", ""),
     ],
 )
-def test_an_unknown_name_is_refused_with_the_nearest(world, name, hint):
+def test_unknown_id_is_refused_with_the_nearest(world, name, hint):
     with pytest.raises(DataError, match=r"^No entity of accounts.csv is called") as caught:
         world(name)
     said = str(caught.value)
-    assert said.startswith(f"No entity of accounts.csv is called `{name}`{hint}")
+    assert said.startswith(f"accounts.csv has no entity `{name}`{hint}")
     assert ("did you mean" in said) == bool(hint)
     assert "Allowed: an id such as Acme Labs, acme, globex." in said
     assert caught.value.exit_code == 2

@@ -200,7 +200,7 @@ def test_every_fault_that_is_certain_is_told_at_once_before_anything_is_counted(
     )
     with pytest.raises(
         ConfigError,
-        match=r"the definition has 2 faults:\n  - all\.0: everybody meets it.*\n  - all\.1: nobody can meet it",
+        match=r"the definition has 2 errors:\n  - all\.0: everybody meets it.*\n  - all\.1: nobody can meet it",
     ):
         test_criteria(trial, rule)
 

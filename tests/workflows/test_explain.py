@@ -122,7 +122,7 @@ def test_who_is_of_another_age_is_explained_with_the_reason(config, days, reason
     as_of = pd.to_datetime(who["created_at"], utc=True) + pd.Timedelta(days=days)
     payload = explain_entity(config, who["account_id"], as_of=as_of.isoformat()).to_dict()
     assert (payload["at_risk"], payload["why_not"]) == (False, reason)
-    assert payload["why_not_words"].endswith("the model speaks of days 7 to 15 only")
+    assert payload["why_not_words"].endswith("the model covers days 7 to 15 only")
     assert payload["behaviours"]
 
 
@@ -160,7 +160,7 @@ def test_an_entity_has_the_same_features_alone_and_among_others_also_where_rows_
 
 def test_an_unknown_entity_is_refused_with_the_nearest_names(config, scored):
     name = scored["entity"][0]
-    with pytest.raises(DataError, match=rf"is called `{name[:-1]}`, did you mean `.*{name[:-1]}"):
+    with pytest.raises(DataError, match=rf"has no entity `{name[:-1]}`, did you mean `.*{name[:-1]}"):
         explain_entity(config, name[:-1])
 
 

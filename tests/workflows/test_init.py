@@ -17,7 +17,7 @@ def tables(data):
     return [data / "events.parquet"], data / "accounts.csv", data / "subscriptions.csv"
 
 
-def test_the_config_is_written_beside_its_reasons_with_paths_from_its_own_folder(data, tmp_path):
+def test_config_is_written_with_reasons_and_relative_paths(data, tmp_path):
     result = init(*tables(data), output=data.parent / "pql.yaml", name="boards")
     config = load_config(result.path)
     assert (config.name, config.entity, config.motion) == ("boards", "account", "trial")
@@ -37,25 +37,25 @@ def test_the_config_is_written_beside_its_reasons_with_paths_from_its_own_folder
     assert not list(data.parent.glob("*.part"))
 
 
-def test_a_config_that_is_there_is_kept_unless_forced(data, tmp_path):
+def test_existing_config_is_kept_unless_forced(data, tmp_path):
     path = tmp_path / "pql.yaml"
     path.write_text("mine")
-    with pytest.raises(DataError, match=r"There is a config already. Received: .*pql.yaml. Fix: .*`--force`"):
+    with pytest.raises(DataError, match=r"The config already exists. Received: .*pql.yaml. Fix: .*`--force`"):
         init(*tables(data), output=path)
     assert path.read_text() == "mine"
     assert load_config(init(*tables(data), output=path, force=True).path).motion == "trial"
 
 
-def test_the_name_is_that_of_the_folder(data, tmp_path):
+def test_name_defaults_to_the_folder(data, tmp_path):
     folder = tmp_path / "My Product!"
     assert load_config(init(*tables(data), output=folder / "pql.yaml").path).name == "My-Product"
 
 
-def test_without_the_other_tables_their_part_is_left_to_fill_in(data, tmp_path):
+def test_missing_tables_are_left_to_fill_in(data, tmp_path):
     result = init([data / "events.parquet"], output=tmp_path / "pql.yaml")
     assert "# entities:" in result.path.read_text()
     assert "# conversions:" in result.path.read_text()
-    assert any("No conversions were given" in note for note in result.notes)
+    assert any("There is no conversions table" in note for note in result.notes)
 
 
 def test_a_missing_file_is_named_and_nothing_is_written(data, tmp_path):
@@ -64,7 +64,7 @@ def test_a_missing_file_is_named_and_nothing_is_written(data, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_numbered_files_that_the_shell_has_listed_become_one_glob_again(data, tmp_path):
+def test_numbered_files_become_one_glob(data, tmp_path):
     for number in (1, 2, 10):
         (tmp_path / f"log-{number}.csv").write_text(
             f"who,what,at\nu{number},open,2025-01-0{number % 9 + 1}\nu1,close,2025-01-02\n"
