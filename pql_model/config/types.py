@@ -37,7 +37,7 @@ def _texts(raw: Any) -> Any:
 
 def _instant(raw: Any) -> Any:
     if isinstance(raw, int) and not isinstance(raw, bool) and raw > 10**13:
-        return raw  # already microseconds: a config that was read before
+        return raw  # microseconds of a config that is validated again
     return as_instant(raw if isinstance(raw, dt.date) else str(raw))
 
 

@@ -44,7 +44,7 @@ class TestValues:
             ),
             (
                 "snapshots: {every: 7d}",
-                "a trial has snapshots at `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium",
+                "a trial has snapshots `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium",
             ),
             ("snapshots: {at_days: [-1]}", "days since sign-up cannot be negative. Received: [-1]"),
             ("motion: paid", "given twice; keep one"),
