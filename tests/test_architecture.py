@@ -184,7 +184,7 @@ def test_imports_go_down_the_layers_only():
         ("pql_model.sales.crm", "pql_model.errors", "`sales` has no layer"),
     ],
 )
-def test_the_check_of_layers_sees_what_it_should(module, imported, wrong):
+def test_an_import_across_layers_is_detected(module, imported, wrong):
     found = crossed(module, imported)
 
     assert found is None if wrong is None else wrong in found
@@ -207,7 +207,7 @@ def test_no_modules_import_each_other_in_a_circle():
             walk(module, [])
 
 
-def test_each_heavy_dependency_has_one_door():
+def test_each_heavy_dependency_is_imported_in_one_place():
     faults = [
         f"{found.where}: {name} has its door in {' and '.join(doors)}"
         for name, doors in ONE_DOOR.items()
@@ -257,7 +257,7 @@ def asks_the_clock(node: ast.AST) -> bool:
     return today or (owner == "time" and node.attr in ("time", "time_ns"))
 
 
-def test_only_time_asks_the_clock_for_the_time():
+def test_only_the_time_module_reads_the_clock():
     faults = [
         f"{place(path, node)}: {ast.unparse(node)}; use pql_model.time.now()"
         for module, path in modules().items()
@@ -294,7 +294,7 @@ def test_no_module_is_longer_than_400_lines():
 # ---------------------------------------------------------------- tests
 
 
-def test_every_expected_error_is_matched_by_its_words():
+def test_every_expected_error_is_matched_by_its_message():
     faults = [
         f"{place(path, node)}: pytest.raises without match="
         for path in sorted((ROOT / "tests").rglob("*.py"))
@@ -324,7 +324,7 @@ def without_test() -> dict[str, str]:
     }
 
 
-def test_every_module_has_its_test_beside_it():
+def test_every_module_has_a_test_file():
     faults = [f"{module}: no {test}" for module, test in without_test().items() if module not in UNTESTED]
 
     assert not faults, listed(faults)

@@ -1,4 +1,4 @@
-"""What the documents say is what the code does."""
+"""The documentation agrees with the code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -37,14 +38,14 @@ def test_a_generated_page_is_up_to_date(page):
 @pytest.mark.parametrize(
     "file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )
-def test_links_between_files_lead_somewhere(file):
+def test_links_between_files_resolve(file):
     text = (ROOT / file).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         if not link.startswith("http"):
             assert ((ROOT / file).parent / link).exists(), f"{file} links to {link}"
 
 
-def test_the_readme_names_every_command_that_a_newcomer_needs():
+def test_the_readme_names_every_command():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     known = "demo init check train backtest report score explain models rollback export serve verify replay schema"
@@ -59,7 +60,17 @@ def test_the_ci_script_runs_the_readmes_test_line():
     assert line is not None
     for part in ("-c constraints.txt", "ruff check .", "ruff format --check .", "mypy", "pytest"):
         assert part in line[1]
-    assert "test-line" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "test-line" in script
+    assert "-m quick" in line[1]
+    assert "-m 'not quick or hypothesis'" in script  # what the line leaves out
+
+
+def test_documented_markers_are_declared():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    declared = {marker.split(":")[0] for marker in config["markers"]}
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert declared == set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
 def test_constraints_name_versions_and_no_index():
@@ -77,7 +88,8 @@ def test_mlproject_entry_points_are_commands():
         assert entry["command"].startswith(f"python -m pql_model {name} ")
 
 
-def test_the_readmes_python_example_runs(tmp_path):
+@pytest.mark.slow
+def test_the_python_example_of_the_readme_runs(tmp_path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.+?)```", readme, re.DOTALL)
     assert code is not None
@@ -92,7 +104,7 @@ def test_the_readmes_python_example_runs(tmp_path):
     assert "Estimate(value=0." in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.notebook
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

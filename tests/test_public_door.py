@@ -1,4 +1,4 @@
-"""The dozen names that people write: each explains itself with an example that runs (as a doctest)."""
+"""The public names of the package: each has a docstring with an example, which runs as a doctest."""
 
 import inspect
 
@@ -41,7 +41,7 @@ NAMES = (
 )
 
 
-def test_the_door_is_these_names():
+def test_the_public_names_are_exactly_these():
     assert tuple(pql_model.__all__) == NAMES
     assert tuple(dir(pql_model)) == NAMES
 
@@ -55,10 +55,10 @@ def test_every_name_has_a_docstring_with_an_example(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_is_at_home_in_the_package(name):
+def test_every_public_name_is_defined_in_the_package(name):
     assert getattr(pql_model, name).__module__.startswith("pql_model.")
 
 
-def test_another_name_is_refused_with_those_that_exist():
+def test_an_unknown_name_is_rejected_with_the_allowed_names():
     with pytest.raises(AttributeError, match=r"pql_model has no `trian`. Allowed: Config, Feature"):
         pql_model.trian  # noqa: B018

@@ -56,7 +56,7 @@ def explanation(model: FittedModel, table: pd.DataFrame, by: By = "column") -> s
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> result = pql_model.train(folder / "pql.yaml", trials=2)
     >>> reasons = explanation(result.registered.model, result.prepared.table, by="behaviour")
     >>> reasons.values.shape == reasons.data.shape, "Teammate Invited" in reasons.feature_names

@@ -126,8 +126,8 @@ def explain_entity(
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=300)
-    >>> _ = pql_model.train(folder / "pql.yaml", trials=1, promote="force")
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
     >>> found = explain_entity(folder / "pql.yaml", "acc-00007", as_of="2025-02-01")
     >>> [step.part for step in found.explained.steps], bool(0 < found.explained.probability < 1)
     (['base', 'fit', 'timing', 'usage'], True)

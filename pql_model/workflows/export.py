@@ -50,8 +50,8 @@ def export(config: Config | str | Path, *, output: str | Path | None = None, mod
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
-    >>> _ = pql_model.train(folder / "pql.yaml", trials=2, promote="force")
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
     >>> export(folder / "pql.yaml").bundle.name
     'nimbus-boards'
     """

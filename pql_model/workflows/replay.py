@@ -163,10 +163,10 @@ def replay(
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> config = folder / "pql.yaml"
+    >>> _ = pql_model.train(config, trials=2)
     >>> _ = config.write_text(config.read_text() + "score_log: score_log/\n")
-    >>> _ = pql_model.train(config, trials=2, promote="force")
     >>> _ = pql_model.score(config, as_of="2025-11-20")
     >>> pql_model.replay(config).same
     True

@@ -72,7 +72,7 @@ def list_criteria(config: Config | str | Path, *, model: str | None = None) -> C
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1500)
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
     >>> found = list_criteria(folder / "pql.yaml")
     >>> found.to_dict()["rows"], found.as_yaml().splitlines()[0][:26]

@@ -117,8 +117,8 @@ def score(
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
-    >>> _ = pql_model.train(folder / "pql.yaml", trials=2, promote="force")
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
     >>> rows = score(folder / "pql.yaml", as_of="2025-11-20").rows
     >>> bool(rows["probability"].between(0, 1).all()), int(rows["is_pql"].sum()) <= 25
     (True, True)

@@ -173,7 +173,7 @@ def train(
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> result = pql_model.train(folder / "pql.yaml", trials=2)
     >>> result.verdict.name in {"ready", "weak", "no_signal", "too_few_conversions"}
     True

@@ -102,8 +102,8 @@ def verify(
     Examples
     --------
     >>> import pql_model, tempfile
-    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=800)
-    >>> _ = pql_model.train(folder / "pql.yaml", trials=2, promote="force")
+    >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
+    >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
     >>> found = pql_model.verify(folder / "pql.yaml")
     >>> found.rows, [path.path for path in found.paths], found.same
     (200, ['pyfunc', 'in process'], True)

@@ -158,6 +158,7 @@ def test_memory_that_grows_by_a_megabyte_in_half_an_hour_grows_by_two_an_hour(pa
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_what_it_is_compared_with_does_the_same_work(parts, product):
     service, load = parts.serving_service, parts.serving_load.load
     good = service.score_calls(product, 30)[:5]

@@ -109,6 +109,7 @@ def test_check_for_people_shows_reasons_weeks_and_leaks(run, config):
         assert words in out
 
 
+@pytest.mark.slow
 def test_backtest_prints_one_json_object_or_a_table(run, config):
     code, out, err = run("backtest", "-c", config, "--cutoffs", "2025-08-01", "--trials", "1", "--json")
     payload = only_json(out)
@@ -225,6 +226,7 @@ def test_an_interruption_says_that_no_partial_files_were_left_behind(run, monkey
     assert "Interrupted. No partial files were left behind." in err
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_prints_nothing_but_the_object(config, tmp_path):
     done = subprocess.run(
         [

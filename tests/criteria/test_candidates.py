@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pql_model.config.definition import Criterion
@@ -201,7 +202,7 @@ numbers = st.one_of(
 
 
 @given(numbers, numbers)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_round_number_splits_the_same_rows_as_the_observed_number(a, b):
     low, high = sorted((a, b))
     if low == high:
@@ -235,7 +236,7 @@ def test_round_numbers_are_the_ones_people_use(low, high, expected):
 
 
 @given(st.lists(st.floats(0, 500).map(lambda x: round(x, 1)), min_size=60, max_size=400), st.integers(0, 100))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_thresholds_rise_and_leave_enough_rows(known, missing):
     known, rows = np.array(known), len(known) + missing
     found = threshold_candidates(known, rows)

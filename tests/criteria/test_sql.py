@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import sqlglot
 import yaml
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from postgres import copy_tables
 from raw_worlds import AS_OF, COLUMNS, LOGGED, write
@@ -30,7 +31,7 @@ from pql_model.time import DAY, HOUR, now, to_datetime
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOTS = Path(__file__).parent / "sql"
 OPERATORS = (">=", ">", "<=", "<", "==", "!=")
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(20, suppress=[HealthCheck.function_scoped_fixture])
 
 
 def rule(*conditions, join="all"):

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
@@ -37,7 +38,7 @@ def moved(frame, day, p=0.1):
 # ---------------------------------------------------------------- what is known
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     days=st.lists(st.integers(0, 200), min_size=1, max_size=40),
     hours=st.integers(0, 23),

@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from small_model import MANIFEST, small_model, small_table
 
@@ -54,7 +55,7 @@ def held_out(rows, cells):
     return table
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.lists(st.tuples(st.integers(0, 39), st.sampled_from(MANIFEST.names), st.integers(0, 2)), max_size=30))
 def test_the_parts_behaviours_and_the_base_value_add_up_to_the_margin(model, cells):
     table = held_out(40, cells)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from strategies import (
     ENTITIES,
@@ -51,10 +52,6 @@ EVENTS = pa.schema(
 SNAPSHOTS = pa.schema(
     [pa.field("entity", pa.string()), pa.field("as_of", pa.int64()), pa.field("signed_up", pa.int64())]
 )
-
-
-def few(examples):
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +121,7 @@ def test_many_entities_with_events_on_every_edge_equal_the_oracle(con, late):
 def test_each_measure_equals_the_oracle(con, measure):
     features = [feature for feature in FEATURES if feature.measure == measure]
 
-    @few(6)
+    @examples(6, suppress=HealthCheck)
     @given(worlds())
     def check(world):
         assert_equal(compiled(con, world, features), by_definition(world, features))
@@ -132,26 +129,26 @@ def test_each_measure_equals_the_oracle(con, measure):
     check()
 
 
-@few(4)
+@examples(4, suppress=HealthCheck)
 @given(world=worlds())
 def test_all_measures_together_equal_the_oracle(con, world):
     assert_equal(compiled(con, world), by_definition(world))
 
 
-@few(4)
+@examples(4, suppress=HealthCheck)
 @given(world=worlds(names=ODD_EVENTS))
 def test_event_names_may_be_anything(con, world):
     features = [f for f in every_feature(ODD_EVENTS, ["mb"]) if str(f.window) in ("last 7d", "ever")]
     assert_equal(compiled(con, world, features), by_definition(world, features))
 
 
-@few(10)
+@examples(10, suppress=HealthCheck)
 @given(world=worlds(), features=st.lists(st.sampled_from(FEATURES), min_size=1, max_size=8, unique=True))
 def test_any_selection_of_features_equals_the_oracle(con, world, features):
     assert_equal(compiled(con, world, features), by_definition(world, features))
 
 
-@few(4)
+@examples(4, suppress=HealthCheck)
 @given(world=worlds())
 def test_log_computed_in_buckets_gives_the_same_table(con, world):
     features = [f for f in FEWER if f.measure in ("count", "active_days", "longest_streak_days", "top_user_share")]
@@ -165,7 +162,7 @@ def test_log_computed_in_buckets_gives_the_same_table(con, world):
 AS_OF = START + 7 * DAY + 1
 
 
-@few(6)
+@examples(6, suppress=HealthCheck)
 @given(world=worlds(shared_as_of=AS_OF), future=futures(AS_OF), data=st.data())
 def test_changing_the_future_does_not_change_a_row(con, world, future, data):
     past = [row for row in world.rows if not is_future(row.event, AS_OF)]
@@ -179,14 +176,14 @@ def _rows_as_of(table, as_of):
     return table[table.as_of == as_of].reset_index(drop=True)
 
 
-@few(5)
+@examples(5, suppress=HealthCheck)
 @given(world=worlds(), data=st.data())
 def test_order_of_events_and_snapshots_does_not_matter(con, world, data):
     other = World(data.draw(st.permutations(world.rows)), data.draw(st.permutations(world.snapshots)))
     assert_equal(compiled(con, other, FEWER), compiled(con, world, FEWER))
 
 
-@few(4)
+@examples(4, suppress=HealthCheck)
 @given(world=worlds())
 def test_a_row_does_not_depend_on_the_other_snapshots_and_entities(con, world):
     seen = world.snapshots[0]

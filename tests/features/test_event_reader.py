@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from worlds import at
 
@@ -71,7 +72,7 @@ def both_ways(raws, rules):
     return SimpleNamespace(quick=payload[0], slow=payload[1])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(EVENTS, max_size=5), st.lists(BAD, max_size=1), st.lists(EVENTS, max_size=2), st.booleans())
 def test_reading_by_column_equals_reading_one_by_one(before, bad, after, by_day):
     rules = ReadingRules(frozenset({"login"}), True, known_values=RULES.known_values, by_day=by_day)

@@ -7,7 +7,8 @@ import random
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from worlds import at, opened, product
 
@@ -353,7 +354,7 @@ _requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150, suppress=HealthCheck)
 @given(raw=_requests | _anything)
 def test_any_input_is_read_or_refused_with_a_message(raw):
     try:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from strategies import ODD_EVENTS, PLAIN_EVENTS, VALUES, crowd, every_feature, futures, is_future, worlds
 from worlds import opened
@@ -32,10 +33,6 @@ ROOT = Path(__file__).resolve().parents[2]
 FEATURES = every_feature(PLAIN_EVENTS, VALUES)
 ONLINE = OnlineFeatures(FEATURES)
 AMOUNTS = st.floats(-1e9, 1e9, allow_nan=False) | st.sampled_from((0.1, 0.2, 0.3, 1e-7, 123456.789))
-
-
-def few(examples):
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def row(event: Event) -> EventRow:
@@ -76,20 +73,20 @@ def test_many_entities_with_events_on_every_edge_equal_the_oracle(late):
     assert faults(crowd(200, late)) == []
 
 
-@few(40)
+@examples(40, suppress=HealthCheck)
 @given(world=worlds())
 def test_every_measure_in_every_window_equals_the_oracle(world):
     assert faults(world) == []
 
 
-@few(20)
+@examples(20, suppress=HealthCheck)
 @given(world=worlds(names=ODD_EVENTS))
 def test_event_names_may_be_anything(world):
     features = every_feature(ODD_EVENTS, ["mb"])
     assert faults(world, features, OnlineFeatures(features)) == []
 
 
-@few(30)
+@examples(30, suppress=HealthCheck)
 @given(data=st.data())
 def test_fractions_are_added_in_the_order_of_the_oracle(data):
     times = st.integers(0, 20).map(lambda hours: hours * DAY // 4)
@@ -99,13 +96,13 @@ def test_fractions_are_added_in_the_order_of_the_oracle(data):
     assert differing(FEATURES, received, by_definition(FEATURES, log, 0, 5 * DAY)) == []
 
 
-@few(20)
+@examples(20, suppress=HealthCheck)
 @given(world=worlds(), features=st.lists(st.sampled_from(FEATURES), min_size=1, max_size=6))
 def test_numbers_are_in_the_order_of_the_features(world, features):
     assert faults(world, features, OnlineFeatures(features)) == []
 
 
-@few(20)
+@examples(20, suppress=HealthCheck)
 @given(data=st.data())
 def test_future_events_do_not_change_the_numbers(data):
     world = data.draw(worlds())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import PLAIN_EVENTS, VALUES, every_feature, futures, is_future, worlds
 
@@ -299,7 +300,7 @@ def test_a_session_across_the_edge_of_a_window_is_cut_there():
 # ---------------------------------------------------------------- the law of time
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.data())
 def test_future_events_do_not_change_the_past(data):
     world = data.draw(worlds())

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from strategies import ODD_EVENTS, PLAIN_EVENTS, VALUES, World, crowd, every_feature, worlds
 
@@ -182,10 +183,6 @@ def compared(con: Any, model: FittedModel) -> Path:
     return path
 
 
-def few(examples: int) -> Any:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-
-
 @pytest.mark.parametrize("late", [False, True], ids=["known at once", "known later"])
 def test_many_entities_with_events_on_every_edge_equal_the_batch(compared, late):
     found = compared(crowd(120, late), random.Random(8))
@@ -195,7 +192,7 @@ def test_many_entities_with_events_on_every_edge_equal_the_batch(compared, late)
     assert sum(found.different.values()) == 0
 
 
-@few(20)
+@examples(20, suppress=HealthCheck)
 @given(world=worlds(names=(*PLAIN_EVENTS, *ODD_EVENTS)), dice=st.integers(0, 99))
 def test_any_world_equals_the_batch(compared, world, dice):
     found = compared(world, random.Random(dice))

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
@@ -160,7 +161,7 @@ def test_a_higher_margin_never_gets_a_lower_probability(rows):
     points=st.lists(st.tuples(st.floats(0, 1), st.floats(1e-9, 1 - 1e-9)), min_size=1, unique_by=lambda p: p[0]),
     margins=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_isotonic_curve_is_monotone_and_strictly_inside(points, margins):
     thresholds, probabilities = (tuple(sorted(part)) for part in zip(*points, strict=True))
     found = Calibration("isotonic", thresholds=thresholds, probabilities=probabilities)

@@ -9,7 +9,8 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pql_model.errors import FeatureMismatchError
@@ -26,7 +27,7 @@ from pql_model.model.columns import (
 )
 
 nan = float("nan")
-FEW = settings(max_examples=40, deadline=None)
+FEW = examples(40)
 
 
 def typed(values, trait="plan", dtype=None):

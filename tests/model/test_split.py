@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pql_model.errors import NotEnoughDataError, TooFewConversionsError
@@ -22,7 +23,7 @@ from pql_model.time import DAY, Duration
 START = 20_000 * DAY
 HORIZON = Duration.parse("14d")
 LANDMARKS = (3, 7, 14)
-FEW = settings(max_examples=40, deadline=None)
+FEW = examples(40)
 motions = st.sampled_from(("trial", "freemium"))
 
 

@@ -50,6 +50,7 @@ if not REQUIRED:
     pytest.importorskip("playwright", reason="the browser tests need `pip install -e .[dev]`")
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: `apt-get install chromium`", allow_module_level=True)
+pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Any]
 

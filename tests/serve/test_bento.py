@@ -85,7 +85,7 @@ def get(address, path):
     return httpx.get(address + path, trust_env=False)
 
 
-@pytest.mark.slow
+@pytest.mark.bento
 def test_it_serves_what_the_engine_says(address, engine, entity):
     answer = httpx.post(f"{address}/score", json=entity, trust_env=False)
     wrong = httpx.post(f"{address}/score", content=b"{", trust_env=False)
@@ -98,7 +98,7 @@ def test_it_serves_what_the_engine_says(address, engine, entity):
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "not_json")
 
 
-@pytest.mark.slow
+@pytest.mark.bento
 def test_who_sends_too_much_can_read_why(address):
     """To its end a caller sends before it reads: a connection that is closed on it would only be reset."""
     answer = httpx.post(f"{address}/score", content=b"a" * 30_000_000, trust_env=False)
@@ -106,7 +106,7 @@ def test_who_sends_too_much_can_read_why(address):
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
-@pytest.mark.slow
+@pytest.mark.bento
 def test_health_is_bentos_and_metrics_are_ours(address):
     assert [get(address, path).status_code for path in ("/livez", "/readyz", "/healthz")] == [200] * 3
     metrics = get(address, "/metrics").text
@@ -114,7 +114,7 @@ def test_health_is_bentos_and_metrics_are_ours(address):
     assert "bentoml" not in metrics
 
 
-@pytest.mark.slow
+@pytest.mark.bento
 def test_no_page_loads_a_tracker(address):
     assert "nimbus-boards" in get(address, "/").text
     for path in ("/", "/report", "/docs.json", "/schema.json", "/static_content/index.html", "/nowhere"):
@@ -123,7 +123,7 @@ def test_no_page_loads_a_tracker(address):
     assert get(address, "/docs.json").status_code == 404
 
 
-@pytest.mark.slow
+@pytest.mark.bento
 def test_every_method_and_what_bento_logs_are_ours(address, home, entity):
     brew = httpx.request("BREW", f"{address}/score", trust_env=False)
     assert (brew.status_code, brew.json()["error"]["code"]) == (405, "method")
@@ -134,7 +134,7 @@ def test_every_method_and_what_bento_logs_are_ours(address, home, entity):
     assert not any(word in log for word in ("Ms Personal", "mallory", "Warning"))
 
 
-@pytest.mark.slow
+@pytest.mark.bento
 def test_a_new_bundle_is_in_force_under_bento_too(address, home):
     """Bento runs what the application does in the background."""
     manifest = next(home.rglob("BUNDLE.json"))

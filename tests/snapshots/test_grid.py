@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from naive import (
     ANCHOR_ACTS,
@@ -32,10 +33,6 @@ THURSDAY = at("2026-01-08")
 """A point of the 7-day grid: 1970-01-01 was a Thursday."""
 
 
-def few(examples):
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-
-
 @pytest.fixture(scope="module")
 def con():
     with open_session("1GB") as session:
@@ -55,7 +52,7 @@ def by_name(grid):
 
 
 @given(st.data())
-@few(25)
+@examples(25, suppress=HealthCheck)
 def test_grid_equals_the_naive_implementation(con, data):
     config = data.draw(st.one_of(trial_configs(), freemium_configs()))
     world = data.draw(worlds(config))
@@ -68,7 +65,7 @@ def test_grid_equals_the_naive_implementation(con, data):
 
 
 @given(st.data())
-@few(25)
+@examples(25, suppress=HealthCheck)
 def test_scored_entities_and_reasons_equal_the_naive_implementation(con, data):
     config = data.draw(st.one_of(trial_configs(), freemium_configs()))
     world = data.draw(worlds(config))
@@ -84,7 +81,7 @@ def test_scored_entities_and_reasons_equal_the_naive_implementation(con, data):
 
 
 @given(st.data())
-@few(25)
+@examples(25, suppress=HealthCheck)
 def test_requested_entities_are_judged_at_their_own_instants(con, data):
     config = data.draw(st.one_of(trial_configs(), freemium_configs()))
     world = data.draw(worlds(config))
@@ -101,7 +98,7 @@ def test_requested_entities_are_judged_at_their_own_instants(con, data):
 
 
 @given(st.data())
-@few(15)
+@examples(15, suppress=HealthCheck)
 def test_freemium_scores_on_a_calendar_point_iff_training_has_a_snapshot_there(con, data):
     config = data.draw(freemium_configs())
     world = data.draw(worlds(config))

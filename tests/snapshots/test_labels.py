@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from examples import examples
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from naive import (
     ANCHOR_ACTS,
@@ -31,10 +32,6 @@ TRIAL = config_of("trial", at_days=[3])
 configs = st.one_of(trial_configs(), freemium_configs())
 
 
-def few(examples):
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-
-
 @pytest.fixture(scope="module")
 def con():
     with open_session("1GB") as session:
@@ -56,7 +53,7 @@ def labelled(con, config, world):
 
 
 @given(st.data())
-@few(30)
+@examples(30, suppress=HealthCheck)
 def test_labels_equal_the_naive_implementation(con, data):
     config = data.draw(configs)
     world = data.draw(worlds(config))
@@ -65,7 +62,7 @@ def test_labels_equal_the_naive_implementation(con, data):
 
 
 @given(st.data())
-@few(30)
+@examples(30, suppress=HealthCheck)
 def test_events_after_the_horizon_change_no_label(con, data):
     config = data.draw(configs)
     world = data.draw(worlds(config))

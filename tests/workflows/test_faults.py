@@ -104,10 +104,10 @@ def killed(tmp_path_factory, with_store):
     return config, left, resumed, train(config, trials=TRIALS, promote="never")
 
 
-slow = pytest.mark.slow
+kill = pytest.mark.kill
 
 
-@slow
+@kill
 @pytest.mark.parametrize("point", ["tuning", "logging", "logged"])
 def test_killed_before_it_registers_a_training_leaves_no_version(killed, point):
     _, left, _, _ = killed
@@ -115,7 +115,7 @@ def test_killed_before_it_registers_a_training_leaves_no_version(killed, point):
     assert left[point]["journals"] == 1  # tuning need not be done again
 
 
-@slow
+@kill
 def test_killed_from_then_on_it_leaves_a_whole_version_with_its_run_and_its_folder(killed):
     _, left, _, _ = killed
     assert left["registered"]["versions"] == {"1": []}
@@ -125,7 +125,7 @@ def test_killed_from_then_on_it_leaves_a_whole_version_with_its_run_and_its_fold
         assert set(left[point]["of_version"]) <= set(left[point]["folders"])
 
 
-@slow
+@kill
 def test_a_version_that_was_to_be_promoted_when_its_training_was_killed_says_so(killed):
     _, left, _, _ = killed
     assert left["registered"]["promotion"]["1"].startswith(
@@ -133,7 +133,7 @@ def test_a_version_that_was_to_be_promoted_when_its_training_was_killed_says_so(
     )
 
 
-@slow
+@kill
 def test_the_next_training_closes_the_run_and_sweeps_the_draft(killed):
     _, left, _, _ = killed
     assert (left["logging"]["folders"], left["logging"]["status"]) == (["draft"], ["RUNNING"])
@@ -142,7 +142,7 @@ def test_the_next_training_closes_the_run_and_sweeps_the_draft(killed):
     assert "RUNNING" not in left["champion"]["status"]
 
 
-@slow
+@kill
 def test_the_training_after_them_resumes_completes_and_gives_what_an_unbroken_one_gives(killed):
     config, _, resumed, unbroken = killed
     assert (resumed.registered.version, unbroken.registered.version) == ("3", "4")
@@ -157,7 +157,7 @@ def test_the_training_after_them_resumes_completes_and_gives_what_an_unbroken_on
     assert {run.info.status for run in runs} <= {"FINISHED", "KILLED"}
 
 
-@slow
+@kill
 def test_the_champion_that_the_history_missed_is_the_way_back_all_the_same(killed):
     config, _, _, _ = killed
     assert rollback(config).text == "Version 2 of small-trial is champion again instead of version 3."
@@ -168,7 +168,7 @@ def test_the_champion_that_the_history_missed_is_the_way_back_all_the_same(kille
 TRAIN = "import json, sys, pql_model; print(json.dumps(pql_model.train(sys.argv[1], trials=2).to_dict()))"
 
 
-@slow
+@kill
 def test_two_trainings_of_a_new_product_at_once_both_finish_and_are_whole(tmp_path):
     config = trial_files(tmp_path, accounts=600)  # no `mlflow.db` yet: both will want to make it
     both = [

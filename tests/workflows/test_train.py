@@ -177,6 +177,7 @@ def small(tmp_path_factory, with_store):
     return trial_files(with_store(tmp_path_factory.mktemp("small")))
 
 
+@pytest.mark.slow
 def test_a_run_that_breaks_while_it_logs_leaves_nothing_and_can_be_run_again(small, monkeypatch):
     def broken(self, model):
         raise OSError("disk full")
@@ -240,6 +241,7 @@ def freemium(tmp_path_factory, with_store):
     return config, rows, train(config, trials=1, promote="force")
 
 
+@pytest.mark.slow
 def test_freemium_from_several_gz_files_late_rows_values_and_json_lines(freemium):
     _, rows, result = freemium
     payload = result.to_dict()
@@ -252,6 +254,7 @@ def test_freemium_from_several_gz_files_late_rows_values_and_json_lines(freemium
     assert payload["snapshots"]["left_out"]["immature"] > 0
 
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_in_the_files_changes_nothing(freemium, tmp_path, with_store):
     config, _, result = freemium
     home = with_store(tmp_path)
@@ -267,6 +270,7 @@ def test_the_order_of_the_rows_in_the_files_changes_nothing(freemium, tmp_path, 
     assert again.registered.model.manifest == result.registered.model.manifest
 
 
+@pytest.mark.slow
 def test_a_weekly_table_that_is_already_counted_and_without_sign_ups(tmp_path, with_store):
     result = train(weekly_counts(with_store(tmp_path)), trials=1, promote="never")
     payload = result.to_dict()
