@@ -10,7 +10,7 @@ import numpy as np
 from pql_model.decide.holdout import held_out, ties
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.select import SelectionInput, select
-from pql_model.decide.state import State
+from pql_model.decide.state import RunState
 from pql_model.time import DAY, HOUR, WEEK
 
 ABOVE = PolicyRule(0.2, None, "probability at least 0.2")
@@ -35,7 +35,7 @@ class Days:
         level = rng.normal(-3, 1.2, entities)
         self.held, tie = held_out("sim", names, share), ties("sim", names)
         self.alerts, self.changes = np.zeros((days, entities), bool), 0
-        state, was, none = State(), np.zeros(entities, bool), np.zeros(entities, bool)
+        state, was, none = RunState(), np.zeros(entities, bool), np.zeros(entities, bool)
         for day in range(days):
             here = np.flatnonzero(rng.random(entities) < 0.9)
             p = 1 / (1 + np.exp(-(level + rng.normal(0, 0.3, entities))))

@@ -30,7 +30,7 @@ from pql_model.features import fields, incoming, online, timeline
 from pql_model.features.incoming import read_entity
 from pql_model.features.oracle import Event, evaluate
 from pql_model.features.rounding import rounded
-from pql_model.serve import engine, strict
+from pql_model.serve import engine, strict_json
 from pql_model.serve.app import Service
 from pql_model.serve.openapi import example_request
 from pql_model.serve.settings import Settings
@@ -116,7 +116,7 @@ class Judge:
     def __init__(self, folder: Path) -> None:
         self.service = Service(Settings(bundle=folder), clock=lambda: NOW)
         self.app, self.loop = self.service.app(), asyncio.new_event_loop()
-        self.engine = self.service.holder.engine
+        self.engine = self.service.reloader.engine
         self.example = json.dumps(example_request(self.engine.bundle)).encode()
         self.usual = self._ask("/score", self.example)
         self.became: Counter[str] = Counter()
@@ -155,7 +155,7 @@ class Judge:
     def _against_the_oracle(self, raw: Any) -> str | None:
         if "features" in raw:
             return None
-        seen = read_entity(raw, self.engine.intake.rules, NOW)
+        seen = read_entity(raw, self.engine.scope.rules, NOW)
         log = [Event(e.event, e.time, e.user, e.known_at, e.n, e.users, e.values or {}) for e in seen.events]
         sizes = [replace(e, values={name: abs(value) for name, value in e.values.items()}) for e in log]
         received = self.engine._online.compute(seen.events, seen.signed_up, seen.as_of)
@@ -207,8 +207,8 @@ class Maker:
     def __init__(self, judge: Judge, seed: int) -> None:
         self.dice = random.Random(seed)
         self.judge = judge
-        self.names = [*sorted(judge.engine.intake.rules.known_events)[:4], "🎉 new"]
-        self.values = sorted(judge.engine.intake.rules.known_values or ())
+        self.names = [*sorted(judge.engine.scope.rules.known_events)[:4], "🎉 new"]
+        self.values = sorted(judge.engine.scope.rules.known_values or ())
 
     def body(self) -> tuple[str, bytes]:
         one = self.spoilt(self.entity()) if self.dice.random() < 0.5 else self.entity()
@@ -290,7 +290,7 @@ def guided(judge: Judge, seconds: float, seed: int, fault: Callable[[str, bytes]
     """Led by what of the reading code a body reaches. The process ends with it, and with the fuzzer's own figures."""
     import atheris
 
-    for module in (strict, incoming, fields, online, timeline, engine):
+    for module in (strict_json, incoming, fields, online, timeline, engine):
         for function in _functions(module):
             atheris.instrument_func(function)
     maker = Maker(judge, seed)

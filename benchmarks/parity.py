@@ -32,7 +32,7 @@ from pql_model.decide.decider import Decider
 from pql_model.features.spec import parse_feature
 from pql_model.measures import MEASURES
 from pql_model.workflows.train import TrainResult
-from pql_model.workflows.verify import Verified
+from pql_model.workflows.verify import VerifyResult
 
 SETS = ("demo", "relax", "ds365")
 WORLDS = ("as it is", "on edges")
@@ -99,7 +99,7 @@ def measure(name: str, rows: int, trials: int, accounts: int) -> tuple[list[dict
         finally:
             del os.environ["MLFLOW_TRACKING_URI"]
     features = [parse_feature(c.name) for c in model.manifest.columns if c.kind == "feature"]
-    measures = {f.measure for f in (*features, *Decider.of_facts(model.facts, model.reference).features)}
+    measures = {f.measure for f in (*features, *Decider.of_facts(model.facts).features)}
     about = {
         "features": len(model.manifest.columns),
         "measures": [m for m in MEASURES if m in measures],
@@ -109,7 +109,7 @@ def measure(name: str, rows: int, trials: int, accounts: int) -> tuple[list[dict
     return [row for world, one in zip(WORLDS, found, strict=True) for row in _records(name, world, one)], about
 
 
-def _records(name: str, world: str, found: Verified) -> Iterator[dict[str, Any]]:
+def _records(name: str, world: str, found: VerifyResult) -> Iterator[dict[str, Any]]:
     for path in found.paths:
         payload = path.to_dict() | {"path": path.path if not path.path.startswith("http") else "HTTP"}
         yield {"set": name, "world": world, **payload}

@@ -168,7 +168,7 @@ def _parts(engine: ScoringEngine, instant: int, requests: Sequence[bytes]) -> di
 def batch(product: Product, rows: int, repetitions: int) -> dict[str, Any]:
     """Rows a second of a whole table, decided and explained, beside the boosters alone on the same matrix."""
     model = product.bundle.model
-    decider = Decider.of_facts(model.facts, model.reference)
+    decider = Decider.of_facts(model.facts)
     data = product.prepared()
     test = np.flatnonzero(data.split.test)
     table = data.table.iloc[np.resize(test, rows)].reset_index(drop=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pql_model.decide.bands import Bands
+from pql_model.decide.decider import DEFAULTS, KEY, Decider
+from pql_model.decide.policy import PolicyRule
 from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.calibrate import fit_calibration
@@ -53,6 +56,7 @@ def small_model(seed: int = 1) -> FittedModel:
         "motion": "trial",
         "horizon": "30d",
         "train": {"rows": 400, "entities": 400, "conversions": 160, "from": "2026-01-01", "to": "2026-03-01"},
+        KEY: Decider("tiny", PolicyRule(0.5, None, "probability at least 0.5"), Bands.of(DEFAULTS.bands)).to_dict(),
         "test": {"rows": 100, "entities": 100, "conversions": 40, "from": "2026-04-01", "to": "2026-05-01"},
     }
     return FittedModel(ensemble, calibration, MANIFEST, reference, facts)

@@ -78,11 +78,11 @@ def serve(
 
     Keys, limits and the file of batch scores are set in the environment: see the page on the service.
     """
-    from pql_model.workflows.serve import asks_for_key, bundle_to_serve
+    from pql_model.workflows.serve import bundle_to_serve, requires_key
 
     found = bundle_to_serve(config, bundle)
     environment = {**os.environ, "PQL_BUNDLE": str(found.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
-    asks = "with an API key" if asks_for_key(environment) else "by anybody: no API key is set"
+    asks = "with an API key" if requires_key(environment) else "by anybody: no API key is set"
     words = f"{found.name} version {found.version} on http://{host}:{port}, to be asked {asks}"
     err.print(words, highlight=False, markup=False, soft_wrap=True)
     _become([sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)], environment)

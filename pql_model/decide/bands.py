@@ -1,4 +1,4 @@
-"""Bands of probability with a fixed meaning, and whether they kept it in the test period."""
+"""Probability bands with a fixed meaning, and whether the test period confirms it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pql_model.statistics.estimate import Estimate, wilson_around
 
 @dataclass(frozen=True)
 class Bands:
-    """Names and the probabilities they begin at, falling; `very_low` lies below the last.
+    """Names and lower bounds of the bands, descending; `very_low` lies below the last.
 
     >>> bands = Bands.of({"high": 0.25, "low": 0.03})
     >>> bands.names, bands.of_probability(np.array([0.25, 0.2499, 0.01])).tolist()
@@ -31,27 +31,27 @@ class Bands:
         return cls((*edges, LOWEST_BAND), (*edges.values(), 0.0))
 
     def of_probability(self, probability: np.ndarray) -> np.ndarray:
-        """The band of each probability, object (rows,). A probability at an edge belongs to the band it begins."""
-        rising = np.array(self.edges[-2::-1])
-        place = len(self.names) - 1 - np.searchsorted(rising, probability, side="right")
-        return np.array(self.names, object)[place]
+        """Look up the band of each probability, object (rows,). A probability equal to a lower bound is in that band."""
+        ascending = np.array(self.edges[-2::-1])
+        position = len(self.names) - 1 - np.searchsorted(ascending, probability, side="right")
+        return np.array(self.names, object)[position]
 
 
 @dataclass(frozen=True)
 class BandResult:
-    """What a band promised and what came of it.
+    """Expected and observed conversion rate of a band.
 
     Attributes
     ----------
     at_least, below
-        The probabilities it stands for.
+        Its probabilities.
     expected
-        Mean probability of its rows; NaN where there are none.
+        Mean probability of its rows; NaN without rows.
     rate
-        Share that converted. The interval is Wilson's, of as many trials as the band has entities: several snapshots
-        of one entity tell little more than one.
+        Share that converted, with Wilson's interval. Entities count as trials: several snapshots of one entity carry
+        little more information than one.
     kept
-        Whether the interval reaches into the band; None where there are no rows.
+        Whether the interval overlaps the band; None without rows.
     """
 
     name: str
@@ -74,16 +74,16 @@ class BandResult:
 
 
 def band_table(bands: Bands, entity: np.ndarray, converted: np.ndarray, probability: np.ndarray) -> list[BandResult]:
-    """Every band on rows whose outcome is known, the highest first.
+    """Evaluate every band on rows with a known outcome, the highest band first.
 
     >>> p = np.repeat([0.3, 0.01], 100)
     >>> table = band_table(Bands.of({"high": 0.25}), np.arange(200), np.arange(200) % 4 == 0, p)
     >>> [(b.name, b.rows, b.rate.value, b.kept) for b in table]
     [('high', 100, 0.25, True), ('very_low', 100, 0.25, True)]
     """
-    of_row, code = bands.of_probability(probability), pd.factorize(entity)[0]
+    band, code = bands.of_probability(probability), pd.factorize(entity)[0]
     return [
-        _result(name, at_least, below, of_row == name, code, np.asarray(converted, bool), probability)
+        _result(name, at_least, below, band == name, code, np.asarray(converted, bool), probability)
         for name, at_least, below in zip(bands.names, bands.edges, (1.0, *bands.edges), strict=False)
     ]
 
@@ -92,12 +92,12 @@ def _result(
     name: str,
     at_least: float,
     below: float,
-    mine: np.ndarray,
+    in_band: np.ndarray,
     entity: np.ndarray,
     converted: np.ndarray,
     probability: np.ndarray,
 ) -> BandResult:
-    rows, entities, conversions = int(mine.sum()), len(np.unique(entity[mine])), int(converted[mine].sum())
-    expected = float(probability[mine].mean()) if rows else np.nan
+    rows, entities, conversions = int(in_band.sum()), len(np.unique(entity[in_band])), int(converted[in_band].sum())
+    expected = float(probability[in_band].mean()) if rows else np.nan
     rate = wilson_around(conversions / rows, entities) if rows else Estimate(np.nan, np.nan, np.nan)
     return BandResult(name, at_least, below, rows, entities, conversions, expected, rate)

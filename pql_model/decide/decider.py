@@ -1,9 +1,9 @@
-"""Everything a model decides by, as plain JSON in its facts: what batch, registry and service all read."""
+"""Everything a model decides by, stored as JSON among its facts and read by batch, registry and service alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,15 @@ import numpy as np
 from pql_model.config.schema import Policy
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
-from pql_model.decide.policy import DEFAULT_SHARE, PolicyRule
+from pql_model.decide.policy import PolicyRule
+from pql_model.errors import DataError
 from pql_model.features.spec import Feature
 from pql_model.payload import select_attributes
 
 KEY = "decisions"
-"""Where it stands among the facts of a model."""
-USUAL = Policy(probability=0.5)
-"""Its other keys are what holds without a policy."""
+"""Key among the facts of a model."""
+DEFAULTS = Policy(probability=0.5)
+"""Defaults of bands, cool-down, stay and hold-out, which also hold without a policy."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +29,24 @@ class Decider:
     Attributes
     ----------
     name
-        The product: with the entity it decides on the hold-out.
+        The product's name; with the entity's id it decides the hold-out.
     band_results
-        What the bands promised and what came of them in the test period, as JSON.
+        Expected and observed rates of the bands in the test period, as JSON.
     cool_down
         Microseconds.
     exclude, hand_raise
-        Any of them is enough.
+        Any one of them is enough.
     criteria
-        The model's: found on earlier rows and confirmed on later ones.
+        Those of the model: mined on earlier rows and confirmed on later ones.
     """
 
     name: str
     rule: PolicyRule
     bands: Bands
     band_results: tuple[Mapping[str, Any], ...] = ()
-    cool_down: int = USUAL.cool_down.us
-    stay: float = USUAL.stay
-    hold_out: float = USUAL.hold_out
+    cool_down: int = DEFAULTS.cool_down.us
+    stay: float = DEFAULTS.stay
+    hold_out: float = DEFAULTS.hold_out
     exclude: tuple[BoundCriterion, ...] = ()
     hand_raise: tuple[BoundCriterion, ...] = ()
     criteria: tuple[BoundCriterion, ...] = ()
@@ -54,17 +55,17 @@ class Decider:
 
     @property
     def definition(self) -> BoundDefinition | None:
-        """What `meets_definition` speaks of: the rule in force where there is one, else the recommended one."""
+        """The definition of `meets_definition`: the one in force if there is one, else the recommended one."""
         return self.in_force or self.recommended
 
     @property
     def qualifying(self) -> BoundDefinition | None:
-        """The definition that the policy qualifies by."""
+        """The definition that qualifies, under `policy: {definition: ...}`."""
         return {"recommended": self.recommended, "in_force": self.in_force}.get(str(self.rule.definition))
 
     @property
     def goal(self) -> BoundDefinition | None:
-        """What `nearest_missing` speaks of: the definition that qualifies, where one does, else that of `meets_definition`."""
+        """The definition of `nearest_missing`: the qualifying one if there is one, else that of `meets_definition`."""
         return self.qualifying or self.definition
 
     @property
@@ -75,11 +76,18 @@ class Decider:
 
     @property
     def features(self) -> list[Feature]:
-        """The features that they count, besides those of the model."""
+        """The features that the conditions count."""
         return list(dict.fromkeys(c.feature for c in self.conditions if c.feature is not None))
 
-    def without_hold_out(self) -> Decider:
-        return replace(self, hold_out=0.0)
+    def criteria_met(self, met: np.ndarray) -> list[dict[str, str | None]]:
+        """List id and text of the criteria that one row meets.
+
+        Parameters
+        ----------
+        met
+            Bool (criteria,).
+        """
+        return [{"id": c.id, "text": c.text} for c, holds in zip(self.criteria, met.tolist(), strict=True) if holds]
 
     def to_dict(self) -> dict[str, Any]:
         bands = zip(self.bands.names[:-1], self.bands.edges[:-1], strict=True)
@@ -88,40 +96,27 @@ class Decider:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Decider:
         """Read what `to_dict` wrote."""
-        exclude, hand_raise, criteria = (
-            tuple(BoundCriterion.from_dict(c) for c in raw[name]) for name in ("exclude", "hand_raise", "criteria")
-        )
-        recommended, in_force = (
-            BoundDefinition.from_dict(raw[name]) if raw[name] is not None else None
+        criteria = {
+            name: tuple(BoundCriterion.from_dict(each) for each in raw[name])
+            for name in ("exclude", "hand_raise", "criteria")
+        }
+        definitions = {
+            name: BoundDefinition.from_dict(raw[name]) if raw[name] is not None else None
             for name in ("recommended", "in_force")
-        )
-        return cls(
-            name=str(raw["name"]),
-            rule=PolicyRule.from_dict(raw["rule"]),
-            bands=Bands.of({band["name"]: band["at_least"] for band in raw["bands"]}),
-            band_results=tuple(raw["band_results"]),
-            cool_down=int(raw["cool_down"]),
-            stay=float(raw["stay"]),
-            hold_out=float(raw["hold_out"]),
-            exclude=exclude,
-            hand_raise=hand_raise,
-            criteria=criteria,
-            recommended=recommended,
-            in_force=in_force,
-        )
+        }
+        bands = Bands.of({band["name"]: band["at_least"] for band in raw["bands"]})
+        rule, band_results = PolicyRule.from_dict(raw["rule"]), tuple(raw["band_results"])
+        return cls(**{**raw, **criteria, **definitions, "bands": bands, "rule": rule, "band_results": band_results})
 
     @classmethod
-    def of_facts(cls, facts: Mapping[str, Any], reference: Sequence[float]) -> Decider:
-        """What a model decides by; of one of an older release its rule, or the top tenth of its reference population.
+    def of_facts(cls, facts: Mapping[str, Any]) -> Decider:
+        """Read the decider of a `FittedModel` from its facts.
 
-        Parameters
-        ----------
-        facts, reference
-            Of a `FittedModel`.
+        Raises
+        ------
+        DataError
+            If the facts hold none.
         """
-        if KEY in facts:
-            return cls.from_dict(facts[KEY])
-        top = float(np.quantile(reference, 1 - DEFAULT_SHARE))
-        usual = {"probability": top, "leads": None, "words": f"probability at least {top:.3f}, the top tenth"}
-        rule = PolicyRule.from_dict({**facts.get("rule", usual)})
-        return cls(str(facts.get("name", "")), rule, Bands.of(USUAL.bands))
+        if KEY not in facts:
+            raise DataError(f"This model has no `{KEY}` among its facts", remedy="train it with this version of pql")
+        return cls.from_dict(facts[KEY])

@@ -1,4 +1,4 @@
-"""What is decided on scored rows: the same function for a batch with its memory and for one row without."""
+"""Decisions on scored rows: one function for a batch with its state and for a single row without."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pql_model.decide.decider import Decider
 from pql_model.decide.holdout import held_out, ties
 from pql_model.decide.policy import expected_conversions
 from pql_model.decide.select import SUPPRESSED, SelectionInput, select, select_alone
-from pql_model.decide.state import State
+from pql_model.decide.state import RunState
 from pql_model.statistics.estimate import Estimate
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What is decided, (rows,) each; None where the columns it takes are not there.
+    """Decisions, (rows,) each; None where a column they read is absent.
 
     Attributes
     ----------
     band, suppressed
-        Texts; `suppressed` is None where nothing holds the row back.
+        Texts; `suppressed` is None for a row that is not suppressed.
     newly_qualified
-        None without a memory.
+        None without state.
     criteria_met
         Bool (rows, criteria of the model).
     held_out
         Whether the entity is in the hold-out, whether or not it qualifies.
     state
-        What the next run must know; None without a memory.
+        RunState for the next run; None without state.
     """
 
     band: np.ndarray
@@ -42,7 +42,7 @@ class Decisions:
     meets_definition: np.ndarray | None
     criteria_met: np.ndarray | None
     held_out: np.ndarray
-    state: State | None
+    state: RunState | None
 
 
 def decide(
@@ -52,30 +52,32 @@ def decide(
     columns: Columns,
     *,
     as_of: int | None = None,
-    before: State | None = None,
+    before: RunState | None = None,
 ) -> Decisions:
     """Decide on scored rows.
 
     Parameters
     ----------
     entity
-        Ids, one a row.
+        Ids, one per row.
     columns
-        What the conditions read, as far as it is known.
+        What the conditions read, as far as it is present.
     as_of, before
-        The instant of a batch and what the run before left: then capacity, hysteresis and cool-down hold. Without them
-        each row is decided alone, and a capacity is the probability at which the test period gave so many leads.
+        Instant of a batch, and the state of the run before: capacity, hysteresis and cool-down apply. Without them each
+        row is decided alone, and the level of a capacity decides.
 
     Examples
     --------
-    >>> decider = Decider.of_facts({"rule": {"probability": 0.2, "leads": None, "words": ""}}, [0.1])
-    >>> found = decide(decider, ["a", "b"], np.array([0.3, 0.01]), Columns(2))
-    >>> found.band.tolist(), found.is_pql.tolist()
+    >>> from pql_model.decide.bands import Bands
+    >>> from pql_model.decide.policy import PolicyRule
+    >>> decider = Decider("boards", PolicyRule(0.2, None, ""), Bands.of({"high": 0.25, "low": 0.03}))
+    >>> decisions = decide(decider, ["a", "b"], np.array([0.3, 0.01]), Columns(2))
+    >>> decisions.band.tolist(), decisions.is_pql.tolist()
     (['high', 'very_low'], [True, False])
     """
     names = [str(name) for name in entity]
     qualifying = columns.meets(decider.qualifying) if decider.qualifying is not None else None
-    offered = SelectionInput(
+    rows = SelectionInput(
         entity=names,
         probability=probability,
         met=qualifying,
@@ -84,38 +86,32 @@ def decide(
         held_out=held_out(decider.name, names, decider.hold_out),
         tie=ties(decider.name, names) if before is not None and decider.rule.leads else np.zeros(len(names)),
     )
+    selection = None
     is_pql: np.ndarray | None
     if before is not None and as_of is not None:
-        selected = select(decider.rule, offered, as_of, before, decider.cool_down, decider.stay)
-        is_pql, newly, suppressed, state = (
-            selected.is_pql,
-            selected.newly_qualified,
-            selected.suppressed,
-            selected.state,
-        )
+        selection = select(decider.rule, rows, as_of, before, decider.cool_down, decider.stay)
+        is_pql, suppressed = selection.is_pql, selection.suppressed
     else:
-        is_pql, suppressed = select_alone(decider.rule, offered)
-        newly, state = None, None
-        unknown = decider.rule.definition is not None and qualifying is None
-        is_pql = None if unknown or decider.rule.unknown else is_pql
+        is_pql, suppressed = select_alone(decider.rule, rows)
+        is_pql = None if decider.rule.definition is not None and qualifying is None else is_pql
     return Decisions(
         band=decider.bands.of_probability(probability),
         is_pql=is_pql,
-        newly_qualified=newly,
+        newly_qualified=selection.newly_qualified if selection is not None else None,
         suppressed=suppressed,
         meets_definition=columns.meets(decider.definition) if decider.definition is not None else None,
         criteria_met=_criteria_met(decider, columns),
-        held_out=offered.held_out,
-        state=state,
+        held_out=rows.held_out,
+        state=selection.state if selection is not None else None,
     )
 
 
 def _criteria_met(decider: Decider, columns: Columns) -> np.ndarray | None:
     held = [columns.holds(condition) for condition in decider.criteria]
-    known = [found for found in held if found is not None]
-    if len(known) < len(held):
+    present = [each for each in held if each is not None]
+    if len(present) < len(held):
         return None
-    return np.column_stack(known) if known else np.empty((columns.rows, 0), bool)
+    return np.column_stack(present) if present else np.empty((columns.rows, 0), bool)
 
 
 @dataclass(frozen=True)
@@ -125,14 +121,14 @@ class Summary:
     Attributes
     ----------
     selected
-        Conversions to expect of the PQLs; of who is suppressed and no PQL nothing is counted.
+        Expected conversions of the PQLs.
     bands
-        Name -> rows and conversions to expect.
+        Name -> rows and expected conversions.
     not_to_call
-        Of the lowest band that holds anybody but PQLs (never the highest): its name, rows without the PQLs, their share of
-        all, and the conversions that leaving them costs.
+        The lowest band with rows that are not PQLs, never the highest: its name, those rows, their share of all rows, and
+        the expected conversions that skipping them would miss.
     everybody
-        Conversions to expect of all rows.
+        Expected conversions of all rows.
     """
 
     selected: Estimate
@@ -159,35 +155,37 @@ class Summary:
         }
 
 
-def summarise(decider: Decider, decisions: Decisions, probability: np.ndarray, learnt_from: float | None) -> Summary:
-    """Count a batch.
+def summarise(
+    decider: Decider, decisions: Decisions, probability: np.ndarray, training_conversions: float | None
+) -> Summary:
+    """Summarise the decisions on a batch.
 
     Parameters
     ----------
-    learnt_from
+    training_conversions
         See `expected_conversions`.
     """
     pql = decisions.is_pql if decisions.is_pql is not None else np.zeros(len(probability), bool)
     others = {name: (decisions.band == name) & ~pql for name in decider.bands.names[:0:-1]}
     lowest = next((name for name, rows in others.items() if rows.any()), decider.bands.names[-1])
-    left = others[lowest]
+    skipped = others[lowest]
     reasons = {name: int((decisions.suppressed == name).sum()) for name in SUPPRESSED}
     return Summary(
-        selected=expected_conversions(probability[pql], learnt_from),
+        selected=expected_conversions(probability[pql], training_conversions),
         bands={
             name: (
                 int((decisions.band == name).sum()),
-                expected_conversions(probability[decisions.band == name], learnt_from),
+                expected_conversions(probability[decisions.band == name], training_conversions),
             )
             for name in decider.bands.names
         },
         not_to_call=(
             lowest,
-            int(left.sum()),
-            float(left.mean()) if len(left) else 0.0,
-            expected_conversions(probability[left], learnt_from),
+            int(skipped.sum()),
+            float(skipped.mean()) if len(skipped) else 0.0,
+            expected_conversions(probability[skipped], training_conversions),
         ),
-        everybody=expected_conversions(probability, learnt_from),
+        everybody=expected_conversions(probability, training_conversions),
         suppressed={name: n for name, n in reasons.items() if n},
         held_out=int(decisions.held_out.sum()),
     )

@@ -1,4 +1,4 @@
-"""Who is never contacted, so that the effect of contact can be measured: a permanent share, by a hash of the name."""
+"""The hold-out: a permanent random share of entities that is never contacted, so that the effect of contact can be measured."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterable
 import numpy as np
 
 _BITS = 53
-"""As many as a float holds exactly, so that the place is below 1."""
+"""A float holds this many exactly, so the result is below 1."""
 
 
-def place(product: str, entity: str, purpose: str = "hold-out") -> float:
-    """The place of an entity in [0, 1): the same in every process, on every machine, in any order.
+def unit_hash(product: str, entity: str, purpose: str = "hold-out") -> float:
+    """Hash an entity to a number in [0, 1): the same in every process and on every machine.
 
-    The first 53 bits of the SHA-256 of purpose, product and entity with line feeds between them, UTF-8.
+    The first 53 bits of the SHA-256 of purpose, product and entity, joined by line feeds, in UTF-8.
 
-    >>> place("nimbus-boards", "acc-00007")
+    >>> unit_hash("nimbus-boards", "acc-00007")
     0.4545...
     """
     text = f"{purpose}\n{product}\n{entity}".encode("utf-8", "surrogatepass")
@@ -25,16 +25,16 @@ def place(product: str, entity: str, purpose: str = "hold-out") -> float:
 
 
 def held_out(product: str, entities: Iterable[str], share: float) -> np.ndarray:
-    """Whether each entity is in the hold-out, bool. A larger share holds all of a smaller one.
+    """Test whether each entity is in the hold-out, bool (entities,). A larger share contains every smaller one.
 
     >>> bool(held_out("nimbus-boards", map(str, range(10_000)), 0.1).mean().round(2) == 0.1)
     True
     """
     if share <= 0:
         return np.zeros(sum(1 for _ in entities), bool)
-    return np.array([place(product, str(entity)) < share for entity in entities], bool)
+    return np.array([unit_hash(product, str(entity)) < share for entity in entities], bool)
 
 
 def ties(product: str, entities: Iterable[str]) -> np.ndarray:
-    """An order for equal probabilities that is fair and permanent, and has nothing to do with the hold-out; float."""
-    return np.array([place(product, str(entity), "tie") for entity in entities], float)
+    """Order equal probabilities by a hash: fair, permanent and independent of the hold-out. Float (entities,)."""
+    return np.array([unit_hash(product, str(entity), "tie") for entity in entities], float)

@@ -1,9 +1,10 @@
-"""Decisions as columns of scored rows: what batch and registry write beside probability and reasons."""
+"""Scored rows with their decisions as columns, as batch and registry write them."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,53 +14,91 @@ from pql_model.criteria.evaluate import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Decisions, decide
 from pql_model.decide.nearest import AGE, NearestMissing
-from pql_model.decide.state import State
+from pql_model.decide.state import RunState
 from pql_model.explain.scored import scored_rows
 from pql_model.model.artifact import FittedModel
+from pql_model.time import iso, parse_instant, to_datetime
 
-NAMES = (
-    "entity",
-    "as_of",
-    "probability",
-    "score",
-    "band",
-    "is_pql",
-    "usage",
-    "fit",
-    "timing",
-    "reasons",
-    "criteria_met",
-    "meets_definition",
-    "nearest_missing",
-    "newly_qualified",
-    "suppressed",
-    "model_version",
-    "feature_set",
-    "scored_at",
-)
-"""The columns of a scored row, in their order."""
+COLUMNS = {
+    "entity": "text",
+    "as_of": "time",
+    "probability": "number",
+    "score": "number",
+    "band": "text",
+    "is_pql": "flag",
+    "usage": "number",
+    "fit": "number",
+    "timing": "number",
+    "reasons": "json",
+    "criteria_met": "json",
+    "meets_definition": "flag",
+    "nearest_missing": "json",
+    "newly_qualified": "flag",
+    "suppressed": "text",
+    "model_version": "text",
+    "feature_set": "text",
+    "scored_at": "time",
+}
+"""The columns of a scored row in order, with their kinds. `json` is a list or object in an answer, a text in a table."""
+NAMES = tuple(COLUMNS)
+
+
+def columns_of(kind: str) -> list[str]:
+    """List the columns of a kind."""
+    return [name for name, of_column in COLUMNS.items() if of_column == kind]
+
+
+def json_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Convert a scored row of a table to the JSON object that the service answers with.
+
+    >>> json_row({"band": "low", "is_pql": pd.NA, "reasons": "[]", "as_of": pd.Timestamp("2026-01-05", tz="UTC")})
+    {'band': 'low', 'is_pql': None, 'reasons': [], 'as_of': '2026-01-05'}
+    """
+    return {str(name): _json_value(name, value) for name, value in row.items()}
+
+
+def _json_value(name: Any, value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return iso(value.value // 1000)
+    if isinstance(value, str):
+        return json.loads(value) if COLUMNS.get(name) == "json" else value
+    if isinstance(value, list | dict):
+        return value
+    return None if pd.isna(value) else value.item() if isinstance(value, np.generic) else value
+
+
+def table_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert an answer of the service to a row of a table: the inverse of `json_row`."""
+    texts = {name: json.dumps(row[name], ensure_ascii=False) for name in columns_of("json") if row[name] is not None}
+    times = {name: to_datetime(parse_instant(row[name])) for name in columns_of("time") if row[name] is not None}
+    return {**row, **texts, **times}
 
 
 @dataclass(frozen=True)
-class Decided:
-    """Scored rows with their decisions as columns, in the order of the table, and the decisions themselves."""
+class DecidedRows:
+    """Scored rows in the order of the table, and the decisions on them."""
 
     rows: pd.DataFrame
     decisions: Decisions
 
 
 def decided_rows(
-    model: FittedModel, table: pd.DataFrame, decider: Decider, *, as_of: int | None = None, before: State | None = None
-) -> Decided:
+    model: FittedModel,
+    table: pd.DataFrame,
+    decider: Decider,
+    *,
+    as_of: int | None = None,
+    before: RunState | None = None,
+) -> DecidedRows:
     """Score a feature table and decide on its rows.
 
-    `criteria_met` and `nearest_missing` are JSON texts. Without a memory (`before`) there is no `newly_qualified`, and each
-    row is decided alone. A decision whose columns the table lacks is None.
+    `criteria_met` and `nearest_missing` are JSON texts. Without state (`before`) each row is decided alone, and there is no
+    `newly_qualified`. A decision whose columns the table lacks is None.
 
     Parameters
     ----------
     table
-        The model's columns, and those of the decider as far as there are any; `entity` and `as_of` where known.
+        The model's columns, those of the decider if present, and `entity` and `as_of` if known.
 
     Raises
     ------
@@ -70,50 +109,45 @@ def decided_rows(
     rows = scored_rows(model, table, X)
     columns = Columns.of_table(table, decider.conditions, [AGE])
     entity = rows["entity"].astype(str) if "entity" in rows.columns else [""] * len(rows)
-    # A hold-out goes by the entity: who is not named is in none.
-    by = decider if "entity" in rows.columns else decider.without_hold_out()
-    found = decide(by, entity, rows["probability"].to_numpy(), columns, as_of=as_of, before=before)
-    payload = {
-        "band": found.band,
-        "is_pql": found.is_pql,
-        "criteria_met": _criteria(decider, found),
-        "meets_definition": found.meets_definition,
-        "nearest_missing": _nearest(model, table, X, decider, columns),
-        "newly_qualified": found.newly_qualified,
-        "suppressed": found.suppressed,
+    if "entity" not in rows.columns:
+        decider = replace(decider, hold_out=0.0)  # the hold-out is a hash of the entity
+    decisions = decide(decider, entity, rows["probability"].to_numpy(), columns, as_of=as_of, before=before)
+    decided = {
+        "band": decisions.band,
+        "is_pql": decisions.is_pql,
+        "criteria_met": _criteria_met(decider, decisions),
+        "meets_definition": decisions.meets_definition,
+        "nearest_missing": _nearest_missing(model, table, X, decider, columns),
+        "suppressed": decisions.suppressed,
+        **({"newly_qualified": decisions.newly_qualified} if before is not None else {}),
     }
-    if before is None:
-        del payload["newly_qualified"]
-    rows = rows.assign(**{name: _typed(values, name, len(rows)) for name, values in payload.items()})
-    return Decided(rows[[name for name in NAMES if name in rows.columns]], found)
+    rows = rows.assign(**{name: _typed(values, name, len(rows)) for name, values in decided.items()})
+    return DecidedRows(rows[[name for name in NAMES if name in rows.columns]], decisions)
 
 
 def _typed(values: np.ndarray | None, name: str, rows: int) -> Any:
-    """Of one type in every file, also where all are missing."""
+    """Give a column the same type in every file, even where all values are missing."""
     if values is not None and values.dtype == bool:
         return values
-    kind: Any = "boolean" if name in ("is_pql", "meets_definition", "newly_qualified") else "string"
+    kind: Any = "boolean" if COLUMNS[name] == "flag" else "string"
     return pd.array(values if values is not None else [None] * rows, dtype=kind)
 
 
-def _criteria(decider: Decider, found: Decisions) -> np.ndarray | None:
-    """A JSON list of id and text; rows that meet the same share the text."""
-    if found.criteria_met is None:
+def _criteria_met(decider: Decider, decisions: Decisions) -> np.ndarray | None:
+    """A JSON list of id and text per row; rows that meet the same criteria share the text."""
+    if decisions.criteria_met is None:
         return None
     texts: dict[bytes, str] = {}
-    payload = np.empty(len(found.band), object)
-    for row, met in enumerate(found.criteria_met):
+    column = np.empty(len(decisions.band), object)
+    for row, met in enumerate(decisions.criteria_met):
         key = met.tobytes()
         if key not in texts:
-            names = [
-                {"id": c.id, "text": c.text} for c, held in zip(decider.criteria, met.tolist(), strict=True) if held
-            ]
-            texts[key] = json.dumps(names, ensure_ascii=False)
-        payload[row] = texts[key]
-    return payload
+            texts[key] = json.dumps(decider.criteria_met(met), ensure_ascii=False)
+        column[row] = texts[key]
+    return column
 
 
-def _nearest(
+def _nearest_missing(
     model: FittedModel, table: pd.DataFrame, X: np.ndarray, decider: Decider, columns: Columns
 ) -> np.ndarray | None:
     if decider.goal is None:
@@ -122,7 +156,7 @@ def _nearest(
     missing = NearestMissing(decider.goal, model.manifest).find(
         columns, X, lambda moved: model.calibration.apply(model.predictor.margin(moved)), as_of
     )
-    payload = np.full(len(missing), None, object)
-    for row, found in enumerate(missing):
-        payload[row] = json.dumps(found.to_dict(), ensure_ascii=False) if found is not None else None
-    return payload
+    column = np.full(len(missing), None, object)
+    for row, condition in enumerate(missing):
+        column[row] = json.dumps(condition.to_dict(), ensure_ascii=False) if condition is not None else None
+    return column

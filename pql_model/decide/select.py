@@ -1,4 +1,4 @@
-"""Who of those scored is a PQL, who is new, and who is not and why: hysteresis, cool-down, hold-out and places."""
+"""Which scored entities are PQLs, which are newly qualified, and which are suppressed and why."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from pql_model.decide.policy import PolicyRule
-from pql_model.decide.state import Remembered, State
+from pql_model.decide.state import EntityState, RunState
 from pql_model.time import DAY, HOUR
 
 EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY = "excluded", "held_out", "cool_down", "capacity"
 SUPPRESSED = (EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY)
 _EARLY = 6 * HOUR
-"""A run may begin so much earlier than one period after the last, and still have its places: clocks and logs jitter."""
+"""A run may start this much earlier than one period after the last and still get its places: schedulers jitter."""
 
 
 @dataclass(frozen=True)
 class SelectionInput:
-    """Rows to decide on, (rows,), one an entity.
+    """Rows to decide on, (rows,), one per entity.
 
     Attributes
     ----------
     met
         Whether the definition of the rule is met; None where no definition decides.
     raised, excluded, held_out
-        Bool: a raised hand, excluded by the policy, in the hold-out.
+        Bool: raised a hand, excluded by the policy, in the hold-out.
     tie
-        The order of equal probabilities.
+        Order among equal probabilities.
     """
 
     entity: list[str]
@@ -44,144 +44,162 @@ class SelectionInput:
 
 
 @dataclass(frozen=True)
-class Selected:
-    """is_pql and newly_qualified, bool (rows,); suppressed, object: a reason or None; and what the next run must know."""
+class Selection:
+    """Decisions on the rows, and the state for the next run.
+
+    Attributes
+    ----------
+    is_pql, newly_qualified
+        Bool (rows,).
+    suppressed
+        Object (rows,): one of `SUPPRESSED`, or None.
+    """
 
     is_pql: np.ndarray
     newly_qualified: np.ndarray
     suppressed: np.ndarray
-    state: State
+    state: RunState
 
 
-def select_alone(rule: PolicyRule, offered: SelectionInput) -> tuple[np.ndarray, np.ndarray]:
-    """is_pql and suppressed without a memory and without neighbours: of a capacity the level decides."""
-    wants = _by_rule(rule, offered, rule.probability) | offered.raised
-    suppressed = np.full(len(wants), None, object)
-    suppressed[wants & offered.held_out] = HELD_OUT
-    suppressed[wants & offered.excluded] = EXCLUDED
-    return wants & offered.contactable, suppressed
+def select_alone(rule: PolicyRule, rows: SelectionInput) -> tuple[np.ndarray, np.ndarray]:
+    """Decide on each row by itself: no earlier run, no other rows. With a capacity the level decides.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        `is_pql` and `suppressed`, (rows,).
+    """
+    qualifies = _meets_rule(rule, rows, rule.probability) | rows.raised
+    suppressed = np.full(len(qualifies), None, object)
+    suppressed[qualifies & rows.held_out] = HELD_OUT
+    suppressed[qualifies & rows.excluded] = EXCLUDED
+    return qualifies & rows.contactable, suppressed
 
 
 def select(
-    rule: PolicyRule, offered: SelectionInput, as_of: int, before: State, cool_down: int, stay: float
-) -> Selected:
-    """Decide on everybody at one instant.
+    rule: PolicyRule, rows: SelectionInput, as_of: int, before: RunState, cool_down: int, stay: float
+) -> Selection:
+    """Decide on all entities at one instant.
 
     Parameters
     ----------
     before
         What the last run left.
     cool_down
-        Microseconds within which nobody is alerted twice.
+        Microseconds within which an entity is not alerted twice.
     stay
-        Who qualified stays until the probability falls below this part of the threshold.
+        A PQL stays a PQL until its probability falls below this part of the threshold.
     """
-    known = [before.of.get(entity) for entity in offered.entity]
-    threshold = _threshold(rule, offered)
-    wants = _by_rule(rule, offered, threshold) | offered.raised
-    # The hold-out is remembered by since when it qualifies: it is never a PQL, and must be chosen like one.
-    was = np.array([_was(r, held) for r, held in zip(known, offered.held_out.tolist(), strict=True)], bool)
-    keeps = was & (wants | (offered.probability >= stay * threshold))
-    new = wants & ~was
-    alerted = [r.alerted_at if r is not None else None for r in known]
-    cooling = np.array([at is not None and as_of - at < cool_down for at in alerted], bool)
-    queue = new & ~cooling & ~offered.excluded
-    reached = offered.raised | ~(offered.probability < rule.probability)  # no level known: all have reached it
-    places = _places(rule, before, as_of)
-    admitted = _admit(queue, offered, reached, places) if places is not None else queue
-    chosen = keeps | (new & cooling) | admitted
-    is_pql = chosen & offered.contactable
-    newly = admitted & offered.contactable
-    suppressed = np.full(len(wants), None, object)
-    suppressed[queue & reached & ~admitted] = CAPACITY
+    earlier = [before.entities.get(entity) for entity in rows.entity]
+    threshold = _threshold(rule, rows)
+    qualifies = _meets_rule(rule, rows, threshold) | rows.raised
+    qualified_before = np.array(
+        [_qualified_before(state, held) for state, held in zip(earlier, rows.held_out.tolist(), strict=True)], bool
+    )
+    stays = qualified_before & (qualifies | (rows.probability >= stay * threshold))
+    new = qualifies & ~qualified_before
+    alerted_at = [state.alerted_at if state is not None else None for state in earlier]
+    cooling = np.array([at is not None and as_of - at < cool_down for at in alerted_at], bool)
+    queue = new & ~cooling & ~rows.excluded
+    at_level = rows.raised | (rows.probability >= rule.probability)
+    places = _free_places(rule, before, as_of)
+    admitted = _first_in_queue(queue, rows, at_level, places) if places is not None else queue
+    selected = stays | (new & cooling) | admitted
+    is_pql = selected & rows.contactable
+    newly_qualified = admitted & rows.contactable
+    suppressed = np.full(len(qualifies), None, object)
+    suppressed[queue & at_level & ~admitted] = CAPACITY
     suppressed[new & cooling & is_pql] = COOL_DOWN
-    suppressed[chosen & offered.held_out] = HELD_OUT
-    suppressed[(wants | keeps) & offered.excluded] = EXCLUDED
-    return Selected(is_pql, newly, suppressed, _after(offered, known, before, as_of, chosen, is_pql, newly))
+    suppressed[selected & rows.held_out] = HELD_OUT
+    suppressed[(qualifies | stays) & rows.excluded] = EXCLUDED
+    state = _state_after(rows, earlier, before, as_of, selected, is_pql, newly_qualified)
+    return Selection(is_pql, newly_qualified, suppressed, state)
 
 
-def _by_rule(rule: PolicyRule, offered: SelectionInput, threshold: float) -> np.ndarray:
+def _meets_rule(rule: PolicyRule, rows: SelectionInput, threshold: float) -> np.ndarray:
     if rule.leads == 0:
-        return np.zeros(len(offered.probability), bool)
+        return np.zeros(len(rows.probability), bool)
     if rule.definition is not None:
-        return offered.met if offered.met is not None else np.zeros(len(offered.probability), bool)
-    return np.asarray(offered.probability >= threshold)
+        return rows.met if rows.met is not None else np.zeros(len(rows.probability), bool)
+    return np.asarray(rows.probability >= threshold)
 
 
-def _threshold(rule: PolicyRule, offered: SelectionInput) -> float:
-    """Of a capacity its level, or what the last of its places goes for where fewer reach the level."""
+def _threshold(rule: PolicyRule, rows: SelectionInput) -> float:
+    """With a capacity: the level, or the probability of the last place where fewer entities reach the level."""
     if not rule.leads:
         return rule.probability
-    best = np.sort(offered.probability[offered.contactable])[::-1]
+    best = np.sort(rows.probability[rows.contactable])[::-1]
     last = float(best[min(rule.leads, len(best)) - 1]) if len(best) else np.inf
-    return last if np.isnan(rule.probability) else min(rule.probability, last)
+    return min(rule.probability, last)
 
 
-def _was(remembered: Remembered | None, held: bool) -> bool:
-    if remembered is None:
+def _qualified_before(state: EntityState | None, held_out: bool) -> bool:
+    """The hold-out never is a PQL, but must be selected like one: for it the state keeps since when it qualifies."""
+    if state is None:
         return False
-    return remembered.qualified_since is not None if held else remembered.is_pql
+    return state.qualified_since is not None if held_out else state.is_pql
 
 
 @dataclass(frozen=True)
-class _Places:
-    """How many may be alerted now, and how many of them at most where fewer reach the level."""
+class _FreePlaces:
+    """Alerts that are left now, and how many of them entities below the level may have."""
 
-    free: int
-    filled: int
+    total: int
+    below_level: int
 
 
-def _places(rule: PolicyRule, before: State, as_of: int) -> _Places | None:
-    """Who was alerted counts, also who has left or paid since.
+def _free_places(rule: PolicyRule, before: RunState, as_of: int) -> _FreePlaces | None:
+    """Count the places of a capacity. An alert takes one even if its entity has left or converted since.
 
-    Places for those below the level are given out evenly: as many as belong to the time since the last run. Else the first of
-    seven daily runs would give the places of a week to whoever is there, and the leads of the other days would find none.
+    Places for entities below the level are spread evenly over time, in proportion to the time since the last run.
+    Otherwise the first of seven daily runs would fill the week, and the leads of the other days would find no place.
     """
-    if not rule.leads:
+    if not rule.leads or rule.per is None:
         return None
-    if rule.per is None:  # a model of an older release
-        return _Places(rule.leads, rule.leads)
-    free = max(0, rule.leads - _alerted(before, as_of, rule.per))
+    total = max(0, rule.leads - _alerts_within(before, as_of, rule.per))
     if before.as_of is None:
-        return _Places(free, rule.leads)
-    # Runs of one day share its places: rounded up run by run, those of every hour would be several times a day's.
+        return _FreePlaces(total, rule.leads)
+    # Runs of one day share its places: rounding up for every hourly run would give several times a day's.
     elapsed = min(rule.per, max(as_of - before.as_of, DAY))
-    return _Places(free, -(-rule.leads * elapsed // rule.per) - _alerted(before, as_of, elapsed))
+    return _FreePlaces(total, -(-rule.leads * elapsed // rule.per) - _alerts_within(before, as_of, elapsed))
 
 
-def _alerted(before: State, as_of: int, within: int) -> int:
-    """How many were alerted in so much time, but for what a run may begin early."""
-    length = within - min(_EARLY, within // 4)
-    return sum(r.alerted_at is not None and as_of - r.alerted_at < length for r in before.of.values())
+def _alerts_within(before: RunState, as_of: int, duration: int) -> int:
+    length = duration - min(_EARLY, duration // 4)
+    alerted_at = (state.alerted_at for state in before.entities.values())
+    return sum(at is not None and as_of - at < length for at in alerted_at)
 
 
-def _admit(queue: np.ndarray, offered: SelectionInput, reached: np.ndarray, places: _Places) -> np.ndarray:
-    """Raised hands first, then by probability. The hold-out takes no place, and is chosen where it would have had one."""
-    rows = np.flatnonzero(queue)
-    rows = rows[np.lexsort((offered.tie[rows], -offered.probability[rows], ~offered.raised[rows]))]
-    contact = offered.contactable[rows]
-    taken = np.cumsum(contact) - contact  # places taken by those before
+def _first_in_queue(queue: np.ndarray, rows: SelectionInput, at_level: np.ndarray, places: _FreePlaces) -> np.ndarray:
+    """Admit raised hands first, then by probability. The hold-out is admitted where it would have had a place, and takes none."""
+    order = np.flatnonzero(queue)
+    order = order[np.lexsort((rows.tie[order], -rows.probability[order], ~rows.raised[order]))]
+    contactable = rows.contactable[order]
+    taken = np.cumsum(contactable) - contactable  # places of those ahead in the queue
     admitted = np.zeros(len(queue), bool)
-    admitted[rows[(taken < places.free) & (reached[rows] | (taken < places.filled))]] = True
+    admitted[order[(taken < places.total) & (at_level[order] | (taken < places.below_level))]] = True
     return admitted
 
 
-def _after(
-    offered: SelectionInput,
-    known: list[Remembered | None],
-    before: State,
+def _state_after(
+    rows: SelectionInput,
+    earlier: list[EntityState | None],
+    before: RunState,
     as_of: int,
-    chosen: np.ndarray,
+    selected: np.ndarray,
     is_pql: np.ndarray,
-    newly: np.ndarray,
-) -> State:
-    """Who is not at risk any more is no PQL, but an alert is not forgotten."""
-    gone = {
-        entity: Remembered(False, None, r.alerted_at) for entity, r in before.of.items() if r.alerted_at is not None
+    newly_qualified: np.ndarray,
+) -> RunState:
+    """An entity that is not at risk any more is not a PQL, but its alert is remembered."""
+    entities = {
+        entity: EntityState(False, None, state.alerted_at)
+        for entity, state in before.entities.items()
+        if state.alerted_at is not None
     }
-    qualifies = (chosen & ~offered.excluded).tolist()
-    now = {}
-    for entity, r, q, pql, new in zip(offered.entity, known, qualifies, is_pql.tolist(), newly.tolist(), strict=True):
-        since = (r.qualified_since if r is not None and r.qualified_since is not None else as_of) if q else None
-        now[entity] = Remembered(pql, since, as_of if new else r.alerted_at if r is not None else None)
-    return State(as_of, {**gone, **now})
+    qualifies = (selected & ~rows.excluded).tolist()
+    columns = (rows.entity, earlier, qualifies, is_pql.tolist(), newly_qualified.tolist())
+    for entity, state, holds, pql, new in zip(*columns, strict=True):
+        since, alerted_at = (state.qualified_since, state.alerted_at) if state is not None else (None, None)
+        since = as_of if since is None else since
+        entities[entity] = EntityState(pql, since if holds else None, as_of if new else alerted_at)
+    return RunState(as_of, entities)

@@ -1,4 +1,4 @@
-"""What the last run decided: who is a PQL, since when, and who was alerted when. A file between runs."""
+"""What the last runs decided, in a file: which entities are PQLs, since when, and when each was alerted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _COLUMNS = ["entity", "is_pql", "qualified_since", "alerted_at", "as_of"]
 
 
 @dataclass(frozen=True)
-class Remembered:
+class EntityState:
     """One entity after a run.
 
     Attributes
     ----------
     qualified_since
-        When it came to qualify, also of the hold-out; None where it does not.
+        Since when it qualifies, in the hold-out too; None where it does not.
     alerted_at
         The last time it was newly qualified.
     """
@@ -33,40 +33,46 @@ class Remembered:
 
 
 @dataclass(frozen=True)
-class State:
-    """What a run at `as_of` left; None before the first."""
+class RunState:
+    """State after a run at `as_of`; None before the first run."""
 
     as_of: int | None = None
-    of: Mapping[str, Remembered] = field(default_factory=dict)
+    entities: Mapping[str, EntityState] = field(default_factory=dict)
 
 
-def file_of(home: Path, product: str) -> Path:
-    """Beside the config, one a product: of two in a folder neither may take the places of the other or forget its alerts."""
+def state_path(home: Path, product: str) -> Path:
+    """The state file beside the config: one per product, so that two products in a folder do not share places or alerts."""
     return home / ".pql" / f"decisions-{product}.parquet"
 
 
-def base_of(runs: Sequence[State], as_of: int) -> State | None:
-    """The run that a run at `as_of` builds on: the last one before it, so that a second run at the same instant decides alike.
+def previous_run(runs: Sequence[RunState], as_of: int) -> RunState | None:
+    """Find the run that a run at `as_of` builds on: the last one before it, so that repeating a run gives the same answer.
 
-    None where the newest run is of a later instant: what came after it must not be told from there.
+    Returns
+    -------
+    RunState or None
+        None if the newest run is later than `as_of`: its future must not decide.
 
-    >>> base_of([State(5), State(9)], 9).as_of, base_of([State(5), State(9)], 12).as_of, base_of([], 3).as_of
+    Examples
+    --------
+    >>> runs = [RunState(5), RunState(9)]
+    >>> previous_run(runs, 9).as_of, previous_run(runs, 12).as_of, previous_run([], 3).as_of
     (5, 9, None)
     """
     instants = [run.as_of for run in runs if run.as_of is not None]
     if instants and as_of < max(instants):
         return None
     earlier = [run for run in runs if run.as_of is not None and run.as_of < as_of]
-    return max(earlier, key=lambda run: run.as_of or 0, default=State())
+    return max(earlier, key=lambda run: run.as_of or 0, default=RunState())
 
 
-def read_runs(path: Path) -> list[State]:
-    """The last two runs; none where there is no file.
+def read_runs(path: Path) -> list[RunState]:
+    """Read the last two runs; an empty list if there is no file.
 
     Raises
     ------
     DataError
-        If the file is no such file.
+        If the file cannot be read as a state file.
     """
     if not path.exists():
         return []
@@ -75,19 +81,19 @@ def read_runs(path: Path) -> list[State]:
         return [_state(as_of, frame[frame["as_of"] == as_of]) for as_of in sorted({int(at) for at in frame["as_of"]})]
     except (OSError, ValueError, TypeError, LookupError) as error:  # pyarrow's errors about content are among them
         raise DataError(
-            f"What the last scoring decided cannot be read: {error}",
+            f"The decisions of the last scoring run cannot be read: {error}",
             received=path,
-            remedy="restore the file, or delete it: then everybody who qualifies is newly qualified once more",
+            remedy="restore the file, or delete it: every qualifying entity is then newly qualified once more",
         ) from error
 
 
-def write_runs(path: Path, runs: Sequence[State]) -> None:
-    """Write the runs, whole or not at all."""
+def write_runs(path: Path, runs: Sequence[RunState]) -> None:
+    """Write the runs atomically."""
     rows = [
         (entity, r.is_pql, r.qualified_since, r.alerted_at, run.as_of)
         for run in runs
         if run.as_of is not None
-        for entity, r in run.of.items()
+        for entity, r in run.entities.items()
     ]
     types: Any = {"entity": "string", "is_pql": bool, **dict.fromkeys(_COLUMNS[2:], "Int64")}
     frame = pd.DataFrame(rows, columns=_COLUMNS).astype(types)
@@ -95,14 +101,14 @@ def write_runs(path: Path, runs: Sequence[State]) -> None:
     atomic_write(path, lambda at: frame.to_parquet(at, index=False))
 
 
-def _state(as_of: int, rows: pd.DataFrame) -> State:
+def _state(as_of: int, rows: pd.DataFrame) -> RunState:
     if rows["entity"].isna().any() or rows["entity"].duplicated().any():
-        raise ValueError("an entity is named twice in a run, or not at all")
+        raise ValueError("a run has an entity twice, or a row without an entity")
     columns = (rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in _COLUMNS[:4])
-    return State(
+    return RunState(
         as_of,
         {
-            str(entity): Remembered(
+            str(entity): EntityState(
                 bool(is_pql), None if since is None else int(since), None if at is None else int(at)
             )
             for entity, is_pql, since, at in zip(*columns, strict=True)

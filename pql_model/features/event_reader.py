@@ -11,20 +11,24 @@ from typing import Any
 
 from pql_model.errors import InputError
 from pql_model.features.fields import (
-    FieldNames,
+    NUMBER_SCHEMA,
+    TIME_SCHEMA,
+    ObjectFields,
     instant_in,
     keyed,
     named_in,
+    names_schema,
+    nullable,
     number_in,
     parse_times,
     shown,
     text_in,
+    text_schema,
 )
 from pql_model.features.timeline import EventRow
 from pql_model.sources.scalars import read_event_name, read_identifier
 from pql_model.time import DAY
 
-_EVENT = FieldNames(("event", "time"), ("user", "values", "id", "known_at", "n", "users"))
 _row = partial(tuple.__new__, EventRow)  # by keyword it takes twice as long
 
 
@@ -67,6 +71,21 @@ class ReadingRules:
     most_characters: int = 1_000
 
 
+_TEXT, _COUNT = text_schema(ReadingRules.most_characters), {**NUMBER_SCHEMA, "minimum": 0}
+EVENT = ObjectFields(
+    required={"event": text_schema(ReadingRules.most_characters, least=1), "time": TIME_SCHEMA},
+    optional={
+        "user": nullable(_TEXT),
+        "values": names_schema(NUMBER_SCHEMA, ReadingRules.most_names),
+        "id": nullable(_TEXT, "Id of the row in its table. Of equal ids, the first to arrive counts."),
+        "known_at": nullable(TIME_SCHEMA, "When the row arrived; for a count, the end of the period it covers."),
+        "n": {**_COUNT, "description": "Number of events, for a table of counts. Default: 1."},
+        "users": {**_COUNT, "description": "Number of users who did them."},
+    },
+)
+"""Fields of one event."""
+
+
 class EventReader:
     """Read the events of one request; each distinct name is read once.
 
@@ -102,9 +121,9 @@ class EventReader:
     def _by_column(self, raws: Sequence[Any]) -> tuple[list[EventRow], list[str | None] | None]:
         """Read all events at once, three times faster; raise if any is invalid."""
         keys = set[str]().union(*raws)
-        if not keys <= _EVENT.allowed or set(map(type, raws)) - {dict}:
+        if not keys <= EVENT.allowed or set(map(type, raws)) - {dict}:
             raise TypeError("an event is not an object, or has an unknown key")
-        optional = {key: [raw.get(key) for raw in raws] for key in keys - _EVENT.required}
+        optional = {key: [raw.get(key) for raw in raws] for key in keys - EVENT.required}
         names = [raw["event"] for raw in raws]
         users = optional.get("user") or [None] * len(raws)
         name_of = {name: self._name(name, "") for name in set(names)}
@@ -139,7 +158,7 @@ class EventReader:
         return [row for row, _ in read], [id_ for _, id_ in read]
 
     def _event(self, raw: object, at: str) -> tuple[EventRow, str | None]:
-        event: Mapping[str, Any] = keyed(raw, at, _EVENT)
+        event: Mapping[str, Any] = keyed(raw, at, EVENT)
         values, known_at, n, users = (event.get(name) for name in ("values", "known_at", "n", "users"))
         row = EventRow(
             self._name(event["event"], at),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,15 +45,62 @@ def shown(raw: object) -> str:
     return "an object" if isinstance(raw, dict) else "a list" if isinstance(raw, list) else type(raw).__name__
 
 
-class FieldNames:
-    """The required and optional keys of an object."""
+Schema = dict[str, Any]
+"""A JSON schema."""
 
-    def __init__(self, required: Sequence[str], optional: Sequence[str]) -> None:
-        self.required, self.allowed = frozenset(required), frozenset((*required, *optional))
-        self.in_order = (*required, *optional)
+NUMBER_SCHEMA: Schema = {"type": ["number", "boolean", "null"], "minimum": -LARGEST, "maximum": LARGEST}
+TIME_SCHEMA: Schema = {
+    "type": "string",
+    "description": "ISO 8601. A date is its midnight; a time without an offset is UTC.",
+    "pattern": r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9]"
+    r"(:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$",
+}
+"""The pattern is stricter than `_TIME`, since a schema cannot check the calendar."""
 
 
-def keyed(raw: object, at: str, keys: FieldNames) -> Mapping[str, Any]:
+def text_schema(most: int, least: int = 0) -> Schema:
+    """Describe a text of limited length."""
+    return {"type": "string", "minLength": least, "maxLength": most}
+
+
+def names_schema(value: Schema, most: int) -> Schema:
+    """Describe an object of at most `most` names with their values, or null."""
+    return {"type": ["object", "null"], "maxProperties": most, "additionalProperties": value}
+
+
+def nullable(schema: Schema, description: str | None = None) -> Schema:
+    """Allow null as well; with a description of its own."""
+    described = {"description": description} if description is not None else {}
+    return {**schema, "type": [schema["type"], "null"], **described}
+
+
+def object_schema(properties: Mapping[str, Schema], required: Collection[str] | None = None) -> Schema:
+    """Describe an object with these properties and no others; all are required by default."""
+    needed = list(properties if required is None else required)
+    return {"type": "object", "properties": dict(properties), "required": needed, "additionalProperties": False}
+
+
+class ObjectFields:
+    """The fields of an object with their schemas: `keyed` checks the names, and OpenAPI documents the same fields.
+
+    Parameters
+    ----------
+    required, optional : mapping
+        Name of a field -> its schema.
+    """
+
+    def __init__(self, required: Mapping[str, Schema], optional: Mapping[str, Schema]) -> None:
+        self.schemas = {**required, **optional}
+        self.required, self.allowed = frozenset(required), frozenset(self.schemas)
+        self.in_order = tuple(self.schemas)
+
+    @property
+    def schema(self) -> Schema:
+        required = [name for name in self.in_order if name in self.required]
+        return object_schema(self.schemas, required)
+
+
+def keyed(raw: object, at: str, keys: ObjectFields) -> Mapping[str, Any]:
     """Check that a value is an object with all required keys and no unknown ones.
 
     Parameters
@@ -62,8 +109,8 @@ def keyed(raw: object, at: str, keys: FieldNames) -> Mapping[str, Any]:
         The value.
     at : str
         Its path, such as `events[3]`; empty for the whole request.
-    keys : FieldNames
-        The required and optional keys.
+    keys : ObjectFields
+        The required and optional fields.
 
     Raises
     ------

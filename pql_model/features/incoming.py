@@ -14,19 +14,24 @@ from math import inf
 from operator import itemgetter
 
 from pql_model.errors import InputError
-from pql_model.features.event_reader import EventReader, ReadingRules, cut_to_day
+from pql_model.features.event_reader import EVENT, EventReader, ReadingRules, cut_to_day
 from pql_model.features.fields import (
     NUMBER_HELP,
+    NUMBER_SCHEMA,
     TIME_HELP,
-    FieldNames,
+    TIME_SCHEMA,
+    ObjectFields,
     field_path,
     instant_in,
     keyed,
     listed_in,
     named_in,
+    names_schema,
+    nullable,
     number_in,
     shown,
     text_in,
+    text_schema,
 )
 from pql_model.features.timeline import EventRow
 from pql_model.sources.scalars import is_bot, read_identifier
@@ -46,7 +51,20 @@ Trait = str | int | float | bool | None
 
 _AHEAD = DAY  # a clock that is ahead, or a local time sent as UTC
 _Key = tuple[str | None, str]
-_BODY = FieldNames(("entity", "events"), ("signed_up", "as_of", "traits"))
+_CHARACTERS = ReadingRules.most_characters
+ENTITY_SCHEMA = text_schema(_CHARACTERS, least=1)
+TRAITS_SCHEMA = names_schema(
+    {**NUMBER_SCHEMA, "type": ["string", "number", "boolean", "null"], "maxLength": _CHARACTERS},
+    ReadingRules.most_names,
+)
+BODY = ObjectFields(
+    required={
+        "entity": ENTITY_SCHEMA,
+        "events": {"type": "array", "items": EVENT.schema, "maxItems": ReadingRules.most_events},
+    },
+    optional={"signed_up": nullable(TIME_SCHEMA), "as_of": nullable(TIME_SCHEMA), "traits": TRAITS_SCHEMA},
+)
+"""Fields of a request with raw events."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ def read_entity(raw: object, rules: ReadingRules, now: int) -> Incoming:
     >>> len(read.events), read.set_aside, read.unknown_events
     (2, {'before_signup': 1}, {'Login': 1})
     """
-    body = keyed(raw, "", _BODY)
+    body = keyed(raw, "", BODY)
     entity = _entity(body["entity"], rules)
     as_of, signed_up = _instants(body, rules, now)
     traits, unknown_traits = _traits(body.get("traits"), rules)

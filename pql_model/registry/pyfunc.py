@@ -18,7 +18,7 @@ class PqlModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: Any) -> None:
         self.model = FittedModel.load(Path(context.artifacts["model"]))
-        self.decider = Decider.of_facts(self.model.facts, self.model.reference)
+        self.decider = Decider.of_facts(self.model.facts)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         # Optional columns that a caller leaves out are missing values, not errors: MLflow's signature says so.

@@ -382,7 +382,7 @@ def _signature(model: FittedModel) -> ModelSignature:
 
 def _columns(model: FittedModel) -> list[ModelColumn]:
     """What the model reads, then what only its decisions read, and its words: they ask how old an entity is."""
-    conditions = Decider.of_facts(model.facts, model.reference).conditions
+    conditions = Decider.of_facts(model.facts).conditions
     also = {c.column: ModelColumn(c.column, "number") for c in conditions} | {AGE: ModelColumn(AGE, "feature")}
     own = {c.name: c for c in model.manifest.columns}
     # What a condition reads as a text comes as one: as a number, 007 would be 7 and true 1 for it. The model reads its number.

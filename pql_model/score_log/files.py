@@ -1,4 +1,4 @@
-"""The score log as a folder of parquet files: each written whole, none ever changed or overwritten."""
+"""The score log as a folder of parquet files: each is written atomically and never changed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ import pyarrow.parquet as pq
 
 from pql_model.atomic import atomic_write
 from pql_model.errors import DataError
-from pql_model.score_log.schema import REPLAYED, SCHEMA
-from pql_model.score_log.selection import LOOKED_AT
+from pql_model.score_log.schema import INDEX_SCHEMA, REPLAY_SCHEMA, SCHEMA
 from pql_model.time import now, to_datetime
 
-_AT_ONCE = 10_000
+_BATCH_ROWS = 10_000
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def write_log(folder: Path, tables: Iterable[pa.Table]) -> Path:
-    """Write tables as one more file of the log, whole or not at all.
+    """Write tables as a new file of the log, atomically.
 
-    The name begins with the instant and ends with what no other process draws: several may write into one folder.
+    The name starts with the time and ends with a random part, so that several processes may write into one folder.
     """
     when = to_datetime(now())
     path = folder / _day_of(when) / f"{when.strftime('%H%M%S.%f')}-{uuid.uuid4().hex[:16]}.parquet"
@@ -43,17 +42,19 @@ def _write(path: Path, tables: Iterable[pa.Table]) -> None:
 
 
 def log_files(path: Path, since: int | None = None) -> list[LogFile]:
-    """The files of a log, the oldest first: of a folder, or the one that is named.
+    """List the files of a log, oldest first.
 
     Parameters
     ----------
+    path
+        A folder, or one file.
     since
-        Leave out the days that ended before this instant: nothing is written down before it is scored.
+        Leave out folders of days that ended before this instant: a row is never written before it is scored.
 
     Raises
     ------
     DataError
-        If there is none.
+        If there are none.
     """
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
@@ -73,22 +74,24 @@ def _day_of(when: datetime) -> str:
 
 @dataclass(frozen=True)
 class LogFile:
-    """One file. Its methods raise a DataError that names it where it is damaged or not of a score log."""
+    """One file of the log. Its methods raise a DataError that names a file which is damaged or not of a score log."""
 
     path: Path
 
-    def look(self) -> pa.Table:
+    def index(self) -> pa.Table:
+        """Read `INDEX_SCHEMA` of all rows."""
         with self._opened() as file:
-            return file.read([*LOOKED_AT]).cast(pa.schema([REPLAYED.field(name) for name in LOOKED_AT]))
+            return file.read(INDEX_SCHEMA.names).cast(INDEX_SCHEMA)
 
-    def rows(self, places: np.ndarray) -> pa.Table:
-        """A file may hold a million wide rows, of which a few are wanted."""
-        begin, parts = 0, [REPLAYED.empty_table()]
+    def rows(self, positions: np.ndarray) -> pa.Table:
+        """Read `REPLAY_SCHEMA` of the rows at ascending positions, batch by batch: a file may hold a million wide rows."""
+        begin, parts = 0, [REPLAY_SCHEMA.empty_table()]
         with self._opened() as file:
-            for batch in file.iter_batches(_AT_ONCE, columns=REPLAYED.names):
-                mine = places[(places >= begin) & (places < begin + len(batch))] - begin
-                if len(mine):
-                    parts.append(pa.Table.from_batches([batch]).take(mine).select(REPLAYED.names).cast(REPLAYED))
+            for batch in file.iter_batches(_BATCH_ROWS, columns=REPLAY_SCHEMA.names):
+                in_batch = positions[(positions >= begin) & (positions < begin + len(batch))] - begin
+                if len(in_batch):
+                    rows = pa.Table.from_batches([batch]).take(in_batch)
+                    parts.append(rows.select(REPLAY_SCHEMA.names).cast(REPLAY_SCHEMA))
                 begin += len(batch)
         return pa.concat_tables(parts)
 
@@ -102,14 +105,14 @@ class LogFile:
             raise DataError(
                 f"A file of the score log cannot be read: {error}",
                 received=self.path,
-                remedy="take it out of the folder; the other files are whole in themselves",
+                remedy="remove it from the folder; the other files are complete by themselves",
             ) from error
 
     def _refuse_foreign(self, columns: list[str]) -> None:
-        missing = [name for name in REPLAYED.names if name not in columns]
+        missing = [name for name in REPLAY_SCHEMA.names if name not in columns]
         if missing:
             raise DataError(
-                f"A file in the folder of the score log is of something else: it has no `{missing[0]}`",
+                f"A file in the folder of the score log is not part of it: it has no column `{missing[0]}`",
                 received=self.path,
-                remedy="take it out of the folder",
+                remedy="remove it from the folder",
             )

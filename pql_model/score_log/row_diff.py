@@ -1,37 +1,34 @@
-"""How far scored rows of two ways are apart: the same entities at the same instants should have the same rows."""
+"""Compare scored rows from two paths: the same entities at the same instants must have the same rows."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from pql_model.decide.rows import json_row
 from pql_model.payload import select_attributes
 
 NUMBERS = ("probability", "score", "usage", "fit", "timing")
 SAME = ("band", "is_pql", "reasons", "criteria_met", "meets_definition", "nearest_missing", "suppressed")
-"""Of the columns of a scored row what must be the same, numbers within them to `TOLERANCE`."""
+"""Columns of a scored row that must be equal, numbers in them within `TOLERANCE`."""
 TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class RowDiff:
-    """How far the rows of one path are from those of the batch.
+    """Differences between the rows of one path and those of the batch.
 
     Attributes
     ----------
     largest
-        By number of a scored row: the largest difference.
+        Name of a number -> largest absolute difference.
     different
-        By column of a scored row: how many rows differ, numbers by more than `TOLERANCE` or because one is missing.
+        Name of a column -> rows that differ: by more than `TOLERANCE`, or because one value is missing.
     refused, first_refusal
-        Rows that were answered with an error, and the first one's message.
+        Number of errors instead of rows, and the first message.
     """
 
     path: str
@@ -53,67 +50,49 @@ class RowDiff:
 
 
 def compare_rows(path: str, expected: Iterable[Mapping[Any, Any]], answers: Iterable[Mapping[Any, Any]]) -> RowDiff:
-    """Compare scored rows with those that are expected, one by one.
+    """Compare scored rows with the expected ones, one by one.
 
     Parameters
     ----------
     expected, answers
-        Scored rows in the same order, from a table or from JSON: what a table holds as a JSON text is read. An answer
-        `{"error": {"message": ...}}` is a refusal.
+        Scored rows in the same order, from a table or from JSON. An answer `{"error": {"message": ...}}` is a refusal.
 
     Examples
     --------
     >>> row = {"entity": "acme", "probability": 0.25, "band": "high", "reasons": '[{"contribution": 0.5}]'}
     >>> answer = {**row, "probability": 0.25 + 1e-6, "reasons": [{"contribution": 0.5}]}
-    >>> found = compare_rows("service", [row], [answer])
-    >>> round(found.largest["probability"], 9), found.different["reasons"], found.same
+    >>> diff = compare_rows("service", [row], [answer])
+    >>> round(diff.largest["probability"], 9), diff.different["reasons"], diff.same
     (1e-06, 0, False)
     """
     largest, different, refusals, rows = dict.fromkeys(NUMBERS, 0.0), Counter[str](), [], 0
-    for row, answer in zip(expected, answers, strict=True):
+    for expected_row, answer in zip(expected, answers, strict=True):
         rows += 1
         if "error" in answer:
-            refusals.append(f"{row['entity']}: {answer['error']['message']}")
+            refusals.append(f"{expected_row['entity']}: {answer['error']['message']}")
             continue
-        pairs = {name: (plain(row.get(name)), plain(answer.get(name))) for name in (*NUMBERS, *SAME)}
-        different.update(name for name, (mine, theirs) in pairs.items() if not alike(mine, theirs))
+        a, b = json_row(expected_row), json_row(answer)
+        different.update(name for name in (*NUMBERS, *SAME) if not nearly_equal(a.get(name), b.get(name)))
         for name in NUMBERS:
-            mine, theirs = pairs[name]
-            if mine is not None and theirs is not None:
-                largest[name] = max(largest[name], abs(mine - theirs))
+            if a.get(name) is not None and b.get(name) is not None:
+                largest[name] = max(largest[name], abs(a[name] - b[name]))
     counts = {name: different[name] for name in (*NUMBERS, *SAME)}
     return RowDiff(path, rows, largest, counts, len(refusals), refusals[0] if refusals else None)
 
 
-def plain(value: Any) -> Any:
-    """A cell of a table as JSON would have it; what is missing is None.
+def nearly_equal(a: Any, b: Any) -> bool:
+    """Compare two JSON values, numbers anywhere in them within `TOLERANCE`.
 
-    >>> plain('[{"a": 1}]'), plain(float("nan")), plain("[draft]")
-    ([{'a': 1}], None, '[draft]')
-    """
-    if isinstance(value, str) and value[:1] in "[{":
-        try:
-            return json.loads(value)
-        except ValueError:  # a name that begins like JSON
-            return value
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def alike(mine: Any, theirs: Any) -> bool:
-    """Whether two plain values are the same, numbers anywhere in them to `TOLERANCE`.
-
-    >>> alike([{"value": 1.0}], [{"value": 1.0 + 1e-12}]), alike(1.0, None), alike(True, 1)
+    >>> nearly_equal([{"value": 1.0}], [{"value": 1.0 + 1e-12}]), nearly_equal(1.0, None), nearly_equal(True, 1)
     (True, False, False)
     """
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        return mine.keys() == theirs.keys() and all(alike(value, theirs[key]) for key, value in mine.items())
-    if isinstance(mine, list) and isinstance(theirs, list):
-        return len(mine) == len(theirs) and all(map(alike, mine, theirs))
-    if _is_number(mine) and _is_number(theirs):
-        return math.isclose(mine, theirs, rel_tol=0, abs_tol=TOLERANCE)
-    return type(mine) is type(theirs) and bool(mine == theirs)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(nearly_equal(value, b[key]) for key, value in a.items())
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(nearly_equal, a, b))
+    if _is_number(a) and _is_number(b):
+        return math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
+    return type(a) is type(b) and bool(a == b)
 
 
 def _is_number(value: Any) -> bool:

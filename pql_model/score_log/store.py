@@ -1,66 +1,124 @@
-"""Where the score log of a product is: a folder of files, or a table of its connection."""
+"""Append scores to the score log of a config and read a selection of its rows: in a folder of files, or in a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pql_model.config.schema import Config
 from pql_model.errors import DataError
 from pql_model.score_log.files import log_files, write_log
-from pql_model.score_log.schema import REPLAYED, flattened, restored
-from pql_model.score_log.selection import LOOKED_AT, Part, Wanted, choose
+from pql_model.score_log.schema import INDEX_SCHEMA, REPLAY_SCHEMA, decode_columns, encode_lists
 from pql_model.score_log.table import LogTable
 
 _ORDER = ("scored_at", "entity", "inputs_digest")
 
 
 def append_scores(config: Config, tables: Iterable[pa.Table]) -> str | None:
-    """Add scores to the log of a config and say where; None where it has none.
+    """Add scores to the log of a config.
+
+    Returns
+    -------
+    str or None
+        Where they are; None if the config has no score log.
 
     Raises
     ------
     DataError
-        If it cannot be written.
+        If the log cannot be written.
     """
     if config.score_log is None:
         return None
     try:
         if config.score_log.table is not None:
-            _table(config, config.score_log.table).append(flattened(table) for table in tables)
+            _table(config, config.score_log.table).append(encode_lists(table) for table in tables)
             return f"table {config.score_log.table}"
         return str(write_log(_folder(config), tables))
     except (OSError, DataError) as error:
         raise DataError(
             f"The scores were written, the score log was not: {error}",
-            remedy="mend that and score again: the answer is the same, and it is logged then",
+            remedy="correct that and score again: the run gives the same scores and logs them",
         ) from error
 
 
-def read_scores(config: Config, log: str | Path | None, wanted: Wanted) -> tuple[str, pa.Table, int]:
-    """Where the log is, its wanted rows, and how many are meant in all.
+@dataclass(frozen=True)
+class RowSelection:
+    """Rows of one entity (None: of all), scored in [since, until); at most `limit`, spread evenly over all of them."""
+
+    entity: str | None = None
+    since: int | None = None
+    until: int | None = None
+    limit: int = 1000
+
+    def positions(self, index: pa.Table) -> np.ndarray:
+        """Find the rows that match, whatever the limit."""
+        scored_at = index["scored_at"].cast(pa.int64()).to_numpy()
+        matches = np.ones(len(index), bool)
+        if self.entity is not None:
+            matches &= pc.equal(index["entity"], self.entity).to_numpy()
+        if self.since is not None:
+            matches &= scored_at >= self.since
+        if self.until is not None:
+            matches &= scored_at < self.until
+        return np.flatnonzero(matches)
+
+
+class LogPart(Protocol):
+    """A file or a table of the log: its narrow index is read first, and of the wide rows only those selected."""
+
+    def index(self) -> pa.Table:
+        """Read `INDEX_SCHEMA` of all rows."""
+
+    def rows(self, positions: np.ndarray) -> pa.Table:
+        """Read `REPLAY_SCHEMA` of the rows at ascending positions."""
+
+
+def read_scores(config: Config, log: str | Path | None, selection: RowSelection) -> tuple[str, pa.Table, int]:
+    """Read the selected rows of a log.
 
     Parameters
     ----------
     log
-        A folder, or one file of it; default: that of the config.
+        A folder, or one file of it; default: the log of the config.
+
+    Returns
+    -------
+    tuple
+        Location of the log, the selected rows, and how many match without the limit.
 
     Raises
     ------
     DataError
-        If there is none, or it cannot be read.
+        If there is no log, or it cannot be read.
     """
-    where, parts = _parts(config, log, wanted.since)
-    return (where, *choose(parts, wanted))
+    location, parts = _parts(config, log, selection.since)
+    return (location, *select_rows(parts, selection))
 
 
-def _parts(config: Config, log: str | Path | None, since: int | None) -> tuple[str, list[Part]]:
+def select_rows(parts: Sequence[LogPart], selection: RowSelection) -> tuple[pa.Table, int]:
+    """Read the selected rows, in the order of the parts, and count all that match."""
+    matches = [selection.positions(part.index()) for part in parts]
+    positions = np.concatenate([np.empty(0, np.int64), *matches])
+    part_of = np.repeat(np.arange(len(parts)), [len(each) for each in matches])
+    sample = _spread(len(positions), selection.limit)
+    tables = [parts[k].rows(positions[sample[part_of[sample] == k]]) for k in np.unique(part_of[sample])]
+    return pa.concat_tables([REPLAY_SCHEMA.empty_table(), *tables]), len(positions)
+
+
+def _spread(rows: int, limit: int) -> np.ndarray:
+    """Positions spread evenly over all rows, including the first and the last."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, limit)).round().astype(np.int64))
+
+
+def _parts(config: Config, log: str | Path | None, since: int | None) -> tuple[str, list[LogPart]]:
     if log is None and config.score_log is not None and config.score_log.table is not None:
-        return f"table {config.score_log.table}", [_InTable(_table(config, config.score_log.table))]
+        return f"table {config.score_log.table}", [_TablePart(_table(config, config.score_log.table))]
     if log is None and config.score_log is None:
         raise DataError(
             "This config has no score log",
@@ -80,13 +138,11 @@ def _table(config: Config, name: str) -> LogTable:
 
 
 @dataclass(frozen=True)
-class _InTable:
-    """The log in a table: where a list is a text, and in SQLite a time as well."""
-
+class _TablePart:
     table: LogTable
 
-    def look(self) -> pa.Table:
-        return restored(self.table.read(LOOKED_AT))
+    def index(self) -> pa.Table:
+        return decode_columns(self.table.read(INDEX_SCHEMA.names))
 
-    def rows(self, places: np.ndarray) -> pa.Table:
-        return restored(self.table.read(REPLAYED.names, places.tolist()))
+    def rows(self, positions: np.ndarray) -> pa.Table:
+        return decode_columns(self.table.read(REPLAY_SCHEMA.names, positions.tolist()))

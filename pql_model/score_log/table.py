@@ -1,4 +1,4 @@
-"""A table of the connection that rows are added to and read from again: the score log of a warehouse."""
+"""The score log as a table of the config's connection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from pql_model.errors import DataError, listed
 from pql_model.sources.files import database_file, driver_errors, without_password
 
-_AT_ONCE = 1_000
+_POSITIONS_PER_QUERY = 1_000
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class LogTable:
     Parameters
     ----------
     url
-        The connection; paths in it start from `home`.
+        URL of the connection; paths in it are relative to `home`.
     name
-        `name`, or `schema.name` in a database that has schemas.
+        `name`, or `schema.name` in a database with schemas.
     order
-        Columns that put the rows into one order, the same each time they are read.
+        Columns that give the rows one stable order.
     """
 
     url: str
@@ -37,7 +37,7 @@ class LogTable:
     order: tuple[str, ...]
 
     def append(self, parts: Iterable[pa.Table]) -> None:
-        """Add rows; the table is made if it is not there, and each part is added whole or not at all.
+        """Add rows. The table is created if needed, and each part is added in one transaction.
 
         Raises
         ------
@@ -47,37 +47,40 @@ class LogTable:
         database, bare = self._name
         with self._connected() as con:
             for part in parts:
-                if not _there(con, database, bare):
+                if not _exists(con, database, bare):
                     con.create_table(bare, schema=ibis.schema(part.schema), database=database)
                 self._refuse_other(con.table(bare, database=database).columns, part.column_names)
                 con.insert(bare, part, database=database)
 
-    def read(self, columns: Sequence[str], places: Sequence[int] | None = None) -> pa.Table:
-        """These columns, of all rows or of those at some places of the order.
+    def read(self, columns: Sequence[str], positions: Sequence[int] | None = None) -> pa.Table:
+        """Read columns of all rows, or of the rows at some positions of the order.
 
         Raises
         ------
         DataError
-            If the database cannot be used, or the table is not there or lacks columns.
+            If the database cannot be used, or the table does not exist or lacks columns.
         """
         database, bare = self._name
         with self._connected() as con:
-            if not _there(con, database, bare):
+            if not _exists(con, database, bare):
                 raise DataError(
                     "The connection has no such table: there is no score log yet",
                     received=self.name,
                     remedy="score first",
                 )
-            found = con.table(bare, database=database)
-            self._refuse_other(found.columns, columns)
-            if con.name == "sqlite":  # its columns hold anything, whatever type they declare
-                found = found.mutate(**{n: found[n].cast("string") for n in columns if found[n].type().is_timestamp()})
-            found = found.mutate(place=ibis.row_number().over(ibis.window(order_by=list(self.order)))).order_by("place")
-            if places is None:
-                return found.select(*columns).to_pyarrow()
-            starts = range(0, max(1, len(places)), _AT_ONCE)
+            table = con.table(bare, database=database)
+            self._refuse_other(table.columns, columns)
+            if con.name == "sqlite":  # a column may hold values of any type
+                table = table.mutate(**{n: table[n].cast("string") for n in columns if table[n].type().is_timestamp()})
+            position = ibis.row_number().over(ibis.window(order_by=list(self.order)))
+            table = table.mutate(position=position).order_by("position")
+            if positions is None:
+                return table.select(*columns).to_pyarrow()
+            starts = range(0, max(1, len(positions)), _POSITIONS_PER_QUERY)
             parts = [
-                found.filter(found.place.isin(list(places[k : k + _AT_ONCE]))).select(*columns).to_pyarrow()
+                table.filter(table.position.isin(list(positions[k : k + _POSITIONS_PER_QUERY])))
+                .select(*columns)
+                .to_pyarrow()
                 for k in starts
             ]
             return pa.concat_tables(parts)
@@ -87,12 +90,12 @@ class LogTable:
         schema, _, bare = self.name.rpartition(".")
         return schema or None, bare
 
-    def _refuse_other(self, there: Sequence[str], needed: Sequence[str]) -> None:
-        if lacking := [name for name in needed if name not in there]:
+    def _refuse_other(self, present: Sequence[str], needed: Sequence[str]) -> None:
+        if missing := [name for name in needed if name not in present]:
             raise DataError(
-                f"The table `{self.name}` is no score log: it lacks {listed(lacking, 3)}",
-                received=listed(there),
-                remedy="name another under `score_log:`; it is made when it is not there",
+                f"The table `{self.name}` is not a score log: it lacks {listed(missing, 3)}",
+                received=listed(present),
+                remedy="name another table under `score_log:`; it is created if it does not exist",
             )
 
     @contextmanager
@@ -106,11 +109,11 @@ class LogTable:
         except DataError:
             raise
         except driver_errors() as error:
-            said = str(error).replace(self.url, without_password(self.url))
+            message = str(error).replace(self.url, without_password(self.url))
             raise DataError(
-                f"The score log cannot be used in the connection: {said}",
+                f"The score log cannot be used in the connection: {message}",
                 received=without_password(self.url),
-                remedy="correct `connection:` or `score_log:`, or let it be written to",
+                remedy="correct `connection:` or `score_log:`, or grant write access",
             ) from error
 
 
@@ -122,9 +125,9 @@ def _connection(url: str, home: Path) -> Any:
     return ibis.connect(url)
 
 
-def _there(con: Any, database: str | None, bare: str) -> bool:
+def _exists(con: Any, database: str | None, bare: str) -> bool:
     if con.name != "duckdb":
         return bare in con.list_tables(database=database)
-    # Ibis 12 calls what DuckDB 2 no longer has
+    # `list_tables` of Ibis 12 calls a function that DuckDB 2 no longer has
     query = "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
     return (database or "main", bare) in con.raw_sql(query).fetchall()

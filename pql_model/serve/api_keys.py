@@ -1,4 +1,4 @@
-"""API keys: several, compared in constant time, changed without a restart. Keys are kept as digests only."""
+"""API keys: several, compared in constant time, replaced without a restart. Only digests of keys are kept."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pathlib import Path
 
 from pql_model.errors import DataError
 
-LEAST = 16
+MIN_LENGTH = 16
 
 
 @dataclass
 class ApiKeys:
-    """Keys given, and those of a file that is read again when it changes.
+    """Keys of the environment, and keys of a file that is reloaded when it changes.
 
     Parameters
     ----------
-    given
-        From the environment.
+    fixed
+        Keys of the environment.
     file
-        One key a line; empty lines and lines that begin with `#` do not count.
+        A file with one key per line; empty lines and lines that start with `#` are ignored.
 
     Examples
     --------
-    >>> keys = Keys(("0123456789abcdef",))
+    >>> keys = ApiKeys(("0123456789abcdef",))
     >>> keys.needed, keys.allow("0123456789abcdef"), keys.allow("0123456789abcdeF"), keys.allow(None)
     (True, True, False, False)
     """
 
-    given: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
     file: Path | None = None
     _digests: tuple[bytes, ...] = field(default=(), init=False, repr=False)
     _stamp: tuple[int, int, int] | None = field(default=None, init=False, repr=False)
@@ -40,11 +40,11 @@ class ApiKeys:
 
     @property
     def needed(self) -> bool:
-        """Whether a request must have a key: once a file or a key is given, also if the file has become empty."""
-        return bool(self.given) or self.file is not None
+        """Whether requests need a key: if there is a key or a file, even an empty one."""
+        return bool(self.fixed) or self.file is not None
 
     def reload(self) -> bool:
-        """Read the file again if it has changed; whether it has.
+        """Reload the file if it has changed, and return whether it had.
 
         Raises
         ------
@@ -54,25 +54,25 @@ class ApiKeys:
         stamp = self._file_stamp()
         if stamp is not None and stamp == self._stamp:
             return False
-        keys = [*self.given, *self._of_file()]
-        short = sum(len(key) < LEAST for key in keys)
+        keys = [*self.fixed, *self._read_file()]
+        short = sum(len(key) < MIN_LENGTH for key in keys)
         if short:
             raise DataError(
                 "An API key is too short",
                 received=f"{short} of {len(keys)} keys",
-                allowed=f"at least {LEAST} characters",
-                remedy="make one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`",
+                allowed=f"at least {MIN_LENGTH} characters",
+                remedy="generate one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`",
             )
         changed = self._stamp is not None
         self._digests, self._stamp = tuple(_digest(key) for key in keys), stamp
         return changed
 
     def allow(self, key: str | None) -> bool:
-        """Whether this is one of the keys; every one is compared, so the time tells nothing."""
-        asked, found = _digest(key or ""), False
+        """Test whether this is one of the keys. All are compared, so that the time reveals nothing."""
+        received, allowed = _digest(key or ""), False
         for digest in self._digests:
-            found |= hmac.compare_digest(asked, digest)
-        return found and key is not None
+            allowed |= hmac.compare_digest(received, digest)
+        return allowed and key is not None
 
     def _file_stamp(self) -> tuple[int, int, int] | None:
         if self.file is None:
@@ -83,7 +83,7 @@ class ApiKeys:
             raise DataError(f"The file of API keys cannot be read: {error.strerror}", received=self.file) from error
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
-    def _of_file(self) -> list[str]:
+    def _read_file(self) -> list[str]:
         if self.file is None:
             return []
         try:

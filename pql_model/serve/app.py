@@ -1,6 +1,7 @@
-"""The service as a Starlette application: what comes in is bounded, checked and answered; nothing else happens here.
+"""The service as a Starlette application.
 
-Every request passes `_guarded`: key, size, deadline, overload, one error body, one line of log without what was sent.
+Every request passes `Service._guard`: API key, size, deadline, overload, one error body, and one log line without what was
+sent.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pql_model.errors import InputError, PqlError
 from pql_model.features.fields import shown
 from pql_model.serve.api_keys import ApiKeys
 from pql_model.serve.engine import Answer
-from pql_model.serve.landing_page import page
+from pql_model.serve.landing_page import landing_page
 from pql_model.serve.lookup import Lookup
 from pql_model.serve.metrics import TYPE, Metrics, method_label
 from pql_model.serve.openapi import openapi
@@ -40,29 +41,30 @@ if TYPE_CHECKING:
     from pql_model.serve.score_log_writer import ScoreLogWriter
 
 LOG = logging.getLogger("pql.serve")
-LOOK_SECONDS = 1.0
-"""How often the bundle, the keys and the scores are looked at."""
-SMALL = 100_000
-"""Bytes. A body up to here is worked on at once; a longer one in a thread, so that nobody waits for it."""
-METHODS = {
-    "/": "GET",
-    "/score": "POST",
-    "/score_batch": "POST",
-    "/lookup": "POST",
-    "/model": "GET",
-    "/criteria": "GET",
-    "/report": "GET",
-    "/openapi.json": "GET",
-    "/metrics": "GET",
+REFRESH_SECONDS = 1.0
+"""How often the bundle, the keys and the scores are checked for changes."""
+INLINE_BYTES = 100_000
+"""A longer body is processed in a thread, so that other requests do not wait for it."""
+ENDPOINTS = {
+    "/": ("GET", "_landing_page"),
+    "/score": ("POST", "_score"),
+    "/score_batch": ("POST", "_score_batch"),
+    "/lookup": ("POST", "_lookup"),
+    "/model": ("GET", "_model"),
+    "/criteria": ("GET", "_criteria"),
+    "/report": ("GET", "_report"),
+    "/openapi.json": ("GET", "_openapi"),
+    "/metrics": ("GET", "_metrics"),
 }
-OPEN = ("/", "/openapi.json")
-"""Without a key: they say what this is, and nothing of anybody."""
+"""Path -> method, and the handler of `Service`."""
+PUBLIC = ("/", "/openapi.json")
+"""Paths that need no API key: they describe the service and show no customer data."""
 
-_KEYS = {"key", "api_key", "apikey", "x_api_key", "token", "access_token", "authorization"}
-"""What a key might be called by who puts it into the address."""
-
-_FRAMES = 20
-"""Innermost calls that are logged of a fault."""
+_KEY_HELP = "Authorization: Bearer KEY, or X-API-Key: KEY"
+_KEY_PARAMETERS = {"key", "api_key", "apikey", "x_api_key", "token", "access_token", "authorization"}
+"""Query parameters in which a caller might send a key."""
+_TRACE_FRAMES = 20
+"""Innermost frames of an internal error that are logged."""
 
 Handler = Callable[[Request, float], Awaitable[Response]]
 
@@ -73,42 +75,31 @@ class Service:
     Parameters
     ----------
     settings
-        See `Settings`.
+        Settings of the service.
     clock
-        The present instant, microseconds.
+        Returns the present instant, microseconds.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], int] = now) -> None:
         self.settings, self._clock = settings, clock
-        self.metrics = Metrics(tuple(METHODS))
+        self.metrics = Metrics(tuple(ENDPOINTS))
         self.keys = ApiKeys(settings.keys, settings.keys_file)
-        self.holder = Reloader(settings.bundle, self._reloaded)
+        self.reloader = Reloader(settings.bundle, self._on_reload)
         self.lookup = Lookup(settings.scores)
         self.log = self._score_log(settings.score_log) if settings.score_log is not None else None
-        self.metrics.model(self.holder.engine)
+        self.metrics.model(self.reloader.engine)
         self._in_flight, self._arriving = 0, 0
         self._failed: dict[str, str] = {}
 
     def app(self) -> Starlette:
-        """The application; it looks for a new bundle, keys and scores while it runs."""
-        handlers: dict[str, Handler] = {
-            "/": self._page,
-            "/score": self._score,
-            "/score_batch": self._batch,
-            "/lookup": self._lookup,
-            "/model": self._model,
-            "/criteria": self._criteria,
-            "/report": self._report,
-            "/openapi.json": self._openapi,
-            "/metrics": self._metrics,
-        }
-        routes = [Route(path, _Endpoint(self._guarded(path, handler))) for path, handler in handlers.items()]
-        routes.append(Route("/{path:path}", _Endpoint(self._guarded("other", self._nowhere))))
-        return Starlette(routes=routes, lifespan=self._running)
+        """Build the application; it reloads bundle, keys and scores while it runs."""
+        routes = [Route(path, self._guard(path, getattr(self, name))) for path, (_, name) in ENDPOINTS.items()]
+        routes.append(Route("/{path:path}", self._guard("other", self._unknown_path)))
+        return Starlette(routes=routes, lifespan=self._lifespan)
 
     @contextlib.asynccontextmanager
-    async def _running(self, _: Starlette) -> AsyncIterator[None]:
-        freeze_gc()  # with what the server has made since the engine was
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        freeze_gc()  # again, with the objects that the server has made
         watch = asyncio.create_task(self._watch())
         try:
             yield
@@ -121,61 +112,61 @@ class Service:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(REFRESH_SECONDS)
             try:
-                await run_in_threadpool(self.look)
-            except Exception as error:  # noqa: BLE001 (it must go on looking, whatever one look comes upon)
-                _log_fault(error)
+                await run_in_threadpool(self.refresh)
+            except Exception as error:  # noqa: BLE001 (one failure must not end the refreshing)
+                _log_internal_error(error)
 
-    def look(self) -> None:
-        """Take over what has changed on disk: bundle, keys, scores; write the score log."""
-        if self.holder.look():
-            self.metrics.model(self.holder.engine)
-        for name, taken in (("keys", self.keys.reload), ("scores", self.lookup.reload)):
+    def refresh(self) -> None:
+        """Reload bundle, keys and scores that have changed on disk, and write the score log if it is due."""
+        if self.reloader.reload():
+            self.metrics.model(self.reloader.engine)
+        for name, reload in (("keys", self.keys.reload), ("scores", self.lookup.reload)):
             try:
-                if taken():
+                if reload():
                     _log("reloaded", part=name)
                 self._failed.pop(name, None)
             except PqlError as error:
-                if self._failed.get(name) != str(error):  # once, and not at every look
+                if self._failed.get(name) != str(error):  # log it once, not at every refresh
                     _log("reload_failed", part=name, why=str(error))
                 self._failed[name] = str(error)
-        if self.log is not None:  # last: what goes wrong there keeps no key and no bundle out
-            self.log.look()
+        if self.log is not None:  # last, so that a failing log does not block the rest
+            self.log.flush_if_due()
 
-    def _reloaded(self, result: str, words: str) -> None:
+    def _on_reload(self, result: str, text: str) -> None:
         self.metrics.reloaded(result)
-        _log(result, part="bundle", words=words)
+        _log(result, part="bundle", words=text)
 
     def _score_log(self, folder: Path) -> ScoreLogWriter:
-        from pql_model.serve.score_log_writer import ScoreLogWriter  # loads what writes parquet
+        from pql_model.serve.score_log_writer import ScoreLogWriter  # imports pyarrow
 
         return ScoreLogWriter(folder, self.metrics.logged, lambda what, why: _log(what, part="score_log", why=why))
 
     # ------------------------------------------------------------ around every request
 
-    def _guarded(self, path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
+    def _guard(self, path: str, handler: Handler) -> _Endpoint:
+        async def respond(request: Request) -> Response:
             began = time.perf_counter()
-            place = 0 if path == "/metrics" else 1  # under overload they are wanted most
-            self._in_flight += place
+            counted = 0 if path == "/metrics" else 1  # metrics matter most under overload
+            self._in_flight += counted
             self.metrics.in_flight.inc()
             try:
-                if place:
+                if counted:
                     self._refuse_overload()
-                await asyncio.sleep(0)  # who has come at the same moment is counted before anything is worked on
-                response = await self._answer(path, handler, request, began)
+                await asyncio.sleep(0)  # count all requests that arrived together before processing any of them
+                response = await self._dispatch(path, handler, request, began)
             except ProblemError as problem:
                 response = problem.response()
             except ClientDisconnect:
-                response = ProblemError(499, "gone", "The caller has gone").response()
+                response = ProblemError(499, "gone", "The caller closed the connection").response()
             except PqlError as error:
                 response = ProblemError.of(error).response()
-            except Exception as error:  # noqa: BLE001 (the edge of the service: whatever is left is a fault of ours)
-                _log_fault(error)
-                response = ProblemError(500, "fault", "This is a fault of the service; it has been logged").response()
+            except Exception as error:  # noqa: BLE001 (the edge of the service: anything else is a bug)
+                _log_internal_error(error)
+                response = ProblemError(500, "fault", "Internal error of the service; it has been logged").response()
             finally:
-                self._in_flight -= place
+                self._in_flight -= counted
                 self.metrics.in_flight.dec()
             seconds = time.perf_counter() - began
             method = method_label(request.method)
@@ -183,68 +174,50 @@ class Service:
             _log("request", path=path, method=method, status=response.status_code, ms=round(1000 * seconds, 2))
             return response
 
-        return answer
+        return _Endpoint(respond)
 
-    async def _answer(self, path: str, handler: Handler, request: Request, began: float) -> Response:
+    async def _dispatch(self, path: str, handler: Handler, request: Request, began: float) -> Response:
         self._check_key(path, request)
-        allowed = METHODS.get(path)
-        if allowed is not None and request.method != allowed:
-            raise ProblemError(
-                405,
-                "method",
-                f"{path} takes {allowed}",
-                received=request.method,
-                allowed=allowed,
-                headers={"allow": allowed},
-            )
+        allowed, _ = ENDPOINTS.get(path, (request.method, ""))
+        if request.method != allowed:
+            text, headers = f"{path} accepts {allowed} only", {"allow": allowed}
+            raise ProblemError(405, "method", text, received=request.method, allowed=allowed, headers=headers)
         return await handler(request, began + self.settings.deadline_seconds)
 
     def _refuse_overload(self) -> None:
-        most = self.settings.max_in_flight
-        if self._in_flight > most or self._arriving > most * self.settings.max_body:
-            raise ProblemError(
-                429, "overloaded", "There are too many requests at once; come again", headers={"retry-after": "1"}
-            )
+        limit = self.settings.max_in_flight
+        if self._in_flight > limit or self._arriving > limit * self.settings.max_body:
+            raise ProblemError(429, "overloaded", "Too many requests at once; retry", headers={"retry-after": "1"})
 
     def _check_key(self, path: str, request: Request) -> None:
-        if not self.keys.needed or path in OPEN:
+        if not self.keys.needed or path in PUBLIC:
             return
-        if _KEYS & {name.lower().replace("-", "_") for name in request.query_params}:
-            raise ProblemError(
-                400,
-                "key_in_address",
-                "A key in the address ends up in logs; send it as a header",
-                allowed="Authorization: Bearer KEY, or X-API-Key: KEY",
-            )
-        given = request.headers.get("x-api-key")
+        if _KEY_PARAMETERS & {name.lower().replace("-", "_") for name in request.query_params}:
+            text = "An API key in the URL ends up in logs; send it in a header"
+            raise ProblemError(400, "key_in_address", text, allowed=_KEY_HELP)
+        key = request.headers.get("x-api-key")
         scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-        if given is None and scheme.lower() == "bearer":
-            given = rest.strip()
-        if not self.keys.allow(given):
-            what = "The key is wrong" if given else "A key is needed"
-            raise ProblemError(
-                401,
-                "key",
-                what,
-                allowed="Authorization: Bearer KEY, or X-API-Key: KEY",
-                headers={"www-authenticate": "Bearer"},
-            )
+        if key is None and scheme.lower() == "bearer":
+            key = rest.strip()
+        if not self.keys.allow(key):
+            text = "The API key is wrong" if key else "An API key is required"
+            raise ProblemError(401, "key", text, allowed=_KEY_HELP, headers={"www-authenticate": "Bearer"})
 
     async def _body(self, request: Request, deadline: float) -> bytes:
-        """The body, within size and deadline."""
-        most = self.settings.max_body
+        """Read the body, within the limits of size and time."""
+        limit = self.settings.max_body
         declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > most:
-            raise _too_large(most)
+        if declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
         body = bytearray()
-        self._in_flight -= 1  # who is slow to send takes nobody's place
+        self._in_flight -= 1  # a slow sender takes no place
         try:
             async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
                 async for chunk in request.stream():
                     body += chunk
                     self._arriving += len(chunk)
-                    if len(body) > most:
-                        raise _too_large(most)
+                    if len(body) > limit:
+                        raise _too_large(limit)
                     self._refuse_overload()
         except TimeoutError as error:
             raise ProblemError(
@@ -264,86 +237,80 @@ class Service:
 
     async def _score(self, request: Request, deadline: float) -> Response:
         body = await self._body(request, deadline)
-        answer = await _worked(body, lambda body: self._scored(parse(body)))
-        self._taken_down([answer])
+        answer = await _process(body, lambda body: self._score_one(parse(body)))
+        self._write_to_log([answer])
         return json_response(answer.payload)
 
-    async def _batch(self, request: Request, deadline: float) -> Response:
-        raw = await _worked(await self._body(request, deadline), parse)
-        rows = raw.get("entities") if isinstance(raw, dict) and set(raw) == {"entities"} else raw
-        if not isinstance(rows, list):
-            raise InputError("body", received=shown(raw), allowed='a list, or {"entities": [...]}')
-        if not 1 <= len(rows) <= self.settings.max_batch:
-            raise InputError("body", received=f"{len(rows)} entities", allowed=f"1 to {self.settings.max_batch}")
-        return json_response(await run_in_threadpool(self._many, rows, deadline))
+    async def _score_batch(self, request: Request, deadline: float) -> Response:
+        raw = await _process(await self._body(request, deadline), parse)
+        entities = self._entities(raw, "body", 'a list, or {"entities": [...]}')
+        return json_response(await run_in_threadpool(self._score_many, entities, deadline))
 
-    def _many(self, rows: list[Any], deadline: float) -> dict[str, Any]:
-        payload: list[dict[str, Any]] = []
+    def _score_many(self, entities: list[Any], deadline: float) -> dict[str, Any]:
+        rows: list[dict[str, Any]] = []
         answers: list[Answer] = []
-        for raw in rows:
+        for raw in entities:
             if time.perf_counter() > deadline:
-                raise ProblemError(
-                    503,
-                    "deadline",
-                    f"{len(payload)} of {len(rows)} entities were scored when the time was over",
-                    allowed=f"{self.settings.deadline_seconds:g} seconds; send fewer at once",
-                )
+                text = f"The deadline passed after {len(rows)} of {len(entities)} entities were scored"
+                limit = f"{self.settings.deadline_seconds:g} seconds; send fewer entities at once"
+                raise ProblemError(503, "deadline", text, allowed=limit)
             try:
-                answers.append(self._scored(raw))
-                payload.append(answers[-1].payload)
+                answers.append(self._score_one(raw))
+                rows.append(answers[-1].payload)
             except InputError as error:
-                payload.append(ProblemError.of(error).to_dict())
-        self._taken_down(answers)
-        return {"rows": payload, "errors": sum("error" in row for row in payload)}
+                rows.append(ProblemError.of(error).to_dict())
+        self._write_to_log(answers)
+        return {"rows": rows, "errors": sum("error" in row for row in rows)}
 
-    def _scored(self, raw: Any) -> Answer:
-        answer = self.holder.engine.score(raw, self._clock())
+    def _score_one(self, raw: Any) -> Answer:
+        answer = self.reloader.engine.score(raw, self._clock())
         self.metrics.scored(answer)
         return answer
 
-    def _taken_down(self, answers: Sequence[Answer]) -> None:
-        """What is sent, and only that, is in the score log."""
+    def _write_to_log(self, answers: Sequence[Answer]) -> None:
+        """Log the answers that are sent, and only those."""
         if self.log is not None:
             self.log.add(answers)
 
     async def _lookup(self, request: Request, deadline: float) -> Response:
-        raw = await _worked(await self._body(request, deadline), parse)
-        names = raw.get("entities") if isinstance(raw, dict) and set(raw) == {"entities"} else raw
-        if not isinstance(names, list):
-            raise InputError("entities", received=shown(raw), allowed='{"entities": ["a", "b"]}: a list of texts')
-        strange = next((k for k, name in enumerate(names) if not isinstance(name, str)), None)
-        if strange is not None:
-            raise InputError(f"entities[{strange}]", received=shown(names[strange]), allowed="a text")
-        if not 1 <= len(names) <= self.settings.max_batch:
-            raise InputError("entities", received=f"{len(names)} entities", allowed=f"1 to {self.settings.max_batch}")
+        raw = await _process(await self._body(request, deadline), parse)
+        names = self._entities(raw, "entities", '{"entities": ["a", "b"]}: a list of texts')
+        for k, name in enumerate(names):
+            if not isinstance(name, str):
+                raise InputError(f"entities[{k}]", received=shown(name), allowed="a text")
         if not self.lookup.ready:
-            raise ProblemError(
-                404,
-                "no_scores",
-                "There are no batch scores to look up",
-                allowed="a file of `pql score`, named in PQL_SCORES",
-            )
+            text, allowed = "There are no batch scores to look up", "a file of `pql score`, named in PQL_SCORES"
+            raise ProblemError(404, "no_scores", text, allowed=allowed)
         return json_response(self.lookup.find(names))
 
+    def _entities(self, raw: Any, field: str, allowed: str) -> list[Any]:
+        """Read a list of limited length, bare or as `{"entities": [...]}`."""
+        entities = raw.get("entities") if isinstance(raw, dict) and set(raw) == {"entities"} else raw
+        if not isinstance(entities, list):
+            raise InputError(field, received=shown(raw), allowed=allowed)
+        if not 1 <= len(entities) <= self.settings.max_batch:
+            raise InputError(field, received=f"{len(entities)} entities", allowed=f"1 to {self.settings.max_batch}")
+        return entities
+
     async def _model(self, _: Request, __: float) -> Response:
-        bundle = self.holder.engine.bundle
+        bundle = self.reloader.engine.bundle
         columns = [{"name": c.name, "kind": c.kind, "words": c.text} for c in bundle.model.manifest.columns]
         return json_response({**bundle.about, "metrics": bundle.metrics, "features": columns})
 
     async def _criteria(self, _: Request, __: float) -> Response:
-        return json_response(self.holder.engine.bundle.criteria)
+        return json_response(self.reloader.engine.bundle.criteria)
 
     async def _report(self, _: Request, __: float) -> Response:
-        return HTMLResponse(self.holder.engine.bundle.report, headers={"x-content-type-options": "nosniff"})
+        return HTMLResponse(self.reloader.engine.bundle.report, headers={"x-content-type-options": "nosniff"})
 
     async def _openapi(self, _: Request, __: float) -> Response:
-        return json_response(openapi(self.holder.engine.bundle, self.settings.max_batch))
+        return json_response(openapi(self.reloader.engine.bundle, self.settings.max_batch))
 
     async def _metrics(self, _: Request, __: float) -> Response:
         return Response(self.metrics.text(), media_type=TYPE)
 
-    async def _page(self, _: Request, __: float) -> Response:
-        text, policy = page(self.holder.engine.bundle)
+    async def _landing_page(self, _: Request, __: float) -> Response:
+        text, policy = landing_page(self.reloader.engine.bundle)
         headers = {
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",
@@ -351,37 +318,37 @@ class Service:
         }
         return HTMLResponse(text, headers=headers)
 
-    async def _nowhere(self, _: Request, __: float) -> Response:
-        raise ProblemError(404, "unknown_path", "There is nothing at this address", allowed=", ".join(sorted(METHODS)))
+    async def _unknown_path(self, _: Request, __: float) -> Response:
+        raise ProblemError(404, "unknown_path", "Unknown path", allowed=", ".join(sorted(ENDPOINTS)))
 
 
 class _Endpoint:
-    """Takes every method, also those that nobody has heard of: a plain function would be asked for a list of them."""
+    """An ASGI application, which Starlette routes for every method; a plain function would need a list of methods."""
 
-    def __init__(self, answer: Callable[[Request], Awaitable[Response]]) -> None:
-        self._answer = answer
+    def __init__(self, respond: Callable[[Request], Awaitable[Response]]) -> None:
+        self._respond = respond
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(Request(scope, receive))
+        response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
 
-async def _worked(body: bytes, work: Callable[[bytes], Any]) -> Any:
-    return work(body) if len(body) <= SMALL else await run_in_threadpool(work, body)
+async def _process(body: bytes, work: Callable[[bytes], Any]) -> Any:
+    return work(body) if len(body) <= INLINE_BYTES else await run_in_threadpool(work, body)
 
 
-def _too_large(most: int) -> ProblemError:
-    """The connection stays open: closed on a caller who is still sending, it would be reset before the answer is read."""
-    return ProblemError(413, "too_large", "The body is too large", allowed=f"{most / 1e6:g} MB")
+def _too_large(limit: int) -> ProblemError:
+    """The connection stays open: a caller who is still sending could not read the answer on a closed one."""
+    return ProblemError(413, "too_large", "The body is too large", allowed=f"{limit / 1e6:g} MB")
 
 
-def _log(what: str, level: int = logging.INFO, **about: Any) -> None:
-    """One line of JSON; nothing that was sent stands in it."""
+def _log(what: str, level: int = logging.INFO, **details: Any) -> None:
+    """Log one line of JSON without anything that was sent."""
     if LOG.isEnabledFor(level):
-        LOG.log(level, json.dumps({"at": iso(now()), "what": what, **about}, ensure_ascii=False))
+        LOG.log(level, json.dumps({"at": iso(now()), "what": what, **details}, ensure_ascii=False))
 
 
-def _log_fault(error: Exception) -> None:
-    """What it was and where; not its message, which may hold what was sent."""
+def _log_internal_error(error: Exception) -> None:
+    """Log type and location; the message may contain what was sent."""
     trace = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
-    _log("fault", logging.ERROR, error=type(error).__name__, trace=trace[-_FRAMES:])
+    _log("fault", logging.ERROR, error=type(error).__name__, trace=trace[-_TRACE_FRAMES:])

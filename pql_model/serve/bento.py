@@ -1,8 +1,8 @@
-"""The BentoML service: process model, health and packing are Bento's, every endpoint is ours.
+"""The BentoML service: Bento runs the process, the health checks and the packing; the endpoints are those of `app`.
 
-The endpoints are a Starlette application mounted into Bento, which keeps one error body everywhere, reads bodies within
-their limits, and adds next to nothing to an answer. Bento's own metrics are off, because they keep a series for every path
-that anybody asks for, and so are its telemetry, and tracing, unless OTEL_SDK_DISABLED is set to `false`.
+The endpoints are a Starlette application mounted into Bento: this gives one error body everywhere, limits on bodies, and
+almost no overhead. Bento's own metrics are off, because they keep a time series for every path requested. Its telemetry is
+off too, and so is tracing, unless OTEL_SDK_DISABLED is `false`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pql_model.serve.settings import Settings
 
 
 def _log_to_stderr() -> None:
-    """Lines of JSON as they are."""
+    """Write the JSON lines of the service to stderr unchanged."""
     if not LOG.handlers:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(message)s"))
@@ -34,11 +34,11 @@ def _log_to_stderr() -> None:
     LOG.propagate = False
 
 
-class _Untimed(traffic.TimeoutMiddleware):
-    """In place of Bento's own deadline, which keeps a timer and the context of every request for a minute after the answer.
+class _NoTimeout(traffic.TimeoutMiddleware):
+    """Replaces Bento's deadline, which keeps a timer and the context of every request for a minute after the answer.
 
-    At 200 requests a second that is enough for the garbage collector to stop the service for 0.1 s again and again. Our own
-    deadlines stay.
+    At 200 requests a second the garbage collector would then stop the service for 0.1 s repeatedly. The deadlines of `app`
+    remain.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -46,9 +46,9 @@ class _Untimed(traffic.TimeoutMiddleware):
 
 
 _log_to_stderr()
-traffic.TimeoutMiddleware = _Untimed  # type: ignore[misc]
+traffic.TimeoutMiddleware = _NoTimeout  # type: ignore[misc]
 _BUNDLED = Path(__file__).absolute().parents[2] / "models" / "bundle"
-"""Where a Bento has its bundle, wherever it is unpacked; PQL_BUNDLE names another."""
+"""The bundle inside a Bento; PQL_BUNDLE overrides it."""
 _service = Service(Settings.of_environment({"PQL_BUNDLE": str(_BUNDLED), **os.environ}))
 
 
@@ -63,4 +63,4 @@ class Pql:
     """Scores from one bundle."""
 
     def __is_ready__(self) -> bool:
-        return bool(_service.holder.engine.bundle.name)
+        return bool(_service.reloader.engine.bundle.name)

@@ -1,7 +1,7 @@
-"""A bundle: everything the service needs of a model in one folder of plain text and JSON, with a checksum of every file.
+"""A bundle: everything the service needs of a model in one folder of text and JSON files, each with a checksum.
 
-`BUNDLE.json` is written last and names every file with its SHA-256, so a half-written folder is none, and a changed file
-is noticed. Nothing in it is unpickled or run.
+`BUNDLE.json` is written last and has the SHA-256 of every file, so that an incomplete or altered folder is detected.
+Nothing in a bundle is unpickled or executed.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Bundle:
     Attributes
     ----------
     about
-        name, version, run_id, trained_on, feature_set and what else `BUNDLE.json` says of the model.
+        Contents of `BUNDLE.json` without the checksums: name, version, run_id, trained_on, feature_set...
     criteria, metrics
-        As `pql criteria list --json` and the training's `test` figures have them.
+        The output of `pql criteria list --json`, and the metrics of the training's `test`.
     report
         The growth report, HTML.
     digest
-        SHA-256 of `BUNDLE.json`: two bundles with the same digest are the same.
+        SHA-256 of `BUNDLE.json`, which identifies the bundle.
     """
 
     path: Path
@@ -63,7 +63,7 @@ def write_bundle(
     metrics: dict[str, Any],
     report: str,
 ) -> Path:
-    """Write a bundle whole or not at all; one that is there already is replaced.
+    """Write a bundle atomically; an existing bundle is replaced.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def write_bundle(
     """
     if folder.exists() and not (folder / MANIFEST).exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(
-            "This folder holds something that is no bundle, and is left as it is",
+            "This folder holds something other than a bundle",
             received=folder,
-            remedy="name a new or an empty folder",
+            remedy="choose a new or an empty folder",
         )
     draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
     try:
@@ -101,36 +101,36 @@ def write_bundle(
 
 
 def load_bundle(folder: str | Path) -> Bundle:
-    """Read a bundle and check that every file is as it was written.
+    """Load a bundle and verify its checksums.
 
     Raises
     ------
     DataError
-        If the folder is no bundle, of another format, not whole, or was changed.
+        If the folder is not a bundle, has another format, is incomplete, or was altered.
     """
     path = Path(folder)
     try:
         manifest = (path / MANIFEST).read_bytes()
     except OSError as error:
         raise DataError(
-            f"There is no bundle here, or it was not written to its end: it has no {MANIFEST}",
+            f"There is no complete bundle here: {MANIFEST} is missing",
             received=path,
             remedy="write one with `pql export -o FOLDER`",
         ) from error
     try:
         about = json.loads(manifest)
         if not isinstance(about, dict) or about.get("format") != FORMAT:
-            found = about.get("format") if isinstance(about, dict) else type(about).__name__
+            received = about.get("format") if isinstance(about, dict) else type(about).__name__
             raise DataError(
                 "This bundle has another format",
-                received=f"{path}: format {found}",
+                received=f"{path}: format {received}",
                 allowed=str(FORMAT),
                 remedy="export it again with this version of pql",
             )
-        contents = {name: _unchanged(path, name, digest) for name, digest in about["sha256"].items()}
+        contents = {name: _verified_content(path, name, digest) for name, digest in about["sha256"].items()}
         model = FittedModel.load(path / MODEL)
         if (path / MANIFEST).read_bytes() != manifest:
-            raise DataError("This bundle was replaced while it was read", received=path, remedy="read it once more")
+            raise DataError("This bundle was replaced while it was being read", received=path, remedy="load it again")
         return Bundle(
             path=path,
             about={key: value for key, value in about.items() if key != "sha256"},
@@ -144,18 +144,18 @@ def load_bundle(folder: str | Path) -> Bundle:
         raise
     except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise DataError(
-            f"This bundle is not whole: {error}", received=path, remedy="export it again with `pql export`"
+            f"This bundle is incomplete: {error}", received=path, remedy="export it again with `pql export`"
         ) from error
 
 
-def _unchanged(folder: Path, name: str, digest: str) -> bytes:
+def _verified_content(folder: Path, name: str, digest: str) -> bytes:
     path = folder / name
     if folder.resolve() not in path.resolve().parents:
-        raise DataError("A bundle names a file outside its folder", received=name, remedy="do not use this bundle")
+        raise DataError("This bundle lists a file outside its folder", received=name, remedy="do not use this bundle")
     content = path.read_bytes()
     if _digest(content) != digest:
         raise DataError(
-            f"`{name}` of this bundle was changed after it was written",
+            f"`{name}` of this bundle was altered after it was written",
             received=path,
             remedy="export it again with `pql export`",
         )
@@ -163,7 +163,7 @@ def _unchanged(folder: Path, name: str, digest: str) -> bytes:
 
 
 def _replace(draft: Path, folder: Path) -> None:
-    """Rename into place; what was there goes only once the new one is whole."""
+    """Rename the draft into place; the old folder is removed afterwards."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     old = folder.with_name(f".{folder.name}-old-{uuid.uuid4().hex}")
     if folder.exists():

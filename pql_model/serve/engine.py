@@ -1,4 +1,4 @@
-"""From one entity's raw data to a scored row, in plain Python and one call of the boosters: no table on the way."""
+"""Score one entity from its raw data, in plain Python and one call of the boosters, without building a table."""
 
 from __future__ import annotations
 
@@ -15,27 +15,36 @@ from pql_model.decide.nearest import AGE, NearestMissing
 from pql_model.errors import InputError
 from pql_model.explain.reason_text import Value
 from pql_model.explain.row import Explainer
-from pql_model.features.fields import field_path, number_in
-from pql_model.features.incoming import Incoming, read_entity
+from pql_model.features.fields import TIME_SCHEMA, ObjectFields, field_path, keyed, nullable, number_in, shown
+from pql_model.features.incoming import ENTITY_SCHEMA, TRAITS_SCHEMA, Incoming, read_entity
 from pql_model.features.online import OnlineFeatures
 from pql_model.features.spec import parse_feature
+from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import trait_name
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.scope import Scope
 from pql_model.serve.trait_encoding import Trait, TraitColumn, number_of, text_of
 from pql_model.time import SECOND, iso
 
+FINISHED = ObjectFields(
+    required={"entity": ENTITY_SCHEMA, "features": {"type": "object"}},
+    optional={"as_of": nullable(TIME_SCHEMA), "traits": TRAITS_SCHEMA},
+)
+"""Fields of a request with finished features; `model_features` lists the features."""
+
 
 @dataclass(frozen=True)
 class Answer:
-    """A scored row, and what was noticed on the way.
+    """A scored row with remarks on the request.
 
     Attributes
     ----------
+    set_aside, unknown_events
+        Reason, or unknown name -> number of events.
     inputs
-        The row that the boosters read, in the order of the manifest.
+        What the boosters read, in the order of the manifest.
     unknown_values, unknown_traits
-        What the product does not have, and the model did not see.
+        Values and traits that the product does not have, and that were ignored.
     """
 
     row: dict[str, Any]
@@ -48,7 +57,7 @@ class Answer:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What a caller gets: the row, and what was noticed."""
+        """The response: the row with the remarks."""
         return {
             **self.row,
             "set_aside": dict(self.set_aside),
@@ -59,60 +68,59 @@ class Answer:
 
 
 class ScoringEngine:
-    """Scores one entity after the other with a bundle.
+    """Scores single entities with the model of a bundle.
 
-    Made once; it holds no state between calls and may be used by several threads.
+    An engine keeps no state between calls and may be shared by threads.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         model = bundle.model
         self.bundle, self.model = bundle, model
-        self.intake = Scope.of_facts(model.facts)
-        self.decider = Decider.of_facts(model.facts, model.reference)
+        self.scope = Scope.of_facts(model.facts)
+        self.decider = Decider.of_facts(model.facts)
         columns = model.manifest.columns
-        own = [parse_feature(c.name) for c in columns if c.kind == "feature"]
-        self._features = list(dict.fromkeys([*own, *self.decider.features, parse_feature(AGE)]))
+        self._features = [parse_feature(name) for name in model_features(model)[1]]
         self._online = OnlineFeatures(self._features)
-        at = {feature.name: k for k, feature in enumerate(self._features)}
-        self._place = at
-        self._from_feature = [(j, at[c.name]) for j, c in enumerate(columns) if c.kind == "feature"]
-        traits = self.intake.rules.known_traits or ()
-        named = {trait_name(trait): trait for trait in traits}
+        position = {feature.name: k for k, feature in enumerate(self._features)}
+        self._position = position
+        self._from_feature = [(j, position[c.name]) for j, c in enumerate(columns) if c.kind == "feature"]
+        trait_of = {trait_name(trait): trait for trait in self.scope.rules.known_traits or ()}
         self._from_trait = [
-            (j, named.get(c.name), TraitColumn(c)) for j, c in enumerate(columns) if c.kind != "feature"
+            (j, trait_of.get(c.name), TraitColumn(c)) for j, c in enumerate(columns) if c.kind != "feature"
         ]
-        self._decided_by = [(name, at[name]) for name in dict.fromkeys([*(f.name for f in self.decider.features), AGE])]
-        self._asked: list[BoundCriterion] = [c for c in self.decider.conditions if c.feature is None]
+        deciding = dict.fromkeys([*(feature.name for feature in self.decider.features), AGE])
+        self._deciding_features = [(name, position[name]) for name in deciding]
+        self._trait_conditions: list[BoundCriterion] = [c for c in self.decider.conditions if c.feature is None]
         self._explainer = Explainer(model.manifest, model.calibration)
-        book = self.decider.goal
-        self._nearest = NearestMissing(book, model.manifest) if book is not None else None
+        goal = self.decider.goal
+        self._nearest = NearestMissing(goal, model.manifest) if goal is not None else None
         self._width = len(columns)
-        model.predictor.contributions(np.zeros((1, self._width)))  # no request waits for what the first row makes
-        self._feature_set = model.manifest.hash  # takes a millisecond
+        model.predictor.contributions(np.zeros((1, self._width)))  # the first call is slow: make it before any request
+        self._feature_set = model.manifest.hash  # computing it takes a millisecond
 
     def score(self, raw: object, now: int) -> Answer:
-        """Score what a request says of an entity: raw events, or finished features.
+        """Score the entity of a request, with raw events or finished features.
 
         Parameters
         ----------
         raw
-            `entity, signed_up, as_of?, traits, events` or `entity, features, traits?`, as a JSON parser gives it.
+            Parsed JSON: `entity, signed_up, as_of?, traits?, events` or `entity, features, as_of?, traits?`.
         now
             The present instant, microseconds.
 
         Raises
         ------
         InputError
-            For the first field that cannot be used, and where the model does not speak of the entity's age.
+            For the first invalid field, or an entity that the model does not cover.
         """
         if isinstance(raw, dict) and "features" in raw:
             return self._of_features(raw, now)
-        incoming = read_entity(raw, self.intake.rules, now)
-        self.intake.refuse_outside(incoming)
+        incoming = read_entity(raw, self.scope.rules, now)
+        self.scope.refuse_outside(incoming)
         return self.of_incoming(incoming, now)
 
     def of_incoming(self, incoming: Incoming, now: int) -> Answer:
-        """Score what was read and judged already."""
+        """Score an entity that was read and checked before."""
         numbers = self._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
         row, inputs = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now)
         return Answer(
@@ -132,52 +140,51 @@ class ScoringEngine:
         numbers: Sequence[float],
         traits: Mapping[str, Trait],
         now: int,
-        given: Container[str] | None = None,
+        present: Container[str] | None = None,
     ) -> tuple[dict[str, Any], np.ndarray]:
-        """The scored row, and what the boosters read. Of features that are not `given` (None: all are) nothing is decided."""
-        read = [0.0] * self._width
+        """Build the scored row, and what the boosters read.
+
+        Conditions on features that are not in `present` are undecided; None means that all are present.
+        """
+        inputs = [0.0] * self._width
         values: list[Value] = [None] * self._width
-        for j, place in self._from_feature:
-            number = numbers[place]
-            read[j] = number
+        for j, position in self._from_feature:
+            number = numbers[position]
+            inputs[j] = number
             values[j] = None if number != number else number
         for j, trait, column in self._from_trait:
-            values[j], read[j] = column.read(traits.get(trait) if trait is not None else None)
-        x = np.array([read])
+            values[j], inputs[j] = column.read(traits.get(trait) if trait is not None else None)
+        x = np.array([inputs])
         contributions = self.model.predictor.contributions(x)
         probability = self.model.calibration.apply(contributions.sum(axis=1))
-        age = numbers[self._place[AGE]]
-        payload = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
-        columns = self._conditions(numbers, traits, given)
-        found = decide(self.decider, [entity], probability, columns)
+        age = numbers[self._position[AGE]]
+        explanation = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
+        columns = self._columns(numbers, traits, present)
+        decisions = decide(self.decider, [entity], probability, columns)
         return {
             "entity": entity,
             "as_of": iso(as_of) if as_of is not None else None,
             "probability": float(probability[0]),
             "score": float(self.model.score(probability)[0]),
-            "band": str(found.band[0]),
-            "is_pql": bool(found.is_pql[0]) if found.is_pql is not None else None,
-            "usage": payload.usage,
-            "fit": payload.fit,
-            "timing": payload.timing,
-            "reasons": [reason.to_dict() for reason in payload.reasons],
+            "band": str(decisions.band[0]),
+            "is_pql": _first(decisions.is_pql),
+            "usage": explanation.usage,
+            "fit": explanation.fit,
+            "timing": explanation.timing,
+            "reasons": [reason.to_dict() for reason in explanation.reasons],
             "criteria_met": None
-            if found.criteria_met is None
-            else [
-                {"id": c.id, "text": c.text}
-                for c, held in zip(self.decider.criteria, found.criteria_met[0].tolist(), strict=True)
-                if held
-            ],
-            "meets_definition": bool(found.meets_definition[0]) if found.meets_definition is not None else None,
-            "nearest_missing": self._missing(columns, x, as_of),
+            if decisions.criteria_met is None
+            else self.decider.criteria_met(decisions.criteria_met[0]),
+            "meets_definition": _first(decisions.meets_definition),
+            "nearest_missing": self._nearest_missing(columns, x, as_of),
             "newly_qualified": None,
-            "suppressed": found.suppressed[0],
+            "suppressed": decisions.suppressed[0],
             "model_version": self.bundle.version,
             "feature_set": self._feature_set,
             "scored_at": iso(now // SECOND * SECOND),
         }, x[0]
 
-    def _missing(self, columns: Columns, x: np.ndarray, as_of: int | None) -> dict[str, Any] | None:
+    def _nearest_missing(self, columns: Columns, x: np.ndarray, as_of: int | None) -> dict[str, Any] | None:
         if self._nearest is None:
             return None
         [missing] = self._nearest.find(
@@ -188,13 +195,17 @@ class ScoringEngine:
         )
         return missing.to_dict() if missing is not None else None
 
-    def _conditions(
-        self, numbers: Sequence[float], traits: Mapping[str, Trait], given: Container[str] | None
+    def _columns(
+        self, numbers: Sequence[float], traits: Mapping[str, Trait], present: Container[str] | None
     ) -> Columns:
-        """What the conditions read, as arrays of one; what is not given is not there, as in a table without the column."""
-        read = {name: np.array([numbers[place]]) for name, place in self._decided_by if given is None or name in given}
+        """Arrays of one value that the conditions read; an absent feature is an absent column."""
+        read = {
+            name: np.array([numbers[position]])
+            for name, position in self._deciding_features
+            if present is None or name in present
+        }
         texts = {}
-        for condition in self._asked:
+        for condition in self._trait_conditions:
             raw = traits.get(str(condition.criterion.trait))
             if condition.reads_text:
                 texts[condition.column] = np.array([text_of(raw)], object)
@@ -204,39 +215,45 @@ class ScoringEngine:
         return Columns(1, read, texts)
 
     def _of_features(self, raw: Mapping[str, Any], now: int) -> Answer:
-        """Finished features, as a feature store has them: every feature of the model, by its column name."""
-        unknown = sorted(set(raw) - {"entity", "features", "traits", "as_of"})
-        if unknown:
-            raise InputError(
-                field_path("", unknown[0]), received="an unknown key", allowed="entity, features, traits, as_of"
-            )
-        given = raw["features"]
-        if not isinstance(given, dict):
-            raise InputError("features", received=type(given).__name__, allowed="an object of column names and numbers")
-        empty = read_entity(
+        """Score finished features, as a feature store has them: column name -> number."""
+        body = keyed(raw, "", FINISHED)
+        features = body["features"]
+        if not isinstance(features, dict):
+            raise InputError("features", received=shown(features), allowed="an object of column names and numbers")
+        entity = read_entity(
             {"entity": raw.get("entity"), "events": [], **{k: raw[k] for k in ("traits", "as_of") if k in raw}},
-            replace(self.intake.rules, needs_signup=False),
+            replace(self.scope.rules, needs_signup=False),
             now,
         )
-        self.intake.refuse_excluded(empty)
-        own = [self._features[place].name for _, place in self._from_feature]
-        missing = [name for name in own if name not in given]
+        self.scope.refuse_excluded(entity)
+        missing = [self._features[k].name for _, k in self._from_feature if self._features[k].name not in features]
         if missing:
             raise InputError(
                 f"features.{missing[0]}",
-                received=f"nothing; {len(missing)} of {len(own)} are missing",
+                received=f"nothing; {len(missing)} of {len(self._from_feature)} are missing",
                 allowed="a number or null for each feature of GET /model",
             )
-        strange = sorted(set(given) - set(self._place))
-        if strange:
+        unknown = sorted(set(features) - set(self._position))
+        if unknown:
             raise InputError(
-                field_path("features", strange[0]), received="an unknown feature", allowed="the features of GET /model"
+                field_path("features", unknown[0]), received="an unknown feature", allowed="the features of GET /model"
             )
-        numbers = [_number(given.get(name), name) for name in self._place]
-        self.intake.refuse_age(numbers[self._place[AGE]], field_path("features", AGE))
-        as_of = empty.as_of if raw.get("as_of") is not None else None
-        row, inputs = self._row(empty.entity, as_of, numbers, empty.traits, now, given)
-        return Answer(row, {}, {}, inputs, self.bundle.name, unknown_traits=empty.unknown_traits)
+        numbers = [_number(features.get(name), name) for name in self._position]
+        self.scope.refuse_age(numbers[self._position[AGE]], field_path("features", AGE))
+        as_of = entity.as_of if raw.get("as_of") is not None else None
+        row, inputs = self._row(entity.entity, as_of, numbers, entity.traits, now, features)
+        return Answer(row, {}, {}, inputs, self.bundle.name, unknown_traits=entity.unknown_traits)
+
+
+def model_features(model: FittedModel) -> tuple[list[str], list[str]]:
+    """List the features that a request needs, and all features that it may have: also those of conditions, and the age."""
+    required = [column.name for column in model.manifest.columns if column.kind == "feature"]
+    deciding = [feature.name for feature in Decider.of_facts(model.facts).features]
+    return required, list(dict.fromkeys([*required, *deciding, AGE]))
+
+
+def _first(values: np.ndarray | None) -> bool | None:
+    return bool(values[0]) if values is not None else None
 
 
 def _number(raw: object, name: str) -> float:

@@ -1,4 +1,4 @@
-"""The page at `/`: what this is, which model answers, and a box to try it."""
+"""The landing page at `/`: what the service is, which model answers, and a form to try it."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ const byId = (id) => document.getElementById(id);
 byId("go").addEventListener("click", async () => {
   const headers = { "content-type": "application/json" };
   if (byId("key").value) headers["x-api-key"] = byId("key").value;
-  byId("said").textContent = "\\u2026";
+  byId("result").textContent = "\\u2026";
   try {
-    const answer = await fetch("score", { method: "POST", headers, body: byId("body").value });
-    const told = await answer.json();
-    const row = told.error ? told.error.message
-      : Math.round(100 * told.probability) + " of 100 like this convert; "
-        + (told.is_pql === null ? "" : told.is_pql ? "a lead. " : "no lead. ") + told.reasons.map((r) => r.words).join("; ");
-    byId("said").textContent = row + "\\n\\n" + JSON.stringify(told, null, 2);
-  } catch (error) { byId("said").textContent = "No answer: " + error; }
+    const response = await fetch("score", { method: "POST", headers, body: byId("body").value });
+    const row = await response.json();
+    const summary = row.error ? row.error.message
+      : Math.round(100 * row.probability) + " of 100 like this convert; "
+        + (row.is_pql === null ? "" : row.is_pql ? "a lead. " : "not a lead. ") + row.reasons.map((r) => r.words).join("; ");
+    byId("result").textContent = summary + "\\n\\n" + JSON.stringify(row, null, 2);
+  } catch (error) { byId("result").textContent = "No answer: " + error; }
 });
 """
 _PATHS = (
     ("POST /score", "one entity: raw events and traits, or finished features"),
-    ("POST /score_batch", "up to 1,000 of them; a bad one gives an error in its row"),
+    ("POST /score_batch", "up to 1,000 entities; an invalid one gives an error in its row"),
     ("POST /lookup", "the latest batch scores of entities"),
-    ("GET /model", "name, version, what it was trained on, metrics with intervals, features"),
-    ("GET /criteria", "the rules that were found, with what came of them"),
+    ("GET /model", "name, version, training data, metrics with intervals, features"),
+    ("GET /criteria", "the rules that were found, and how they performed"),
     ("GET /report", "the growth report"),
-    ("GET /openapi.json", "the contract for programs"),
-    ("GET /readyz, /livez, /metrics", "health, Prometheus"),
+    ("GET /openapi.json", "the API description for programs"),
+    ("GET /readyz, /livez, /metrics", "health checks, Prometheus metrics"),
 )
 
 
-def page(bundle: Bundle) -> tuple[str, str]:
-    """The page, and the content security policy to send with it."""
+def landing_page(bundle: Bundle) -> tuple[str, str]:
+    """Render the page and the content security policy to send with it."""
     about, esc = bundle.about, html.escape
     entity = esc(str(about["entity"]))
     one = f"a {entity}" if entity == "user" else f"an {entity}"
@@ -71,16 +71,16 @@ def page(bundle: Bundle) -> tuple[str, str]:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{esc(bundle.name)}: product-qualified leads</title><style>{_STYLE}</style></head><body><main>
 <h1>How likely is this {entity} to pay?</h1>
-<p>For <strong>{esc(bundle.name)}</strong>, this service says how likely {one} is to pay within {esc(str(about["horizon"]))} of the instant
-asked about, why, and whether it is a lead. It learnt from {trained["entities"]:,} {entity}s, {trained["converting_entities"]:,} of which
+<p>For <strong>{esc(bundle.name)}</strong>, this service says how likely {one} is to pay within {esc(str(about["horizon"]))} of a given
+instant, why, and whether it is a lead. It was trained on {trained["entities"]:,} {entity}s, {trained["converting_entities"]:,} of which
 converted, between {esc(str(trained["from"])[:10])} and {esc(str(trained["to"])[:10])}.</p>
 <p class="quiet">Version {esc(bundle.version)}, verdict {esc(str(about["verdict"]))}. It predicts; it does not say what would make
 {one} pay.</p>
 <h2>Try it</h2>
-<label for="body">{one.capitalize()} and what was done</label><textarea id="body" spellcheck="false">{esc(example)}</textarea>
-<label for="key">API key, if the service asks for one</label><input id="key" type="password" autocomplete="off">
+<label for="body">{one.capitalize()} and its events</label><textarea id="body" spellcheck="false">{esc(example)}</textarea>
+<label for="key">API key, if the service requires one</label><input id="key" type="password" autocomplete="off">
 <button id="go" type="button">Score</button>
-<pre id="said" aria-live="polite">The answer comes here.</pre>
+<pre id="result" aria-live="polite">The result appears here.</pre>
 <h2>For programs</h2><table>{rows}</table>
 </main><script>{_SCRIPT}</script></body></html>
 """

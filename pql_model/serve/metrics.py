@@ -1,4 +1,4 @@
-"""Prometheus metrics with labels from closed lists: no request can make a new series."""
+"""Prometheus metrics. Labels come from closed lists, so that no request can create a new time series."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS")
 
 
 def method_label(method: str) -> str:
-    """A method of HTTP; whatever else a caller has put there is `other`.
+    """Label an HTTP method; anything else is `other`.
 
     >>> method_label("PUT"), method_label("JANE-DOE")
     ('PUT', 'other')
@@ -27,23 +27,23 @@ def method_label(method: str) -> str:
     return method if method in _METHODS else OTHER
 
 
-class _InForce(Collector):
-    """The model in force, said anew at every reading: a label that was given cannot be taken back under Bento."""
+class _CurrentModel(Collector):
+    """The model in service, collected afresh each time: under Bento, labels of an Info metric cannot be removed."""
 
     about: Mapping[str, str] | None = None
 
     def collect(self) -> Iterator[Metric]:
         if self.about is not None:
-            yield InfoMetricFamily("pql_model", "The model in force.", value=dict(self.about))
+            yield InfoMetricFamily("pql_model", "The model in service.", value=dict(self.about))
 
 
 class Metrics:
-    """What the service counts.
+    """Metrics of the service.
 
     Parameters
     ----------
     endpoints
-        The paths that are known; every other one is `other`.
+        Known paths; any other path is labelled `other`.
     """
 
     def __init__(self, endpoints: tuple[str, ...]) -> None:
@@ -59,9 +59,9 @@ class Metrics:
             "pql_unknown_events", "Events whose name the model does not know.", registry=self.registry
         )
         self._aside = Counter("pql_set_aside_events", "Events set aside.", ["reason"], registry=self.registry)
-        self._model = _InForce()
+        self._model = _CurrentModel()
         self.registry.register(self._model)
-        self._reloads = Counter("pql_bundle_reloads", "Exchanges of the bundle.", ["result"], registry=self.registry)
+        self._reloads = Counter("pql_bundle_reloads", "Reloads of the bundle.", ["result"], registry=self.registry)
         self._logged = Counter("pql_score_log_rows", "Rows of the score log.", ["result"], registry=self.registry)
 
     def answered(self, endpoint: str, method: str, status: int, seconds: float) -> None:
@@ -70,23 +70,20 @@ class Metrics:
         self._seconds.labels(endpoint).observe(seconds)
 
     def scored(self, answer: Answer) -> None:
-        self._scores.labels(answer.row["band"]).inc()  # the bands are those of the policy
+        self._scores.labels(answer.row["band"]).inc()  # bands come from the policy, a closed list
         self._unknown.inc(sum(answer.unknown_events.values()))
-        self._count_aside(answer.set_aside)
-
-    def _count_aside(self, set_aside: Mapping[str, int]) -> None:
-        for reason, count in set_aside.items():
+        for reason, count in answer.set_aside.items():
             self._aside.labels(reason if reason in SET_ASIDE else OTHER).inc(count)
 
     def model(self, engine: ScoringEngine) -> None:
-        """The one model in force: the one before is gone."""
+        """Show this model instead of the previous one."""
         self._model.about = {name: str(engine.bundle.about[name]) for name in ("name", "version", "feature_set")}
 
     def reloaded(self, result: str) -> None:
         self._reloads.labels(result).inc()
 
     def logged(self, result: str, rows: int) -> None:
-        """Rows of the score log that were `written` or `lost`."""
+        """Count rows of the score log that were `written` or `lost`."""
         self._logged.labels(result).inc(rows)
 
     def text(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The one body of every error: `{"error": {code, message, field, received, allowed}}`."""
+"""Error responses, all with one body: `{"error": {code, message, field, received, allowed}}`."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 from starlette.responses import Response
 
 from pql_model.errors import InputError, PqlError
+from pql_model.payload import select_attributes
 from pql_model.serve.strict_json import JsonError
 
 
 class ProblemError(Exception):
-    """Why a request is not answered.
+    """An error response.
 
     Parameters
     ----------
     status
         HTTP status.
     code
-        One word for programs.
+        Error code for programs.
     headers
-        Sent with it.
+        Additional response headers.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ProblemError(Exception):
 
     @classmethod
     def of(cls, error: PqlError) -> ProblemError:
-        """Of what the caller sent."""
+        """Convert an error about what the caller sent."""
         if isinstance(error, InputError):
             code = "not_json" if isinstance(error, JsonError) else "invalid"
             return cls(
@@ -56,13 +57,7 @@ class ProblemError(Exception):
         return cls(422, "invalid", str(error))
 
     def to_dict(self) -> dict[str, Any]:
-        payload = {
-            "code": self.code,
-            "message": self.message,
-            "field": self.field,
-            "received": self.received,
-            "allowed": self.allowed,
-        }
+        payload = select_attributes(self, "code", "message", "field", "received", "allowed")
         return {"error": {name: value for name, value in payload.items() if value is not None}}
 
     def response(self) -> Response:
@@ -70,7 +65,7 @@ class ProblemError(Exception):
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON in UTF-8; half a surrogate pair in what was received must not turn an answer into a fault."""
+    """Build a JSON response in UTF-8. Lone surrogates in echoed input are escaped."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(
         text.encode("utf-8", "backslashreplace"),

@@ -1,4 +1,4 @@
-"""The bundle in service: exchanged for a new one while requests run, and kept if the new one is no good."""
+"""Replaces the bundle in service with a new one while requests run, and keeps the old one if the new one is invalid."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from pql_model.serve.engine import ScoringEngine
 
 
 class Reloader:
-    """Holds the engine in force.
+    """Loads the bundle of a folder, and reloads it when it changes.
 
     Parameters
     ----------
     folder
-        The bundle's.
-    tell
-        Called with the name of what happened (`reloaded`, `reload_failed`) and a sentence.
+        Folder of the bundle.
+    notify
+        Called with an event (`reloaded`, `reload_failed`) and a sentence.
 
     Raises
     ------
     DataError
-        If there is no sound bundle to begin with.
+        If the folder does not hold a valid bundle at the start.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[str, str], None]) -> None:
-        self._folder, self._tell = folder, tell
-        self._stamp = self._stamped()
+    def __init__(self, folder: Path, notify: Callable[[str, str], None]) -> None:
+        self._folder, self._notify = folder, notify
+        self._stamp = self._file_stamps()
         self._engine = ScoringEngine(load_bundle(folder))
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         freeze_gc()
 
     @property
     def engine(self) -> ScoringEngine:
-        """The engine in force. A request keeps the one it began with."""
+        """The current engine. A request keeps the one it started with."""
         return self._engine
 
-    def look(self) -> bool:
-        """Exchange the engine if the folder holds another bundle; whether it did."""
-        with self._one_at_a_time:
-            stamp = self._stamped()
-            if stamp is None or stamp == self._stamp:  # None: it is being replaced at this moment
+    def reload(self) -> bool:
+        """Replace the engine if the folder holds another bundle, and return whether it did."""
+        with self._lock:
+            stamp = self._file_stamps()
+            if stamp is None or stamp == self._stamp:  # None: the bundle is being replaced right now
                 return False
             self._stamp = stamp
             try:
@@ -53,14 +53,14 @@ class Reloader:
                     return False
                 self._engine = ScoringEngine(bundle)
             except (PqlError, LookupError, TypeError, ValueError) as error:
-                self._tell("reload_failed", f"the old model stays in force: {error}")
+                self._notify("reload_failed", f"the previous model stays in service: {error}")
                 return False
             freeze_gc()
-            self._tell("reloaded", f"{bundle.name} version {bundle.version}")
+            self._notify("reloaded", f"{bundle.name} version {bundle.version}")
             return True
 
-    def _stamped(self) -> list[tuple[str, int, int, int]] | None:
-        """Of every file: a folder that is copied file by file is whole only with the last of them."""
+    def _file_stamps(self) -> list[tuple[str, int, int, int]] | None:
+        """Stamp every file: a folder that is copied file by file is complete only with the last one."""
         try:
             files = {path: path.stat() for path in sorted(self._folder.rglob("*"))}
         except OSError:
@@ -71,6 +71,6 @@ class Reloader:
 
 
 def freeze_gc() -> None:
-    """What stays for good is taken out of the collector's sight: its full rounds would stop requests for 0.1 s."""
+    """Exclude long-lived objects from garbage collection, whose full collections would stop requests for 0.1 s."""
     gc.collect()
     gc.freeze()

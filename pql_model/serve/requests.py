@@ -1,4 +1,4 @@
-"""What a caller would send of entities, written from the tables that a model is trained on."""
+"""Build requests to the service from the tables that a model is trained on, as a caller would send them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pql_model.time import iso
 
 
 def entity_requests(sources: Sources, snapshots: Any) -> Iterator[dict[str, Any]]:
-    """A request for each snapshot, in the order of the feature table: by entity, then as_of.
+    """Build a request for each snapshot, in the order of the feature table: by entity, then as_of.
 
-    All events that the log has of the entity go along, also those before the sign-up and those at or after as_of: which
-    of them count is for the receiver to say.
+    Each request has all events of the entity, including those before the sign-up and at or after as_of; the receiver sets
+    them aside.
 
     Parameters
     ----------
     snapshots
-        entity, as_of, signed_up in the workbench.
+        DuckDB table with entity, as_of, signed_up.
     """
     rows = snapshots.select("entity", "as_of", "signed_up").order_by(["entity", "as_of"]).to_pyarrow().to_pylist()
     traits = _traits(sources, list(dict.fromkeys(row["entity"] for row in rows)))
@@ -61,7 +61,7 @@ def _scalar(value: Any) -> Any:
 
 def _event(row: Mapping[str, Any]) -> dict[str, Any]:
     values = {name.removeprefix("value_"): v for name, v in row.items() if name.startswith("value_") and v is not None}
-    payload = {
+    event = {
         "event": row["event"],
         "time": iso(row["time"]),
         "user": row["user"],
@@ -70,4 +70,4 @@ def _event(row: Mapping[str, Any]) -> dict[str, Any]:
         "n": row["n"] if row["n"] != 1 else None,
         "users": row["users"],
     }
-    return {name: value for name, value in payload.items() if value is not None}
+    return {name: value for name, value in event.items() if value is not None}

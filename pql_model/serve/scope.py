@@ -1,4 +1,4 @@
-"""What a model must know of its product to judge one entity's raw data as the training judged its tables."""
+"""The scope of a model: how its product's raw data are read, and which entities it covers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pql_model.serve.trait_encoding import text_of
 from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, iso
 
-KEY = "intake"
-"""Where it stands among the facts of a model."""
+KEY = "scope"
+"""Key among the facts of a model."""
 
 
 def scope_facts(config: Config, known_events: Sequence[str], traits: Sequence[str]) -> dict[str, Any]:
-    """The part of a model's facts that `Intake` reads.
+    """Build the part of a model's facts that `Scope` reads.
 
     Parameters
     ----------
     known_events
-        Every event name of the training log.
+        All event names of the training data.
     traits
-        Every trait the product has.
+        All traits of the product.
     """
     days = config.schedule.at_days or []
     return {
@@ -48,16 +48,16 @@ def scope_facts(config: Config, known_events: Sequence[str], traits: Sequence[st
 
 @dataclass(frozen=True)
 class Scope:
-    """ReadingRules for reading, and of whom the model speaks.
+    """ReadingRules for reading raw data, and the entities that the model covers.
 
     Attributes
     ----------
     ages
-        Days since sign-up, both ends included; None: any.
+        Range of days since sign-up, both ends included; None for any age.
     active_within
-        Microseconds before as_of in which something was done; None: nobody need have done anything.
+        Microseconds before as_of with at least one event; None if inactive entities are covered too.
     excluded_traits
-        Of whom it does not speak, by trait.
+        Trait -> values of entities that are not covered.
     """
 
     rules: ReadingRules
@@ -71,42 +71,42 @@ class Scope:
         rules = ReadingRules(
             known_events=frozenset(raw["known_events"]),
             needs_signup=raw["needs_signup"],
-            may_lack_signup=raw.get("may_lack_signup", False),  # models of before do not say
+            may_lack_signup=raw["may_lack_signup"],
             known_values=frozenset(raw["known_values"]),
             known_traits=frozenset(raw["known_traits"]),
             entity_acts=raw["entity_acts"],
             bots=raw["bots"],
             excluded_users=frozenset(raw["excluded_users"]),
             by_day=raw["by_day"],
-            own_ids=frozenset(raw.get("own_ids", ())),
+            own_ids=frozenset(raw["own_ids"]),
         )
         ages = raw["ages"]
         excluded = {name: frozenset(map(canonical_value, values)) for name, values in raw["excluded_traits"].items()}
-        known = (float(ages[0]), float(ages[1])) if ages is not None else None
-        return cls(rules, known, raw["active_within"], excluded)
+        covered = (float(ages[0]), float(ages[1])) if ages is not None else None
+        return cls(rules, covered, raw["active_within"], excluded)
 
     def refuse_excluded(self, incoming: Incoming) -> None:
-        """Who the config excludes is not scored, neither in batch nor here.
+        """Refuse entities that the config excludes, as the batch does.
 
         Raises
         ------
         InputError
-            With the trait.
+            Naming the trait.
         """
         for name, values in self.excluded_traits.items():
             text = text_of(incoming.traits.get(name))
             if text is not None and text in values:
                 raise InputError(
-                    f"traits.{name}", received=text, allowed="another one: the config excludes these from the model"
+                    f"traits.{name}", received=text, allowed="a value that the config does not exclude from the model"
                 )
 
     def refuse_outside(self, incoming: Incoming) -> None:
-        """The model speaks of those it has learnt from; nothing is extrapolated to others.
+        """Refuse entities unlike those of the training data: the model does not extrapolate.
 
         Raises
         ------
         InputError
-            With the ages it knows, or how lately something must have been done.
+            Naming the ages it covers, or how recent an event must be.
         """
         self.refuse_excluded(incoming)
         within = self.active_within
@@ -114,32 +114,34 @@ class Scope:
             raise InputError(
                 "events",
                 received=f"none that counts in the last {within / DAY:g} days before as_of",
-                allowed="at least one: the model has learnt from active ones only",
+                allowed="at least one: the model was trained on active entities only",
             )
         if incoming.signed_up is not None:
             self.refuse_age((incoming.as_of - incoming.signed_up) / DAY, "as_of", f"{iso(incoming.as_of)}, ")
 
-    def refuse_age(self, age: float, field: str, said: str = "") -> None:
-        """Refuse an age in days that the model has not learnt; NaN is an age that nobody knows.
+    def refuse_age(self, age: float, field: str, prefix: str = "") -> None:
+        """Refuse an age outside the range of the training data. NaN is an unknown age and is accepted.
 
         Parameters
         ----------
-        field, said
-            What the error names, and what stood there.
+        age
+            Days since sign-up.
+        field, prefix
+            Field that the error names, and what precedes the age in the message.
 
         Raises
         ------
         InputError
-            With the ages it knows.
+            Naming the ages that the model covers.
         """
         if self.ages is not None and (age < self.ages[0] or age > self.ages[1]):
             raise InputError(
                 field,
-                received=f"{said}{age:.6g} days after the sign-up",
-                allowed=f"{self.ages[0]:g} to {self.ages[1]:g} days after the sign-up, which is what the model has learnt",
+                received=f"{prefix}{age:.6g} days after the sign-up",
+                allowed=f"{self.ages[0]:g} to {self.ages[1]:g} days after the sign-up, the ages that the model covers",
             )
 
 
 def _events_of(table: EventTable) -> Sequence[str]:
-    """The events of a table that holds no others."""
+    """List the events of a table with one event, or of counts."""
     return [table.event] if table.event is not None else list(table.counts or ())

@@ -1,4 +1,4 @@
-"""What the service is told by its environment."""
+"""Settings of the service, from environment variables."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pql_model.errors import DataError
 
 MEGABYTE = 1_000_000
 _HELP = {
-    "PQL_BUNDLE": "the bundle's folder",
-    "PQL_API_KEYS": "keys with commas between them",
-    "PQL_API_KEYS_FILE": "a file with one key a line, read again when it changes",
-    "PQL_SCORES": "the file that `pql score` writes, for /lookup",
-    "PQL_SCORE_LOG": "a folder in which every answer is written down, for `pql replay`",
-    "PQL_MAX_BODY_MB": "largest request",
-    "PQL_MAX_BATCH": "most entities in a batch",
-    "PQL_DEADLINE_SECONDS": "after which a request is given up",
-    "PQL_MAX_IN_FLIGHT": "requests at once, more are told to come again",
+    "PQL_BUNDLE": "folder of the bundle",
+    "PQL_API_KEYS": "API keys, separated by commas",
+    "PQL_API_KEYS_FILE": "file with one API key per line, reloaded when it changes",
+    "PQL_SCORES": "file of `pql score`, for /lookup",
+    "PQL_SCORE_LOG": "folder of the score log, for `pql replay`",
+    "PQL_MAX_BODY_MB": "maximum size of a request body",
+    "PQL_MAX_BATCH": "maximum number of entities in a batch",
+    "PQL_DEADLINE_SECONDS": "time limit of a request",
+    "PQL_MAX_IN_FLIGHT": "maximum number of concurrent requests; others get a 429",
 }
 """Every variable the service reads."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The service's settings; see `_HELP` for the variables."""
+    """Settings of the service; `_HELP` lists the variables."""
 
     bundle: Path
     keys: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Settings:
         Raises
         ------
         DataError
-            If one is missing or no positive number.
+            If one is missing or invalid.
 
         Examples
         --------
@@ -53,54 +53,56 @@ class Settings:
         >>> settings.keys, settings.max_batch
         (('a', 'b'), 50)
         """
-        given = dict(os.environ if environment is None else environment)
-        bundle = given.get("PQL_BUNDLE")
+        variables = dict(os.environ if environment is None else environment)
+        bundle = variables.get("PQL_BUNDLE")
         if not bundle:
             raise DataError(
-                "The service does not know its bundle",
+                "The service has no bundle",
                 received="no PQL_BUNDLE",
                 allowed="a folder that `pql export` wrote",
                 remedy="set PQL_BUNDLE, or start it with `pql serve`",
             )
         return cls(
             bundle=Path(bundle),
-            keys=_keys(given.get("PQL_API_KEYS")),
-            keys_file=_path(given, "PQL_API_KEYS_FILE"),
-            scores=_path(given, "PQL_SCORES"),
-            score_log=_path(given, "PQL_SCORE_LOG"),
-            max_body=int(_number(given, "PQL_MAX_BODY_MB", cls.max_body / MEGABYTE) * MEGABYTE),
-            max_batch=int(_number(given, "PQL_MAX_BATCH", cls.max_batch, least=1)),
-            deadline_seconds=_number(given, "PQL_DEADLINE_SECONDS", cls.deadline_seconds),
-            max_in_flight=int(_number(given, "PQL_MAX_IN_FLIGHT", cls.max_in_flight, least=1)),
+            keys=_keys(variables.get("PQL_API_KEYS")),
+            keys_file=_path(variables, "PQL_API_KEYS_FILE"),
+            scores=_path(variables, "PQL_SCORES"),
+            score_log=_path(variables, "PQL_SCORE_LOG"),
+            max_body=int(_number(variables, "PQL_MAX_BODY_MB", cls.max_body / MEGABYTE) * MEGABYTE),
+            max_batch=int(_number(variables, "PQL_MAX_BATCH", cls.max_batch, least=1)),
+            deadline_seconds=_number(variables, "PQL_DEADLINE_SECONDS", cls.deadline_seconds),
+            max_in_flight=int(_number(variables, "PQL_MAX_IN_FLIGHT", cls.max_in_flight, least=1)),
         )
 
 
-def _path(given: Mapping[str, str], name: str) -> Path | None:
-    return Path(given[name]) if given.get(name) else None
+def _path(variables: Mapping[str, str], name: str) -> Path | None:
+    return Path(variables[name]) if variables.get(name) else None
 
 
 def _keys(text: str | None) -> tuple[str, ...]:
-    """The keys; a variable that is set and holds none is no reason to let everybody in."""
+    """Read the keys. A variable that is set without a key is an error: it must not open the service to everybody."""
     if text is None:
         return ()
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     if not keys:
         raise DataError(
-            f"PQL_API_KEYS ({_HELP['PQL_API_KEYS']}) holds no key",
+            f"PQL_API_KEYS ({_HELP['PQL_API_KEYS']}) has no key",
             received=repr(text),
-            remedy="give at least one, or leave the variable out",
+            remedy="set at least one key, or unset the variable",
         )
     return keys
 
 
-def _number(given: Mapping[str, str], name: str, usual: float, least: float = 1e-6) -> float:
-    text = given.get(name)
+def _number(variables: Mapping[str, str], name: str, default: float, least: float = 1e-6) -> float:
+    text = variables.get(name)
     if not text:
-        return usual
+        return default
     try:
         number = float(text)
     except ValueError:
         number = -1.0
     if not least <= number < 1e9:
-        raise DataError(f"{name} ({_HELP[name]}) is no such number", received=text, allowed=f"from {least:g} to 1e9")
+        raise DataError(
+            f"{name} ({_HELP[name]}) is not a valid number", received=text, allowed=f"from {least:g} to 1e9"
+        )
     return number

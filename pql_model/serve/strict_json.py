@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 means it: what a lenient parser lets through is refused with a sentence."""
+"""A strict JSON parser (RFC 8259) that refuses what lenient parsers accept, with a sentence."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import Any, NoReturn
 
 from pql_model.errors import InputError
 
-DEEPEST = 32
-_TEXTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""Texts, the last one perhaps unclosed: every quote is passed once, however the body was made."""
-_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
-_ALIKE = bytes.maketrans(b"{}", b"[]")
+MAX_DEPTH = 32
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""Strings, the last one possibly unclosed. The pattern passes every quote once, so that it is linear in any body."""
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
 class JsonError(InputError):
-    """The body is no JSON that can be used."""
+    """The body is not valid JSON."""
 
     http_status = 400
 
 
 def parse(body: bytes) -> Any:
-    """Read a request's body.
+    """Parse the body of a request.
 
     Raises
     ------
     JsonError
-        For what is empty, not UTF-8, not JSON, too deep, or has NaN, Infinity, a key twice, or half a surrogate pair.
+        If the body is empty, not UTF-8, not JSON or nested too deeply, or has NaN, Infinity, a duplicate key or a lone
+        surrogate.
 
     Examples
     --------
@@ -38,7 +39,7 @@ def parse(body: bytes) -> Any:
     {'entity': 'a'}
     >>> parse(b'{"a": 1, "a": 2}')
     Traceback (most recent call last):
-    pql_model.serve.strict_json.JsonError: The body has a key twice. Received: a...
+    pql_model.serve.strict_json.JsonError: Duplicate key in the JSON body. Received: a...
     """
     if not body.strip():
         raise _refused("The body is empty", "nothing")
@@ -48,16 +49,18 @@ def parse(body: bytes) -> Any:
         raise _refused("The body is not UTF-8", f"byte {error.object[error.start]:#x} at {error.start}") from error
     _refuse_depth(body)
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_constant, parse_float=_finite)
+        parsed = json.loads(
+            text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except JsonError:
         raise
     except (json.JSONDecodeError, RecursionError) as error:
         raise _refused("The body is not JSON", str(error)[:200]) from error
-    except ValueError as error:  # Python reads whole numbers up to so many digits
-        raise _refused("The body has a whole number that is too long", "more than 4,300 digits") from error
+    except ValueError as error:  # Python's limit for the digits of an integer
+        raise _refused("The body has an integer that is too long", "more than 4,300 digits") from error
     if "\\u" in text or "\\U" in text:
-        _refuse_surrogates(found)
-    return found
+        _refuse_surrogates(parsed)
+    return parsed
 
 
 def _refused(what: str, received: str) -> JsonError:
@@ -65,36 +68,37 @@ def _refused(what: str, received: str) -> JsonError:
 
 
 def _refuse_depth(body: bytes) -> None:
-    """Before the parser sees it, which takes a frame a level.
+    """Check the depth before parsing, since the parser uses one stack frame per level.
 
-    Pairs are taken out from the innermost outwards, a level a round, which settles nearly every body in no time. Brackets
-    inside texts are looked at apart only where that does not come out; where they hide a level, the parser has its own limit.
+    Matching pairs of brackets are removed from the inside out, one level per round, which is fast for almost every body.
+    Brackets in strings are told apart only if that does not end with nothing left; if they hide a level, the parser's own
+    limit applies.
     """
-    pairs = body.translate(_ALIKE, _OTHERS)
-    for _ in range(DEEPEST):
+    pairs = body.translate(_TO_SQUARE, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
         if not pairs:
             return
         pairs = pairs.replace(b"[]", b"")
     depth = 0
-    for bracket in _BRACKETS.finditer(_TEXTS.sub(b"", body)):
+    for bracket in _BRACKETS.finditer(_STRINGS.sub(b"", body)):
         depth += 1 if bracket[0] in b"[{" else -1
-        if depth > DEEPEST:
-            raise _refused("The body is nested too deeply", f"more than {DEEPEST} levels")
+        if depth > MAX_DEPTH:
+            raise _refused("The body is nested too deeply", f"more than {MAX_DEPTH} levels")
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
+def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    parsed = dict(pairs)
+    if len(parsed) < len(pairs):
+        keys: set[str] = set()
         for key, _ in pairs:
-            if key in seen:
-                raise _refused("The body has a key twice", _shown(key))
-            seen.add(key)
-    return found
+            if key in keys:
+                raise _refused("Duplicate key in the JSON body", _shown(key))
+            keys.add(key)
+    return parsed
 
 
-def _constant(name: str) -> NoReturn:
-    raise _refused("The body has a number that JSON does not know", name)
+def _refuse_constant(name: str) -> NoReturn:
+    raise _refused("The body has a number that JSON does not allow", name)
 
 
 def _finite(text: str) -> float:
@@ -104,11 +108,11 @@ def _finite(text: str) -> float:
     return number
 
 
-def _refuse_surrogates(found: Any) -> None:
+def _refuse_surrogates(parsed: Any) -> None:
     try:
-        json.dumps(found, ensure_ascii=False).encode("utf-8")
+        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise _refused("A text holds half of a surrogate pair", f"{ord(error.object[error.start]):#x}") from error
+        raise _refused("A string has a lone surrogate", f"{ord(error.object[error.start]):#x}") from error
 
 
 def _shown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Traits of one entity as the model reads them, without a table: held to `Manifest.matrix` by a property test."""
+"""Encode the traits of one entity for the model without a table; a property test compares with `Manifest.matrix`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Trait = str | int | float | bool | None
 
 
 def number_of(raw: Trait) -> float | None:
-    """A trait in a column of numbers: None where it is no finite number.
+    """Read a trait as a number; None if it is not a finite number.
 
     >>> number_of(3), number_of(" 2.5 "), number_of("many"), number_of(True)
     (3.0, 2.5, None, 1.0)
@@ -27,7 +27,7 @@ def number_of(raw: Trait) -> float | None:
 
 
 def text_of(raw: Trait) -> str | None:
-    """A trait as a text, as it is called in training.
+    """Read a trait as a text, normalised as in training; None if missing.
 
     >>> text_of(" 51-200 "), text_of(2.0), text_of("2.0"), text_of(True), text_of("  ")
     ('51-200', '2', '2', 'true', None)
@@ -45,7 +45,7 @@ def text_of(raw: Trait) -> str | None:
 
 
 class TraitColumn:
-    """A column about a trait: what it holds, and the number the model reads."""
+    """Encoder for a column of a trait."""
 
     def __init__(self, column: ModelColumn) -> None:
         self._category = column.kind == "category"
@@ -53,7 +53,7 @@ class TraitColumn:
         self._other = self._codes.get(OTHER, math.nan)
 
     def read(self, raw: Trait) -> tuple[Value, float]:
-        """The value for people, and the number for the model (NaN where it is missing)."""
+        """Return the value to show and the number for the model (NaN if missing)."""
         if not self._category:
             number = number_of(raw)
             return number, math.nan if number is None else number

@@ -1,4 +1,4 @@
-"""The explaining pipeline: one entity at one instant, and why a registered model says what it says of it."""
+"""Explain the score of one entity at one instant by a registered model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pql_model.workflows.prepare import features_of, trait_names
 
 @dataclass(frozen=True)
 class CriterionStatus:
-    """One condition of the definition in force: whether it holds, what is there and what it asks for."""
+    """One condition of the definition in force: whether it holds, and its text with the actual value."""
 
     held: bool
     text: str
@@ -38,14 +38,14 @@ class CriterionStatus:
 
 @dataclass(frozen=True)
 class EntityExplanation:
-    """What the model says of one entity, and why.
+    """The score of one entity, and how it comes about.
 
     Attributes
     ----------
     explained
-        None where it had not signed up yet: there is nothing to explain.
+        None if the entity had not signed up yet.
     meets
-        Whether it meets the definition in force; None where there is none.
+        Whether the entity meets the definition in force; None without one.
     """
 
     entity: str
@@ -102,15 +102,14 @@ def explain_entity(
     model: str = "champion",
     listener: Listener | None = None,
 ) -> EntityExplanation:
-    """Explain what a model says of one entity as of `as_of`.
+    """Explain the score of one entity as of `as_of`.
 
-    Who is not at risk (converted, excluded, of an age that is not scored) is explained all the same, with the reason
-    beside it.
+    An entity that is not at risk (converted, excluded, of an age that is not scored) is explained too; `why_not` says why.
 
     Parameters
     ----------
     entity
-        Its id.
+        Id of the entity.
     as_of
         A date or ISO time; default: the newest event of the data.
     model
@@ -121,19 +120,20 @@ def explain_entity(
     ModelNotFoundError
         If there is no such model.
     DataError
-        If there is no such entity, or `as_of` is no time.
+        If there is no such entity, or `as_of` is not a time.
 
     Examples
     --------
     >>> import pql_model, tempfile
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
-    >>> found = explain_entity(folder / "pql.yaml", "acc-00007", as_of="2025-02-01")
-    >>> [step.part for step in found.explained.steps], bool(0 < found.explained.probability < 1)
+    >>> explanation = explain_entity(folder / "pql.yaml", "acc-00007", as_of="2025-02-01")
+    >>> row = explanation.explained
+    >>> [step.part for step in row.steps], bool(0 < row.probability < 1)
     (['base', 'fit', 'timing', 'usage'], True)
     """
     config = config if isinstance(config, Config) else load_config(config)
-    asked, name = read_optional_instant(as_of), entity.strip()
+    instant, name = read_optional_instant(as_of), entity.strip()
     stages = Stages(listener)
     with stages("load model"):
         registered = Tracking(config).get(model)
@@ -141,7 +141,9 @@ def explain_entity(
         with stages("read"):
             everyone = read_sources(con, config)
             sources = select_entity(con, config, everyone, name)
-            at, grid = eligibility(config, sources, asked if asked is not None else newest_event(everyone.events.table))
+            at, grid = eligibility(
+                config, sources, instant if instant is not None else newest_event(everyone.events.table)
+            )
         with stages("features"):
             features = dict.fromkeys(
                 [*features_of(registered.model.manifest), *definition_features(config.definition), AGE]

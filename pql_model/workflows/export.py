@@ -1,4 +1,4 @@
-"""The exporting pipeline: a registered model with its criteria and its report as one folder for the service."""
+"""Export a registered model with its criteria and report as a bundle for the service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pql_model.workflows.run_files import METRICS
 
 @dataclass(frozen=True)
 class ExportResult:
-    """The bundle as it was read back."""
+    """The bundle, as read back from disk."""
 
     bundle: Bundle
 
@@ -36,7 +36,7 @@ def export(config: Config | str | Path, *, output: str | Path | None = None, mod
     Parameters
     ----------
     output
-        A folder; default: `models/<name>` beside the config. A bundle that is there is replaced.
+        A folder; default: `models/<name>` beside the config. An existing bundle in it is replaced.
     model
         `champion`, `challenger` or a version number.
 
@@ -45,7 +45,7 @@ def export(config: Config | str | Path, *, output: str | Path | None = None, mod
     ModelNotFoundError
         If there is no such model.
     DataError
-        If that version was trained before there were bundles, or the folder holds something else.
+        If the run of that version lacks the files of a bundle, or the folder holds something else.
 
     Examples
     --------

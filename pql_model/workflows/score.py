@@ -1,9 +1,9 @@
-"""The scoring pipeline: everyone at risk at one instant, scored by a registered model."""
+"""Score everyone at risk at one instant with a registered model."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,11 @@ from pql_model.atomic import atomic_write
 from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
-from pql_model.criteria.evaluate import BoundDefinition
-from pql_model.decide.decider import KEY, Decider
+from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Summary, summarise
 from pql_model.decide.policy import PolicyRule
-from pql_model.decide.rows import NAMES, Decided, decided_rows
-from pql_model.decide.state import State, base_of, file_of, read_runs, write_runs
+from pql_model.decide.rows import NAMES, DecidedRows, decided_rows
+from pql_model.decide.state import RunState, previous_run, read_runs, state_path, write_runs
 from pql_model.errors import DataError, listed
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
@@ -40,22 +39,22 @@ from pql_model.sources.read import read_sources
 from pql_model.workflows.prepare import features_of
 
 _LOGGED_AT_ONCE = 50_000
-_RULES, _READING = ("policy", "definition"), ("exclude", "resolution")
-_WAITING = "Another scoring in this folder is deciding; waiting for it."
+_DECIDING, _READING = ("policy", "definition"), ("exclude", "resolution")
+_WAITING = "Another scoring run in this folder is in progress; waiting for it."
 
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """Scored rows, where they were written, and who was not scored and why.
+    """Scored rows, where they were written, and how many entities were not scored and why.
 
     Attributes
     ----------
     summary
-        Bands, expected conversions, who is suppressed and who need not be called.
+        Bands, expected conversions, suppressed rows and rows not to call.
     log
-        The file (or table) of the score log that has them too, where there is one.
+        File or table of the score log with the same rows; None without a score log.
     notes
-        What to know about this run, a sentence each.
+        Remarks on this run, one sentence each.
     """
 
     rows: pd.DataFrame
@@ -102,8 +101,8 @@ def score(
     as_of
         A date or time: a text, a `date`, a `datetime` or a `pandas.Timestamp`; default: the newest event in the data.
     output
-        A `.parquet` or `.csv` file; default `scores.parquet` beside the config. Who is newly qualified is told by what the
-        last scoring of this product left in `.pql/` beside the config, whatever file it wrote.
+        A `.parquet` or `.csv` file; default `scores.parquet` beside the config. `newly_qualified` is relative to the last
+        run of this product, remembered in `.pql/` beside the config, whatever file that run wrote.
     model
         `champion`, `challenger` or a version number.
 
@@ -112,7 +111,7 @@ def score(
     ModelNotFoundError
         If there is no such model.
     DataError
-        If `as_of` is no time, or `output` neither a `.parquet` nor a `.csv` file.
+        If `as_of` is not a time, or `output` is neither a `.parquet` nor a `.csv` file.
 
     Examples
     --------
@@ -125,59 +124,53 @@ def score(
     """
     config = config if isinstance(config, Config) else load_config(config)
     path = Path(output) if output is not None else config.home / "scores.parquet"
-    asked = read_optional_instant(as_of)
-    memory = file_of(config.home, config.name)
+    requested = read_optional_instant(as_of)
+    memory = state_path(config.home, config.name)
     _refuse_another_file(path)
     stages = Stages(listener)
     with stages("load model"):
         tracking = Tracking(config)
         registered = tracking.get(model)
-        fitted, decider = registered.model, decider_of(registered.model, config)
+        fitted, decider = registered.model, Decider.of_facts(registered.model.facts)
         in_force = tracking.champion() in (None, registered.version)
     with open_session() as con:
         with stages("read"):
             sources = read_sources(con, config)
             newest = newest_event(sources.events.table)
-            instant = asked if asked is not None else newest
+            instant = requested if requested is not None else newest
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
-            left = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
+            others = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
         with stages("features"):
             features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
             traits = {trait: trait_name(trait) for trait in sources.entities.traits}
             _refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
     with stages("score"), file_lock(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
-        before = base_of(read_runs(memory), instant)
-        decided = decided_rows(fitted, table, decider, as_of=instant, before=before if before is not None else State())
+        before = previous_run(read_runs(memory), instant)
+        decided = decided_rows(
+            fitted, table, decider, as_of=instant, before=before if before is not None else RunState()
+        )
         rows = _with_origin(decided, registered, instant)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, lambda at: (rows.to_csv if path.suffix == ".csv" else rows.to_parquet)(at, index=False))
-        # After the rows: a run that is killed between the two alerts somebody twice, and forgets nobody.
-        remembers = in_force and instant <= time.now()
-        if remembers and before is not None and decided.decisions.state is not None:
+        # After the rows: a run killed between the two writes may alert an entity twice, but forgets none.
+        remember = in_force and instant <= time.now()
+        if remember and before is not None and decided.decisions.state is not None:
             write_runs(memory, [before, decided.decisions.state])
-    # Last of what is written: the log never tells of a run that failed.
+    # Written last, so that the log has no rows of a run that failed.
     log = append_scores(config, _log_tables(registered, table, rows))
-    not_scored = {row["reason"]: row["rows"] for row in sorted(left, key=lambda row: -row["rows"])}
-    learnt_from = fitted.facts["train"].get("converting_entities")
-    summary = summarise(decider, decided.decisions, decided.rows["probability"].to_numpy(), learnt_from)
+    not_scored = {row["reason"]: row["rows"] for row in sorted(others, key=lambda row: -row["rows"])}
+    training_conversions = fitted.facts["train"].get("converting_entities")
+    summary = summarise(decider, decided.decisions, decided.rows["probability"].to_numpy(), training_conversions)
     notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted, instant, newest))
     for note in notes:
         stages.listener.say(note)
     return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, log, notes, stages.seconds)
 
 
-def decider_of(model: FittedModel, config: Config) -> Decider:
-    """What a model decides by; one of an older release, which did not know it, takes the definition in force from the config."""
-    decider = Decider.of_facts(model.facts, model.reference)
-    if KEY in model.facts or config.definition is None:
-        return decider
-    return replace(decider, in_force=BoundDefinition(config.definition))
-
-
-def _with_origin(decided: Decided, registered: Registered, instant: int) -> pd.DataFrame:
-    """The rows with what they come from, the best first."""
+def _with_origin(decided: DecidedRows, registered: Registered, instant: int) -> pd.DataFrame:
+    """Add model, instant and time of scoring; sort by probability, highest first."""
     rows = decided.rows.assign(
         model_version=registered.version,
         as_of=pd.to_datetime(np.full(len(decided.rows), instant), unit="us", utc=True),
@@ -187,64 +180,60 @@ def _with_origin(decided: Decided, registered: Registered, instant: int) -> pd.D
 
 
 def _log_tables(registered: Registered, table: pd.DataFrame, rows: pd.DataFrame) -> Iterator[pa.Table]:
-    """The rows with what the model read, in pieces: a matrix of a million accounts is not held a second time."""
+    """Rows with the model's inputs, in chunks, so that the matrix of a million accounts is not copied as a whole."""
     place = pd.Index(table["entity"]).get_indexer(rows["entity"])
     for start in range(0, len(rows), _LOGGED_AT_ONCE):
-        some = rows[start : start + _LOGGED_AT_ONCE]
+        chunk = rows[start : start + _LOGGED_AT_ONCE]
         inputs = registered.model.manifest.matrix(table.iloc[place[start : start + _LOGGED_AT_ONCE]])
-        yield log_table(some, list(inputs), "score", [registered.name] * len(some))
+        yield log_table(chunk, list(inputs), "score", [registered.name] * len(chunk))
 
 
-def _memory_notes(instant: int, past: bool, in_force: bool) -> Iterator[str]:
-    """Why the next run will not know of this one."""
-    if past:
-        yield (
-            "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not "
-            "remembered."
-        )
+def _memory_notes(instant: int, earlier: bool, in_force: bool) -> Iterator[str]:
+    """Say why the next run will not build on this one."""
+    if earlier:
+        yield "This instant is earlier than that of the last scoring run: decided as a first run, and not remembered."
     elif not in_force:
-        yield "Scored with another model than the champion: what it decides is not remembered for the next run."
-    elif instant > time.now():  # remembered, it would make every run until then one of the past
-        yield "This instant has not come yet: what is decided is not remembered for the next run."
+        yield "Scored with a model other than the champion: its decisions are not remembered for the next run."
+    elif instant > time.now():  # remembered, it would make every run until then an earlier one
+        yield "This instant lies in the future: the decisions are not remembered for the next run."
 
 
 def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -> Iterator[str]:
-    """What makes the decisions others than one may think."""
+    """Say what makes decisions differ from what the config suggests."""
     gap = max([time.DAY, *(2 * table.covers.us for table in config.events if table.covers is not None)])
     if instant - newest > gap:
         yield (
             f"The newest event is of {time.iso(newest)}, {(instant - newest) / time.DAY:,.0f} days before this "
-            "instant: who was active since looks idle."
+            "instant: accounts active since then look idle."
         )
-    if KEY in model.facts:
-        then, now = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
-        changed = [key for key in ("policy", "definition", "exclude", "resolution") if then.get(key) != now.get(key)]
-        rules, reading = (" and ".join(f"`{key}:`" for key in changed if key in of) for of in (_RULES, _READING))
-        if rules:
-            yield f"The config's {rules} changed since this model was trained, which decides by what it was trained with."
-        if reading:
-            yield (
-                f"The config's {reading} changed since this model was trained: here it holds as it is now, in a service of "
-                "the model as it was then. Train again."
-            )
+    then, now = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
+    changed = [key for key in (*_DECIDING, *_READING) if then.get(key) != now.get(key)]
+    deciding, reading = (" and ".join(f"`{key}:`" for key in changed if key in keys) for keys in (_DECIDING, _READING))
+    if deciding:
+        yield f"The config's {deciding} changed since this model was trained; the model decides as it was trained."
+    if reading:
+        yield (
+            f"The config's {reading} changed since this model was trained: this run uses the new value, a service of this "
+            "model the old one. Train again."
+        )
 
 
 def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:
-    """Without a trait that is excluded, or that a definition asks for, decisions would silently be others."""
-    gone = sorted({str(c.criterion.trait) for c in decider.conditions if c.column not in columns})
-    if gone:
+    """Refuse data without a trait that decisions read: they would silently differ."""
+    missing = sorted({str(c.criterion.trait) for c in decider.conditions if c.column not in columns})
+    if missing:
         raise DataError(
-            f"The entities lack traits that the model decides by: {listed(gone)}",
+            f"The entities lack traits that the model decides by: {listed(missing)}",
             received=listed(name.removeprefix("trait.") for name in columns if name.startswith("trait.")),
-            remedy="bring them back, or train again",
+            remedy="restore them, or train again",
         )
 
 
 def _refuse_another_file(path: Path) -> None:
-    """What is no file of scores is not overwritten."""
+    """Do not overwrite a file that does not hold scores."""
     if path.suffix not in (".parquet", ".csv"):
         raise DataError(
-            "Scores are written as parquet or csv", received=path, allowed="a file that ends in .parquet or .csv"
+            "Scores are written as parquet or csv", received=path, allowed="a file name that ends in .parquet or .csv"
         )
     if not path.exists():
         return
@@ -256,7 +245,7 @@ def _refuse_another_file(path: Path) -> None:
             pd.read_parquet(path, columns=columns)
     except (OSError, ValueError, LookupError) as error:  # pyarrow's and pandas' errors about content are among them
         raise DataError(
-            f"The file to write exists and holds no scores: {error}",
+            f"The output file exists and does not hold scores: {error}",
             received=path,
             remedy="name another with `--output`",
         ) from error

@@ -1,4 +1,4 @@
-"""What `pql serve` starts the service with."""
+"""The bundle and the checks that `pql serve` needs before it starts."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pql_model.serve.settings import Settings
 
 
 def bundle_to_serve(config: Config | str | Path, folder: str | Path | None = None) -> Bundle:
-    """The bundle in a folder; without one the champion, exported now.
+    """Load the bundle in a folder; without a folder, export the champion now.
 
     Raises
     ------
     DataError
-        If the folder holds no sound bundle.
+        If the folder does not hold a valid bundle.
     """
     if folder is not None:
         return load_bundle(folder)
-    from pql_model.workflows.export import export  # loads MLflow, which who has a bundle need not wait for
+    from pql_model.workflows.export import export  # loads MLflow, which serving a folder does not need
 
     return export(config).bundle
 
 
-def asks_for_key(environment: Mapping[str, str]) -> bool:
-    """Whether the service will ask for a key; what it could not start with is said before it is started.
+def requires_key(environment: Mapping[str, str]) -> bool:
+    """Test whether the service will require a key, and that its settings are valid before it starts.
 
     Raises
     ------
     DataError
-        If a setting or a key is none.
+        If a setting or a key is invalid.
     """
     settings = Settings.of_environment(environment)
     return ApiKeys(settings.keys, settings.keys_file).needed

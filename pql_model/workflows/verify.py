@@ -1,4 +1,4 @@
-"""Is it the same number everywhere? Snapshots through the registered model, the engine and a service, compared with the batch."""
+"""Compare every path to a score with the batch: registered model, engine and running service."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Tracking
 from pql_model.score_log.row_diff import RowDiff, compare_rows
 from pql_model.serve.requests import entity_requests
-from pql_model.serve.scoring_clients import Ask, Request, in_process, over_http
+from pql_model.serve.scoring_clients import Request, ScoringClient, in_process, over_http
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.prepare import features_of, trait_names
 
-_AT_ONCE = 100  # between two words about progress
+_PER_PROGRESS_UPDATE = 100
 
 
 @dataclass(frozen=True)
-class Verified:
-    """How far each path is from the batch.
+class VerifyResult:
+    """Differences between each path and the batch.
 
     Attributes
     ----------
     as_of
-        The instant of the snapshots; None: those the model was trained and tested on.
+        The instant of the snapshots; None for snapshots of the training and test sets.
     paths
-        One comparison each: the registered model's pyfunc, the engine in this process, the service if one was named.
+        One comparison for each path: the registered pyfunc, the engine in this process, the service if a URL was given.
     """
 
     as_of: int | None
@@ -72,40 +72,40 @@ def verify(
     as_of: InstantLike | None = None,
     model: str = "champion",
     listener: Listener | None = None,
-) -> Verified:
-    """Send snapshots through every path that gives scores, and compare each number with the batch.
+) -> VerifyResult:
+    """Send snapshots through every path to a score and compare each number with the batch.
 
-    The pyfunc gets their feature table; the engine and the service get the raw events that the log has of them today, also
-    those that lie after the snapshot.
+    The pyfunc gets their features. The engine and the service get their raw events as the data have them today, including
+    those after the snapshot.
 
     Parameters
     ----------
     url
-        Of a running service, such as `http://127.0.0.1:3000`: asked too.
+        URL of a running service to check as well, such as `http://127.0.0.1:3000`.
     key
-        Its API key.
+        API key of the service.
     rows
-        So many snapshots, drawn from all by the config's seed.
+        Number of snapshots to sample, with the config's seed.
     as_of
-        Those at risk at this date or time; without it the snapshots of the training and the test set, as `pql train`
-        takes them from today's data.
+        Sample from entities at risk at this date or time; default: from the snapshots of the training and test sets, as
+        `pql train` would take them from today's data.
     model
-        The version that the service serves.
+        `champion`, `challenger` or a version number; must be the version of the service.
 
     Raises
     ------
     NotEnoughDataError
-        If nobody is at risk then.
+        If nobody is at risk at `as_of`.
     DataError
-        If the service does not answer, or serves another version; if `as_of` is after the config's `observed_until`.
+        If the service does not answer or serves another version, or if `as_of` is after the config's `observed_until`.
 
     Examples
     --------
     >>> import pql_model, tempfile
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
-    >>> found = pql_model.verify(folder / "pql.yaml")
-    >>> found.rows, [path.path for path in found.paths], found.same
+    >>> result = pql_model.verify(folder / "pql.yaml")
+    >>> result.rows, [path.path for path in result.paths], result.same
     (200, ['pyfunc', 'in process'], True)
     """
     config = config if isinstance(config, Config) else load_config(config)
@@ -114,16 +114,16 @@ def verify(
     tracking = Tracking(config)
     registered = tracking.get(model)
     fitted, version = registered.model, registered.version
-    decider = Decider.of_facts(fitted.facts, fitted.reference)
-    asked = {"in process": in_process(version, fitted)}
+    decider = Decider.of_facts(fitted.facts)
+    clients = {"in process": in_process(version, fitted)}
     if url is not None:
-        asked[url] = over_http(url, key, version)
+        clients[url] = over_http(url, key, version)
     with open_session() as con:
         with stages("read"):
             sources = read_sources(con, config)
-            found = _trained_on(con, config, sources) if instant is None else _at_risk(config, sources, instant)
-            drawn = found.sample(min(rows, len(found)), random_state=config.seed)
-            snapshots = con.create_table("verified_snapshots", drawn)
+            population = _trained_on(con, config, sources) if instant is None else _at_risk(config, sources, instant)
+            sample = population.sample(min(rows, len(population)), random_state=config.seed)
+            snapshots = con.create_table("verified_snapshots", sample)
         with stages("batch"):
             features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
             traits = trait_names(sources.entities.traits)
@@ -132,10 +132,10 @@ def verify(
             requests: list[Request] = list(entity_requests(sources, snapshots))
     with stages("pyfunc"):
         paths = [compare_rows("pyfunc", batch, tracking.predict(registered, table).to_dict("records"))]
-    for path, ask in asked.items():
+    for path, client in clients.items():
         with stages(path):
-            paths.append(compare_rows(path, batch, _answers(ask, requests, stages.listener)))
-    return Verified(instant, len(batch), tuple(paths))
+            paths.append(compare_rows(path, batch, _answers(client, requests, stages.listener)))
+    return VerifyResult(instant, len(batch), tuple(paths))
 
 
 def _trained_on(con: Connection, config: Config, sources: Sources) -> pd.DataFrame:
@@ -147,25 +147,25 @@ def _trained_on(con: Connection, config: Config, sources: Sources) -> pd.DataFra
 
 def _at_risk(config: Config, sources: Sources, instant: int) -> pd.DataFrame:
     end = config.observed_until
-    if end is not None and instant > end:  # the batch knows nothing later, a service is sent all there is
+    if end is not None and instant > end:  # the batch reads no later events, the service is sent all of them
         raise DataError(
             "The data end before this instant",
             received=time.iso(instant),
             allowed=f"until {time.iso(end)}, the `observed_until` of the config",
-            remedy="name an earlier one, or take `observed_until` out of the config",
+            remedy="choose an earlier instant, or remove `observed_until` from the config",
         )
     grid = scoring_grid(config, sources, instant)
     frame: pd.DataFrame = grid.filter(grid.reason.isnull()).order_by("entity").drop("reason").to_pandas()
     if frame.empty:
         raise NotEnoughDataError(
-            "Nobody is at risk at this instant", received=time.iso(instant), remedy="name another with `--as-of`"
+            "Nobody is at risk at this instant", received=time.iso(instant), remedy="choose another with `--as-of`"
         )
     return frame.assign(signed_up=frame["signed_up"].astype("Int64"))
 
 
-def _answers(ask: Ask, requests: list[Request], listener: Listener) -> list[dict[str, Any]]:
+def _answers(client: ScoringClient, requests: list[Request], listener: Listener) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
-    for start in range(0, len(requests), _AT_ONCE):
-        answers += ask(requests[start : start + _AT_ONCE])
+    for start in range(0, len(requests), _PER_PROGRESS_UPDATE):
+        answers += client(requests[start : start + _PER_PROGRESS_UPDATE])
         listener.share(len(answers) / len(requests))
     return answers

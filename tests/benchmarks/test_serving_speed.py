@@ -66,7 +66,7 @@ def test_every_part_of_a_score_takes_time_and_together_they_are_the_whole(parts,
 
 def test_every_part_of_a_scored_table_takes_time(parts, product, trained):
     model = product.bundle.model
-    decider = Decider.of_facts(model.facts, model.reference)
+    decider = Decider.of_facts(model.facts)
     with parts.serving_inside.timed(parts.serving_inside.MANY) as spent:
         decided_rows(model, trained.prepared.table.head(20), decider)
     assert all(seconds > 0 for seconds in spent.values())

@@ -8,10 +8,10 @@ from rich.console import Console
 
 from pql_model.cli.app import main
 from pql_model.cli.replay import show_replay
-from pql_model.score_log.recompute import Change
+from pql_model.score_log.replay import InputChange, ReplayedRow
 from pql_model.score_log.schema import LogRow
 from pql_model.time import to_instant
-from pql_model.workflows.replay import Outcome, Replayed
+from pql_model.workflows.replay import ReplayResult
 
 AT = to_instant(datetime(2026, 1, 5, 10))
 
@@ -20,16 +20,16 @@ def row(entity="acme", as_of=AT, source="score"):
     return LogRow(entity, as_of, AT, source, "boards", "3", "fs", 0.25, 50.0, 0.1, 0.2, 0.0, [], np.zeros(1), "d")
 
 
-CHANGE = Change("trait.size", "size", "small", None)
-FOUND = Replayed(
+CHANGE = InputChange("trait.size", "size", "small", None)
+RESULT = ReplayResult(
     "score_log",
     5_000,
     (
-        Outcome(row(), "same"),
-        Outcome(row(as_of=None, source="service"), "same"),
-        *(Outcome(row(f"e{k}"), "inputs_changed", "size: small -> missing; 2 more", (CHANGE,)) for k in range(9)),
-        Outcome(row("[b]gone"), "not_in_data", "no entity of accounts.csv is called so"),
-        Outcome(row("other"), "no_model", "the registry has no version 3"),
+        ReplayedRow(row(), "same"),
+        ReplayedRow(row(as_of=None, source="service"), "same"),
+        *(ReplayedRow(row(f"e{k}"), "inputs_changed", "size: small -> missing; 2 more", (CHANGE,)) for k in range(9)),
+        ReplayedRow(row("[b]gone"), "not_in_data", "accounts.csv has no such entity"),
+        ReplayedRow(row("other"), "no_model", "the registry has no version 3"),
     ),
     {"read log": 0.1},
 )
@@ -49,7 +49,7 @@ def run(capsys, monkeypatch):
 
 def test_the_options_are_those_of_the_public_door(run):
     code, out, asked = run(
-        FOUND, "logs", "--entity", "0012", "--since", "2026-01-01", "--until", "2026-02-01", "--rows", "7", "--json"
+        RESULT, "logs", "--entity", "0012", "--since", "2026-01-01", "--until", "2026-02-01", "--rows", "7", "--json"
     )
     del asked["listener"]
     path, log = asked.pop("of")
@@ -59,16 +59,16 @@ def test_the_options_are_those_of_the_public_door(run):
 
 
 def test_it_ends_with_0_only_if_every_row_comes_out(run):
-    same = Replayed("score_log", 1, FOUND.outcomes[:1])
+    same = ReplayResult("score_log", 1, RESULT.rows[:1])
     assert run(same)[0] == 0
     assert run(same)[2]["of"][1] is None
-    assert run(FOUND)[0] == 1
-    for outcome in FOUND.outcomes[2:]:
-        assert not Replayed("score_log", 1, (outcome,)).same
+    assert run(RESULT)[0] == 1
+    for replayed in RESULT.rows[2:]:
+        assert not ReplayResult("score_log", 1, (replayed,)).same
 
 
 def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
-    payload = json.loads(json.dumps(FOUND.to_dict(), allow_nan=False))
+    payload = json.loads(json.dumps(RESULT.to_dict(), allow_nan=False))
     assert (payload["rows"], payload["rows_in_log"], payload["same"], payload["without_as_of"]) == (13, 5_000, False, 1)
     assert payload["results"] == {
         "same": 2,
@@ -95,13 +95,13 @@ def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
 
 def test_people_see_the_counts_and_the_first_with_what_changed():
     console = Console(file=io.StringIO(), width=160, color_system=None)
-    show_replay(console, FOUND.to_dict())
+    show_replay(console, RESULT.to_dict())
     text = " ".join(console.file.getvalue().split())
     assert "Replayed 13 of 5,000 rows of score_log (model version 3)." in text
-    assert "9 inputs_changed the data say something else about that instant now" in text
+    assert "9 inputs_changed the data for that instant have changed since" in text
     assert "model_changed" not in text
     assert (
         "1 were asked for with finished features and no as_of: their inputs cannot be compared with the data." in text
     )
     assert "e4 2026-01-05T10:00:00Z score inputs_changed size: small -> missing; 2 more" in text
-    assert "[b]gone 2026-01-05T10:00:00Z score not_in_data no entity of accounts.csv is called so" in text
+    assert "[b]gone 2026-01-05T10:00:00Z score not_in_data accounts.csv has no such entity" in text

@@ -88,7 +88,7 @@ def test_serve_refuses_what_is_no_bundle_before_it_starts_anything(run, tmp_path
     code, _, err = run("serve", "--bundle", tmp_path)
 
     assert code == 2
-    assert "There is no bundle here" in " ".join(err.split())
+    assert "There is no complete bundle here" in " ".join(err.split())
     assert started == []
 
 
@@ -144,9 +144,9 @@ def test_verify_compares_and_says_so(run, config):
 
 def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
     from pql_model.score_log.row_diff import NUMBERS, RowDiff
-    from pql_model.workflows.verify import Verified
+    from pql_model.workflows.verify import VerifyResult
 
-    found = Verified(None, 3, (RowDiff("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
+    found = VerifyResult(None, 3, (RowDiff("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
     monkeypatch.setattr("pql_model.verify", lambda *_, **__: found, raising=False)
     code, words, _ = run("verify", "-c", config)
     assert code == 1

@@ -4,12 +4,12 @@ from rich.console import Console
 
 from pql_model.cli.show_verify import show_verified
 from pql_model.score_log.row_diff import NUMBERS, SAME, RowDiff
-from pql_model.workflows.verify import Verified
+from pql_model.workflows.verify import VerifyResult
 
 
 def shown(*paths, as_of=None):
     console = Console(width=140, record=True, file=io.StringIO())
-    show_verified(console, Verified(as_of, 200, paths).to_dict())
+    show_verified(console, VerifyResult(as_of, 200, paths).to_dict())
     return console.export_text()
 
 

@@ -18,16 +18,16 @@ def with_policy(config, **raw):
     return type(config).model_validate({**config.model_dump(by_alias=True, exclude_none=True), "policy": raw})
 
 
-def settled(trained, config):
+def built(trained, config):
     data, test = trained.prepared, trained.prepared.split.test
     probability = trained.registered.model.probability(data.table)[test]
     return build_decider(config, data.snapshots.frame[test], data.table[test], probability, trained.findings.found)
 
 
-def test_a_trained_model_carries_what_it_decides_by(trained, config):
+def test_a_trained_model_contains_its_decider(trained, config):
     model = trained.registered.model
-    decider = Decider.of_facts(json.loads(json.dumps(model.facts)), model.reference)
-    assert decider == settled(trained, config)
+    decider = Decider.of_facts(json.loads(json.dumps(model.facts)))
+    assert decider == built(trained, config)
     found = trained.findings.found
     assert [c.id for c in decider.criteria] == [c.id for c in found.criteria]
     assert decider.recommended.id == found.recommended.id
@@ -35,14 +35,14 @@ def test_a_trained_model_carries_what_it_decides_by(trained, config):
     assert "rule" in model.facts[KEY]
 
 
-def test_the_bands_of_the_test_period_hold_every_row(trained, config):
-    results = settled(trained, config).band_results
+def test_band_results_cover_every_test_row(trained, config):
+    results = built(trained, config).band_results
     assert [r["name"] for r in results] == ["high", "medium", "low", "very_low"]
     assert sum(r["rows"] for r in results) == int(trained.prepared.split.test.sum())
 
 
-def test_the_keys_of_the_policy_are_taken_over(trained, config):
-    asked = with_policy(
+def test_the_decider_has_the_settings_of_the_policy(trained, config):
+    changed = with_policy(
         config,
         definition="recommended",
         bands={"hot": 0.5},
@@ -52,7 +52,7 @@ def test_the_keys_of_the_policy_are_taken_over(trained, config):
         exclude={"company_size": ["1-10"]},
         hand_raise=[{"event": "Teammate Invited", "at_least": 9}],
     )
-    decider = settled(trained, asked)
+    decider = built(trained, changed)
     assert (decider.stay, decider.cool_down, decider.hold_out, decider.name) == (0.5, 3 * DAY, 0.1, "nimbus-boards")
     assert (decider.bands.names, decider.rule.definition) == (("hot", "very_low"), "recommended")
     assert [c.text for c in decider.exclude] == ["`company_size` is 1-10"]
@@ -60,9 +60,9 @@ def test_the_keys_of_the_policy_are_taken_over(trained, config):
     assert 0 < decider.rule.probability < 1
 
 
-def test_who_is_excluded_or_held_out_is_no_lead_of_the_level(trained, config):
+def test_excluded_and_held_out_rows_do_not_count_towards_the_level(trained, config):
     def level(**more):
-        return settled(trained, with_policy(config, capacity={"leads": 5, "per": "7d"}, **more)).rule.probability
+        return built(trained, with_policy(config, capacity={"leads": 5, "per": "7d"}, **more)).rule.probability
 
     sizes = sorted(trained.prepared.table["trait.company_size"].dropna().unique())
     assert level(hold_out=0.5) < level()
@@ -70,9 +70,9 @@ def test_who_is_excluded_or_held_out_is_no_lead_of_the_level(trained, config):
     assert 0 <= level(exclude={"company_size": sizes}) <= 1
 
 
-def test_a_value_under_exclude_that_nobody_has_is_found(trained, config):
-    asked = with_policy(config, probability=0.2, exclude={"company_size": ["1-10", "1 - 10"]})
-    assert idle_exclusions(asked, trained.prepared.table) == [("company_size", "1 - 10")]
+def test_an_excluded_value_that_no_row_has_is_listed(trained, config):
+    changed = with_policy(config, probability=0.2, exclude={"company_size": ["1-10", "1 - 10"]})
+    assert idle_exclusions(changed, trained.prepared.table) == [("company_size", "1 - 10")]
     assert idle_exclusions(with_policy(config, probability=0.2), trained.prepared.table) == []
 
 
@@ -89,10 +89,10 @@ def test_a_value_under_exclude_that_nobody_has_is_found(trained, config):
         ),
     ],
 )
-def test_a_policy_that_names_what_there_is_not_is_refused(config, raw, message):
+def test_a_policy_with_an_unknown_name_is_refused(config, raw, message):
     with pytest.raises(DataError, match=message):
         check_policy(with_policy(config, probability=0.2, **raw), ["Teammate Invited"], ["company_size"])
 
 
-def test_a_policy_that_names_nothing_wrong_passes(config):
+def test_a_policy_with_known_names_passes(config):
     check_policy(with_policy(config, probability=0.2, exclude={"company_size": []}), [], [])

@@ -11,8 +11,8 @@ from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
 from pql_model.decide.decider import Decider
 from pql_model.decide.policy import PolicyRule
-from pql_model.decide.rows import NAMES, decided_rows
-from pql_model.decide.state import State
+from pql_model.decide.rows import NAMES, decided_rows, json_row, table_row
+from pql_model.decide.state import RunState
 
 INVITED = {"event": "Teammate Invited", "at_least": 3, "within": "first 7d"}
 LARGE = {"trait": "size", "in": ["large"]}
@@ -36,14 +36,14 @@ def table():
     return table.assign(**{"any.days_since_signup.ever": np.where(np.arange(60) < 30, 3.0, 8.0)})
 
 
-def test_the_columns_are_those_of_a_scored_row_in_their_order(model, table):
-    batch = decided_rows(model, table, DECIDER, as_of=0, before=State()).rows
+def test_rows_have_the_columns_of_a_scored_row_in_order(model, table):
+    batch = decided_rows(model, table, DECIDER, as_of=0, before=RunState()).rows
     assert list(batch.columns) == [name for name in NAMES if name not in ("model_version", "scored_at")]
     alone = decided_rows(model, table, DECIDER).rows
     assert list(alone.columns) == [name for name in batch.columns if name != "newly_qualified"]
 
 
-def test_the_criteria_met_are_json_with_id_and_text(model, table):
+def test_criteria_met_is_json_with_id_and_text(model, table):
     rows = decided_rows(model, table, DECIDER).rows
     for payload, invited, size in zip(rows["criteria_met"], table.iloc[:, 2], table["trait.size"], strict=True):
         met = [found["id"] for found in json.loads(payload)]
@@ -51,7 +51,7 @@ def test_the_criteria_met_are_json_with_id_and_text(model, table):
     assert "at least 3 `Teammate Invited` in the first 7 days" in "".join(rows["criteria_met"])
 
 
-def test_who_misses_the_definition_is_told_what_and_the_probability_then(model, table):
+def test_a_row_that_misses_the_definition_has_its_nearest_missing_condition(model, table):
     rows = decided_rows(model, table, DECIDER).rows
     payload = [None if pd.isna(text) else json.loads(text) for text in rows["nearest_missing"]]
     assert [found is not None for found in payload] == [
@@ -70,7 +70,7 @@ def test_a_row_alone_is_decided_as_among_others(model, table):
     pd.testing.assert_frame_equal(together, alone)
 
 
-def test_what_a_table_does_not_have_is_none(model, table):
+def test_decisions_on_absent_columns_are_none(model, table):
     other = replace(
         DECIDER, in_force=BoundDefinition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
     )
@@ -87,7 +87,7 @@ def test_without_a_definition_nothing_is_missing(model, table):
     assert set(rows["criteria_met"]) == {"[]"}
 
 
-def test_who_has_no_name_is_in_no_hold_out(model, table):
+def test_rows_without_an_entity_are_not_held_out(model, table):
     all_held = replace(DECIDER, hold_out=1.0)
     assert not decided_rows(model, table, all_held).rows["is_pql"].any()
     nameless = decided_rows(model, table.drop(columns=["entity", "as_of"]), all_held).rows
@@ -95,14 +95,34 @@ def test_who_has_no_name_is_in_no_hold_out(model, table):
     assert "entity" not in nameless.columns
 
 
-def test_columns_have_the_same_types_whether_all_are_missing_or_none(model, table):
+def test_column_types_do_not_depend_on_missing_values(model, table):
     other = replace(DECIDER, recommended=None)
-    some, none = (decided_rows(model, table, d, as_of=0, before=State()).rows.dtypes for d in (DECIDER, other))
+    some, none = (decided_rows(model, table, d, as_of=0, before=RunState()).rows.dtypes for d in (DECIDER, other))
     texts, truths = ["suppressed", "nearest_missing", "criteria_met"], ["meets_definition"]
     assert [some[name] for name in texts] == [none[name] for name in texts]
     assert none[truths].astype(str).tolist() == ["boolean"]
 
 
 def test_an_empty_table_has_all_columns(model, table):
-    rows = decided_rows(model, table[:0], DECIDER, as_of=0, before=State()).rows
+    rows = decided_rows(model, table[:0], DECIDER, as_of=0, before=RunState()).rows
     assert (len(rows), set(NAMES) - set(rows.columns)) == (0, {"model_version", "scored_at"})
+
+
+def test_a_row_of_a_table_becomes_the_json_of_the_service():
+    columns = {
+        "is_pql": pd.array([None], "boolean"),
+        "score": [1.5],
+        "criteria_met": pd.array(["[]"], "string"),
+        "suppressed": pd.array(["[draft]"], "string"),
+        "as_of": [pd.Timestamp("2026-01-05T10:00:00.25Z")],
+        "scored_at": [pd.NaT],
+    }
+    [row] = pd.DataFrame(columns).to_dict("records")
+    expected = {"is_pql": None, "score": 1.5, "criteria_met": [], "suppressed": "[draft]"}
+    assert json_row(row) == expected | {"as_of": "2026-01-05T10:00:00.250000Z", "scored_at": None}
+
+
+def test_table_row_is_the_inverse_of_json_row():
+    row = dict.fromkeys(NAMES) | {"reasons": [{"value": 1.5}], "as_of": "2026-01-05T10:00:00.250000Z", "band": "low"}
+    [in_table] = pd.DataFrame([table_row(row)]).to_dict("records")
+    assert json_row(in_table) == row

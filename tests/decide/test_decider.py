@@ -7,13 +7,16 @@ from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
 from pql_model.decide.decider import KEY, Decider
 from pql_model.decide.policy import PolicyRule
+from pql_model.errors import DataError
 from pql_model.time import DAY
 
 INVITED = Criterion.model_validate({"event": "Invite", "at_least": 2})
 SALES = Criterion.model_validate({"event": "Contact Sales", "at_least": 1})
 PARTNER = Criterion.model_validate({"trait": "kind", "in": ["partner"]})
-OURS = BoundDefinition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1, "within": "first 3d"}]}))
-FOUND = BoundDefinition(Definition.model_validate({"all": [INVITED]}), "d1")
+IN_FORCE = BoundDefinition(
+    Definition.model_validate({"all": [{"event": "Export", "at_least": 1, "within": "first 3d"}]})
+)
+RECOMMENDED = BoundDefinition(Definition.model_validate({"all": [INVITED]}), "d1")
 FULL = Decider(
     "shop",
     PolicyRule(0.2, 50, "the 50 best", 7 * DAY),
@@ -25,42 +28,44 @@ FULL = Decider(
     (BoundCriterion(PARTNER),),
     (BoundCriterion(SALES),),
     (BoundCriterion(INVITED, "c1"),),
-    FOUND,
-    OURS,
+    RECOMMENDED,
+    IN_FORCE,
 )
 
 
-def test_it_reads_back_from_json_whose_keys_were_sorted():
+def test_json_round_trip_with_sorted_keys():
     payload = json.loads(json.dumps(FULL.to_dict(), allow_nan=False, sort_keys=True))
     assert Decider.from_dict(payload) == FULL
-    assert Decider.of_facts({KEY: payload}, []) == FULL
+    assert Decider.of_facts({KEY: payload}) == FULL
 
 
-def test_a_condition_is_told_in_the_same_order_though_keys_are_sorted():
+def test_sorted_json_does_not_change_the_order_of_a_condition():
     payload = json.loads(json.dumps(FULL.to_dict(), sort_keys=True))
     [condition] = Decider.from_dict(payload).goal.conditions
     assert list(condition.payload) == ["event", "measure", "window", "operator", "threshold"]
 
 
-def test_bands_keep_their_order_though_keys_are_sorted():
+def test_sorted_json_does_not_change_the_order_of_bands():
     payload = json.loads(json.dumps(FULL.to_dict(), sort_keys=True))
     assert Decider.from_dict(payload).bands.names == ("hot", "a", "very_low")
 
 
-def test_the_rule_in_force_comes_before_the_recommended_one():
-    assert FULL.definition == OURS
-    assert Decider("", FULL.rule, FULL.bands, recommended=FOUND).definition == FOUND
+def test_the_definition_in_force_precedes_the_recommended_one():
+    assert FULL.definition == IN_FORCE
+    assert Decider("", FULL.rule, FULL.bands, recommended=RECOMMENDED).definition == RECOMMENDED
     assert Decider("", FULL.rule, FULL.bands).definition is None
 
 
-@pytest.mark.parametrize(("which", "book"), [("recommended", FOUND), ("in_force", OURS), (None, None)])
-def test_the_policy_says_which_definition_qualifies(which, book):
-    decider = Decider("", PolicyRule(0.2, None, "", definition=which), FULL.bands, recommended=FOUND, in_force=OURS)
-    assert decider.qualifying == book
-    assert decider.goal == (book or OURS)
+@pytest.mark.parametrize(("which", "definition"), [("recommended", RECOMMENDED), ("in_force", IN_FORCE), (None, None)])
+def test_the_policy_selects_the_qualifying_definition(which, definition):
+    decider = Decider(
+        "", PolicyRule(0.2, None, "", definition=which), FULL.bands, recommended=RECOMMENDED, in_force=IN_FORCE
+    )
+    assert decider.qualifying == definition
+    assert decider.goal == (definition or IN_FORCE)
 
 
-def test_it_names_every_feature_that_decisions_read_once():
+def test_features_of_all_conditions_are_listed_once():
     assert [feature.name for feature in FULL.features] == [
         "Contact+Sales.count.ever",
         "Invite.count.ever",
@@ -68,17 +73,6 @@ def test_it_names_every_feature_that_decisions_read_once():
     ]
 
 
-def test_a_model_of_an_older_release_has_its_rule_and_the_usual_rest():
-    decider = Decider.of_facts({"name": "shop", "rule": {"probability": 0.3, "leads": None, "words": "x"}}, [0.1])
-    assert (decider.name, decider.rule.probability, decider.definition, decider.criteria) == ("shop", 0.3, None, ())
-    assert (decider.bands.names, decider.cool_down, decider.stay, decider.hold_out) == (
-        ("high", "medium", "low", "very_low"),
-        14 * DAY,
-        0.8,
-        0.0,
-    )
-
-
-def test_a_model_without_a_rule_qualifies_the_top_tenth():
-    rule = Decider.of_facts({}, [k / 100 for k in range(101)]).rule
-    assert (rule.probability, rule.text) == (0.9, "probability at least 0.900, the top tenth")
+def test_a_model_without_decisions_is_refused():
+    with pytest.raises(DataError, match=r"This model has no `decisions` among its facts. Fix: train it"):
+        Decider.of_facts({"name": "shop"})

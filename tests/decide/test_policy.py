@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 
@@ -16,7 +14,7 @@ def policy(**raw):
 
 
 def period(probability=P, converted=Y, days=None, entity=None, **more):
-    """One entity a row, unless said, over ten days, unless said."""
+    """One entity per row over ten days by default."""
     rows = np.arange(len(probability))
     as_of = np.asarray(rows if days is None else days) * DAY
     return Period(rows if entity is None else np.array(entity), as_of, converted, probability, **more)
@@ -33,7 +31,7 @@ def test_without_a_policy_the_top_tenth_of_the_test_period_is_the_threshold():
     assert "no policy given" in rule.text
 
 
-def test_a_capacity_is_so_many_leads_in_so_much_time():
+def test_a_capacity_is_a_number_of_leads_per_period():
     rule = rule_of(capacity={"leads": 3, "per": "7d"})
     assert (rule.text, rule.leads, rule.per) == ("the 3 best per 7 days", 3, WEEK)
 
@@ -43,59 +41,59 @@ def test_a_probability_is_the_threshold_itself():
     assert (rule.probability, rule.text) == (0.6, "probability at least 0.6")
 
 
-def test_a_precision_takes_the_lowest_threshold_that_kept_it():
+def test_a_precision_takes_the_lowest_threshold_that_reached_it():
     assert rule_of(precision=0.75).probability == 0.6
     assert rule_of(precision=0.95).probability == 0.8
     assert rule_of(precision=0.75).text.endswith("test period: 3 of 4 rows converted")
 
 
-def test_a_precision_never_cuts_through_a_tie():
+def test_a_precision_threshold_never_splits_a_tie():
     rule = rule_of(np.array([1.0, 0.0, 0.0]), np.array([0.5, 0.5, 0.5]), precision=0.6)
     assert (rule.probability, rule.leads) == (1.0, 0)
 
 
-def test_a_precision_that_nothing_kept_qualifies_nobody():
+def test_a_precision_that_no_threshold_reached_qualifies_nobody():
     rule = rule_of(np.zeros(10), precision=0.5)
-    assert "no threshold of the test period kept a precision of 0.5" in rule.text
+    assert "no threshold reached a precision of 0.5 in the test period" in rule.text
     assert rule.leads == 0
 
 
-def test_a_definition_has_the_probability_that_as_many_rows_reached():
+def test_the_threshold_of_a_definition_is_the_probability_that_as_many_rows_reached():
     met = np.array([0, 1, 0, 1, 0, 1, 0, 0, 0, 0], bool)  # three, whatever their probabilities
     rule = make_rule(policy(definition="in_force"), period(met=met))
     assert (rule.probability, rule.leads, rule.definition) == (0.7, None, "in_force")
     assert rule.text == "the definition in force is met"
 
 
-def test_a_recommended_definition_that_there_is_not_qualifies_nobody():
+def test_a_missing_recommended_definition_qualifies_nobody():
     rule = make_rule(policy(definition="recommended"), period())
     assert rule.leads == 0
-    assert rule.text == "there is no recommended definition that held on later rows: nobody qualifies"
+    assert rule.text == "no recommended definition was confirmed on later rows: nobody qualifies"
 
 
 class TestTheLevelOfACapacity:
     CAPACITY = policy(capacity={"leads": 2, "per": "7d"}).capacity
 
-    def test_it_is_the_probability_from_which_on_a_week_gave_so_many_leads(self):
+    def test_the_level_is_the_lowest_probability_within_the_capacity_of_a_week(self):
         days = [0, 14, 3, 6, 9, 11, 1, 2, 4, 5]  # two weeks, so four leads
         assert capacity_level(self.CAPACITY, period(days=days)) == 0.6
 
-    def test_the_hold_out_takes_no_place(self):
+    def test_the_hold_out_takes_no_places(self):
         days = [0, 14, 3, 6, 9, 11, 1, 2, 4, 5]  # of eight that reach it half are held out
         assert capacity_level(self.CAPACITY, period(days=days), hold_out=0.5) == 0.2
 
-    def test_an_entity_is_a_lead_once(self):
+    def test_an_entity_counts_as_a_lead_once(self):
         entity = [0, 0, 0, 3, 4, 5, 6, 7, 8, 9]  # 0.9, 0.8 and 0.7 are looks at the same
         assert capacity_level(self.CAPACITY, period(days=[0, 7, 14, 3, 3, 3, 3, 3, 3, 3], entity=entity)) == 0.4
 
-    def test_a_tie_that_would_exceed_it_is_left_out_whole(self):
+    def test_a_tie_that_would_exceed_the_capacity_is_left_out(self):
         p = np.array([0.9, 0.5, 0.5, 0.5])
         assert capacity_level(self.CAPACITY, period(p, np.zeros(4), days=[0, 1, 2, 7])) == 0.9
 
-    def test_where_all_together_are_fewer_it_is_the_lowest_probability(self):
+    def test_the_level_is_the_lowest_probability_where_the_capacity_exceeds_all_rows(self):
         assert capacity_level(self.CAPACITY, period(P[:2], Y[:2], days=[0, 7])) == 0.8
 
-    def test_in_freemium_those_who_were_leads_before_take_no_place(self):
+    def test_earlier_leads_of_a_freemium_product_take_no_places(self):
         # Ten are high all the time; each of four weeks two others come up to 0.3, and a third to 0.2.
         stock, weeks = np.repeat(np.arange(10), 5), np.tile(np.arange(5) * 7, 10)
         new = np.arange(10, 22)
@@ -106,54 +104,42 @@ class TestTheLevelOfACapacity:
         assert capacity_level(self.CAPACITY, period(p, np.zeros(62), days=days, entity=[*stock, *new])) == 0.8
 
 
-def test_a_rule_reads_back_from_its_json():
+def test_json_round_trip_of_a_rule():
     for rule in (PolicyRule(0.2, 50, "the 50 best", WEEK), PolicyRule(0.3, None, "x", definition="recommended")):
         assert PolicyRule.from_dict(rule.to_dict()) == rule
 
 
-def test_a_capacity_of_an_older_release_has_no_level():
-    rule = PolicyRule.from_dict({"probability": 0.0, "leads": 50, "words": "the 50 best per 7 days"})
-    assert math.isnan(rule.probability)
-    assert (rule.unknown, rule.leads, rule.to_dict()["probability"]) == (True, 50, None)
+def test_expected_conversions_have_an_interval_for_chance():
+    expected = expected_conversions(np.full(100, 0.3))
+    assert expected.value == pytest.approx(30)
+    assert (expected.low, expected.high) == (21, 39)
 
 
-@pytest.mark.parametrize(("probability", "leads"), [(0.2, None), (1.0, 0)])
-def test_another_rule_of_an_older_release_is_as_it_was(probability, leads):
-    rule = PolicyRule.from_dict({"probability": probability, "leads": leads, "words": ""})
-    assert (rule.probability, rule.unknown) == (probability, False)
-
-
-def test_expected_conversions_are_the_sum_with_the_luck_of_the_draw():
-    found = expected_conversions(np.full(100, 0.3))
-    assert found.value == pytest.approx(30)
-    assert (found.low, found.high) == (21, 39)
-
-
-def test_a_level_learnt_from_few_conversions_widens_the_range():
+def test_few_training_conversions_widen_the_interval():
     p = np.full(1000, 0.3)
-    known, learnt = expected_conversions(p), expected_conversions(p, learnt_from=100)
+    known, learnt = expected_conversions(p), expected_conversions(p, training_conversions=100)
     assert (known.low, known.high) == (272, 329)  # 300 and 1.96 sqrt(1,000 x 0.3 x 0.7) to either side
     assert (learnt.low, learnt.high) == (235, 366)  # and the 10 % of 300 by which 100 conversions may mislead
-    assert expected_conversions(p, learnt_from=0).high == 889  # as from one
+    assert expected_conversions(p, training_conversions=0).high == 889  # as from one
 
 
-def test_what_is_expected_stays_between_nobody_and_everybody():
-    found = expected_conversions(np.full(3, 0.9), learnt_from=1)
-    assert (found.low, found.high) == (0, 3)
+def test_the_interval_stays_between_zero_and_the_number_of_rows():
+    expected = expected_conversions(np.full(3, 0.9), training_conversions=1)
+    assert (expected.low, expected.high) == (0, 3)
 
 
 @pytest.mark.parametrize("rows", [1, 64, 1000, 1001, 50_000])
-def test_any_number_of_selected_has_an_interval(rows):
-    found = expected_conversions(np.full(rows, 0.5))
-    assert found.value == rows / 2
-    assert 0 <= found.low <= found.value <= found.high <= rows
+def test_any_number_of_rows_has_an_interval(rows):
+    expected = expected_conversions(np.full(rows, 0.5))
+    assert expected.value == rows / 2
+    assert 0 <= expected.low <= expected.value <= expected.high <= rows
 
 
-def test_exact_and_normal_agree_where_they_meet():
+def test_exact_and_normal_quantiles_agree_where_they_meet():
     exact, normal = expected_conversions(np.full(1000, 0.1)), expected_conversions(np.full(1001, 0.1))
     assert (exact.low, exact.high) == (82, 119)
     assert (normal.low, normal.high) == (81, 119)
 
 
-def test_of_nobody_nothing_is_expected():
+def test_no_rows_have_no_expected_conversions():
     assert expected_conversions(np.array([])).to_dict() == {"value": 0.0, "low": 0.0, "high": 0.0}

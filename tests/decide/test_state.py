@@ -1,20 +1,22 @@
 import pandas as pd
 import pytest
 
-from pql_model.decide.state import Remembered, State, base_of, file_of, read_runs, write_runs
+from pql_model.decide.state import EntityState, RunState, previous_run, read_runs, state_path, write_runs
 from pql_model.errors import DataError
 
-BEFORE = State(5, {"a": Remembered(True, 2, 2), "ü🚀": Remembered(False, None, None)})
-LAST = State(9, {"a": Remembered(False, None, 2), "held": Remembered(False, 9, None), "7": Remembered(True, 9, 9)})
+BEFORE = RunState(5, {"a": EntityState(True, 2, 2), "ü🚀": EntityState(False, None, None)})
+LAST = RunState(
+    9, {"a": EntityState(False, None, 2), "held": EntityState(False, 9, None), "7": EntityState(True, 9, 9)}
+)
 
 
-def test_what_is_written_reads_back(tmp_path):
+def test_round_trip_of_runs(tmp_path):
     write_runs(tmp_path / "x" / "decisions.parquet", [BEFORE, LAST])
     assert read_runs(tmp_path / "x" / "decisions.parquet") == [BEFORE, LAST]
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["decisions.parquet"]
 
 
-def test_the_file_has_the_columns_it_is_known_by(tmp_path):
+def test_the_file_has_the_documented_columns(tmp_path):
     write_runs(tmp_path / "d.parquet", [LAST])
     assert list(pd.read_parquet(tmp_path / "d.parquet")) == [
         "entity",
@@ -26,37 +28,39 @@ def test_the_file_has_the_columns_it_is_known_by(tmp_path):
 
 
 def test_each_product_of_a_folder_has_its_own_file(tmp_path):
-    assert file_of(tmp_path, "a.b") == tmp_path / ".pql" / "decisions-a.b.parquet"
+    assert state_path(tmp_path, "a.b") == tmp_path / ".pql" / "decisions-a.b.parquet"
 
 
-def test_before_the_first_run_there_is_nothing(tmp_path):
+def test_the_first_run_starts_from_an_empty_state(tmp_path):
     assert read_runs(tmp_path / "none.parquet") == []
-    assert base_of([], 9) == State()
+    assert previous_run([], 9) == RunState()
 
 
-def test_a_first_run_leaves_nothing_of_the_one_before(tmp_path):
-    write_runs(tmp_path / "d.parquet", [State(), LAST])
+def test_an_empty_earlier_run_is_not_written(tmp_path):
+    write_runs(tmp_path / "d.parquet", [RunState(), LAST])
     assert read_runs(tmp_path / "d.parquet") == [LAST]
 
 
-def test_a_second_run_at_the_same_instant_builds_on_the_run_before():
-    assert base_of([BEFORE, LAST], 9) is BEFORE
-    assert base_of([LAST], 9) == State()
+def test_a_repeated_run_builds_on_the_run_before():
+    assert previous_run([BEFORE, LAST], 9) is BEFORE
+    assert previous_run([LAST], 9) == RunState()
 
 
-def test_a_later_run_builds_on_the_last():
-    assert base_of([BEFORE, LAST], 10) is LAST
+def test_a_later_run_builds_on_the_last_run():
+    assert previous_run([BEFORE, LAST], 10) is LAST
 
 
 @pytest.mark.parametrize("as_of", [4, 5, 7])
-def test_a_run_before_the_last_has_no_base(as_of):
-    assert base_of([BEFORE, LAST], as_of) is None
+def test_a_run_earlier_than_the_last_has_no_previous_run(as_of):
+    assert previous_run([BEFORE, LAST], as_of) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no parquet"])
-def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, content):
+def test_an_unreadable_file_is_refused_with_a_fix(tmp_path, content):
     (tmp_path / "d.parquet").write_bytes(content)
-    with pytest.raises(DataError, match=r"What the last scoring decided cannot be read.*d\.parquet.*or delete it"):
+    with pytest.raises(
+        DataError, match=r"The decisions of the last scoring run cannot be read.*d\.parquet.*or delete it"
+    ):
         read_runs(tmp_path / "d.parquet")
 
 
@@ -69,7 +73,7 @@ def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, content):
         {"entity": ["a"], "is_pql": [True], "qualified_since": ["soon"], "alerted_at": [1], "as_of": [1]},
     ],
 )
-def test_a_table_of_another_kind_is_refused(tmp_path, columns):
+def test_a_file_with_other_columns_is_refused(tmp_path, columns):
     pd.DataFrame(columns).to_parquet(tmp_path / "d.parquet")
-    with pytest.raises(DataError, match="What the last scoring decided cannot be read"):
+    with pytest.raises(DataError, match="The decisions of the last scoring run cannot be read"):
         read_runs(tmp_path / "d.parquet")

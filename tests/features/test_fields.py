@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pql_model.errors import InputError
 from pql_model.features.fields import (
-    FieldNames,
+    ObjectFields,
     instant_in,
     keyed,
     listed_in,
@@ -161,7 +161,7 @@ def test_text_may_contain_an_emoji():
 )
 def test_object_has_its_required_keys_and_no_unknown_ones(raw, message):
     with pytest.raises(InputError, match=r"Unknown field|is missing|cannot be used") as caught:
-        keyed(raw, "", FieldNames(("entity", "events"), ("as_of",)))
+        keyed(raw, "", ObjectFields({"entity": {}, "events": {}}, {"as_of": {}}))
     assert str(caught.value).startswith(message)
 
 

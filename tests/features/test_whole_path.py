@@ -171,7 +171,7 @@ def model(con: Any) -> FittedModel:
 
 @pytest.fixture(scope="module")
 def compared(con: Any, model: FittedModel) -> Path:
-    ask, decider = in_process("1", model), Decider.of_facts(model.facts, model.reference)
+    ask, decider = in_process("1", model), Decider.of_facts(model.facts)
 
     def path(world: World, dice: random.Random) -> RowDiff:
         table, requests = batch_table(con, world, dice, decider)

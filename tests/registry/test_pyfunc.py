@@ -86,7 +86,7 @@ def test_a_column_left_out_is_a_missing_value(trained, table, scored):
 
 def test_plain_mlflow_decides_as_the_library_does(trained, table, scored):
     model = trained.registered.model
-    own = decided_rows(model, table, Decider.of_facts(model.facts, model.reference)).rows
+    own = decided_rows(model, table, Decider.of_facts(model.facts)).rows
     columns = ["band", "is_pql", "criteria_met", "meets_definition", "nearest_missing", "suppressed"]
     pd.testing.assert_frame_equal(scored[0][columns], own[columns], check_dtype=False)
     assert scored[0]["is_pql"].any()

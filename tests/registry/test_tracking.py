@@ -298,7 +298,7 @@ def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_st
 def test_what_the_model_reads_as_a_number_and_a_condition_as_a_text_is_both_to_the_stored_model(tmp_path, with_store):
     """As a number, true would be 1 and 007 be 7, and no condition would hold."""
     asked = [BoundCriterion(Criterion.model_validate({"trait": t, "in": ["true"]}), t) for t in ("seats", "new")]
-    decider = replace(Decider.of_facts(small_model().facts, small_model().reference), criteria=tuple(asked))
+    decider = replace(Decider.of_facts(small_model().facts), criteria=tuple(asked))
     model = replace(small_model(), facts={**small_model().facts, KEY: decider.to_dict()})
     tracking = Tracking(product(with_store(tmp_path), [{"account": "a", "signed_up": "2026-01-01"}], [], []))
     registered = tracking.register(tracking.log(model, record(tmp_path)), {})

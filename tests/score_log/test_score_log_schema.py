@@ -9,7 +9,7 @@ import pytest
 
 from pql_model.decide.rows import NAMES
 from pql_model.errors import DataError
-from pql_model.score_log.schema import SCHEMA, flattened, inputs_digest, log_rows, log_table, restored
+from pql_model.score_log.schema import SCHEMA, decode_columns, encode_lists, inputs_digest, log_rows, log_table
 from pql_model.time import parse_instant
 
 REASONS = json.dumps([{"sign": "+", "column": "a.count.ever", "words": "3 `a` so far (+)"}])
@@ -51,13 +51,13 @@ def test_the_digest_is_the_sha_256_of_the_feature_set_and_the_little_endian_numb
     assert inputs_digest("fs", np.array([[1.5, 9.0], [0.1, 9.0]])[:, 0]) == expected  # a column of a matrix
 
 
-def test_every_nan_is_one_and_minus_zero_is_zero():
+def test_nans_and_zeros_are_normalised_in_the_digest():
     odd = np.array([0x7FF8000000000001, 0xFFF8000000000000, 0x7FF0000000000001, 1 << 63], np.uint64).view(np.float64)
     assert np.isnan(odd[:3]).all()
     assert inputs_digest("fs", odd) == inputs_digest("fs", np.array([np.nan, np.nan, np.nan, 0.0]))
 
 
-def test_another_number_place_or_feature_set_is_another_digest():
+def test_the_digest_depends_on_numbers_positions_and_feature_set():
     digest = inputs_digest("fs", np.array([1.0, 2.0]))
     others = [
         ("fs", [1.0, np.nextafter(2.0, 3)]),
@@ -69,13 +69,13 @@ def test_another_number_place_or_feature_set_is_another_digest():
     assert digest not in {inputs_digest(name, np.array(numbers)) for name, numbers in others}
 
 
-def test_the_numbers_that_were_digested_are_not_touched():
+def test_digesting_does_not_change_the_inputs():
     numbers = np.array([-0.0, np.nan])
     inputs_digest("fs", numbers)
     assert np.signbit(numbers[0])
 
 
-def test_a_row_of_the_log_is_a_scored_row_and_what_the_model_read():
+def test_a_log_row_is_a_scored_row_with_the_inputs():
     table = logged()
     assert table.schema == SCHEMA
     assert table.column_names == [*NAMES, "source", "model_name", "inputs", "inputs_digest"]
@@ -86,7 +86,7 @@ def test_a_row_of_the_log_is_a_scored_row_and_what_the_model_read():
     assert (first["nearest_missing"], first["newly_qualified"], first["suppressed"]) == (None, None, None)
 
 
-def test_what_is_read_back_is_what_was_written_to_the_microsecond_and_the_last_bit():
+def test_round_trip_is_exact():
     first, second = log_rows(logged())
     assert first.as_of == parse_instant("2026-01-05T10:11:12.345678Z")
     assert (first.entity, second.entity, second.probability) == ("0012", "b🙂", 1 / 3)
@@ -96,7 +96,7 @@ def test_what_is_read_back_is_what_was_written_to_the_microsecond_and_the_last_b
     assert inputs_digest(first.feature_set, first.inputs) == first.inputs_digest
 
 
-def test_a_row_without_an_instant_is_one():
+def test_a_row_without_as_of_is_valid():
     assert [row.as_of for row in log_rows(logged(as_of=None))] == [None, None]
 
 
@@ -108,42 +108,42 @@ def test_a_row_without_an_instant_is_one():
         ("scored_at", None, "it has no `scored_at`"),
         ("inputs", None, "it has no `inputs`"),
         ("reasons", None, "it has no `reasons`"),
-        ("reasons", "{", "its `reasons` are no JSON"),
-        ("reasons", "3", "its `reasons` are no list of objects"),
-        ("reasons", "[1]", "its `reasons` are no list of objects"),
+        ("reasons", "{", "its `reasons` are not JSON"),
+        ("reasons", "3", "its `reasons` are not a list of objects"),
+        ("reasons", "[1]", "its `reasons` are not a list of objects"),
     ],
 )
-def test_a_row_that_somebody_has_damaged_is_refused_in_words(column, cell, words):
+def test_a_damaged_row_is_refused(column, cell, words):
     cells = pa.array([cell] * 2, SCHEMA.field(column).type)
     table = logged().set_column(SCHEMA.get_field_index(column), column, cells)
     with pytest.raises(DataError, match=f"row of the score log was changed .*: {words}"):
         list(log_rows(table))
 
 
-def test_rows_of_models_of_different_width_stand_in_one_table():
+def test_rows_of_models_of_different_width_share_a_table():
     ragged = [np.array([1.0]), np.array([1.0, 2.0, np.nan])]
     table = log_table(rows(), ragged, "service", ["a", "b"])
     assert table["inputs"].to_pylist() == [[1.0], [1.0, 2.0, None]]
     assert [len(row.inputs) for row in log_rows(table.slice(1))] == [3]
 
 
-def test_no_rows_are_a_table_of_the_same_columns():
+def test_no_rows_give_a_table_with_all_columns():
     assert log_table(rows().head(0), [], "score", []).schema == SCHEMA
 
 
-def test_a_database_without_lists_gives_everything_back():
+def test_round_trip_through_a_database_without_lists():
     table = logged()
-    flat = flattened(table)
+    flat = encode_lists(table)
     assert flat["inputs"].to_pylist()[0] == "[1.5, null, -0.0]"
     as_sqlite = flat.set_column(1, "as_of", pa.array(["2026-01-05T10:11:12.345678+00:00", "2026-01-06T00:00:00+00:00"]))
     as_sqlite = as_sqlite.set_column(5, "is_pql", pa.array([1, 0]))
-    assert restored(as_sqlite).equals(table)
-    assert restored(flat.select(["entity", "scored_at"])).equals(table.select(["entity", "scored_at"]))
+    assert decode_columns(as_sqlite).equals(table)
+    assert decode_columns(flat.select(["entity", "scored_at"])).equals(table.select(["entity", "scored_at"]))
 
 
 @pytest.mark.parametrize(("column", "cell"), [("inputs", "1;2"), ("as_of", "soon"), ("probability", "much")])
-def test_a_table_that_holds_something_else_is_refused(column, cell):
-    flat = flattened(logged())
+def test_a_table_with_other_data_is_refused(column, cell):
+    flat = encode_lists(logged())
     broken = flat.set_column(flat.column_names.index(column), column, pa.array([cell, cell]))
-    with pytest.raises(DataError, match="The table of the score log holds something else"):
-        restored(broken)
+    with pytest.raises(DataError, match="The table of the score log holds other data"):
+        decode_columns(broken)

@@ -38,7 +38,7 @@ def log(request, tmp_path):
     return LogTable(url, tmp_path, "logs.scores" if request.param == "schema" else "scores", ("at", "entity"))
 
 
-def test_rows_are_added_and_read_in_order_with_every_digit(log):
+def test_rows_are_read_back_in_order_without_loss(log):
     log.append([ROWS.slice(0, 1)])
     log.append([ROWS.slice(1, 1), ROWS])
     read = log.read(ROWS.column_names)
@@ -58,30 +58,30 @@ def lite(tmp_path):
     return lambda name, url="sqlite:///shop.db": LogTable(url, tmp_path, name, ("at",))
 
 
-def test_many_places_are_asked_for_in_pieces(lite, monkeypatch):
-    monkeypatch.setattr("pql_model.score_log.table._AT_ONCE", 2)
+def test_many_positions_are_read_in_several_queries(lite, monkeypatch):
+    monkeypatch.setattr("pql_model.score_log.table._POSITIONS_PER_QUERY", 2)
     log = lite("scores")
     log.append([ROWS] * 3)
     assert log.read(["entity"], [0, 2, 3, 4, 5])["entity"].to_pylist() == ["b🙂"] * 2 + ["0012"] * 3
 
 
-def test_a_table_of_something_else_is_neither_written_nor_read(lite):
+def test_a_foreign_table_is_neither_written_nor_read(lite):
     with pytest.raises(
-        DataError, match=r"The table `other` is no score log: it lacks p, ok, told. Received: entity, at"
+        DataError, match=r"The table `other` is not a score log: it lacks p, ok, told. Received: entity, at"
     ):
         lite("other").append([ROWS])
-    with pytest.raises(DataError, match=r"`other` is no score log: it lacks p"):
+    with pytest.raises(DataError, match=r"`other` is not a score log: it lacks p"):
         lite("other").read(["entity", "p"])
 
 
-def test_a_table_that_is_not_there_is_said(lite):
+def test_a_missing_table_is_an_error(lite):
     with pytest.raises(
         DataError, match=r"no such table: there is no score log yet. Received: scores. Fix: score first"
     ):
         lite("scores").read(["entity"])
 
 
-def test_a_database_that_cannot_be_used_is_said_without_its_password(lite):
+def test_an_unusable_database_is_reported_without_its_password(lite):
     with pytest.raises(DataError, match=r"There is no database .*shap\.db"):
         lite("scores", "sqlite:///shap.db").append([ROWS])
     with pytest.raises(DataError, match=r"cannot be used in the connection: .*nosuch://me:\*\*\*@host/db") as caught:
@@ -89,7 +89,7 @@ def test_a_database_that_cannot_be_used_is_said_without_its_password(lite):
     assert "secret" not in str(caught.value)
 
 
-def test_a_database_that_somebody_else_holds_is_said(tmp_path):
+def test_a_locked_database_is_reported(tmp_path):
     import subprocess
     import sys
 

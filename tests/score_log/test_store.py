@@ -8,9 +8,8 @@ import pytest
 from worlds import product
 
 from pql_model.errors import DataError
-from pql_model.score_log.schema import REPLAYED, SCHEMA, log_table, restored
-from pql_model.score_log.selection import Wanted
-from pql_model.score_log.store import append_scores, read_scores
+from pql_model.score_log.schema import REPLAY_SCHEMA, SCHEMA, decode_columns, log_table
+from pql_model.score_log.store import RowSelection, append_scores, read_scores
 from pql_model.score_log.table import LogTable
 from pql_model.time import parse_instant, to_datetime
 
@@ -36,14 +35,14 @@ def table(*entities):
 
 
 def replayed(*entities):
-    return table(*entities).select(REPLAYED.names)
+    return table(*entities).select(REPLAY_SCHEMA.names)
 
 
 def config_of(home, **keys):
     return product(home, [{"account": "a", "signed_up": "2026-01-01"}], [], [], **keys)
 
 
-def test_without_a_log_nothing_is_written_and_nothing_is_asked(tmp_path):
+def test_without_a_log_nothing_is_written_or_computed(tmp_path):
     def tables():
         raise AssertionError
         yield
@@ -51,13 +50,13 @@ def test_without_a_log_nothing_is_written_and_nothing_is_asked(tmp_path):
     assert append_scores(config_of(tmp_path), tables()) is None
 
 
-def test_a_folder_starts_from_the_config_and_each_run_adds_a_file(tmp_path):
+def test_each_run_adds_a_file_to_the_folder_beside_the_config(tmp_path):
     config = config_of(tmp_path, score_log="logs/scores")
     first, second = append_scores(config, [table("a")]), append_scores(config, [table("b"), table("c")])
     assert first.startswith(str(tmp_path / "logs" / "scores"))
-    where, found, meant = read_scores(config, None, Wanted())
-    assert (where, found["entity"].to_pylist(), meant) == (str(tmp_path / "logs" / "scores"), ["a", "b", "c"], 3)
-    assert read_scores(config, second, Wanted(entity="c"))[1].equals(replayed("c"))
+    location, rows, matching = read_scores(config, None, RowSelection())
+    assert (location, rows["entity"].to_pylist(), matching) == (str(tmp_path / "logs" / "scores"), ["a", "b", "c"], 3)
+    assert read_scores(config, second, RowSelection(entity="c"))[1].equals(replayed("c"))
 
 
 @pytest.fixture(params=["duckdb", "sqlite", "postgres"])
@@ -71,20 +70,20 @@ def connection(request, tmp_path):
     yield {"duckdb": "duckdb://shop.duckdb", "sqlite": "sqlite:///shop.db"}[request.param]
 
 
-def test_a_table_of_the_connection_gives_back_what_was_written(connection, tmp_path):
+def test_round_trip_through_a_table_of_the_connection(connection, tmp_path):
     config = config_of(tmp_path, connection=connection, score_log={"table": "pql_scores"})
     assert append_scores(config, [table("b"), table("0012")]) == "table pql_scores"
     assert append_scores(config, [table("a")]) == "table pql_scores"
-    where, found, meant = read_scores(config, None, Wanted(since=parse_instant("2026-01-05")))
-    assert (where, meant) == ("table pql_scores", 3)
-    assert found.equals(replayed("0012", "a", "b"))
-    assert read_scores(config, None, Wanted(entity="0012"))[1].equals(replayed("0012"))
+    location, rows, matching = read_scores(config, None, RowSelection(since=parse_instant("2026-01-05")))
+    assert (location, matching) == ("table pql_scores", 3)
+    assert rows.equals(replayed("0012", "a", "b"))
+    assert read_scores(config, None, RowSelection(entity="0012"))[1].equals(replayed("0012"))
     whole = LogTable(str(config.connection), config.home, "pql_scores", ("entity",)).read(SCHEMA.names)
-    assert restored(whole).equals(table("0012", "a", "b"))
-    assert read_scores(config, None, Wanted(until=parse_instant("2026-01-05")))[2] == 0
+    assert decode_columns(whole).equals(table("0012", "a", "b"))
+    assert read_scores(config, None, RowSelection(until=parse_instant("2026-01-05")))[2] == 0
 
 
-def test_a_log_that_cannot_be_written_is_said_with_what_to_do(tmp_path):
+def test_an_unwritable_log_is_an_error_with_a_fix(tmp_path):
     (tmp_path / "file").write_text("")
     for score_log in ("file/log", {"table": "pql_scores"}):
         config = config_of(tmp_path, connection="sqlite:///nowhere.db", score_log=score_log)
@@ -92,8 +91,8 @@ def test_a_log_that_cannot_be_written_is_said_with_what_to_do(tmp_path):
             append_scores(config, [table("a")])
 
 
-def test_without_a_log_there_is_none_to_read(tmp_path):
+def test_reading_without_a_log_is_an_error(tmp_path):
     with pytest.raises(
         DataError, match=r"This config has no score log. Allowed: a folder .* set `score_log: score_log/`"
     ):
-        read_scores(config_of(tmp_path), None, Wanted())
+        read_scores(config_of(tmp_path), None, RowSelection())

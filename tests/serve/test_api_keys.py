@@ -15,11 +15,11 @@ def file(tmp_path):
     return path
 
 
-def test_without_keys_none_is_asked_for():
+def test_without_keys_none_is_needed():
     assert not ApiKeys().needed
 
 
-def test_any_of_several_keys_is_enough(file):
+def test_any_of_several_keys_is_allowed(file):
     keys = ApiKeys((ONE,), file)
 
     assert keys.needed
@@ -29,7 +29,7 @@ def test_any_of_several_keys_is_enough(file):
     ] * 7
 
 
-def test_a_changed_file_is_in_force_without_a_restart(file):
+def test_a_changed_file_is_reloaded(file):
     keys = ApiKeys((), file)
     file.write_text(f"{ONE}\n")
 
@@ -37,7 +37,7 @@ def test_a_changed_file_is_in_force_without_a_restart(file):
     assert [keys.allow(key) for key in (ONE, TWO)] == [True, False]
 
 
-def test_a_file_that_another_of_the_same_size_and_time_replaces_is_read(file, tmp_path):
+def test_a_replaced_file_of_the_same_size_and_time_is_reloaded(file, tmp_path):
     keys, stat = ApiKeys((), file), file.stat()
     other = tmp_path / "other"
     other.write_text(file.read_text().replace(TWO, "new-0123456789abcdef"))
@@ -48,7 +48,7 @@ def test_a_file_that_another_of_the_same_size_and_time_replaces_is_read(file, tm
     assert not keys.allow(TWO)
 
 
-def test_a_file_that_became_empty_lets_nobody_in(file):
+def test_an_emptied_file_allows_no_key(file):
     keys = ApiKeys((), file)
     file.write_text("# all withdrawn\n")
     keys.reload()
@@ -57,11 +57,11 @@ def test_a_file_that_became_empty_lets_nobody_in(file):
     assert not any(keys.allow(key) for key in (TWO, THREE, "", None))
 
 
-def test_a_short_key_is_refused_and_the_old_ones_stay(file):
+def test_a_short_key_is_refused_and_the_previous_keys_stay(file):
     keys = ApiKeys((), file)
     file.write_text("short\n")
     with pytest.raises(
-        DataError, match=r"too short. Received: 1 of 1 keys. Allowed: at least 16 characters. Fix: make one"
+        DataError, match=r"too short. Received: 1 of 1 keys. Allowed: at least 16 characters. Fix: generate one"
     ):
         keys.reload()
 
@@ -70,7 +70,7 @@ def test_a_short_key_is_refused_and_the_old_ones_stay(file):
         ApiKeys(("short",))
 
 
-def test_a_file_that_cannot_be_read_is_told(file, tmp_path):
+def test_an_unreadable_file_is_an_error(file, tmp_path):
     with pytest.raises(DataError, match="The file of API keys cannot be read: No such file"):
         ApiKeys((), tmp_path / "nowhere")
     file.write_bytes(b"\xff\xfe" * 20)
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_told(file, tmp_path):
         ApiKeys((), file)
 
 
-def test_a_key_does_not_stand_in_what_is_printed():
+def test_the_repr_shows_no_key():
     keys = ApiKeys((ONE,))
 
     assert all(ONE.encode() not in digest for digest in keys._digests)

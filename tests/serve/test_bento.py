@@ -86,7 +86,7 @@ def get(address, path):
 
 
 @pytest.mark.bento
-def test_it_serves_what_the_engine_says(address, engine, entity):
+def test_answers_are_those_of_the_engine(address, engine, entity):
     answer = httpx.post(f"{address}/score", json=entity, trust_env=False)
     wrong = httpx.post(f"{address}/score", content=b"{", trust_env=False)
 
@@ -99,7 +99,7 @@ def test_it_serves_what_the_engine_says(address, engine, entity):
 
 
 @pytest.mark.bento
-def test_who_sends_too_much_can_read_why(address):
+def test_the_refusal_of_a_large_body_can_be_read(address):
     """To its end a caller sends before it reads: a connection that is closed on it would only be reset."""
     answer = httpx.post(f"{address}/score", content=b"a" * 30_000_000, trust_env=False)
 
@@ -107,7 +107,7 @@ def test_who_sends_too_much_can_read_why(address):
 
 
 @pytest.mark.bento
-def test_health_is_bentos_and_metrics_are_ours(address):
+def test_health_checks_are_bentos_and_metrics_are_those_of_the_app(address):
     assert [get(address, path).status_code for path in ("/livez", "/readyz", "/healthz")] == [200] * 3
     metrics = get(address, "/metrics").text
     assert "pql_model_info{" in metrics
@@ -124,7 +124,7 @@ def test_no_page_loads_a_tracker(address):
 
 
 @pytest.mark.bento
-def test_every_method_and_what_bento_logs_are_ours(address, home, entity):
+def test_methods_and_logs_are_handled_by_the_app(address, home, entity):
     brew = httpx.request("BREW", f"{address}/score", trust_env=False)
     assert (brew.status_code, brew.json()["error"]["code"]) == (405, "method")
     httpx.post(f"{address}/score?who=mallory", json={**entity, "entity": "Ms Personal"}, trust_env=False)
@@ -135,7 +135,7 @@ def test_every_method_and_what_bento_logs_are_ours(address, home, entity):
 
 
 @pytest.mark.bento
-def test_a_new_bundle_is_in_force_under_bento_too(address, home):
+def test_a_new_bundle_is_reloaded_under_bento(address, home):
     """Bento runs what the application does in the background."""
     manifest = next(home.rglob("BUNDLE.json"))
     before, text = get(address, "/model").json()["version"], manifest.read_text()
@@ -150,7 +150,7 @@ def test_a_new_bundle_is_in_force_under_bento_too(address, home):
     assert (before, now) == ("1", "99")
 
 
-def test_the_bento_needs_what_the_package_needs():
+def test_the_bento_has_the_requirements_of_the_package():
     packed = yaml.safe_load((ROOT / "bentofile.yaml").read_text(encoding="utf-8"))["python"]["packages"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -158,7 +158,7 @@ def test_the_bento_needs_what_the_package_needs():
     assert not [requirement for requirement in packed if requirement.startswith(NOT_NEEDED)]
 
 
-def test_the_service_loads_neither_the_registry_nor_the_warehouse(bundle):
+def test_the_service_imports_neither_the_registry_nor_the_warehouse(bundle):
     code = (
         "import sys; from pathlib import Path; from pql_model.serve.app import Service; from pql_model.serve.settings import Settings; "
         f"Service(Settings(bundle=Path({str(bundle.path)!r}))).app(); print(*(n for n in {NOT_NEEDED!r} if n in sys.modules))"

@@ -27,7 +27,7 @@ def folder(tiny, tmp_path):
     return shutil.copytree(tiny, tmp_path / "tiny")
 
 
-def test_what_is_read_is_what_was_written(tiny):
+def test_round_trip_of_a_bundle(tiny):
     bundle, model = load_bundle(tiny), small_model()
     X = MANIFEST.matrix(small_table(rows=50, seed=3)[0])
 
@@ -39,7 +39,7 @@ def test_what_is_read_is_what_was_written(tiny):
     assert [path.name for path in tiny.parent.iterdir()] == ["tiny"]
 
 
-def test_everything_in_it_is_text(tiny):
+def test_every_file_is_text(tiny):
     for path in tiny.rglob("*"):
         if path.is_file():
             assert path.suffix in (".json", ".txt", ".html")
@@ -56,7 +56,7 @@ def test_nothing_is_unpickled(tiny, monkeypatch):
     assert load_bundle(tiny).name == "tiny"
 
 
-def test_a_bundle_is_replaced_whole(folder):
+def test_a_bundle_replaces_the_previous_one_completely(folder):
     before = load_bundle(folder)
     (folder / "left over.json").write_text("{}")
     after = load_bundle(written(folder, version="4"))
@@ -67,11 +67,11 @@ def test_a_bundle_is_replaced_whole(folder):
     assert [path.name for path in folder.parent.iterdir()] == ["tiny"]
 
 
-def test_a_bundle_that_is_replaced_while_it_is_read_is_not_taken_for_the_one_before(folder, monkeypatch):
+def test_a_bundle_that_is_replaced_while_it_is_being_read_is_refused(folder, monkeypatch):
     load = FittedModel.load
     monkeypatch.setattr(FittedModel, "load", lambda path: (written(folder, version="4"), load(path))[1])
 
-    with pytest.raises(DataError, match="was replaced while it was read"):
+    with pytest.raises(DataError, match="was replaced while it was being read"):
         load_bundle(folder)
 
 
@@ -80,35 +80,33 @@ def test_the_same_model_has_the_same_digest(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["model/booster_0.txt", "model/calibration.json", "criteria.json", "report.html"])
-def test_a_changed_file_is_noticed(folder, name):
+def test_an_altered_file_is_refused(folder, name):
     path = folder / name
     path.write_bytes(path.read_bytes().replace(b"1", b"2", 1) + b" ")
 
     with pytest.raises(
-        DataError, match=rf"`{name}` of this bundle was changed after it was written.*Fix: export it again"
+        DataError, match=rf"`{name}` of this bundle was altered after it was written.*Fix: export it again"
     ):
         load_bundle(folder)
 
 
 @pytest.mark.parametrize("name", ["model/booster_1.txt", "metrics.json"])
-def test_a_missing_file_is_noticed(folder, name):
+def test_a_missing_file_is_refused(folder, name):
     (folder / name).unlink()
 
-    with pytest.raises(DataError, match=rf"This bundle is not whole: .*{name}"):
+    with pytest.raises(DataError, match=rf"This bundle is incomplete: .*{name}"):
         load_bundle(folder)
 
 
-def test_a_bundle_that_was_not_written_to_its_end_is_none(folder, tmp_path):
+def test_a_folder_without_a_manifest_is_refused(folder, tmp_path):
     (folder / "BUNDLE.json").unlink()
 
     for path in (folder, tmp_path / "nowhere", folder / "report.html"):
-        with pytest.raises(
-            DataError, match=r"There is no bundle here, or it was not written to its end: it has no BUNDLE.json"
-        ):
+        with pytest.raises(DataError, match=r"There is no complete bundle here: BUNDLE.json is missing"):
             load_bundle(path)
 
 
-def test_half_a_manifest_is_noticed(folder):
+def test_a_damaged_manifest_is_refused(folder):
     text = (folder / "BUNDLE.json").read_text()
     for half in (
         text[: len(text) // 2],
@@ -118,7 +116,7 @@ def test_half_a_manifest_is_noticed(folder):
         '{"format": 1, "sha256": [1]}',
     ):
         (folder / "BUNDLE.json").write_text(half)
-        with pytest.raises(DataError, match="This bundle is not whole"):
+        with pytest.raises(DataError, match="This bundle is incomplete"):
             load_bundle(folder)
 
 
@@ -141,20 +139,20 @@ def test_a_file_outside_the_folder_is_not_read(folder, name):
     manifest["sha256"][name] = "0"
     (folder / "BUNDLE.json").write_text(json.dumps(manifest))
 
-    with pytest.raises(DataError, match="names a file outside its folder"):
+    with pytest.raises(DataError, match="lists a file outside its folder"):
         load_bundle(folder)
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(tmp_path):
+def test_a_folder_with_other_files_is_left_unchanged(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
     for path in (tmp_path, tmp_path / "thesis.tex"):
-        with pytest.raises(DataError, match="holds something that is no bundle, and is left as it is"):
+        with pytest.raises(DataError, match="holds something other than a bundle"):
             written(path)
 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_what_cannot_be_written_leaves_what_was_there(folder):
+def test_a_failed_write_leaves_the_previous_bundle(folder):
     before = load_bundle(folder).digest
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_bundle(folder, small_model(), ABOUT, {"found": float("nan")}, {}, "")

@@ -10,7 +10,6 @@ from calls import NOW
 from pydantic import TypeAdapter
 
 import pql_model
-import pql_model.workflows.score as batch
 from pql_model.config.definition import Definition
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.decider import KEY, Decider
@@ -21,7 +20,7 @@ from pql_model.sources.scalars import is_bot
 from pql_model.time import iso, parse_instant
 
 EQUAL = ("as_of", "band", "meets_definition", "model_version", "feature_set")
-"""Who is a lead is another matter: the batch counts how many it has alerted."""
+"""`is_pql` may differ: the batch has a capacity."""
 CLOSE = ("probability", "score", "usage", "fit", "timing")
 AS_OF = ("2025-07-01", "2025-10-01T12:00:00Z", "2026-01-01T07:33:25Z")
 LATER = parse_instant("2026-12-01")
@@ -41,7 +40,7 @@ def decider(bundle):
             {"event": "Teammate Invited", "at_least": 1, "within": "last 7d"},
         ]
     }
-    found = Decider.of_facts(bundle.model.facts, bundle.model.reference)
+    found = Decider.of_facts(bundle.model.facts)
     return replace(found, in_force=BoundDefinition(TypeAdapter(Definition).validate_python(rule)))
 
 
@@ -53,10 +52,10 @@ def open_engine(bundle, decider):
 
 @pytest.fixture(scope="module")
 def scored(home, decider, tmp_path_factory):
-    """What `pql score` says at three instants; of what it remembers nothing stays."""
+    """Rows of `pql score` at three instants; its state files are deleted again."""
     path = tmp_path_factory.mktemp("scores") / "scores.parquet"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "decider_of", lambda *_: decider)
+        patch.setattr(Decider, "of_facts", lambda *_: decider)
         rows = pd.concat([pql_model.score(home / "pql.yaml", as_of=at, output=path, model="1").rows for at in AS_OF])
     for left in (home / ".pql").glob("decisions-*.parquet"):
         left.unlink()
@@ -65,20 +64,20 @@ def scored(home, decider, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def requests(home, scored):
-    """What a caller would send of them: rows as they are, without what is no time and what a browser says is a bot."""
+    """Requests as a caller would send them: raw rows, without invalid times and without bots by user agent."""
     log = pd.read_parquet(home / "events.parquet")
     agent = log["user_agent"].fillna("").str.contains("(?i)bot|crawl|spider|headless|monitor|curl|python")
     log = log[~agent & pd.to_datetime(log["occurred"], errors="coerce", utc=True, format="ISO8601").notna()]
-    who = pd.read_csv(home / "accounts.csv", dtype=str).drop_duplicates("account_id").set_index("account_id")
-    traits = [name for name in who.columns if name != "created_at"]
+    accounts = pd.read_csv(home / "accounts.csv", dtype=str).drop_duplicates("account_id").set_index("account_id")
+    traits = [name for name in accounts.columns if name != "created_at"]
     found = {}
     for name, as_of in scored.index:
         rows = log[log["account_id"].str.strip() == name]
         found[name, as_of] = {
             "entity": name,
-            "signed_up": who.loc[name, "created_at"],
+            "signed_up": accounts.loc[name, "created_at"],
             "as_of": as_of,
-            "traits": {t: None if pd.isna(who.loc[name, t]) else who.loc[name, t] for t in traits},
+            "traits": {t: None if pd.isna(accounts.loc[name, t]) else accounts.loc[name, t] for t in traits},
             "events": [
                 {
                     "event": r.action,
@@ -129,9 +128,9 @@ def close(mine, theirs, where):
         assert pd.isna(theirs) if mine is None else mine == theirs, where
 
 
-def test_finished_features_of_an_age_the_model_does_not_know_are_refused(engine):
-    low, high = engine.intake.ages
-    given = dict.fromkeys(engine._place)
+def test_finished_features_of_an_uncovered_age_are_refused(engine):
+    low, high = engine.scope.ages
+    given = dict.fromkeys(engine._position)
     name = "any.days_since_signup.ever"
     for age in (low, high, None):
         assert engine.score({"entity": "a", "features": {**given, name: age}}, NOW).row["probability"] > 0
@@ -142,10 +141,10 @@ def test_finished_features_of_an_age_the_model_does_not_know_are_refused(engine)
             engine.score({"entity": "a", "features": {**given, name: age}}, NOW)
 
 
-def test_finished_features_give_the_answer_of_the_raw_events(engine, requests):
+def test_finished_features_and_raw_events_give_the_same_row(engine, requests):
     request = max(requests.values(), key=lambda r: len(r["events"]))
     raw = engine.score(request, LATER).row
-    incoming = read_entity(request, engine.intake.rules, LATER)
+    incoming = read_entity(request, engine.scope.rules, LATER)
     numbers = engine._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
     features = {f.name: None if n != n else n for f, n in zip(engine._features, numbers, strict=True)}
     finished = {key: request[key] for key in ("entity", "as_of", "traits")} | {"features": features}
@@ -153,14 +152,14 @@ def test_finished_features_give_the_answer_of_the_raw_events(engine, requests):
     assert engine.score(finished, LATER).row == raw
 
 
-def test_of_features_that_are_not_given_nothing_is_decided(bundle, decider):
-    """As in a table without the column: a condition that nobody can judge is not one that is not met."""
-    asked = BoundCriterion.from_dict(
+def test_conditions_on_absent_features_are_undecided(bundle, decider):
+    """As in a table without the column: an undecided condition is not an unmet one."""
+    criterion = BoundCriterion.from_dict(
         {"id": "c1", "text": "at least 2 `Teleported` so far", "event": "Teleported", "at_least": 2}
     )
-    book = BoundDefinition(Definition.model_validate({"all": [{"event": "Teleported", "at_least": 2}]}))
+    definition = BoundDefinition((criterion,), 1, criterion.text)
     rule = replace(decider.rule, leads=None, per=None, definition="in_force")
-    facts = {KEY: replace(decider, rule=rule, criteria=(asked,), in_force=book, hold_out=0.0).to_dict()}
+    facts = {KEY: replace(decider, rule=rule, criteria=(criterion,), in_force=definition, hold_out=0.0).to_dict()}
     engine = ScoringEngine(replace(bundle, model=replace(bundle.model, facts=bundle.model.facts | facts)))
     given = {c.name: 1.0 for c in bundle.model.manifest.columns if c.kind == "feature"}
     given["any.days_since_signup.ever"] = 8.0
@@ -171,7 +170,7 @@ def test_of_features_that_are_not_given_nothing_is_decided(bundle, decider):
 
     assert decided() == (None, None, None, True)
     assert decided(**{"Teleported.count.ever": None}) == (False, False, [], False)
-    assert decided(**{"Teleported.count.ever": 2.0}) == (True, True, [{"id": "c1", "text": asked.text}], True)
+    assert decided(**{"Teleported.count.ever": 2.0}) == (True, True, [{"id": "c1", "text": criterion.text}], True)
 
 
 def test_the_order_of_events_and_of_traits_does_not_matter(engine, requests):
@@ -181,20 +180,20 @@ def test_the_order_of_events_and_of_traits_does_not_matter(engine, requests):
     assert engine.score(turned, LATER).row == engine.score(request, LATER).row
 
 
-def test_nobody_who_has_done_nothing_is_refused(engine, entity):
+def test_an_entity_without_events_is_scored(engine, entity):
     answer = engine.score({**entity, "events": [], "traits": None}, NOW)
 
     assert 0 < answer.row["probability"] < 1
     assert answer.set_aside == {}
 
 
-def test_an_unknown_event_counts_as_activity_and_is_told(engine, entity):
+def test_an_unknown_event_counts_as_activity_and_is_reported(engine, entity):
     strange = {"event": "Teleported", "time": "2026-01-03T09:00:00Z"}
 
     assert engine.score({**entity, "events": [strange, strange]}, NOW).unknown_events == {"Teleported": 2}
 
 
-def test_values_and_traits_that_the_product_does_not_have_are_told(engine, entity):
+def test_unknown_values_and_traits_are_reported(engine, entity):
     """A name that is misspelt would otherwise be a value that is missing, and another number."""
     event = {**entity["events"][0], "values": {"megabites": 3, "megabytes": 2}}
     answer = engine.score({**entity, "traits": {"compnay_size": "1-10", "region": None}, "events": [event]}, NOW)
@@ -203,7 +202,7 @@ def test_values_and_traits_that_the_product_does_not_have_are_told(engine, entit
     assert engine.score(entity, NOW).payload["unknown_traits"] == []
 
 
-def test_an_unseen_category_and_missing_traits_are_answered(engine, entity):
+def test_unseen_categories_and_missing_traits_are_scored(engine, entity):
     for traits in (
         {"company_size": "a billion"},
         {},
@@ -213,7 +212,7 @@ def test_an_unseen_category_and_missing_traits_are_answered(engine, entity):
         assert 0 < engine.score({**entity, "traits": traits}, NOW).row["probability"] < 1
 
 
-def test_events_that_do_not_count_change_nothing_and_are_counted(engine, entity):
+def test_events_that_are_set_aside_change_nothing_and_are_counted(engine, entity):
     before = engine.score(entity, NOW)
     rows = [
         {"event": "Board Created", "time": "2025-12-31T23:59:59Z"},
@@ -229,7 +228,7 @@ def test_events_that_do_not_count_change_nothing_and_are_counted(engine, entity)
 
 
 @pytest.mark.parametrize(("as_of", "age"), [("2026-01-07T23:59:59Z", "6.99999"), ("2026-01-17", "16")])
-def test_an_age_that_was_not_trained_is_refused(engine, entity, as_of, age):
+def test_an_uncovered_age_is_refused(engine, entity, as_of, age):
     with pytest.raises(
         InputError,
         match=rf"`as_of` cannot be used. Received: {as_of}, {age} days after the sign-up. Allowed: 7 to 15 days",
@@ -237,7 +236,7 @@ def test_an_age_that_was_not_trained_is_refused(engine, entity, as_of, age):
         engine.score({**entity, "as_of": as_of}, NOW)
 
 
-def test_who_the_config_excludes_is_not_scored(engine, entity):
+def test_an_excluded_entity_is_refused(engine, entity):
     with pytest.raises(InputError, match=r"`traits.email_domain` cannot be used. Received: nimbus.test"):
         engine.score({**entity, "traits": {"email_domain": " nimbus.test "}}, NOW)
     with pytest.raises(InputError, match=r"`traits.email_domain` cannot be used. Received: nimbus.test"):
@@ -247,19 +246,19 @@ def test_who_the_config_excludes_is_not_scored(engine, entity):
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        ({"features": {}}, "`entity` cannot be used"),
-        ({"entity": "a", "features": []}, "`features` cannot be used. Received: list"),
+        ({"features": {}}, "`entity` is missing"),
+        ({"entity": "a", "features": []}, "`features` cannot be used. Received: a list"),
         ({"entity": "a", "features": {}}, "are missing"),
-        ({"entity": "a", "features": {}, "events": []}, "`events` cannot be used. Received: an unknown key"),
+        ({"entity": "a", "features": {}, "events": []}, "`events`"),
     ],
 )
-def test_features_that_cannot_be_used_are_named(engine, raw, words):
+def test_invalid_features_are_named(engine, raw, words):
     with pytest.raises(InputError, match=words):
         engine.score(raw, NOW)
 
 
 @pytest.mark.parametrize("value", ["1", 10**400, -(10**4000), 1e301, [1], {}, math.nan, math.inf], ids=range(8))
-def test_a_feature_that_is_no_number_is_refused(engine, value):
+def test_a_feature_that_is_not_a_number_is_refused(engine, value):
     own = [c.name for c in engine.model.manifest.columns if c.kind == "feature"]
     given = dict.fromkeys(own, 1.0)
     with pytest.raises(InputError, match=r"cannot be used\. Received: .* Allowed: a finite number"):

@@ -31,7 +31,7 @@ def test_wild_bodies_are_scored_or_refused(judge):
     assert min(asked.became[f"/score {status}"] for status in (200, 400, 422)) > 50
 
 
-def test_what_is_wrong_is_seen(judge, monkeypatch):
+def test_wrong_answers_are_detected(judge, monkeypatch):
     asked, maker = judge
     making = maker(asked, seed=4)
     bodies = [body for body in (making.body() for _ in range(60)) if body[0] == "/score"]

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from pql_model.serve.landing_page import page
+from pql_model.serve.landing_page import landing_page
 
 
 @pytest.fixture(scope="module")
 def payload(bundle):
-    return page(bundle)
+    return landing_page(bundle)
 
 
 def allowed(policy, source):
@@ -18,7 +18,7 @@ def allowed(policy, source):
 
 
 @pytest.mark.parametrize(("tag", "source"), [("style", "style-src"), ("script", "script-src")])
-def test_the_policy_lets_the_inline_parts_run_and_nothing_else(payload, tag, source):
+def test_the_policy_allows_only_the_inline_parts(payload, tag, source):
     text, policy = payload
     [inline] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
 
@@ -29,38 +29,38 @@ def test_the_policy_lets_the_inline_parts_run_and_nothing_else(payload, tag, sou
     assert allowed(policy, "connect-src") == "'self'"
 
 
-def test_it_loads_nothing_from_elsewhere(payload):
+def test_the_page_loads_nothing_from_elsewhere(payload):
     text, _ = payload
     assert not re.search(r"https?://|//[a-z]|src=|@import|url\(", text)
     assert not re.search(r"\son[a-z]+=|style=", text)
 
 
-def test_it_says_what_answers(payload, bundle):
+def test_the_page_describes_the_model(payload, bundle):
     text, _ = payload
     assert "nimbus-boards" in text
     assert f"Version {bundle.version}, verdict {bundle.about['verdict']}" in text
     assert f"{bundle.about['trained_on']['entities']:,} accounts" in text
-    assert "within 30d of the instant" in text
+    assert "within 30d of a given" in text
 
 
-def test_a_user_is_spoken_of_as_one(bundle):
-    text, _ = page(replace(bundle, about={**bundle.about, "entity": "user"}))
+def test_the_page_of_a_user_product_speaks_of_users(bundle):
+    text, _ = landing_page(replace(bundle, about={**bundle.about, "entity": "user"}))
 
     assert "how likely a user is to pay" in text
-    assert ">A user and what was done<" in text
+    assert ">A user and its events<" in text
     assert "account" not in text.split("<h2>For programs")[0]
 
 
-def test_without_a_decision_it_says_neither_lead_nor_none(payload):
-    assert 'told.is_pql === null ? "" : told.is_pql ? "a lead. " : "no lead. "' in payload[0]
+def test_the_page_says_nothing_of_leads_without_a_decision(payload):
+    assert 'row.is_pql === null ? "" : row.is_pql ? "a lead. " : "not a lead. "' in payload[0]
 
 
 def test_names_are_escaped(bundle):
     evil = '</textarea><script>alert(1)</script>&"'
     facts = bundle.model.facts
-    model = replace(bundle.model, facts={**facts, "intake": {**facts["intake"], "known_events": [evil]}})
+    model = replace(bundle.model, facts={**facts, "scope": {**facts["scope"], "known_events": [evil]}})
     about = {**bundle.about, "name": evil, "version": evil, "verdict": evil, "entity": evil, "horizon": evil}
-    text, _ = page(replace(bundle, about=about, model=model))
+    text, _ = landing_page(replace(bundle, about=about, model=model))
 
     assert "alert(1)" in text
     assert "<script>alert" not in text

@@ -34,13 +34,13 @@ def write(rows, file):
     (rows.to_csv if file.suffix == ".csv" else rows.to_parquet)(file, index=False)
 
 
-def test_rows_come_in_the_order_asked_for_and_as_score_gives_them(file):
+def test_rows_come_in_the_requested_order_and_as_in_score(file):
     write(scores(["b", "0012", "NA"]), file)
-    found = Lookup(file).find(["NA", "x", "0012", "12", "NA"])
+    result = Lookup(file).find(["NA", "x", "0012", "12", "NA"])
 
-    assert [row["entity"] for row in found["rows"]] == ["NA", "0012", "NA"]
-    assert found["missing"] == ["x", "12"]
-    assert found["rows"][1] == {
+    assert [row["entity"] for row in result["rows"]] == ["NA", "0012", "NA"]
+    assert result["missing"] == ["x", "12"]
+    assert result["rows"][1] == {
         "entity": "0012",
         "as_of": "2026-01-01",
         "probability": 0.1,
@@ -52,26 +52,26 @@ def test_rows_come_in_the_order_asked_for_and_as_score_gives_them(file):
         "feature_set": "123456789012",
         "scored_at": "2026-01-02T03:04:05.678901Z",
     }
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
-def test_an_id_is_read_as_in_the_tables_and_missing_as_it_was_asked_for(file):
+def test_ids_are_normalised_and_missing_ones_returned_unchanged(file):
     write(scores(["12", "a b"]), file)
-    found = Lookup(file).find(["12.0", " a b ", " ", "12.5"])
+    result = Lookup(file).find(["12.0", " a b ", " ", "12.5"])
 
-    assert [row["entity"] for row in found["rows"]] == ["12", "a b"]
-    assert found["missing"] == [" ", "12.5"]
+    assert [row["entity"] for row in result["rows"]] == ["12", "a b"]
+    assert result["missing"] == [" ", "12.5"]
 
 
-def test_numbers_are_those_of_the_batch_to_the_last_digit(file):
+def test_numbers_are_exactly_those_of_the_batch(file):
     numbers = [(k * 0.6180339887498949) % 1 for k in range(1, 2000)]
     write(scores([f"e{k}" for k in range(1, 2000)]).assign(probability=numbers), file)
-    found = Lookup(file).find([f"e{k}" for k in range(1, 2000)])
+    result = Lookup(file).find([f"e{k}" for k in range(1, 2000)])
 
-    assert [row["probability"] for row in found["rows"]] == numbers
+    assert [row["probability"] for row in result["rows"]] == numbers
 
 
-def test_a_file_that_is_not_there_yet_is_waited_for(file):
+def test_a_file_may_appear_later(file):
     lookup = Lookup(file)
     assert not lookup.ready
     write(scores(["a"]), file)
@@ -81,12 +81,12 @@ def test_a_file_that_is_not_there_yet_is_waited_for(file):
     assert lookup.find(["a"])["missing"] == []
 
 
-def test_without_a_file_there_is_nothing_to_look_up():
+def test_without_a_file_the_lookup_is_not_ready():
     assert not Lookup(None).ready
     assert not Lookup(None).reload()
 
 
-def test_a_file_that_cannot_be_read_leaves_the_rows_before(file):
+def test_an_unreadable_file_leaves_the_previous_rows(file):
     write(scores(["a"]), file)
     lookup = Lookup(file)
     for spoilt in (b"nonsense", b""):
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_leaves_the_rows_before(file):
     assert lookup.find(["a"])["rows"][0]["entity"] == "a"
 
 
-def test_no_request_sees_rows_of_one_file_and_places_of_another(tmp_path):
+def test_no_request_mixes_two_files(tmp_path):
     file, over, wrong = tmp_path / "scores.parquet", threading.Event(), []
     names = [f"e{k}" for k in range(300)]
     write(scores(names), file)

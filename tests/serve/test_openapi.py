@@ -1,4 +1,4 @@
-"""The document is true: what it describes is what is taken and given, as a program finds that tries to prove otherwise."""
+"""Schemathesis compares the requests that are accepted and the responses with the document."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
 from pql_model.errors import InputError
-from pql_model.features.fields import instant_in
-from pql_model.serve.app import METHODS
+from pql_model.features.fields import TIME_SCHEMA, instant_in
+from pql_model.serve.app import ENDPOINTS
 from pql_model.serve.engine import ScoringEngine
-from pql_model.serve.openapi import _TIME, example_request, openapi
+from pql_model.serve.openapi import example_request, openapi
 
 CHECKS = [
     not_a_server_error,
@@ -28,7 +28,7 @@ CHECKS = [
     checks.negative_data_rejection,
     checks.unsupported_method,
 ]
-"""What fits no schema of ours must be refused; what fits one may be refused for its sense, with a status that is named."""
+"""Requests that do not match the schema must be refused; others may be refused with a documented status."""
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +46,11 @@ def test_the_document_is_valid(document, schema):
     schema.validate()
 
 
-def test_every_path_is_described_and_its_example_answered(call, document):
-    assert set(document["paths"]) == METHODS.keys() - {"/openapi.json"}
+def test_every_path_is_documented_and_its_example_accepted(call, document):
+    assert set(document["paths"]) == ENDPOINTS.keys() - {"/openapi.json"}
     for path, about in document["paths"].items():
         [(method, payload)] = about.items()
-        assert method.upper() == METHODS[path]
+        assert method.upper() == ENDPOINTS[path][0]
         body = payload.get("requestBody", {"content": {"application/json": {}}})["content"]["application/json"].get(
             "example"
         )
@@ -62,18 +62,18 @@ def test_every_path_is_described_and_its_example_answered(call, document):
 @pytest.mark.parametrize("active_within", [1, 7, 28])
 @pytest.mark.parametrize("ages", [None, [0, 1], [7, 15]])
 @pytest.mark.parametrize("by_day", [True, False])
-def test_the_example_is_answered_whatever_the_motion(bundle, active_within, ages, by_day):
-    intake = bundle.model.facts["intake"]
+def test_the_example_is_accepted_for_every_motion(bundle, active_within, ages, by_day):
+    scope = bundle.model.facts["scope"]
     for signup in (True, False):
         changed = {
-            **intake,
+            **scope,
             "active_within": active_within * 86_400_000_000,
             "ages": ages,
             "needs_signup": signup,
             "may_lack_signup": by_day,
             "by_day": by_day,
         }
-        other = replace(bundle, model=replace(bundle.model, facts={**bundle.model.facts, "intake": changed}))
+        other = replace(bundle, model=replace(bundle.model, facts={**bundle.model.facts, "scope": changed}))
         answer = ScoringEngine(other).score(example_request(other), NOW)
 
         assert 0 < answer.row["probability"] < 1
@@ -100,12 +100,12 @@ def test_the_example_is_answered_whatever_the_motion(bundle, active_within, ages
         "2026-01-02T03:04+25:00",
     ],
 )
-def test_times_are_described_as_they_are_read(time):
+def test_the_time_pattern_matches_the_parser(time):
     try:
         read = instant_in(time, "", "time") is not None
     except InputError:
         read = False
-    assert bool(re.search(_TIME["pattern"], time)) == read
+    assert bool(re.search(TIME_SCHEMA["pattern"], time)) == read
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,14 @@ def test_times_are_described_as_they_are_read(time):
         ("/score_batch", GenerationMode.NEGATIVE, 6),
         ("/lookup", GenerationMode.POSITIVE, 30),
         ("/lookup", GenerationMode.NEGATIVE, 20),
-        *((path, GenerationMode.POSITIVE, 1) for path in METHODS if METHODS[path] == "GET" and path != "/openapi.json"),
+        *(
+            (path, GenerationMode.POSITIVE, 1)
+            for path in ENDPOINTS
+            if ENDPOINTS[path][0] == "GET" and path != "/openapi.json"
+        ),
     ],
 )
-def test_no_request_is_answered_otherwise_than_described(schema, path, mode, examples):
+def test_requests_and_responses_match_the_document(schema, path, mode, examples):
     statuses = set()
 
     @settings(
@@ -131,7 +135,7 @@ def test_no_request_is_answered_otherwise_than_described(schema, path, mode, exa
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate],
     )
-    @given(schema[path][METHODS[path]].as_strategy(generation_mode=mode))
+    @given(schema[path][ENDPOINTS[path][0]].as_strategy(generation_mode=mode))
     def ask(case):
         answer = case.call()
         statuses.add(answer.status_code)
@@ -142,9 +146,9 @@ def test_no_request_is_answered_otherwise_than_described(schema, path, mode, exa
         assert (200 in statuses) == (mode == GenerationMode.POSITIVE)
 
 
-def test_the_answer_to_a_wrong_key_is_as_described(bundle, document):
+def test_the_response_to_a_wrong_key_is_documented(bundle, document):
     call = Caller(service_of(bundle.path, keys=("0123456789abcdef",)))
     for path, about in document["paths"].items():
         if path != "/":
             [payload] = about.values()
-            assert str(call(METHODS[path], path).status_code) in payload["responses"]
+            assert str(call(ENDPOINTS[path][0], path).status_code) in payload["responses"]

@@ -29,10 +29,10 @@ async def slowly(entity, padding=0):
     yield json.dumps(entity).encode()
 
 
-def test_too_many_at_once_are_told_to_come_again(bundle, entity, monkeypatch):
+def test_too_many_requests_get_a_429(bundle, entity, monkeypatch):
     call = Caller(service_of(bundle.path, max_in_flight=2))
-    score = call.service.holder.engine.score
-    monkeypatch.setattr(call.service.holder.engine, "score", lambda raw, now: (time.sleep(0.2), score(raw, now))[1])
+    score = call.service.reloader.engine.score
+    monkeypatch.setattr(call.service.reloader.engine, "score", lambda raw, now: (time.sleep(0.2), score(raw, now))[1])
     answers = call.together([("POST", "/score_batch", {"json": [entity]})] * 5)
 
     assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429, 429]
@@ -42,25 +42,25 @@ def test_too_many_at_once_are_told_to_come_again(bundle, entity, monkeypatch):
     assert call.post("/score", entity).status_code == 200
 
 
-def test_small_requests_that_come_at_the_same_moment_are_counted_before_they_are_worked_on(bundle, entity):
+def test_simultaneous_requests_are_counted_before_any_is_processed(bundle, entity):
     body = json.dumps(entity).encode()
     assert statuses(service_of(bundle.path, max_in_flight=3), *[(body, 0)] * 10) == [200] * 3 + [429] * 7
 
 
-def test_metrics_are_told_under_load(bundle, entity):
+def test_metrics_are_served_under_load(bundle, entity):
     requests = [*[("POST", "/score", {"json": entity})] * 5, ("GET", "/metrics", {})]
     answers = Caller(service_of(bundle.path, max_in_flight=1)).together(requests)
     assert [answer.status_code for answer in answers] == [200, 429, 429, 429, 429, 200]
 
 
-def test_callers_who_are_slow_to_send_take_nobodys_place(bundle, entity):
+def test_slow_senders_take_no_place(bundle, entity):
     service = service_of(bundle.path, max_in_flight=2)
     slow = [(slowly(entity), 0) for _ in range(5)]
     assert statuses(service, *slow[:2], (json.dumps(entity).encode(), 0.1)) == [200, 200, 200]
     assert (service._in_flight, service._arriving) == (0, 0)
 
 
-def test_what_arrives_at_once_is_held_to_what_fits_into_memory(bundle, entity):
+def test_arriving_bodies_are_limited_by_total_size(bundle, entity):
     service = service_of(bundle.path, max_in_flight=2, max_body=100_000)
     large = [(slowly(entity, padding=90_000), 0.1 * k) for k in range(3)]
     small = (json.dumps(entity).encode(), 0.3)
@@ -80,9 +80,9 @@ def test_a_body_of_30_megabytes_is_refused_before_it_is_read(call, entity):
     assert call.post("/score", entity).status_code == 200
 
 
-def test_nobody_waits_for_a_caller_who_sends_much(call, entity, monkeypatch):
+def test_a_large_body_does_not_block_other_requests(call, entity, monkeypatch):
     """A long body is worked on beside the others: the short one that comes after it is answered before."""
-    order, score = [], call.service.holder.engine.score
+    order, score = [], call.service.reloader.engine.score
 
     def watched(raw, now):
         if raw["entity"] == "long":
@@ -91,7 +91,7 @@ def test_nobody_waits_for_a_caller_who_sends_much(call, entity, monkeypatch):
         order.append(raw["entity"])
         return answer
 
-    monkeypatch.setattr(call.service.holder.engine, "score", watched)
+    monkeypatch.setattr(call.service.reloader.engine, "score", watched)
     events = entity["events"] * 1500
     answers = call.together(
         [
@@ -104,7 +104,7 @@ def test_nobody_waits_for_a_caller_who_sends_much(call, entity, monkeypatch):
     assert order == ["short", "long"]
 
 
-def test_a_slow_caller_is_given_up(bundle, entity):
+def test_a_slow_sender_gets_a_408(bundle, entity):
     call = Caller(service_of(bundle.path, deadline_seconds=0.1))
 
     async def receive():
@@ -118,7 +118,7 @@ def test_a_slow_caller_is_given_up(bundle, entity):
     assert call.post("/score", entity).status_code == 200
 
 
-def test_a_caller_who_goes_away_harms_nobody(call, entity):
+def test_a_closed_connection_affects_no_other_request(call, entity):
     async def receive():
         return {"type": "http.disconnect"}
 
@@ -126,15 +126,15 @@ def test_a_caller_who_goes_away_harms_nobody(call, entity):
     assert call.post("/score", entity).status_code == 200
 
 
-def test_a_batch_that_takes_too_long_is_given_up_with_what_was_done(bundle, entity, monkeypatch):
+def test_a_batch_beyond_the_deadline_gets_a_503(bundle, entity, monkeypatch):
     call = Caller(service_of(bundle.path, deadline_seconds=0.2))
-    score = call.service.holder.engine.score
-    monkeypatch.setattr(call.service.holder.engine, "score", lambda raw, now: (time.sleep(0.05), score(raw, now))[1])
+    score = call.service.reloader.engine.score
+    monkeypatch.setattr(call.service.reloader.engine, "score", lambda raw, now: (time.sleep(0.05), score(raw, now))[1])
 
     error = refused(
         call.post("/score_batch", [entity] * 100),
         503,
         "deadline",
-        words="of 100 entities were scored when the time was over",
+        words="of 100 entities were scored",
     )
-    assert error["allowed"] == "0.2 seconds; send fewer at once"
+    assert error["allowed"] == "0.2 seconds; send fewer entities at once"

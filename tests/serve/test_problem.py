@@ -7,7 +7,7 @@ from pql_model.serve.problem import ProblemError, json_response
 from pql_model.serve.strict_json import JsonError
 
 
-def test_what_is_not_known_is_left_out():
+def test_absent_fields_are_left_out():
     response = ProblemError(429, "overloaded", "Come again", headers={"retry-after": "1"}).response()
 
     assert response.status_code == 429
@@ -32,13 +32,13 @@ def test_a_field_is_named_with_what_is_allowed(error, status, code):
     assert payload["message"] == str(error)
 
 
-def test_another_error_of_ours_is_a_sentence():
+def test_other_errors_have_code_and_message():
     assert ProblemError.of(DataError("Nothing fits")).to_dict() == {
         "error": {"code": "invalid", "message": "Nothing fits."}
     }
 
 
-def test_half_a_surrogate_pair_and_a_number_that_is_none_do_not_leave():
+def test_lone_surrogates_are_escaped_and_nan_is_an_error():
     assert json_response({"text": "a\ud800ü"}).body == '{"text":"a\\ud800ü"}'.encode()
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_response({"number": float("nan")})

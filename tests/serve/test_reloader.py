@@ -12,13 +12,13 @@ from pql_model.serve.reloader import Reloader
 
 
 @pytest.fixture
-def payload():
+def events():
     return []
 
 
 @pytest.fixture
-def holder(copied, payload):
-    return Reloader(copied, lambda result, words: payload.append((result, words)))
+def reloader(copied, events):
+    return Reloader(copied, lambda *event: events.append(event))
 
 
 def exported(bundle, folder, version):
@@ -26,30 +26,30 @@ def exported(bundle, folder, version):
     return write_bundle(folder, bundle.model, about, bundle.criteria, bundle.metrics, bundle.report)
 
 
-def test_an_unchanged_bundle_is_left_alone(holder, payload):
-    before = holder.engine
+def test_an_unchanged_bundle_is_not_reloaded(reloader, events):
+    before = reloader.engine
 
-    assert not holder.look()
-    assert holder.engine is before
-    assert payload == []
+    assert not reloader.reload()
+    assert reloader.engine is before
+    assert events == []
 
 
-def test_a_bundle_that_was_only_touched_is_left_alone(holder, copied, payload):
-    before, manifest = holder.engine, copied / "BUNDLE.json"
+def test_a_touched_bundle_is_not_reloaded(reloader, copied, events):
+    before, manifest = reloader.engine, copied / "BUNDLE.json"
     manifest.write_bytes(manifest.read_bytes())
 
-    assert not holder.look()
-    assert holder.engine is before
-    assert payload == []
+    assert not reloader.reload()
+    assert reloader.engine is before
+    assert events == []
 
 
-def test_a_new_bundle_is_taken_over_while_requests_run_and_none_fails(holder, bundle, copied, payload, entity):
+def test_a_new_bundle_is_loaded_while_requests_run_and_none_fails(reloader, bundle, copied, events, entity):
     versions, faults, over = set(), [], threading.Event()
 
     def ask():
         while not over.is_set():
             try:
-                versions.add(holder.engine.score(entity, NOW).row["model_version"])
+                versions.add(reloader.engine.score(entity, NOW).row["model_version"])
             except Exception as error:  # noqa: BLE001 (whatever it is, it is what is looked for)
                 faults.append(error)
 
@@ -59,8 +59,8 @@ def test_a_new_bundle_is_taken_over_while_requests_run_and_none_fails(holder, bu
     try:
         for version in ("2", "3", "4"):
             exported(bundle, copied, version)
-            assert holder.look()
-            assert holder.engine.score(entity, NOW).row["model_version"] == version
+            assert reloader.reload()
+            assert reloader.engine.score(entity, NOW).row["model_version"] == version
     finally:
         over.set()
         for thread in threads:
@@ -68,10 +68,10 @@ def test_a_new_bundle_is_taken_over_while_requests_run_and_none_fails(holder, bu
 
     assert faults == []
     assert {"2", "4"} & versions
-    assert payload == [("reloaded", f"nimbus-boards version {version}") for version in ("2", "3", "4")]
+    assert events == [("reloaded", f"nimbus-boards version {version}") for version in ("2", "3", "4")]
 
 
-def test_a_bundle_that_is_looked_at_while_it_is_written_is_never_half_taken_over(holder, bundle, copied, payload):
+def test_a_bundle_is_never_loaded_half_written(reloader, bundle, copied, events):
     over = threading.Event()
 
     def write():
@@ -82,12 +82,12 @@ def test_a_bundle_that_is_looked_at_while_it_is_written_is_never_half_taken_over
     thread = threading.Thread(target=write)
     thread.start()
     while not over.is_set():
-        holder.look()
+        reloader.reload()
     thread.join()
-    holder.look()
+    reloader.reload()
 
-    assert holder.engine.bundle.version == "4"
-    assert holder.engine.bundle.digest == load_bundle(copied).digest
+    assert reloader.engine.bundle.version == "4"
+    assert reloader.engine.bundle.digest == load_bundle(copied).digest
 
 
 def damage_a_file(folder):
@@ -99,72 +99,72 @@ def cut_the_manifest(folder):
     (folder / "BUNDLE.json").write_text("{")
 
 
-def forget_the_intake(folder):
-    """A whole bundle of a model that knows nothing of its product."""
+def remove_the_scope(folder):
+    """A complete bundle of a model without a scope."""
     bundle = load_bundle(folder)
-    bundle.model.facts.pop("intake")
+    bundle.model.facts.pop("scope")
     exported(bundle, folder, "9")
 
 
-@pytest.mark.parametrize("spoil", [damage_a_file, cut_the_manifest, forget_the_intake])
-def test_a_broken_new_bundle_leaves_the_old_in_force(holder, copied, payload, entity, spoil):
-    before = holder.engine
+@pytest.mark.parametrize("spoil", [damage_a_file, cut_the_manifest, remove_the_scope])
+def test_an_invalid_bundle_leaves_the_previous_one_in_service(reloader, copied, events, entity, spoil):
+    before = reloader.engine
     spoil(copied)
 
-    assert [holder.look(), holder.look()] == [False, False]
-    assert holder.engine is before
-    assert holder.engine.score(entity, NOW).row["model_version"] == "1"
-    [(result, words)] = payload
-    assert result == "reload_failed"
-    assert words.startswith("the old model stays in force: ")
+    assert [reloader.reload(), reloader.reload()] == [False, False]
+    assert reloader.engine is before
+    assert reloader.engine.score(entity, NOW).row["model_version"] == "1"
+    [(event, text)] = events
+    assert event == "reload_failed"
+    assert text.startswith("the previous model stays in service: ")
 
 
-def test_a_sound_bundle_after_a_broken_one_is_taken_over(holder, bundle, copied, payload):
+def test_a_valid_bundle_after_an_invalid_one_is_loaded(reloader, bundle, copied, events):
     cut_the_manifest(copied)
-    holder.look()
+    reloader.reload()
     exported(bundle, copied, "2")
 
-    assert holder.look()
-    assert [result for result, _ in payload] == ["reload_failed", "reloaded"]
+    assert reloader.reload()
+    assert [result for result, _ in events] == ["reload_failed", "reloaded"]
 
 
-def test_a_bundle_that_is_copied_file_by_file_is_taken_over_with_the_last(holder, bundle, copied, payload, tmp_path):
+def test_a_bundle_that_is_copied_file_by_file_is_loaded_with_the_last_file(reloader, bundle, copied, events, tmp_path):
     changed = replace(bundle, criteria={**bundle.criteria, "base_rate": 0.5})
     new = exported(changed, tmp_path / "new", "2")
     shutil.copy(new / "BUNDLE.json", copied)
-    before = holder.look()
+    before = reloader.reload()
     shutil.copy(new / "criteria.json", copied)
 
-    assert (before, holder.look()) == (False, True)
-    assert holder.engine.bundle.version == "2"
-    assert [result for result, _ in payload] == ["reload_failed", "reloaded"]
+    assert (before, reloader.reload()) == (False, True)
+    assert reloader.engine.bundle.version == "2"
+    assert [result for result, _ in events] == ["reload_failed", "reloaded"]
 
 
-def test_a_link_to_another_bundle_is_followed(bundle, copied, payload, tmp_path):
+def test_a_link_to_another_bundle_is_followed(bundle, copied, events, tmp_path):
     link = tmp_path / "current"
     link.symlink_to(copied)
-    holder = Reloader(link, lambda result, words: payload.append((result, words)))
+    reloader = Reloader(link, lambda *event: events.append(event))
     other = tmp_path / "next"
     other.symlink_to(exported(bundle, tmp_path / "new", "2"))
     other.replace(link)
 
-    assert holder.look()
-    assert holder.engine.bundle.version == "2"
+    assert reloader.reload()
+    assert reloader.engine.bundle.version == "2"
 
 
-def test_a_bundle_that_went_away_leaves_the_old_in_force(holder, copied, payload):
+def test_a_removed_bundle_stays_in_service(reloader, copied, events):
     shutil.rmtree(copied)
 
-    assert not holder.look()
-    assert payload == []
+    assert not reloader.reload()
+    assert events == []
 
 
-def test_there_must_be_a_bundle_to_begin_with(tmp_path):
-    with pytest.raises(DataError, match="There is no bundle here"):
+def test_a_folder_without_a_bundle_is_refused(tmp_path):
+    with pytest.raises(DataError, match="There is no complete bundle here"):
         Reloader(tmp_path, print)
 
 
-def test_what_is_no_json_is_no_manifest(copied):
+def test_another_format_is_refused_at_the_start(copied):
     (copied / "BUNDLE.json").write_text(json.dumps("bundle"))
     with pytest.raises(DataError, match="another format"):
         Reloader(copied, print)

@@ -46,7 +46,7 @@ def written(tmp_path_factory):
         return list(entity_requests(sources, con.create_table("wanted", frame)))
 
 
-def test_there_is_one_for_each_snapshot_by_entity_and_instant(written):
+def test_there_is_one_request_per_snapshot_by_entity_and_instant(written):
     assert [(r["entity"], r["as_of"], r["signed_up"]) for r in written] == [
         ("a", "2026-01-08", "2026-01-01T10:00:00Z"),
         ("a", "2026-01-15", "2026-01-01T10:00:00Z"),
@@ -55,7 +55,7 @@ def test_there_is_one_for_each_snapshot_by_entity_and_instant(written):
     ]
 
 
-def test_all_events_go_along_also_those_before_the_sign_up_and_after_the_end(written):
+def test_requests_have_all_events_of_the_entity(written):
     assert written[0]["events"] == written[1]["events"]
     assert sorted(event["time"] for event in written[0]["events"]) == [
         "2026-01-01T09:59:59Z",
@@ -66,7 +66,7 @@ def test_all_events_go_along_also_those_before_the_sign_up_and_after_the_end(wri
     assert written[3]["events"] == []
 
 
-def test_an_event_says_what_there_is_to_say(written):
+def test_absent_fields_of_events_are_left_out(written):
     payload = next(event for event in written[0]["events"] if event["event"] == "any (event)")
     assert payload == {
         "event": "any (event)",
@@ -77,7 +77,7 @@ def test_an_event_says_what_there_is_to_say(written):
     }
 
 
-def test_traits_are_plain_values_and_what_is_missing_is_null(written):
+def test_traits_are_plain_values_or_null(written):
     assert written[0]["traits"] == {"size": None, "plan": None, "beta": None}
     assert written[2]["traits"] == {"size": 3.0, "plan": "free", "beta": True}
     assert written[3]["traits"] == {"size": 2.5, "plan": "🎉 [x]", "beta": False}

@@ -14,7 +14,7 @@ import pql_model.serve.score_log_writer as module
 from pql_model.errors import DataError
 from pql_model.score_log.files import log_files
 from pql_model.score_log.schema import inputs_digest, log_rows
-from pql_model.score_log.selection import Wanted, choose
+from pql_model.score_log.store import RowSelection, select_rows
 from pql_model.serve.problem import ProblemError
 from pql_model.serve.score_log_writer import ScoreLogWriter
 from pql_model.time import parse_instant
@@ -22,27 +22,27 @@ from pql_model.time import parse_instant
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Told:
-    """Counts and sentences."""
+class Recorder:
+    """Records counts and notifications."""
 
     def __init__(self):
-        self.rows, self.said = {"written": 0, "lost": 0}, []
+        self.rows, self.events = {"written": 0, "lost": 0}, []
 
     def count(self, result, rows):
         self.rows[result] += rows
 
-    def tell(self, what, why):
-        self.said.append((what, why))
+    def notify(self, event, reason):
+        self.events.append((event, reason))
 
 
 @pytest.fixture
-def payload():
-    return Told()
+def recorder():
+    return Recorder()
 
 
 @pytest.fixture
-def log(payload, tmp_path):
-    return ScoreLogWriter(tmp_path / "log", payload.count, payload.tell)
+def log(recorder, tmp_path):
+    return ScoreLogWriter(tmp_path / "log", recorder.count, recorder.notify)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def answer(engine):
 
 
 def table_in(folder):
-    return choose(log_files(folder), Wanted(rows=10**6))[0]
+    return select_rows(log_files(folder), RowSelection(limit=10**6))[0]
 
 
 def files_in(folder):
@@ -76,7 +76,7 @@ def full_disk(*_):
 # ---------------------------------------------------------------- what a row is
 
 
-def test_a_row_is_the_answer_and_what_the_model_read(log, answer, engine, tmp_path):
+def test_a_row_is_the_answer_with_its_inputs(log, answer, engine, tmp_path):
     given = answer(as_of="2026-01-08T10:11:12.345678Z")
     log.add([given])
     log.flush()
@@ -96,8 +96,8 @@ def test_a_row_is_the_answer_and_what_the_model_read(log, answer, engine, tmp_pa
     )
 
 
-def test_finished_features_without_an_instant_are_a_row_without_one(log, engine, tmp_path):
-    raw = {"entity": "acme", "features": dict.fromkeys(engine._place)}
+def test_finished_features_without_as_of_give_a_row_without_as_of(log, engine, tmp_path):
+    raw = {"entity": "acme", "features": dict.fromkeys(engine._position)}
     log.add([engine.score(raw, NOW), engine.score({**raw, "as_of": "2026-01-08"}, NOW)])
     log.flush()
     assert [row.as_of for row in log_rows(table_in(tmp_path / "log"))] == [None, parse_instant("2026-01-08")]
@@ -106,33 +106,31 @@ def test_finished_features_without_an_instant_are_a_row_without_one(log, engine,
 # ---------------------------------------------------------------- when it is written
 
 
-def test_nothing_is_written_while_answering_and_all_of_it_when_time_is_over(
-    log, answer, payload, tmp_path, monkeypatch
-):
+def test_answers_are_written_when_the_interval_has_passed(log, answer, recorder, tmp_path, monkeypatch):
     log.add([answer("a"), answer("b")])
-    log.look()
-    assert (files_in(tmp_path), payload.rows["written"]) == ([], 0)
-    monkeypatch.setattr(module.time, "monotonic", lambda: log._next)
-    log.look()
+    log.flush_if_due()
+    assert (files_in(tmp_path), recorder.rows["written"]) == ([], 0)
+    monkeypatch.setattr(module.time, "monotonic", lambda: log._next_flush)
+    log.flush_if_due()
     assert table_in(tmp_path / "log")["entity"].to_pylist() == ["a", "b"]
-    assert payload.rows == {"written": 2, "lost": 0}
-    monkeypatch.setattr(module.time, "monotonic", lambda: log._next)
-    log.look()
+    assert recorder.rows == {"written": 2, "lost": 0}
+    monkeypatch.setattr(module.time, "monotonic", lambda: log._next_flush)
+    log.flush_if_due()
     assert len(files_in(tmp_path)) == 1  # no empty files
 
 
-def test_many_rows_are_written_before_their_time_and_in_pieces(log, answer, payload, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "A_FILE", 3)
+def test_many_rows_are_written_early_in_several_files(log, answer, recorder, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROWS_PER_FILE", 3)
     log.add([answer()] * 2)
-    log.look()
+    log.flush_if_due()
     assert files_in(tmp_path) == []
     log.add([answer()] * 5)
-    log.look()
-    assert sorted(len(file.look()) for file in log_files(tmp_path / "log")) == [1, 3, 3]
-    assert payload.rows["written"] == 7
+    log.flush_if_due()
+    assert sorted(len(file.index()) for file in log_files(tmp_path / "log")) == [1, 3, 3]
+    assert recorder.rows["written"] == 7
 
 
-def test_rows_that_come_while_it_writes_wait_for_the_next_time(log, answer, tmp_path, monkeypatch):
+def test_rows_that_arrive_during_a_flush_wait_for_the_next(log, answer, tmp_path, monkeypatch):
     """Under load each file would otherwise hold the few rows that came while the one before was written."""
     honest = module.write_log
 
@@ -149,15 +147,15 @@ def test_rows_that_come_while_it_writes_wait_for_the_next_time(log, answer, tmp_
     assert table_in(tmp_path / "log")["entity"].to_pylist() == ["early", "late"]
 
 
-def test_the_last_rows_are_written_at_the_end(log, answer, payload, tmp_path):
+def test_closing_writes_the_remaining_rows(log, answer, recorder, tmp_path):
     log.add([answer("last")])
     log.close()
     log.close()
     assert table_in(tmp_path / "log")["entity"].to_pylist() == ["last"]
-    assert (payload.rows, payload.said) == ({"written": 1, "lost": 0}, [])
+    assert (recorder.rows, recorder.events) == ({"written": 1, "lost": 0}, [])
 
 
-def test_the_end_waits_for_a_write_that_is_under_way_and_no_row_is_written_twice(log, answer, tmp_path, monkeypatch):
+def test_closing_waits_for_a_running_flush_and_writes_no_row_twice(log, answer, tmp_path, monkeypatch):
     began, go, honest = threading.Event(), threading.Event(), module.write_log
 
     def slow(*of):
@@ -179,10 +177,8 @@ def test_the_end_waits_for_a_write_that_is_under_way_and_no_row_is_written_twice
     assert table_in(tmp_path / "log")["entity"].to_pylist() == ["a", "b"]
 
 
-def test_rows_added_from_many_threads_while_it_writes_are_each_written_once(
-    log, answer, payload, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(module, "A_FILE", 7)
+def test_rows_from_many_threads_are_each_written_once(log, answer, recorder, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROWS_PER_FILE", 7)
     one = answer()
     adding = [threading.Thread(target=lambda: [log.add([one]) for _ in range(50)]) for _ in range(4)]
     for thread in adding:
@@ -190,51 +186,51 @@ def test_rows_added_from_many_threads_while_it_writes_are_each_written_once(
     while any(thread.is_alive() for thread in adding):
         log.flush()
     log.close()
-    assert (len(table_in(tmp_path / "log")), payload.rows) == (200, {"written": 200, "lost": 0})
+    assert (len(table_in(tmp_path / "log")), recorder.rows) == (200, {"written": 200, "lost": 0})
 
 
 # ---------------------------------------------------------------- a disk that fails
 
 
-def test_a_disk_that_fails_is_said_once_and_the_rows_wait_for_it(log, answer, payload, tmp_path, monkeypatch):
+def test_a_failing_disk_is_reported_once_and_rows_wait(log, answer, recorder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_log", full_disk)
         log.add([answer("a")])
         log.flush()
         log.add([answer("b")])
         log.flush()
-    assert payload.said == [("score_log_failed", "No space left on device; 1 rows wait")]
-    assert payload.rows == {"written": 0, "lost": 0}
+    assert recorder.events == [("score_log_failed", "No space left on device; 1 rows wait")]
+    assert recorder.rows == {"written": 0, "lost": 0}
     log.flush()
     assert table_in(tmp_path / "log")["entity"].to_pylist() == ["a", "b"]
-    assert payload.said[1:] == [("score_log_works_again", str(tmp_path / "log"))]
+    assert recorder.events[1:] == [("score_log_works_again", str(tmp_path / "log"))]
 
 
-def test_what_finds_no_room_is_lost_and_counted(log, answer, payload, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "MOST", 3)
+def test_rows_beyond_the_buffer_are_lost_and_counted(log, answer, recorder, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
     log.add([answer("a"), answer("b")])
     log.add([answer("c"), answer("d"), answer("e")])
     log.add([answer("f")])
-    assert payload.rows == {"written": 0, "lost": 3}
+    assert recorder.rows == {"written": 0, "lost": 3}
     log.flush()
     assert table_in(tmp_path / "log")["entity"].to_pylist() == ["a", "b", "c"]
     log.add([answer("g")])
     log.close()
-    assert payload.rows == {"written": 4, "lost": 3}
+    assert recorder.rows == {"written": 4, "lost": 3}
 
 
-def test_what_cannot_be_written_at_the_end_is_lost_and_said(log, answer, payload, monkeypatch):
+def test_rows_that_cannot_be_written_on_closing_are_lost_and_reported(log, answer, recorder, monkeypatch):
     monkeypatch.setattr(module, "write_log", full_disk)
     log.add([answer(), answer()])
     log.close()
-    assert payload.rows == {"written": 0, "lost": 2}
-    assert [what for what, _ in payload.said] == ["score_log_failed", "score_log_lost"]
+    assert recorder.rows == {"written": 0, "lost": 2}
+    assert [what for what, _ in recorder.events] == ["score_log_failed", "score_log_lost"]
 
 
-def test_a_folder_that_cannot_be_is_refused_at_the_start(payload, tmp_path):
+def test_an_impossible_folder_is_refused_at_the_start(recorder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=rf"cannot be written here: .*PQL_SCORE_LOG={tmp_path}/file/log"):
-        ScoreLogWriter(tmp_path / "file" / "log", payload.count, payload.tell)
+        ScoreLogWriter(tmp_path / "file" / "log", recorder.count, recorder.notify)
 
 
 # ---------------------------------------------------------------- in the service
@@ -246,7 +242,7 @@ def service(bundle, tmp_path):
 
 
 def lived(service, requests):
-    """Answers of a service that starts, is asked, and stops, as a server runs it."""
+    """Answers of a service that is started, used and stopped by a server."""
 
     async def run():
         app = service.app()
@@ -257,7 +253,7 @@ def lived(service, requests):
     return asyncio.run(run())
 
 
-def test_every_served_score_is_in_the_log_when_the_service_has_stopped(service, entity, tmp_path):
+def test_every_served_score_is_in_the_log_after_a_stop(service, entity, tmp_path):
     many = [{**entity, "entity": f"e{k}"} for k in range(5)]
     answers = lived(service, [("/score", entity), ("/score_batch", [*many, {"entity": "bad"}])])
     sent = [answers[0].json(), *answers[1].json()["rows"][:5]]
@@ -269,48 +265,50 @@ def test_every_served_score_is_in_the_log_when_the_service_has_stopped(service, 
     assert 'pql_score_log_rows_total{result="written"} 6.0' in service.metrics.text().decode()
 
 
-def test_what_was_not_sent_is_not_in_the_log(service, entity, tmp_path, monkeypatch):
+def test_unsent_answers_are_not_in_the_log(service, entity, tmp_path, monkeypatch):
     call = Caller(service)
     assert call.post("/score", b"{").status_code == 400
     assert call.post("/score", {**entity, "signed_up": "2020-01-01"}).status_code == 422
     times = iter([0.0, 2.0])
     with monkeypatch.context() as patch:
         patch.setattr(module.time, "perf_counter", lambda: next(times))
-        with pytest.raises(ProblemError, match="1 of 2 entities were scored when the time was over"):
-            service._many([entity, entity], deadline=1.0)
+        with pytest.raises(ProblemError, match="after 1 of 2 entities were scored"):
+            service._score_many([entity, entity], deadline=1.0)
     service.log.close()
     assert files_in(tmp_path) == []
 
 
-def test_a_row_names_the_model_that_gave_it_also_after_a_new_one_came(bundle, copied, entity, tmp_path):
+def test_a_row_names_the_model_that_scored_it_after_a_reload(bundle, copied, entity, tmp_path):
     service = service_of(copied, score_log=tmp_path / "log")
     call = Caller(service)
     call.post("/score", entity)
     manifest = copied / "BUNDLE.json"
     manifest.write_text(manifest.read_text().replace('"version": "1"', '"version": "99"'))
-    service.look()
+    service.refresh()
     call.post("/score", entity)
     service.log.close()
     assert [row.model_version for row in log_rows(table_in(tmp_path / "log"))] == ["1", "99"]
 
 
-def test_scoring_goes_on_while_the_disk_fails_and_the_metric_says_so(service, entity, monkeypatch, caplog):
+def test_scoring_continues_while_the_disk_fails_and_metrics_count_it(service, entity, monkeypatch, caplog):
     monkeypatch.setattr(module, "write_log", full_disk)
-    monkeypatch.setattr(module, "MOST", 1)
+    monkeypatch.setattr(module, "MAX_WAITING", 1)
     call = Caller(service)
     with caplog.at_level("INFO", logger="pql.serve"):
         assert [call.post("/score", entity).status_code for _ in range(3)] == [200] * 3
         monkeypatch.setattr(module.time, "monotonic", lambda: 1e12)
-        service.look()
-        service.look()
+        service.refresh()
+        service.refresh()
     assert 'pql_score_log_rows_total{result="lost"} 2.0' in service.metrics.text().decode()
-    said = [record.message for record in caplog.records if "score_log" in record.message]
-    assert len(said) == 1
-    assert '"what": "score_log_failed", "part": "score_log", "why": "No space left on device; 1 rows wait"' in said[0]
+    messages = [record.message for record in caplog.records if "score_log" in record.message]
+    assert len(messages) == 1
+    assert (
+        '"what": "score_log_failed", "part": "score_log", "why": "No space left on device; 1 rows wait"' in messages[0]
+    )
     assert "acme" not in caplog.text
 
 
-def test_a_service_without_a_log_does_not_load_what_writes_it(bundle):
+def test_a_service_without_a_log_does_not_import_pyarrow(bundle):
     code = (
         "import sys; from pathlib import Path; from pql_model.serve.app import Service; from pql_model.serve.settings import Settings; "
         f"s = Service(Settings(bundle=Path({str(bundle.path)!r}))); s.app(); "

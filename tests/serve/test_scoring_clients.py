@@ -11,15 +11,15 @@ from pql_model.serve.scoring_clients import in_process, over_http
 
 @pytest.fixture
 def served():
-    """A service that answers every entity with what it is told to."""
-    payload = {"asked": []}
+    """A service that answers every entity with `row`, or with `status` and `body`."""
+    payload = {"received": []}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))["entities"]
+            entities = json.loads(self.rfile.read(int(self.headers["content-length"])))["entities"]
             payload["key"], payload["path"] = self.headers.get("x-api-key"), self.path
-            payload["asked"].append([request["entity"] for request in asked])
-            body = payload.get("body") or json.dumps({"rows": [payload["row"] for _ in asked]}).encode()
+            payload["received"].append([request["entity"] for request in entities])
+            body = payload.get("body") or json.dumps({"rows": [payload["row"] for _ in entities]}).encode()
             self.send_response(payload.get("status", 200))
             self.end_headers()
             self.wfile.write(body)
@@ -37,7 +37,7 @@ def requests(*events):
     return [{"entity": f"a{k}", "events": [{}] * number} for k, number in enumerate(events)]
 
 
-def test_rows_and_refusals_come_back_in_order(served):
+def test_rows_and_errors_are_returned_in_order(served):
     payload, url = served
     payload["row"] = {"model_version": "7", "probability": 0.5}
     answers = over_http(f"{url}/", "0123456789abcdef", "7")(requests(0, 1))
@@ -49,28 +49,28 @@ def test_rows_and_refusals_come_back_in_order(served):
     assert payload["key"] is None
 
 
-def test_no_request_is_larger_than_a_service_takes(served, monkeypatch):
+def test_requests_are_split_by_the_limits_of_the_service(served, monkeypatch):
     payload, url = served
     payload["row"] = {"model_version": "7"}
-    monkeypatch.setattr(scoring_clients, "MOST_ENTITIES", 3)
-    monkeypatch.setattr(scoring_clients, "MOST_EVENTS", 10)
+    monkeypatch.setattr(scoring_clients, "MAX_ENTITIES", 3)
+    monkeypatch.setattr(scoring_clients, "MAX_EVENTS", 10)
     answers = over_http(url, None, "7")(requests(1, 1, 1, 1, 9, 1, 50, 0))
     assert len(answers) == 8
-    assert payload["asked"] == [["a0", "a1", "a2"], ["a3", "a4"], ["a5"], ["a6"], ["a7"]]
+    assert payload["received"] == [["a0", "a1", "a2"], ["a3", "a4"], ["a5"], ["a6"], ["a7"]]
     assert over_http(url, None, "7")([]) == []
 
 
-def test_another_version_is_not_compared(served):
+def test_another_version_is_refused(served):
     payload, url = served
     payload["row"] = {"model_version": "99"}
     with pytest.raises(DataError, match=r"serves another version. Received: 99. Allowed: 7"):
         over_http(url, None, "7")(requests(0))
 
 
-def test_a_service_that_refuses_or_is_not_there_is_told(served):
+def test_a_refusing_or_absent_service_is_an_error(served):
     payload, url = served
     payload |= {"row": {}, "status": 401}
-    with pytest.raises(DataError, match="The service refuses"):
+    with pytest.raises(DataError, match="The service refused"):
         over_http(url, None, "7")(requests(0))
     payload |= {"status": 200, "body": b"<html>"}
     with pytest.raises(DataError, match="does not answer"):
@@ -79,18 +79,18 @@ def test_a_service_that_refuses_or_is_not_there_is_told(served):
         over_http("http://127.0.0.1:9", None, "7")(requests(0))
 
 
-def test_what_is_no_address_is_refused_before_anything_is_asked():
-    with pytest.raises(DataError, match="no address of a service"):
+def test_an_invalid_url_is_refused():
+    with pytest.raises(DataError, match="not the URL of a service"):
         over_http("file:///etc/passwd", None, "7")
 
 
-def test_the_engine_in_this_process_answers_as_the_service(bundle, engine, entity):
+def test_the_engine_in_process_answers_like_the_service(bundle, engine, entity):
     [good, bad] = in_process("1", bundle.model)([entity, {**entity, "as_of": "soon"}])
     assert good["probability"] == engine.score(entity, 2_000_000_000_000_000).row["probability"]
     assert good["model_version"] == "1"
     assert "`as_of` cannot be used" in bad["error"]["message"]
 
 
-def test_what_is_no_json_does_not_pass_in_this_process_either(bundle, entity):
+def test_invalid_json_is_refused_in_process(bundle, entity):
     [answer] = in_process("1", bundle.model)([{**entity, "traits": {"company_size": float("nan")}}])
     assert "NaN" in answer["error"]["message"]

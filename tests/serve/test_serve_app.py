@@ -1,4 +1,4 @@
-"""Every endpoint, and whatever can be sent to it."""
+"""Every endpoint, with valid and invalid requests."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import pytest
 from calls import NOW, Caller, refused, service_of
 
 from pql_model.serve import app as module
-from pql_model.serve.app import LOG, METHODS
+from pql_model.serve.app import ENDPOINTS, LOG
 from pql_model.serve.bundle import load_bundle, write_bundle
 
 KEY, OTHER_KEY = "crm-0123456789abcdef", "nudge-0123456789abcdef"
@@ -22,7 +22,7 @@ def with_keys(bundle):
 # ---------------------------------------------------------------- endpoints
 
 
-def test_one_entity_is_scored_as_the_engine_does(call, engine, entity):
+def test_score_answers_with_the_row_of_the_engine(call, engine, entity):
     answer = call.post("/score", entity)
 
     assert answer.status_code == 200
@@ -33,7 +33,7 @@ def test_one_entity_is_scored_as_the_engine_does(call, engine, entity):
 
 def test_finished_features_are_scored(call, engine):
     features = {c.name: 1.0 for c in engine.model.manifest.columns if c.kind == "feature"}
-    features["any.days_since_signup.ever"] = engine.intake.ages[0]
+    features["any.days_since_signup.ever"] = engine.scope.ages[0]
     request = {"entity": "a", "features": features}
 
     assert call.post("/score", request).json()["probability"] == engine.score(request, NOW).row["probability"]
@@ -42,7 +42,7 @@ def test_finished_features_are_scored(call, engine):
     assert "are missing" in refused(call.post("/score", request), 422, "invalid", f"features.{first}")["received"]
 
 
-def test_a_batch_keeps_its_order_and_tells_what_is_wrong_with_each_row(call, entity):
+def test_a_batch_keeps_its_order_and_has_an_error_per_invalid_row(call, entity):
     rows = [{**entity, "entity": f"e{k}"} for k in range(5)]
     rows[1]["events"], rows[3] = [{"event": "Login"}], "nobody"
     answer = call.post("/score_batch", rows)
@@ -72,14 +72,14 @@ def test_a_batch_is_a_list(call, body):
     refused(call.post("/score_batch", body), 422, "invalid", "body")
 
 
-def test_batch_scores_are_looked_up(bundle, tmp_path):
+def test_lookup_finds_batch_scores(bundle, tmp_path):
     import pandas as pd
 
     scores = tmp_path / "scores.parquet"
     call = Caller(service_of(bundle.path, scores=scores))
     assert "pql score" in refused(call.post("/lookup", ["a"]), 404, "no_scores")["allowed"]
     pd.DataFrame({"entity": ["a", "b"], "probability": [0.1, 0.2]}).to_parquet(scores)
-    call.service.look()
+    call.service.refresh()
 
     found = {"rows": [{"entity": "b", "probability": 0.2}], "missing": ["x"]}
     assert call.post("/lookup", ["b", "x"]).json() == call.post("/lookup", {"entities": ["b", "x"]}).json() == found
@@ -88,7 +88,7 @@ def test_batch_scores_are_looked_up(bundle, tmp_path):
     assert refused(call.post("/lookup", ["a", 12]), 422, "invalid", "entities[1]")["received"] == "12"
 
 
-def test_the_model_says_what_it_is(call, bundle):
+def test_model_describes_the_model(call, bundle):
     payload = call("GET", "/model").json()
 
     assert (payload["name"], payload["version"], payload["feature_set"]) == (
@@ -101,7 +101,7 @@ def test_the_model_says_what_it_is(call, bundle):
     assert payload["metrics"] == bundle.metrics
 
 
-def test_criteria_and_report_are_those_of_the_bundle(call, bundle):
+def test_criteria_and_report_come_from_the_bundle(call, bundle):
     assert call("GET", "/criteria").json() == bundle.criteria
     report = call("GET", "/report")
     assert report.text == bundle.report
@@ -109,7 +109,7 @@ def test_criteria_and_report_are_those_of_the_bundle(call, bundle):
     assert report.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_page_comes_with_its_policy(call):
+def test_the_landing_page_has_a_content_security_policy(call):
     answer = call("GET", "/")
 
     assert answer.status_code == 200
@@ -143,7 +143,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("body", "status", "field"), BODIES.values(), ids=BODIES)
-def test_a_body_that_cannot_be_used_is_refused_and_the_next_one_answered(call, entity, body, status, field):
+def test_an_invalid_body_is_refused_and_the_next_one_answered(call, entity, body, status, field):
     raw = json.loads(b'{"signed_up": "2026-01-01"}')
     if status == 422 and body[:1] == b"{":
         body = body[:-1] + b"," + json.dumps(raw).encode()[1:]
@@ -180,7 +180,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize(("change", "field"), FIELDS.values(), ids=FIELDS)
-def test_a_field_that_cannot_be_used_is_named(call, entity, change, field):
+def test_an_invalid_field_is_named(call, entity, change, field):
     error = refused(call.post("/score", change(entity)), 422, "invalid", field)
     assert error["allowed"]
     assert len(json.dumps(error)) < 1500
@@ -188,27 +188,27 @@ def test_a_field_that_cannot_be_used_is_named(call, entity, change, field):
 
 
 @pytest.mark.parametrize("time", ["2026-01-02T10:00:00", "2025-12-31", "2026-01-08", "2026-01-02 10:00:00+02:00"])
-def test_times_without_a_zone_before_the_sign_up_and_after_as_of_are_no_errors(call, entity, time):
+def test_times_without_a_zone_or_outside_the_period_are_accepted(call, entity, time):
     assert call.post("/score", with_event(time=time)(entity)).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
-def test_another_method_is_refused_with_the_one_that_is_taken(call, method):
-    for path, taken in METHODS.items():
+def test_another_method_is_refused_with_the_accepted_one(call, method):
+    for path, (accepted, _) in ENDPOINTS.items():
         answer = call(method, path)
-        assert (answer.status_code, answer.headers["allow"]) == (405, taken)
+        assert (answer.status_code, answer.headers["allow"]) == (405, accepted)
         if method != "HEAD":  # whose answers have no body
-            refused(answer, 405, "method", words=f"{path} takes {taken}")
+            refused(answer, 405, "method", words=f"{path} accepts {accepted} only")
 
 
 @pytest.mark.parametrize(
     "path", ["/scores", "/score/", "/../etc/passwd", "/%00", "/docs.json", "/static_content/x.js", "/model/x"]
 )
-def test_an_unknown_address_is_told_the_known_ones(call, path):
+def test_an_unknown_path_gets_the_known_ones(call, path):
     assert "/score_batch" in refused(call("GET", path), 404, "unknown_path")["allowed"]
 
 
-def test_a_fault_of_ours_is_told_without_its_inside_and_logged(bundle, entity, monkeypatch, caplog):
+def test_an_internal_error_is_logged_and_reveals_nothing(bundle, entity, monkeypatch, caplog):
     call = Caller(service_of(bundle.path))
 
     def fail(*_):
@@ -216,7 +216,7 @@ def test_a_fault_of_ours_is_told_without_its_inside_and_logged(bundle, entity, m
 
     monkeypatch.setattr(LOG, "propagate", True)
     with monkeypatch.context() as patch:
-        patch.setattr(call.service.holder.engine, "score", fail)
+        patch.setattr(call.service.reloader.engine, "score", fail)
         answer = call.post("/score", entity)
     refused(answer, 500, "fault")
     assert "secret" not in answer.text + caplog.text
@@ -233,7 +233,7 @@ def test_a_fault_of_ours_is_told_without_its_inside_and_logged(bundle, entity, m
 @pytest.mark.parametrize(
     "header", [("authorization", f"Bearer {KEY}"), ("x-api-key", OTHER_KEY), ("authorization", f"bearer  {KEY} ")]
 )
-def test_either_header_and_either_key_opens(with_keys, entity, header):
+def test_any_key_in_either_header_is_accepted(with_keys, entity, header):
     assert with_keys.post("/score", entity, headers=dict([header])).status_code == 200
 
 
@@ -248,7 +248,7 @@ def test_either_header_and_either_key_opens(with_keys, entity, header):
         {"x-api-key": b"\xff"},
     ],
 )
-def test_without_a_right_key_nothing_is_told(with_keys, entity, headers):
+def test_without_a_valid_key_nothing_is_revealed(with_keys, entity, headers):
     for method, path in [
         ("POST", "/score"),
         ("GET", "/model"),
@@ -263,23 +263,23 @@ def test_without_a_right_key_nothing_is_told(with_keys, entity, headers):
         assert "nimbus" not in answer.text
 
 
-def test_what_this_is_may_be_read_without_a_key(with_keys):
+def test_public_paths_need_no_key(with_keys):
     assert [with_keys("GET", path).status_code for path in ("/", "/openapi.json")] == [200, 200]
 
 
 @pytest.mark.parametrize("name", ["key", "api_key", "API-Key", "X-API-Key", "token", "authorization"])
-def test_a_key_in_the_address_is_refused_even_if_it_is_right(with_keys, entity, name):
+def test_a_key_in_the_url_is_refused_even_if_valid(with_keys, entity, name):
     answer = with_keys.post(f"/score?{name}={KEY}", entity, headers={"x-api-key": KEY})
     assert "Authorization: Bearer KEY" in refused(answer, 400, "key_in_address")["allowed"]
 
 
-def test_keys_are_exchanged_without_a_restart(bundle, entity, tmp_path):
+def test_keys_are_reloaded_without_a_restart(bundle, entity, tmp_path):
     file = tmp_path / "keys"
     file.write_text(KEY)
     call = Caller(service_of(bundle.path, keys_file=file))
     statuses = [call.post("/score", entity, headers={"x-api-key": key}).status_code for key in (KEY, OTHER_KEY)]
     file.write_text(OTHER_KEY)
-    call.service.look()
+    call.service.refresh()
 
     assert statuses == [200, 401]
     assert [call.post("/score", entity, headers={"x-api-key": key}).status_code for key in (KEY, OTHER_KEY)] == [
@@ -298,13 +298,13 @@ def lines(caplog, monkeypatch):
     return lambda: [json.loads(record.message) for record in caplog.records if record.name == LOG.name]
 
 
-def test_a_new_bundle_is_in_force_without_a_restart(copied, entity, lines):
+def test_a_new_bundle_is_reloaded_without_a_restart(copied, entity, lines):
     call = Caller(service_of(copied))
     before = load_bundle(copied)
     about = {k: v for k, v in before.about.items() if k not in ("format", "feature_set")} | {"version": "2"}
     write_bundle(copied, before.model, about, before.criteria, before.metrics, before.report)
     first = call.post("/score", entity).json()["model_version"]
-    call.service.look()
+    call.service.refresh()
 
     assert (first, call.post("/score", entity).json()["model_version"], call("GET", "/model").json()["version"]) == (
         "1",
@@ -317,50 +317,50 @@ def test_a_new_bundle_is_in_force_without_a_restart(copied, entity, lines):
     ]
 
 
-def test_what_fails_at_every_look_is_logged_once(bundle, tmp_path, lines):
+def test_a_repeated_failure_is_logged_once(bundle, tmp_path, lines):
     file = tmp_path / "keys"
     file.write_text(KEY)
     service = service_of(bundle.path, keys_file=file)
     file.write_text("short")
     for _ in range(3):
-        service.look()
+        service.refresh()
 
     assert [line["what"] for line in lines()] == ["reload_failed"]
     assert service.keys.allow(KEY)
 
 
-def test_it_goes_on_looking_whatever_one_look_comes_upon(bundle, monkeypatch):
-    service, looks = service_of(bundle.path), []
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+def test_refreshing_continues_after_an_error(bundle, monkeypatch):
+    service, refreshes = service_of(bundle.path), []
+    monkeypatch.setattr(module, "REFRESH_SECONDS", 0.01)
 
-    def look():
-        looks.append(1)
+    def refresh():
+        refreshes.append(1)
         raise RuntimeError("a disk that is gone")
 
-    monkeypatch.setattr(service, "look", look)
+    monkeypatch.setattr(service, "refresh", refresh)
 
     async def run():
         app = service.app()
         async with app.router.lifespan_context(app):
-            while len(looks) < 3:
+            while len(refreshes) < 3:
                 await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(run(), 5))
 
 
-def test_a_score_log_that_fails_keeps_no_key_and_no_bundle_out(copied, tmp_path, monkeypatch):
+def test_a_failing_score_log_does_not_block_reloading(copied, tmp_path, monkeypatch):
     file = tmp_path / "keys"
     file.write_text(KEY)
     service = service_of(copied, keys_file=file, score_log=tmp_path / "log")
-    monkeypatch.setattr(service.log, "look", lambda: 1 / 0)
+    monkeypatch.setattr(service.log, "flush_if_due", lambda: 1 / 0)
     file.write_text(OTHER_KEY)
     with pytest.raises(ZeroDivisionError, match="division"):
-        service.look()
+        service.refresh()
 
     assert service.keys.allow(OTHER_KEY)
 
 
-def test_nothing_that_was_sent_stands_in_the_log(call, entity, lines):
+def test_the_log_has_nothing_that_was_sent(call, entity, lines):
     call.post(
         "/score?who=mallory",
         {**entity, "entity": "Ms Personal", "traits": {"region": "Secretland"}},

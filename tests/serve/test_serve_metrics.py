@@ -25,7 +25,7 @@ def counted(metrics, name):
     }
 
 
-def test_no_path_and_no_method_makes_a_new_series(bundle):
+def test_no_path_or_method_creates_a_new_series(bundle):
     call, rng = Caller(service_of(bundle.path)), random.Random(7)
     requests = [
         (rng.choice(["GET", "POST", "PUT", "BREW", "X" * k]), "/" + "".join(rng.choices(string.ascii_letters, k=6)), {})
@@ -56,7 +56,7 @@ def test_scores_are_counted_by_band_and_events_by_reason():
     }
 
 
-def test_only_the_model_in_force_is_named(engine):
+def test_only_the_current_model_is_shown(engine):
     metrics = Metrics(())
     assert counted(metrics, "pql_model_info") == {}
     metrics.model(engine)
@@ -68,7 +68,7 @@ def test_only_the_model_in_force_is_named(engine):
     }
 
 
-def test_time_and_status_are_counted():
+def test_duration_and_status_are_counted():
     metrics = Metrics(("/score",))
     metrics.answered("/score", "POST", 200, 0.003)
     metrics.answered("/score", "POST", 422, 0.003)

@@ -8,7 +8,7 @@ from pql_model.serve.settings import _HELP, Settings
 BUNDLE = {"PQL_BUNDLE": "models/boards"}
 
 
-def test_the_bundle_is_enough():
+def test_only_the_bundle_is_required():
     settings = Settings.of_environment(BUNDLE)
 
     assert settings == Settings(bundle=Path("models/boards"))
@@ -39,27 +39,29 @@ def test_every_variable_is_read():
     )
 
 
-def test_without_a_bundle_it_says_what_to_set(monkeypatch):
+def test_a_missing_bundle_is_refused_with_a_fix(monkeypatch):
     monkeypatch.delenv("PQL_BUNDLE", raising=False)
     for given in ({}, {"PQL_BUNDLE": ""}, None):
-        with pytest.raises(DataError, match=r"does not know its bundle. Received: no PQL_BUNDLE.* Fix: set PQL_BUNDLE"):
+        with pytest.raises(
+            DataError, match=r"The service has no bundle. Received: no PQL_BUNDLE.* Fix: set PQL_BUNDLE"
+        ):
             Settings.of_environment(given)
 
 
 @pytest.mark.parametrize("text", ["-1", "0", "many", "nan", "inf", "1e12"])
 @pytest.mark.parametrize("name", ["PQL_MAX_BODY_MB", "PQL_MAX_BATCH", "PQL_DEADLINE_SECONDS", "PQL_MAX_IN_FLIGHT"])
-def test_a_limit_that_is_none_is_refused(name, text):
-    with pytest.raises(DataError, match=rf"{name} .* is no such number. Received: {text}. Allowed: from"):
+def test_an_invalid_limit_is_refused(name, text):
+    with pytest.raises(DataError, match=rf"{name} .* is not a valid number. Received: {text}. Allowed: from"):
         Settings.of_environment({**BUNDLE, name: text})
 
 
 @pytest.mark.parametrize("name", ["PQL_MAX_BATCH", "PQL_MAX_IN_FLIGHT"])
-def test_half_a_request_is_none(name):
+def test_a_fraction_of_a_request_is_refused(name):
     with pytest.raises(DataError, match=r"Received: 0.5. Allowed: from 1 to"):
         Settings.of_environment({**BUNDLE, name: "0.5"})
 
 
 @pytest.mark.parametrize("keys", ["", " , "])
-def test_keys_that_are_none_do_not_open_the_door(keys):
-    with pytest.raises(DataError, match=r"PQL_API_KEYS .* holds no key"):
+def test_an_empty_list_of_keys_is_refused(keys):
+    with pytest.raises(DataError, match=r"PQL_API_KEYS .* has no key"):
         Settings.of_environment({**BUNDLE, "PQL_API_KEYS": keys})

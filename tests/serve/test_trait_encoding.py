@@ -39,7 +39,7 @@ RAW = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(RAW)
-def test_a_trait_alone_is_read_as_in_a_table(raw):
+def test_a_single_trait_is_encoded_as_in_a_table(raw):
     for column in (SIZE, PLAN, SEATS):
         table = pd.DataFrame({column.name: pd.Series([raw], dtype=object)})
         whole = Manifest((column,)).matrix(table)[0, 0]

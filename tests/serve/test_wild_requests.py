@@ -90,7 +90,7 @@ def judged(engine, body):
     return "scored" if 0 < answer.row["probability"] < 1 and set(answer.set_aside) <= known else "no score"
 
 
-def test_it_is_scored_or_refused_in_words_and_nothing_of_it_stays(engine, entity):
+def test_any_request_is_scored_or_refused_and_leaves_no_state(engine, entity):
     before, became = engine.score(entity, NOW).row, Counter()
 
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -57,7 +57,7 @@ def best(config, scored):
 
 
 @pytest.mark.parametrize("place", [0, 0.4, 1])
-def test_it_says_what_pql_score_says(config, scored, place):
+def test_an_explanation_agrees_with_pql_score(config, scored, place):
     row = scored.iloc[round(place * (len(scored) - 1))]
     payload = explain_entity(config, row["entity"], as_of=AS_OF).to_dict()
     assert payload["probability"] == pytest.approx(row["probability"], abs=1e-12, rel=0)
@@ -82,7 +82,7 @@ def test_the_json_has_every_field_of_the_contract_and_adds_up(best, trained):
     assert payload["base_rate"] == test["conversions"] / test["rows"]
 
 
-def test_each_condition_of_the_definition_in_force_is_told(config, scored):
+def test_each_condition_of_the_definition_in_force_has_its_status(config, scored):
     without = scored.loc[~scored["meets_definition"].astype(bool), "entity"].iloc[0]
     payload = explain_entity(config, without, as_of=AS_OF).to_dict()
     assert payload["meets_definition"] is False
@@ -105,7 +105,7 @@ def test_only_the_events_of_the_entity_go_through_the_features(config, scored, m
     assert seen == [(1, 1)]
 
 
-def test_who_has_converted_is_explained_with_the_reason_and_the_last_instant_before(config):
+def test_a_converted_entity_is_explained_at_its_last_instant_before(config):
     paid = pd.read_csv(config.parent / "subscriptions.csv").sort_values("paid_at")
     who, when = paid.drop_duplicates("account_id").iloc[5][["account_id", "paid_at"]]
     payload = explain_entity(config, who, as_of="2026-01-15").to_dict()
@@ -115,7 +115,7 @@ def test_who_has_converted_is_explained_with_the_reason_and_the_last_instant_bef
 
 
 @pytest.mark.parametrize(("days", "reason"), [(1, "too_young"), (40, "too_old")])
-def test_who_is_of_another_age_is_explained_with_the_reason(config, days, reason):
+def test_an_entity_of_another_age_is_explained_with_the_reason(config, days, reason):
     accounts, paid = (pd.read_csv(config.parent / f"{name}.csv") for name in ("accounts", "subscriptions"))
     never = accounts[~accounts["account_id"].isin(paid["account_id"]) & (accounts["email_domain"] != "nimbus.test")]
     who = never.sort_values("created_at").iloc[10]
@@ -126,14 +126,14 @@ def test_who_is_of_another_age_is_explained_with_the_reason(config, days, reason
     assert payload["behaviours"]
 
 
-def test_before_its_sign_up_there_is_nothing_to_explain(config, scored):
+def test_an_entity_has_no_explanation_before_its_sign_up(config, scored):
     payload = explain_entity(config, scored["entity"][0], as_of="2020-01-01").to_dict()
     assert (payload["why_not"], payload["probability"], payload["behaviours"]) == ("not_signed_up_yet", None, [])
     assert payload["meets_definition"] is None
     json.dumps(payload, allow_nan=False)
 
 
-def test_without_as_of_the_newest_event_is_meant_and_spaces_around_the_id_do_not_matter(config, scored, tmp_path):
+def test_as_of_defaults_to_the_newest_event_and_the_id_is_stripped(config, scored, tmp_path):
     found = explain_entity(config, f" {scored['entity'][0]}\n")
     assert found.eligibility.as_of == score(config, output=tmp_path / "newest.parquet").as_of
 
@@ -164,7 +164,7 @@ def test_an_unknown_entity_is_refused_with_the_nearest_names(config, scored):
         explain_entity(config, name[:-1])
 
 
-def test_a_time_that_is_none_and_a_model_that_is_none_are_refused(config, scored):
+def test_an_invalid_time_and_an_unknown_model_are_refused(config, scored):
     with pytest.raises(DataError, match=r"`as_of` is not a time\. Received: soon"):
         explain_entity(config, scored["entity"][0], as_of="soon")
     with pytest.raises(ModelNotFoundError, match="There is no 99 of the model"):

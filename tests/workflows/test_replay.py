@@ -59,11 +59,11 @@ def changed(table, tmp_path, **cells):
     return tmp_path / "changed"
 
 
-def results(found):
-    return {result: count for result, count in found.to_dict()["results"].items() if count}
+def nonzero(result):
+    return {result: count for result, count in result.to_dict()["results"].items() if count}
 
 
-def test_the_log_holds_the_rows_that_were_written_with_the_instant_to_the_microsecond(home, logged):
+def test_the_log_has_the_written_rows_with_as_of_in_microseconds(home, logged):
     written = pd.read_parquet(home / "scores.parquet")
     assert logged["entity"].to_pylist() == written["entity"].tolist()
     assert logged["probability"].to_pylist() == written["probability"].tolist()
@@ -72,26 +72,26 @@ def test_the_log_holds_the_rows_that_were_written_with_the_instant_to_the_micros
     assert len(logged) > 10
 
 
-def test_past_scores_come_out_by_the_version_that_is_logged_and_loaded_once(home, logged, monkeypatch):
-    """Not by the champion: that is another one by then."""
-    asked, honest = [], Tracking.find
+def test_scores_are_reproduced_by_the_logged_version_which_is_loaded_once(home, logged, monkeypatch):
+    """Not by the champion, which may be another version by then."""
+    versions, find = [], Tracking.find
     monkeypatch.setattr(
-        Tracking, "find", lambda self, version="champion": asked.append(version) or honest(self, version)
+        Tracking, "find", lambda self, version="champion": versions.append(version) or find(self, version)
     )
-    found = replay(home / "pql.yaml")
-    assert asked == ["1"]
-    payload = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert found.same
-    assert results(found) == {"same": len(logged)}
+    result = replay(home / "pql.yaml")
+    assert versions == ["1"]
+    payload = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert result.same
+    assert nonzero(result) == {"same": len(logged)}
     assert (payload["rows"], payload["rows_in_log"], payload["examples"]) == (len(logged), len(logged), [])
     assert (payload["sources"], payload["model_versions"]) == ({"score": len(logged)}, {"1": len(logged)})
     assert payload["log"] == str(home / "score_log")
 
 
-def test_no_such_rows_or_no_time_is_said(home, tmp_path):
-    with pytest.raises(NotEnoughDataError, match="The score log has no such rows"):
+def test_an_empty_selection_and_an_invalid_time_are_refused(home, tmp_path):
+    with pytest.raises(NotEnoughDataError, match="No row of the score log matches"):
         replay(home / "pql.yaml", since="2100-01-01")
-    with pytest.raises(NotEnoughDataError, match="The score log has no such rows"):
+    with pytest.raises(NotEnoughDataError, match="No row of the score log matches"):
         replay(home / "pql.yaml", until="2020-01-01")
     with pytest.raises(DataError, match=r"`since` is not a time. Received: soon"):
         replay(home / "pql.yaml", since="soon")
@@ -99,10 +99,10 @@ def test_no_such_rows_or_no_time_is_said(home, tmp_path):
         replay(home / "pql.yaml", tmp_path / "nowhere")
 
 
-# ---------------------------------------------------------------- the data say something else
+# ---------------------------------------------------------------- changed data
 
 
-def test_what_changed_in_the_data_is_told_for_each_row(copied, logged):
+def test_changes_in_the_data_are_reported_per_row(copied, logged):
     edited, gone, paid, late = sorted(logged["entity"].to_pylist())[:4]
     accounts = pd.read_csv(copied / "accounts.csv", dtype=str, keep_default_na=False)
     before = accounts.loc[accounts["account_id"] == edited, "company_size"].item()
@@ -118,31 +118,31 @@ def test_what_changed_in_the_data_is_told_for_each_row(copied, logged):
     mine = own.head(1).assign(event_id="came late")
     pd.concat([events, mine]).to_parquet(copied / "events.parquet")
 
-    found = replay(copied / "pql.yaml")
+    result = replay(copied / "pql.yaml")
 
-    assert results(found) == {"same": len(logged) - 4, "inputs_changed": 2, "not_in_data": 2}
-    by = {outcome.row.entity: outcome for outcome in found.outcomes}
-    assert (by[gone].result, by[gone].text) == ("not_in_data", "no entity of accounts.csv is called so")
-    assert (by[paid].result, by[paid].text) == ("not_in_data", "it had converted before")
-    assert (by[edited].result, by[edited].text) == ("inputs_changed", f"company_size: {before} -> {now}")
-    [change] = by[edited].changes
+    assert nonzero(result) == {"same": len(logged) - 4, "inputs_changed": 2, "not_in_data": 2}
+    by_entity = {row.row.entity: row for row in result.rows}
+    assert (by_entity[gone].result, by_entity[gone].text) == ("not_in_data", "accounts.csv has no such entity")
+    assert (by_entity[paid].result, by_entity[paid].text) == ("not_in_data", "it had converted before")
+    assert (by_entity[edited].result, by_entity[edited].text) == ("inputs_changed", f"company_size: {before} -> {now}")
+    [change] = by_entity[edited].changes
     assert (change.column, change.before, change.now) == ("trait.company_size", before, now)
-    counts = [change for change in by[late].changes if ".count." in change.column]
+    counts = [change for change in by_entity[late].changes if ".count." in change.column]
     assert counts
     assert all(change.now == change.before + 1 for change in counts)
-    assert by[late].text.endswith(f"; {len(by[late].changes) - 1} more")
-    assert {example["entity"] for example in found.to_dict()["examples"]} == {edited, gone, paid, late}
+    assert by_entity[late].text.endswith(f"; {len(by_entity[late].changes) - 1} more")
+    assert {example["entity"] for example in result.to_dict()["examples"]} == {edited, gone, paid, late}
 
 
-def test_a_trait_that_the_data_lost_is_a_change_and_no_fault(copied):
+def test_a_removed_trait_is_a_change_of_inputs(copied):
     accounts = pd.read_csv(copied / "accounts.csv", dtype=str, keep_default_na=False)
     accounts.drop(columns="company_size").to_csv(copied / "accounts.csv", index=False)
-    found = replay(copied / "pql.yaml", rows=5)
-    assert results(found) == {"inputs_changed": 5}
-    assert all(outcome.text.endswith("-> missing") for outcome in found.outcomes)
+    result = replay(copied / "pql.yaml", rows=5)
+    assert nonzero(result) == {"inputs_changed": 5}
+    assert all(row.text.endswith("-> missing") for row in result.rows)
 
 
-def test_an_instant_after_the_end_of_the_data_is_told_as_that_also_of_one_entity_alone(copied, logged):
+def test_an_instant_after_the_end_of_the_data_is_reported_as_such(copied, logged):
     with (copied / "pql.yaml").open("a") as file:
         file.write("observed_until: 2025-11-10\n")
     active = next(row.entity for row in log_rows(logged) if row.usage > 0)
@@ -152,50 +152,50 @@ def test_an_instant_after_the_end_of_the_data_is_told_as_that_also_of_one_entity
     assert outcome.changes
 
 
-def test_who_is_too_old_for_the_model_by_the_data_of_today_is_told_so(home, logged, tmp_path):
-    found = replay(
+def test_an_entity_that_is_too_old_for_the_model_is_reported_as_such(home, logged, tmp_path):
+    result = replay(
         home / "pql.yaml",
         changed(logged.slice(0, 1), tmp_path, as_of=time.to_datetime(time.parse_instant("2026-02-01"))),
     )
-    assert [(o.result, o.text) for o in found.outcomes] == [
-        ("not_in_data", "it is older then than any age the model speaks of")
+    assert [(row.result, row.text) for row in result.rows] == [
+        ("not_in_data", "it was older than any age the model covers")
     ]
 
 
-# ---------------------------------------------------------------- the model says something else
+# ---------------------------------------------------------------- changed models and logs
 
 
 @pytest.mark.parametrize(
-    ("name", "cell", "words"),
+    ("name", "cell", "text"),
     [
-        ("probability", 0.123, "another probability from the same inputs"),
-        ("reasons", "[]", "another reasons from the same inputs"),
+        ("probability", 0.123, "different probability from the same inputs"),
+        ("reasons", "[]", "different reasons from the same inputs"),
     ],
 )
-def test_a_number_that_the_model_does_not_give_is_told(home, logged, tmp_path, name, cell, words):
-    found = replay(home / "pql.yaml", changed(logged.slice(0, 2), tmp_path, **{name: cell}))
-    assert [(o.result, o.text) for o in found.outcomes] == [("model_changed", words)] * 2
+def test_a_number_that_the_model_does_not_reproduce_is_reported(home, logged, tmp_path, name, cell, text):
+    result = replay(home / "pql.yaml", changed(logged.slice(0, 2), tmp_path, **{name: cell}))
+    assert [(row.result, row.text) for row in result.rows] == [("model_changed", text)] * 2
 
 
-def test_inputs_that_are_not_those_of_the_digest_are_told(home, logged, tmp_path):
-    found = replay(home / "pql.yaml", changed(logged.slice(0, 1), tmp_path, inputs_digest="0" * 64))
-    assert results(found) == {"altered": 1}
+def test_inputs_that_do_not_match_their_digest_are_reported(home, logged, tmp_path):
+    result = replay(home / "pql.yaml", changed(logged.slice(0, 1), tmp_path, inputs_digest="0" * 64))
+    assert nonzero(result) == {"altered": 1}
 
 
 @pytest.mark.parametrize(
-    ("name", "cell", "words"),
+    ("name", "cell", "text"),
     [
         ("model_version", "99", "the registry has no version 99"),
         ("model_version", "champion", "the registry has no version champion"),
-        ("model_name", "other", "it was scored by the model `other`, and this config is of `nimbus-boards`"),
+        ("model_name", "other", "scored by the model `other`, but the config is for `nimbus-boards`"),
     ],
 )
-def test_a_model_that_is_gone_is_told(home, logged, tmp_path, name, cell, words):
-    found = replay(home / "pql.yaml", changed(logged.slice(0, 1), tmp_path, **{name: cell}))
-    assert [(o.result, o.text) for o in found.outcomes] == [("no_model", words)]
+def test_an_unavailable_model_is_reported(home, logged, tmp_path, name, cell, text):
+    result = replay(home / "pql.yaml", changed(logged.slice(0, 1), tmp_path, **{name: cell}))
+    assert [(row.result, row.text) for row in result.rows] == [("no_model", text)]
 
 
-def test_a_version_that_reads_other_columns_now_is_another_model(home, logged, tmp_path):
+def test_a_version_that_reads_other_columns_is_another_model(home, logged, tmp_path):
     [row] = log_rows(logged.slice(0, 1))
     other = changed(
         logged.slice(0, 1), tmp_path, feature_set="f" * 16, inputs_digest=inputs_digest("f" * 16, row.inputs)
@@ -205,36 +205,38 @@ def test_a_version_that_reads_other_columns_now_is_another_model(home, logged, t
     assert "reads other columns" in outcome.text
 
 
-def test_a_model_whose_files_cannot_be_read_is_gone(home, logged, monkeypatch):
+def test_a_model_with_unreadable_files_is_unavailable(home, logged, monkeypatch):
     def broken(self, version):
         raise DataError("The files of version 1 cannot be read")
 
     monkeypatch.setattr(Tracking, "find", broken)
-    found = replay(home / "pql.yaml", rows=2)
-    assert [(o.result, o.text) for o in found.outcomes] == [("no_model", "The files of version 1 cannot be read")] * 2
+    result = replay(home / "pql.yaml", rows=2)
+    assert [(row.result, row.text) for row in result.rows] == [
+        ("no_model", "The files of version 1 cannot be read")
+    ] * 2
 
 
-def test_a_version_that_was_trained_anew_under_the_same_number_is_seen(home, monkeypatch):
-    honest = Tracking.find
+def test_a_version_that_was_replaced_under_the_same_number_is_detected(home, monkeypatch):
+    original = Tracking.find
 
     def find(self, version="champion"):
-        found = honest(self, version)
+        found = original(self, version)
         raw = found.model.calibration.to_dict()
         other = Calibration.from_dict({**raw, "intercept": raw["intercept"] + 0.01})
         return replace(found, model=replace(found.model, calibration=other))
 
     monkeypatch.setattr(Tracking, "find", find)
-    found = replay(home / "pql.yaml", rows=3)
-    assert results(found) == {"model_changed": 3}
-    assert all(outcome.text.startswith("another probability") for outcome in found.outcomes)
+    result = replay(home / "pql.yaml", rows=3)
+    assert nonzero(result) == {"model_changed": 3}
+    assert all(row.text.startswith("different probability") for row in result.rows)
 
 
-# ---------------------------------------------------------------- the service's rows
+# ---------------------------------------------------------------- rows of the service
 
 
 @pytest.fixture(scope="module")
 def served(home, tmp_path_factory):
-    """The log of a service that was asked, with raw events, about everybody whom the batch has scored."""
+    """The log of a service that scored, from raw events, all entities of the batch."""
     config = load_config(home / "pql.yaml")
     model = Tracking(config).get("1").model
     engine = ScoringEngine(Bundle(Path(), {"name": config.name, "version": "1"}, model, {}, {}, "", ""))
@@ -247,7 +249,7 @@ def served(home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     log = ScoreLogWriter(folder, lambda *_: None, lambda *_: None)
     log.add([engine.score(request, time.now()) for request in requests])
-    features = dict.fromkeys(engine._place)
+    features = dict.fromkeys(engine._position)
     log.add([engine.score({"entity": "by hand", "features": features}, time.now())])
     log.close()
     return folder
@@ -264,9 +266,9 @@ def test_the_same_account_has_the_same_digest_in_batch_and_service(logged, serve
     assert len({row.inputs_digest for row in ours.values()}) > 10
 
 
-def test_served_scores_come_out_and_those_of_finished_features_as_far_as_they_can(home, logged, served):
-    found = replay(home / "pql.yaml", served)
-    assert results(found) == {"same": len(logged) + 5 + 1}
-    payload = found.to_dict()
+def test_served_scores_are_reproduced_including_those_of_finished_features(home, logged, served):
+    result = replay(home / "pql.yaml", served)
+    assert nonzero(result) == {"same": len(logged) + 5 + 1}
+    payload = result.to_dict()
     assert (payload["without_as_of"], payload["sources"]) == (1, {"service": len(logged) + 6})
-    assert len({outcome.row.as_of for outcome in found.outcomes}) == 1 + 5 + 1
+    assert len({row.row.as_of for row in result.rows}) == 1 + 5 + 1

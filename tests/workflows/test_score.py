@@ -7,12 +7,12 @@ import pytest
 import yaml
 from products import START, trial_files
 
-from pql_model.config.load import dump_config, load_config
-from pql_model.decide.decider import KEY
-from pql_model.decide.state import file_of
+from pql_model.config.load import load_config
+from pql_model.decide.decider import KEY, Decider
+from pql_model.decide.state import state_path
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.registry.tracking import Tracking
-from pql_model.workflows.score import decider_of, score
+from pql_model.workflows.score import score
 from pql_model.workflows.train import train
 
 AS_OF = "2025-06-10T12:00:00Z"
@@ -55,7 +55,7 @@ def config(tmp_path_factory, with_store):
 
 
 def memory(config):
-    return file_of(config.parent, "small-trial")
+    return state_path(config.parent, "small-trial")
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def expected_reasons(config, as_of):
     return pd.Series(reason, index=who["account"])
 
 
-def test_everyone_of_a_trained_age_at_risk_is_scored_and_the_rest_counted_by_reason(config, tmp_path):
+def test_everyone_at_risk_is_scored_and_the_others_are_counted_by_reason(config, tmp_path):
     result = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
     reasons = expected_reasons(config, AS_OF)
     assert sorted(result.rows["entity"]) == sorted(reasons.index[reasons == ""])
@@ -88,7 +88,7 @@ def test_everyone_of_a_trained_age_at_risk_is_scored_and_the_rest_counted_by_rea
     assert set(result.not_scored) == {"excluded", "converted", "not_signed_up_yet", "too_young", "too_old"}
 
 
-def test_the_rows_have_the_columns_of_the_contract_best_first(config, tmp_path):
+def test_rows_have_the_contract_columns_and_start_with_the_highest_probability(config, tmp_path):
     result = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")
     rows = pd.read_parquet(tmp_path / "scores.parquet")
     assert list(rows.columns) == COLUMNS
@@ -127,7 +127,7 @@ def test_the_json_has_every_field_of_the_contract(config, tmp_path):
     assert payload["score_log"] is None
 
 
-def test_a_batch_tells_bands_who_need_not_be_called_and_who_is_held_back(config, tmp_path):
+def test_the_summary_has_bands_not_to_call_and_suppressed(config, tmp_path):
     result = score(config, as_of=AS_OF, output=tmp_path / "s.parquet")
     payload, rows = result.to_dict(), result.rows
     assert list(payload["bands"]) == ["high", "medium", "low", "very_low"]
@@ -141,7 +141,7 @@ def test_a_batch_tells_bands_who_need_not_be_called_and_who_is_held_back(config,
     assert (payload["held_out"], payload["notes"]) == (0, [])
 
 
-def test_who_lacks_a_condition_is_told_which(config, tmp_path):
+def test_the_nearest_missing_condition_is_given(config, tmp_path):
     rows = score(config, as_of=AS_OF, output=tmp_path / "s.parquet").rows
     assert rows["nearest_missing"].isna().all()  # the youngest is five days old: the first five days are over
     assert all(json.loads(text) is not None for text in rows["criteria_met"])
@@ -156,7 +156,7 @@ def test_a_second_run_at_the_same_instant_gives_the_same_answer(config, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_later_run_alerts_nobody_twice_and_no_more_than_a_week_can_take(config, tmp_path):
+def test_a_later_run_alerts_nobody_twice_and_keeps_the_weekly_capacity(config, tmp_path):
     first = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
     next_day = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").rows
     again = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet").rows
@@ -168,45 +168,45 @@ def test_a_later_run_alerts_nobody_twice_and_no_more_than_a_week_can_take(config
     assert not set(next_week.loc[next_week["newly_qualified"], "entity"]) & set(first.loc[first["is_pql"], "entity"])
 
 
-def test_a_run_before_the_last_is_decided_for_itself_and_not_remembered(config, tmp_path):
+def test_an_earlier_instant_is_decided_as_a_first_run_and_not_remembered(config, tmp_path):
     score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
     remembered = memory(config).read_bytes()
     past = score(config, as_of="2025-06-03", output=tmp_path / "b.parquet")
     assert past.notes == (
-        "This instant lies before that of the last scoring: decided as if nobody had been alerted before, and not remembered.",
+        "This instant is earlier than that of the last scoring run: decided as a first run, and not remembered.",
     )
     assert past.rows["newly_qualified"].tolist() == past.rows["is_pql"].tolist()
     assert memory(config).read_bytes() == remembered
 
 
-def test_another_model_than_the_champion_is_not_remembered(config, tmp_path, monkeypatch):
+def test_decisions_of_another_model_than_the_champion_are_not_remembered(config, tmp_path, monkeypatch):
     monkeypatch.setattr(Tracking, "champion", lambda self: "77")
     result = score(config, as_of=AS_OF, output=tmp_path / "a.parquet", model="1")
     assert result.notes == (
-        "Scored with another model than the champion: what it decides is not remembered for the next run.",
+        "Scored with a model other than the champion: its decisions are not remembered for the next run.",
     )
     assert not memory(config).exists()
 
 
-def test_an_instant_that_has_not_come_is_not_remembered(config, tmp_path):
-    """Else every run until then would be one of the past, and alert everybody anew."""
+def test_decisions_at_a_future_instant_are_not_remembered(config, tmp_path):
+    """Otherwise every run until then would be earlier than the last one, and alert everybody again."""
     score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
     remembered = memory(config).read_bytes()
     ahead = score(config, as_of="2999-01-01", output=tmp_path / "b.parquet")
-    assert ahead.notes[0] == "This instant has not come yet: what is decided is not remembered for the next run."
+    assert ahead.notes[0] == "This instant lies in the future: the decisions are not remembered for the next run."
     assert memory(config).read_bytes() == remembered
     assert score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet").notes == ()
 
 
-def test_events_that_end_long_before_as_of_are_said(config, tmp_path):
+def test_a_note_says_that_events_end_long_before_as_of(config, tmp_path):
     newest = pd.read_parquet(config.parent / "events.parquet")["time"].max()
-    for days, payload in ((1, ""), (3, "3 days before this instant: who was active since looks idle.")):
+    for days, payload in ((1, ""), (3, "3 days before this instant: accounts active since then look idle.")):
         at = (newest + pd.Timedelta(days=days)).isoformat()
         notes = score(config, as_of=at, output=tmp_path / "a.parquet").notes
         assert [note[-len(payload) :] for note in notes] == ([payload] if payload else [])
 
 
-def test_another_product_in_the_folder_has_a_memory_of_its_own(config, tmp_path):
+def test_another_product_in_the_folder_has_its_own_state(config, tmp_path):
     home = shutil.copytree(config.parent, tmp_path / "copy")
     score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
     other = home / "other.yaml"
@@ -220,57 +220,45 @@ def test_another_product_in_the_folder_has_a_memory_of_its_own(config, tmp_path)
     assert own.to_dict()["newly_qualified"] == 0
 
 
-def test_a_memory_that_cannot_be_read_stops_the_run_before_anything_is_written(config, tmp_path):
+def test_an_unreadable_state_file_stops_the_run_before_anything_is_written(config, tmp_path):
     memory(config).write_bytes(b"no parquet")
-    with pytest.raises(DataError, match="What the last scoring decided cannot be read"):
+    with pytest.raises(DataError, match="The decisions of the last scoring run cannot be read"):
         score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_policy_that_changed_since_the_training_is_said(config, tmp_path):
+def test_a_note_says_that_the_policy_changed_since_training(config, tmp_path):
     home = shutil.copytree(config.parent, tmp_path / "copy")
     text = (home / "pql.yaml").read_text().replace("leads: 4", "leads: 40")
     (home / "pql.yaml").write_text(text)
     result = score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
     assert result.notes == (
-        "The config's `policy:` changed since this model was trained, which decides by what it was trained with.",
+        "The config's `policy:` changed since this model was trained; the model decides as it was trained.",
     )
     assert int(result.rows["is_pql"].sum()) == 4
 
 
-def test_what_a_service_would_read_otherwise_than_this_scoring_is_said(config, tmp_path):
+def test_a_note_says_that_a_service_would_read_events_differently(config, tmp_path):
     home = shutil.copytree(config.parent, tmp_path / "copy")
     raw = yaml.safe_load((home / "pql.yaml").read_text())
     (home / "pql.yaml").write_text(yaml.safe_dump({**raw, "exclude": {**raw["exclude"], "users": ["nobody"]}}))
     assert score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet").notes == (
-        "The config's `exclude:` changed since this model was trained: here it holds as it is now, in a service of the model "
-        "as it was then. Train again.",
+        "The config's `exclude:` changed since this model was trained: this run uses the new value, a service of this model "
+        "the old one. Train again.",
     )
 
 
-def test_a_trait_that_decisions_need_and_the_entities_lost_is_named(config, tmp_path, monkeypatch):
+def test_a_missing_trait_that_decisions_read_is_named(config, tmp_path, monkeypatch):
     model = Tracking(load_config(config)).get("champion").model
     raw = {**model.facts[KEY], "exclude": [{"text": "x", "trait": "plan", "in": ["free"]}]}
     monkeypatch.setitem(model.facts, KEY, raw)
-    monkeypatch.setattr("pql_model.workflows.score.decider_of", lambda *_: decider_of(model, load_config(config)))
+    decider = Decider.of_facts(model.facts)
+    monkeypatch.setattr(Decider, "of_facts", lambda *_: decider)
     with pytest.raises(DataError, match=r"The entities lack traits that the model decides by: plan. Received: seats"):
         score(config, as_of=AS_OF, output=tmp_path / "a.parquet")
 
 
-def test_a_model_of_an_older_release_is_scored_with_its_rule_and_the_definition_of_the_config(config):
-    asked = load_config(config)
-    model = Tracking(asked).get("champion").model
-    older = {
-        **{k: v for k, v in model.facts.items() if k != KEY},
-        "rule": {"probability": 0.0, "leads": 4, "words": "the 4 best"},
-    }
-    decider = decider_of(type(model)(model.predictor, model.calibration, model.manifest, model.reference, older), asked)
-    assert (decider.rule.leads, decider.rule.unknown) == (4, True)
-    assert decider.definition.text == "at least 6 `login` in the first 5 days"
-    assert dump_config(asked) == model.facts["config"]
-
-
-def test_csv_rows_are_those_of_parquet(config, tmp_path):
+def test_csv_and_parquet_have_the_same_rows(config, tmp_path):
     result = score(config, as_of=AS_OF, output=tmp_path / "scores.csv")
     rows = pd.read_csv(tmp_path / "scores.csv", dtype={"entity": str})
     assert list(rows.columns) == COLUMNS
@@ -299,7 +287,7 @@ def test_what_happens_after_as_of_changes_no_score(config, tmp_path):
     pd.testing.assert_frame_equal(after.drop(columns="scored_at"), before.drop(columns="scored_at"))
 
 
-def test_nobody_at_risk_is_a_file_without_rows(config, tmp_path):
+def test_nobody_at_risk_gives_a_file_without_rows(config, tmp_path):
     result = score(config, as_of="2026-06-01", output=tmp_path / "scores.parquet")
     assert (len(result.rows), result.to_dict()["pql"]) == (0, 0)
     assert list(pd.read_parquet(tmp_path / "scores.parquet").columns) == COLUMNS
@@ -308,7 +296,7 @@ def test_nobody_at_risk_is_a_file_without_rows(config, tmp_path):
     assert again.to_dict()["newly_qualified"] == 4
 
 
-def test_without_as_of_and_output_the_newest_event_and_the_folder_of_the_config_are_meant(config):
+def test_as_of_defaults_to_the_newest_event_and_output_to_the_folder_of_the_config(config):
     result = score(config)
     newest, last_payment = (
         pd.read_parquet(config.parent / n)["time"].max() for n in ("events.parquet", "paid.parquet")
@@ -320,12 +308,12 @@ def test_without_as_of_and_output_the_newest_event_and_the_folder_of_the_config_
     assert newest > pd.Timestamp(START, tz="UTC")
 
 
-def test_a_time_that_is_none_is_refused(config):
+def test_an_invalid_time_is_refused(config):
     with pytest.raises(DataError, match=r"`as_of` is not a time. Received: yesterday. Allowed: a date 2026-06-30"):
         score(config, as_of="yesterday")
 
 
-def test_an_output_of_another_kind_is_refused(config, tmp_path):
+def test_an_output_of_another_format_is_refused(config, tmp_path):
     with pytest.raises(DataError, match=r"Scores are written as parquet or csv. Received: .*scores.xlsx"):
         score(config, output=tmp_path / "scores.xlsx")
 
@@ -333,7 +321,7 @@ def test_an_output_of_another_kind_is_refused(config, tmp_path):
 @pytest.mark.parametrize(("name", "content"), [("a.csv", b"x,y\n1,2\n"), ("a.csv", b""), ("a.parquet", b"no parquet")])
 def test_a_file_that_holds_no_scores_is_not_overwritten(config, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match="The file to write exists and holds no scores"):
+    with pytest.raises(DataError, match="The output file exists and does not hold scores"):
         score(config, as_of=AS_OF, output=tmp_path / name)
     assert (tmp_path / name).read_bytes() == content
 

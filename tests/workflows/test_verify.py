@@ -46,7 +46,7 @@ def test_every_path_gives_the_numbers_of_the_batch(config):
     assert (payload["same"], payload["snapshots"], payload["as_of"]) == (True, "at_risk", AS_OF)
 
 
-def test_without_an_instant_the_snapshots_are_drawn_from_training_and_test(trained, config, requests):
+def test_without_as_of_snapshots_are_sampled_from_training_and_test(trained, config, requests):
     found = verify(config, model="1", rows=60)
     frame, split = trained.prepared.snapshots.frame, trained.prepared.split
     rows = frame[split.train | split.test]
@@ -67,7 +67,7 @@ def test_without_an_instant_the_snapshots_are_drawn_from_training_and_test(train
     assert drawn[:60] == drawn[60:]
 
 
-def test_a_difference_is_found(config, monkeypatch):
+def test_a_difference_in_the_engine_is_reported(config, monkeypatch):
     honest = ScoringEngine.score
 
     def tampered(self, raw, now):
@@ -85,7 +85,7 @@ def test_a_difference_is_found(config, monkeypatch):
     assert (engine.different["reasons"], engine.different["probability"], engine.different["band"]) == (5, 5, 0)
 
 
-def test_a_difference_of_the_pyfunc_is_found(config, monkeypatch):
+def test_a_difference_in_the_pyfunc_is_reported(config, monkeypatch):
     monkeypatch.setattr(
         pipeline.Tracking,
         "predict",
@@ -93,7 +93,7 @@ def test_a_difference_of_the_pyfunc_is_found(config, monkeypatch):
             pipeline.decided_rows(
                 registered.model,
                 table.iloc[::-1],
-                pipeline.Decider.of_facts(registered.model.facts, registered.model.reference),
+                pipeline.Decider.of_facts(registered.model.facts),
             ).rows
         ),
     )
@@ -102,19 +102,19 @@ def test_a_difference_of_the_pyfunc_is_found(config, monkeypatch):
     assert found.paths[1].same
 
 
-def test_nobody_at_risk_is_said(config):
+def test_nobody_at_risk_is_an_error(config):
     with pytest.raises(NotEnoughDataError, match="Nobody is at risk"):
         verify(config, as_of="2030-01-01", model="1")
 
 
-def test_an_instant_after_the_end_that_the_config_sets_is_refused(config):
+def test_an_instant_after_observed_until_is_refused(config):
     """A service is sent the events after that end; the batch does not know them."""
     ended = load_config(config).model_copy(update={"observed_until": parse_instant("2025-11-19")})
     with pytest.raises(DataError, match=r"The data end before this instant.*2025-11-20.*until 2025-11-19"):
         verify(ended, as_of=AS_OF, model="1")
 
 
-def test_a_service_is_asked_too(config, monkeypatch):
+def test_a_running_service_is_compared_too(config, monkeypatch):
     monkeypatch.setattr(
         pipeline,
         "over_http",
@@ -127,6 +127,6 @@ def test_a_service_is_asked_too(config, monkeypatch):
     assert not found.same
 
 
-def test_what_is_no_address_is_refused_before_the_data_are_read(config):
-    with pytest.raises(DataError, match="no address of a service"):
+def test_an_invalid_url_is_refused_before_the_data_are_read(config):
+    with pytest.raises(DataError, match="not the URL of a service"):
         verify(config, url="there:3000", model="1")

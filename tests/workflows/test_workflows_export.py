@@ -12,7 +12,7 @@ def config(trained):
     return trained.folder.parent.parent / "pql.yaml"
 
 
-def test_a_registered_model_becomes_a_bundle_that_says_what_it_is(config, tmp_path):
+def test_a_bundle_describes_its_model(config, tmp_path):
     result = export(config, output=tmp_path / "boards", model="1")
     payload, about = result.to_dict(), result.bundle.about
 
@@ -31,7 +31,7 @@ def test_a_registered_model_becomes_a_bundle_that_says_what_it_is(config, tmp_pa
     assert json.loads(json.dumps(payload)) == payload
 
 
-def test_criteria_metrics_and_report_are_those_of_the_run(config, tmp_path):
+def test_criteria_metrics_and_report_come_from_the_run(config, tmp_path):
     bundle = export(config, output=tmp_path / "boards", model="1").bundle
 
     assert "<!doctype html>" in bundle.report[:100].lower()
@@ -39,7 +39,7 @@ def test_criteria_metrics_and_report_are_those_of_the_run(config, tmp_path):
     assert "roc_auc" in json.dumps(bundle.metrics)
 
 
-def test_it_holds_no_row_of_anybody(config, tmp_path):
+def test_a_bundle_contains_no_customer_rows(config, tmp_path):
     export(config, output=tmp_path / "boards", model="1")
 
     assert not any(
@@ -47,13 +47,13 @@ def test_it_holds_no_row_of_anybody(config, tmp_path):
     )
 
 
-def test_a_model_that_is_not_there_is_not_exported(config, tmp_path):
+def test_an_unknown_model_is_refused(config, tmp_path):
     with pytest.raises(ModelNotFoundError, match="There is no 99 of the model `nimbus-boards`"):
         export(config, output=tmp_path / "boards", model="99")
     assert not (tmp_path / "boards").exists()
 
 
-def test_a_folder_with_something_else_is_left_alone(config, tmp_path):
+def test_a_folder_with_other_files_is_left_unchanged(config, tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(DataError, match="holds something that is no bundle"):
+    with pytest.raises(DataError, match="holds something other than a bundle"):
         export(config, output=tmp_path, model="1")

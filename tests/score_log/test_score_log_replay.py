@@ -8,7 +8,7 @@ from small_model import MANIFEST, small_model, small_table
 from pql_model.explain.scored import scored_rows
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import OTHER, Manifest, ModelColumn
-from pql_model.score_log.recompute import changes, differing, table_of
+from pql_model.score_log.replay import differing_parts, input_changes, inputs_table
 from pql_model.score_log.schema import LogRow, inputs_digest
 
 
@@ -38,41 +38,43 @@ def rows_of(model, table):
     ]
 
 
-def test_a_row_comes_out_of_its_own_numbers(model):
-    assert differing(rows_of(model, small_table(60)[0]), model) == [[]] * 60
-    assert differing([], model) == []
+def test_rows_are_reproduced_from_their_inputs(model):
+    assert differing_parts(rows_of(model, small_table(60)[0]), model) == [[]] * 60
+    assert differing_parts([], model) == []
 
 
-def test_a_row_alone_comes_out_as_among_others(model):
+def test_a_single_row_is_reproduced_as_among_others(model):
     rows = rows_of(model, small_table(60)[0])
-    assert [differing([row], model) for row in rows] == [[[]]] * 60
+    assert [differing_parts([row], model) for row in rows] == [[[]]] * 60
 
 
 @pytest.mark.parametrize("name", ["probability", "score", "usage", "fit", "timing"])
-def test_a_number_that_is_another_is_named(model, name):
+def test_a_different_number_is_named(model, name):
     [row] = rows_of(model, small_table(1)[0])
-    assert differing([replace(row, **{name: getattr(row, name) + 2e-9})], model) == [[name]]
-    assert differing([replace(row, **{name: getattr(row, name) + 1e-12})], model) == [[]]
+    assert differing_parts([replace(row, **{name: getattr(row, name) + 2e-9})], model) == [[name]]
+    assert differing_parts([replace(row, **{name: getattr(row, name) + 1e-12})], model) == [[]]
 
 
-def test_what_is_no_number_is_not_the_number_that_the_model_gives(model):
+def test_nan_differs_from_any_number(model):
     [row] = rows_of(model, small_table(1)[0])
-    assert differing([replace(row, probability=float("nan"), fit=float("nan"))], model) == [["probability", "fit"]]
+    assert differing_parts([replace(row, probability=float("nan"), fit=float("nan"))], model) == [
+        ["probability", "fit"]
+    ]
 
 
-def test_reasons_of_another_model_are_seen_and_another_wording_is_none(model):
+def test_different_reasons_are_reported_but_not_different_wording(model):
     [row] = rows_of(model, small_table(1)[0])
     first, *others = row.reasons
-    assert differing([replace(row, reasons=[{**first, "words": "said otherwise"}, *others])], model) == [[]]
-    assert differing([replace(row, reasons=others)], model) == [["reasons"]]
-    assert differing([replace(row, reasons=[{**first, "log_odds": first["log_odds"] + 0.001}, *others])], model) == [
-        ["reasons"]
-    ]
+    assert differing_parts([replace(row, reasons=[{**first, "words": "said otherwise"}, *others])], model) == [[]]
+    assert differing_parts([replace(row, reasons=others)], model) == [["reasons"]]
+    assert differing_parts(
+        [replace(row, reasons=[{**first, "log_odds": first["log_odds"] + 0.001}, *others])], model
+    ) == [["reasons"]]
     [theirs] = rows_of(small_model(seed=2), small_table(1)[0])
-    assert "reasons" in differing([replace(row, reasons=theirs.reasons)], model)[0]
+    assert "reasons" in differing_parts([replace(row, reasons=theirs.reasons)], model)[0]
 
 
-def test_a_value_that_the_model_has_not_seen_comes_out_too(model):
+def test_an_unseen_category_is_reproduced(model):
     """The reasons say `huge`, which the numbers do not know: the model reads it as missing, or as another one."""
     table = small_table(40)[0].assign(**{"trait.size": "huge"})
     size = ModelColumn("trait.size", "category", ("large", "small", OTHER))
@@ -82,27 +84,27 @@ def test_a_value_that_the_model_has_not_seen_comes_out_too(model):
     for fitted in (model, known):
         rows = rows_of(fitted, table)
         assert "huge" in {reason["value"] for row in rows for reason in row.reasons}
-        assert differing(rows, fitted) == [[]] * 40
+        assert differing_parts(rows, fitted) == [[]] * 40
         lying = [{**r, "value": "large"} if r["value"] == "huge" else r for r in rows[0].reasons]
-        assert differing([replace(rows[0], reasons=lying)], fitted) == [["reasons"]]
+        assert differing_parts([replace(rows[0], reasons=lying)], fitted) == [["reasons"]]
 
 
-def test_the_table_of_numbers_gives_the_numbers_back(model):
+def test_inputs_table_is_the_inverse_of_the_matrix(model):
     X = np.array([[2.0, np.nan, 7.0, 3.5, 1.0], [0.0, 1.0, 14.0, np.nan, np.nan]])
-    table = table_of(X, MANIFEST)
+    table = inputs_table(X, MANIFEST)
     assert table["trait.size"].tolist() == ["small", None]
     np.testing.assert_array_equal(MANIFEST.matrix(table), X)
 
 
-def test_what_changed_is_told_in_words_and_missing_is_missing():
+def test_input_changes_have_sentences():
     before = np.array([3.0, np.nan, 7.0, np.nan, 0.0])
     now = np.array([1234.5, np.nan, 7.0, 12.0, np.nan])
-    found = changes(before, now, MANIFEST)
-    assert [change.payload for change in found] == [
+    changes = input_changes(before, now, MANIFEST)
+    assert [change.sentence for change in changes] == [
         "number of `Teammate Invited` in the first 7 days: 3 -> 1,234.5",
         "seats: missing -> 12",
         "size: large -> missing",
     ]
-    assert found[1].to_dict() == {"column": "trait.seats", "words": "seats", "before": None, "now": 12.0}
-    assert changes(before, before, MANIFEST) == ()
-    assert changes(np.array([0.0] * 5), np.array([-0.0] * 5), MANIFEST) == ()
+    assert changes[1].to_dict() == {"column": "trait.seats", "words": "seats", "before": None, "now": 12.0}
+    assert input_changes(before, before, MANIFEST) == ()
+    assert input_changes(np.array([0.0] * 5), np.array([-0.0] * 5), MANIFEST) == ()
