@@ -1,7 +1,7 @@
-"""A definition as one SQL statement that a warehouse answers as our engine does.
+"""Write a definition as one SQL statement that returns the same entities in a warehouse as pql does.
 
-The statement reads the raw tables of `pql.yaml`, step by step: who is at risk, which of their events are visible,
-what each condition compares, who meets the definition.
+The statement reads the raw tables of `pql.yaml` step by step: the entities at risk, their visible events, the number that
+each condition compares, and the entities that meet the definition.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pql_model.sources.events import value_names
 
 _WIDTH = 110
 _LONGEST_NAME = 55
-"""PostgreSQL cuts names after 63 bytes."""
+"""PostgreSQL truncates names after 63 bytes."""
 
 
 def definition_sql(
@@ -38,25 +38,27 @@ def definition_sql(
     as_of: int | None = None,
     columns: Mapping[str, Collection[str]] | None = None,
 ) -> str:
-    """One statement that lists who meets the definition: entity, as_of, and what each condition compares.
+    """Write the statement. It returns entity, as_of, and the number that each condition compares.
 
     Parameters
     ----------
-    dialect
-        One of `pql_model.criteria.sql_dialects.ENGINES`.
-    as_of
-        An instant; None: the moment the statement runs.
-    columns
-        Table of the config -> its columns, where they are known. Columns that the config does not name, such as
-        `is_bot`, are read only then.
+    config : Config
+    definition : Definition
+    dialect : str
+        One of `pql_model.criteria.sql_dialects.DIALECTS`.
+    as_of : int, optional
+        An instant; default: the moment the statement runs.
+    columns : mapping, optional
+        Table of the config -> its columns, if known. Only then are columns read that the config does not name, such as
+        `is_bot`.
 
     Raises
     ------
     DataError
-        If the dialect is not known, or the definition reads what the config does not map.
+        If the dialect is unknown, or the definition reads what the config does not map.
     """
     engine = dialect_of(dialect)
-    _refuse_unreadable(config, definition)
+    _check_mapped(config, definition)
     names = table_names(_tables(config))
     raws = {
         table: Raw(engine, table, name, config.resolution == "day", (columns or {}).get(table))
@@ -66,26 +68,30 @@ def definition_sql(
     statement = exp.select("entity", "as_of", *plan.labels.values()).from_("measures").where(_met(plan))
     statement = statement.order_by(col("entity"))
     for name, select in _ctes(plan, raws):
-        once = True if engine.once and name == SEEN else None
-        statement = statement.with_(name, as_=select, materialized=once, copy=False)
+        hint = True if engine.materialize and name == SEEN else None
+        statement = statement.with_(name, as_=select, materialized=hint, copy=False)
     taken = {name.lower() for name in names.values()}
-    body = _apart(statement, taken).transform(_unwrapped).sql(dialect, pretty=True, max_text_width=_WIDTH)
+    body = (
+        _rename_clashing(statement, taken)
+        .transform(_without_parentheses)
+        .sql(dialect, pretty=True, max_text_width=_WIDTH)
+    )
     return f"{header(config, definition, engine, as_of, raws, columns is not None)}\n{body}\n"
 
 
-# ---------------------------------------------------------------- what is to be said
+# ---------------------------------------------------------------- the plan
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the statement says.
+    """The content of the statement.
 
     Attributes
     ----------
-    labels
-        What a condition reads -> its column in the result.
-    thresholds
-        What it reads -> all it is compared with.
+    labels : dict
+        Feature or trait that a condition reads -> its column in the result.
+    thresholds : dict
+        Feature or trait -> all thresholds it is compared with.
     """
 
     config: Config
@@ -105,7 +111,7 @@ class _Plan:
 
     @property
     def until(self) -> int | None:
-        """The end of the data, where as_of is later: our engine knows of nothing after it."""
+        """The end of the data if as_of is later, since pql reads nothing after it."""
         until = self.config.observed_until
         return until if until is not None and self.as_of is not None and self.as_of > until else None
 
@@ -131,7 +137,7 @@ def _plan(config: Config, definition: Definition, engine: SqlDialect, as_of: int
 
 
 def _label(subject: Feature | str, taken: set[str]) -> str:
-    """A name that no dialect has to quote, such as `board_created_count_first_7d`."""
+    """A name that needs no quotes in any dialect, such as `board_created_count_first_7d`."""
     if isinstance(subject, str):
         parts = ["trait", subject]
     else:
@@ -144,11 +150,11 @@ def _label(subject: Feature | str, taken: set[str]) -> str:
     return next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
 
 
-def _refuse_unreadable(config: Config, definition: Definition) -> None:
+def _check_mapped(config: Config, definition: Definition) -> None:
     has_signup = config.entities.columns.signed_up is not None
-    lacking = list(unreadable(definition, value_names(config.events), has_signup))
-    if lacking:
-        raise DataError("; ".join(lacking), remedy="correct the definition, or map the column in the config")
+    faults = list(unreadable(definition, value_names(config.events), has_signup))
+    if faults:
+        raise DataError("; ".join(faults), remedy="correct the definition, or map the column in the config")
     events = [n for t in config.events for n in (*([t.event] if t.event else []), *(t.counts or {}))]
     any_name = any(table.columns.event is not None for table in config.events)
     check_names(
@@ -177,8 +183,8 @@ def _ctes(plan: _Plan, raws: Mapping[str, Raw]) -> Iterator[Cte]:
         label: reader.measure(feature, label, plan.thresholds[feature])
         for feature, label in ((f, plan.labels[f]) for f in plan.features)
     }
-    for found in measured.values():
-        yield from found.ctes
+    for each in measured.values():
+        yield from each.ctes
     yield "measures", _measures(plan, measured)
 
 
@@ -210,7 +216,7 @@ def _needs(plan: _Plan) -> sql_events.Needs:
 
 
 def _counted(config: Config) -> tuple[bool, bool]:
-    """Whether any table of events holds counts, and whether any of these says by how many users."""
+    """Whether any table of events holds counts, and whether any of them also counts users."""
     return any(table.counts for table in config.events), any(table.users for table in config.events)
 
 
@@ -225,9 +231,9 @@ def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -
     parts: list[exp.Select] = []
     for place, spec in enumerate(tables, 1):
         raw = raws[spec.table]
-        found = sql_events.event_part(plan.config, spec, raw, needs, f"_{place}" if len(tables) > 1 else "")
-        yield from found.ctes
-        parts += found.parts
+        part = sql_events.event_part(plan.config, spec, raw, needs, f"_{place}" if len(tables) > 1 else "")
+        yield from part.ctes
+        parts += part.parts
     yield SEEN, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
 
 
@@ -235,22 +241,22 @@ def _measures(plan: _Plan, measured: Mapping[str, Measured]) -> exp.Select:
     has_signup = plan.config.entities.columns.signed_up is not None
     traits = [col(label, "r") for label in plan.traits.values()]
     keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if has_signup else []), *traits]
-    columns = [exp.alias_(found.number, label) for label, found in measured.items()]
+    columns = [exp.alias_(each.number, label) for label, each in measured.items()]
     if plan.active:
         columns.append(exp.alias_(exp.Max(this=col("event_time", "e")), "last_event_at"))
     table = exp.select(col("entity", "r"), col("as_of", "r"), *traits, *columns).from_("at_risk AS r")
     if not columns:
         return table
     table = table.join(f"{SEEN} AS e", on=col("entity", "e").eq(col("entity", "r")), join_type="left")
-    for found in measured.values():
-        if found.joined is not None:
-            on = col("entity", found.joined).eq(col("entity", "r"))
-            table = table.join(found.joined, on=on, join_type="left")
+    for each in measured.values():
+        if each.joined is not None:
+            on = col("entity", each.joined).eq(col("entity", "r"))
+            table = table.join(each.joined, on=on, join_type="left")
     return table.group_by(*[key.copy() for key in keys])
 
 
 def _met(plan: _Plan) -> Node:
-    """At least so many of the conditions; in freemium also active lately."""
+    """At least `least` of the conditions; in freemium with `active_within` also recent activity."""
     tests = [holds(criterion, col(plan.labels[_subject(criterion)])) for criterion in plan.definition.criteria]
     least = plan.definition.least
     if least == len(tests):
@@ -266,14 +272,14 @@ def _met(plan: _Plan) -> Node:
     return exp.and_(met, col("last_event_at") >= minus(col("as_of"), plan.engine.interval(within)))
 
 
-def _unwrapped(node: exp.Expr) -> exp.Expr:
-    """Arithmetic beside a comparison needs no parentheses."""
+def _without_parentheses(node: exp.Expr) -> exp.Expr:
+    """Drop the parentheses of arithmetic beside a comparison."""
     plain = isinstance(node, exp.Paren) and isinstance(node.this, exp.Add | exp.Sub)
     return node.this if plain and isinstance(node.parent, exp.GT | exp.GTE | exp.LT | exp.LTE) else node
 
 
-def _apart(statement: exp.Select, taken: Collection[str]) -> exp.Select:
-    """Steps that are called like a raw table get another name."""
+def _rename_clashing(statement: exp.Select, taken: Collection[str]) -> exp.Select:
+    """Rename steps whose name is also that of a raw table."""
     clashing = {cte.alias: f"{cte.alias}_step" for cte in statement.ctes if cte.alias.lower() in taken}
     for cte in statement.ctes:
         cte.set("alias", exp.TableAlias(this=exp.to_identifier(clashing.get(cte.alias, cte.alias))))

@@ -1,4 +1,4 @@
-"""What data warehouses say differently: names, types, instants, time arithmetic, regular expressions."""
+"""Differences between SQL dialects: names, types, instants, time arithmetic, regular expressions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAY_ZERO = "1970-01-01"
 
 
 def _path(keys: Sequence[str], unusual: str) -> str:
-    """The way to a field inside JSON; `unusual` is how a key is written that is no plain word."""
+    """Path to a field inside JSON; `unusual` is the form of a key that is not a plain word."""
     plain = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
     quote = "'" if "'" in unusual else '"'
     written = [key.replace("\\", "\\\\").replace(quote, f"\\{quote}") for key in keys]
@@ -29,36 +29,36 @@ def _called(function: str, x: Node, *texts: str) -> Node:
 
 
 class SqlDialect:
-    """DuckDB. Others override what they say differently.
+    """DuckDB; the other dialects override what differs.
 
-    Instants are timestamps in UTC without a time zone, so that a day always has 24 hours.
+    Instants are timestamps in UTC without a time zone, so a day always has 24 hours.
 
     Attributes
     ----------
-    dialect
+    dialect : str
         Its name in sqlglot and on the command line.
-    instant_type
-        The type of such an instant, with microseconds.
-    in_utc
-        How a session is set to UTC, for tables whose times carry a time zone.
-    lenient
-        Whether a text that is no time or number can be read as null; elsewhere the statement fails on one.
-    once
-        Whether a step that is read several times must be told to be made once.
+    instant_type : str
+        The type of an instant, with microseconds.
+    in_utc : str
+        Statement that sets a session to UTC, for tables whose times carry a time zone.
+    safe_casts : bool
+        Whether a text that is not a valid time or number is read as null; otherwise the statement fails.
+    materialize : bool
+        Whether a step that is read several times needs the hint to be computed once.
     """
 
     dialect = "duckdb"
     instant_type = "TIMESTAMP"
     in_utc = "SET TimeZone = 'UTC'"
-    lenient = True
-    once = False
+    safe_casts = True
+    materialize = False
 
     def name(self, written: str) -> exp.Identifier:
-        """The name of a table or column of the user's, exactly as written."""
+        """A table or column name of the user, exactly as written."""
         return exp.to_identifier(written, quoted=True)
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
-        """The text of a field inside a column of JSON, or of a text that is one."""
+        """The text of a field in a column that holds JSON, also as text."""
         document = exp.cast(column, "JSON")
         return exp.JSONExtractScalar(this=document, expression=exp.Literal.string("$" + _path(path, '."{}"')))
 
@@ -69,25 +69,25 @@ class SqlDialect:
         return exp.cast(x, "DOUBLE")
 
     def read_double(self, x: Node) -> Node:
-        """A column of numbers."""
+        """Read a column of numbers."""
         return self._read(self.double(x))
 
     def instant(self, x: Node) -> Node:
         return exp.cast(x, exp.DataType.build(self.instant_type, dialect=self.dialect))
 
     def read_instant(self, x: Node) -> Node:
-        """A column of times."""
+        """Read a column of times."""
         return self._read(self.instant(x))
 
     def _read(self, cast: Node) -> Node:
-        return exp.TryCast(this=cast.this, to=cast.args["to"], safe=True) if self.lenient else cast
+        return exp.TryCast(this=cast.this, to=cast.args["to"], safe=True) if self.safe_casts else cast
 
     def day(self, x: Node) -> Node:
-        """The UTC day an instant lies in."""
+        """The UTC day of an instant."""
         return exp.cast(x, "DATE")
 
     def moment(self, instant: int) -> Node:
-        """A given instant."""
+        """A literal instant."""
         written = to_datetime(instant).replace(tzinfo=None).isoformat(sep=" ")
         return self.instant(exp.Literal.string(written.removesuffix(" 00:00:00")))
 
@@ -109,7 +109,7 @@ class SqlDialect:
         return exp.DateDiff(this=day, expression=zero, unit=exp.var("DAY"))
 
     def matches(self, x: Node, pattern: str) -> Node:
-        """Whether a regular expression is found anywhere in a text."""
+        """Whether a regular expression matches anywhere in a text."""
         return exp.RegexpLike(this=x, expression=exp.Literal.string(pattern))
 
     def rounded(self, x: Node, digits: int) -> Node:
@@ -121,8 +121,8 @@ class Postgres(SqlDialect):
 
     dialect = "postgres"
     in_utc = "SET TIME ZONE 'UTC'"
-    lenient = False
-    once = True  # else it makes the events anew for each entity
+    safe_casts = False
+    materialize = True  # otherwise the events are computed again for every entity
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_EXTRACT_PATH_TEXT", exp.cast(column, "JSON"), *path)
@@ -135,11 +135,11 @@ class Postgres(SqlDialect):
         return exp.Sub(this=day, expression=self.day(exp.Literal.string(_DAY_ZERO)))
 
     def rounded(self, x: Node, digits: int) -> Node:
-        return super().rounded(exp.cast(x, "DECIMAL"), digits)  # it rounds no double to digits
+        return super().rounded(exp.cast(x, "DECIMAL"), digits)  # ROUND with digits does not take a double
 
 
 class BigQuery(SqlDialect):
-    """Its TIMESTAMP is in UTC, always."""
+    """BigQuery, whose TIMESTAMP is always in UTC."""
 
     dialect = "bigquery"
     in_utc = ""
@@ -148,7 +148,7 @@ class BigQuery(SqlDialect):
         return _called("JSON_VALUE", column, "$" + _path(path, '."{}"'))
 
     def instant(self, x: Node) -> Node:
-        return exp.cast(x, "TIMESTAMPTZ")  # how sqlglot calls BigQuery's TIMESTAMP
+        return exp.cast(x, "TIMESTAMPTZ")  # sqlglot's name for BigQuery's TIMESTAMP
 
     def now(self) -> Node:
         return exp.CurrentTimestamp()
@@ -159,12 +159,12 @@ class BigQuery(SqlDialect):
 
 
 class Snowflake(SqlDialect):
-    """A plain name is left unquoted: in quotes it would be another one than its upper-case form."""
+    """Snowflake. Plain names stay unquoted, since quotes would make them differ from their upper-case form."""
 
     dialect = "snowflake"
     instant_type = "TIMESTAMP_NTZ"
     in_utc = "ALTER SESSION SET TIMEZONE = 'UTC'"
-    lenient = False  # its TRY_CAST takes texts only
+    safe_casts = False  # its TRY_CAST takes texts only
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_EXTRACT_PATH_TEXT", column, _path(path, '["{}"]').removeprefix("."))
@@ -177,8 +177,8 @@ class Snowflake(SqlDialect):
         return self.instant(exp.Anonymous(this="SYSDATE"))  # the instant in UTC, whatever the session's time zone
 
     def matches(self, x: Node, pattern: str) -> Node:
-        found = _called("REGEXP_INSTR", x, pattern)
-        return exp.GT(this=found, expression=exp.Literal.number(0))  # REGEXP_LIKE wants the whole text
+        position = _called("REGEXP_INSTR", x, pattern)
+        return exp.GT(this=position, expression=exp.Literal.number(0))  # REGEXP_LIKE must match the whole text
 
 
 class Databricks(SqlDialect):
@@ -202,7 +202,7 @@ class Redshift(SqlDialect):
 
     dialect = "redshift"
     in_utc = "SET timezone TO 'UTC'"
-    lenient = False
+    safe_casts = False
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_EXTRACT_PATH_TEXT", column, *path)
@@ -215,7 +215,7 @@ class Redshift(SqlDialect):
 
 
 class Trino(SqlDialect):
-    """Trino and Starburst. A plain TIMESTAMP has milliseconds there."""
+    """Trino and Starburst, whose plain TIMESTAMP has only milliseconds."""
 
     dialect = "trino"
     instant_type = "TIMESTAMP(6)"
@@ -231,15 +231,15 @@ class Trino(SqlDialect):
         return exp.Sub(this=self._since_1970(end), expression=self._since_1970(start))
 
     def _since_1970(self, x: Node) -> Node:
-        seconds = exp.Anonymous(this="TO_UNIXTIME", expressions=[x])  # its differences know milliseconds only
+        seconds = exp.Anonymous(this="TO_UNIXTIME", expressions=[x])  # its DATE_DIFF has only milliseconds
         return exp.Round(this=exp.Mul(this=seconds, expression=exp.Literal.number(1_000_000)))
 
 
-ENGINES: dict[str, SqlDialect] = {
-    engine.dialect: engine
-    for engine in (SqlDialect(), Postgres(), BigQuery(), Snowflake(), Databricks(), Redshift(), Trino())
+DIALECTS: dict[str, SqlDialect] = {
+    each.dialect: each
+    for each in (SqlDialect(), Postgres(), BigQuery(), Snowflake(), Databricks(), Redshift(), Trino())
 }
-"""Dialect -> engine."""
+"""Name -> dialect."""
 
 _SNOWFLAKE_WORDS = (
     "ALL ALTER AND ANY AS BETWEEN BY CASE CAST CHECK COLUMN CONNECT CONSTRAINT CREATE CROSS CURRENT CURRENT_DATE "
@@ -248,28 +248,27 @@ _SNOWFLAKE_WORDS = (
     "NATURAL NOT NULL OF ON OR ORDER QUALIFY REGEXP REVOKE RIGHT RLIKE ROW ROWS SAMPLE SELECT SET SOME START TABLE "
     "TABLESAMPLE THEN TO TRIGGER TRUE TRY_CAST UNION UNIQUE UPDATE USING VALUES WHEN WHENEVER WHERE WITH"
 )
-"""What Snowflake takes for no name of a column."""
+"""Words that Snowflake does not accept as an unquoted column name."""
 
 
 def dialect_of(dialect: str) -> SqlDialect:
-    """The engine of a dialect.
+    """Return a dialect by name.
 
     Raises
     ------
     DataError
-        If there is none, with the nearest.
+        If the name is unknown, with the nearest known one.
 
     Examples
     --------
     >>> dialect_of("postgres").moment(0).sql("postgres")
     "CAST('1970-01-01' AS TIMESTAMP)"
     """
-    if dialect in ENGINES:
-        return ENGINES[dialect]
-    close = nearest(dialect, ENGINES)
+    if dialect in DIALECTS:
+        return DIALECTS[dialect]
     raise DataError(
-        f"`{dialect}` is not a dialect of SQL that is known" + did_you_mean(close),
+        f"Unknown SQL dialect `{dialect}`" + did_you_mean(nearest(dialect, DIALECTS)),
         received=dialect,
-        allowed=list(ENGINES),
+        allowed=list(DIALECTS),
         remedy="choose one with `--dialect`",
     )

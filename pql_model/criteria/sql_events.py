@@ -1,6 +1,6 @@
-"""The visible events of everyone at risk, in SQL, from tables of all three shapes.
+"""The visible events of the entities at risk, in SQL, from tables of all three shapes.
 
-Which rows count is decided in `pql_model.sources.events`; this module must equal it.
+`pql_model.sources.events` decides which rows count; this module must agree with it.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ from pql_model.sources.scalars import BOT_AGENTS, BOT_FLAGS, BOT_USERS, EVENT_CA
 
 @dataclass(frozen=True)
 class Needs:
-    """What the measures read of the events.
+    """The parts of the events that the measures read.
 
     Attributes
     ----------
-    events
-        Names of the events; None where all of them count.
-    person, n, n_users
-        Whether they read who did it, how often it was counted, by how many users it was counted.
-    values
+    events : frozenset of str or None
+        Names of the events; None if all of them count.
+    person, n, n_users : bool
+        Whether the user, the count, and the count of users are read.
+    values : mapping
         Value -> its column.
-    signed_up
+    signed_up : bool
         Whether entities have a sign-up.
-    until
-        The end of the data, where as_of is later.
+    until : int or None
+        The end of the data, if as_of is later.
     """
 
     events: frozenset[str] | None
@@ -62,14 +62,14 @@ class Needs:
 
 @dataclass(frozen=True)
 class EventPart:
-    """One table of events: its steps, and the selects that are put together with those of other tables."""
+    """One table of events: its steps, and the selects that a union joins with those of other tables."""
 
     ctes: list[Cte]
     parts: list[exp.Select]
 
 
 def value_columns(values: Sequence[str]) -> dict[str, str]:
-    """Value -> a plain name for its column.
+    """Return a plain column name for each value.
 
     >>> value_columns(["MB used", "größe"])
     {'MB used': 'value_mb_used', 'größe': 'value_gr_e'}
@@ -87,14 +87,14 @@ def name_in_data(event: str) -> str:
 
 
 def concerns(spec: EventTable, needs: Needs) -> bool:
-    """Whether a table can hold events that are asked for."""
+    """Whether a table can hold events that are read."""
     if needs.events is None or spec.columns.event is not None:
         return True
     return bool(needs.events & {spec.event, *(spec.counts or {})})
 
 
 def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix: str) -> EventPart:
-    """The rows of one table, each id once, and the visible ones among them; `suffix` tells tables apart."""
+    """Read one table: each row id once, then the visible rows. `suffix` distinguishes the steps of several tables."""
     columns = _columns(config, spec, raw, needs)
     name = f"event_rows{suffix}"
     ctes: list[Cte] = [(name, raw.select(columns))]
@@ -120,7 +120,7 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
 
 
 def _columns(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> dict[str, Node]:
-    """The columns that are read, named as the statement names them."""
+    """The columns that are read, by their names in the statement."""
     of, exclude = spec.columns, config.exclude
     columns = {"entity": raw.identifier(of.entity) if of.id is not None else raw.text(of.entity)}
     if of.event is not None:
@@ -147,7 +147,7 @@ def _columns(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> dict[s
 
 
 def _usable(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node]:
-    """What must be readable."""
+    """Tests that the id, event and times are valid."""
     tests: list[Node] = []
     if spec.columns.id is not None:
         tests.append(given(col("entity", "e")))
@@ -160,7 +160,7 @@ def _usable(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Nod
 
 
 def _order(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node]:
-    """Which of several rows with one id counts: the earliest to arrive, then the earliest to happen."""
+    """Order that decides which of several rows with one id is used: the first to arrive, then the first to happen."""
     time: Node = col("event_time", "e")
     end = plus(time, raw.engine.interval(spec.covers)) if spec.covers is not None else time
     arrived = end
@@ -174,11 +174,11 @@ def _order(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node
     return [arrived, *([time] if arrived is not time else []), *[col(name, "e") for name in (*same, *numbers)]]
 
 
-# ---------------------------------------------------------------- which of them are seen
+# ---------------------------------------------------------------- the visible rows
 
 
 def _visible(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> Iterator[Node]:
-    """Not before sign-up, not at or after as_of, and known before it."""
+    """Tests that a row lies between sign-up and as_of and was known before as_of."""
     time, as_of = col("event_time", "e"), col("as_of", "r")
     yield time < as_of if spec.covers is None else plus(time, raw.engine.interval(spec.covers)) < as_of
     if spec.columns.known_at is not None:
@@ -191,9 +191,9 @@ def _visible(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> Iterat
 
 
 def _of_people(config: Config, spec: EventTable, raw: Raw, columns: Mapping[str, Node]) -> Iterator[Node]:
-    """Neither bots nor users that the config excludes."""
+    """Tests that a row is from neither a bot nor an excluded user."""
     person: Node = col("person", "e")
-    if config.entity == "user" and spec.columns.user is not None:  # what names no user the entity did
+    if config.entity == "user" and spec.columns.user is not None:  # an event without a user belongs to the entity
         person = exp.Coalesce(this=person, expressions=[col("entity", "e")])
     agent = col("user_agent", "e")
     if "person" in columns and config.exclude.users:
@@ -210,7 +210,7 @@ def _of_people(config: Config, spec: EventTable, raw: Raw, columns: Mapping[str,
 def _by_event(
     spec: EventTable, needs: Needs, columns: Mapping[str, Node]
 ) -> Iterator[tuple[dict[str, Node], list[Node]]]:
-    """The columns and further tests of each select: one for a log, one for each event that was counted."""
+    """The columns and further tests of each select: one for a log, one per event of a table of counts."""
     if spec.counts is None:
         name: Node = col("event_name", "e") if "event_name" in columns else literal(str(spec.event))
         tests: list[Node] = []

@@ -1,4 +1,4 @@
-"""The comment on top of the statement: what it answers, what the tables must be, and what SQL cannot know."""
+"""Write the comment on top of the statement: what it answers, what it expects of the tables, and what SQL cannot know."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _KINDS = {"text": "text or whole numbers", "time": "TIMESTAMP", "number": "numbe
 def header(
     config: Config, definition: Definition, engine: SqlDialect, as_of: int | None, raws: Mapping[str, Raw], known: bool
 ) -> str:
-    """The lines of the comment; `known` says whether all columns of the tables are known."""
+    """Write the comment; `known` says whether all columns of the tables are known."""
     lines = [
         f"The {config.entity}s of {config.name} that meet, {_when(as_of)}:",
         f"  {definition_text(definition)}",
-        f"among those at risk: {_at_risk(config)}.",
+        f"among {config.entity}s at risk: {_at_risk(config)}.",
         "",
-        "It reads these tables. Times are in UTC, and an id is written the same way in all of them.",
+        "The statement reads these tables. Times must be in UTC, and an id must be written the same way in every table.",
         *[f"  {line}" for raw in raws.values() if raw.read for line in [_described(raw)]],
         *_sentences(config, engine, as_of, known),
     ]
@@ -34,20 +34,20 @@ def header(
 
 def _wrapped(lines: list[str]) -> Iterator[str]:
     for line in lines:
-        # a name may hold a line break, which would end the comment
+        # a line break in a name would end the comment
         plain = "".join(c if c.isprintable() else " " for c in line)
         indent = " " * (len(plain) - len(plain.lstrip()))
         yield from textwrap.wrap(plain, _WIDTH, subsequent_indent=indent + "  " if indent else "") or [""]
 
 
 def _when(as_of: int | None) -> str:
-    return "at the moment it is run" if as_of is None else f"as of {iso(as_of)}"
+    return "at the moment the statement runs" if as_of is None else f"as of {iso(as_of)}"
 
 
 def _at_risk(config: Config) -> str:
     days = config.schedule.at_days
     if config.motion == "trial" and days is not None:
-        began = f"signed up {days[0]} to {days[-1] + 1} days before, the ages that are scored"
+        began = f"signed up {days[0]} to {days[-1] + 1} days before (the ages that are scored)"
     else:
         began = "signed up before" if config.entities.columns.signed_up is not None else "listed"
         within = config.schedule.active_within
@@ -65,15 +65,15 @@ def _described(raw: Raw) -> str:
 
 def _sentences(config: Config, engine: SqlDialect, as_of: int | None, known: bool) -> Iterator[str]:
     if engine.in_utc:
-        yield f"Run it in a session in UTC: {engine.in_utc}"
-    if not engine.lenient:
-        yield "A text that is no time or number stops it: load such values as NULL."
+        yield f"Run it in a UTC session: {engine.in_utc}"
+    if not engine.safe_casts:
+        yield "A text that is not a valid time or number makes it fail: load such values as NULL."
     if config.resolution == "day":
-        yield "Times are cut to their date, as `resolution: day` says."
+        yield "Times are truncated to their date because of `resolution: day`."
     if not known:
         yield (
-            "The tables were not looked at: a column such as is_bot is not read, and where an account has several rows "
-            "with different traits, another one may count."
+            f"The columns of the tables were not known: a column such as is_bot is not read, and if one {config.entity} has "
+            "several rows with different traits, a different row may be used."
         )
     if config.observed_until is not None and (as_of is None or as_of <= config.observed_until):
-        yield "`observed_until` plays no part here: whatever the tables hold before as_of counts."
+        yield "`observed_until` has no effect here: all rows before as_of count."

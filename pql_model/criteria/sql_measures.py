@@ -1,6 +1,6 @@
-"""What each condition compares, in SQL: over the visible events of an entity, and over its traits.
+"""The number that each condition compares, in SQL: a measure of an entity's visible events, or a trait.
 
-What is right is defined by `pql_model.features.oracle`; this module must equal it.
+`pql_model.features.oracle` defines the correct result; this module must agree with it.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from pql_model.measures import ANY
 from pql_model.time import DAY, MINUTE, SESSION_GAP, Duration, Window
 
 SEEN = "events_seen"
-"""The step that holds the visible events, called `e` where it is read; `r` is the entity at risk."""
+"""Name of the step with the visible events; its alias is `e`, and `r` is the entity at risk."""
 _COMPARE = {">=": exp.GTE, ">": exp.GT, "<=": exp.LTE, "<": exp.LT, "==": exp.EQ, "!=": exp.NEQ}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A number of each entity: an aggregate over its events, and the steps it needs before.
+    """One number per entity: an aggregate over its events, and the steps it depends on.
 
     Attributes
     ----------
-    number
-        Over `r` (at risk), `e` (visible events) and what is joined.
-    ctes
-        Steps to be made before.
-    joined
-        The last of them, with one row per entity, which is joined; its name.
+    number : Node
+        Aggregate over `r` (at risk), `e` (visible events) and the joined step.
+    ctes : tuple of Cte
+        Steps that come before.
+    joined : str or None
+        Name of the last of these steps, which has one row per entity and is joined.
     """
 
     number: Node
@@ -59,16 +59,17 @@ class Measured:
 
 @dataclass(frozen=True)
 class Reader:
-    """How features are measured in one statement.
+    """Builds the measures of one statement.
 
     Attributes
     ----------
-    counted
-        Whether any row stands for several events.
-    values
+    engine : SqlDialect
+    counted, counted_users : bool
+        Whether any row stands for several events, and whether it also counts users.
+    values : dict
         Value -> its column.
-    may_lack_signup
-        Whether an entity may have no sign-up.
+    may_lack_signup : bool
+        Whether an entity may lack a sign-up.
     """
 
     engine: SqlDialect
@@ -78,14 +79,14 @@ class Reader:
     may_lack_signup: bool
 
     def measure(self, feature: Feature, label: str, thresholds: list[float]) -> Measured:
-        """The number of a feature; `label` names its steps, `thresholds` say what it is compared with."""
-        found = _BY_MEASURE[feature.measure](self, feature, label)
-        value = found.number
+        """Measure a feature; `label` names its steps, and `thresholds` are what it is compared with."""
+        measured = _BY_MEASURE[feature.measure](self, feature, label)
+        value = measured.number
         if feature.measure == "sum" and (digits := sum_digits(thresholds)) is not None:
             value = self.engine.rounded(value, digits)
         if self.may_lack_signup and feature.window.kind == "first":
             value = when(given(col("signed_up", "r")), value)
-        return Measured(value, found.ctes, found.joined)
+        return Measured(value, measured.ctes, measured.joined)
 
     # ------------------------------------------------------------ which events
 
@@ -95,7 +96,7 @@ class Reader:
         return [col("event_name", "e").eq(literal(name_in_data(feature.event)))]
 
     def inside(self, feature: Feature) -> Node | None:
-        """Whether a visible event is one of the feature's; None where all are."""
+        """Whether a visible event counts for the feature; None if all do."""
         tests = [*self.named(feature), *self.within(feature.window)]
         return exp.and_(*tests) if tests else None
 
@@ -131,22 +132,22 @@ class Reader:
         return col(self.values[str(feature.value)], "e")
 
     def seen(self, *columns: Node, where: Node | None) -> exp.Select:
-        """Columns of the visible events."""
-        found = exp.select(*columns).from_(f"{SEEN} AS e")
-        return found if where is None else found.where(where)
+        """Select columns of the visible events."""
+        events = exp.select(*columns).from_(f"{SEEN} AS e")
+        return events if where is None else events.where(where)
 
 
 def sum_digits(thresholds: list[float]) -> int | None:
-    """Decimals that a sum is rounded to, so that the order of addition does not decide about a threshold.
+    """Return the decimals to round a sum to, so that the order of addition does not decide whether it meets a threshold.
 
-    Our engine keeps 12 significant digits; near a threshold that is this many decimals.
+    pql keeps 12 significant digits, which near a threshold is this many decimals.
     """
     sizes = [SUM_DIGITS - 1 - math.floor(math.log10(abs(t))) for t in thresholds if t]
     return max(sizes) if sizes else None
 
 
 def holds(criterion: Criterion, value: Node) -> Node:
-    """Whether the number, or the text of a trait, meets the condition. Null where it is missing."""
+    """Test the number, or the text of a trait, against the condition; null where it is missing."""
     if criterion.in_ is not None:
         return one_of(value, criterion.in_, truths=True)
     compare = _COMPARE[str(criterion.operator)]
@@ -180,7 +181,7 @@ def _active_days(reader: Reader, feature: Feature) -> Node:
 
 
 def _joined(label: str, column: str) -> Node:
-    """The one number of an entity in a joined step."""
+    """The number of an entity in a joined step."""
     return exp.Max(this=col(column, label))
 
 
@@ -195,7 +196,7 @@ def _last_value(reader: Reader, feature: Feature, label: str) -> Measured:
 
 
 def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
-    """The events of the window, each with the time of the one before it."""
+    """The events of the window, each with the time of the previous one."""
     entity, time = col("entity", "e"), col("event_time", "e")
     before = over(exp.Lag(this=time.copy()), entity, time.copy())
     columns = (entity, time, exp.alias_(before, "time_before"))
@@ -245,7 +246,7 @@ def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
 
 def _of_runs(current: bool) -> Callable[[Reader, Feature, str], Measured]:
     def build(reader: Reader, feature: Feature, label: str) -> Measured:
-        # today, or yesterday as long as today is not over: as_of is at most two midnights after the last active day
+        # a streak may end yesterday while today is not over: as_of is at most two midnights after the last active day
         ends = plus(reader.engine.instant(col("last_day", "s")), reader.engine.interval(Duration(2 * DAY)))
         unbroken = ends >= col("as_of", "s") if current else None
         longest = exp.alias_(exp.Max(this=when(unbroken, col("days", "s"))), "days")

@@ -1,6 +1,6 @@
-"""The raw tables of `pql.yaml` in SQL: what they are called, and their columns read as text, time or number.
+"""The raw tables of `pql.yaml` in SQL: their names, and their columns read as text, time or number.
 
-How a column is read is decided in `pql_model.sources.casts`; this module must equal it.
+`pql_model.sources.casts` decides how a column is read; this module must agree with it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pql_model.sources.files import file_kind
 from pql_model.sources.scalars import EARLIEST, LATEST, MISSING_IDS, spellings
 
 RAW = "raw"
-"""Marks a table of the user's among the steps of the statement."""
+"""Marks a raw table among the steps of the statement."""
 Cte = tuple[str, exp.Query]
-"""A name and what it stands for."""
+"""Name of a step, and its query."""
 _NO_ID = f"^({'|'.join(re.escape(word) for word in MISSING_IDS)})?$"
-"""Lower-case texts that are no id."""
+"""Lower-case texts that stand for a missing id."""
 
 
 def col(name: str, table: str | None = None) -> exp.Column:
-    """One of the columns that the statement itself names."""
+    """A column that the statement itself names."""
     return exp.column(name, table)
 
 
@@ -33,17 +33,17 @@ def literal(text: str) -> exp.Literal:
 
 
 def number(value: float) -> Node:
-    """A number as people write it: 2 and not 2.0."""
+    """A number in its shortest form: 2 and not 2.0."""
     return exp.convert(int(value) if float(value).is_integer() and abs(value) < 1e15 else value)
 
 
 def named(node: Node, name: str) -> Node:
-    """`node AS name`, where it is not called so already."""
+    """`node AS name`, unless it already has that name."""
     return node.copy() if isinstance(node, exp.Column) and node.name == name else exp.alias_(node, name)
 
 
 def when(test: Node | None, then: Node) -> Node:
-    """`then` where the test holds, else null."""
+    """`then` where the test holds, otherwise null."""
     return then.copy() if test is None else exp.case().when(test.copy(), then.copy())
 
 
@@ -56,7 +56,7 @@ def minus(time: Node, length: Node) -> Node:
 
 
 def given(column: Node) -> Node:
-    """Whether there is a value."""
+    """Whether a value is present."""
     return exp.not_(column.copy().is_(exp.null()))
 
 
@@ -70,13 +70,13 @@ def descending(node: Node) -> exp.Ordered:
 
 
 def over(function: Node, within: Node, *ranks: Node) -> Node:
-    """A window function over the rows with the same value, in an order."""
+    """A window function over the rows with the same value of `within`, ordered by `ranks`."""
     order = exp.Order(expressions=list(ranks)) if ranks else None
     return exp.Window(this=function, partition_by=[within.copy()], order=order)
 
 
 def place(within: Node, *ranks: Node) -> Node:
-    """1, 2, 3 of the rows with the same value, in an order."""
+    """Number the rows with the same value of `within`, ordered by `ranks`."""
     return over(exp.RowNumber(), within, *ranks)
 
 
@@ -87,27 +87,27 @@ def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
 
 
 def possible(engine: SqlDialect, time: Node) -> list[Node]:
-    """What a time must be: an unset one is often stored as the year 1 or as 1970."""
+    """Tests that a time is plausible: an unset time is often stored as the year 1 or as 1970."""
     return [time >= engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
 
 
 def or_null(column: Node, *tests: Node) -> Node:
-    """The tests, or nothing to test."""
+    """Whether the column is null or passes the tests."""
     return exp.paren(exp.or_(column.copy().is_(exp.null()), exp.and_(*tests)))
 
 
 @dataclass
 class Raw:
-    """A raw table. It remembers which of its columns were read, and as what.
+    """A raw table. It records which of its columns are read, and as which type.
 
     Attributes
     ----------
-    table, name
-        What the config and what SQL call it.
-    day_only
-        Whether times are cut to their UTC date.
-    columns
-        All its columns, where they are known: `properties.size` may be one, else it is a field of `properties`.
+    table, name : str
+        Its name in the config and in SQL.
+    day_only : bool
+        Whether times are truncated to their UTC date.
+    columns : collection of str, optional
+        All its columns, if known: `properties.size` may be one of them, otherwise it is a field of `properties`.
     """
 
     engine: SqlDialect
@@ -118,7 +118,7 @@ class Raw:
     read: dict[str, str] = field(default_factory=dict)
 
     def plain(self, name: str, kind: str = "text") -> Node:
-        """The column as it is."""
+        """The column, unconverted."""
         path = name.split(".")
         nested = len(path) > 1 and name not in (self.columns or ())
         outer = path[0] if nested else name
@@ -131,7 +131,7 @@ class Raw:
         return exp.Trim(this=self.engine.text(self.plain(name)))
 
     def identifier(self, name: str) -> Node:
-        """Trimmed text; null for what is no id."""
+        """Trimmed text; null for a text that stands for a missing id."""
         return when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
 
     def instant(self, name: str) -> Node:
@@ -139,12 +139,12 @@ class Raw:
         return self.engine.instant(self.engine.day(read)) if self.day_only else read
 
     def number(self, name: str) -> Node:
-        """A finite number, else null."""
+        """A finite number, otherwise null."""
         read = self.engine.read_double(self.plain(name, "number"))
         return when(exp.Abs(this=read.copy()) < exp.Literal.number("1E308"), read)
 
     def select(self, columns: Mapping[str, Node]) -> exp.Select:
-        """These columns of all its rows."""
+        """Select columns of all its rows."""
         parts = [self.name] if file_kind(self.table) else self.name.split(".")
         names = [self.engine.name(part) for part in reversed(parts)]
         table = exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=False)))
@@ -153,7 +153,7 @@ class Raw:
 
 
 def table_names(tables: Sequence[str]) -> dict[str, str]:
-    """Each table of the config by its name in SQL: of a file its stem, of a glob what is fixed of it.
+    """Name each table of the config in SQL: a file by its stem, a glob by its fixed part.
 
     >>> table_names(["data/events_*.csv.gz", "old/accounts.csv", "accounts.csv", "crm.accounts"])
     {'data/events_*.csv.gz': 'events', 'old/accounts.csv': 'accounts',
@@ -169,7 +169,7 @@ def table_names(tables: Sequence[str]) -> dict[str, str]:
 
 
 def _stem(path: str) -> str:
-    """The last part of a path that is a name: `logs/2025/*.parquet` is called `logs`."""
+    """The last part of a path that can serve as a name: `logs/2025/*.parquet` becomes `logs`."""
     parts = re.split(r"[/\\]", path)
     parts[-1] = parts[-1].split(".")[0]
     names = [re.sub(r"\W+", "_", re.split(r"[*?\[]", part)[0]).strip("_") for part in parts]

@@ -1,7 +1,6 @@
-"""Who is at risk, in SQL: entities, conversions and the moment.
+"""The entities at risk, in SQL: entities, conversions and the instant.
 
-What a row must be to count is decided in `pql_model.sources.entities` and `pql_model.snapshots.grid`; this module
-must equal them.
+`pql_model.sources.entities` and `pql_model.snapshots.grid` decide which rows count; this module must agree with them.
 """
 
 from __future__ import annotations
@@ -34,23 +33,25 @@ from pql_model.time import DAY, Duration
 
 @dataclass(frozen=True)
 class Trait:
-    """A trait, read as a text where a condition lists values, else as a number."""
+    """A trait, read as text where a condition lists values, otherwise as a number."""
 
     name: str
     as_text: bool
 
 
 def moment(engine: SqlDialect, as_of: int | None) -> Cte:
-    """One row: as_of."""
+    """A step with one row: as_of."""
     return "moment", exp.select(exp.alias_(engine.now() if as_of is None else engine.moment(as_of), "as_of"))
 
 
 def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]:
-    """Every row of the entities; of an entity the one with `place` 1 counts.
+    """Rank the rows of each entity; the row with `place` 1 is used.
 
     Parameters
     ----------
-    traits
+    config : Config
+    raw : Raw
+    traits : mapping
         Column of the statement -> the trait it holds.
     """
     spec = config.entities.columns
@@ -67,7 +68,7 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
     if spec.signed_up is not None:
         readable = possible(raw.engine, signed_up)
         usable += readable if config.motion == "trial" else [or_null(signed_up, *readable)]
-        kept.insert(1, exp.alias_(over(exp.Max(this=signed_up), entity), "signed_up"))  # another row may know it
+        kept.insert(1, exp.alias_(over(exp.Max(this=signed_up), entity), "signed_up"))  # another row may have it
     else:
         del ranks[1]
     ranked = exp.select(*kept, exp.alias_(place(entity, *ranks), "place")).from_("entity_rows").where(*usable)
@@ -75,9 +76,9 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
 
 
 def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, Node]:
-    """What decides which of several rows of an entity counts: its traits, as far as the last one that is read.
+    """Columns that decide which of several rows of an entity is used: its traits up to the last one that is read.
 
-    Our engine orders by all traits; where the columns are not known, by those that are read.
+    pql orders by all traits; if the columns are not known, the statement orders by those it reads.
     """
     read = {trait.name for trait in traits.values()}
     known = configured_traits(config, raw.columns) if raw.columns is not None else config.entities.traits
@@ -92,26 +93,28 @@ def _excluded(config: Config, raw: Raw) -> Node:
 
 
 def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
-    """Who had converted before as_of. `until` is the end of the data, where as_of is later."""
+    """Entities that converted before as_of. `until` is the end of the data, if as_of is later."""
     spec = config.conversions.columns
     rows = raw.select({"entity": raw.text(spec.entity), "converted_at": raw.instant(spec.time)})
     at = col("converted_at", "c")
-    found = exp.select(col("entity", "c")).distinct().from_("conversion_rows AS c")
-    found = found.join("moment AS m", join_type="cross").where(*possible(raw.engine, at), at < col("as_of", "m"))
+    converted = exp.select(col("entity", "c")).distinct().from_("conversion_rows AS c")
+    converted = converted.join("moment AS m", join_type="cross").where(
+        *possible(raw.engine, at), at < col("as_of", "m")
+    )
     if until is not None:
-        found = found.where(at <= raw.engine.moment(until))
-    return [("conversion_rows", rows), ("converted", found)]
+        converted = converted.where(at <= raw.engine.moment(until))
+    return [("conversion_rows", rows), ("converted", converted)]
 
 
 def at_risk(config: Config, engine: SqlDialect, traits: Sequence[str]) -> Cte:
-    """Signed up, not converted, not excluded; in a trial also of an age that is scored."""
+    """Entities that signed up, have not converted and are not excluded; in a trial also of an age that is scored."""
     signed = [col("signed_up", "n")] if config.entities.columns.signed_up is not None else []
     kept = [col("entity", "n"), *signed, col("as_of", "m"), *[col(trait, "n") for trait in traits]]
-    found = exp.select(*kept).from_("entities_ranked AS n").join("moment AS m", join_type="cross")
-    found = found.join("converted AS c", on=col("entity", "c").eq(col("entity", "n")), join_type="left")
-    # not `= 1`: PostgreSQL takes an equality for rare, and would join row by row
+    entities = exp.select(*kept).from_("entities_ranked AS n").join("moment AS m", join_type="cross")
+    entities = entities.join("converted AS c", on=col("entity", "c").eq(col("entity", "n")), join_type="left")
+    # not `= 1`: PostgreSQL assumes that an equality is rare and would join row by row
     tests = [col("place", "n") < 2, col("excluded", "n") < 1, col("entity", "c").is_(exp.null())]
-    return "at_risk", found.where(*tests, *_old_enough(config, engine))
+    return "at_risk", entities.where(*tests, *_old_enough(config, engine))
 
 
 def _old_enough(config: Config, engine: SqlDialect) -> list[Node]:

@@ -23,14 +23,14 @@ from pql_model.workflows.report import list_criteria
 
 @dataclass(frozen=True)
 class SqlResult:
-    """A definition and its statement."""
+    """A definition and its SQL statement."""
 
     dialect: str
     sql: str
     definition: Definition
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that `pql criteria sql --json` prints."""
+        """Return the object that `pql criteria sql --json` prints."""
         return {"dialect": self.dialect, "sql": self.sql, "definition": definition_json(self.definition)}
 
 
@@ -42,24 +42,27 @@ def criteria_sql(
     definition: Definition | str | Path | None = None,
     listener: Listener | None = None,
 ) -> SqlResult:
-    """One statement that lists the entities at risk that meet a definition, as `meets_definition` of `score` does.
+    """Write one statement that returns the entities at risk that meet a definition, as `meets_definition` of `score` does.
 
     Parameters
     ----------
-    dialect
-        Whose SQL: duckdb, postgres, bigquery, snowflake, databricks, redshift or trino.
-    as_of
-        A date or ISO time; default: the moment the statement is run.
-    definition
+    config : Config or path
+    dialect : str
+        duckdb, postgres, bigquery, snowflake, databricks, redshift or trino.
+    as_of : str, optional
+        A date or ISO time; default: the moment the statement runs.
+    definition : Definition or path, optional
         A definition or a YAML file with one; default: the one in force (`definition:` of the config), or the
-        champion's recommended one where none is in force.
+        recommended one of the champion if none is in force.
+    listener : Listener, optional
+        Receives progress.
 
     Raises
     ------
     DataError
-        If the dialect is not known, `as_of` is no time, or the definition names what the tables do not have.
+        If the dialect is unknown, `as_of` is not a time, or the definition names an event or trait that the tables lack.
     ModelNotFoundError
-        If no definition is given or in force, and there is no champion.
+        If no definition is passed or in force, and there is no champion.
 
     Examples
     --------
@@ -71,29 +74,29 @@ def criteria_sql(
     """
     config = config if isinstance(config, Config) else load_config(config)
     instant = read_optional_instant(as_of)
-    dialect_of(dialect)  # refused before anything is read
-    chosen, place = _chosen(config, definition)
+    dialect_of(dialect)  # rejected before anything is read
+    chosen, place = _choose(config, definition)
     stages = Stages(listener)
     with stages("look at the tables"), open_session() as con:
-        found = probe_schema(con, config)
-    check_names(chosen, found.events, found.traits, place)
-    return SqlResult(dialect, definition_sql(config, chosen, dialect, instant, found.columns), chosen)
+        schema = probe_schema(con, config)
+    check_names(chosen, schema.events, schema.traits, place)
+    return SqlResult(dialect, definition_sql(config, chosen, dialect, instant, schema.columns), chosen)
 
 
-def _chosen(config: Config, given: Definition | str | Path | None) -> tuple[Definition, str]:
-    """The definition, and where it stands."""
-    if isinstance(given, Definition):
-        return given, "the definition"
-    if given is not None:
-        return load_definition(given), Path(given).name
+def _choose(config: Config, definition: Definition | str | Path | None) -> tuple[Definition, str]:
+    """The definition, and where it is written."""
+    if isinstance(definition, Definition):
+        return definition, "the definition"
+    if definition is not None:
+        return load_definition(definition), Path(definition).name
     if config.definition is not None:
         return config.definition, "`definition:` in the config"
-    found = list_criteria(config, model="champion")
-    best = next((rule for rule in found.found["definitions"] if rule["recommended"]), None)
+    criteria = list_criteria(config, model="champion")
+    best = next((each for each in criteria.found["definitions"] if each["recommended"]), None)
     if best is None:
         raise DataError(
-            "There is no definition to write as SQL: none is in force, and training recommends none",
-            received=f"version {found.model['version']}",
-            remedy="bring one with `--definition FILE`, or put one under `definition:` in the config",
+            "There is no definition to write as SQL: none is in force, and the champion recommends none",
+            received=f"version {criteria.model['version']}",
+            remedy="pass one with `--definition FILE`, or add one under `definition:` in the config",
         )
     return Definition.model_validate(definition_keys(best)), "the definition of the champion"

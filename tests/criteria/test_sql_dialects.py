@@ -1,8 +1,8 @@
-"""What each warehouse says differently."""
+"""Differences between the dialects."""
 
 import pytest
 
-from pql_model.criteria.sql_dialects import ENGINES, dialect_of
+from pql_model.criteria.sql_dialects import DIALECTS, dialect_of
 from pql_model.criteria.sql_raw import col
 from pql_model.errors import DataError
 from pql_model.time import Duration, parse_instant
@@ -11,23 +11,21 @@ A, B = col("a"), col("b")
 MOMENT = parse_instant("2026-01-08T12:30:00.000001Z")
 
 
-def said(build):
-    return {dialect: build(engine).sql(dialect) for dialect, engine in ENGINES.items()}
+def in_each(build):
+    return {dialect: build(engine).sql(dialect) for dialect, engine in DIALECTS.items()}
 
 
-def test_the_dialects_are_these():
-    assert list(ENGINES) == ["duckdb", "postgres", "bigquery", "snowflake", "databricks", "redshift", "trino"]
+def test_the_supported_dialects():
+    assert list(DIALECTS) == ["duckdb", "postgres", "bigquery", "snowflake", "databricks", "redshift", "trino"]
 
 
-def test_another_dialect_is_refused_with_the_nearest():
-    with pytest.raises(
-        DataError, match=r"`postgresql` is not a dialect of SQL that is known, did you mean `postgres`?"
-    ):
+def test_an_unknown_dialect_is_rejected_with_the_nearest_name():
+    with pytest.raises(DataError, match=r"Unknown SQL dialect `postgresql`, did you mean `postgres`?"):
         dialect_of("postgresql")
 
 
 def test_instants_keep_their_microseconds():
-    assert said(lambda engine: engine.moment(MOMENT)) == {
+    assert in_each(lambda engine: engine.moment(MOMENT)) == {
         "duckdb": "CAST('2026-01-08 12:30:00.000001' AS TIMESTAMP)",
         "postgres": "CAST('2026-01-08 12:30:00.000001' AS TIMESTAMP)",
         "bigquery": "CAST('2026-01-08 12:30:00.000001' AS TIMESTAMP)",
@@ -39,7 +37,7 @@ def test_instants_keep_their_microseconds():
 
 
 def test_the_present_is_in_utc():
-    assert said(lambda engine: engine.now()) == {
+    assert in_each(lambda engine: engine.now()) == {
         "duckdb": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'",
         "postgres": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'",
         "bigquery": "CURRENT_TIMESTAMP()",
@@ -50,8 +48,8 @@ def test_the_present_is_in_utc():
     }
 
 
-def test_lengths_of_time():
-    assert said(lambda engine: engine.interval(Duration.parse("36h"))) == {
+def test_intervals():
+    assert in_each(lambda engine: engine.interval(Duration.parse("36h"))) == {
         "duckdb": "INTERVAL '36' HOUR",
         "postgres": "INTERVAL '36 HOUR'",
         "bigquery": "INTERVAL 36 HOUR",
@@ -62,8 +60,8 @@ def test_lengths_of_time():
     }
 
 
-def test_microseconds_between():
-    assert said(lambda engine: engine.micros(A, B)) == {
+def test_differences_in_microseconds():
+    assert in_each(lambda engine: engine.micros(A, B)) == {
         "duckdb": "DATE_DIFF('MICROSECOND', a, b)",
         "postgres": "ROUND(EXTRACT(EPOCH FROM b - a) * 1000000)",
         "bigquery": "TIMESTAMP_DIFF(b, a, MICROSECOND)",
@@ -75,7 +73,7 @@ def test_microseconds_between():
 
 
 def test_consecutive_days_are_consecutive_numbers():
-    assert said(lambda engine: engine.day_number(A)) == {
+    assert in_each(lambda engine: engine.day_number(A)) == {
         "duckdb": "DATE_DIFF('DAY', CAST('1970-01-01' AS DATE), a)",
         "postgres": "a - CAST('1970-01-01' AS DATE)",
         "bigquery": "DATE_DIFF(a, CAST('1970-01-01' AS DATE), DAY)",
@@ -86,8 +84,8 @@ def test_consecutive_days_are_consecutive_numbers():
     }
 
 
-def test_a_pattern_is_found_anywhere_in_the_text():
-    assert said(lambda engine: engine.matches(A, r"bot|\(x")) == {
+def test_a_pattern_matches_anywhere_in_the_text():
+    assert in_each(lambda engine: engine.matches(A, r"bot|\(x")) == {
         "duckdb": r"REGEXP_MATCHES(a, 'bot|\(x')",
         "postgres": r"a ~ 'bot|\(x'",
         "bigquery": r"REGEXP_CONTAINS(a, 'bot|\\(x')",
@@ -98,15 +96,15 @@ def test_a_pattern_is_found_anywhere_in_the_text():
     }
 
 
-def test_postgres_rounds_decimals_only_and_redshift_would_cut_them_off():
-    rounded = said(lambda engine: engine.rounded(A, 8))
+def test_only_postgres_rounds_decimals():
+    rounded = in_each(lambda engine: engine.rounded(A, 8))
 
     assert rounded.pop("postgres") == "ROUND(CAST(a AS DECIMAL), 8)"
     assert set(rounded.values()) == {"ROUND(a, 8)"}
 
 
-def test_what_cannot_be_read_is_null_where_the_dialect_can_say_so():
-    assert said(lambda engine: engine.read_double(A)) == {
+def test_unreadable_values_are_null_where_the_dialect_has_safe_casts():
+    assert in_each(lambda engine: engine.read_double(A)) == {
         "duckdb": "TRY_CAST(a AS DOUBLE)",
         "postgres": "CAST(a AS DOUBLE PRECISION)",
         "bigquery": "SAFE_CAST(a AS FLOAT64)",
@@ -118,7 +116,7 @@ def test_what_cannot_be_read_is_null_where_the_dialect_can_say_so():
 
 
 def test_a_field_of_json():
-    assert said(lambda engine: engine.field(A, ["page", "size"])) == {
+    assert in_each(lambda engine: engine.field(A, ["page", "size"])) == {
         "duckdb": "CAST(a AS JSON) ->> '$.page.size'",
         "postgres": "JSON_EXTRACT_PATH_TEXT(CAST(a AS JSON), 'page', 'size')",
         "bigquery": "JSON_VALUE(a, '$.page.size')",
@@ -129,8 +127,8 @@ def test_a_field_of_json():
     }
 
 
-def test_a_field_of_json_whatever_it_is_called():
-    assert said(lambda engine: engine.field(A, ["it's", 'a "b"'])) == {
+def test_a_json_field_with_any_name():
+    assert in_each(lambda engine: engine.field(A, ["it's", 'a "b"'])) == {
         "duckdb": r"""CAST(a AS JSON) ->> '$."it''s"."a \"b\""'""",
         "postgres": r"""JSON_EXTRACT_PATH_TEXT(CAST(a AS JSON), 'it''s', 'a "b"')""",
         "bigquery": r"""JSON_VALUE(a, '$."it\'s"."a \\"b\\""')""",
@@ -150,6 +148,6 @@ def test_a_field_of_json_whatever_it_is_called():
         ('q"t', '"q""t"', '"q""t"'),
     ],
 )
-def test_names_are_quoted_but_for_plain_ones_in_snowflake(written, snowflake, elsewhere):
-    assert ENGINES["snowflake"].name(written).sql("snowflake") == snowflake
-    assert ENGINES["postgres"].name(written).sql("postgres") == elsewhere
+def test_names_are_quoted_except_plain_ones_in_snowflake(written, snowflake, elsewhere):
+    assert DIALECTS["snowflake"].name(written).sql("snowflake") == snowflake
+    assert DIALECTS["postgres"].name(written).sql("postgres") == elsewhere

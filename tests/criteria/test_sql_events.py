@@ -3,7 +3,7 @@
 import pytest
 from configs_of_sql import config_of
 
-from pql_model.criteria.sql_dialects import ENGINES
+from pql_model.criteria.sql_dialects import DIALECTS
 from pql_model.criteria.sql_events import Needs, concerns, event_part, name_in_data, value_columns
 from pql_model.criteria.sql_raw import Raw
 from pql_model.time import parse_instant
@@ -25,7 +25,7 @@ def needs(events=None, **more):
 
 def part_of(table, wanted, motion="trial", columns=None, **config):
     product = config_of(motion, events=[table], **config)
-    raw = Raw(ENGINES["duckdb"], table["table"], "e", columns=columns)
+    raw = Raw(DIALECTS["duckdb"], table["table"], "e", columns=columns)
     found = event_part(product, product.events[0], raw, wanted, "")
     return dict(found.ctes), [part.sql("duckdb") for part in found.parts]
 

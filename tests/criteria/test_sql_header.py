@@ -4,7 +4,7 @@ import pytest
 from configs_of_sql import config_of
 
 from pql_model.config.definition import Definition
-from pql_model.criteria.sql_dialects import ENGINES
+from pql_model.criteria.sql_dialects import DIALECTS
 from pql_model.criteria.sql_header import header
 from pql_model.criteria.sql_raw import Raw
 from pql_model.time import parse_instant
@@ -14,62 +14,62 @@ AS_OF = parse_instant("2026-01-08T12:00:00Z")
 
 
 def comment(config, dialect="duckdb", definition=RULE, as_of=AS_OF, known=True, raws=()):
-    return header(config, definition, ENGINES[dialect], as_of, {raw.table: raw for raw in raws}, known)
+    return header(config, definition, DIALECTS[dialect], as_of, {raw.table: raw for raw in raws}, known)
 
 
-def test_it_says_what_is_asked_of_whom_and_when():
-    said = comment(config_of("trial", snapshots={"at_days": [3, 7]}))
+def test_it_states_the_definition_the_accounts_and_the_instant():
+    text = comment(config_of("trial", snapshots={"at_days": [3, 7]}))
 
-    assert said.splitlines()[:3] == [
+    assert text.splitlines()[:3] == [
         "-- The accounts of small that meet, as of 2026-01-08T12:00:00Z:",
         "--   at least 2 `Invited` in the first 7 days",
-        "-- among those at risk: signed up 3 to 8 days before, the ages that are scored, not converted, not excluded.",
+        "-- among accounts at risk: signed up 3 to 8 days before (the ages that are scored), not converted, not excluded.",
     ]
 
 
-def test_without_as_of_it_speaks_of_the_moment_it_is_run():
-    assert "that meet, at the moment it is run:" in comment(config_of("trial"), as_of=None)
+def test_without_as_of_it_refers_to_the_moment_the_statement_runs():
+    assert "that meet, at the moment the statement runs:" in comment(config_of("trial"), as_of=None)
 
 
 @pytest.mark.parametrize(
     ("signed_up", "within", "words"),
     [("s", "28d", "signed up before, active in the last 28 days,"), (None, None, "listed, not converted")],
 )
-def test_freemium_says_who_is_active(signed_up, within, words):
+def test_freemium_states_the_activity_required(signed_up, within, words):
     snapshots = {"every": "7d"} | ({"active_within": within} if within else {})
     assert words in comment(config_of("freemium", signed_up=signed_up, snapshots=snapshots))
 
 
-def test_it_lists_the_columns_that_were_read_by_what_they_must_be():
-    raw = Raw(ENGINES["duckdb"], "data/e.csv", "e")
+def test_it_lists_the_columns_read_and_their_types():
+    raw = Raw(DIALECTS["duckdb"], "data/e.csv", "e")
     raw.text("who")
     raw.instant("at")
     raw.text("props.size")
-    unread = Raw(ENGINES["duckdb"], "x.csv", "x")
+    unread = Raw(DIALECTS["duckdb"], "x.csv", "x")
 
-    said = comment(config_of("trial"), raws=[raw, unread])
-    assert "--   e (data/e.csv): who (text or whole numbers); at (TIMESTAMP); props (JSON)" in said
-    assert "x.csv" not in said
+    text = comment(config_of("trial"), raws=[raw, unread])
+    assert "--   e (data/e.csv): who (text or whole numbers); at (TIMESTAMP); props (JSON)" in text
+    assert "x.csv" not in text
 
 
 @pytest.mark.parametrize(
     ("dialect", "config", "known", "sentence"),
     [
-        ("postgres", {}, True, "Run it in a session in UTC: SET TIME ZONE 'UTC'"),
-        ("postgres", {}, True, "A text that is no time or number stops it"),
-        ("duckdb", {"resolution": "day"}, True, "Times are cut to their date"),
-        ("duckdb", {}, False, "The tables were not looked at: a column such as is_bot is not read"),
-        ("duckdb", {"observed_until": "2026-06-30"}, True, "`observed_until` plays no part here"),
+        ("postgres", {}, True, "Run it in a UTC session: SET TIME ZONE 'UTC'"),
+        ("postgres", {}, True, "A text that is not a valid time or number makes it fail"),
+        ("duckdb", {"resolution": "day"}, True, "Times are truncated to their date"),
+        ("duckdb", {}, False, "The columns of the tables were not known: a column such as is_bot is not read"),
+        ("duckdb", {"observed_until": "2026-06-30"}, True, "`observed_until` has no effect here"),
     ],
 )
-def test_it_says_what_sql_needs_and_cannot_know(dialect, config, known, sentence):
+def test_it_states_what_sql_needs_and_cannot_know(dialect, config, known, sentence):
     assert sentence in comment(config_of("trial", **config), dialect, known=known)
 
 
-def test_it_says_nothing_that_does_not_apply():
-    said = comment(config_of("trial", observed_until="2026-01-01"), "bigquery")
-    for word in ("UTC:", "stops it", "cut to", "looked at", "observed_until"):
-        assert word not in said
+def test_it_omits_what_does_not_apply():
+    text = comment(config_of("trial", observed_until="2026-01-01"), "bigquery")
+    for word in ("UTC session:", "makes it fail", "truncated to", "not known", "observed_until"):
+        assert word not in text
 
 
 def test_no_name_breaks_out_of_the_comment():

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pql_model.criteria.sql_dialects import ENGINES
+from pql_model.criteria.sql_dialects import DIALECTS
 from pql_model.criteria.sql_raw import Raw, col, given, number, one_of, or_null, possible, table_names, when
 
-DUCKDB = ENGINES["duckdb"]
+DUCKDB = DIALECTS["duckdb"]
 
 
 def raw(**more):

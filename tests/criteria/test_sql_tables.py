@@ -3,12 +3,12 @@
 import pytest
 from configs_of_sql import config_of
 
-from pql_model.criteria.sql_dialects import ENGINES
+from pql_model.criteria.sql_dialects import DIALECTS
 from pql_model.criteria.sql_raw import Raw
 from pql_model.criteria.sql_tables import Trait, at_risk, conversions, entities, moment
 from pql_model.time import parse_instant
 
-DUCKDB = ENGINES["duckdb"]
+DUCKDB = DIALECTS["duckdb"]
 
 
 def raw(columns=None):

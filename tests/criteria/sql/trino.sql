@@ -1,15 +1,15 @@
 -- The accounts of snapshot that meet, as of 2026-01-08:
 --   at least 2 of: at least 2 `used` in the first 3 days; at least 3 active days in a row in the last 7 days;
 --     fewer than 2.5 days since the last `used`; `size` is 1-10
--- among those at risk: signed up 3 to 15 days before, the ages that are scored, not converted, not excluded.
+-- among accounts at risk: signed up 3 to 15 days before (the ages that are scored), not converted, not excluded.
 --
--- It reads these tables. Times are in UTC, and an id is written the same way in all of them.
+-- The statement reads these tables. Times must be in UTC, and an id must be written the same way in every table.
 --   accounts (accounts.csv): account, plan, size (text or whole numbers); signed_up (TIMESTAMP)
 --   conversions (conversions.csv): account (text or whole numbers); time (TIMESTAMP)
 --   events (events.csv): account, event (text or whole numbers); time, known_at (TIMESTAMP)
--- Run it in a session in UTC: SET TIME ZONE 'UTC'
--- The tables were not looked at: a column such as is_bot is not read, and where an account has several rows with
--- different traits, another one may count.
+-- Run it in a UTC session: SET TIME ZONE 'UTC'
+-- The columns of the tables were not known: a column such as is_bot is not read, and if one account has several
+-- rows with different traits, a different row may be used.
 WITH moment AS (
   SELECT
     CAST('2026-01-08' AS TIMESTAMP(6)) AS as_of
