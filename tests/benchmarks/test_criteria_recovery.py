@@ -89,9 +89,12 @@ def test_in_a_world_of_noise_everybody_has_about_the_same_chance(worlds):
 
 
 def found(condition, also=(), interval=(1, 9)):
-    also = tuple(SimpleNamespace(condition=Criterion.model_validate(c), share=0.3) for c in also)
+    alternatives = tuple(SimpleNamespace(condition=Criterion.model_validate(c), share=0.3) for c in also)
     mined = SimpleNamespace(
-        condition=Criterion.model_validate(condition), also=also, threshold_interval=interval, threshold_agreement=0.5
+        condition=Criterion.model_validate(condition),
+        alternatives=alternatives,
+        threshold_interval=interval,
+        threshold_agreement=0.5,
     )
     return SimpleNamespace(mined=mined)
 
