@@ -76,7 +76,7 @@ def criteria_sql(
     stages = Stages(listener)
     with stages("look at the tables"), open_session() as con:
         found = probe_schema(con, config)
-    check_names(chosen, found.events, found.traits, place)
+    check_names(chosen, found.events, [*found.traits, *config.dated_names], place)
     return SqlResult(dialect, definition_sql(config, chosen, dialect, instant, found.columns), chosen)
 
 
