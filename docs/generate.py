@@ -99,6 +99,8 @@ _TITLES = {
     "Policy": "`policy`",
     "Capacity": "`policy.capacity`",
     "Offer": "`offer`",
+    "OwnFeature": "`features`",
+    "DatedKeys": "`features[].columns`",
     "ModelSettings": "`model`",
     "LightGBMParams": "`model.params`",
     "LightGBMSearch": "`model.search`",

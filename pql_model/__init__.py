@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pql_model.workflows.demo import make_demo
     from pql_model.workflows.explain import explain_entity
     from pql_model.workflows.export import export
+    from pql_model.workflows.extensions import with_features
+    from pql_model.workflows.features import write_features
     from pql_model.workflows.init import init
     from pql_model.workflows.replay import replay
     from pql_model.workflows.report import list_criteria, write_report
@@ -70,6 +72,8 @@ _HOME = {
     "score": "workflows.score",
     "train": "workflows.train",
     "verify": "workflows.verify",
+    "with_features": "workflows.extensions",
+    "write_features": "workflows.features",
     "write_report": "workflows.report",
 }
 
@@ -104,6 +108,8 @@ __all__ = [
     "test_criteria",
     "train",
     "verify",
+    "with_features",
+    "write_features",
     "write_report",
 ]
 

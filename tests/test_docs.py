@@ -48,7 +48,9 @@ def test_links_between_files_resolve(file):
 def test_the_readme_names_every_command():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    known = "demo init check train backtest report score explain models rollback export serve verify replay schema"
+    known = (
+        "demo init check train backtest report score explain models rollback features export serve verify replay schema"
+    )
     assert commands == set(known.split())
     for name in commands:
         assert f"pql {name}" in text
@@ -102,6 +104,23 @@ def test_the_python_example_of_the_readme_runs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Estimate(value=0." in done.stdout
+
+
+@pytest.mark.notebook
+def test_the_page_about_extending_runs_from_top_to_bottom(tmp_path):
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.+?)```", page, re.DOTALL))
+    (tmp_path / "page.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "page.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "weights.json" in done.stdout
+    assert "features.manifest.json" in done.stdout
 
 
 @pytest.mark.notebook

@@ -37,6 +37,8 @@ NAMES = (
     "test_criteria",
     "train",
     "verify",
+    "with_features",
+    "write_features",
     "write_report",
 )
 

@@ -34,6 +34,7 @@ from pql_model.cli.common import (
     printed,
 )
 from pql_model.cli.criteria import criteria
+from pql_model.cli.features import features
 from pql_model.cli.progress import Bars
 from pql_model.cli.replay import replay
 from pql_model.cli.run import run_app, stop
@@ -247,6 +248,7 @@ def rollback(
         out.print(payload["words"], highlight=False, markup=False)
 
 
+app.command()(features)
 app.command()(export)
 app.command()(serve)
 app.command()(verify)

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.model_settings import ModelSettings
+from pql_model.config.own_features import OwnFeature
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.measures import ANY
 from pql_model.time import DAY, Duration
@@ -288,6 +289,9 @@ class Config(Strict):
         description="Log every score: a folder, or `{table: pql_scores}`.",
         json_schema_extra=_or_a_folder,
     )
+    features: list[OwnFeature] = Field(
+        default_factory=list, description="Features of your own: events with a measure and a window, or dated columns."
+    )
     model: ModelSettings = Field(
         default_factory=ModelSettings, description="Which learner is trained, and with which hyperparameters."
     )
@@ -362,6 +366,11 @@ class Config(Strict):
             raised = Definition.model_validate({"any": self.policy.hand_raise})
             for fault in unreadable(raised, spelled.values(), self.entities.columns.signed_up is not None):
                 yield fault.replace("the definition", "`policy: {hand_raise: ...}`", 1)
+
+    @property
+    def dated_names(self) -> list[str]:
+        """The names of the dated columns under `features:`."""
+        return [name for spec in self.features for name in spec.values]
 
     @property
     def schedule(self) -> Snapshots:

@@ -117,7 +117,7 @@ def trait_notes(definition: Definition, table: pd.DataFrame) -> list[str]:
     """
     notes = []
     for criterion in definition.criteria:
-        if criterion.trait is None:
+        if criterion.trait is None or trait_name(criterion.trait) not in table.columns:  # no trait, or a dated column
             continue
         column = table[trait_name(criterion.trait)]
         if criterion.in_ is None:

@@ -157,6 +157,14 @@ def _check_mapped(config: Config, definition: Definition) -> None:
         raise DataError("; ".join(faults), remedy="correct the definition, or map the column in the config")
     events = [n for t in config.events for n in (*([t.event] if t.event else []), *(t.counts or {}))]
     any_name = any(table.columns.event is not None for table in config.events)
+    for criterion in definition.criteria:
+        if criterion.trait in config.dated_names:
+            raise DataError(
+                f"The definition reads the dated column `{criterion.trait}`, which the SQL cannot read",
+                received=criterion.trait,
+                allowed="events, and traits of the entities table",
+                remedy="write SQL for a definition without it",
+            )
     check_names(
         definition, None if any_name else events, config.entities.traits, "the definition", where="the config does not"
     )

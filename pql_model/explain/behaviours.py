@@ -1,7 +1,7 @@
-"""What goes with conversion, behaviour by behaviour: how much, in which direction, and in what shape.
+"""Which behaviours go with conversion: how much, in which direction, and in which shape.
 
-Read from the SHAP values of held-out rows, summed over all columns of a behaviour: seven windows of one event are one
-behaviour, so none of them takes the others' share.
+Computed from the SHAP values of held-out rows, summed over all columns of a behaviour: seven windows of one event are
+one behaviour, so the share of the event is not split between them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Direction = Literal["+", "-", "mixed"]
 Shape = Literal["step", "saturating", "linear", "none"]
 RESAMPLES = 300
 CLEAR = 0.3
-"""Rank correlation from which on a direction is called one."""
+"""Rank correlation from which a behaviour has a direction."""
 FAINT = 0.005
-"""A smaller share of all contributions has no shape worth a word."""
+"""Smallest share of all contributions for which a shape is reported."""
 _POINTS = 24
 _AS_WELL = 0.02
 
@@ -81,7 +81,7 @@ def behaviours(
     converted: np.ndarray,
     seed: int,
 ) -> list[Behaviour]:
-    """Behaviours by their share, the largest first.
+    """Return behaviours by their share, the largest first.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def _sum(contributions: np.ndarray, where: Sequence[tuple[str, str]], name: tupl
 
 
 def _shares(sizes: np.ndarray, entity: np.ndarray, converted: np.ndarray, seed: int) -> list[Estimate]:
-    """Share of each behaviour in the total, with an interval over resampled entities."""
+    """Return the share of each behaviour in the total, with an interval over resampled entities."""
     code, names = pd.factorize(entity)
     if not sizes.size or not sizes.sum():
         return [Estimate(0.0, 0.0, 0.0)] * sizes.shape[1]
@@ -140,14 +140,14 @@ def _shares(sizes: np.ndarray, entity: np.ndarray, converted: np.ndarray, seed: 
 
 
 def _values(column: ModelColumn, table: pd.DataFrame) -> np.ndarray | None:
-    """Numbers to draw a curve over; what never happened comes before everything else. None for texts."""
+    """Return the numbers to draw a curve over, or None for texts."""
     if column.kind == "category":
         return None
     return as_numbers(table[column.name])
 
 
 def _telling(total: np.ndarray, members: Sequence[int], table: pd.DataFrame, manifest: Manifest) -> int:
-    """The column whose best single split explains most of the behaviour's contribution."""
+    """Return the column whose best single split explains most of the behaviour's contribution."""
     best: list[tuple[float, int]] = []
     for j in members[:12]:
         values = _values(manifest.columns[j], table)
@@ -180,7 +180,7 @@ def _direction(column: ModelColumn, values: np.ndarray | None, total: np.ndarray
 
 
 def _shape(values: np.ndarray, total: np.ndarray) -> Shape:
-    """The simplest of the shapes that fits (nearly) best: a line, then a step, then a rise that levels off.
+    """Return the simplest shape that fits (nearly) best: a line, then a step, then a rise that levels off.
 
     Each is fitted by least squares to the behaviour's contribution over the value.
     """
@@ -201,12 +201,12 @@ def _shape(values: np.ndarray, total: np.ndarray) -> Shape:
 
 
 def _line_fit(x: np.ndarray, y: np.ndarray) -> float:
-    """R squared of a straight line."""
+    """Return the R squared of a straight line."""
     return 0.0 if np.ptp(x) == 0 else float(np.corrcoef(x, y)[0, 1] ** 2)
 
 
 def _step_fit(values: np.ndarray, y: np.ndarray) -> float:
-    """R squared of the best single split; what is missing lies on the low side."""
+    """Return the R squared of the best single split; missing values lie on the low side."""
     order = np.argsort(np.where(np.isnan(values), -np.inf, values), kind="stable")
     x, sorted_y = values[order], y[order]
     n = len(y)
@@ -222,7 +222,7 @@ def _step_fit(values: np.ndarray, y: np.ndarray) -> float:
 
 
 def _curve(column: ModelColumn, table: pd.DataFrame, total: np.ndarray) -> tuple[dict[str, Any], ...]:
-    """Mean contribution by value: each value where there are few, else groups of equally many rows."""
+    """Return the mean contribution by value: each value where there are few, else groups of equal size."""
     if column.kind == "category":
         texts = as_texts(table[column.name]).fillna("(unknown)").astype(str)
         groups = pd.DataFrame({"value": texts.to_numpy(), "total": total}).groupby("value")["total"]

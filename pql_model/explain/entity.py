@@ -1,4 +1,4 @@
-"""One row explained whole: every behaviour, and the way from the base value to the probability."""
+"""The full explanation of one row: every behaviour, and the steps from the base value to the probability."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pql_model.explain.reasons import TOP, Reason, explain
 from pql_model.model.artifact import FittedModel
 
 WAY = ("fit", "timing", "usage")
-"""The order in which the parts are added to the base value: what was there first comes first."""
+"""The order in which the parts are added to the base value: earlier knowledge first."""
 
 
 @dataclass(frozen=True)
 class WaterfallStep:
-    """One step of the way.
+    """One step from the base value to the probability.
 
     Attributes
     ----------
     log_odds
-        What the part adds; of the base, the base value.
+        What the part adds; for the base, the base value.
     probability
-        What the model would say if it knew no more than the parts up to this one.
+        The probability with only the parts up to this one.
     effect
-        By how many percentage points this step moved it; of the base, from nothing.
+        Change in percentage points; for the base, measured from 0.
     """
 
     part: str
@@ -39,14 +39,14 @@ class WaterfallStep:
 
 @dataclass(frozen=True)
 class Explained:
-    """A scored row and all that led to it.
+    """A scored row and what it is made of.
 
     Attributes
     ----------
     steps
         base, fit, timing, usage; the last probability is that of the row.
     behaviours
-        All of them, the strongest first, also those that add nothing here.
+        All behaviours, the strongest first, including those that add nothing.
     base_rate, average
         In the test period: the share of snapshots that converted, and the mean probability.
     """
@@ -60,7 +60,7 @@ class Explained:
 
     @property
     def reasons(self) -> list[Reason]:
-        """As in the scored row."""
+        """The reasons of the scored row."""
         return [reason for reason in self.behaviours if reason.log_odds != 0][:TOP]
 
 

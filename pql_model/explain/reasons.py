@@ -1,4 +1,4 @@
-"""Why a score is what it is: contributions that add up, summed to behaviours and told in words."""
+"""Reasons of a score: contributions that add up, summed to behaviours and put into words."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ TOP = 3
 PARTS = ("usage", "fit", "timing")
 _TIMING = ("days_since_signup",)
 TIED = 9
-"""Contributions that agree to so many decimals are tied; of those the behaviour that the manifest names first comes first."""
+"""Decimals to which contributions are compared. Tied behaviours come in the order of the manifest."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """What one behaviour adds to one row.
+    """The contribution of one behaviour to one row.
 
     Attributes
     ----------
     log_odds
         Its contribution to the margin.
     effect
-        Its share of the prediction, in percentage points: the probability less the one without this contribution.
-        Not what would happen if the behaviour were another.
+        Percentage points of the probability that go with it: the probability minus the one without this contribution.
+        Not the effect of a change in behaviour.
     column, value
-        The column of the behaviour that speaks loudest in the direction of the sum, and what it holds.
+        The column that contributes most in the direction of the sum, and its value.
     """
 
     behaviour: str
@@ -53,7 +53,7 @@ class Reason:
         return f"{self.payload} ({self.sign})" if self.sign else self.payload
 
     def to_dict(self) -> dict[str, object]:
-        """As a scored row holds it."""
+        """Return the reason as a scored row holds it."""
         value = round(self.value, 4) if isinstance(self.value, float) else self.value
         return {
             "sign": self.sign,
@@ -100,7 +100,7 @@ def explain(
     table
         Feature table of the same rows, for the values in the words.
     top
-        So many of each row, those that add nothing left out; None: every behaviour.
+        Number of reasons per row, without those that add nothing; None: every behaviour.
     """
     families = families_of(manifest)
     by_column, base = contributions[:, :-1], contributions[:, -1]
@@ -125,7 +125,7 @@ def explain(
 
 
 def families_of(manifest: Manifest) -> dict[tuple[str, str], list[int]]:
-    """(part, behaviour) -> its columns, in the order of the manifest."""
+    """Return (part, behaviour) -> its columns, in the order of the manifest."""
     found: dict[tuple[str, str], list[int]] = {}
     for j, column in enumerate(manifest.columns):
         found.setdefault(behaviour_of(column), []).append(j)
@@ -137,7 +137,7 @@ def _columns(sums: Sequence[np.ndarray], rows: int) -> np.ndarray:
 
 
 def _sum(values: np.ndarray, columns: Sequence[int]) -> np.ndarray:
-    """Added one after the other: a row's sum must not depend, in its last bit, on how many rows are beside it."""
+    """Add column by column: the last bit of a row's sum must not depend on the number of rows."""
     total = np.zeros(len(values))
     for j in columns:
         total = total + values[:, j]
@@ -145,7 +145,7 @@ def _sum(values: np.ndarray, columns: Sequence[int]) -> np.ndarray:
 
 
 def _loudest(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[int]]) -> np.ndarray:
-    """For each row and behaviour the column that speaks loudest in the direction of the sum; of equals the first."""
+    """Return, per row and behaviour, the column that contributes most in the direction of the sum; of ties the first."""
     found = np.empty(sums.shape, dtype=np.int64)
     for b, columns in enumerate(families):
         values = np.round(by_column[:, columns], TIED) * np.where(sums[:, b] < 0, -1.0, 1.0)[:, None]
@@ -154,7 +154,7 @@ def _loudest(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[in
 
 
 def _effects(margin: np.ndarray, strongest: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Percentage points of probability that go with each contribution."""
+    """Return the percentage points of probability that go with each contribution."""
     without = calibration.apply(margin[:, None] - strongest)
     return np.asarray(100 * (calibration.apply(margin)[:, None] - without))
 
@@ -177,14 +177,14 @@ class _Teller:
 
 
 def _values(column: ModelColumn, table: pd.DataFrame) -> list[Value]:
-    """As the model reads them: a text in a column of numbers is missing."""
+    """Return values as the model reads them: a text in a column of numbers is missing."""
     if column.kind == "category":
         return [None if pd.isna(text) else str(text) for text in as_texts(table[column.name])]
     return [None if number != number else number for number in as_numbers(table[column.name]).tolist()]
 
 
 def behaviour_shares(contributions: np.ndarray, manifest: Manifest) -> pd.DataFrame:
-    """Behaviours by their mean absolute contribution, the strongest first.
+    """Return behaviours by their mean absolute contribution, the strongest first.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The reasons of one row without tables: what `reasons.explain` says of it, fast enough for a service.
+"""The reasons of one row without tables: the same as `reasons.explain`, fast enough for a service.
 
 It must equal `explain` on the same row to the last bit; a property test holds it to that.
 """
@@ -29,7 +29,7 @@ class Told(NamedTuple):
 
 
 class Explainer:
-    """Made once for a model; `tell` answers for one row after the other.
+    """Explains single rows of a model.
 
     Parameters
     ----------

@@ -42,6 +42,8 @@ class ReadingRules:
         Every event name of the training log. Others count and are reported.
     known_values, known_traits
         Names of the product's values and traits; None accepts any. Others are left out and reported.
+    dated_names
+        The traits that may come as dated values, under `columns`.
     needs_signup
         Whether `signed_up` is required.
     may_lack_signup
@@ -60,6 +62,7 @@ class ReadingRules:
     needs_signup: bool
     known_values: frozenset[str] | None = None
     known_traits: frozenset[str] | None = None
+    dated_names: frozenset[str] = frozenset()
     entity_acts: bool = False
     bots: bool = True
     excluded_users: frozenset[str] = frozenset()

@@ -14,6 +14,7 @@ from math import inf
 from operator import itemgetter
 
 from pql_model.errors import InputError
+from pql_model.features.dated_reader import DATED, latest_of, read_dated
 from pql_model.features.event_reader import EVENT, EventReader, ReadingRules, cut_to_day
 from pql_model.features.fields import (
     NUMBER_HELP,
@@ -62,7 +63,17 @@ BODY = ObjectFields(
         "entity": ENTITY_SCHEMA,
         "events": {"type": "array", "items": EVENT.schema, "maxItems": ReadingRules.most_events},
     },
-    optional={"signed_up": nullable(TIME_SCHEMA), "as_of": nullable(TIME_SCHEMA), "traits": TRAITS_SCHEMA},
+    optional={
+        "signed_up": nullable(TIME_SCHEMA),
+        "as_of": nullable(TIME_SCHEMA),
+        "traits": TRAITS_SCHEMA,
+        "columns": {
+            "type": ["array", "null"],
+            "items": DATED.schema,
+            "maxItems": ReadingRules.most_events,
+            "description": "Values of dated columns. The last one known before as_of counts.",
+        },
+    },
 )
 """Fields of a request with raw events."""
 
@@ -95,7 +106,7 @@ class Incoming:
 
 
 def read_entity(raw: object, rules: ReadingRules, now: int) -> Incoming:
-    """Read one entity: `entity, signed_up, as_of?, traits?, events`.
+    """Read one entity: `entity, signed_up, as_of?, traits?, columns?, events`.
 
     Parameters
     ----------
@@ -125,6 +136,9 @@ def read_entity(raw: object, rules: ReadingRules, now: int) -> Incoming:
     entity = _entity(body["entity"], rules)
     as_of, signed_up = _instants(body, rules, now)
     traits, unknown_traits = _traits(body.get("traits"), rules)
+    if body.get("columns") is not None:
+        dated, others = read_dated(listed_in(body["columns"], "", "columns", rules.most_events), rules, traits)
+        traits, unknown_traits = {**traits, **latest_of(dated, as_of)}, (*unknown_traits, *others)
     reader = EventReader(rules)
     rows, ids = reader.read(listed_in(body["events"], "", "events", rules.most_events))
     events, reasons = _select(rows, ids, entity, signed_up, as_of, rules)

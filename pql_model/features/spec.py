@@ -140,5 +140,5 @@ def check_columns(received: Iterable[str], expected: Iterable[str]) -> None:
         raise FeatureMismatchError(
             f"The feature table lacks {len(missing)} of {len(required)} columns: {listed(missing)}",
             received=f"{len(columns)} columns",
-            remedy="compute the features with the manifest of this model",
+            remedy="compute the features with the manifest of this model, and name dated columns under `features:` of the config",
         )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from pql_model.errors import DataError, listed
 from pql_model.features.compile import build_features
+from pql_model.features.dated import join_latest
 from pql_model.features.spec import Feature
 from pql_model.sources.entities import trait_column
 from pql_model.sources.read import Sources
@@ -57,7 +58,9 @@ def feature_table(
             remedy="map them under `values:` in the config, or train a model without them",
         )
     table = build_features(sources.events.table, snapshots, features, progress)
-    return table.join(trait_table(sources, trait_names), on="entity") if trait_names else table
+    fixed = {trait: name for trait, name in trait_names.items() if trait in sources.entities.traits}
+    table = table.join(trait_table(sources, fixed), on="entity") if fixed else table
+    return join_latest(table, snapshots, sources.dated, trait_names)
 
 
 def trait_table(sources: Sources, trait_names: dict[str, str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What the model must beat, on the same rows: activity, logistic regression, the rule in force."""
+"""Baselines that the model must beat on the same rows: activity and logistic regression."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLIP = 4.0
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """A feature matrix made fit for a linear model, by what was learnt from the training rows."""
+    """A feature matrix prepared for a linear model, with medians learned from the training rows."""
 
     manifest: Manifest
     fill: np.ndarray
@@ -32,7 +32,7 @@ class DesignMatrix:
         return cls(manifest, fill, missing.any(axis=0))
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Counts on a log scale, medians for missing values with a flag, one column per category."""
+        """Put counts on a log scale, fill missing values with medians and a flag, and give each category a column."""
         parts = []
         for j, column in enumerate(self.manifest.columns):
             values = X[:, j]
@@ -48,7 +48,7 @@ class DesignMatrix:
 
 
 def logistic_regression(X: np.ndarray, y: np.ndarray, X_later: np.ndarray, manifest: Manifest) -> np.ndarray:
-    """Probabilities of a ridge-penalised logistic regression for the later rows.
+    """Predict later rows with a ridge-penalised logistic regression.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""From raw margins (log-odds) to probabilities that mean what they say.
+"""From raw margins (log-odds) to calibrated probabilities.
 
-A boosted model ranks well and states its odds badly. A calibration is a monotone map, learned from margins
-of rows the model did not see, such that the mean probability is the observed rate (Niculescu-Mizil &
+A boosted model ranks well but its odds are off. A calibration is a monotone map, learned from margins of
+rows the model did not see, such that the mean probability is the observed rate (Niculescu-Mizil &
 Caruana 2005, "Predicting good probabilities with supervised learning"). It is plain numbers, so JSON holds it.
 """
 
@@ -77,7 +77,7 @@ class Calibration:
         return np.array(self.thresholds), np.array(self.probabilities)
 
     def apply(self, margin: ArrayLike) -> Floats:
-        """Probability of each margin, in the shape of `margin`.
+        """Return the probability of each margin, in the shape of `margin`.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Calibration:
         return _inside(np.minimum(np.interp(x, thresholds, probabilities), probabilities[following]))
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as an object; `from_json` gives back an equal calibration, bit for bit."""
+        """Return the numbers as an object; `from_dict` gives back an equal calibration, bit for bit."""
         return {
             "kind": self.kind,
             "slope": self.slope,
@@ -106,7 +106,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Calibration:
-        """Read what `as_json` wrote.
+        """Read what `to_dict` returned.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Calibration:
 
 
 def _fault(c: Calibration) -> str | None:
-    """What is wrong with the numbers of a calibration."""
+    """Return what is wrong with the numbers of a calibration, or None."""
     if c.kind not in ("platt", "isotonic", "constant"):
         return "its kind is neither platt, isotonic nor constant"
     if not (math.isfinite(c.slope) and math.isfinite(c.intercept) and c.slope >= 0):
@@ -186,7 +186,7 @@ def fit_calibration(margin: ArrayLike, y: ArrayLike, weights: ArrayLike | None =
 
 
 def shift(probability: ArrayLike, from_rate: float, to_rate: float) -> Floats:
-    """Probabilities for a population with another base rate: the odds are multiplied by a constant.
+    """Return probabilities for a population with another base rate: the odds are multiplied by a constant.
 
     Right when only the mix of converters and others changes, not how either behaves (Saerens, Latinne &
     Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 14).
@@ -222,7 +222,7 @@ def _finite(values: ArrayLike) -> Floats:
 
 
 def _rows(margin: ArrayLike, y: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
-    """Checked margins, outcomes and weights, without the rows that weigh nothing."""
+    """Check margins, outcomes and weights, and drop the rows of weight 0."""
     m, truth = _finite(margin), _finite(y)
     w = np.ones_like(m) if weights is None else _finite(weights)
     if not m.shape == truth.shape == w.shape or m.ndim != 1:
@@ -241,7 +241,7 @@ def _rows(margin: ArrayLike, y: ArrayLike, weights: ArrayLike | None) -> tuple[F
 
 
 def _constant(conversions: float, total: float, note: str) -> Calibration:
-    """The observed rate for every margin; with one class only, half a row is granted to the other."""
+    """Return the observed rate for every margin; with one class only, half a row is added to the other."""
     one_class = conversions in (0.0, total)
     rate = (conversions + 0.5) / (total + 1) if one_class else conversions / total
     return Calibration("constant", intercept=float(logit(rate)), note=f"{note}; every margin gets {rate:.3g}")

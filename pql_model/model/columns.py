@@ -28,7 +28,7 @@ def trait_name(trait: str) -> str:
 
 @dataclass(frozen=True)
 class ModelColumn:
-    """One column of the matrix.
+    """A column of the matrix.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class ModelColumn:
 
     @property
     def text(self) -> str:
-        """English for people."""
+        """The column in English."""
         if self.kind == "feature":
             return parse_feature(self.name).text
         return unquote_plus(self.name.removeprefix(_PREFIX))
@@ -54,7 +54,7 @@ class ModelColumn:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The ordered columns of a model; what `models` and services check a table against."""
+    """The ordered columns of a model, which every table is checked against."""
 
     columns: tuple[ModelColumn, ...]
 
@@ -71,7 +71,7 @@ class Manifest:
         return [i for i, column in enumerate(self.columns) if column.kind == "category"]
 
     def matrix(self, table: pd.DataFrame) -> np.ndarray:
-        """Float64 (rows, columns); categories as codes; NaN for missing.
+        """Return the matrix: float64 (rows, columns), categories as codes, NaN for missing values.
 
         Raises
         ------
@@ -83,7 +83,7 @@ class Manifest:
         return np.column_stack(parts) if parts else np.empty((len(table), 0))
 
     def conform(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The table with these columns typed as they are read: float64, or texts and None. MLflow asks for that."""
+        """Return the table with these columns as they are read: float64, or texts and None, as MLflow requires."""
         typed = {
             c.name: as_texts(table[c.name]).astype(object).where(lambda text: text.notna(), None)
             if c.kind == "category"
@@ -108,7 +108,7 @@ class Manifest:
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
-    """Float64; text that is no number becomes NaN, `true` and `false` 1 and 0."""
+    """Read numbers as float64: a text that is not a number becomes NaN, `true` and `false` become 1 and 0."""
     if not pd.api.types.is_numeric_dtype(column):
         lowered = column.astype("string").str.strip().str.lower()
         column = pd.to_numeric(lowered.replace({"true": "1", "false": "0"}), errors="coerce")
@@ -120,7 +120,7 @@ def as_numbers(column: pd.Series) -> np.ndarray:
 
 
 def as_texts(column: pd.Series) -> pd.Series:
-    """Trimmed texts; missing stays missing; whole numbers lose their `.0`; truth values are `true` and `false`."""
+    """Read trimmed texts: missing stays missing, whole numbers lose their `.0`, booleans are `true` and `false`."""
     if pd.api.types.is_float_dtype(column) or pd.api.types.is_bool_dtype(column) or column.dtype == object:
         column = column.map(_plain, na_action="ignore")
     texts = column.astype("string").str.strip()
@@ -129,7 +129,7 @@ def as_texts(column: pd.Series) -> pd.Series:
 
 
 def _plain(value: Any) -> Any:
-    """One value at a time: what a value is called must not depend on its neighbours."""
+    """Convert one value at a time: the text of a value must not depend on its neighbours."""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else value
@@ -148,7 +148,7 @@ def _codes(column: pd.Series, spec: ModelColumn) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Typed:
-    """How traits are used, and why some are not."""
+    """How traits are used, and why others are not used."""
 
     columns: tuple[ModelColumn, ...]
     unused: dict[str, str] = field(default_factory=dict)
@@ -217,17 +217,17 @@ def _categories(texts: pd.Series) -> tuple[str, ...]:
 
 
 def _least_rows(texts: pd.Series) -> int:
-    """How many entities must share a value for it to be a category of its own."""
+    """Return the number of entities that must share a value for it to be a category."""
     return min(_MIN_CATEGORY_ROWS, max(2, len(texts) // 50))
 
 
 def looks_like_id(trait: str) -> bool:
-    """Whether a column's name says that it identifies rather than describes."""
+    """Return whether the name of a column suggests an identifier."""
     return _ID_NAME.search(trait) is not None
 
 
 def drop_uninformative(table: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], dict[str, int]]:
-    """Feature columns of the training rows that say something: not constant, not the copy of an earlier one."""
+    """Return the informative feature columns of the training rows: neither constant nor the copy of an earlier one."""
     kept: list[str] = []
     seen: set[bytes] = set()
     constant = repeated = 0

@@ -14,11 +14,11 @@ _SIGN = {"increasing": 1, "decreasing": -1}
 
 
 def monotone_directions(monotone: Mapping[str, str], manifest: Manifest) -> tuple[int, ...]:
-    """Direction of each column of a manifest: 1, -1, or 0 where the model is free.
+    """Return the direction of each column of a manifest: 1, -1, or 0 where there is no constraint.
 
-    The name of an event holds the measures of it that are 0 where nothing happened (counts, days, users, sums, streaks,
-    sessions): only of these is more plainly more. Whether recent is better than long ago is another question; a
-    column is held by its own name, which goes before that of its event.
+    The name of an event constrains its measures that are 0 where nothing happened (counts, days, users, sums, streaks,
+    sessions), because only of these is more plainly more. Other columns, such as `days_since_last`, are constrained by
+    their own name, which takes precedence over the name of the event.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def monotone_directions(monotone: Mapping[str, str], manifest: Manifest) -> tupl
 
 
 def idle_names(monotone: Mapping[str, str], manifest: Manifest) -> list[str]:
-    """Names that hold no column: what they speak of was not offered, says nothing, or was quarantined."""
+    """Return the names that constrain no column: not offered, uninformative or quarantined."""
     return [name for name in monotone if not any(_speaks_of(name, column) for column in manifest.columns)]
 
 
 def check_monotone(monotone: Mapping[str, str], events: Sequence[str], traits: Sequence[str]) -> None:
-    """Refuse a name that the data do not have, or that could mean two things.
+    """Refuse names that the data do not have, and ambiguous ones.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ def entity_requests(sources: Sources, snapshots: Any) -> Iterator[dict[str, Any]
     """
     rows = snapshots.select("entity", "as_of", "signed_up").order_by(["entity", "as_of"]).to_pyarrow().to_pylist()
     traits = _traits(sources, list(dict.fromkeys(row["entity"] for row in rows)))
+    dated = _dated(sources, snapshots)
     events: dict[str, list[dict[str, Any]]] = {}
     for log in (sources.events.table, sources.events.untimely):
         for event in log.semi_join(snapshots, "entity").to_pyarrow().to_pylist():
@@ -39,6 +41,7 @@ def entity_requests(sources: Sources, snapshots: Any) -> Iterator[dict[str, Any]
             "as_of": iso(row["as_of"]),
             "traits": traits[entity],
             "events": events.get(entity, []),
+            **({"columns": dated.get(entity, [])} if sources.dated else {}),
         }
 
 
@@ -49,6 +52,20 @@ def _traits(sources: Sources, entities: list[str]) -> dict[str, dict[str, Any]]:
         entity: {columns[str(column)]: _scalar(value) for column, value in row.items()}
         for entity, row in zip(entities, table.to_dict("records"), strict=True)
     }
+
+
+def _dated(sources: Sources, snapshots: Any) -> dict[str, list[dict[str, Any]]]:
+    """Every dated value of the entities, also those that no snapshot may see yet."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for part in sources.dated:
+        for row in part.table.semi_join(snapshots, "entity").to_pyarrow().to_pylist():
+            known = {"known_at": iso(row["known_at"])} if row["known_at"] is not None else {}
+            for i, name in enumerate(part.names):
+                value = _scalar(float(v) if isinstance(v := row[f"value_{i}"], Decimal) else v)
+                if value is not None:
+                    dated = {"name": name, "time": iso(row["time"]), "value": value, **known}
+                    found.setdefault(row["entity"], []).append(dated)
+    return found
 
 
 def _scalar(value: Any) -> Any:

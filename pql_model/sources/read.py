@@ -8,6 +8,7 @@ from typing import Any
 from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
+from pql_model.sources.dated_columns import DatedColumns, read_dated_columns
 from pql_model.sources.duckdb_session import Connection, fetch_scalar, row_count
 from pql_model.sources.entities import Conversions, Entities, no_conversions_error, read_conversions, read_entities
 from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
@@ -28,6 +29,8 @@ class Sources:
         The instant at which the data end.
     warnings
         Sentences a person should read.
+    dated
+        Tables of dated columns.
     """
 
     events: EventLog
@@ -35,6 +38,12 @@ class Sources:
     conversions: Conversions
     observed_until: int
     warnings: tuple[str, ...]
+    dated: tuple[DatedColumns, ...] = ()
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """The traits of the entities, then the dated columns, which are read as traits that change."""
+        return (*self.entities.traits, *(name for part in self.dated for name in part.names))
 
 
 def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool = False) -> Sources:
@@ -74,14 +83,16 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     conversions = _until(conversions, observed_until)
     _refuse_early_end(config, staged, observed_until)
     events = finish_events(con, staged, entities.table, observed_until, config.max_set_aside)
+    dated = read_dated_columns(con, config, entities.table, entities.traits)
     warnings = (
         *entities.warnings,
+        *(part.warning for part in dated if part.warning),
         *(sentence for part in staged for sentence in part.warnings),
         *_warn_of_useless_exclusion(config),
         *_warn_of_dates(config, events.table, entities.table),
         *_warn_of_sparse_end(config, events.table, observed_until),
     )
-    return Sources(events, entities, conversions, observed_until, warnings)
+    return Sources(events, entities, conversions, observed_until, warnings, tuple(dated))
 
 
 def _total(table: Table, set_aside: dict[str, int]) -> int:

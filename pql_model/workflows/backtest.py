@@ -41,6 +41,7 @@ from pql_model.model.split import describe
 from pql_model.model.train import fit_model, learner_digest
 from pql_model.progress import Listener, Stages
 from pql_model.snapshots.labels import label_snapshots
+from pql_model.sources.dated_columns import check_event_features
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.leak_evidence import LeakEvidence, read_leak_evidence
 from pql_model.sources.read import read_sources
@@ -123,6 +124,7 @@ def backtest(
     learner: str | Learner | None = None,
     params: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
+    features: Sequence[Feature | Mapping[str, Any]] = (),
     listener: Listener | None = None,
 ) -> BacktestResult:
     """Train at past cut-offs on what was known then, and judge on who was at risk until the next cut-off.
@@ -139,7 +141,7 @@ def backtest(
         enough to learn from.
     trials
         How many settings tuning tries in each fold.
-    learner, params, search
+    learner, params, search, features
         As of `train`.
     listener
         Told about progress.
@@ -158,7 +160,7 @@ def backtest(
     (['2025-07-01', '2025-08-01'], True)
     """
     asked = read_cutoffs(cutoffs, every)
-    config, learner = extend_config(config, learner=learner, params=params, search=search)
+    config, learner = extend_config(config, learner=learner, params=params, search=search, features=features)
     stages = Stages(listener)
     with open_session() as con:
         past = _read_past(con, config, asked, stages)
@@ -245,10 +247,11 @@ def _read_past(con: Connection, config: Config, asked: CutoffRequest, stages: St
             )
             for step in walk.steps
         }
-        traits = sources.entities.traits
+        traits = sources.traits
         known = next(iter(offered.values())).known
         check_names(config.definition, known, traits)
         check_monotone(config.monotone, known, traits)
+        check_event_features(config, known)
         candidates = [feature for one in offered.values() for feature in candidate_features(config, one)]
         wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition)])
         table = feature_table(sources, snapshots.table, list(wanted), trait_names(traits), stages.listener.share)

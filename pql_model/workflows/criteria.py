@@ -128,7 +128,7 @@ def test_criteria(
             sources = read_sources(con, config)
             _check_definition(definition, source, config, sources)
             traits = trait_names(list(dict.fromkeys(c.trait for c in definition.criteria if c.trait is not None)))
-            notes = trait_notes(definition, trait_table(sources, traits))
+            notes = trait_notes(definition, trait_table(sources, _of_entities(traits, sources)))
         with stages("snapshots"):
             snapshots = label_snapshots(con, config, sources)
             split = _split(snapshots.frame, config)
@@ -154,10 +154,15 @@ def test_criteria(
 test_criteria.__test__ = False  # type: ignore[attr-defined]  # its name would make it a test to pytest
 
 
+def _of_entities(traits: dict[str, str], sources: Sources) -> dict[str, str]:
+    """Leave out dated columns, which are not columns of the entities."""
+    return {trait: column for trait, column in traits.items() if trait in sources.entities.traits}
+
+
 def _check_definition(definition: Definition, source: str, config: Config, sources: Sources) -> None:
     """Refuse unknown names and conditions that never or always hold, before anything is counted."""
     names = event_names(sources.events.table)
-    check_names(definition, names, sources.entities.traits, source)
+    check_names(definition, names, sources.traits, source)
     values = [value for table in config.events for value in table.values]
     faults = [Fault("", sentence) for sentence in unreadable(definition, values, _has_signup(config))]
     faults += trivial_conditions(definition, len(names))

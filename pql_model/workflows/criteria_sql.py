@@ -79,7 +79,7 @@ def criteria_sql(
     stages = Stages(listener)
     with stages("look at the tables"), open_session() as con:
         schema = probe_schema(con, config)
-    check_names(chosen, schema.events, schema.traits, place)
+    check_names(chosen, schema.events, [*schema.traits, *config.dated_names], place)
     return SqlResult(dialect, definition_sql(config, chosen, dialect, instant, schema.columns), chosen)
 
 

@@ -81,7 +81,7 @@ def demo(
     scored = score(config, as_of=iso(end - end % DAY - SCORED_DAYS_BEFORE_END * DAY), model=model, listener=listener)
     truth = json.loads((path / "truth.json").read_text(encoding="utf-8"))
     predictions = pd.read_parquet(trained.folder / "test_predictions.parquet")
-    traits = {trait_name(trait): trait for trait in trained.prepared.sources.entities.traits}
+    traits = {trait_name(trait): trait for trait in trained.prepared.sources.traits}
     leaks = [traits.get(column, column) for column in quarantined(trained.prepared.findings)]
     set_aside = trained.prepared.sources.events.by_reason()
     criteria = [c["conditions"][0] for c in trained.findings.to_dict()["criteria"]]

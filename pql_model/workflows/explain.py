@@ -148,7 +148,7 @@ def explain_entity(
             features = dict.fromkeys(
                 [*features_of(registered.model.manifest), *definition_features(config.definition), AGE]
             )
-            traits = trait_names(sources.entities.traits)
+            traits = trait_names(sources.traits)
             check_names(config.definition, [f.event for f in features], list(traits))
             table = (
                 feature_table(sources, con.create_table("one_row", grid), list(features), traits) if at.begun else None

@@ -29,6 +29,7 @@ from pql_model.model.monotone import check_monotone, idle_names, monotone_direct
 from pql_model.model.split import Split, out_of_time
 from pql_model.progress import Stages
 from pql_model.snapshots.labels import LabelledSnapshots, label_snapshots
+from pql_model.sources.dated_columns import check_event_features
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.leak_evidence import LeakEvidence, read_leak_evidence
 from pql_model.sources.read import Sources, read_sources
@@ -80,10 +81,11 @@ def prepare_from(
     with stages("features"):
         offered = offer_events(sources.events.table, snapshots.table, config, split.test_start)
         stages.listener.say(offered.text + ".")
-        traits = sources.entities.traits
+        traits = sources.traits
         check_names(config.definition, offered.known, traits)
         check_policy(config, offered.known, traits)
         check_monotone(config.monotone, offered.known, traits)
+        check_event_features(config, offered.known)
         candidates = candidate_features(config, offered)
         theirs = [feature for feature in features_of(also) if has_value(sources, feature)]
         wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *theirs])
@@ -143,7 +145,7 @@ def choose_columns(
     evidence
         What the sources tell of leaks beside the table.
     """
-    typed = _typed(config, table[train], traits)
+    typed = _typed(config, table[train], traits, config.dated_names)
     table = Manifest(typed.columns).conform(table)
     kept, dropped = drop_uninformative(table[train], [feature.name for feature in candidates])
     manifest = Manifest((*(ModelColumn(name, "feature") for name in kept), *typed.columns))
@@ -169,7 +171,13 @@ def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[l
 
 def candidate_features(config: Config, offered: OfferedEvents) -> list[Feature]:
     """The features a model may have, of the events that are offered to it."""
-    return offer_features(config, offered.events, config.entities.columns.signed_up is not None, has_users(config))
+    offers = offer_features(config, offered.events, config.entities.columns.signed_up is not None, has_users(config))
+    return list(dict.fromkeys([*offers, *declared_features(config)]))
+
+
+def declared_features(config: Config) -> list[Feature]:
+    """Return the features that the config declares under `features:`."""
+    return [Feature(f.event, f.measure, f.window, f.value) for f in config.features if f.event is not None]
 
 
 def trait_names(traits: Sequence[str]) -> dict[str, str]:
@@ -187,10 +195,13 @@ def features_of(manifest: Manifest | None) -> list[Feature]:
     return [parse_feature(c.name) for c in manifest.columns if c.kind == "feature"] if manifest is not None else []
 
 
-def _typed(config: Config, train: pd.DataFrame, traits: Sequence[str]) -> Typed:
-    """Traits by type; columns whose name says `id` or `email` are used only if the config lists them."""
-    ids = [t for t in traits if config.entities.traits is None and looks_like_id(t)]
-    typed = type_traits(train.drop_duplicates("entity"), [t for t in traits if t not in ids])
+def _typed(config: Config, train: pd.DataFrame, traits: Sequence[str], dated: Sequence[str] = ()) -> Typed:
+    """Type the traits; columns whose name says `id` or `email` are used only if the config lists them."""
+    ids = [t for t in traits if config.entities.traits is None and looks_like_id(t) and t not in dated]
+    first = train.drop_duplicates("entity")
+    for column in map(trait_name, dated):  # missing at the first snapshot, perhaps, and known at a later one
+        first = first.assign(**{column: first["entity"].map(train.groupby("entity")[column].last())})
+    typed = type_traits(first, [t for t in traits if t not in ids])
     return Typed(
         typed.columns,
         {**typed.unused, **{t: "its name suggests an identifier; list it under `traits` to use it" for t in ids}},

@@ -260,7 +260,7 @@ def _features_now(
     grid = con.create_table("replayed_grid", requested_grid(config, sources, con.create_table("replayed", instants)))
     reasons = {(row["entity"], row["as_of"]): row["reason"] for row in grid.to_pyarrow().to_pylist()}
     features = dict.fromkeys(f for model in models for f in features_of(model.manifest) if has_value(sources, f))
-    traits = trait_names(sources.entities.traits)
+    traits = trait_names(sources.traits)
     at_risk = grid.filter(grid.reason.isnull())
     return reasons, feature_table(sources, at_risk, list(features), traits, stages.listener.share)
 

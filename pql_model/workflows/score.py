@@ -143,7 +143,7 @@ def score(
             others = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
         with stages("features"):
             features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
-            traits = {trait: trait_name(trait) for trait in sources.entities.traits}
+            traits = {trait: trait_name(trait) for trait in sources.traits}
             _refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
     with stages("score"), file_lock(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
@@ -225,7 +225,7 @@ def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:
         raise DataError(
             f"The entities lack traits that the model decides by: {listed(missing)}",
             received=listed(name.removeprefix("trait.") for name in columns if name.startswith("trait.")),
-            remedy="restore them, or train again",
+            remedy="restore them, name dated columns under `features:` of the config, or train again",
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from pql_model.evaluation.statistical_power import StatisticalPower
 from pql_model.evaluation.univariate_rates import UnivariateRates, univariate_rates
 from pql_model.evaluation.verdict import Verdict, judge
 from pql_model.explain.reasons import behaviour_shares
+from pql_model.features.spec import Feature
 from pql_model.memory import peak_memory_mb
 from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.baselines import ACTIVITY, logistic_regression
@@ -146,6 +147,7 @@ def train(
     learner: str | Learner | None = None,
     params: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
+    features: Sequence[Feature | Mapping[str, Any]] = (),
     listener: Listener | None = None,
 ) -> TrainResult:
     """Train, evaluate, register and, if it holds, promote a model.
@@ -162,6 +164,8 @@ def train(
         A learner of your own (see docs/extending.md) or the name of a registered one. Default: `model:` of the config.
     params, search : Mapping[str, Any], optional
         Hyperparameters of LightGBM that are fixed, and ranges to search, as under `model:` of the config.
+    features : sequence of Feature or mapping
+        Features of your own, as `with_features` takes them. Score with `with_features(config, ...)` as well.
     listener
         Told about progress.
 
@@ -178,7 +182,7 @@ def train(
     >>> result.verdict.name in {"ready", "weak", "no_signal", "too_few_conversions"}
     True
     """
-    config, learner = extend_config(config, learner=learner, params=params, search=search)
+    config, learner = extend_config(config, learner=learner, params=params, search=search, features=features)
     stages = Stages(listener)
     tracking = Tracking(config)
 
@@ -347,7 +351,7 @@ def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[s
         "folds": fit.folds.to_dict(),
         "learner": {"name": fit.tuned.learner.name, "params": dict(fit.tuned.learner.params)},
         "verdict": verdict.name,
-        INTAKE: scope_facts(config, data.offered.known, data.sources.entities.traits),
+        INTAKE: scope_facts(config, data.offered.known, data.sources.traits),
         "config": dump_config(config),
     }
 

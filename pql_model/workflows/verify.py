@@ -126,7 +126,7 @@ def verify(
             snapshots = con.create_table("verified_snapshots", sample)
         with stages("batch"):
             features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
-            traits = trait_names(sources.entities.traits)
+            traits = trait_names(sources.traits)
             table = feature_table(sources, snapshots, features, traits, stages.listener.share)
             batch = decided_rows(fitted, table, decider).rows.to_dict("records")
             requests: list[Request] = list(entity_requests(sources, snapshots))

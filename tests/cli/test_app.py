@@ -19,6 +19,7 @@ COMMANDS = (
     "explain",
     "models",
     "rollback",
+    "features",
     "export",
     "serve",
     "verify",

@@ -156,6 +156,7 @@ def model(con: Any) -> FittedModel:
         "known_events": ["login", "upload"],
         "known_values": list(VALUES),
         "known_traits": list(TRAITS),
+        "dated_names": [],
         "needs_signup": False,
         "entity_acts": False,
         "bots": True,

@@ -1,0 +1,56 @@
+"""`features:` of `pql.yaml`: features of your own beside those that are offered from every event."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator, model_validator
+
+from pql_model.config.definition import check_measure
+from pql_model.config.types import Strict, WindowField
+from pql_model.time import EVER
+
+
+class DatedKeys(Strict):
+    """Which column holds what, in a table of dated columns."""
+
+    entity: str = Field(description="The entity that the row speaks of.")
+    time: str = Field(description="From when on the values hold.")
+    known_at: str | None = Field(None, description="When the row arrived: it is invisible before.")
+
+
+class OwnFeature(Strict):
+    """A feature declared by event, measure and window; or a table of dated columns, of which the last value counts."""
+
+    stub: ClassVar[dict[str, Any]] = {"event": "x"}
+
+    event: str | None = Field(None, description="Event name, or `any` for the entity as a whole.")
+    measure: str = Field("count", description="How to sum the event up.")
+    value: str | None = Field(None, description="The numeric value that sum, max, last and distinct_values read.")
+    window: WindowField = Field("ever", validate_default=True, description="`first 7d`, `last 14d` or `ever`.")
+    table: str | None = Field(None, description="Instead of an event: a file, a glob, or a table of the connection.")
+    columns: DatedKeys | None = Field(None, description="Of the table: entity, time, known_at.")
+    values: dict[str, str] = Field(
+        default_factory=dict, description="Of the table: name -> column, or a list of columns. The last value counts."
+    )
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _by_name(cls, raw: Any) -> Any:
+        return {str(name): str(name) for name in raw} if isinstance(raw, list) else raw
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> OwnFeature:
+        if (self.event is None) == (self.table is None):
+            raise ValueError("a feature of your own has either `event` or `table`")
+        if self.event is not None:
+            if self.columns is not None or self.values:
+                raise ValueError("`columns` and `values` belong to a `table` of dated columns, not to an `event`")
+            check_measure(self.event, self.measure, self.value, self.window)
+            return self
+        unset = {"measure": "count", "value": None, "window": EVER}
+        if stray := [name for name, default in unset.items() if getattr(self, name) != default]:
+            raise ValueError(f"`{stray[0]}` belongs to an `event`: of a table of dated columns the last value counts")
+        if self.columns is None or not self.values:
+            raise ValueError("a table of dated columns needs `columns: {entity: ..., time: ...}` and `values: [...]`")
+        return self

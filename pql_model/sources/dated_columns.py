@@ -1,0 +1,158 @@
+"""Tables of dated columns: values that hold from an instant on, such as a survey score or a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import ibis
+
+from pql_model.config.own_features import DatedKeys, OwnFeature
+from pql_model.config.schema import Config
+from pql_model.errors import DataError, did_you_mean, listed, nearest
+from pql_model.sources.casts import identifier, refuse_mixed_offsets, text, times
+from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.events import refuse_unusable
+from pql_model.sources.files import read_raw
+
+Table = Any
+Column = Any
+
+
+@dataclass(frozen=True)
+class DatedColumns:
+    """The usable rows of one table.
+
+    Attributes
+    ----------
+    table
+        entity, time, known_at (microseconds; null where the row was known at its time), and `value_0`, `value_1`, ...
+    names
+        The names of the values, in that order.
+    set_aside
+        Rows that cannot be used, by reason.
+    """
+
+    source: str
+    table: Table
+    names: tuple[str, ...]
+    set_aside: dict[str, int]
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence about rows that were set aside."""
+        counts = ", ".join(f"{n:,} {reason}" for reason, n in self.set_aside.items())
+        return f"Rows of {self.source} that cannot be used: {counts}." if counts else None
+
+
+def read_dated_columns(con: Connection, config: Config, entities: Table, traits: Sequence[str]) -> list[DatedColumns]:
+    """Stage every table of dated columns that the config names.
+
+    Parameters
+    ----------
+    entities : Table
+        Canonical entities: rows of others are set aside.
+    traits : Sequence[str]
+        Traits of the entities, whose names are taken.
+
+    Raises
+    ------
+    DataError
+        If a name is taken, a column is missing, or most rows cannot be used.
+    """
+    specs = [spec for spec in config.features if spec.table is not None]
+    taken = list(traits)
+    for spec in specs:
+        if twice := [name for name in spec.values if name in taken]:
+            raise DataError(
+                f"A dated column has the name of a trait or of another dated column: {listed(twice)}",
+                received=spec.table,
+                remedy=f"give it another name: `values: {{my_{twice[0]}: {spec.values[twice[0]]}}}`, or leave the trait out",
+            )
+        taken += spec.values
+    return [_stage(con, config, spec, number, entities) for number, spec in enumerate(specs)]
+
+
+def _stage(con: Connection, config: Config, spec: OwnFeature, number: int, entities: Table) -> DatedColumns:
+    source, keys = str(spec.table), cast(DatedKeys, spec.columns)
+    raw = read_raw(con, source, config.home, config.connection, name=f"raw_dated_{number}")
+    time = times(raw.column(keys.time, "features.columns.time"), config.resolution)
+    known = _known(raw, keys, config)
+    staged = con.create_table(
+        f"staged_dated_{number}",
+        raw.table.select(
+            entity=identifier(raw.column(keys.entity, "features.columns.entity")),
+            time=time.instant,
+            has_offset=time.has_offset,
+            known_at=known[0],
+            unread=known[1],
+            **{
+                f"value_{i}": _value(raw.column(name, "features.values")) for i, name in enumerate(spec.values.values())
+            },
+        ),
+    )
+    listed_entities = entities.select("entity", known=ibis.literal(True))
+    t = staged.left_join(listed_entities, "entity").drop("entity_right")
+    reason = ibis.cases(
+        (t.entity.isnull(), "no_entity"),
+        (t.time.isnull() | t.unread, "unparsable_time"),
+        (t.known.isnull(), "unknown_entity"),
+        else_=ibis.null("string"),
+    )
+    t = con.create_table(f"judged_dated_{number}", t.mutate(reason=reason))
+    counts = {
+        str(row["reason"]): int(row["rows"])
+        for row in t.filter(t.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
+    }
+    offsets = (
+        t.aggregate(with_offset=t.count(where=t.has_offset), naive=t.count(where=~t.has_offset))
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
+    refuse_mixed_offsets(source, keys.time, offsets["with_offset"], offsets["naive"])
+    rows = int(t.count().to_pyarrow().as_py()) + raw.broken_lines
+    set_aside = {k: n for k, n in {"broken_line": raw.broken_lines, **dict(sorted(counts.items()))}.items() if n}
+    refuse_unusable(source, rows, set_aside, config.max_set_aside)
+    names = [f"value_{i}" for i in range(len(spec.values))]
+    return DatedColumns(
+        source,
+        t.filter(t.reason.isnull()).select("entity", "time", "known_at", *names),
+        tuple(spec.values),
+        set_aside,
+    )
+
+
+def _value(column: Column) -> Column:
+    """Take the value as it came; an empty text and a NaN are missing, and do not hide an earlier value."""
+    kind = column.type()
+    if kind.is_string():
+        return text(column)
+    return ibis.ifelse(column.isnan(), ibis.null("float64"), column) if kind.is_floating() else column
+
+
+def _known(raw: Any, keys: DatedKeys, config: Config) -> tuple[Any, Any]:
+    """When each row was known, and whether that cannot be read: such a row must not count as known at once."""
+    if keys.known_at is None:
+        return ibis.null("int64"), ibis.literal(False)
+    read = times(raw.column(keys.known_at, "features.columns.known_at"), config.resolution)
+    return read.instant, read.present & read.instant.isnull()
+
+
+def check_event_features(config: Config, events: Sequence[str]) -> None:
+    """Refuse a feature of an event that the log does not have.
+
+    Raises
+    ------
+    DataError
+        With the nearest name.
+    """
+    for spec in config.features:
+        if spec.event is not None and spec.event != "any" and spec.event not in events:
+            raise DataError(
+                f"`features` names the event `{spec.event}`, which the log does not have"
+                + did_you_mean(nearest(spec.event, events)),
+                received=spec.event,
+                allowed=list(events),
+                remedy="correct `features:` in the config",
+            )
