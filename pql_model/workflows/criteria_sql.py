@@ -89,7 +89,7 @@ def _chosen(config: Config, given: Definition | str | Path | None) -> tuple[Defi
     if config.definition is not None:
         return config.definition, "`definition:` in the config"
     found = list_criteria(config, model="champion")
-    best = next((rule for rule in found.found["definitions"] if rule["recommended"]), None)
+    best = next((rule for rule in found.results["definitions"] if rule["recommended"]), None)
     if best is None:
         raise DataError(
             "There is no definition to write as SQL: none is in force, and training recommends none",
