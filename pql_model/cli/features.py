@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 import pql_model
-from pql_model.cli.common import ConfigOption, JsonOption, err, out, printed
+from pql_model.cli.common import ConfigOption, JsonOption, emit, err
 from pql_model.cli.progress import Bars
+from pql_model.cli.tables import say
 
 
 def features(
@@ -31,9 +31,8 @@ def features(
     """
     with Bars(err) as bars:
         result = pql_model.write_features(config, output=output, as_of=as_of, listener=bars)
-    if not printed(result.to_dict(), as_json):
-        out.print(
-            f"Wrote [bold]{len(result.table):,}[/] rows with {len(result.manifest.columns):,} columns to "
-            f"{escape(str(result.output))}. Names, units and hash are in {escape(str(result.manifest_path))}.",
-            highlight=False,
-        )
+    text = (
+        f"Wrote {len(result.table):,} rows with {len(result.manifest.columns):,} columns to {result.output}. Names, units "
+        f"and hash are in {result.manifest_path}."
+    )
+    emit(result, as_json, lambda console, _: say(console, text))
