@@ -72,10 +72,23 @@ def demo(
     show.show_train(out, payload["train"])
     show.show_score(out, payload["score"], _best(result.scored))
     show.show_comparison(out, payload["truth"]["comparison"])
-    out.print(
-        f"\nLook around in {result.folder}; `mlflow ui --backend-store-uri sqlite:///{result.folder / 'mlflow.db'}` shows the run.",
-        highlight=False,
+    _show_next_steps(result.folder)
+
+
+def _show_next_steps(folder: Path) -> None:
+    """What can be looked at now, and how to continue with other data."""
+    config, store = folder / "pql.yaml", folder / "mlflow.db"
+    lines = (
+        f"Results are in {folder}. Look at them with:",
+        f"  pql report -c {config}",
+        f"  pql explain acc-00007 -c {config}",
+        f"  mlflow ui --backend-store-uri sqlite:///{store}",
+        "Your own data:",
+        "  pql init --events events.parquet --entities accounts.csv --conversions subscriptions.csv",
     )
+    out.print()
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
