@@ -72,16 +72,16 @@ def demo(
     show.show_train(out, payload["train"])
     show.show_score(out, payload["score"], _best(result.scored))
     show.show_comparison(out, payload["truth"]["comparison"])
-    _show_next_steps(result.folder)
+    _show_next_steps(result.folder, result.trained.promotion.promoted)
 
 
-def _show_next_steps(folder: Path) -> None:
+def _show_next_steps(folder: Path, promoted: bool) -> None:
     """What can be looked at now, and how to continue with other data."""
     config, store = folder / "pql.yaml", folder / "mlflow.db"
     lines = (
         f"Results are in {folder}. Look at them with:",
         f"  pql report -c {config}",
-        f"  pql explain acc-00007 -c {config}",
+        f"  pql explain acc-00007 -c {config}{'' if promoted else ' --model challenger'}",
         f"  mlflow ui --backend-store-uri sqlite:///{store}",
         "Your own data:",
         "  pql init --events events.parquet --entities accounts.csv --conversions subscriptions.csv",
