@@ -7,7 +7,16 @@ what they need when they are first used, so importing the package costs nothing.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11):  # noqa: UP036 (pip refuses such a Python; a clone on the path does not)
+    raise ImportError(
+        "pql_model needs Python 3.11 or later. Received: Python {}.{}. "
+        "Fix: create the environment with a newer Python, such as `python3.13 -m venv .venv`.".format(
+            *sys.version_info[:2]
+        )
+    )
 
 if TYPE_CHECKING:
     from pql_model.audit.table import audit_table

@@ -228,6 +228,15 @@ def test_importing_the_package_loads_no_heavy_library():
     assert done.stdout.split() == []
 
 
+def test_the_drawing_in_contributing_is_these_layers():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawing = text.split("<!-- house -->\n```\n")[1].split("\n```")[0]
+    present = {package_of(module) for module in modules()}
+    layers = [layer & present for layer in reversed(LAYERS)]
+
+    assert [set(row.split()) for row in drawing.splitlines()] == [{"cli"}, {"workflows"}, *filter(None, layers)]
+
+
 def closure(module: str) -> set[str]:
     """A module and all that it imports, directly or not."""
     needed, waiting = set(), [module]

@@ -76,14 +76,25 @@ def demo(
         show_train(console, payload["train"])
         show_score(console, payload["score"], _best(result.scored))
         show_comparison(console, payload["truth"]["comparison"])
-        tracking = f"sqlite:///{result.folder / 'mlflow.db'}"
-        say(
-            console,
-            f"Results are in {result.folder}. `mlflow ui --backend-store-uri {tracking}` shows the run.",
-            gap=True,
-        )
+        _show_next_steps(console, result.folder, result.trained.promotion.promoted)
 
     emit(result, as_json, show)
+
+
+def _show_next_steps(console: Console, folder: Path, promoted: bool) -> None:
+    """Show what to look at now, and how to continue with other data."""
+    config, store = folder / "pql.yaml", folder / "mlflow.db"
+    lines = (
+        f"Results are in {folder}. Look at them with:",
+        f"  pql report -c {config}",
+        f"  pql explain acc-00007 -c {config}{'' if promoted else ' --model challenger'}",
+        f"  mlflow ui --backend-store-uri sqlite:///{store}",
+        "Your own data:",
+        "  pql init --events events.parquet --entities accounts.csv --conversions subscriptions.csv",
+    )
+    console.print()
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

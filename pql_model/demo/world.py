@@ -53,6 +53,7 @@ exclude: {entities: {email_domain: [nimbus.test]}}  # our own accounts
 definition:  # the rule in force today
   all: [{event: Board Created, at_least: 2, within: first 14d}]
 policy: {capacity: {leads: 25, per: 7d}}
+score_log: score_log/  # every score is recorded; `pql replay` recomputes them
 seed: 7
 """
 

@@ -102,7 +102,7 @@ def replay(
     rows: int = 1000,
     listener: Listener | None = None,
 ) -> ReplayResult:
-    r"""Recompute past scores and report which ones are reproduced.
+    """Recompute past scores and report which ones are reproduced.
 
     Each score is recomputed from its logged inputs with the logged version of the model. Then the inputs are recomputed
     from today's data as of the logged instant.
@@ -131,7 +131,6 @@ def replay(
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> config = folder / "pql.yaml"
     >>> _ = pql_model.train(config, trials=2)
-    >>> _ = config.write_text(config.read_text() + "score_log: score_log/\n")
     >>> _ = pql_model.score(config, as_of="2025-11-20")
     >>> pql_model.replay(config).same
     True

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -249,3 +250,11 @@ def test_a_process_of_its_own_prints_nothing_but_the_object(config, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert only_json(done.stdout)["rows"] > 0
+
+
+@pytest.mark.parametrize(("promoted", "option"), [(True, ""), (False, " --model challenger")])
+def test_the_demo_ends_with_the_next_step(capsys, promoted, option):
+    cli._show_next_steps(Path("pql-demo"), promoted)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"  pql explain acc-00007 -c {Path('pql-demo') / 'pql.yaml'}{option}" in lines
+    assert lines[-1].startswith("  pql init --events ")

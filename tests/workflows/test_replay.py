@@ -31,9 +31,8 @@ AS_OF = "2025-11-20T06:07:08.123456Z"
 @pytest.fixture(scope="module")
 def home(trained, tmp_path_factory):
     """The demo with a score log of one run; nothing in it is changed."""
-    home = Path(shutil.copytree(trained.folder.parent.parent, tmp_path_factory.mktemp("replay") / "demo"))
-    with (home / "pql.yaml").open("a") as file:
-        file.write("\nscore_log: score_log/\n")
+    folder = tmp_path_factory.mktemp("replay") / "demo"
+    home = Path(shutil.copytree(trained.folder.parent.parent, folder, ignore=shutil.ignore_patterns("score_log")))
     score(home / "pql.yaml", as_of=AS_OF, model="1")
     return home
 
