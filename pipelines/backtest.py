@@ -15,7 +15,7 @@ from pql_model.cli.common import (
     FoldTrialsOption,
     JsonOption,
     err,
-    printed,
+    print_json,
 )
 from pql_model.cli.progress import Bars
 from pql_model.cli.run import run_script
@@ -34,7 +34,9 @@ def backtest(
     """
     with Bars(err) as bars:
         result = pql_model.backtest(config, cutoffs=cutoffs, every=every, trials=trials, listener=bars)
-    if not printed(result.to_dict(), as_json):
+    if as_json:
+        print_json(result.to_dict())
+    else:
         auc = result.pooled.model["roc_auc"]
         print(
             f"{len(result.folds)} cut-offs, {len(result.predictions):,} rows: ROC-AUC {auc.value:.3f}, "

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pql_model
-from pql_model.cli.common import ConfigOption, JsonOption, err, printed
+from pql_model.cli.common import ConfigOption, JsonOption, err, print_json
 from pql_model.cli.progress import Bars
 from pql_model.cli.run import run_script, stop
 
@@ -22,7 +22,9 @@ def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) 
     with Bars(err) as bars:
         result = pql_model.check(config, listener=bars)
     payload = result.to_dict()
-    if not printed(payload, as_json):
+    if as_json:
+        print_json(payload)
+    else:
         print(
             f"{payload['events']:,} events, {payload['entities']:,} entities, {payload['conversions']:,} conversions; "
             f"{sum(payload['set_aside'].values()):,} events set aside; {len(payload['leakage'])} findings of leakage."

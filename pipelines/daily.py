@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pql_model
-from pql_model.cli.common import AsOfOption, ConfigOption, JsonOption, ScoresOption, err, printed
+from pql_model.cli.common import AsOfOption, ConfigOption, JsonOption, ScoresOption, err, print_json
 from pql_model.cli.progress import Bars
 from pql_model.cli.run import run_script
 
@@ -26,7 +26,9 @@ def daily(
     """
     with Bars(err) as bars:
         scores = pql_model.score(config, as_of=as_of, output=output, listener=bars).to_dict()
-    if not printed({"score": scores}, as_json):
+    if as_json:
+        print_json({"score": scores})
+    else:
         print(
             f"{scores['rows']:,} rows as of {scores['as_of']}: {scores['pql']:,} PQLs, "
             f"{scores['newly_qualified']:,} newly qualified. Wrote {scores['output']}."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pql_model
-from pql_model.cli.common import AnyModelOption, ConfigOption, ExplorerOption, JsonOption, ReportOption, printed
+from pql_model.cli.common import AnyModelOption, ConfigOption, ExplorerOption, JsonOption, ReportOption, print_json
 from pql_model.cli.run import run_script
 
 
@@ -21,7 +21,9 @@ def report(
 ) -> None:
     """Write the growth report: which behaviours go with paying, which rule to use, and how certain that is."""
     payload = pql_model.write_report(config, output=output, model=model, explorer=explorer).to_dict()
-    if not printed(payload, as_json):
+    if as_json:
+        print_json(payload)
+    else:
         print(f"Report of {payload['model']['name']} version {payload['model']['version']}. Wrote {payload['output']}.")
 
 

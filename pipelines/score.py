@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pql_model
-from pql_model.cli.common import AsOfOption, ConfigOption, JsonOption, ModelOption, ScoresOption, err, printed
+from pql_model.cli.common import AsOfOption, ConfigOption, JsonOption, ModelOption, ScoresOption, err, print_json
 from pql_model.cli.progress import Bars
 from pql_model.cli.run import run_script
 
@@ -24,7 +24,9 @@ def score(
     with Bars(err) as bars:
         result = pql_model.score(config, as_of=as_of, output=output, model=model, listener=bars)
     payload = result.to_dict()
-    if not printed(payload, as_json):
+    if as_json:
+        print_json(payload)
+    else:
         print(
             f"{payload['rows']:,} rows as of {payload['as_of']}: {payload['pql']:,} PQLs, "
             f"{payload['newly_qualified']:,} newly qualified. Wrote {payload['output']}."

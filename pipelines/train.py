@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pql_model
-from pql_model.cli.common import ConfigOption, JsonOption, PromoteOption, TimeoutOption, TrialsOption, err, printed
+from pql_model.cli.common import ConfigOption, JsonOption, PromoteOption, TimeoutOption, TrialsOption, err, print_json
 from pql_model.cli.progress import Bars
 from pql_model.cli.run import run_script
 
@@ -26,7 +26,9 @@ def train(
     """
     with Bars(err) as bars:
         result = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars)
-    if not printed(result.to_dict(), as_json):
+    if as_json:
+        print_json(result.to_dict())
+    else:
         model = result.registered
         print(f"{model.name} version {model.version}: {result.verdict.sentence} {result.promotion.reason}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pql_model
-from pql_model.cli.common import ConfigOption, JsonOption, ReportOption, TimeoutOption, TrialsOption, err, printed
+from pql_model.cli.common import ConfigOption, JsonOption, ReportOption, TimeoutOption, TrialsOption, err, print_json
 from pql_model.cli.progress import Bars
 from pql_model.cli.run import run_script
 
@@ -29,7 +29,9 @@ def weekly(
         trained = pql_model.train(config, trials=trials, timeout=timeout, promote="auto", listener=bars)
         bars.stage("report")
         report = pql_model.write_report(config, output=output).to_dict()
-    if not printed({"train": trained.to_dict(), "report": report}, as_json):
+    if as_json:
+        print_json({"train": trained.to_dict(), "report": report})
+    else:
         model = trained.registered
         print(f"{model.name} version {model.version}: {trained.verdict.sentence} {trained.promotion.reason}")
         print(f"Report of {report['model']['name']} version {report['model']['version']}. Wrote {report['output']}.")

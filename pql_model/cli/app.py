@@ -1,4 +1,4 @@
-"""The command line: a thin translation of the public door into words and exit codes.
+"""The command line: a thin translation of the public door into text and exit codes.
 
 Exit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 import pql_model
 from pql_model.cli.common import (
@@ -29,15 +30,19 @@ from pql_model.cli.common import (
     ScoresOption,
     TimeoutOption,
     TrialsOption,
+    emit,
     err,
-    out,
-    printed,
 )
 from pql_model.cli.criteria import criteria
 from pql_model.cli.progress import Bars
 from pql_model.cli.replay import replay
 from pql_model.cli.run import run_app, stop
 from pql_model.cli.serving import export, serve, verify
+from pql_model.cli.show import show_check, show_comparison, show_score, show_train
+from pql_model.cli.show_backtest import show_backtest
+from pql_model.cli.show_explain import show_explain
+from pql_model.cli.show_models import show_models
+from pql_model.cli.tables import say
 
 app = typer.Typer(
     name="pql",
@@ -45,38 +50,38 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.",
+    help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.\n\nExit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data.",
 )
 app.add_typer(criteria, name="criteria")
 
 
 @app.command()
 def demo(
-    directory: Annotated[Path, typer.Option("--dir", help="Where to write the demo's data and results.")] = Path(
+    directory: Annotated[Path, typer.Option("--dir", help="Folder for the demo's data and results.")] = Path(
         "pql-demo"
     ),
-    accounts: Annotated[int, typer.Option(min=300, help="How many accounts the made-up product has.")] = 4000,
+    accounts: Annotated[int, typer.Option(min=300, help="Number of accounts to simulate.")] = 4000,
     trials: TrialsOption = 30,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another product.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed. Another seed gives another product.")] = 7,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a small product with a known truth, train on it, score it, and compare."""
-    from pql_model.cli import show
+    """Simulate a small product with a known truth, train on it, score it, and compare."""
     from pql_model.workflows.demo import demo as run
 
     with Bars(err) as bars:
         result = run(directory, accounts=accounts, seed=seed, trials=trials, listener=bars)
-    payload = result.to_dict()
-    if printed(payload, as_json):
-        return
-    show.show_train(out, payload["train"])
-    show.show_score(out, payload["score"], _best(result.scored))
-    show.show_comparison(out, payload["truth"]["comparison"])
-    _show_next_steps(result.folder, result.trained.promotion.promoted)
+
+    def show(console: Console, payload: dict[str, Any]) -> None:
+        show_train(console, payload["train"])
+        show_score(console, payload["score"], _best(result.scored))
+        show_comparison(console, payload["truth"]["comparison"])
+        _show_next_steps(console, result.folder, result.trained.promotion.promoted)
+
+    emit(result, as_json, show)
 
 
-def _show_next_steps(folder: Path, promoted: bool) -> None:
-    """What can be looked at now, and how to continue with other data."""
+def _show_next_steps(console: Console, folder: Path, promoted: bool) -> None:
+    """Print what to look at next, and how to continue with other data."""
     config, store = folder / "pql.yaml", folder / "mlflow.db"
     lines = (
         f"Results are in {folder}. Look at them with:",
@@ -86,49 +91,50 @@ def _show_next_steps(folder: Path, promoted: bool) -> None:
         "Your own data:",
         "  pql init --events events.parquet --entities accounts.csv --conversions subscriptions.csv",
     )
-    out.print()
+    console.print()
     for line in lines:
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, markup=False, soft_wrap=True)  # a command must stay on one line
 
 
 @app.command()
 def init(
     events: Annotated[
-        list[str], typer.Option("--events", help="A file or glob of events; give it several times for several tables.")
+        list[str], typer.Option("--events", help="File or glob of events. Repeat it for several tables.")
     ],
     more: Annotated[
-        list[str] | None, typer.Argument(help="Further files of events, as when the shell has expanded a glob.")
+        list[str] | None, typer.Argument(help="More files of events, for a glob that the shell has expanded.")
     ] = None,
-    entities: Annotated[str | None, typer.Option(help="The file of accounts (or users): who can convert.")] = None,
-    conversions: Annotated[str | None, typer.Option(help="The file of payments: who did, and when.")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write.")] = Path("pql.yaml"),
-    name: Annotated[str | None, typer.Option(help="The product's name; default: the folder's.")] = None,
+    entities: Annotated[str | None, typer.Option(help="File of the accounts (or users) that can convert.")] = None,
+    conversions: Annotated[str | None, typer.Option(help="File of payments: who paid, and when.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("pql.yaml"),
+    name: Annotated[str | None, typer.Option(help="Name of the product. Default: the name of the folder.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at the data and write `pql.yaml`, asking nothing. Knows Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe exports."""
+    """Write a `pql.yaml` for your data without asking questions.
+
+    Recognises exports of Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe.
+    """
     result = pql_model.init([*events, *(more or [])], entities, conversions, output=output, name=name, force=force)
-    if printed(result.to_dict(), as_json):
-        return
-    for note in result.notes:
-        out.print(f"- {note}", highlight=False, markup=False)
-    out.print(f"\nWrote {result.path}. Read it, correct it, then run `pql check`.", highlight=False, markup=False)
+
+    def show(console: Console, _: dict[str, Any]) -> None:
+        for note in result.notes:
+            say(console, f"- {note}")
+        say(console, f"Wrote {result.path}. Read it, correct it, then run `pql check`.", gap=True)
+
+    emit(result, as_json, show)
 
 
 @app.command()
 def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) -> None:
-    """Count what can be used and what cannot, by reason and week, and look for leaks. Trains nothing.
+    """Count usable and unusable rows, by reason and week, and audit for leakage. Trains nothing.
 
-    Where nothing could be trained (no conversions, too short a history) the counts are shown all the same, then the
+    Where training is not possible (no conversions, too short a history), the counts are shown all the same, then the
     reason, and the exit code is 2.
     """
-    from pql_model.cli import show
-
     with Bars(err) as bars:
         result = pql_model.check(config, listener=bars)
-    payload = result.to_dict()
-    if not printed(payload, as_json):
-        show.show_check(out, payload)
+    emit(result, as_json, show_check)
     if result.error is not None:
         stop(result.error)
 
@@ -141,13 +147,10 @@ def train(
     promote: PromoteOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Train, test on later accounts, register in MLflow, and promote what is better."""
-    from pql_model.cli import show
-
+    """Train, test on later accounts, register in MLflow, and promote the model if it is better."""
     with Bars(err) as bars:
-        payload = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars).to_dict()
-    if not printed(payload, as_json):
-        show.show_train(out, payload)
+        result = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars)
+    emit(result, as_json, show_train)
 
 
 @app.command()
@@ -158,19 +161,16 @@ def backtest(
     trials: FoldTrialsOption = 10,
     as_json: JsonOption = False,
 ) -> None:
-    """Had we retrained it at past cut-offs and used each model until the next one: what would it have been worth?
+    """Measure what the model would have been worth, had it been retrained at past cut-offs.
 
-    For a cut-off D the model learns only from snapshots with as_of + horizon <= D, whose outcome was final then; which
-    events are offered, the audit, tuning and calibration see nothing later either. Scored are the snapshots from D until
-    the next cut-off (the last one: as long as the one before it; a single one: one horizon) whose outcome is final by now.
-    A run that was broken off goes on with its finished folds when the same command is given again.
+    For a cut-off D, the model is trained only on snapshots with as_of + horizon <= D, whose outcome was final by then.
+    The choice of events, the audit, tuning and calibration see nothing later either. Each model scores the snapshots
+    from its cut-off up to the next one, as far as their outcome is final today. The last model is used as long as the
+    one before it, a single one for one horizon. Re-running the same command resumes an interrupted run.
     """
-    from pql_model.cli.show_backtest import show_backtest
-
     with Bars(err) as bars:
-        payload = pql_model.backtest(config, cutoffs=cutoffs, every=every, trials=trials, listener=bars).to_dict()
-    if not printed(payload, as_json):
-        show_backtest(out, payload)
+        result = pql_model.backtest(config, cutoffs=cutoffs, every=every, trials=trials, listener=bars)
+    emit(result, as_json, show_backtest)
 
 
 @app.command()
@@ -182,36 +182,30 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score everyone at risk and write the rows, with reasons."""
-    from pql_model.cli import show
-
     with Bars(err) as bars:
         result = pql_model.score(config, as_of=as_of, output=output, model=model, listener=bars)
-    if not printed(result.to_dict(), as_json):
-        show.show_score(out, result.to_dict(), _best(result))
+    emit(result, as_json, lambda console, payload: show_score(console, payload, _best(result)))
 
 
 @app.command()
 def explain(
-    entity: Annotated[str, typer.Argument(help="The id of an account (or user), as in the entities table.")],
+    entity: Annotated[str, typer.Argument(help="Id of an account (or user), as in the entities table.")],
     config: ConfigOption = Path("pql.yaml"),
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", help="Explain as of this date or time; default: the newest event of the data."),
+        typer.Option("--as-of", help="Date or time to explain at. Default: the newest event of the data."),
     ] = None,
     model: ModelOption = "champion",
     as_json: JsonOption = False,
 ) -> None:
-    """One entity in words: its probability, what speaks for it and against it, and what the definition in force misses.
+    """Explain one entity: its probability, what raises and lowers it, and which conditions of the definition it meets.
 
-    What is shown predicts paying; whether it brings paying about, only an experiment can tell. Who is not at risk is
-    explained all the same, with the reason beside it.
+    Everything shown predicts paying; only an experiment can show what makes an account pay. An entity that is not at
+    risk is explained as well, with the reason.
     """
-    from pql_model.cli.show_explain import show_explain
-
     with Bars(err) as bars:
-        payload = pql_model.explain_entity(config, entity, as_of=as_of, model=model, listener=bars).to_dict()
-    if not printed(payload, as_json):
-        show_explain(out, payload)
+        result = pql_model.explain_entity(config, entity, as_of=as_of, model=model, listener=bars)
+    emit(result, as_json, show_explain)
 
 
 @app.command()
@@ -222,48 +216,40 @@ def report(
     explorer: ExplorerOption = "counts",
     as_json: JsonOption = False,
 ) -> None:
-    """Write the growth report: which behaviours go with paying, which rule to use, and how sure that is.
+    """Write the growth report: which behaviours predict paying, which rule to use, and how certain that is.
 
-    One HTML file that loads nothing and holds no names. It says what was found when the model was trained.
+    One HTML file that loads nothing and contains no names. It shows what was found when the model was trained.
     """
-    payload = pql_model.write_report(config, output=output, model=model, explorer=explorer).to_dict()
-    if not printed(payload, as_json):
-        out.print(
-            f"Wrote {payload['output']} ({payload['bytes'] / 1024:.0f} KB). Open it in a browser.",
-            highlight=False,
-            markup=False,
-        )
+    emit(pql_model.write_report(config, output=output, model=model, explorer=explorer), as_json, _show_report)
+
+
+def _show_report(console: Console, payload: dict[str, Any]) -> None:
+    say(console, f"Wrote {payload['output']} ({payload['bytes'] / 1024:.0f} KB). Open it in a browser.")
 
 
 @app.command()
 def models(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) -> None:
-    """List the trained versions: verdict, ROC-AUC, which is champion, since when, and why."""
-    from pql_model.cli.show_models import show_models
-
-    payload = pql_model.models(config).to_dict()
-    if not printed(payload, as_json):
-        show_models(out, payload)
+    """List the trained versions: verdict, ROC-AUC, aliases, and when and why each was promoted."""
+    emit(pql_model.models(config), as_json, show_models)
 
 
 @app.command()
 def rollback(
     config: ConfigOption = Path("pql.yaml"),
     to: Annotated[
-        str | None, typer.Option(help="A version number, see `pql models`; default: the champion before this one.")
+        str | None,
+        typer.Option(help="Version number, see `pql models`. Default: the champion before the current one."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the previous champion champion again. Twice goes back two champions; nothing is deleted."""
+    """Restore the previous champion. Running it twice goes back two champions. Nothing is deleted."""
     with Bars(err) as bars:
-        payload = pql_model.rollback(config, to=to, listener=bars).to_dict()
-    if not printed(payload, as_json):
-        out.print(payload["words"], highlight=False, markup=False)
+        result = pql_model.rollback(config, to=to, listener=bars)
+    emit(result, as_json, lambda console, payload: say(console, payload["words"]))
 
 
-app.command()(export)
-app.command()(serve)
-app.command()(verify)
-app.command()(replay)
+for command in (export, serve, verify, replay):
+    app.command()(command)
 
 
 @app.command()
@@ -281,8 +267,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit
 
 
-def _best(scored: Any, most: int = 5) -> list[dict[str, Any]]:
-    rows = scored.rows.head(most).to_dict("records")
+def _best(scored: Any, count: int = 5) -> list[dict[str, Any]]:
+    rows = scored.rows.head(count).to_dict("records")
     return [{**row, "why": "; ".join(reason["words"] for reason in json.loads(row["reasons"]))} for row in rows]
 
 

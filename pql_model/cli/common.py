@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import typer
 from rich.console import Console
 
-out = Console()
-err = Console(stderr=True)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The product's `pql.yaml`.")]
 JsonOption = Annotated[
@@ -48,7 +49,7 @@ EveryOption = Annotated[
 ]
 AsOfOption = Annotated[
     str | None,
-    typer.Option("--as-of", help="Score as of this date or time; default: the newest event in the data."),
+    typer.Option("--as-of", help="Date or time to score at; default: the newest event in the data."),
 ]
 ScoresOption = Annotated[
     Path | None,
@@ -72,8 +73,22 @@ ExplorerOption = Annotated[
 ]
 
 
-def printed(payload: dict[str, Any], as_json: bool) -> bool:
-    """Write the one JSON object of `--json`; whether it was asked for."""
+class Result(Protocol):
+    """What a function of the public door returns."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+
+
+def emit(result: Result, as_json: bool, show: Callable[[Console, dict[str, Any]], None]) -> None:
+    """Print a result on stdout: one JSON object with `--json`, otherwise what `show` makes of it."""
+    payload = result.to_dict()
     if as_json:
-        sys.stdout.write(json.dumps(payload, ensure_ascii=False, allow_nan=False) + "\n")
-    return as_json
+        print_json(payload)
+    else:
+        show(out, payload)
+
+
+def print_json(payload: dict[str, Any]) -> None:
+    """Write one JSON object on one line of stdout."""
+    sys.stdout.write(json.dumps(payload, ensure_ascii=False, allow_nan=False) + "\n")

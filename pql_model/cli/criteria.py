@@ -1,94 +1,92 @@
-"""`pql criteria ...`: rules that people can read, tested on the data of a product."""
+"""`pql criteria ...`: written definitions, and how they do on the data of a product."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 import pql_model
-from pql_model.cli.common import AnyModelOption, ConfigOption, JsonOption, err, out, printed
+from pql_model.cli.common import AnyModelOption, ConfigOption, JsonOption, emit, err
 from pql_model.cli.progress import Bars
+from pql_model.cli.show_criteria import show_criteria_list, show_definition
 
 criteria = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Criteria people can argue about: written rules, and what came of the accounts that met them.",
+    help="Written PQL definitions: what training found, tests of your own, and their SQL.",
 )
 
 
 @criteria.command("list")
-def show(
+def list_(
     config: ConfigOption = Path("pql.yaml"),
     model: AnyModelOption = None,
     as_yaml: Annotated[
-        bool, typer.Option("--yaml", help="Print YAML; its `definition:` can be put into `pql.yaml` as it stands.")
+        bool, typer.Option("--yaml", help="Print YAML. Its `definition:` can be copied into `pql.yaml` as it stands.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """The criteria and definitions that the training found, with what came of later accounts that met them.
+    """List the criteria and definitions that training found, with their results on later accounts.
 
-    They were found on earlier accounts and tested once on later ones, which played no part in finding them. The rule in
-    force stands on the same table.
+    They were chosen on earlier accounts and tested once on later ones, which had no part in the choice. The definition
+    in force is listed with them.
     """
-    from pql_model.cli.show_found import show_found
-
-    found = pql_model.list_criteria(config, model=model)
-    if printed(found.to_dict(), as_json):
-        return
-    if as_yaml:
-        sys.stdout.write(found.as_yaml())
+    result = pql_model.list_criteria(config, model=model)
+    if as_yaml and not as_json:
+        sys.stdout.write(result.to_yaml())
     else:
-        show_found(out, found.to_dict())
+        emit(result, as_json, show_criteria_list)
 
 
 @criteria.command("test")
-def judge(
+def evaluate(
     file: Annotated[Path, typer.Argument(help="A YAML file with `all:`, `any:` or `at_least_k:` and `of:`.")],
     config: ConfigOption = Path("pql.yaml"),
     as_json: JsonOption = False,
 ) -> None:
-    """Test any definition on the data of this `pql.yaml`: who meets it, how many of them converted. Needs no model.
+    """Test a definition on the data of this `pql.yaml`: who meets it, and how many of them converted. Needs no model.
 
     The file holds a definition, bare or under the key `definition:`, such as
-    `all: [{event: Teammate Invited, at_least: 2, within: first 7d}]`. Windows that the config does not list are computed
-    all the same. If the rule was found on these data, the later figures are the ones to read.
+    `all: [{event: Teammate Invited, at_least: 2, within: first 7d}]`. Its windows need not be listed in the config. If
+    the definition was chosen on these data, read the figures of the later accounts.
     """
-    from pql_model.cli.show_criteria import show_definition
-
     with Bars(err) as bars:
-        payload = pql_model.test_criteria(config, file, listener=bars).to_dict()
-    if not printed(payload, as_json):
-        show_definition(out, payload)
+        result = pql_model.test_criteria(config, file, listener=bars)
+    emit(result, as_json, show_definition)
 
 
 @criteria.command()
 def sql(
     dialect: Annotated[
-        str, typer.Option(help="Whose SQL: duckdb, postgres, bigquery, snowflake, databricks, redshift or trino.")
+        str,
+        typer.Option(help="SQL dialect: duckdb, postgres, bigquery, snowflake, databricks, redshift or trino."),
     ],
     config: ConfigOption = Path("pql.yaml"),
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", help="As of this date or time; default: the moment the statement is run."),
+        typer.Option("--as-of", help="Date or time to evaluate at. Default: when the statement is run."),
     ] = None,
     definition: Annotated[
         Path | None,
-        typer.Option(help="A YAML file with a definition; default: the one in force, else the champion's."),
+        typer.Option(help="A YAML file with a definition. Default: the one in force, else the champion's."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a definition as one SQL statement: who meets it, and what each condition saw. Its first column is the entity.
+    """Write a definition as one SQL statement. Its first column is the entity; the others show what each condition saw.
 
-    The statement reads the tables that `pql.yaml` names, a file by its stem (`data/events.parquet` is `events`), and gives
-    the same entities as `meets_definition` of `pql score`. The comment on top says what the tables must be. For what a
-    training found: `pql criteria list --yaml > found.yaml`, then `pql criteria sql --definition found.yaml`.
+    The statement reads the tables that `pql.yaml` names, files by their stem (`data/events.parquet` is `events`), and
+    returns the same entities as `meets_definition` of `pql score`. The comment on top says what the tables must be. For
+    a definition that training found, run `pql criteria list --yaml > found.yaml`, then
+    `pql criteria sql --definition found.yaml`.
     """
-    from pql_model.workflows.criteria_sql import criteria_sql
-
     with Bars(err) as bars:
-        result = criteria_sql(config, dialect=dialect, as_of=as_of, definition=definition, listener=bars)
-    if not printed(result.to_dict(), as_json):
-        sys.stdout.write(result.sql)
+        result = pql_model.criteria_sql(config, dialect=dialect, as_of=as_of, definition=definition, listener=bars)
+    emit(result, as_json, _show_sql)
+
+
+def _show_sql(_: Console, payload: dict[str, Any]) -> None:
+    sys.stdout.write(payload["sql"])  # as it is: a console would wrap its lines

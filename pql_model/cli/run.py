@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before any library that r
 
 import typer
 
-from pql_model.cli.common import err, printed
+from pql_model.cli.common import err, print_json
 from pql_model.errors import PqlError
 
 INTERRUPTED = 130
@@ -83,7 +83,7 @@ def stop(error: PqlError) -> NoReturn:
 def show_error(message: str) -> None:
     """Print an error on stderr."""
     err.print("[red]Error:[/] ", end="")
-    err.print(message, markup=False, highlight=False)
+    err.print(message, markup=False)
 
 
 def _usage_message(error: Exception, name: str) -> str:
@@ -95,6 +95,6 @@ def _usage_message(error: Exception, name: str) -> str:
 
 def _fail(payload: dict[str, Any], message: str, words: Sequence[str], code: int) -> int:
     if "--json" in words:
-        printed({"error": payload}, as_json=True)
+        print_json({"error": payload})
     show_error(message)
     return code

@@ -1,71 +1,156 @@
-"""A definition and what came of it, for people, on stdout."""
+"""What `pql criteria test` and `pql criteria list` print for people."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
+
+from pql_model.cli.tables import Estimate, bar, estimate, percent, percent_estimate, print_table, say
 
 _BAR = 24
-_Estimate = dict[str, Any]
+_MOST_BEHAVIOURS = 8
+_COLOURS = {"about right": "green", "too lax": "yellow", "too strict": "yellow", "stale": "red", "cannot tell": "dim"}
 
 
 def show_definition(console: Console, payload: dict[str, Any]) -> None:
-    """The rule, its figures on all, earlier and later rows, and by month."""
-    console.print(f"\n[bold]{escape(payload['definition']['text'])}[/]", highlight=False)
-    console.print(f"{escape(payload['rows'])}\n", style="dim", highlight=False)
-    console.print(escape(payload["words"]), highlight=False)
+    """Print a tested definition: its figures on all, earlier and later rows, and by month."""
+    say(console, payload["definition"]["text"], style="bold", gap=True)
+    say(console, payload["rows"], style="dim")
+    say(console, payload["words"], gap=True)
     for note in payload["notes"]:
-        console.print(f"[yellow]Note:[/] {escape(note)}", highlight=False)
+        say(console, ("Note:", "yellow"), f" {note}")
     parts = {"all": payload["tested"], "earlier": payload["earlier"], "later": payload["later"]}
     _figures(console, {name: part for name, part in parts.items() if part is not None})
     _months(console, payload["tested"]["months"])
 
 
 def _figures(console: Console, parts: dict[str, dict[str, Any]]) -> None:
-    per = _per([part[name] for part in parts.values() for name in ("rate", "base_rate")])
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("", *parts):
-        table.add_column(name, no_wrap=True)
-    payload = parts.values()
-    table.add_row("meet it", *(f"{p['qualified']:,} of {p['rows']:,}" for p in payload))
-    table.add_row(f"of {per:,} of them convert", *(_span(p["rate"], per) for p in payload), style="bold")
-    table.add_row(f"of {per:,} of all convert", *(_span(p["base_rate"], per) for p in payload))
-    table.add_row("lift", *(_span(p["lift"], 1, 1) for p in payload))
-    table.add_row("% of conversions caught", *(_span(p["recall"], 100) for p in payload))
-    table.add_row("leads a week", *(_span(p["leads_per_week"], 1) for p in payload))
-    console.print()
-    console.print(table)
-    console.print("In brackets the 95 % interval; of leads a week the lowest and the highest week.", style="dim")
-    for name, part in parts.items():
-        if part["note"] is not None:
-            console.print(f"[yellow]{name}: {part['note']}[/]", highlight=False)
+    tests = parts.values()
+    per = _denominator([test[name] for test in tests for name in ("rate", "base_rate")])
+    rows: list[tuple[str | Text, ...]] = [
+        ("meet it", *(f"{test['qualified']:,} of {test['rows']:,}" for test in tests)),
+        (
+            Text(f"of {per:,} of them convert", "bold"),
+            *(Text(estimate(test["rate"], 0, per), "bold") for test in tests),
+        ),
+        (f"of {per:,} of all convert", *(estimate(test["base_rate"], 0, per) for test in tests)),
+        ("lift", *(estimate(test["lift"], 1) for test in tests)),
+        ("% of conversions caught", *(estimate(test["recall"], 0, 100) for test in tests)),
+        ("leads a week", *(estimate(test["leads_per_week"], 0) for test in tests)),
+    ]
+    print_table(console, "", ["", *parts], rows)
+    say(console, "In brackets: the 95 % interval; for leads a week, the lowest and the highest week.", style="dim")
+    for name, test in parts.items():
+        if test["note"] is not None:
+            say(console, f"{name}: {test['note']}", style="yellow")
 
 
 def _months(console: Console, months: list[dict[str, Any]]) -> None:
-    per = _per([month["rate"] for month in months])
+    per = _denominator([month["rate"] for month in months])
     top = max([month["rate"]["value"] or 0.0 for month in months], default=0.0) or 1.0
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("month", "meet it", "convert", f"of {per:,}", ""):
-        table.add_column(name, justify="right" if name in ("meet it", "convert") else "left", no_wrap=True)
-    for month in months:
-        bar = "█" * round(_BAR * (month["rate"]["value"] or 0.0) / top)
-        counts = (f"{month[name]:,}" for name in ("qualified", "conversions"))
-        table.add_row(month["month"], *counts, _span(month["rate"], per), f"[cyan]{bar}[/]")
-    console.print()
-    console.print(table)
+    rows = [
+        (
+            month["month"],
+            f"{month['qualified']:,}",
+            f"{month['conversions']:,}",
+            estimate(month["rate"], 0, per),
+            bar((month["rate"]["value"] or 0.0) / top, _BAR),
+        )
+        for month in months
+    ]
+    print_table(console, "", ["month", "meet it", "convert", f"of {per:,}", ""], rows)
 
 
-def _per(rates: list[_Estimate]) -> int:
+def _denominator(rates: list[Estimate]) -> int:
     """100, or 1,000 where every rate is below 1 %."""
     known = [rate["value"] for rate in rates if rate["value"] is not None]
     return 1000 if known and max(known) < 0.01 else 100
 
 
-def _span(estimate: _Estimate, times: float, digits: int = 0) -> str:
-    if estimate["value"] is None:
-        return "-"
-    value, low, high = (f"{estimate[key] * times:.{digits}f}" for key in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
+def show_criteria_list(console: Console, payload: dict[str, Any]) -> None:
+    """Print the recommended definition, then all criteria and definitions, the one in force, and the behaviours."""
+    model = payload["model"]
+    say(
+        console,
+        f"{model['name']}, version {model['version']} ({model['verdict']}); {payload['rows']}; "
+        f"{percent_estimate(payload['base']['later'])} of later accounts convert.",
+    )
+    best = next((definition for definition in payload["definitions"] if definition["recommended"]), None)
+    if best is not None:
+        say(console, ("Recommended", "bold"), f"  {best['text']}", gap=True)
+    elif not payload["criteria"]:
+        say(console, "No definition was confirmed on later accounts.", style="bold", gap=True)
+    for criterion in payload["criteria"]:
+        _criterion(console, criterion)
+    columns = ["", "criteria", "meet it", "convert", "lift", "caught"]
+    print_table(console, "Definitions", columns, [_definition_row(d) for d in payload["definitions"]])
+    if payload["in_force"] is not None:
+        _in_force(console, payload["in_force"])
+    rows = [
+        (b["behaviour"], percent(b["share"]), b["direction"], b["shape"], b["words"])
+        for b in payload["behaviours"][:_MOST_BEHAVIOURS]
+    ]
+    print_table(
+        console, "Behaviours that predict paying", ["behaviour", "share", "", "shape", "clearest feature"], rows
+    )
+    tried = payload["tried"]
+    say(
+        console,
+        f"{tried['definitions']:,} definitions were tried on earlier accounts and {tried['tested']} were tested on later ones; "
+        f"{len(payload['not_confirmed'])} of these were not confirmed and are left out.",
+        style="dim",
+        gap=True,
+    )
+    say(console, "All of this predicts paying. Only an experiment can show what makes accounts pay.", style="dim")
+
+
+def _criterion(console: Console, criterion: dict[str, Any]) -> None:
+    """A criterion, the figures of its test, and how certain its threshold is."""
+    tested, condition = criterion["tested"], criterion["conditions"][0]
+    say(console, (criterion["id"], "bold"), f"  {criterion['text']}", gap=True)
+    say(
+        console,
+        f"    {percent_estimate(tested['rate'])} of {tested['qualified']:,} convert, lift {estimate(tested['lift'], 1)}, "
+        f"{percent(tested['recall']['value'])} caught",
+    )
+    if "threshold" in condition:
+        low, high = criterion["threshold_interval"]
+        others = [f"{also['text']} ({also['share']:.0%})" for also in criterion["also"]]
+        similar = f"; similar: {', '.join(others)}" if others else ""
+        say(
+            console,
+            f"    threshold 95 % interval {low:g} to {high:g}; {criterion['threshold_agreement']:.0%} of resamples find "
+            f"{condition['threshold']:g}{similar}",
+            style="dim",
+        )
+
+
+def _definition_row(definition: dict[str, Any]) -> list[Text]:
+    tested, ids = definition["tested"], definition["criteria"]
+    join = " and " if definition["join"] == "all" else " or "
+    row = [
+        definition["id"],
+        f"{definition['k']} of {', '.join(ids)}" if definition["join"] == "at_least_k" else join.join(ids),
+        f"{tested['qualified']:,}",
+        percent_estimate(tested["rate"]),
+        estimate(tested["lift"], 1),
+        percent(tested["recall"]["value"]),
+    ]
+    return [Text(cell, style="bold" if definition["recommended"] else "") for cell in row]
+
+
+def _in_force(console: Console, definition: dict[str, Any]) -> None:
+    verdict, tested = definition["verdict"], definition["tested"]
+    say(console, ("In force", "bold"), f"  {definition['text']}: ", (verdict, _COLOURS[verdict]), gap=True)
+    say(console, definition["sentence"])
+    say(
+        console,
+        f"{tested['qualified']:,} of {tested['rows']:,} meet it; {percent_estimate(tested['rate'])} of them convert, lift "
+        f"{estimate(tested['lift'], 1)}.",
+    )
+    for name, start in (("misses", "It misses"), ("wastes", "It wastes")):
+        cell = definition[name]
+        if cell is not None and cell["entities"]:
+            say(console, f"{start} {cell['entities']:,}, of whom {percent_estimate(cell['rate'])} converted.")

@@ -35,7 +35,7 @@ class CriteriaList:
         """The object that `pql criteria list --json` prints."""
         return {**self.found, "model": self.model}
 
-    def as_yaml(self) -> str:
+    def to_yaml(self) -> str:
         """The same as YAML that loads back as `definition:`."""
         return criteria_yaml(self.found, self.product)
 
@@ -75,7 +75,7 @@ def list_criteria(config: Config | str | Path, *, model: str | None = None) -> C
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
     >>> found = list_criteria(folder / "pql.yaml")
-    >>> found.to_dict()["rows"], found.as_yaml().splitlines()[0][:26]
+    >>> found.to_dict()["rows"], found.to_yaml().splitlines()[0][:26]
     ('as of day 14 of the trial', '# Criteria of nimbus-board')
     """
     config = config if isinstance(config, Config) else load_config(config)

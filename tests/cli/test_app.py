@@ -106,7 +106,7 @@ def test_explain_refuses_an_unknown_entity_with_the_nearest_names(run, config):
 def test_check_for_people_shows_reasons_weeks_and_leaks(run, config):
     code, out, _ = run("check", "-c", config)
     assert code == 0
-    for words in ("Set aside", "Events by week", "Leakage audit", "account_manager", "event names offered"):
+    for words in ("Rows set aside", "Events by week", "Leakage audit", "account_manager", "event names offered"):
         assert words in out
 
 

@@ -93,7 +93,7 @@ def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
     }
 
 
-def test_people_see_the_counts_and_the_first_with_what_changed():
+def test_people_see_the_counts_and_the_first_rows_that_differ():
     console = Console(file=io.StringIO(), width=160, color_system=None)
     show_replay(console, RESULT.to_dict())
     text = " ".join(console.file.getvalue().split())
@@ -101,7 +101,7 @@ def test_people_see_the_counts_and_the_first_with_what_changed():
     assert "9 inputs_changed the data for that instant have changed since" in text
     assert "model_changed" not in text
     assert (
-        "1 were asked for with finished features and no as_of: their inputs cannot be compared with the data." in text
+        "1 were scored from ready-made features without `as_of`: their inputs cannot be compared with the data." in text
     )
     assert "e4 2026-01-05T10:00:00Z score inputs_changed size: small -> missing; 2 more" in text
     assert "[b]gone 2026-01-05T10:00:00Z score not_in_data accounts.csv has no such entity" in text

@@ -1,17 +1,27 @@
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from pql_model.cli.common import printed
+from pql_model.cli.common import emit, print_json
+from pql_model.cli.tables import say
 
 
-def test_the_object_is_one_line_on_stdout_and_only_if_asked_for(capsys):
-    assert printed({"words": "naïve [x]"}, as_json=True)
-    assert capsys.readouterr().out == '{"words": "naïve [x]"}\n'
-    assert not printed({"words": "x"}, as_json=False)
-    assert capsys.readouterr().out == ""
+@dataclass(frozen=True)
+class Answer:
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"words": self.text}
 
 
-def test_what_is_no_json_is_refused():
+def test_a_result_is_one_json_object_on_one_line_with_json_and_text_for_people_without(capsys):
+    for as_json in (True, False):
+        emit(Answer("naïve [x]"), as_json, lambda console, payload: say(console, payload["words"]))
+    assert capsys.readouterr().out == '{"words": "naïve [x]"}\nnaïve [x]\n'
+
+
+def test_nan_is_rejected_as_json():
     with pytest.raises(ValueError, match="not JSON compliant"):
-        printed({"value": math.nan}, as_json=True)
+        print_json({"value": math.nan})

@@ -63,8 +63,8 @@ def test_serve_says_whether_it_will_ask_for_a_key(run, config, tmp_path, started
     monkeypatch.setenv("PQL_API_KEYS", "crm-0123456789abcdef")
     payload.append(run("serve", "--bundle", tmp_path / "boards")[2])
 
-    assert "to be asked by anybody: no API key is set" in payload[0]
-    assert "to be asked with an API key" in payload[1]
+    assert "open to everyone: no API key is set" in payload[0]
+    assert "requests need an API key" in payload[1]
     assert len(started) == 2
 
 
@@ -139,7 +139,7 @@ def test_verify_compares_and_says_so(run, config):
     code, words, _ = run("verify", "-c", config, "--as-of", "2025-11-20", "--model", "1", "--rows", "5")
     assert code == 0
     assert "5 snapshots at risk at 2025-11-20" in " ".join(words.split())
-    assert "The same number everywhere." in words
+    assert "All paths give the same scores." in words
 
 
 def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
@@ -150,6 +150,6 @@ def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
     monkeypatch.setattr("pql_model.verify", lambda *_, **__: found, raising=False)
     code, words, _ = run("verify", "-c", config)
     assert code == 1
-    assert "in process: 2 rows have another reasons" in words
+    assert "in process: reasons differs in 2 rows" in words
     code, payload, _ = run("verify", "-c", config, "--json")
     assert (code, json.loads(payload)["paths"][0]["different_rows"]) == (1, {"reasons": 2})

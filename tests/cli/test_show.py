@@ -11,7 +11,7 @@ def console():
     return Console(file=io.StringIO(), width=160, color_system=None)
 
 
-def test_a_training_is_told_verdict_first_with_figures_baselines_and_leaks(console, trained):
+def test_a_training_shows_the_verdict_first_then_figures_baselines_and_leaks(console, trained):
     payload = trained.to_dict()
     show_train(console, payload)
     text = console.file.getvalue()
@@ -19,7 +19,7 @@ def test_a_training_is_told_verdict_first_with_figures_baselines_and_leaks(conso
     for words in (
         "ROC-AUC",
         "95 % interval",
-        "Beside the baselines",
+        "Comparison with the baselines",
         "activity",
         "trait.account_manager",
         payload["run_id"],
@@ -29,10 +29,11 @@ def test_a_training_is_told_verdict_first_with_figures_baselines_and_leaks(conso
     assert f"{payload['test']['roc_auc']['value']:.3f}" in text
 
 
-def test_a_training_shows_what_would_change_the_verdict_and_whether_the_probability_kept_its_word(console, trained):
+def test_a_training_shows_what_would_change_the_verdict_and_the_calibration_by_month(console, trained):
     payload = trained.to_dict()
     show_train(console, payload)
     text = " ".join(console.file.getvalue().split())
+    assert "Calibration by month" in text
     assert f"What would change it: {payload['verdict_would_change']}" in text
     assert payload["calibration"]["sentence"] in text
     month = payload["calibration"]["months"][0]
@@ -40,7 +41,7 @@ def test_a_training_shows_what_would_change_the_verdict_and_whether_the_probabil
     assert "What the data do support" not in text
 
 
-def test_a_refused_model_is_shown_with_what_the_data_do_support(console, trained):
+def test_a_refused_model_is_shown_with_what_the_data_support(console, trained):
     side = {"looks": 80, "conversions": 4, "rate": {"value": 0.05, "low": 0.02, "high": 0.12}}
     once = {"event": "[b]invite", "at_least": 1, "did": side, "did_not": side, "p_value": 0.04, "stands_out": True}
     often = {**once, "at_least": 3, "p_value": 1.0, "stands_out": False}
@@ -48,7 +49,7 @@ def test_a_refused_model_is_shown_with_what_the_data_do_support(console, trained
     show_train(console, {**trained.to_dict(), "verdict": "no_signal", "supported": supported})
     text = " ".join(console.file.getvalue().split())
     assert "What the data do support: 8 of 160 converted." in text
-    assert "[b]invite at least once 5.0% (2.0% to 12.0%) 5.0% (2.0% to 12.0%) 0.04" in text
+    assert "[b]invite at least once 5.0% (2.0 to 12.0) 5.0% (2.0 to 12.0) 0.04" in text
     assert "[b]invite at least 3 times" in text
 
 
@@ -67,7 +68,7 @@ def decided(rows=0, suppressed=None, name="very_low"):
     }
 
 
-def test_who_need_not_be_called_is_told_with_what_it_costs(console):
+def test_accounts_not_worth_a_call_are_counted_with_the_conversions_they_would_cost(console):
     result = {
         "rows": 3000,
         "as_of": "2026-01-01",
@@ -83,9 +84,12 @@ def test_who_need_not_be_called_is_told_with_what_it_costs(console):
     show_score(console, result, [])
     text = " ".join(console.file.getvalue().split())
     assert "Bands: 1,200 [b]high, 1,800 very_low." in text
-    assert "62% are very_low and no PQLs: leaving them costs about 5 of 60 conversions (2 to 9)." in text
     assert (
-        "Qualified and not alerted: 2 excluded by the policy, 3 in the hold-out, 4 alerted not long ago, "
+        "62% are in band very_low and are not PQLs; skipping them would miss about 5 of 60 expected conversions (2 to 9)."
+        in text
+    )
+    assert (
+        "Qualified but not alerted: 2 excluded by the policy, 3 in the hold-out, 4 in the cool-down after an alert, "
         "1,500 beyond the capacity."
     ) in text
 
@@ -110,8 +114,8 @@ def test_names_that_look_like_markup_are_shown_as_they_are(console):
     assert "`[x]`" in text
     assert "[bold] best" in text
     assert "[b]high" in text
-    assert "leaving them costs" not in text
-    assert "40.0%" in text
+    assert "skipping them" not in text
+    assert "40%" in text
 
 
 def test_a_comparison_marks_what_agrees(console):

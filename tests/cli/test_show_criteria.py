@@ -1,7 +1,7 @@
 import pytest
 from rich.console import Console
 
-from pql_model.cli.show_criteria import show_definition
+from pql_model.cli.show_criteria import show_criteria_list, show_definition
 
 
 def estimate(value, low=None, high=None):
@@ -64,20 +64,151 @@ def test_all_earlier_and_later_stand_side_by_side_in_eighty_columns(shown):
     assert "It is [so]." in payload
 
 
-def test_the_bars_of_the_months_go_with_the_rate(shown):
+def test_the_bars_of_the_months_are_proportional_to_the_rate(shown):
     payload = lines(shown())
     assert "2026-01 120 48 40 (32 to 49) " + "█" * 24 in payload
     assert "2026-02 80 16 20 (13 to 30) " + "█" * 12 in payload
     assert "2026-03 0 0 -" in payload
 
 
-def test_without_a_later_period_one_column_is_left_and_notes_are_shown(shown):
+def test_without_a_later_period_there_is_one_column_and_notes_are_shown(shown):
     text = shown(earlier=None, later=None, notes=["`first 30d` is not over."], tested=part(note="too few to judge"))
     assert "Note: `first 30d` is not over." in lines(text)
     assert "all: too few to judge" in lines(text)
     assert "later" not in text
 
 
-def test_rates_that_are_all_below_one_percent_are_counted_of_a_thousand(shown):
+def test_rates_below_one_percent_are_counts_of_a_thousand(shown):
     small = part(rate=estimate(0.004, 0.002, 0.008), base_rate=estimate(0.001, 0.0005, 0.002))
     assert "of 1,000 of them convert 4 (2 to 8)" in lines(shown(tested=small, earlier=None, later=None))
+
+
+# ---------------------------------------------------------------- pql criteria list
+
+
+TESTED = {
+    "qualified": 262,
+    "rows": 1308,
+    "rate": estimate(0.233, 0.186, 0.288),
+    "lift": estimate(2.7, 2.3, 3.2),
+    "recall": estimate(0.54, 0.45, 0.63),
+}
+CELL = {"entities": 478, "conversions": 39, "rate": estimate(0.082, 0.06, 0.11)}
+CRITERION = {
+    "id": "c1",
+    "text": "at least 3 `[red]Invited` in the first 7 days",
+    "tested": TESTED,
+    "threshold_interval": [3, 4],
+    "conditions": [{"event": "[red]Invited", "threshold": 3}],
+    "threshold_agreement": 0.93,
+    "also": [{"text": "at least 4 `[red]Invited` so far", "share": 0.27}],
+}
+FIT = {
+    **CRITERION,
+    "id": "c2",
+    "text": "`size` is 51-200",
+    "conditions": [{"trait": "size", "in": ["51-200"]}],
+    "also": [],
+}
+FOUND = {
+    "model": {"name": "boards", "version": "2", "verdict": "ready"},
+    "rows": "as of day 14 of the trial",
+    "base": {"later": estimate(0.086, 0.072, 0.103)},
+    "criteria": [CRITERION, FIT],
+    "definitions": [
+        {
+            "id": "d1",
+            "text": "both",
+            "join": "all",
+            "k": None,
+            "criteria": ["c1", "c2"],
+            "tested": TESTED,
+            "recommended": False,
+        },
+        {
+            "id": "d2",
+            "text": "either",
+            "join": "any",
+            "k": None,
+            "criteria": ["c1", "c2"],
+            "tested": TESTED,
+            "recommended": True,
+        },
+        {
+            "id": "d3",
+            "text": "two",
+            "join": "at_least_k",
+            "k": 2,
+            "criteria": ["c1", "c2", "c3"],
+            "tested": TESTED,
+            "recommended": False,
+        },
+    ],
+    "in_force": {
+        "text": "at least 2 `Board`",
+        "verdict": "too lax",
+        "sentence": "It lets through.",
+        "tested": TESTED,
+        "misses": None,
+        "wastes": CELL,
+    },
+    "behaviours": [
+        {"behaviour": "Invited", "share": 0.27, "direction": "+", "shape": "step", "words": "number of `Invited`"}
+    ],
+    "tried": {"definitions": 12, "tested": 5},
+    "not_confirmed": [],
+}
+
+
+@pytest.fixture
+def listed(capsys):
+    def show(width=200, **changes):
+        show_criteria_list(Console(width=width), {**FOUND, **changes})
+        return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+    return show
+
+
+def test_a_criterion_has_its_text_its_figures_and_the_interval_of_its_threshold(listed):
+    lines = listed()
+    at = lines.index("c1 at least 3 `[red]Invited` in the first 7 days")
+    assert lines[at + 1] == "23% (19 to 29) of 262 convert, lift 2.7 (2.3 to 3.2), 54% caught"
+    assert lines[at + 2] == (
+        "threshold 95 % interval 3 to 4; 93% of resamples find 3; similar: at least 4 `[red]Invited` so far (27%)"
+    )
+
+
+def test_a_list_of_values_has_no_threshold(listed):
+    lines = listed(criteria=[FIT])
+    assert not [line for line in lines if line.startswith("threshold")]
+
+
+def test_definitions_are_written_by_the_ids_of_their_criteria(listed):
+    lines = listed()
+    assert [line.split(" 262")[0] for line in lines if line[:2] in ("d1", "d2", "d3")] == [
+        "d1 c1 and c2",
+        "d2 c1 or c2",
+        "d3 2 of c1, c2, c3",
+    ]
+    assert "Recommended either" in lines
+
+
+def test_the_definition_in_force_has_its_verdict_and_what_it_wastes(listed):
+    lines = listed()
+    assert "In force at least 2 `Board`: too lax" in lines
+    assert "It wastes 478, of whom 8.2% (6.0 to 11.0) converted." in lines
+    assert not [line for line in lines if line.startswith("It misses")]
+
+
+def test_an_empty_list_says_that_nothing_was_confirmed(listed):
+    lines = listed(criteria=[], definitions=[], in_force=None, behaviours=[])
+    assert "No definition was confirmed on later accounts." in lines
+
+
+def test_the_list_fits_into_80_columns(capsys):
+    show_criteria_list(Console(width=80), FOUND)
+    assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 80
+
+
+def test_the_list_says_once_that_it_predicts_and_does_not_cause(listed):
+    assert sum("Only an experiment can show" in line for line in listed()) == 1

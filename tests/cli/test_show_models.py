@@ -36,13 +36,13 @@ def shown(capsys):
     return show
 
 
-def test_a_line_for_each_version_and_what_was_decided(shown):
+def test_each_version_has_a_line_and_its_promotion(shown):
     text = shown(MODEL, OLD)
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "2 2026-03-01 weak 0.710 (0.650--) champion 2026-03-01" in lines
+    assert "2 2026-03-01 weak 0.710 (0.650 to -) champion 2026-03-01" in lines
     assert "1 2026-02-01 - - previous 2026-03-01, rolled back 2026-03-02" in lines
     assert "2: promoted: [it] is better" in lines
 
 
-def test_without_a_version_the_way_to_one_is_shown(shown):
-    assert shown() == "There is no version of tiny yet: `pql train` makes one.\n"
+def test_without_versions_it_says_how_to_train_one(shown):
+    assert shown() == "tiny has no versions yet. Train one with `pql train`.\n"
