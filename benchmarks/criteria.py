@@ -156,7 +156,7 @@ def run(kind: str, accounts: int, seed: int) -> Record:
     began = time.perf_counter()
     world = criteria_world(accounts, seed, planted=PLANTED if kind == "planted" else 0)
     findings = find_in(world)
-    found = findings.found
+    found = findings.results
     behaviours = {Where.of(rule).behaviour for rule in world.planted}
     usage = [c for c in found.criteria if c.mined.condition.event is not None]
     record: Record = {

@@ -1,4 +1,4 @@
-"""The model card: what this model is, what it was tested on, and what it cannot tell."""
+"""The model card: what the model predicts, what it was tested on, and its limits."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def model_card(
         f"{promotion.reason[:1].upper()}{promotion.reason[1:]}.",
         "",
         *(_supported(supported) if supported is not None else []),
-        "## What it answers",
+        "## What it predicts",
         "",
         f"The probability that {'an account' if facts['entity'] == 'account' else 'a user'} who has not paid yet pays within "
         f"{facts['horizon']}, from what was known at that instant ({facts['motion']}).",
@@ -73,26 +73,26 @@ def model_card(
         "",
         evaluation.calibration_over_time.sentence,
         "",
-        "| month | rows | expected | 95 % of the time | observed | | expected, corrected |",
+        "| month | rows | expected | 95 % interval | observed | | expected, corrected |",
         "|---|---|---|---|---|---|---|",
         *[
             f"| {m.month} | {m.rows:,} | {m.expected:.1f} | {m.low:,} to {m.high:,} | {m.observed:,} | {m.flag} | {m.corrected_expected:.1f} |"
             for m in evaluation.calibration_over_time.months.itertuples()
         ],
         "",
-        "## What it looks at",
+        "## Most important behaviours",
         "",
         *[f"- {b.behaviour} ({b.part}): {b.share:.0%} of the total" for b in importance.head(10).itertuples()],
         "",
         "## Leakage audit",
         "",
-        *([f"- `{f.column}`: {f.reason} ({f.action})" for f in findings] or ["Nothing was found."]),
+        *([f"- `{f.column}`: {f.reason} ({f.action})" for f in findings] or ["No findings."]),
         "",
         "## Rows set aside",
         "",
         *([f"- {reason}: {count:,}" for reason, count in set_aside.items()] or ["None."]),
         "",
-        "## What it cannot tell",
+        "## Limits",
         "",
         "It predicts; it does not say what causes a conversion. It was tested on the period above: a change of product, price "
         "or market may make it wrong. Sales contact in the past may itself have caused conversions.",
@@ -118,7 +118,7 @@ def _side(side: Group) -> str:
 
 
 def _folds(folds: dict[str, Any] | None) -> list[str]:
-    """On how many folds it was tuned, and which were left out."""
+    """How many folds it was tuned on, and which were left out."""
     if folds is None:
         return []
     how = {

@@ -1,4 +1,4 @@
-"""Pictures for the run: calibration, trade-off, what matters, folds in time. The one door to matplotlib."""
+"""Plots for the run: calibration, trade-off, importance, folds in time. The one door to matplotlib."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def plot_calibration(reliability: pd.DataFrame, path: Path) -> Path:
         elinewidth=1,
         label="a tenth of the test rows, 95 % interval",
     )
-    axes.set(xlabel="predicted probability", ylabel="share that converted", title="Does the probability keep its word?")
+    axes.set(xlabel="predicted probability", ylabel="share that converted", title="Calibration")
     axes.legend(frameon=False, loc="upper left")
     return _save(figure, path)
 
 
 def plot_months(months: pd.DataFrame, path: Path) -> Path:
-    """Conversions that came beside those expected, with the range of chance, by month; raw and corrected.
+    """Observed and expected conversions by month, with 95 % intervals; raw and corrected.
 
     Parameters
     ----------
@@ -55,20 +55,20 @@ def plot_months(months: pd.DataFrame, path: Path) -> Path:
         color=_BLUE,
         ecolor=_BLUE,
         elinewidth=1,
-        label="expected, 95 % of the time",
+        label="expected, 95 % interval",
     )
     axes.plot(
-        place + 0.1, months["corrected_expected"], "^", color=_GREY, label="expected, by the newest outcomes known"
+        place + 0.1, months["corrected_expected"], "^", color=_GREY, label="expected, corrected by the newest outcomes"
     )
     axes.plot(place, months["observed"], "D", color=_ORANGE, label="observed")
     axes.set_xticks(place, months["month"], rotation=30, ha="right")
-    axes.set(ylabel="conversions", ylim=(0, None), title="What was promised and what came")
+    axes.set(ylabel="conversions", ylim=(0, None), title="Calibration by month")
     figure.legend(frameon=False, loc="outside lower center", ncols=2)
     return _save(figure, path)
 
 
 def plot_tradeoff(y: np.ndarray, scores: dict[str, np.ndarray], path: Path) -> Path:
-    """Share of conversions caught against share of accounts contacted, model and baselines."""
+    """Share of conversions caught against share of accounts contacted, for the model and baselines."""
     figure = Figure(figsize=(5.2, 4.6), layout="constrained")
     axes = figure.subplots()
     for (name, score), colour in zip(scores.items(), (_BLUE, _ORANGE, _GREY), strict=False):
@@ -79,7 +79,7 @@ def plot_tradeoff(y: np.ndarray, scores: dict[str, np.ndarray], path: Path) -> P
     axes.set(
         xlabel="share of accounts contacted, best first",
         ylabel="share of conversions caught",
-        title="Volume against reach",
+        title="Conversions caught by accounts contacted",
     )
     axes.legend(frameon=False, loc="lower right")
     return _save(figure, path)
@@ -93,7 +93,7 @@ def plot_importance(importance: pd.DataFrame, path: Path, top: int = 15) -> Path
     names = shown["behaviour"].map(lambda name: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
     axes.barh(range(len(shown)), shown["mean_abs"], color=_BLUE)
     axes.set_yticks(range(len(shown)), names.str.replace("$", r"\$", regex=False))
-    axes.set(xlabel="mean absolute change of the log-odds", title="What the model looks at")
+    axes.set(xlabel="mean absolute change of the log-odds", title="Most important behaviours")
     return _save(figure, path)
 
 
@@ -129,7 +129,7 @@ def plot_folds(table: pd.DataFrame, path: Path) -> Path:
             label=of.replace("_", " ") if axes is above else metric.split("_")[0],
         )
     above.axhline(0.5, color=_GREY, linestyle=":")
-    above.set(ylabel="ROC-AUC, 95 % interval", title="Had we used it since then")
+    above.set(ylabel="ROC-AUC, 95 % interval", title="Back-test: each model until the next cut-off")
     below.set(ylabel="conversions", xlabel="cut-off")
     below.set_xticks(list(place.values()), list(place), rotation=30, ha="right")
     for axes in (above, below):

@@ -1,4 +1,4 @@
-"""Use it, use it with care, or do not use it yet: the first thing a reader of the growth report sees."""
+"""The badge of the growth report: use, use with care, or do not use yet."""
 
 from __future__ import annotations
 
@@ -12,37 +12,39 @@ from pql_model.criteria.results import CriteriaResults
 LEAST_LIFT = 1.5
 THRESHOLDS = (
     f"Use: the low end of the recommended rule's lift on later accounts is at least {LEAST_LIFT:g}, it beats the rule in force "
-    "by more than chance (or none is in force), and no check of the data is red.",
-    "Use with care: its lift is above 1 beyond chance, and something of the above is missing.",
+    "beyond chance (or none is in force), and no check of the data is red.",
+    "Use with care: its lift is above 1 beyond chance, but not all of the above holds.",
     "Do not use yet: no rule was confirmed on later accounts, or too few met it to judge.",
 )
 
 
-def badge(found: CriteriaResults, verdict: str, health: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """name, sentence, would_change, thresholds.
+def badge(results: CriteriaResults, verdict: str, health: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Judge the recommended rule: name, sentence, would_change, thresholds.
 
     Parameters
     ----------
     verdict
-        The model's: a rule is not held back by it, but the reader is told.
+        The model's verdict. It does not lower the badge, but the sentence names it.
     health
         Findings about the data; a `red` one lowers the badge.
     """
-    name, would_change = _judged(found, health)
-    sentence = _sentence(found, verdict, name)
+    name, would_change = _judge(results, health)
+    sentence = _sentence(results, verdict, name)
     return {"name": name, "sentence": sentence, "would_change": would_change, "thresholds": list(THRESHOLDS)}
 
 
-def _judged(found: CriteriaResults, health: Sequence[Mapping[str, str]]) -> tuple[str, str]:
-    best = found.recommended
+def _judge(results: CriteriaResults, health: Sequence[Mapping[str, str]]) -> tuple[str, str]:
+    best = results.recommended
     if best is None:
-        return "do_not_use", "More conversions, or events that tell more: see what goes with conversion below."
+        return "do_not_use", "More conversions, or more informative events: see what goes with conversion below."
     if best.later.note is not None or not best.later.lift.low > 1:
         return "do_not_use", "More later accounts that meet the rule."
     lacking = []
     if best.later.lift.low < LEAST_LIFT:
-        lacking.append(f"a lift that is surely at least {LEAST_LIFT:g}: more later accounts would narrow its range")
-    if found.in_force is not None and not _beats(best.later, found.in_force.verdict.later):
+        lacking.append(
+            f"a lift that is certainly at least {LEAST_LIFT:g}: more later accounts would narrow its interval"
+        )
+    if results.in_force is not None and not _beats(best.later, results.in_force.verdict.later):
         lacking.append("a clear lead over the rule in force: more later accounts would show whether there is one")
     red = [line["saw"] for line in health if line["level"] == "red"]
     if red:
@@ -53,29 +55,29 @@ def _judged(found: CriteriaResults, health: Sequence[Mapping[str, str]]) -> tupl
 
 
 def _beats(new: DefinitionMetrics, today: DefinitionMetrics) -> bool:
-    """Whether the new rule's rate is higher beyond doubt: the two ranges do not overlap, as everywhere on the page."""
+    """Whether the new rule's rate is higher and the two intervals do not overlap, as everywhere on the page."""
     return new.rate.low > today.rate.high or math.isnan(today.rate.value)
 
 
-def _sentence(found: CriteriaResults, verdict: str, name: str) -> str:
+def _sentence(results: CriteriaResults, verdict: str, name: str) -> str:
     """Why the badge is what it is."""
-    best = found.recommended
+    best = results.recommended
     model = "" if verdict in ("ready", "weak") else f" The model behind the scores is not ready ({verdict})."
     if best is None:
         looked = (
-            f"{found.tested} rules were tested on later accounts"
-            if found.tested
+            f"{results.tested} rules were tested on later accounts"
+            if results.tested
             else "no behaviour stood out on earlier accounts"
         )
-        return f"No rule can be recommended: {looked}, and none held.{model}"
+        return f"No rule can be recommended: {looked}, and none was confirmed.{model}"
     if name == "do_not_use":
-        return f"The rule did not show itself on later accounts: {best.later.note or 'its lead may be chance'}.{model}"
+        return f"The rule was not confirmed on later accounts: {best.later.note or 'its lead may be chance'}.{model}"
     today = (
         ""
-        if found.in_force is None
-        else " and against the rule in force"
-        if _beats(best.later, found.in_force.verdict.later)
+        if results.in_force is None
+        else ", where it also beat the rule in force"
+        if _beats(best.later, results.in_force.verdict.later)
         else ""
     )
     lead = f"at least {best.later.lift.low:.1f} times the usual rate"
-    return f"It was found on earlier accounts and held on later ones{today}: {lead}.{model}"
+    return f"It was found on earlier accounts and confirmed on later ones{today}: {lead}.{model}"

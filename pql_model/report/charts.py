@@ -1,10 +1,12 @@
-"""The report's charts: dots with their ranges, curves, weeks, calibration, a hundred people, fifty futures."""
+"""The report's charts: dots with intervals, curves, weeks, calibration, a hundred people, fifty futures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from pql_model.report import numbers
 from pql_model.report.numbers import Estimate
@@ -16,13 +18,13 @@ from pql_model.report.svg import (
     band_across,
     band_up,
     box,
+    coordinate,
     dot,
     line,
-    n,
     path,
     picture,
-    steps,
     text,
+    ticks,
 )
 
 _WEEKS_SHOWN = 8
@@ -35,14 +37,14 @@ class Mark:
 
     estimate: Estimate
     kind: str
-    says: str
+    text: str
 
 
-def dots(rows: Sequence[tuple[str, Sequence[Mark]]], per: int, title: str, width: int) -> str:
-    """Rows of dots with graded bands on one scale; the numbers stand at the marks."""
+def dots(rows: Sequence[tuple[str, Sequence[Mark]]], per: int, title: str, width: int) -> Markup:
+    """Rows of dots with graded bands on one scale, with the numbers beside the marks."""
     aside = 116 if width == NARROW else 170
     tops = [mark.estimate["high"] or mark.estimate["value"] or 0 for _, marks in rows for mark in marks]
-    scale = steps(max([*tops, 0.001]), 3 if width == NARROW else 5)
+    scale = ticks(max([*tops, 0.001]), 3 if width == NARROW else 5)
     to_x = Scale(0, scale[-1], 8, width - aside)
     y, drawn = 4.0, []
     for label, marks in rows:
@@ -55,14 +57,14 @@ def dots(rows: Sequence[tuple[str, Sequence[Mark]]], per: int, title: str, width
                     band_across(mark.estimate, to_x, y - 4, mark.kind),
                     dot(to_x(mark.estimate["value"]), y - 4, mark.kind),
                 ]
-            drawn.append(text(width - aside + 12, y, mark.says, "t dim" if mark.kind == "few" else "t"))
+            drawn.append(text(width - aside + 12, y, mark.text, "t dim" if mark.kind == "few" else "t"))
         y += 14
     axis = axis_below(to_x, y, _rates(scale, per), 8, f"how many of {per:,} convert")
     return picture(width, y + 40, title, axis, *drawn)
 
 
 def cut(label: str, width: float) -> str:
-    """A label that stays inside its chart; the table under it has the whole.
+    """Shorten a label so that it stays inside its chart; the table below has all of it.
 
     >>> cut("abcdefghijkl", 50)
     'abcdef…'
@@ -83,12 +85,12 @@ class Point:
 
 def curve(
     line_: Sequence[tuple[float, Estimate]], points: Sequence[Point], per: int, title: str, name: str, width: int
-) -> str:
-    """A rate along something that can be chosen, with its range, and labelled points beside it."""
+) -> Markup:
+    """A rate against a threshold or a volume, with its interval and labelled points."""
     height, left, right, top = 236, 40.0, width - 12.0, 26.0
     everything = [*line_, *((point.x, point.estimate) for point in points)]
-    scale = steps(max([e["high"] or e["value"] or 0 for _, e in everything] + [0.001]), 4)
-    across = steps(max([x for x, _ in everything] + [1]), 4 if width == NARROW else 6)
+    scale = ticks(max([e["high"] or e["value"] or 0 for _, e in everything] + [0.001]), 4)
+    across = ticks(max([x for x, _ in everything] + [1]), 4 if width == NARROW else 6)
     low = 0.0 if min([x for x, _ in everything] + [0]) >= 0 else min(x for x, _ in everything)
     to_x, to_y = Scale(low, across[-1], left, right), Scale(0, scale[-1], height - 44, top)
     known = [(to_x(x), e) for x, e in line_ if e["value"] is not None]
@@ -129,14 +131,14 @@ class Week:
     everyone: Estimate | None
 
 
-def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) -> str:
-    """The rate of the rule and of everyone, week by week; unfinished weeks are hatched and hold no mark.
+def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) -> Markup:
+    """The rate of the rule and of everyone, week by week; unfinished weeks are hatched and have no mark.
 
-    `later` is the place of the first week that had no part in choosing the rule.
+    `later` is the index of the first week that had no part in choosing the rule.
     """
     height, left, right, top = 220, 40.0, width - 8.0, 26.0
     tops = [e["high"] or 0 for week in rows if week.finished for e in (week.estimate, week.everyone) if e]
-    scale = steps(max([*tops, 0.001]), 4)
+    scale = ticks(max([*tops, 0.001]), 4)
     to_y = Scale(0, scale[-1], height - 36, top)
     gap = (right - left) / max(len(rows), 1)
     thick = min(8.0, gap / 3)
@@ -174,19 +176,19 @@ def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) ->
 
 
 def _hatched(x: float, y: float, width: float, height: float) -> str:
-    """Slanted lines inside a box, without a pattern: patterns need names that are unique in the page."""
-    found = [box(x, y, width, height, "unfinished")]
+    """Slanted lines inside a box. An SVG pattern would need a name that is unique in the page."""
+    lines = [box(x, y, width, height, "unfinished")]
     at = y + 8
     while at < y + height:
-        found.append(line(x, at, x + width, max(at - width, y), "hatch"))
+        lines.append(line(x, at, x + width, max(at - width, y), "hatch"))
         at += 8
-    return "".join(found)
+    return "".join(lines)
 
 
-def calibration(groups: Sequence[tuple[float, Estimate]], per: int, title: str, width: int) -> str:
-    """What the model said against what was seen; a score that keeps its word lies on the line."""
+def calibration(groups: Sequence[tuple[float, Estimate]], per: int, title: str, width: int) -> Markup:
+    """Predicted against observed rates; a calibrated model lies on the line."""
     side = min(width, 380)
-    scale = steps(max([*(p for p, _ in groups), *(e["high"] or 0 for _, e in groups), 0.001]), 4)
+    scale = ticks(max([*(p for p, _ in groups), *(e["high"] or 0 for _, e in groups), 0.001]), 4)
     to_x, to_y = Scale(0, scale[-1], 40, side - 14), Scale(0, scale[-1], side - 90, 26)
     drawn = [line(to_x(0), to_y(0), to_x(scale[-1]), to_y(scale[-1]), "line all dashed")]
     for predicted, seen in groups:
@@ -206,20 +208,23 @@ def calibration(groups: Sequence[tuple[float, Estimate]], per: int, title: str, 
     )
 
 
-def icons(rate: float, per: int, title: str) -> str:
-    """A hundred people (or a thousand), those who convert filled."""
+def icons(rate: float, per: int, title: str) -> Markup:
+    """A hundred people (or a thousand); those who convert are filled."""
     across, size = (10, 17.0) if per == 100 else (40, 6.0)
     filled = math.floor(rate * per + 0.5)
     places = [(size * (at % across), size * (at // across)) for at in range(per)]
     side = size * 0.76
-    squares = [f"M{n(x)} {n(y)}h{n(side)}v{n(side)}h-{n(side)}z" for x, y in places]
+    squares = [
+        f"M{coordinate(x)} {coordinate(y)}h{coordinate(side)}v{coordinate(side)}h-{coordinate(side)}z"
+        for x, y in places
+    ]
     drawn = [f'<path d="{"".join(squares[:filled])}" class="icon yes"/>'] if filled else []
     drawn += [f'<path d="{"".join(squares[filled:])}" class="icon no"/>'] if filled < per else []
     return picture(across * size, size * math.ceil(per / across), title, *drawn)
 
 
 def futures(conversions: int, qualified: int, leads: int = 100, count: int = 50) -> list[int]:
-    """How many of the next `leads` convert: quantiles of the beta-binomial with Jeffreys' prior.
+    """How many of the next `leads` may convert: quantiles of the beta-binomial with Jeffreys' prior.
 
     >>> futures(300, 1000)[0], futures(300, 1000)[24], futures(300, 1000)[-1]
     (19, 30, 41)
@@ -229,20 +234,20 @@ def futures(conversions: int, qualified: int, leads: int = 100, count: int = 50)
         _log_beta(k + a, leads - k + b) - _log_beta(a, b) - math.log(leads + 1) - _log_beta(k + 1, leads - k + 1)
         for k in range(leads + 1)
     ]
-    found, k, below = [], 0, math.exp(logs[0])
+    quantiles, k, below = [], 0, math.exp(logs[0])
     for at in range(count):
         while below < (at + 0.5) / count and k < leads:
             k += 1
             below += math.exp(logs[k])
-        found.append(k)
-    return found
+        quantiles.append(k)
+    return quantiles
 
 
 def _log_beta(a: float, b: float) -> float:
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
-def dotplot(values: Sequence[int], title: str, name: str, width: int) -> str:
+def dotplot(values: Sequence[int], title: str, name: str, width: int) -> Markup:
     """Fifty equally likely outcomes, stacked (quantile dotplot: Fernandes et al., CHI 2018)."""
     low, high = min(values), max(values)
     bins = 14 if width == NARROW else 24

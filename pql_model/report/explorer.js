@@ -12,7 +12,7 @@
   const $ = (name) => document.getElementById("x-" + name);
 
   // ------------------------------------------------------------ counting
-  // An amount is [lowest, highest]: both the same where it is known exactly.
+  // An amount is [lowest, highest], which are equal where it is known exactly.
 
   const exact = (amount) => amount[0] === amount[1];
   const add = (a, b) => [a[0] + b[0], a[1] + b[1]];
@@ -157,7 +157,7 @@
   const count = data.mode === "counts" ? fromCounts() : fromRows();
   const today = todaysRule();
 
-  function todaysRule() { // who meets the rule in force: of the empty rule, the part with it
+  function todaysRule() { // who meets the rule in force: the empty rule's part inside it
     if (!data.today) return null;
     if (data.mode === "counts") {
       const found = count("later", [], 0);
@@ -233,22 +233,22 @@
     return rounded < 10 ? String(rounded) : whole(round(value));
   }
 
-  function of(rate) {
+  function frequency(rate) {
     const shown = round(rate * data.per);
     if (shown === 0 && rate > 0) return "fewer than 1";
     if (shown === data.per && rate < 1) return "more than " + whole(data.per - 1);
     return whole(shown);
   }
 
-  function span(e) {
-    const low = of(e.low) === "0" ? "fewer than 1" : of(e.low), high = of(e.high);
+  function interval(e) {
+    const low = frequency(e.low) === "0" ? "fewer than 1" : frequency(e.low), high = frequency(e.high);
     return low === high && low.includes(" ") ? low : low + " to " + high;
   }
   const percent = (rate) => number(100 * rate) + " %";
   const amount = (a) => (exact(a) ? whole(a[0]) : whole(a[0]) + " to " + whole(a[1]));
   const judgeable = (x, n) => n >= 30 && Math.max(x, n * data.everyone) >= 5;
 
-  function counted(cell) { // a rate with the counts behind it, or why there is none
+  function counted(cell) { // a rate with the counts behind it, or the reason why there is none
     const x = cell.yes || cell.x, n = cell.n || add(cell.yes, cell.no);
     const behind = amount(x) + " of " + amount(n);
     if (!exact(x) || !exact(n)) return behind + " (small counts are withheld)";
@@ -263,8 +263,8 @@
     return texts.slice(0, -1).join(", ") + word + texts[texts.length - 1];
   }
 
-  const bare = (text) => text.replaceAll("`", "");
-  const sentence = (rule) => bare(joined(rule.criteria.map((id) => byId.get(id).text), rule));
+  const withoutBackticks = (text) => text.replaceAll("`", "");
+  const sentence = (rule) => withoutBackticks(joined(rule.criteria.map((id) => byId.get(id).text), rule));
 
   function yaml(rule) {
     const lines = rule.criteria.map((id) => "    - " + byId.get(id).yaml + "\n").join("");
@@ -338,21 +338,21 @@
     $("yaml").value = empty ? "" : yaml(rule);
     $("sql").value = empty ? "" : sql(rule);
     clearTimeout(speak);
-    const told = summary(rule, result.later);
-    if ($("live").textContent === "") $("live").textContent = told;
-    else speak = setTimeout(() => ($("live").textContent = told), 300);
+    const message = summary(rule, result.later);
+    if ($("live").textContent === "") $("live").textContent = message;
+    else speak = setTimeout(() => ($("live").textContent = message), 300);
   }
 
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
   function fill(period, found) {
     $(period + "-rate").textContent = counted(found);
-    const told = found.known && judgeable(found.x[0], found.n[0]);
-    const base = data.base[period], rates = told ? of(found.rate.value) + " instead of " + of(base.conversions / base.rows) : "";
-    $(period + "-lift").textContent = told
+    const judged = found.known && judgeable(found.x[0], found.n[0]);
+    const base = data.base[period], rates = judged ? frequency(found.rate.value) + " instead of " + frequency(base.conversions / base.rows) : "";
+    $(period + "-lift").textContent = judged
       ? rates + " of " + whole(data.per) + " (" + number(found.lift.value) + " times; " + number(found.lift.low) + " to " + number(found.lift.high) + ")"
       : "–";
-    $(period + "-recall").textContent = told
+    $(period + "-recall").textContent = judged
       ? round(100 * found.recall.value) + " of 100 conversions (" + round(100 * found.recall.low) + " to " + round(100 * found.recall.high) + ")"
       : "–";
     if (period === "earlier") return;
@@ -366,9 +366,9 @@
     if (!later.n[0]) return "Nobody in the later weeks meets this rule.";
     if (!judgeable(later.x[0], later.n[0])) return counted(later) + ".";
     const who = rule.criteria.length ? " that meet this rule, " : " in general, ";
-    const rate = of(later.rate.value);
+    const rate = frequency(later.rate.value);
     return "Of " + whole(data.per) + " " + data.many + who + (rate.includes("than") ? "" : "about ") + rate + " convert within " + data.horizon +
-      " days (likely range " + span(later.rate) + ").";
+      " days (95 % interval " + interval(later.rate) + ").";
   }
 
   function near(result) {
@@ -390,7 +390,7 @@
       const rest = { ...rule, criteria: rule.criteria.filter((other) => other !== id) };
       rest.k = Math.min(rule.k, rest.criteria.length);
       const later = evaluate(rest).later;
-      return [bare(byId.get(id).text), amount(later.n), counted(later)];
+      return [withoutBackticks(byId.get(id).text), amount(later.n), counted(later)];
     });
     return [tableOf("Which criterion earns its place: the rule without it, later weeks", ["without", data.many, "convert"], rows)];
   }
@@ -416,22 +416,22 @@
     const folded = element("details");
     folded.append(element("summary", "The numbers behind this picture"), tableOf("This rule, week by week", ["week of", "leads", "convert"], rows));
     const figure = element("figure");
-    figure.append(drawn(weeks.filter((week) => week.finished)), element("figcaption", "The rule’s rate by week, with its range. A small open dot: too few to judge."), folded);
+    figure.append(drawn(weeks.filter((week) => week.finished)), element("figcaption", "The rule’s rate by week, with its 95 % interval. A small open dot: too few to judge."), folded);
     return [figure];
   }
 
   function drawn(weeks) {
     const width = matchMedia("(max-width: 44rem)").matches ? 300 : 640, height = 130, left = 36, base = height - 24;
-    const told = weeks.map((week) => (week.n >= 30 ? wilson(week.x, week.n) : null));
-    const top = Math.max(0.01, ...told.filter(Boolean).map((e) => e.high)), gap = (width - left - 8) / Math.max(weeks.length, 1);
+    const ranges = weeks.map((week) => (week.n >= 30 ? wilson(week.x, week.n) : null));
+    const top = Math.max(0.01, ...ranges.filter(Boolean).map((e) => e.high)), gap = (width - left - 8) / Math.max(weeks.length, 1);
     const y = (rate) => base - (rate / top) * (base - 22);
     const svg = shape("svg", { viewBox: "0 0 " + width + " " + height, width, height, role: "img" });
     svg.append(text("title", {}, "The rule’s rate by week"), text("text", { x: 0, y: 11, class: "t dim" }, "of " + whole(data.per) + " convert"));
     for (const rate of [0, top])
       svg.append(shape("line", { x1: left, x2: width - 8, y1: y(rate), y2: y(rate), class: "grid" }),
-        text("text", { x: left - 6, y: y(rate) + 4, class: "t dim", "text-anchor": "end" }, of(rate)));
+        text("text", { x: left - 6, y: y(rate) + 4, class: "t dim", "text-anchor": "end" }, frequency(rate)));
     weeks.forEach(function (week, at) {
-      const x = left + gap * (at + 0.5), range = told[at];
+      const x = left + gap * (at + 0.5), range = ranges[at];
       if (range) svg.append(
         shape("rect", { x: x - 3, width: 6, y: y(range.high), height: Math.max(y(range.low) - y(range.high), 0), rx: 3, class: "band rule" }),
         shape("circle", { cx: x, cy: y(range.value), r: 4, class: "dot rule" }));
@@ -479,11 +479,11 @@
 
   function fromAddress() {
     if (!location.hash.startsWith("#rule=")) return null;
-    const told = new Map(location.hash.slice(1).split("&").map((part) => part.split("=")));
-    const names = (told.get("rule") || "").split(",").map((id) => { try { return decodeURIComponent(id); } catch { return ""; } });
+    const parameters = new Map(location.hash.slice(1).split("&").map((part) => part.split("=")));
+    const names = (parameters.get("rule") || "").split(",").map((id) => { try { return decodeURIComponent(id); } catch { return ""; } });
     const criteria = names.filter((id) => byId.has(id)).slice(0, data.most === null ? undefined : data.most);
-    const join = ["all", "any", "at_least_k"].includes(told.get("join")) ? told.get("join") : "all";
-    return { criteria, join, k: Math.max(1, Math.min(Number(told.get("k")) || 1, Math.max(criteria.length, 1))) };
+    const join = ["all", "any", "at_least_k"].includes(parameters.get("join")) ? parameters.get("join") : "all";
+    return { criteria, join, k: Math.max(1, Math.min(Number(parameters.get("k")) || 1, Math.max(criteria.length, 1))) };
   }
 
   const nothing = { criteria: [], join: "all", k: 1 };
@@ -513,7 +513,7 @@
       const found = shown.result[period], rate = found.rate || { value: "", low: "", high: "" };
       rows.push([period, sentence(shown.rule), amount(found.n), amount(found.x), rate.value, rate.low, rate.high]);
     }
-    shown.rule.criteria.forEach((id) => rows.push(["criterion", bare(byId.get(id).text), "", "", "", "", ""]));
+    shown.rule.criteria.forEach((id) => rows.push(["criterion", withoutBackticks(byId.get(id).text), "", "", "", "", ""]));
     const link = element("a"), url = URL.createObjectURL(new Blob(["\ufeff" + csv(rows)], { type: "text/csv" }));
     link.href = url;
     link.download = "rule.csv";

@@ -1,8 +1,9 @@
-"""What the definition explorer computes from: counts of combinations (to share), or the rows themselves (to keep).
+"""The data of the definition explorer: counts of combinations (to share), or the rows themselves (to keep).
 
-Counts: for every set of up to four criteria how many meet all of them; `any` and `at least k` follow exactly by inclusion
-and exclusion. A count below 10 is withheld, and what needs it is given as bounds. No entity, no time and no row is in it.
-Rows: one bit a row and criterion, in groups of the same week and outcome, sorted inside a group so that no order is left.
+Counts: for every set of up to four criteria, how many rows meet all of them; `any` and `at least k` follow exactly by
+inclusion and exclusion. A count below 10 is withheld, and results that need it are bounds. The data contain no entity, no
+time and no row. Rows: one bit per row and criterion, in groups of the same week and outcome, sorted within a group so that
+no order is left.
 """
 
 from __future__ import annotations
@@ -20,30 +21,30 @@ from pql_model.time import iso, week_of
 
 Mode = Literal["counts", "rows", "off"]
 MOST_CRITERIA = 4
-"""Of a rule in `counts` mode."""
+"""Most criteria of a rule in `counts` mode."""
 MOST_SETS = 40_000
 LEAST_SHOWN = 10
 """A smaller count is withheld in `counts` mode."""
 TODAY = "in_force"
-"""An optional column of the bits: who meets the rule in force."""
+"""An optional column of the bits: whether a row meets the rule in force."""
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _PERIODS = ("earlier", "later")
 
 
 def explorer_data(bits: pd.DataFrame, criteria: list[dict[str, Any]], mode: Mode = "counts") -> dict[str, Any]:
-    """What `render_page` takes as its second argument, to be stored beside growth.json (JSON, some 300 KB at most).
+    """Make the second argument of `render_page`, to be stored beside growth.json (JSON, some 300 KB at most).
 
     Parameters
     ----------
     bits
-        One row a row of the test: `as_of`, `begins` (int64 instants), `period` (earlier or later), `converted` (bool), one
+        One row per tested row: `as_of`, `begins` (int64 instants), `period` (earlier or later), `converted` (bool), one
         bool column per criterion, named by its id, and, where there is a rule in force, `in_force` (bool). Other columns,
         such as `entity`, are not read.
     criteria
-        `{"id", "text", "short", "group", "conditions": [one condition]}` each, in the order they are offered.
+        `{"id", "text", "short", "group", "conditions": [one condition]}` each, in the order of the page.
     mode
-        `counts` holds no row; `rows` holds one anonymous row of bits per row: share it with nobody; `off` holds nothing.
+        `counts` contains no rows; `rows` contains one anonymous row of bits per row and must not be shared; `off` is empty.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def explorer_data(bits: pd.DataFrame, criteria: list[dict[str, Any]], mode: Mode
     later = bits["as_of"].to_numpy(np.int64)[period == 1]
     return {
         "mode": mode,
-        "criteria": [_offered(criterion) for criterion in criteria],
+        "criteria": [_criterion(criterion) for criterion in criteria],
         "base": {
             name: {"rows": int((period == at).sum()), "conversions": int(converted[period == at].sum())}
             for at, name in enumerate(_PERIODS)
@@ -88,14 +89,14 @@ def _check(bits: pd.DataFrame, criteria: list[dict[str, Any]]) -> None:
             raise DataError(
                 f"A criterion of the explorer needs exactly one condition: {criterion['text']}",
                 received=f"{len(criterion['conditions'])} conditions",
-                remedy="offer them one by one; the reader joins them",
+                remedy="pass one criterion per condition; the reader joins them",
             )
     unknown = sorted(set(bits["period"]) - set(_PERIODS))
     if unknown:
         raise DataError("Unknown `period` in the bits", received=unknown, allowed=list(_PERIODS))
 
 
-def _offered(criterion: dict[str, Any]) -> dict[str, Any]:
+def _criterion(criterion: dict[str, Any]) -> dict[str, Any]:
     condition = criterion["conditions"][0]
     texts = {name: str(criterion[name]) for name in ("id", "text", "short", "group")}
     return {**texts, "yaml": condition_yaml(condition), "sql": condition_outline(condition)}
@@ -105,7 +106,7 @@ def _offered(criterion: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counts(bits: pd.DataFrame, criteria: list[dict[str, Any]], period: np.ndarray) -> dict[str, Any]:
-    """One number per set and cell, as text; 0 is `withheld`, other numbers are the count less 9."""
+    """One number per set and cell, as text: 0 means withheld, any other number is the count minus 9."""
     depth = max(d for d in range(1, MOST_CRITERIA + 1) if d == 1 or _sets(len(criteria), d) <= MOST_SETS)
     converted = bits["converted"].to_numpy(np.int64)
     today = bits[TODAY].to_numpy(np.int64) if TODAY in bits else np.zeros(len(bits), np.int64)
@@ -120,7 +121,7 @@ def _counts(bits: pd.DataFrame, criteria: list[dict[str, Any]], period: np.ndarr
     weekly = found[:, [6, 7, 10, 11]].sum(axis=1)
     streams = {"earlier_yes": found[:, 1], "earlier_no": found[:, 2], "later_yes": yes, "later_no": no}
     streams["weekly"] = np.where((yes < LEAST_SHOWN) | (no < LEAST_SHOWN), 0, weekly)
-    if TODAY in bits:  # what is left of a cell without today's rule must not be a small one either
+    if TODAY in bits:  # the rest of a cell, without today's rule, must not be small either
         for name, whole in (("yes", yes), ("no", no)):
             rest = whole - with_today[name]
             streams[f"today_{name}"] = np.where((rest > 0) & (rest < LEAST_SHOWN), 0, with_today[name])
@@ -133,7 +134,7 @@ def _sets(criteria: int, depth: int) -> int:
 
 
 def _whole(bits: pd.DataFrame, period: np.ndarray) -> np.ndarray:
-    """1 where a later row lies in a week that is wholly inside the later period."""
+    """1 where a later row lies in a week that is entirely inside the later period."""
     as_of = bits["as_of"].to_numpy(np.int64)
     weeks = whole_weeks(as_of[period == 1])
     return np.asarray((period == 1) & np.isin(week_of(as_of), weeks), dtype=np.int64)
@@ -194,7 +195,7 @@ def encode(numbers: np.ndarray) -> str:
 
 
 def _rows(bits: pd.DataFrame, criteria: list[dict[str, Any]], period: np.ndarray) -> dict[str, Any]:
-    """Groups of rows that agree in period, week and outcome; each group's bits start at a new 32-bit word."""
+    """Groups of rows with equal period, week and outcome; the bits of each group start at a new 32-bit word."""
     ids = [criterion["id"] for criterion in criteria] + ([TODAY] if TODAY in bits else [])
     cohort, lead = week_of(bits["begins"].to_numpy(np.int64)), week_of(bits["as_of"].to_numpy(np.int64))
     whole = set(whole_weeks(bits["as_of"].to_numpy(np.int64)[period == 1]).tolist())
@@ -206,7 +207,7 @@ def _rows(bits: pd.DataFrame, criteria: list[dict[str, Any]], period: np.ndarray
     found, group = np.unique(keys.to_numpy(np.int64), axis=0, return_inverse=True)
     for at, key in enumerate(found.tolist()):
         here = columns[group == at]
-        here = here[np.lexsort(here.T[::-1])]  # sorted by their bits: nothing is left of the order they came in
+        here = here[np.lexsort(here.T[::-1])]  # sorted by their bits, so that nothing of their order is left
         full = np.zeros((-(-len(here) // 32) * 32, len(ids)), bool)
         full[: len(here)] = here
         padded.append(full)

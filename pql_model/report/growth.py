@@ -1,4 +1,4 @@
-"""The one object that the growth report is rendered from: every number of the page stands in it."""
+"""The growth object, which holds every number of the growth report."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _MOST_BEHAVIOURS = 10
 
 @dataclass(frozen=True)
 class Findings:
-    """What goes with conversion, as criteria, definitions and behaviours, and the rows it was found and tested on.
+    """Criteria, definitions and behaviours, and the rows they were found and tested on.
 
     Attributes
     ----------
     text
-        What a row is: `as of day 14 of the trial`.
+        What a row is, such as `as of day 14 of the trial`.
     table, outcomes, earlier, later
         Criteria rows, and which of them are earlier and later ones, bool (rows,).
     variants
@@ -52,7 +52,7 @@ class Findings:
     outcomes: Outcomes
     earlier: np.ndarray
     later: np.ndarray
-    found: CriteriaResults
+    results: CriteriaResults
     behaviours: tuple[Behaviour, ...]
     variants: Mapping[str, Sequence[Criterion]]
     observed_until: int
@@ -60,11 +60,11 @@ class Findings:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql criteria list --json` prints."""
-        return {**self.found.to_dict(), "behaviours": [behaviour.to_dict() for behaviour in self.behaviours]}
+        return {**self.results.to_dict(), "behaviours": [behaviour.to_dict() for behaviour in self.behaviours]}
 
 
 def growth_object(
-    seen: Findings,
+    findings: Findings,
     product: Mapping[str, Any],
     model: Mapping[str, Any],
     reliability: pd.DataFrame,
@@ -72,7 +72,7 @@ def growth_object(
     health: Sequence[Mapping[str, str]],
     facts: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Everything the page shows, as plain JSON values; see docs/report.md.
+    """Collect everything the page shows as plain JSON values; see docs/report.md.
 
     Parameters
     ----------
@@ -83,25 +83,27 @@ def growth_object(
     reliability, months
         As `Evaluation` gives them.
     health
-        `level` (red, amber, ok), `saw`, `does`, `todo` each.
+        Lines of `level` (red, amber, ok), `saw`, `does` and `todo`.
     """
-    found, payload = seen.found, seen.found.to_dict()
+    results, payload = findings.results, findings.results.to_dict()
     return {
         **product,
-        "rows_words": seen.text,
+        "rows_words": findings.text,
         "model": dict(model),
-        "periods": {"earlier": _period(seen, seen.earlier), "later": _period(seen, seen.later)},
+        "periods": {"earlier": _period(findings, findings.earlier), "later": _period(findings, findings.later)},
         "base": payload["base"],
-        "badge": badge(found, str(model["verdict"]), health),
+        "badge": badge(results, str(model["verdict"]), health),
         "criteria": payload["criteria"],
-        "definitions": [_with_near_miss(d, j) for d, j in zip(found.definitions, payload["definitions"], strict=True)],
+        "definitions": [
+            _with_near_miss(d, j) for d, j in zip(results.definitions, payload["definitions"], strict=True)
+        ],
         "not_confirmed": payload["not_confirmed"],
         "tried": payload["tried"],
-        "in_force": _with_sentence(payload["in_force"], seen),
-        "behaviours": [_behaviour(b, seen) for b in seen.behaviours[:_MOST_BEHAVIOURS]],
-        "volume": _volume(seen.outcomes[seen.later]),
-        "weeks": _weeks(seen),
-        "profiles": _profiles(seen),
+        "in_force": _with_sentence(payload["in_force"], findings),
+        "behaviours": [_behaviour(b, findings) for b in findings.behaviours[:_MOST_BEHAVIOURS]],
+        "volume": _volume(findings.outcomes[findings.later]),
+        "weeks": _weeks(findings),
+        "profiles": _profiles(findings),
         "calibration": [
             {
                 "predicted": row["predicted"],
@@ -125,8 +127,8 @@ def growth_object(
     }
 
 
-def offered_criteria(seen: Findings) -> list[dict[str, Any]]:
-    """What the explorer offers: the criteria, those of the rule in force, and other thresholds of the same columns."""
+def offered_criteria(findings: Findings) -> list[dict[str, Any]]:
+    """List the criteria of the explorer: those found, those of the rule in force, and other thresholds of the same columns."""
     offered: list[dict[str, Any]] = []
     known: set[str] = set()
 
@@ -138,38 +140,40 @@ def offered_criteria(seen: Findings) -> list[dict[str, Any]]:
         text, short = criterion_text(condition), criterion_short(condition)
         offered.append({"id": name, "text": text, "short": short, "group": group, "conditions": [payload]})
 
-    for criterion in seen.found.criteria:
+    for criterion in findings.results.criteria:
         add(criterion.id, criterion.definition.criteria[0], family_text(criterion.mined.family))
-    for k, condition in enumerate(seen.found.in_force.definition.criteria if seen.found.in_force is not None else []):
+    for k, condition in enumerate(
+        findings.results.in_force.definition.criteria if findings.results.in_force is not None else []
+    ):
         add(f"t{k + 1}", condition, condition.event or str(condition.trait))
-    for criterion in seen.found.criteria:
-        for k, condition in enumerate(seen.variants.get(criterion.id, ())):
+    for criterion in findings.results.criteria:
+        for k, condition in enumerate(findings.variants.get(criterion.id, ())):
             add(f"{criterion.id}v{k + 1}", condition, family_text(criterion.mined.family))
     return offered
 
 
-def explorer_bits(seen: Findings) -> pd.DataFrame:
-    """One row a criteria row: entity, as_of, begins, period, converted, and a bool for every offered criterion."""
-    rows = seen.earlier | seen.later
-    outcomes, table = seen.outcomes[rows], seen.table[rows]
+def explorer_bits(findings: Findings) -> pd.DataFrame:
+    """Make the explorer's table: entity, as_of, begins, period, converted, and a bool for every offered criterion."""
+    rows = findings.earlier | findings.later
+    outcomes, table = findings.outcomes[rows], findings.table[rows]
     bits = pd.DataFrame(
         {
             "entity": outcomes.entity,
             "as_of": outcomes.as_of,
             "begins": outcomes.begins,
-            "period": np.where(seen.later[rows], "later", "earlier"),
+            "period": np.where(findings.later[rows], "later", "earlier"),
             "converted": outcomes.converted,
         }
     )
-    for each in offered_criteria(seen):
+    for each in offered_criteria(findings):
         bits[each["id"]] = holds(Criterion.model_validate(each["conditions"][0]), table)
-    if seen.found.in_force is not None:
-        bits[TODAY] = meets(seen.found.in_force.definition, table)
+    if findings.results.in_force is not None:
+        bits[TODAY] = meets(findings.results.in_force.definition, table)
     return bits
 
 
-def _period(seen: Findings, rows: np.ndarray) -> dict[str, Any]:
-    outcomes = seen.outcomes[rows]
+def _period(findings: Findings, rows: np.ndarray) -> dict[str, Any]:
+    outcomes = findings.outcomes[rows]
     days = outcomes.as_of // DAY * DAY
     return {
         "from": iso(int(days.min())) if len(days) else None,
@@ -185,7 +189,7 @@ def _with_near_miss(definition: DefinitionResult, payload: dict[str, Any]) -> di
     return {**payload, "near_miss": {**payload["near_miss"], "text": lacking}}
 
 
-def _with_sentence(payload: dict[str, Any] | None, seen: Findings) -> dict[str, Any] | None:
+def _with_sentence(payload: dict[str, Any] | None, findings: Findings) -> dict[str, Any] | None:
     if payload is None or "against" not in payload:
         return payload
     against = payload["against"]
@@ -201,16 +205,18 @@ def _of_100(rate: float | None) -> str:
     return "-" if rate is None else f"{100 * rate:.0f}"
 
 
-def _behaviour(behaviour: Behaviour, seen: Findings) -> dict[str, Any]:
-    """A behaviour, with what came of later rows above and below its threshold."""
+def _behaviour(behaviour: Behaviour, findings: Findings) -> dict[str, Any]:
+    """A behaviour, with the outcomes of later rows above and below its threshold."""
     payload = behaviour.to_dict()
     payload["share"] = behaviour.share.to_dict(6)
     payload["shap"] = [
         {"value": p["value"], "contribution": p["contribution"], "entities": p["rows"]} for p in behaviour.curve
     ]
-    mined = next((c for c in seen.found.criteria if c.mined.column in {f["name"] for f in payload["features"]}), None)
-    condition = mined.definition.criteria[0] if mined is not None else _half(behaviour, seen)
-    outcomes, table = seen.outcomes[seen.later], seen.table[seen.later]
+    mined = next(
+        (c for c in findings.results.criteria if c.mined.column in {f["name"] for f in payload["features"]}), None
+    )
+    condition = mined.definition.criteria[0] if mined is not None else _median_criterion(behaviour, findings)
+    outcomes, table = findings.outcomes[findings.later], findings.table[findings.later]
     if condition is None:
         return {**payload, "kind": "fit", "threshold": None, "unit": None, "above": None, "below": None, "curve": []}
     above = holds(condition, table)
@@ -227,12 +233,12 @@ def _behaviour(behaviour: Behaviour, seen: Findings) -> dict[str, Any]:
     }
 
 
-def _half(behaviour: Behaviour, seen: Findings) -> Criterion | None:
-    """Where no criterion was found: more than the median of the earlier rows that did it."""
+def _median_criterion(behaviour: Behaviour, findings: Findings) -> Criterion | None:
+    """A threshold at the median of the earlier rows that did it, where no criterion was found."""
     column = behaviour.column
     if column.kind == "category":
         return None
-    values = as_numbers(seen.table[column.name][seen.earlier])
+    values = as_numbers(findings.table[column.name][findings.earlier])
     done = values[~np.isnan(values) & (values > 0)]
     if len(np.unique(done)) < 2:
         return None
@@ -255,7 +261,7 @@ def _half(behaviour: Behaviour, seen: Findings) -> Criterion | None:
 
 
 def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
-    """What came of those past each value of the condition's column."""
+    """Outcomes of the rows past each value of the condition's column."""
     if condition.threshold is None:
         return []
     values = criterion_values(condition, table)
@@ -276,7 +282,7 @@ def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> lis
 
 
 def _volume(later: Outcomes) -> list[dict[str, Any]]:
-    """The model's own frontier: so many of the best by probability, and what came of them."""
+    """The model's own frontier: outcomes of its best rows, for several list sizes."""
     if later.probability is None or not len(later):
         return []
     order = np.argsort(-later.probability, kind="stable")
@@ -293,19 +299,19 @@ def _volume(later: Outcomes) -> list[dict[str, Any]]:
     return points
 
 
-def _weeks(seen: Findings) -> list[dict[str, Any]]:
+def _weeks(findings: Findings) -> list[dict[str, Any]]:
     """By week of sign-up (or of the snapshot), the unfinished ones at the end without counts."""
-    outcomes = seen.outcomes
+    outcomes = findings.outcomes
     if not len(outcomes):
         return []
     week = week_of(outcomes.begins)
-    rules: dict[str, np.ndarray] = {d.id: meets(d.definition, seen.table) for d in seen.found.definitions}
-    if seen.found.in_force is not None:
-        rules[TODAY] = meets(seen.found.in_force.definition, seen.table)
+    rules: dict[str, np.ndarray] = {d.id: meets(d.definition, findings.table) for d in findings.results.definitions}
+    if findings.results.in_force is not None:
+        rules[TODAY] = meets(findings.results.in_force.definition, findings.table)
     age = int((outcomes.as_of - outcomes.begins).max())
-    finished_before = seen.observed_until - seen.horizon - age
+    finished_before = findings.observed_until - findings.horizon - age
     payload = []
-    for monday in range(int(week.min()), int(week_of(np.array([seen.observed_until]))[0]) + 1, WEEK):
+    for monday in range(int(week.min()), int(week_of(np.array([findings.observed_until]))[0]) + 1, WEEK):
         here = week == monday
         finished = monday + WEEK <= finished_before
         counted = {
@@ -324,13 +330,13 @@ def _weeks(seen: Findings) -> list[dict[str, Any]]:
     return payload
 
 
-def _profiles(seen: Findings) -> dict[str, list[dict[str, Any]]]:
-    """Whom to call, whom to leave, who lacks one step: counts of later rows, no names."""
-    best, outcomes = seen.found.recommended, seen.outcomes[seen.later]
+def _profiles(findings: Findings) -> dict[str, list[dict[str, Any]]]:
+    """Counts of later rows to call, to leave, and one step short; no names."""
+    best, outcomes = findings.results.recommended, findings.outcomes[findings.later]
     if best is None:
         return {"call": [], "leave": [], "near": []}
-    table = seen.table[seen.later]
-    each = np.column_stack([holds(c.definition.criteria[0], table) for c in seen.found.criteria])
+    table = findings.table[findings.later]
+    each = np.column_stack([holds(c.definition.criteria[0], table) for c in findings.results.criteria])
     call = [_profile(definition_text(best.definition), meets(best.definition, table), outcomes)]
     most = np.asarray(each.all(axis=1))
     if each.shape[1] > 1 and most.any():

@@ -1,4 +1,4 @@
-"""What the reader of the growth report should know about the data: seen, what it does to the figures, what to do."""
+"""Data health in the growth report: what was seen, what it does to the figures, and what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from pql_model.audit.finding import Finding
 
 MUCH, TOO_MUCH = 0.1, 0.3
-"""Shares of unusable rows that are worth a word, and that put the figures in doubt."""
+"""Shares of unusable rows that are worth mentioning, and that put the figures in doubt."""
 
 
 def health_lines(
@@ -18,21 +18,21 @@ def health_lines(
     warnings: Sequence[str],
     moved: str | None,
 ) -> list[dict[str, str]]:
-    """Lines of `level` (red, amber, ok), `saw`, `does`, `todo`.
+    """List what was seen in the data: `level` (red, amber, ok), `saw`, `does`, `todo`.
 
     Parameters
     ----------
     set_aside
         Reason -> rows of events that could not be used, of `rows_read`.
     moved
-        A sentence if the base rate of the later period differs from that of the earlier one.
+        A sentence if the base rates of the earlier and later periods differ.
 
     Examples
     --------
     >>> [line["level"] for line in health_lines([], {"bot": 50}, 100, [], None)]
     ['red']
     >>> health_lines([], {}, 100, [], None)[0]["saw"]
-    'Nothing that stands out.'
+    'Nothing unusual.'
     """
     lines = [*_unusable(set_aside, rows_read)]
     for finding in findings:
@@ -41,7 +41,7 @@ def health_lines(
                 _line(
                     "amber",
                     f"`{_named(finding)}`: {finding.reason}",
-                    "It knows the outcome, so it was kept out of everything here.",
+                    "It contains the outcome, so it was excluded from everything here.",
                     "If it is known before the outcome, list it under `allow:`.",
                 )
             )
@@ -50,7 +50,7 @@ def health_lines(
                 _line(
                     "red",
                     f"`{_named(finding)}`: {finding.reason}",
-                    "`allow:` lets it in. If it knows the outcome, every figure is too good.",
+                    "`allow:` includes it. If it contains the outcome, every figure is too good.",
                     "Make sure that it is known before the outcome.",
                 )
             )
@@ -59,28 +59,25 @@ def health_lines(
                 _line(
                     "amber",
                     f"`{_named(finding)}`: {finding.reason}",
-                    "It is used. If it knows the outcome, the figures are too good.",
-                    "Look at where it comes from.",
+                    "It is used. If it contains the outcome, the figures are too good.",
+                    "Check where it comes from.",
                 )
             )
-    lines += [
-        _line("amber", warning, "Part of the data may be missing from what is counted.", "Look at the source.")
-        for warning in warnings
-    ]
+    lines += [_line("amber", warning, "Counts may miss part of the data.", "Check the source.") for warning in warnings]
     if moved is not None:
         lines.append(
             _line(
                 "amber",
                 moved,
-                "Rates of later accounts are the ones to plan with; earlier ones differ.",
+                "Plan with the rates of later accounts; earlier ones differ.",
                 "Find out what changed.",
             )
         )
-    return lines or [_line("ok", "Nothing that stands out.", "Nothing lowers the verdict.", "Nothing.")]
+    return lines or [_line("ok", "Nothing unusual.", "Nothing lowers the verdict.", "Nothing.")]
 
 
 def _named(finding: Finding) -> str:
-    """Of a trait its own name, and not that of its column."""
+    """A trait is called by its own name, not by that of its column."""
     return (
         unquote_plus(finding.column.removeprefix("trait.")) if finding.column.startswith("trait.") else finding.column
     )
@@ -98,8 +95,8 @@ def _unusable(set_aside: Mapping[str, int], rows_read: int) -> list[dict[str, st
     return [
         _line(
             level,
-            f"{share:.0%} of the rows of events cannot be used: {most}.",
-            "Counts are lower than they were in truth.",
+            f"{share:.0%} of the event rows cannot be used: {most}.",
+            "Counts are lower than they really were.",
             "`pql check` shows them by table and reason.",
         )
     ]

@@ -1,6 +1,6 @@
-"""How the report says numbers: natural frequencies, ranges beside them, and verbs that claim no cause.
+"""How the report writes numbers: natural frequencies, intervals beside them, and no word that claims a cause.
 
-Every function takes and gives plain text. Rates are shares between 0 and 1.
+Every function returns plain text. Rates are shares between 0 and 1.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, LEAST_QUALIFIED
 
 Estimate = Mapping[str, Any]
-"""`{"value", "low", "high"}`: numbers, or None where there is nothing to say."""
+"""`{"value", "low", "high"}`: numbers, or None where unknown."""
 
-CANNOT_TELL = "cannot tell these apart"
 NOT_CAUSES = (
     "A behaviour that predicts paying need not be one that causes it: "
     "accounts that were going to pay anyway may simply do more of it."
@@ -32,7 +31,7 @@ _FORBIDDEN = re.compile(rf"\b(?:{'|'.join(_CLAIMS)})\b", re.IGNORECASE)
 
 
 def forbidden(text: str) -> list[str]:
-    """The words in a text that claim a cause, or name odds.
+    """Find the words in a text that claim a cause, or name odds.
 
     >>> forbidden("Inviting a teammate drives conversion"), forbidden("Inviting goes with conversion")
     (['drives'], [])
@@ -50,10 +49,10 @@ def denominator(rates: Iterable[float | None]) -> int:
     return 1000 if known and max(known) < 0.01 else 100
 
 
-def of(rate: float | None, per: int = 100) -> str:
+def frequency(rate: float | None, per: int = 100) -> str:
     """A rate as a count of `per`, rounded to a whole number.
 
-    >>> of(0.314), of(0.003), of(0), of(0.9999), of(None)
+    >>> frequency(0.314), frequency(0.003), frequency(0), frequency(0.9999), frequency(None)
     ('31', 'fewer than 1', '0', 'more than 99', 'unknown')
     """
     if rate is None:
@@ -66,10 +65,10 @@ def of(rate: float | None, per: int = 100) -> str:
     return f"{count:,}"
 
 
-def left_over(rate: float, per: int = 100) -> str:
-    """The other frame: how many of `per` do not, so that both add up.
+def complement(rate: float, per: int = 100) -> str:
+    """How many of `per` do not, so that both counts add up.
 
-    >>> left_over(0.314)
+    >>> complement(0.314)
     '69'
     """
     return f"{per - _rounded(rate * per):,}"
@@ -83,19 +82,19 @@ def about(rate: float | None, per: int = 100) -> str:
     """
     if rate is None:
         return "unknown"
-    text = of(rate, per)
+    text = frequency(rate, per)
     return f"{text} of {per:,}" if " " in text else f"about {text} of {per:,}"
 
 
-def span(estimate: Estimate, per: int = 100) -> str:
-    """The range as numbers; a lower end of 0 says so.
+def interval(estimate: Estimate, per: int = 100) -> str:
+    """An interval as numbers; a lower end of 0 is `fewer than 1`.
 
-    >>> span({"value": 0.3, "low": 0.26, "high": 0.36}), span({"value": 0.01, "low": 0.0, "high": 0.04})
+    >>> interval({"value": 0.3, "low": 0.26, "high": 0.36}), interval({"value": 0.01, "low": 0.0, "high": 0.04})
     ('26 to 36', 'fewer than 1 to 4')
     """
     if estimate["low"] is None or estimate["high"] is None:
         return "unknown"
-    low, high = of(estimate["low"], per), of(estimate["high"], per)
+    low, high = frequency(estimate["low"], per), frequency(estimate["high"], per)
     low = "fewer than 1" if low == "0" else low
     return low if low == high and " " in low else f"{low} to {high}"
 
@@ -122,10 +121,10 @@ def percent(rate: float | None) -> str:
     return "unknown" if rate is None else f"{number(100 * rate)} %"
 
 
-def percent_span(estimate: Estimate) -> str:
-    """A range for tables.
+def percent_interval(estimate: Estimate) -> str:
+    """An interval for tables.
 
-    >>> percent_span({"value": 0.3, "low": 0.26, "high": 0.36})
+    >>> percent_interval({"value": 0.3, "low": 0.26, "high": 0.36})
     '26 to 36 %'
     """
     if estimate["low"] is None or estimate["high"] is None:
@@ -133,10 +132,10 @@ def percent_span(estimate: Estimate) -> str:
     return f"{number(100 * estimate['low'])} to {number(100 * estimate['high'])} %"
 
 
-def number_span(estimate: Estimate) -> str:
-    """A range of numbers that are no rates.
+def number_interval(estimate: Estimate) -> str:
+    """An interval of numbers that are not rates.
 
-    >>> number_span({"value": 5.2, "low": 4.14, "high": 6.4})
+    >>> number_interval({"value": 5.2, "low": 4.14, "high": 6.4})
     '4.1 to 6.4'
     """
     if estimate["low"] is None or estimate["high"] is None:
@@ -145,7 +144,7 @@ def number_span(estimate: Estimate) -> str:
 
 
 def judgeable(qualified: int, conversions: int, base: float | None = None) -> bool:
-    """Whether a rate may be shown: 30 rows, and 5 conversions seen or, by the rate of everyone, to be expected.
+    """Whether a rate may be shown: 30 rows, and 5 conversions observed or, at the rate of everyone, expected.
 
     >>> judgeable(30, 5), judgeable(29, 20), judgeable(400, 4), judgeable(400, 4, base=0.06)
     (True, False, False, True)
@@ -164,7 +163,7 @@ def counts(conversions: int, qualified: int) -> str:
 
 
 def overlap(one: Estimate, other: Estimate) -> bool:
-    """Whether two ranges share a point: then they are not told apart.
+    """Whether two intervals share a point and cannot be told apart.
 
     >>> overlap({"low": 0.1, "high": 0.2}, {"low": 0.2, "high": 0.3})
     True
@@ -183,17 +182,17 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
-def listing(parts: list[str], word: str = "and") -> str:
+def join_words(parts: list[str], word: str = "and") -> str:
     """`a, b and c`.
 
-    >>> listing(["a", "b", "c"]), listing(["a"], "or")
+    >>> join_words(["a", "b", "c"]), join_words(["a"], "or")
     ('a, b and c', 'a')
     """
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}" if parts else ""
 
 
 def day(iso: str | None) -> str:
-    """A date as people write it; what is no date stays as it is.
+    """A date as people write it; any other text stays as it is.
 
     >>> day("2026-03-02T10:00:00Z"), day("some time"), day(None)
     ('2 Mar 2026', 'some time', 'unknown')
@@ -216,15 +215,42 @@ def short_day(iso: str) -> str:
     return day(iso).rsplit(" ", 1)[0]
 
 
-def rule(texts: list[str], join: str, k: int | None = None) -> str:
+def join_criteria(texts: list[str], join: str, k: int | None = None) -> str:
     """Criteria joined as one phrase.
 
-    >>> rule(["a", "b"], "all"), rule(["a", "b"], "any"), rule(["a", "b", "c"], "at_least_k", 2)
+    >>> join_criteria(["a", "b"], "all"), join_criteria(["a", "b"], "any"), join_criteria(["a", "b", "c"], "at_least_k", 2)
     ('a and b', 'a or b', 'at least 2 of these 3: a; b; c')
     """
     if join == "at_least_k" and len(texts) > 1:
         return f"at least {k or 1} of these {len(texts)}: {'; '.join(texts)}"
-    return listing(texts, "or" if join == "any" else "and")
+    return join_words(texts, "or" if join == "any" else "and")
+
+
+def _two_decimals(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def _p_value(value: float | None) -> str:
+    return "unknown" if value is None else "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+STYLES: dict[str, Callable[[Any, int], str]] = {
+    "frequency": frequency,
+    "interval": interval,
+    "complement": complement,
+    "frequency_of_100": lambda value, _: frequency(value),
+    "interval_of_100": lambda value, _: interval(value),
+    "percent": lambda value, _: percent(value),
+    "percent_interval": lambda value, _: percent_interval(value),
+    "number": lambda value, _: number(value),
+    "number_interval": lambda value, _: number_interval(value),
+    "two_decimals": lambda value, _: _two_decimals(value),
+    "two_decimals_interval": lambda value, _: f"{_two_decimals(value['low'])} to {_two_decimals(value['high'])}",
+    "p_value": lambda value, _: _p_value(value),
+    "count": lambda value, _: f"{value:,}",
+    "day": lambda value, _: day(value),
+}
+"""How the page prints a number of the growth object; an interval is printed from its whole estimate."""
 
 
 def _rounded(value: float) -> int:

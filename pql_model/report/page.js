@@ -2,8 +2,8 @@
 // What the page does without the explorer: tables that sort, and folded parts that open for print.
 (function () {
   function number(row, column) {
-    const told = row.cells[column].dataset.value;
-    return told === undefined ? null : Number(told);
+    const value = row.cells[column].dataset.value;
+    return value === undefined ? null : Number(value);
   }
 
   function sort(table, column, heading, button) {

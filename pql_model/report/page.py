@@ -4,46 +4,49 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from pql_model.atomic import atomic_write
-from pql_model.report import numbers
 from pql_model.report.behaviours import behaviours
-from pql_model.report.candidates import candidates, volume
-from pql_model.report.explorer_section import explorer as explorer_section
-from pql_model.report.markup import esc, tag
-from pql_model.report.over_time import cohorts, whom_to_call
-from pql_model.report.trust import health, keeps_its_word, limits, method
-from pql_model.report.verdict import against_today, verdict
+from pql_model.report.candidates import rules, volume
+from pql_model.report.explorer_section import explorer_section
+from pql_model.report.over_time import call, weeks
+from pql_model.report.rendering import render
+from pql_model.report.trust import health, limits, method, score
+from pql_model.report.verdict import today, verdict
 from pql_model.report.view import View
 
-_SECTIONS = (
-    verdict,
-    against_today,
-    behaviours,
-    candidates,
-    explorer_section,
-    volume,
-    cohorts,
-    whom_to_call,
-    keeps_its_word,
-    health,
-    limits,
-    method,
-)
+SECTIONS: dict[str, Callable[[View], object]] = {
+    "verdict": verdict,
+    "today": today,
+    "behaviours": behaviours,
+    "rules": rules,
+    "explorer": explorer_section,
+    "volume": volume,
+    "weeks": weeks,
+    "call": call,
+    "score": score,
+    "health": health,
+    "limits": limits,
+    "method": method,
+}
+"""Name of a section, of its template and of its anchor -> what prepares it, in the order of the page."""
 ROWS_WARNING = "This file contains account data (without names). Do not forward it."
 
 
 def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
-    """The whole page. The same input gives the same bytes.
+    """Render the whole page. The same input gives the same bytes.
 
     Parameters
     ----------
-    growth
-        Everything the page says: see `docs/report.md`. Its texts are untrusted and are escaped.
-    explorer
+    growth : dict
+        Everything the page shows: see `docs/report.md`. Its texts are untrusted and are escaped.
+    explorer : dict or None
         What `explorer_data` made, or None to leave the explorer out.
 
     Returns
@@ -53,30 +56,16 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
     """
     view = View(growth, explorer)
     style, script = _asset("page.css"), _asset("page.js") + _asset("explorer.js")
-    head = [
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">',
-        tag("title", f"{esc(growth['product'])}: growth report"),
-        f"<style>{style}</style>",
-    ]
-    body = [
-        _top(view),
-        tag("main", "\n".join(part(view) for part in _SECTIONS)),
-        _bottom(view),
-        f"<script>{script}</script>",
-    ]
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            tag("head", "\n".join(head)),
-            tag("body", "\n".join(body)),
-            "</html>",
-            "",
-        ]
-    )
+    sections = {name: prepare(view) for name, prepare in SECTIONS.items()}
+    body = render("body.html.j2", view, sections=sections, rows_warning=ROWS_WARNING)
+    policy = _policy(style, script)
+    # a line break less in the style or the script, and the policy would refuse them
+    return render("page.html.j2", view, keep_line_breaks=True, body=body, style=style, script=script, policy=policy)
+
+
+def render_section(name: str, view: View) -> str:
+    """Render one section of `SECTIONS`."""
+    return render(f"{name}.html.j2", view, section=SECTIONS[name](view))
 
 
 def write_page(path: Path, html: str) -> None:
@@ -85,7 +74,7 @@ def write_page(path: Path, html: str) -> None:
 
 
 def file_name(explorer: dict[str, Any] | None, stem: str = "report") -> str:
-    """What to call the file: one that holds rows says so.
+    """Name the file; a file that holds rows says so.
 
     >>> file_name(None), file_name({"mode": "rows"})
     ('report.html', 'report-with-account-data.html')
@@ -93,32 +82,13 @@ def file_name(explorer: dict[str, Any] | None, stem: str = "report") -> str:
     return f"{stem}-with-account-data.html" if explorer and explorer["mode"] == "rows" else f"{stem}.html"
 
 
-def _top(view: View) -> str:
-    growth, facts = view.growth, view.facts
-    warning = (
-        tag("p", ROWS_WARNING, class_="banner", role="note")
-        if view.explorer and view.explorer["mode"] == "rows"
-        else ""
-    )
-    weeks = f"{facts.say('periods.later.from', 'day')} to {facts.say('periods.later.to', 'day')}"
-    what = f"{view.facts.say('periods.later.entities', 'count')} {view.many} {esc(growth['rows_words'])}, {weeks}"
-    return tag("header", tag("h1", f"{esc(growth['product'])}: growth report") + tag("p", what) + warning)
+def _asset(name: str) -> Markup:
+    text = files("pql_model.report").joinpath(name).read_text(encoding="utf-8")
+    return Markup(text.replace("\r\n", "\n"))  # noqa: S704 (our own file)
 
 
-def _bottom(view: View) -> str:
-    return tag(
-        "footer",
-        f"Made {esc(numbers.day(view.growth['made_at']))} from config <code>{esc(view.growth['config_digest'])}</code>. "
-        "This page loads nothing and sends nothing.",
-    )
-
-
-def _asset(name: str) -> str:
-    return files("pql_model.report").joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")
-
-
-def _policy(style: str, script: str) -> str:
-    return (
+def _policy(style: str, script: str) -> Markup:
+    return Markup(  # noqa: S704 (hashes only)
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )

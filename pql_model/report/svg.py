@@ -1,4 +1,4 @@
-"""The few shapes that the report's charts are made of, as SVG that prints, needs no script and follows the theme."""
+"""The shapes of the report's charts, as SVG that prints, needs no script and follows the theme."""
 
 from __future__ import annotations
 
@@ -6,33 +6,35 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pql_model.report.markup import esc, tag
+from markupsafe import Markup
+
+from pql_model.report.markup import escape
 from pql_model.report.numbers import Estimate
 from pql_model.statistics.estimate import Z95
 
 WIDE, NARROW = 720, 320
-"""Charts are drawn twice, for a desk and for a telephone: a scaled-down picture cannot be read."""
+"""Charts are drawn both_widths, for a desk and for a telephone: a scaled-down picture cannot be read."""
 
-_HALF_OF_THE_BAND = 0.6745 / Z95
+_MIDDLE_HALF = 0.6745 / Z95
 """Where the middle 50 % of a normal distribution ends, as a share of the way to the ends of its 95 %."""
 
 
-def twice(draw: Callable[[int], str]) -> str:
-    """A chart at both widths; the style sheet shows one of them."""
-    return tag("div", draw(WIDE), class_="wide") + tag("div", draw(NARROW), class_="narrow")
+def both_widths(draw: Callable[[int], Markup]) -> Markup:
+    """Draw a chart at both widths; the style sheet shows one of them."""
+    return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(draw(WIDE), draw(NARROW))
 
 
-def picture(width: float, height: float, title: str, *marks: str) -> str:
-    """A chart: its title is the finding, and its name for those who do not see it."""
-    return (
-        f'<svg viewBox="0 0 {n(width)} {n(height)}" width="{n(width)}" height="{n(height)}" role="img">'
-        f"<title>{esc(title)}</title>{''.join(marks)}</svg>"
+def picture(width: float, height: float, title: str, *marks: str) -> Markup:
+    """A chart; its title is the finding, which screen readers read."""
+    return Markup(  # noqa: S704 (`text` escapes)
+        f'<svg viewBox="0 0 {coordinate(width)} {coordinate(height)}" width="{coordinate(width)}" height="{coordinate(height)}" role="img">'
+        f"<title>{escape(title)}</title>{''.join(marks)}</svg>"
     )
 
 
 @dataclass(frozen=True)
 class Scale:
-    """From numbers to places.
+    """A linear scale from values to coordinates.
 
     >>> Scale(0, 10, 100, 200)(5)
     150.0
@@ -50,19 +52,19 @@ class Scale:
         return self.start + share * (self.end - self.start)
 
 
-def n(value: float) -> str:
+def coordinate(value: float) -> str:
     """A coordinate, as short as a tenth of a pixel allows.
 
-    >>> n(12.04), n(-0.01)
+    >>> coordinate(12.04), coordinate(-0.01)
     ('12', '0')
     """
     return f"{round(value, 1) + 0.0:g}"
 
 
-def steps(high: float, at_most: int) -> list[float]:
+def ticks(high: float, at_most: int) -> list[float]:
     """Round numbers from 0 to `high` or the next above it.
 
-    >>> steps(0.37, 4), steps(9, 5)
+    >>> ticks(0.37, 4), ticks(9, 5)
     ([0.0, 0.1, 0.2, 0.3, 0.4], [0, 2, 4, 6, 8, 10])
     """
     if high <= 0:
@@ -74,29 +76,29 @@ def steps(high: float, at_most: int) -> list[float]:
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     """A straight line."""
-    return f'<line x1="{n(x1)}" y1="{n(y1)}" x2="{n(x2)}" y2="{n(y2)}" class="{kind}"/>'
+    return f'<line x1="{coordinate(x1)}" y1="{coordinate(y1)}" x2="{coordinate(x2)}" y2="{coordinate(y2)}" class="{kind}"/>'
 
 
 def box(x: float, y: float, width: float, height: float, kind: str, **more: str) -> str:
     """A rectangle."""
-    extra = "".join(f' {key}="{esc(value)}"' for key, value in more.items())
-    size = f'width="{n(max(width, 0))}" height="{n(max(height, 0))}"'
-    return f'<rect x="{n(x)}" y="{n(y)}" {size} class="{kind}"{extra}/>'
+    extra = "".join(f' {key}="{escape(value)}"' for key, value in more.items())
+    size = f'width="{coordinate(max(width, 0))}" height="{coordinate(max(height, 0))}"'
+    return f'<rect x="{coordinate(x)}" y="{coordinate(y)}" {size} class="{kind}"{extra}/>'
 
 
-def text(x: float, y: float, words: str, kind: str = "t", anchor: str = "start") -> str:
+def text(x: float, y: float, label: str, kind: str = "t", anchor: str = "start") -> str:
     """A label."""
-    return f'<text x="{n(x)}" y="{n(y)}" class="{kind}" text-anchor="{anchor}">{esc(words)}</text>'
+    return f'<text x="{coordinate(x)}" y="{coordinate(y)}" class="{kind}" text-anchor="{anchor}">{escape(label)}</text>'
 
 
 def path(points: Sequence[tuple[float, float]], kind: str, closed: bool = False) -> str:
     """A line through points, or the area inside it."""
-    drawn = " ".join(f"{'L' if at else 'M'}{n(x)} {n(y)}" for at, (x, y) in enumerate(points))
+    drawn = " ".join(f"{'L' if at else 'M'}{coordinate(x)} {coordinate(y)}" for at, (x, y) in enumerate(points))
     return f'<path d="{drawn}{"Z" if closed else ""}" class="{kind}"/>'
 
 
 def dot(x: float, y: float, kind: str, size: float = 5) -> str:
-    """The mark of a series. Each has its own shape, so that no reader depends on its colour.
+    """The mark of a series. Each series has its own shape, so that no reader depends on colour.
 
     rule: filled circle. today: filled diamond. all: open square. few: small open circle.
     """
@@ -105,11 +107,11 @@ def dot(x: float, y: float, kind: str, size: float = 5) -> str:
         return path(corners, "dot today", closed=True)
     if kind == "all":
         return box(x - size + 0.5, y - size + 0.5, 2 * size - 1, 2 * size - 1, "dot all")
-    return f'<circle cx="{n(x)}" cy="{n(y)}" r="{n(3.5 if kind == "few" else size)}" class="dot {kind}"/>'
+    return f'<circle cx="{coordinate(x)}" cy="{coordinate(y)}" r="{coordinate(3.5 if kind == "few" else size)}" class="dot {kind}"/>'
 
 
 def band_across(estimate: Estimate, to_x: Scale, y: float, kind: str, thick: float = 12) -> str:
-    """A range lying down: the likelier half darker."""
+    """A horizontal interval, the middle half darker."""
     (low, high), (inner_low, inner_high) = ends(estimate)
     return box(to_x(low), y - thick / 2, to_x(high) - to_x(low), thick, f"band {kind}", rx="3") + box(
         to_x(inner_low), y - thick / 2, to_x(inner_high) - to_x(inner_low), thick, f"half {kind}"
@@ -117,7 +119,7 @@ def band_across(estimate: Estimate, to_x: Scale, y: float, kind: str, thick: flo
 
 
 def band_up(estimate: Estimate, x: float, to_y: Scale, kind: str, thick: float = 8) -> str:
-    """A range standing up."""
+    """A vertical interval, the middle half darker."""
     (low, high), (inner_low, inner_high) = ends(estimate)
     return box(x - thick / 2, to_y(high), thick, to_y(low) - to_y(high), f"band {kind}", rx="3") + box(
         x - thick / 2, to_y(inner_high), thick, to_y(inner_low) - to_y(inner_high), f"half {kind}"
@@ -125,7 +127,7 @@ def band_up(estimate: Estimate, x: float, to_y: Scale, kind: str, thick: float =
 
 
 def ends(estimate: Estimate) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The ends of the 95 % range and of its likelier half.
+    """The ends of the 95 % interval and of its middle half.
 
     >>> ends({"value": 0.5, "low": 0.5, "high": 0.7})
     ((0.5, 0.7), (0.5, 0.568...))
@@ -133,14 +135,15 @@ def ends(estimate: Estimate) -> tuple[tuple[float, float], tuple[float, float]]:
     value = float(estimate["value"])
     low = value if estimate["low"] is None else float(estimate["low"])
     high = value if estimate["high"] is None else float(estimate["high"])
-    half = (value - _HALF_OF_THE_BAND * (value - low), value + _HALF_OF_THE_BAND * (high - value))
+    half = (value - _MIDDLE_HALF * (value - low), value + _MIDDLE_HALF * (high - value))
     return (low, high), half
 
 
 def axis_below(to_x: Scale, y: float, marks: Sequence[tuple[float, str]], top: float, name: str = "") -> str:
     """Numbers under a chart, with faint lines up to `top`."""
     drawn = [
-        line(to_x(at), top, to_x(at), y, "grid") + text(to_x(at), y + 16, says, "t dim", "middle") for at, says in marks
+        line(to_x(at), top, to_x(at), y, "grid") + text(to_x(at), y + 16, label, "t dim", "middle")
+        for at, label in marks
     ]
     named = [text((to_x.start + to_x.end) / 2, y + 34, name, "t dim", "middle")] if name else []
     return "".join([*drawn, *named])
@@ -149,6 +152,6 @@ def axis_below(to_x: Scale, y: float, marks: Sequence[tuple[float, str]], top: f
 def axis_left(to_y: Scale, x: float, marks: Sequence[tuple[float, str]], right: float) -> str:
     """Numbers beside a chart, with faint lines to `right`."""
     return "".join(
-        line(x, to_y(at), right, to_y(at), "grid") + text(x - 6, to_y(at) + 4, says, "t dim", "end")
-        for at, says in marks
+        line(x, to_y(at), right, to_y(at), "grid") + text(x - 6, to_y(at) + 4, label, "t dim", "end")
+        for at, label in marks
     )

@@ -1,4 +1,4 @@
-"""What every section asks of the growth object: the rule to show, the nouns, and whether a rate may be said at all."""
+"""The growth object as the sections of the report read it: its nodes, the rules to show, and which rates can be judged."""
 
 from __future__ import annotations
 
@@ -7,140 +7,139 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from markupsafe import Markup
+
 from pql_model.criteria.definition_metrics import TOO_FEW
 from pql_model.report import numbers
 from pql_model.report.charts import Mark
-from pql_model.report.markup import Facts, marked, tag
+from pql_model.report.markup import names, without_controls
+
+
+@dataclass(frozen=True, eq=False)
+class GrowthNode:
+    """A value of the growth object and its path there, so that a number is printed with its place.
+
+    >>> root = GrowthNode({"base": {"later": {"value": 0.061}}})
+    >>> root["base"]["later"]["value"].path, root["base"]["later"]["value"].raw
+    ('base.later.value', 0.061)
+    """
+
+    raw: Any
+    path: str = ""
+
+    def __getitem__(self, key: str | int) -> GrowthNode:
+        return GrowthNode(self.raw[key], f"{self.path}.{key}".lstrip("."))
+
+    def __iter__(self) -> Iterator[GrowthNode]:
+        return (self[at] for at in range(len(self.raw)))
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __bool__(self) -> bool:
+        return bool(self.raw)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.raw
+
+    def __str__(self) -> str:
+        return str(self.raw)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value."""
+        return self.raw is not None
 
 
 @dataclass(frozen=True)
 class View:
-    """The growth object, read once.
+    """The growth object, and what the explorer computes from.
 
     Parameters
     ----------
-    growth
-        See `docs/report.md`.
+    data
+        The growth object: see `docs/report.md`.
     explorer
         What `explorer_data` made, or None.
     """
 
-    growth: dict[str, Any]
+    data: dict[str, Any]
     explorer: dict[str, Any] | None = None
+
+    @cached_property
+    def growth(self) -> GrowthNode:
+        return GrowthNode(self.data)
 
     @cached_property
     def per(self) -> int:
         """100, or 1,000 where all rates are below 1 %: one denominator for the whole page."""
-        return numbers.denominator(_rates(self.growth))
-
-    @cached_property
-    def facts(self) -> Facts:
-        return Facts(self.growth, self.per)
+        return numbers.denominator(_rates(self.data))
 
     @property
     def one(self) -> str:
-        return str(self.growth["entity"])
+        return str(self.data["entity"])
 
     @property
     def many(self) -> str:
         return f"{self.one}s"
 
     @property
-    def base(self) -> float | None:
-        """The rate of everyone in the later weeks."""
-        rate: float | None = self.growth["base"]["later"]["value"]
-        return rate
+    def mode(self) -> str:
+        """What the explorer computes from: counts, rows or off."""
+        return str(self.explorer["mode"]) if self.explorer else "off"
 
     @cached_property
-    def best(self) -> str | None:
-        """Where the rule to show stands: the recommended one, or the first."""
-        found = self.growth["definitions"]
-        at = next((at for at, rule in enumerate(found) if rule["recommended"]), 0)
-        return f"definitions.{at}" if found else None
+    def best(self) -> GrowthNode | None:
+        """The definition to show: the recommended one, or the first."""
+        definitions = list(self.growth["definitions"])
+        return next((node for node in definitions if node["recommended"]), definitions[0] if definitions else None)
 
     @property
-    def rule_in_force(self) -> bool:
-        return self.growth["in_force"] is not None
+    def in_force(self) -> GrowthNode | None:
+        """The rule in force, or None."""
+        return self.growth["in_force"] if self.data["in_force"] is not None else None
 
-    def says(self, key: str, qualified: int, conversions: int) -> bool:
-        """Whether the rate at `key` may be printed."""
-        value = self.facts.get(f"{key}.value")
-        return value is not None and numbers.judgeable(qualified, conversions, self.base)
+    def can_judge(self, cell: GrowthNode) -> bool:
+        """Whether the rate of a cell with `entities`, `conversions` and `rate` may be printed."""
+        base = self.data["base"]["later"]["value"]
+        counts = cell["entities"].raw, cell["conversions"].raw
+        return cell["rate"]["value"].known and numbers.judgeable(*counts, base)
 
-    def judged(self, tested: str) -> bool:
-        """Whether the test at `tested` may be summed up as a rate."""
-        found = self.facts.get(tested)
-        return found["note"] != TOO_FEW and found["rate"]["value"] is not None
+    def is_judged(self, tested: GrowthNode) -> bool:
+        """Whether the test of a rule may be summed up as a rate."""
+        return tested["note"].raw != TOO_FEW and tested["rate"]["value"].known
 
-    def rate_of(self, tested: str) -> str:
-        """`37 %` with the counts behind it, or only the counts."""
-        found = self.facts.get(tested)
-        behind = (
-            f"{self.facts.say(f'{tested}.conversions', 'count')} of {self.facts.say(f'{tested}.qualified', 'count')}"
-        )
-        if not self.judged(tested):
-            return f"{behind}: {TOO_FEW}" if found["qualified"] else "nobody meets it"
-        return f"{self.facts.say(f'{tested}.rate.value', 'percent')}{tag('small', behind)}"
+    def print_number(self, node: GrowthNode, style: str) -> Markup:
+        """Print a number in one of `numbers.STYLES`, in a `<span>` that names its place in the growth object.
 
-    def cell_rate(self, key: str) -> str:
-        """The same of a cell with `entities`, `conversions` and `rate`."""
-        cell = self.facts.get(key)
-        behind = f"{self.facts.say(f'{key}.conversions', 'count')} of {self.facts.say(f'{key}.entities', 'count')}"
-        if not self.says(f"{key}.rate", cell["entities"], cell["conversions"]):
-            return f"{behind}: {TOO_FEW}" if cell["entities"] else "nobody"
-        return f"{self.facts.say(f'{key}.rate.value', 'percent')}{tag('small', behind)}"
+        >>> data = {"base": {"later": {"value": 0.061}}}
+        >>> view = View(data)
+        >>> view.print_number(view.growth["base"]["later"]["value"], "percent")
+        Markup('<span data-key="base.later.value" data-as="percent">6.1 %</span>')
+        """
+        text = without_controls(numbers.STYLES[style](node.raw, self.per))
+        return Markup('<span data-key="{}" data-as="{}">{}</span>').format(node.path, style, text)
 
-    def cell_range(self, key: str) -> str:
-        """The range of a cell, or a dash where its rate is not said."""
-        cell = self.facts.get(key)
-        if not self.says(f"{key}.rate", cell["entities"], cell["conversions"]):
-            return "–"
-        return self.facts.say(f"{key}.rate", "percent_span")
-
-    def mark(self, rate: dict[str, Any], qualified: int, conversions: int, kind: str, name: str = "") -> Mark:
-        """A mark of a chart, with what stands beside it."""
-        before = f"{name}: " if name else ""
-        if rate["value"] is None or not numbers.judgeable(qualified, conversions, self.base):
-            return Mark(
-                rate, "few", before + (f"{numbers.counts(conversions, qualified)}, too few" if qualified else "nobody")
-            )
-        return Mark(rate, kind, f"{before}{numbers.of(rate['value'], self.per)} ({numbers.span(rate, self.per)})")
-
-    def roughly(self, key: str) -> str:
-        """`about 37`, of an estimate."""
-        text = self.facts.say(f"{key}.value", "of")
-        return text if "than" in text else f"about {text}"
-
-    def everyone(self) -> str:
-        """The rate of everyone, said with its number."""
-        return self.facts.say("base.later.value", "of")
+    def mark(self, cell: GrowthNode, kind: str) -> Mark:
+        """A mark of a chart, with the text beside it."""
+        rate, qualified, conversions = (cell[key].raw for key in ("rate", "entities", "conversions"))
+        if not self.can_judge(cell):
+            text = f"{numbers.counts(conversions, qualified)}, too few" if qualified else "nobody"
+            return Mark(rate, "few", text)
+        return Mark(rate, kind, f"{numbers.frequency(rate['value'], self.per)} ({numbers.interval(rate, self.per)})")
 
 
-def rule_text(rule: dict[str, Any]) -> str:
+def rule_text(rule: GrowthNode) -> Markup:
     """A rule in words, its names set off: two criteria read better as `a and b` than as `all of: a; b`.
 
-    >>> rule_text({"text": "all of: 1 `a`; 2 `b`", "conditions": [{}, {}], "join": "all", "k": None})
-    '1 <b>a</b> and 2 <b>b</b>'
+    >>> rule_text(GrowthNode({"text": "all of: 1 `a`; 2 `b`", "conditions": [{}, {}], "join": "all", "k": None}))
+    Markup('1 <b>a</b> and 2 <b>b</b>')
     """
-    text, count = str(rule["text"]), len(rule.get("conditions", []))
+    text, count = str(rule["text"]), len(rule["conditions"])
     parts = text.partition(" of: ")[2].split("; ")
     if len(parts) == count > 1:  # else a name holds a `; `
-        text = numbers.rule(parts, rule["join"], rule["k"])
-    return marked(text)
-
-
-def capital(text: str) -> str:
-    """A sentence begins with a capital letter, also where its first letter stands inside an element.
-
-    >>> capital("<b>at</b> least"), capital("at least")
-    ('<b>At</b> least', 'At least')
-    """
-    inside = False
-    for at, letter in enumerate(text):
-        inside = letter == "<" or (inside and letter != ">")
-        if not inside and letter != ">":
-            return text[:at] + letter.upper() + text[at + 1 :]
-    return text
+        text = numbers.join_criteria(parts, rule["join"].raw, rule["k"].raw)
+    return names(text)
 
 
 def _rates(at: Any) -> Iterator[float | None]:

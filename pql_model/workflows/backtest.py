@@ -1,7 +1,7 @@
-"""`pql backtest`: what the model would have been worth, had we retrained it at past cut-offs and used it until the next.
+"""`pql backtest`: what the model would have been worth, had it been retrained at past cut-offs.
 
-Read it from top to bottom: `backtest` is the whole run. At each cut-off the model learns from what was final then and
-sees nothing later; it is judged on who was at risk from then on.
+Read it from top to bottom: `backtest` is the whole run. At each cut-off, a model is trained on the outcomes that were
+final by then and nothing later. It is tested on the entities at risk from then until the next cut-off.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.prepare import candidate_features, choose_columns, trait_names
 
 DEFAULT_TRIALS = 10
-"""Fewer than in a training: every fold is tuned anew, and on most data the first setting is kept."""
+"""Fewer than in training: every fold is tuned separately, and on most data the first trial is kept."""
 
 
 @dataclass(frozen=True)
 class BacktestFold:
-    """One cut-off: the figures of who was scored, and what is known of the model."""
+    """One cut-off: the figures on its scored rows, and facts about its model."""
 
     figures: FoldMetrics
     facts: dict[str, Any]
@@ -84,11 +84,11 @@ class BacktestResult:
     skipped
         Cut-offs without a model, with the reason.
     pooled, unseen
-        All folds together, and of these the entities that were in no training; None where all are, or none.
+        All folds together, and the part of it whose entities were in no training (None where that is all or none).
     predictions
         The scored rows of all folds.
     folder
-        Where the files lie.
+        Folder of the files.
     """
 
     folds: tuple[BacktestFold, ...]
@@ -125,29 +125,29 @@ def backtest(
     search: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
 ) -> BacktestResult:
-    """Train at past cut-offs on what was known then, and judge on who was at risk until the next cut-off.
+    """Train at past cut-offs on what was known then, and test on the entities at risk until the next cut-off.
 
     Parameters
     ----------
     config
         A config or the path of a `pql.yaml`.
     cutoffs
-        Dates or times, as a list or a text with commas. The last is used as long as the one before it; a single
+        Dates or times, as a list or a text with commas. The last model is used as long as the one before it; a single
         one for one horizon.
     every
-        Instead of `cutoffs`: a step such as `30d`, laid back from the end of the data while there are conversions
-        enough to learn from.
+        Instead of `cutoffs`, a step such as `30d`, counted back from the end of the data while at least 50 conversions
+        remain to train on.
     trials
-        How many settings tuning tries in each fold.
+        Number of hyperparameter trials in each fold.
     learner, params, search
         As of `train`.
     listener
-        Told about progress.
+        Receives progress.
 
     Raises
     ------
     ConfigError, DataError, LearnerError
-        If the config, the data or the cut-offs cannot be used. A killed run goes on with its finished folds.
+        If the config, the data or the cut-offs cannot be used. Re-running the same call resumes an interrupted run.
 
     Examples
     --------
@@ -163,14 +163,14 @@ def backtest(
     with open_session() as con:
         past = _read_past(con, config, asked, stages)
 
-    store, finished, skipped = FoldStore(config.home), {}, list(past.walk.skipped)
-    for number, step in enumerate(past.walk.steps):
-        with stages(f"cut-off {iso(step.cutoff)} ({number + 1} of {len(past.walk.steps)})"):
-            task = _known_then(config, past, step)
+    store, finished, skipped = FoldStore(config.home), {}, list(past.schedule.skipped)
+    for number, step in enumerate(past.schedule.steps):
+        with stages(f"cut-off {iso(step.cutoff)} ({number + 1} of {len(past.schedule.steps)})"):
+            task = _fold_task(config, past, step)
             key = fold_key(config, trials, task, learner_digest(learner))
             fold = store.find(key)
             if fold is not None:
-                stages.listener.say("taken over from a run that was broken off")
+                stages.listener.say("resumed from an interrupted run")
             else:
                 try:
                     fold = _fit(config, task, trials, learner, stages.listener)
@@ -205,23 +205,23 @@ def backtest(
 
 @dataclass(frozen=True)
 class Past:
-    """What all folds share, read and computed once: a feature never depends on anything later than its snapshot.
+    """What all folds share, read and computed once. A feature never depends on anything later than its snapshot.
 
     Attributes
     ----------
     frame
         Snapshots whose outcome is final.
     table
-        In the same order, the features of every event that is offered at some cut-off, and the traits.
+        In the same order, the features of every event offered at any cut-off, and the traits.
     offered
         Events offered to the model, by cut-off.
     evidence
-        What the sources had told of leaks by then, by cut-off.
+        Evidence of leaks in the sources by then, by cut-off.
     """
 
     frame: pd.DataFrame
     table: pd.DataFrame
-    walk: Schedule
+    schedule: Schedule
     offered: dict[int, OfferedEvents]
     traits: tuple[str, ...]
     evidence: dict[int, LeakEvidence]
@@ -234,8 +234,8 @@ def _read_past(con: Connection, config: Config, asked: CutoffRequest, stages: St
             stages.listener.say(warning)
     with stages("snapshots"):
         snapshots = label_snapshots(con, config, sources)
-        walk = plan_schedule(snapshots.frame, asked, config.horizon, config.motion, time.now())
-        for skip in walk.skipped:
+        schedule = plan_schedule(snapshots.frame, asked, config.horizon, config.motion, time.now())
+        for skip in schedule.skipped:
             stages.listener.say(f"Cut-off {iso(skip.cutoff)} is skipped: {skip.reason}.")
     with stages("features"):
         final_at = snapshots.table.as_of + config.horizon.us
@@ -243,7 +243,7 @@ def _read_past(con: Connection, config: Config, asked: CutoffRequest, stages: St
             step.cutoff: offer_events(
                 sources.events.table, snapshots.table.filter(final_at <= step.cutoff), config, step.cutoff
             )
-            for step in walk.steps
+            for step in schedule.steps
         }
         traits = sources.entities.traits
         known = next(iter(offered.values())).known
@@ -253,12 +253,12 @@ def _read_past(con: Connection, config: Config, asked: CutoffRequest, stages: St
         wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition)])
         table = feature_table(sources, snapshots.table, list(wanted), trait_names(traits), stages.listener.share)
     with stages("evidence of leaks"):
-        evidence = {step.cutoff: read_leak_evidence(con, config, sources, step.cutoff) for step in walk.steps}
-    return Past(snapshots.frame, table, walk, offered, traits, evidence)
+        evidence = {step.cutoff: read_leak_evidence(con, config, sources, step.cutoff) for step in schedule.steps}
+    return Past(snapshots.frame, table, schedule, offered, traits, evidence)
 
 
-def _known_then(config: Config, past: Past, step: Cutoff) -> FoldTask:
-    """The training half by what was known at the cut-off, and the rows to score as that model sees them."""
+def _fold_task(config: Config, past: Past, step: Cutoff) -> FoldTask:
+    """Prepare a fold: training rows as known at the cut-off, and the rows to score as that model sees them."""
     frame, candidates = past.frame, candidate_features(config, past.offered[step.cutoff])
     converted = frame["converted"].to_numpy(bool)
     chosen = choose_columns(

@@ -1,4 +1,4 @@
-"""What a back-test keeps on its way, so that a killed one goes on, and what it leaves behind."""
+"""Files of a back-test: finished folds, from which an interrupted run resumes, and the results."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class FoldTask:
     frame, X, manifest
         Training rows, their matrix and its columns.
     rows, X_rows
-        Scored rows with the baselines that need no fit, and their matrix.
+        Scored rows with the baselines that need no fitting, and their matrix.
     facts
-        What is told of the fold.
+        Facts about the fold.
     """
 
     frame: pd.DataFrame
@@ -49,38 +49,38 @@ class FoldTask:
 
 @dataclass(frozen=True)
 class FinishedFold:
-    """Predictions of one fold, as `model.pooled.measure` reads them, and what is told of it."""
+    """Predictions of one fold, as `model.pooled.measure` reads them, and facts about it."""
 
     rows: pd.DataFrame
     facts: dict[str, Any]
 
 
 class FoldStore:
-    """Finished folds under `.pql/backtest/`, one file each, written whole and named by all that a fold depends on.
+    """Finished folds under `.pql/backtest/`, one file each, named by a digest of everything that the fold depends on.
 
-    Two back-tests may share the folder: equal names mean equal content. A fold that cannot be read is fitted again.
+    Two back-tests may share the folder, since equal names mean equal content. An unreadable fold is fitted again.
     """
 
     def __init__(self, home: Path) -> None:
         self.folder = home / ".pql" / "backtest"
 
     def find(self, key: str) -> FinishedFold | None:
-        """A fold that an earlier or another run has finished."""
+        """Return a fold that another run has finished, or None."""
         try:
             rows = pd.read_parquet(self.folder / f"{key}.parquet")
             return FinishedFold(rows, rows.attrs["facts"])
-        except (OSError, ValueError, KeyError):  # not there, gone just now, or damaged
+        except (OSError, ValueError, KeyError):  # missing, just removed, or damaged
             return None
 
     def keep(self, key: str, fold: FinishedFold) -> None:
-        """Remember a finished fold."""
+        """Store a finished fold."""
         self.folder.mkdir(parents=True, exist_ok=True)
         rows = fold.rows.copy()
         rows.attrs["facts"] = fold.facts
         atomic_write(self.folder / f"{key}.parquet", lambda path: rows.to_parquet(path, index=False))
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Remove folds of a back-test that is complete. The folder stays: another run may be writing into it."""
+        """Remove the folds of a complete back-test. The folder stays, since another run may be writing to it."""
         for key in keys:
             (self.folder / f"{key}.parquet").unlink(missing_ok=True)
 
@@ -96,7 +96,7 @@ def fold_key(config: Config, trials: int, task: FoldTask, learner: str = "") -> 
 
 
 def _software() -> list[str]:
-    """The versions of the libraries, and our own modules as they are: a corrected fault must not live on in old folds."""
+    """The versions of the libraries, and our own modules as they are: a fixed bug must not survive in old folds."""
     own = hashlib.sha256()
     for module in sorted(files("pql_model.model").iterdir(), key=lambda entry: entry.name):
         if module.name.endswith(".py"):
@@ -105,7 +105,7 @@ def _software() -> list[str]:
 
 
 def fingerprint(fit: Fit, manifest: Manifest) -> str:
-    """A digest of the fitted model: the same digest, the same probabilities."""
+    """A digest of the fitted model; equal digests mean equal probabilities."""
     whole = json.dumps([fit.predictor.save(), fit.calibration.to_dict(), manifest.to_dict()])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
@@ -118,7 +118,7 @@ def write_backtest_files(folder: Path, config: Config, rows: pd.DataFrame, figur
     rows
         Predictions of all folds.
     figures
-        Cut-off (or `pooled`) -> its figures.
+        Figures by cut-off (and `pooled`).
     """
     folder.mkdir(parents=True)
     dated = {c: pd.to_datetime(rows[c].to_numpy(np.int64), unit="us", utc=True) for c in ("cutoff", "as_of")}

@@ -1,4 +1,4 @@
-"""`pql check`: what the data hold and what is wrong with them; trains nothing."""
+"""`pql check`: what the data contain and what is wrong with them. Trains nothing."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from pql_model.workflows.prepare import Prepared, audit_entities, prepare_from
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What `check` found.
+    """Counts, audit and, where nothing can be trained, the reason.
 
     Attributes
     ----------
     sources
         The tables as they were read.
     prepared
-        The snapshots and features of a training; None where nothing can be trained.
+        The snapshots and features of a training, or None where nothing can be trained.
     findings, traits_not_used
-        The leakage audit, and the traits that are left out anyway, with the reason.
+        The leakage audit, and the traits that are not used, with the reason.
     error
-        Why nothing can be trained, if so.
+        Why nothing can be trained, or None.
     """
 
     sources: Sources
@@ -48,7 +48,7 @@ class CheckResult:
     seconds: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that `pql check --json` prints; with `error` where nothing can be trained."""
+        """The object that `pql check --json` prints, with `error` where nothing can be trained."""
         sources = self.sources
         payload = {
             "events": self.events,
@@ -89,8 +89,8 @@ class CheckResult:
 def check(config: Config | str | Path, *, listener: Listener | None = None) -> CheckResult:
     """Read everything, count what cannot be used by reason, and audit for leaks.
 
-    Where the data are too little to train on (no conversions, one class, too short a history), the counts and
-    what of the audit needs no snapshots are given all the same, and `error` says why.
+    Where there are too few data to train on (no conversions, one class, too short a history), the result still has the
+    counts and the part of the audit that needs no snapshots, and `error` says why.
 
     Raises
     ------

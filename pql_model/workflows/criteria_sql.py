@@ -92,7 +92,7 @@ def _choose(config: Config, definition: Definition | str | Path | None) -> tuple
     if config.definition is not None:
         return config.definition, "`definition:` in the config"
     criteria = list_criteria(config, model="champion")
-    best = next((each for each in criteria.found["definitions"] if each["recommended"]), None)
+    best = next((each for each in criteria.results["definitions"] if each["recommended"]), None)
     if best is None:
         raise DataError(
             "There is no definition to write as SQL: none is in force, and the champion recommends none",

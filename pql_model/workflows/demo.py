@@ -1,4 +1,4 @@
-"""`pql demo`: a made-up product with a known truth, through the ordinary pipelines."""
+"""`pql demo`: a simulated product with a known truth, through the ordinary workflows."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from pql_model.workflows.score import ScoreResult, score
 from pql_model.workflows.train import TrainResult, train
 
 SCORED_DAYS_BEFORE_END = 40
-"""The demo's last sign-ups are older than a trial by the end of its data, so it scores at an earlier day."""
+"""By the end of the demo's data its last trials are over, so it scores at an earlier day."""
 
 
 @dataclass(frozen=True)
 class DemoResult:
-    """A demo: its folder, the training, the scores, and how they compare with the truth."""
+    """The folder of a demo, its training and scores, and how they compare with the truth."""
 
     folder: Path
     trained: TrainResult
@@ -70,7 +70,7 @@ def demo(
     trials: int = DEFAULT_TRIALS,
     listener: Listener | None = None,
 ) -> DemoResult:
-    """Make a product, train on it, score it, and compare what was found with what was planted."""
+    """Simulate a product, train on it, score it, and compare what was found with what was planted."""
     listener = listener if listener is not None else Silent()
     listener.stage("make data")
     path = make_demo(folder, accounts, seed)

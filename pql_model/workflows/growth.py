@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,15 @@ from pql_model.workflows.prepare import Prepared
 
 REPORT = "growth_report.html"
 CRITERIA = "criteria.json"
+_VERSIONS = ("lightgbm", "scikit-learn", "numpy")
+"""What the model card of the report names."""
 GROWTH, EXPLORER, BITS = "growth.json", "explorer.json", "explorer_rows.parquet"
 
 
 def build_growth_report(
     config: Config, data: Prepared, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
 ) -> dict[str, Any]:
-    """Every number of the growth report."""
+    """Collect every number of the growth report."""
     calibration = evaluation.calibration_over_time
     made_at = time.iso(time.now() // time.SECOND * time.SECOND)
     set_aside = data.sources.events.by_reason()
@@ -64,6 +67,7 @@ def build_growth_report(
             "set_aside": set_aside,
             "leakage": [f.to_dict() for f in data.findings],
             "features": len(model.manifest.columns),
+            "versions": {name: version(name) for name in _VERSIONS},
         },
     )
 
@@ -72,7 +76,7 @@ def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any])
     """Write criteria, the report and what it is made of into a run's folder."""
     payload = findings.to_dict()
     _write(folder / CRITERIA, json.dumps(payload, ensure_ascii=False, indent=1))
-    best = findings.found.recommended
+    best = findings.results.recommended
     if best is not None:
         _write(folder / "criteria.yaml", criteria_yaml(payload, growth["product"]))
     offered, bits = offered_criteria(findings), explorer_bits(findings)

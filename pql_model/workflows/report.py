@@ -1,6 +1,6 @@
-"""What a training found, read back: the criteria, and the growth report.
+"""`pql criteria list` and `pql report`: the criteria and the growth report of a training, read back.
 
-Nothing is computed anew: a report says what was true when the model was trained.
+Nothing is recomputed: a report shows what was true when the model was trained.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ class CriteriaList:
 
     product: str
     model: dict[str, Any]
-    found: dict[str, Any]
+    results: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql criteria list --json` prints."""
-        return {**self.found, "model": self.model}
+        return {**self.results, "model": self.model}
 
     def to_yaml(self) -> str:
-        """The same as YAML that loads back as `definition:`."""
-        return criteria_yaml(self.found, self.product)
+        """The criteria as YAML that can be loaded as `definition:`."""
+        return criteria_yaml(self.results, self.product)
 
 
 @dataclass(frozen=True)
 class ReportResult:
-    """Where the report was written, and of which model."""
+    """The path of a report, and its model."""
 
     path: Path
     model: dict[str, Any]
@@ -55,7 +55,7 @@ class ReportResult:
 
 
 def list_criteria(config: Config | str | Path, *, model: str | None = None) -> CriteriaList:
-    """The criteria that a training found.
+    """List the criteria that a training found.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def list_criteria(config: Config | str | Path, *, model: str | None = None) -> C
     ModelNotFoundError
         If nothing was trained yet.
     DataError
-        If that version was trained before there were criteria.
+        If the files of that version are missing.
 
     Examples
     --------
@@ -80,8 +80,8 @@ def list_criteria(config: Config | str | Path, *, model: str | None = None) -> C
     """
     config = config if isinstance(config, Config) else load_config(config)
     tracking = Tracking(config)
-    registered = _version(tracking, model)
-    return CriteriaList(config.name, _told(registered), json.loads(run_file(tracking, registered, CRITERIA)))
+    registered = _choose_version(tracking, model)
+    return CriteriaList(config.name, _describe(registered), json.loads(run_file(tracking, registered, CRITERIA)))
 
 
 def write_report(
@@ -99,14 +99,14 @@ def write_report(
         An HTML file; default: `growth_report.html` beside the config (with another name if it holds rows).
     explorer
         What the definition explorer computes from: `counts` of combinations, which can be shared; `rows`, one anonymous
-        row an account, which should not leave the company; `off`.
+        row per account, which should stay inside the company; or `off`.
 
     Raises
     ------
     ModelNotFoundError
         If nothing was trained yet.
     DataError
-        If that version was trained before there were reports, or `output` is no `.html` file.
+        If the files of that version are missing, or `output` is not an `.html` file.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def write_report(
         raise DataError("The growth report is an HTML file", received=output, allowed="a name that ends in .html")
     config = config if isinstance(config, Config) else load_config(config)
     tracking = Tracking(config)
-    registered = _version(tracking, model)
+    registered = _choose_version(tracking, model)
     growth = json.loads(run_file(tracking, registered, GROWTH))
     growth["model"]["version"] = registered.version
     stored = json.loads(run_file(tracking, registered, EXPLORER))
@@ -130,10 +130,10 @@ def write_report(
         data = explorer_data(bits, stored["offered"], "rows")
     path = Path(output) if output is not None else config.home / file_name(data, Path(REPORT).stem)
     write_page(path, render_page(growth, data))
-    return ReportResult(path, _told(registered), explorer)
+    return ReportResult(path, _describe(registered), explorer)
 
 
-def _version(tracking: Tracking, model: str | None) -> Registered:
+def _choose_version(tracking: Tracking, model: str | None) -> Registered:
     if model is not None:
         return tracking.get(model)
     champion = tracking.find("champion")
@@ -150,16 +150,16 @@ def _version(tracking: Tracking, model: str | None) -> Registered:
 
 
 def run_file(tracking: Tracking, registered: Registered, name: str) -> bytes:
-    """A file that a model's training left."""
+    """Read a file of the run that trained a model."""
     content = tracking.read(registered.run_id, name)
     if content is None:
         raise DataError(
             f"The run of version {registered.version} has no `{name}`",
             received=f"run {registered.run_id}",
-            remedy="it was trained by an older version of pql, or its files were deleted: train again",
+            remedy="restore the files of the run, or train again",
         )
     return content
 
 
-def _told(registered: Registered) -> dict[str, Any]:
+def _describe(registered: Registered) -> dict[str, Any]:
     return {"name": registered.name, "version": registered.version, "verdict": registered.model.facts.get("verdict")}

@@ -1,4 +1,4 @@
-"""`pql rollback` makes the previous champion champion again; `pql models` lists what there is to choose from."""
+"""`pql rollback` restores the previous champion; `pql models` lists the versions to choose from."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pql_model.progress import Listener, Silent
 from pql_model.registry.history import Version
 from pql_model.registry.tracking import CHAMPION, PREVIOUS, Tracking
 
-_WAITING = "A training in this folder is at the registry; waiting for it."
+_WAITING = "A training in this folder is using the registry. Waiting for it to finish."
 
 
 @dataclass(frozen=True)
 class Models:
-    """The versions of a product's model, the newest first."""
+    """The versions of a product's model, newest first."""
 
     name: str
     versions: tuple[Version, ...]
 
-    def named(self, alias: str) -> Version | None:
-        """The version that an alias points to; `previous` is what a rollback would lead to."""
+    def with_alias(self, alias: str) -> Version | None:
+        """Find the version that an alias points to; `previous` is the one that a rollback restores."""
         return next((version for version in self.versions if alias in version.aliases), None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,24 +34,26 @@ class Models:
 
 @dataclass(frozen=True)
 class RollbackResult:
-    """Which version is champion now, and which was."""
+    """The new champion and the one before it."""
 
     name: str
-    now: Version
+    champion: Version
     before: Version | None
     was_champion: bool
 
     @property
     def text(self) -> str:
         instead = f" instead of version {self.before.version}" if self.before else ""
-        first = "again" if self.was_champion else f"for the first time (verdict: {self.now.verdict or 'not recorded'})"
-        return f"Version {self.now.version} of {self.name} is champion {first}{instead}."
+        first = (
+            "again" if self.was_champion else f"for the first time (verdict: {self.champion.verdict or 'not recorded'})"
+        )
+        return f"Version {self.champion.version} of {self.name} is champion {first}{instead}."
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql rollback --json` prints."""
         return {
             "name": self.name,
-            "champion": self.now.to_dict(),
+            "champion": self.champion.to_dict(),
             "before": self.before.to_dict() if self.before else None,
             "was_champion": self.was_champion,
             "words": self.text,
@@ -59,7 +61,7 @@ class RollbackResult:
 
 
 def models(config: Config | str | Path) -> Models:
-    """List the registered versions with verdict, ROC-AUC, aliases, dates and what the gate decided.
+    """List the registered versions with verdict, ROC-AUC, aliases, dates and the decision of the promotion gate.
 
     Parameters
     ----------
@@ -82,8 +84,8 @@ def rollback(
 ) -> RollbackResult:
     """Make the previous champion, or any version, the champion.
 
-    Going back twice goes back two champions. The version that is left keeps its place in the registry, with a tag
-    that says when it was left.
+    Rolling back twice goes back two champions. The version that is replaced stays in the registry, with a tag that says
+    when it was replaced.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def rollback(
     to
         A version number; default: the champion before this one.
     listener
-        Told if a training has to be waited for.
+        Notified if a training has to finish first.
 
     Raises
     ------
@@ -101,7 +103,7 @@ def rollback(
     PqlError
         If that version is the champion already.
     DataError
-        If its files cannot be read: then the champion stays.
+        If its files cannot be read. The champion is then unchanged.
 
     Examples
     --------
@@ -116,12 +118,12 @@ def rollback(
     listener = listener or Silent()
     tracking = Tracking(config)
     with tracking.alone(lambda: listener.say(_WAITING)):
-        found = Models(config.name, tuple(tracking.versions()))
-        champion = found.named(CHAMPION)
-        target = _previous(found, champion) if to is None else _asked(found, str(to))
+        versions = Models(config.name, tuple(tracking.versions()))
+        champion = versions.with_alias(CHAMPION)
+        target = _previous(versions, champion) if to is None else _version(versions, str(to))
         if target == champion:
             raise PqlError(
-                f"Version {target.version} of the model `{config.name}` is the champion already",
+                f"Version {target.version} of the model `{config.name}` is already the champion",
                 received=to,
                 remedy="leave `--to` out to go back to the champion before it; `pql models` lists the versions",
             )
@@ -129,36 +131,36 @@ def rollback(
             tracking.get(target.version)
         except DataError as error:
             raise DataError(
-                f"Version {target.version} cannot become champion, as it cannot be loaded. {error}",
-                remedy="restore its files, or go back `--to` another version; the champion was not changed",
+                f"Version {target.version} cannot become champion because it cannot be loaded. {error}",
+                remedy="restore its files, or name another version with `--to`; the champion was not changed",
             ) from error
         tracking.promote(target.version, by="rollback")
         after = Models(config.name, tuple(tracking.versions()))
-    now, before = after.named(CHAMPION), _asked(after, champion.version) if champion else None
+    current, before = after.with_alias(CHAMPION), _version(after, champion.version) if champion else None
     return RollbackResult(
-        config.name, now or target, before, target.promoted_at is not None or PREVIOUS in target.aliases
+        config.name, current or target, before, target.promoted_at is not None or PREVIOUS in target.aliases
     )
 
 
-def _previous(found: Models, champion: Version | None) -> Version:
-    target = found.named(PREVIOUS)
+def _previous(versions: Models, champion: Version | None) -> Version:
+    target = versions.with_alias(PREVIOUS)
     if target is not None:
         return target
-    is_now = f"version {champion.version} is the only one that ever was" if champion else "no version is champion"
+    state = f"version {champion.version} is the only champion so far" if champion else "no version is champion"
     raise ModelNotFoundError(
-        f"There is no earlier champion of the model `{found.name}`",
-        received=is_now if found.versions else "no version at all",
+        f"There is no earlier champion of the model `{versions.name}`",
+        received=state if versions.versions else "no versions",
         remedy="name a version with `--to`: `pql models` lists them"
-        if len(found.versions) > 1
+        if len(versions.versions) > 1
         else "train with `pql train`",
     )
 
 
-def _asked(found: Models, version: str) -> Version:
-    known = {one.version: one for one in found.versions}
+def _version(versions: Models, version: str) -> Version:
+    known = {entry.version: entry for entry in versions.versions}
     if version not in known:
         raise ModelNotFoundError(
-            f"There is no such version of the model `{found.name}`",
+            f"There is no such version of the model `{versions.name}`",
             received=version,
             allowed=list(known),
             remedy="`pql models` lists the versions" if known else "train with `pql train`",

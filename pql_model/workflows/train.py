@@ -105,7 +105,7 @@ class TrainResult:
         prepared, frame = self.prepared, self.prepared.snapshots.frame
         model = self.registered
         alias = "champion" if self.promotion.promoted else "challenger"
-        best = self.findings.found.recommended
+        best = self.findings.results.recommended
         return {
             "run_id": model.run_id,
             "model": {"name": model.name, "version": model.version, "alias": alias},
@@ -129,7 +129,7 @@ class TrainResult:
             "set_aside": prepared.sources.events.by_reason(),
             "behaviours": self.importance.to_dict("records"),
             "recommended": best.to_dict() if best is not None else None,
-            "in_force": self.findings.found.to_dict()["in_force"],
+            "in_force": self.findings.results.to_dict()["in_force"],
             "seconds": self.seconds,
             "peak_memory_mb": peak_memory_mb(),
             "report": str(self.folder / REPORT),
@@ -240,7 +240,7 @@ def train(
 
     with stages("criteria"):
         findings = collect_findings(config, data, model, contributions, everyone, stages.listener.share)
-        decider = build_decider(config, later, table, probability, findings.found)
+        decider = build_decider(config, later, table, probability, findings.results)
         model = replace(model, facts={**model.facts, KEY: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 

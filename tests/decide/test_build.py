@@ -21,14 +21,14 @@ def with_policy(config, **raw):
 def built(trained, config):
     data, test = trained.prepared, trained.prepared.split.test
     probability = trained.registered.model.probability(data.table)[test]
-    return build_decider(config, data.snapshots.frame[test], data.table[test], probability, trained.findings.found)
+    return build_decider(config, data.snapshots.frame[test], data.table[test], probability, trained.findings.results)
 
 
 def test_a_trained_model_contains_its_decider(trained, config):
     model = trained.registered.model
     decider = Decider.of_facts(json.loads(json.dumps(model.facts)))
     assert decider == built(trained, config)
-    found = trained.findings.found
+    found = trained.findings.results
     assert [c.id for c in decider.criteria] == [c.id for c in found.criteria]
     assert decider.recommended.id == found.recommended.id
     assert decider.definition == decider.in_force

@@ -73,7 +73,7 @@ def test_the_card_has_tests_and_findings():
 
 def test_the_card_names_missing_results():
     text = card(findings=(), auc=Estimate(0.75, math.nan, math.nan))
-    assert "Nothing was found." in text
+    assert "No findings." in text
     assert "None." in text
     assert "| roc_auc | 0.750 | - to - |" in text.splitlines()
     assert "nan" not in text

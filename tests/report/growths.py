@@ -343,7 +343,7 @@ def _made() -> dict[str, Any]:
             "version": "3",
             "verdict": "ready",
             "trained_at": "2026-08-20T08:55:00Z",
-            "verdict_sentence": "The model ranks later accounts well, and its probabilities keep their word.",
+            "verdict_sentence": "The model ranks later accounts well, and its probabilities are calibrated.",
             "roc_auc": {"value": 0.79, "low": 0.77, "high": 0.81},
         },
         "periods": {"earlier": _period(earlier), "later": _period(later)},
@@ -360,6 +360,7 @@ def _made() -> dict[str, Any]:
         },
         "criteria": _criteria(table),
         "definitions": _definitions(table),
+        "not_confirmed": [],
         "tried": {"definitions": 812, "tested": 3, "correction": "one-sided exact tests, corrected by Holm's method"},
         "in_force": _in_force(table),
         "behaviours": _behaviours(table),
@@ -406,9 +407,8 @@ def _made() -> dict[str, Any]:
             "versions": {"pql_model": "0.1.0", "lightgbm": "4.7.0"},
             "seed": 7,
             "set_aside": {"unparsable time": 12, "before sign-up": 40},
-            "leakage": [{"column": "plan_tier", "reason": "filled for converters only"}],
+            "leakage": [{"column": "plan_tier", "reason": "filled for converters only", "action": "quarantined"}],
             "features": 412,
-            "formulas": ["Ranges of rates: Wilson 1927", "Ranges of lifts: delta method on the logarithm"],
         },
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -31,12 +32,13 @@ class Node:
         return found[0]
 
     def text_content(self) -> str:
-        """The text a reader sees."""
-        return "".join(
+        """The text a reader sees; a line break inside it is a space."""
+        text = "".join(
             child.text if child.tag == "#text" else child.text_content()
             for child in self.children
             if child.tag not in ("script", "style")
         )
+        return re.sub(r"\s*\n\s*", " ", text)
 
     def table(self, name: str) -> list[list[str]]:
         rows = self.one("table", data_table=name).one("tbody").all("tr")

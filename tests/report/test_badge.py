@@ -34,15 +34,15 @@ def found(later, in_force=None):
     return CriteriaResults("as of day 14", later, later, (), (definition,), (), 12, 3, today)
 
 
-def test_a_rule_that_surely_lifts_and_beats_the_one_in_force_is_for_use():
+def test_a_rule_with_certain_lift_that_beats_the_one_in_force_gets_use():
     payload = badge(found(rows(100, 40), in_force=rows(100, 12)), "ready", CLEAN)
     assert payload["name"] == "use"
     assert payload["sentence"] == (
-        "It was found on earlier accounts and held on later ones and against the rule in force: at least 3.4 times the usual rate."
+        "It was found on earlier accounts and confirmed on later ones, where it also beat the rule in force: at least 3.4 times the usual rate."
     )
 
 
-def test_without_a_rule_in_force_there_is_none_to_beat():
+def test_without_a_rule_in_force_lift_is_enough():
     assert badge(found(rows(100, 40)), "ready", CLEAN)["name"] == "use"
 
 
@@ -50,31 +50,31 @@ def test_without_a_rule_in_force_there_is_none_to_beat():
     ("later", "today", "health", "missing"),
     [
         (rows(100, 40), rows(100, 36), CLEAN, "a clear lead over the rule in force"),
-        (rows(200, 24), None, CLEAN, "surely at least 1.5"),
+        (rows(200, 24), None, CLEAN, "certainly at least 1.5"),
         (rows(100, 40), None, RED, "clean data (`plan` knows the outcome)"),
     ],
 )
-def test_what_is_missing_for_use_is_said(later, today, health, missing):
+def test_the_badge_names_what_is_missing_for_use(later, today, health, missing):
     payload = badge(found(later, today), "ready", health)
     assert payload["name"] == "use_with_care"
     assert missing in payload["would_change"]
 
 
-def test_a_lift_that_may_be_chance_or_too_few_is_not_for_use():
+def test_a_lift_by_chance_or_of_too_few_is_do_not_use():
     assert badge(found(rows(100, 7)), "ready", CLEAN)["name"] == "do_not_use"
     assert badge(found(rows(20, 15)), "ready", CLEAN)["name"] == "do_not_use"
 
 
-def test_without_a_confirmed_rule_there_is_nothing_to_use():
+def test_without_a_confirmed_rule_the_badge_is_do_not_use():
     nothing = replace(found(rows(100, 40)), definitions=())
     payload = badge(nothing, "no_signal", CLEAN)
     assert payload["name"] == "do_not_use"
     assert (
         payload["sentence"]
-        == "No rule can be recommended: 3 rules were tested on later accounts, and none held. The model behind the scores is not ready (no_signal)."
+        == "No rule can be recommended: 3 rules were tested on later accounts, and none was confirmed. The model behind the scores is not ready (no_signal)."
     )
     assert "no behaviour stood out" in badge(replace(nothing, tested=0), "ready", CLEAN)["sentence"]
 
 
-def test_the_reader_is_told_if_the_model_is_not_ready():
+def test_the_sentence_says_if_the_model_is_not_ready():
     assert "not ready (no_signal)" in badge(found(rows(100, 40)), "no_signal", CLEAN)["sentence"]

@@ -6,14 +6,14 @@ RANGE = {"value": 0.3, "low": 0.2, "high": 0.4}
 NOTHING = {"value": None, "low": None, "high": None}
 
 
-def test_the_range_of_a_dot_is_written_beside_it():
+def test_the_interval_of_a_dot_is_written_beside_it():
     page = read(dots([("5 or more", [Mark(RANGE, "rule", "30 (20 to 40)")])], 100, "x", 720))
 
     assert {"5 or more", "30 (20 to 40)"} <= {text.text_content() for text in page.all("text")}
     assert len(page.all("circle")) == 1
 
 
-def test_what_is_too_few_to_judge_gets_no_dot_and_no_band():
+def test_too_few_to_judge_gets_no_dot_and_no_band():
     page = read(
         dots([("rare", [Mark(NOTHING, "few", "3 of 11, too few"), Mark(RANGE, "few", "nobody")])], 100, "x", 320)
     )
@@ -72,7 +72,7 @@ def test_the_marks_of_a_curve_stay_inside_it():
     assert "today" in {text.text_content() for text in page.all("text")}
 
 
-def test_a_score_that_keeps_its_word_lies_on_the_line():
+def test_a_calibrated_group_lies_on_the_line():
     page = read(calibration([(0.3, RANGE), (0.1, NOTHING)], 100, "x", 720))
     line, circle = page.one("line", class_="line all dashed").attributes, page.one("circle").attributes
     share = (float(circle["cx"]) - float(line["x1"])) / (float(line["x2"]) - float(line["x1"]))

@@ -5,7 +5,8 @@ from growths import bits, condition, explorer_criteria, growth, no_rule_in_force
 from reading import Node, read
 
 from pql_model.report.explorer import explorer_data
-from pql_model.report.explorer_section import explorer, for_the_script
+from pql_model.report.explorer_section import script_data
+from pql_model.report.page import render_section
 from pql_model.report.view import View
 
 
@@ -15,10 +16,10 @@ def data():
 
 
 def page(payload, data) -> Node:
-    return read(explorer(View(payload, data)))
+    return read(render_section("explorer", View(payload, data)))
 
 
-def test_left_out_it_says_what_answers_instead():
+def test_a_page_without_explorer_says_what_to_run_instead():
     for data in (None, {"mode": "off"}):
         found = page(growth(), data)
         assert "pql criteria test FILE" in found.text_content()
@@ -46,7 +47,7 @@ def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
 
 
 def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
-    payload = for_the_script(View(growth(), data))
+    payload = script_data(View(growth(), data), data)
 
     assert payload["starts"] == {
         "best": {"criteria": ["c1", "c2"], "join": "all", "k": 1},
@@ -59,15 +60,15 @@ def test_a_rule_in_force_that_the_criteria_cannot_say_has_no_button(data):
     payload = growth()
     payload["in_force"]["conditions"] = [condition("Board Created", 99)]
 
-    assert for_the_script(View(payload, data))["starts"]["today"] is None
-    assert for_the_script(View(no_rule_in_force(), data))["starts"]["today"] is None
+    assert script_data(View(payload, data), data)["starts"]["today"] is None
+    assert script_data(View(no_rule_in_force(), data), data)["starts"]["today"] is None
 
 
 def test_without_a_recommendation_it_starts_empty(data):
-    assert for_the_script(View(nothing_found(), data))["starts"]["best"] is None
+    assert script_data(View(nothing_found(), data), data)["starts"]["best"] is None
 
 
-def test_the_data_stand_in_a_block_that_is_no_script(data):
+def test_the_data_are_in_a_block_that_is_not_executed(data):
     block = page(growth(), data).one("script")
 
     assert block.attributes == {"type": "application/json", "id": "x-data"}

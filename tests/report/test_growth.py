@@ -29,7 +29,7 @@ def test_a_week_is_finished_once_its_last_outcome_is_final(trained, growth):
 
 
 def test_above_and_below_a_threshold_are_all_later_rows(trained, growth):
-    later = trained.findings.found.later.rows
+    later = trained.findings.results.later.rows
     payload = [b for b in growth["behaviours"] if b["above"] is not None]
     assert payload
     for behaviour in payload:

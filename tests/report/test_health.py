@@ -11,11 +11,11 @@ def levels(*findings, **other):
     return [line["level"] for line in health_lines(findings, **given)]
 
 
-def test_clean_data_have_one_line_that_says_so():
+def test_clean_data_have_one_line():
     assert levels() == ["ok"]
 
 
-def test_what_was_kept_out_is_amber_and_what_was_let_in_is_red():
+def test_quarantined_is_amber_and_allowed_is_red():
     assert levels(finding("quarantined"), finding("allowed"), finding("kept"), finding("named")) == [
         "amber",
         "red",
@@ -33,12 +33,12 @@ def test_unusable_rows_matter_by_their_share():
     assert levels(set_aside={"bot": 100}) == ["amber"]
     assert levels(set_aside={"bot": 200, "duplicate": 100}) == ["red"]
     [line] = health_lines([], {"bot": 200, "before_signup": 100}, 1000, [], None)
-    assert line["saw"] == "30% of the rows of events cannot be used: bot 200, before signup 100."
+    assert line["saw"] == "30% of the event rows cannot be used: bot 200, before signup 100."
 
 
 def test_warnings_and_a_moved_base_rate_are_lines():
     assert levels(warnings=["No events in the week of 2026-01-05"], moved="The base rate fell.") == ["amber", "amber"]
 
 
-def test_no_rows_at_all_are_no_share():
+def test_no_rows_give_no_share():
     assert levels(rows_read=0) == ["ok"]

@@ -5,7 +5,7 @@ from pql_model.report import numbers
 ESTIMATE = {"value": 0.314, "low": 0.262, "high": 0.361}
 
 
-def test_a_rate_comes_first_as_about_so_many_of_100():
+def test_a_rate_is_about_a_count_of_100():
     assert numbers.about(0.314) == "about 31 of 100"
     assert numbers.about(0.0031, 1000) == "about 3 of 1,000"
 
@@ -18,11 +18,11 @@ def test_the_page_counts_of_1000_only_where_all_rates_are_below_one_percent(rate
 
 
 def test_counts_of_100_are_whole_and_halves_go_up():
-    assert [numbers.of(rate) for rate in (0.005, 0.025, 0.3149, 0.315)] == ["1", "3", "31", "32"]
+    assert [numbers.frequency(rate) for rate in (0.005, 0.025, 0.3149, 0.315)] == ["1", "3", "31", "32"]
 
 
-def test_a_rate_that_rounds_to_nothing_is_fewer_than_1_and_one_that_rounds_to_all_is_more_than_99():
-    assert (numbers.of(0.0049), numbers.of(0.0), numbers.of(0.996), numbers.of(1.0)) == (
+def test_a_rate_that_rounds_to_none_is_fewer_than_1_and_to_all_more_than_99():
+    assert (numbers.frequency(0.0049), numbers.frequency(0.0), numbers.frequency(0.996), numbers.frequency(1.0)) == (
         "fewer than 1",
         "0",
         "more than 99",
@@ -30,20 +30,20 @@ def test_a_rate_that_rounds_to_nothing_is_fewer_than_1_and_one_that_rounds_to_al
     )
 
 
-def test_a_range_is_given_as_numbers():
-    assert numbers.span(ESTIMATE) == "26 to 36"
+def test_an_interval_is_written_as_numbers():
+    assert numbers.interval(ESTIMATE) == "26 to 36"
 
 
 def test_a_lower_end_of_0_prints_fewer_than_1():
-    assert numbers.span({"value": 0.01, "low": 0.0, "high": 0.05}) == "fewer than 1 to 5"
-    assert numbers.span({"value": 0.0, "low": 0.0, "high": 0.004}) == "fewer than 1"
+    assert numbers.interval({"value": 0.01, "low": 0.0, "high": 0.05}) == "fewer than 1 to 5"
+    assert numbers.interval({"value": 0.0, "low": 0.0, "high": 0.004}) == "fewer than 1"
 
 
 def test_both_frames_add_up_to_100():
     for at in range(1001):
         assert (
-            numbers.of(at / 1000).isdecimal() is False
-            or int(numbers.of(at / 1000)) + int(numbers.left_over(at / 1000)) == 100
+            numbers.frequency(at / 1000).isdecimal() is False
+            or int(numbers.frequency(at / 1000)) + int(numbers.complement(at / 1000)) == 100
         )
 
 
@@ -63,11 +63,11 @@ def test_one_decimal_below_10_and_none_above():
     ("qualified", "conversions", "base", "judged"),
     [(30, 5, None, True), (29, 29, None, False), (30, 4, None, False), (1000, 4, 0.06, True), (60, 4, 0.06, False)],
 )
-def test_below_30_or_5_conversions_nothing_is_judged(qualified, conversions, base, judged):
+def test_rates_need_30_rows_and_5_conversions(qualified, conversions, base, judged):
     assert numbers.judgeable(qualified, conversions, base) is judged
 
 
-def test_ranges_that_touch_are_not_told_apart():
+def test_intervals_that_touch_overlap():
     assert numbers.overlap(ESTIMATE, {"low": 0.361, "high": 0.4})
     assert not numbers.overlap(ESTIMATE, {"low": 0.362, "high": 0.4})
     assert numbers.overlap(ESTIMATE, {"low": None, "high": None})
@@ -94,17 +94,17 @@ def test_words_that_claim_a_cause_are_found(claim):
 @pytest.mark.parametrize(
     "fair", ["goes with conversion", "is followed by it", "predicts it", "40 leads a week", "Causeway"]
 )
-def test_words_that_claim_no_cause_are_let_through(fair):
+def test_words_that_claim_no_cause_are_accepted(fair):
     assert numbers.forbidden(fair) == []
 
 
 def test_a_rule_reads_as_one_phrase():
-    assert numbers.rule(["a"], "at_least_k", 1) == "a"
-    assert numbers.rule(["a", "b", "c"], "all") == "a, b and c"
-    assert numbers.rule(["a", "b", "c"], "at_least_k", 2) == "at least 2 of these 3: a; b; c"
+    assert numbers.join_criteria(["a"], "at_least_k", 1) == "a"
+    assert numbers.join_criteria(["a", "b", "c"], "all") == "a, b and c"
+    assert numbers.join_criteria(["a", "b", "c"], "at_least_k", 2) == "at least 2 of these 3: a; b; c"
 
 
-def test_what_is_no_date_is_left_as_it_is():
+def test_a_text_that_is_not_a_date_is_left_unchanged():
     assert (numbers.day("2026-12-24"), numbers.day("soon"), numbers.short_day("2026-12-24")) == (
         "24 Dec 2026",
         "soon",

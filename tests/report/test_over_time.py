@@ -1,12 +1,12 @@
 from growths import growth, no_rule_in_force, nothing_found, too_few
 from reading import Node, read
 
-from pql_model.report.over_time import cohorts, whom_to_call
+from pql_model.report.page import render_section
 from pql_model.report.view import View
 
 
-def section(payload, make=cohorts) -> Node:
-    return read(make(View(payload))).one("section")
+def section(payload, name="weeks") -> Node:
+    return read(render_section(name, View(payload))).one("section")
 
 
 def test_weeks_that_are_not_finished_are_hatched_and_not_counted():
@@ -38,7 +38,7 @@ def test_one_unfinished_week_is_said_in_the_singular():
 def test_where_no_rule_was_found_todays_is_followed():
     found = section(nothing_found())
 
-    assert "Filled circle with its range: today’s rule." in found.text_content()
+    assert "Filled circle with its 95 % interval: today’s rule." in found.text_content()
 
 
 def test_without_any_rule_everyone_is_shown():
@@ -46,7 +46,7 @@ def test_without_any_rule_everyone_is_shown():
     payload["definitions"] = []
     found = section(payload)
 
-    assert found.one("h2").text_content() == "Too few a week to follow the rule week by week"
+    assert found.one("h2").text_content() == "Too few leads a week to follow the rule week by week"
     assert found.table("weeks")[0][3:] == ["–", "–"]
 
 
@@ -57,8 +57,8 @@ def test_no_weeks_are_no_error():
     assert "no weeks to show" in section(payload).text_content()
 
 
-def test_near_misses_are_told_with_their_rate():
-    payload = section(growth(), whom_to_call)
+def test_near_misses_are_shown_with_their_rate():
+    payload = section(growth(), "call")
 
     assert payload.one("h2").text_content() == "1,172 accounts are one step short, and convert at 6 of 100"
     assert "against 5 of 100 in general" in payload.text_content()
@@ -66,7 +66,7 @@ def test_near_misses_are_told_with_their_rate():
 
 
 def test_whom_to_call_and_whom_to_leave_stand_in_one_table():
-    assert [row[1] for row in section(growth(), whom_to_call).table("profiles")] == [
+    assert [row[1] for row in section(growth(), "call").table("profiles")] == [
         "Call first",
         "One step short",
         "Leave for now",
@@ -77,11 +77,9 @@ def test_few_near_misses_give_a_count_and_no_rate():
     payload = growth()
     payload["definitions"][0]["near_miss"] |= {"entities": 12, "conversions": 2}
 
-    assert (
-        "12 accounts are one step short of the rule: too few to judge." in section(payload, whom_to_call).text_content()
-    )
+    assert "12 accounts are one step short of the rule: too few to judge." in section(payload, "call").text_content()
 
 
 def test_no_near_miss_is_no_error():
     for payload in (too_few(), nothing_found()):
-        assert section(payload, whom_to_call).one("h2").text_content() == "Whom to call, and whom to leave"
+        assert section(payload, "call").one("h2").text_content() == "Whom to call, and whom to leave"

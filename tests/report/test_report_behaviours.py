@@ -1,12 +1,13 @@
 from growths import growth, nothing_found
 from reading import Node, read
 
-from pql_model.report.behaviours import behaviours, measured
-from pql_model.report.view import View
+from pql_model.report.behaviours import measured
+from pql_model.report.page import render_section
+from pql_model.report.view import GrowthNode, View
 
 
 def section(payload) -> Node:
-    return read(behaviours(View(payload))).one("section")
+    return read(render_section("behaviours", View(payload))).one("section")
 
 
 def test_the_sentence_compares_those_with_a_behaviour_and_the_rest_and_claims_no_cause():
@@ -14,8 +15,8 @@ def test_the_sentence_compares_those_with_a_behaviour_and_the_rest_and_claims_no
 
     assert "Board Created goes with conversion: 16 against 2 of 100" in payload
     assert (
-        "Of accounts with at least 5 Board Created in the first 7 days, 16 of 100 convert (likely range 14 to 19); of the rest, 2 "
-        "(likely range 2 to 3). This shows who converts, not that doing it makes the account convert."
+        "Of accounts with at least 5 Board Created in the first 7 days, 16 of 100 convert (95 % interval 14 to 19); of the rest, 2 "
+        "(95 % interval 2 to 3). This shows who converts, not that doing it makes the account convert."
     ) in payload
 
 
@@ -59,7 +60,7 @@ def test_too_few_on_one_side_give_counts_and_no_finding():
     assert found.table("behaviours")[0][1] == "3 of 12: too few to judge"
 
 
-def test_a_behaviour_that_is_not_told_apart_from_the_rest_is_no_finding():
+def test_a_behaviour_that_does_not_separate_is_not_the_finding():
     payload = growth()
     payload["behaviours"][0]["above"]["rate"] |= {"value": 0.05, "low": 0.01, "high": 0.09}
 
@@ -67,14 +68,11 @@ def test_a_behaviour_that_is_not_told_apart_from_the_rest_is_no_finding():
 
 
 def test_nothing_found_says_so():
-    assert (
-        section(nothing_found()).one("h2").text_content()
-        == "No behaviour goes with conversion beyond what chance gives"
-    )
+    assert section(nothing_found()).one("h2").text_content() == "No behaviour goes with conversion beyond chance"
 
 
 def test_what_is_measured_falls_back_on_the_words():
-    assert measured({"words": "at least 5 `x`", "features": []}) == "at least 5 `x`"
+    assert measured(GrowthNode({"words": "at least 5 `x`", "features": []})) == "at least 5 `x`"
 
 
 def test_a_value_that_is_a_text_or_missing_is_shown_as_such():

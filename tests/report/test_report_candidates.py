@@ -4,18 +4,19 @@ import pytest
 from growths import growth, no_rule_in_force, nothing_found, too_few
 from reading import Node, read
 
-from pql_model.report.candidates import candidates, shown, standing, volume
+from pql_model.report.candidates import rule_rows, standing
+from pql_model.report.page import render_section
 from pql_model.report.view import View
 
 
-def section(payload, make=candidates) -> Node:
-    return read(make(View(payload))).one("section")
+def section(payload, name="rules") -> Node:
+    return read(render_section(name, View(payload))).one("section")
 
 
 def test_the_recommended_rule_comes_first_and_todays_last_and_eight_at_most():
     payload = growth()
     payload["definitions"][0]["recommended"], payload["definitions"][2]["recommended"] = False, True
-    keys = shown(View(payload))
+    keys = [row.node.path for row in rule_rows(View(payload))]
 
     assert (keys[0], keys[-1], len(keys)) == ("definitions.2", "in_force", 8)
 
@@ -32,7 +33,7 @@ def test_a_definition_of_one_criterion_has_no_second_row_as_that_criterion():
     payload = growth()
     single = payload["definitions"][1]
     single |= {key: payload["criteria"][0][key] for key in ("text", "conditions")} | {"join": "all", "k": None}
-    keys = shown(View(payload))
+    keys = [row.node.path for row in rule_rows(View(payload))]
 
     assert "definitions.1" in keys
     assert "criteria.0" not in keys
@@ -65,18 +66,18 @@ def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_wer
         ((0.05, 0.03, 0.07), "lower rate than today’s"),
     ],
 )
-def test_a_rule_is_ranked_against_todays_only_where_their_ranges_do_not_overlap(rate, verdict):
+def test_a_rule_is_ranked_against_todays_only_where_their_intervals_do_not_overlap(rate, verdict):
     payload = growth()
     payload["definitions"][0]["tested"]["rate"] = dict(zip(("value", "low", "high"), rate, strict=True))
 
-    assert standing(View(payload), "definitions.0") == verdict
+    assert standing(View(payload), View(payload).growth["definitions"][0]) == verdict
 
 
 def test_a_rule_that_could_be_chance_is_called_that():
     payload = growth()
     payload["definitions"][0]["adjusted_p"] = 0.06
 
-    assert standing(View(payload), "definitions.0") == "could be chance"
+    assert standing(View(payload), View(payload).growth["definitions"][0]) == "could be chance"
 
 
 def test_too_few_get_counts_and_no_figure_and_no_rank():
@@ -102,11 +103,11 @@ def test_nothing_found_leaves_todays_rule_alone_in_the_table():
 def test_windows_that_cannot_be_told_apart_are_both_shown():
     notes = section(growth()).table("notes")
 
-    assert any("hardly told apart: at least 2 Automation Created ever (21 %)" in row[4] for row in notes)
+    assert any("hard to tell apart: at least 2 Automation Created ever (21 %)" in row[4] for row in notes)
 
 
 def test_the_best_rate_is_told_for_about_as_many_leads_as_the_rule_gives():
-    found = section(growth(), volume)
+    found = section(growth(), "volume")
 
     assert (
         found.one("h2").text_content() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
@@ -119,11 +120,11 @@ def test_without_a_model_there_is_no_curve():
     payload = growth()
     payload["volume"] = []
 
-    assert "no model to rank by" in section(payload, volume).text_content()
+    assert "no model to rank by" in section(payload, "volume").text_content()
 
 
 def test_without_a_rule_the_curve_stands_alone():
-    found = section(nothing_found(), volume)
+    found = section(nothing_found(), "volume")
 
     assert found.one("h2").text_content().startswith("If the team can work")
     assert found.all("table", data_table="futures") == []

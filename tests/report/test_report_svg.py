@@ -1,7 +1,7 @@
 import pytest
 from reading import read
 
-from pql_model.report.svg import NARROW, WIDE, Scale, band_across, band_up, dot, ends, picture, steps, text, twice
+from pql_model.report.svg import NARROW, WIDE, Scale, band_across, band_up, both_widths, dot, ends, picture, text, ticks
 
 
 def test_a_picture_has_a_role_and_its_finding_as_title():
@@ -11,7 +11,7 @@ def test_a_picture_has_a_role_and_its_finding_as_title():
 
 
 def test_a_chart_is_drawn_for_a_desk_and_for_a_telephone():
-    page = read(twice(lambda width: picture(width, 10, "x")))
+    page = read(both_widths(lambda width: picture(width, 10, "x")))
 
     assert [svg.attributes["width"] for svg in page.all("svg")] == [str(WIDE), str(NARROW)]
 
@@ -26,8 +26,8 @@ def test_a_scale_of_one_value_does_not_divide_by_zero():
 
 
 @pytest.mark.parametrize("high", [0.001, 0.037, 0.31, 0.5, 1, 7, 33, 990, 0.0])
-def test_steps_reach_the_highest_value_with_few_marks(high):
-    found = steps(high, 5)
+def test_ticks_reach_the_highest_value_with_few_marks(high):
+    found = ticks(high, 5)
 
     assert found[0] == 0
     assert found[-1] >= high

@@ -3,33 +3,34 @@ from growths import growth
 from reading import Node, read
 
 from pql_model.report.numbers import NOT_CAUSES
-from pql_model.report.trust import health, keeps_its_word, limits, method
+from pql_model.report.page import render_section
 from pql_model.report.view import View
 
 
-def section(payload, make, explorer=None) -> Node:
-    return read(make(View(payload, explorer))).one("section")
+def section(payload, name, explorer=None) -> Node:
+    return read(render_section(name, View(payload, explorer))).one("section")
 
 
-def test_the_score_keeps_its_word_where_the_range_holds_what_was_predicted():
+def test_a_group_matches_where_the_interval_of_the_outcomes_holds_the_prediction():
     payload = growth()
     kept = sum(
         group["observed"]["low"] <= group["predicted"] <= group["observed"]["high"] for group in payload["calibration"]
     )
 
     assert (
-        section(payload, keeps_its_word).one("h2").text_content() == f"The score keeps its word in {kept} of 10 groups"
+        section(payload, "score").one("h2").text_content()
+        == f"The predicted probabilities match the outcomes in {kept} of 10 groups"
     )
     payload["calibration"][9]["predicted"] = 0.9
-    assert f"in {kept - 1} of 10" in section(payload, keeps_its_word).one("h2").text_content()
-    assert "gives about 90 in 100, 23 of 100 converted" in section(payload, keeps_its_word).text_content()
+    assert f"in {kept - 1} of 10" in section(payload, "score").one("h2").text_content()
+    assert "gives about 90 in 100, 23 of 100 converted" in section(payload, "score").text_content()
 
 
-def test_without_calibration_it_is_said():
+def test_missing_calibration_is_stated():
     payload = growth()
     payload["calibration"], payload["months"] = [], []
 
-    assert section(payload, keeps_its_word).one("h2").text_content() == "The score cannot be checked yet"
+    assert section(payload, "score").one("h2").text_content() == "The probabilities cannot be checked yet"
 
 
 @pytest.mark.parametrize(
@@ -46,22 +47,22 @@ def test_the_heading_of_data_health_says_the_worst(levels, heading):
     payload = growth()
     payload["health"] = [{"level": level, "saw": "a", "does": "b", "todo": "c"} for level in levels]
 
-    assert section(payload, health).one("h2").text_content().startswith(heading)
+    assert section(payload, "health").one("h2").text_content().startswith(heading)
 
 
 def test_rows_set_aside_are_listed_by_reason():
-    assert "unparsable time12" in section(growth(), health).text_content()
+    assert "unparsable time12" in section(growth(), "health").text_content()
 
 
 def test_what_the_page_cannot_tell_is_said_once_with_the_test_that_would_settle_it():
-    payload = section(growth(), limits).text_content()
+    payload = section(growth(), "limits").text_content()
 
     assert payload.count(NOT_CAUSES) == 1
-    assert "leave one in ten of them alone for 30 days" in payload
+    assert "leave one in ten of them, chosen at random, alone for 30 days" in payload
 
 
 def test_the_model_card_names_what_is_needed_to_do_it_again():
-    payload = section(growth(), method).text_content()
+    payload = section(growth(), "method").text_content()
 
     for part in (
         "an account pays within 30 days",
@@ -83,13 +84,13 @@ def test_a_model_that_is_not_registered_has_no_version_and_allowed_columns_are_n
         None,
         [{"column": "x", "reason": "y", "action": "allowed"}],
     )
-    words = section(payload, method).text_content()
+    words = section(payload, "method").text_content()
 
     assert "nimbus-boards, trained 20 Aug 2026" in words
-    assert "columns kept out as leaksnone" in words
+    assert "columns excluded for leakagenone" in words
 
 
 def test_the_reader_is_told_what_is_in_the_file():
-    assert "only the counts you can read" in section(growth(), method).text_content()
+    assert "only the counts you can read" in section(growth(), "method").text_content()
     for mode, says in (("counts", "not a formal guarantee"), ("rows", "do not forward it")):
-        assert says in section(growth(), method, {"mode": mode}).text_content()
+        assert says in section(growth(), "method", {"mode": mode}).text_content()

@@ -1,16 +1,15 @@
-import pytest
 from growths import few_everywhere, growth, nothing_found, too_few
 
-from pql_model.report.view import View, capital, rule_text
+from pql_model.report.view import GrowthNode, View, rule_text
 
 
 def test_the_recommended_rule_is_shown_or_else_the_first():
     payload = growth()
     payload["definitions"][0]["recommended"], payload["definitions"][1]["recommended"] = False, True
 
-    assert View(payload).best == "definitions.1"
+    assert View(payload).best.path == "definitions.1"
     payload["definitions"][1]["recommended"] = False
-    assert View(payload).best == "definitions.0"
+    assert View(payload).best.path == "definitions.0"
     assert View(nothing_found()).best is None
 
 
@@ -27,25 +26,27 @@ def test_one_of_one_does_not_decide_the_denominator():
     assert View(payload).per == 1000
 
 
-def test_a_rate_of_too_few_is_never_said():
+def test_too_few_rows_have_no_rate():
     view = View(too_few())
+    against = view.growth["in_force"]["against"]
+    mark = view.mark(against["both"], "rule")
 
-    assert view.judged("definitions.0.tested") is False
-    assert view.rate_of("definitions.0.tested").endswith("</span>: too few to judge")
-    assert view.cell_rate("in_force.against.only_new") == "nobody"
-    assert view.cell_range("in_force.against.both") == "–"
-    mark = view.mark({"value": 0.27, "low": 0.1, "high": 0.6}, 11, 3, "rule")
-    assert (mark.kind, mark.says) == ("few", "3 of 11, too few")
+    assert not view.is_judged(view.growth["definitions"][0]["tested"])
+    assert not view.can_judge(against["both"])
+    assert (mark.kind, mark.text) == ("few", "3 of 11, too few")
+    assert view.mark(against["only_new"], "rule").text == "nobody"
 
 
 def test_a_rule_with_a_semicolon_in_a_name_is_left_as_it_was_written():
     rule = {"text": "all of: 1 `a; b`; 2 `c`", "conditions": [{}, {}], "join": "all", "k": None}
 
-    assert rule_text(rule) == "all of: 1 <b>a; b</b>; 2 <b>c</b>"
+    assert rule_text(GrowthNode(rule)) == "all of: 1 <b>a; b</b>; 2 <b>c</b>"
 
 
-@pytest.mark.parametrize(
-    ("text", "payload"), [("", ""), ("<b>x</b> y", "<b>X</b> y"), ("5 x", "5 x"), ("&lt;x", "&lt;x")]
-)
-def test_the_first_letter_becomes_a_capital_one_whatever_it_stands_in(text, payload):
-    assert capital(text) == payload
+def test_a_number_is_printed_with_its_place():
+    view = View(few_everywhere())
+    rate = view.growth["definitions"][0]["tested"]["rate"]
+
+    assert view.print_number(rate, "interval").startswith(
+        '<span data-key="definitions.0.tested.rate" data-as="interval">'
+    )

@@ -225,7 +225,7 @@ def test_in_freemium_a_row_that_happened_before_but_arrived_after_is_not_known_e
     assert same(training_half(config, cutoff), before)
 
 
-# ---------------------------------------------------------------- broken off, stale, two at once
+# ---------------------------------------------------------------- interrupted, stale, two at once
 
 
 class BrokenOff(Silent):

@@ -34,14 +34,14 @@ def test_the_rows_carry_the_probability_that_the_model_gives_them(trained, findi
 def test_no_quarantined_column_becomes_a_criterion(trained, findings):
     guilty = set(quarantined(trained.prepared.findings))
     assert guilty, "the demo has planted leaks"
-    read = {c.mined.column for c in findings.found.criteria} | {b.column.name for b in findings.behaviours}
+    read = {c.mined.column for c in findings.results.criteria} | {b.column.name for b in findings.behaviours}
     assert not read & guilty
 
 
 def test_the_rule_in_force_is_judged_on_the_later_rows(trained, findings):
-    met = meets(findings.found.in_force.definition, findings.table)
-    assert findings.found.in_force.verdict.later.qualified == int(met[findings.later].sum())
-    assert findings.found.in_force.verdict.verdict in {"too lax", "too strict", "about right", "stale", "cannot tell"}
+    met = meets(findings.results.in_force.definition, findings.table)
+    assert findings.results.in_force.verdict.later.qualified == int(met[findings.later].sum())
+    assert findings.results.in_force.verdict.verdict in {"too lax", "too strict", "about right", "stale", "cannot tell"}
 
 
 def test_the_behaviours_are_those_of_the_model_and_their_shares_add_up(findings):

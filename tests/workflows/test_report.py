@@ -20,13 +20,13 @@ def test_the_criteria_are_those_that_the_training_found(trained, config):
 
 def test_the_yaml_loads_back(trained, config, tmp_path):
     found = list_criteria(config, model="1")
-    best = trained.findings.found.recommended
+    best = trained.findings.results.recommended
     (tmp_path / "criteria.yaml").write_text(found.to_yaml(), encoding="utf-8")
     assert best is not None
     assert load_definition(tmp_path / "criteria.yaml") == best.definition
 
 
-def test_the_report_is_written_again_as_it_was_but_for_the_version(trained, config, tmp_path):
+def test_the_report_can_be_written_again_with_the_version(trained, config, tmp_path):
     written = write_report(config, output=tmp_path / "r.html", model="1")
     assert written.to_dict()["bytes"] == len((tmp_path / "r.html").read_bytes())
     again = write_report(config, output=tmp_path / "s.html", model="1")
@@ -48,7 +48,7 @@ def test_a_report_without_the_explorer_is_smaller(trained, config, tmp_path):
     assert sizes[0] < sizes[1]
 
 
-def test_without_a_training_there_is_nothing_to_report(tmp_path, with_store):
+def test_a_report_needs_a_training(tmp_path, with_store):
     import pql_model
 
     folder = with_store(tmp_path / "empty")
@@ -57,12 +57,12 @@ def test_without_a_training_there_is_nothing_to_report(tmp_path, with_store):
         write_report(folder / "pql.yaml")
 
 
-def test_a_report_goes_into_an_html_file(trained, config, tmp_path):
+def test_a_report_must_be_an_html_file(trained, config, tmp_path):
     with pytest.raises(DataError, match="is an HTML file"):
         write_report(config, output=tmp_path / "report.pdf")
 
 
-def test_a_run_of_an_older_version_has_no_criteria(trained, config, monkeypatch):
+def test_missing_files_of_a_run_are_an_error(trained, config, monkeypatch):
     from pql_model.registry.tracking import Tracking
 
     monkeypatch.setattr(Tracking, "read", lambda *_: None)

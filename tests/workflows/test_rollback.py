@@ -42,7 +42,7 @@ def test_the_champion_before_is_champion_again_and_twice_goes_back_two(config, r
     assert rollback(config).now.version == "1"
     with pytest.raises(
         ModelNotFoundError,
-        match=r"no earlier champion of the model `small-world`. Received: version 1 is the only one that ever was. Fix: name",
+        match=r"no earlier champion of the model `small-world`. Received: version 1 is the only champion so far. Fix: name",
     ):
         rollback(config)
     assert registry.champion() == "1"
@@ -64,7 +64,7 @@ def test_a_version_that_does_not_exist_is_refused_with_those_that_do(config, reg
 
 
 def test_the_champion_itself_is_refused(config, registry):
-    with pytest.raises(PqlError, match="Version 3 of the model `small-world` is the champion already"):
+    with pytest.raises(PqlError, match="Version 3 of the model `small-world` is already the champion"):
         rollback(config, to="3")
 
 

@@ -41,7 +41,7 @@ def test_the_bits_are_those_of_the_criteria_rows(trained):
     bits = pd.read_parquet(trained.folder / BITS)
     findings = trained.findings
     assert len(bits) == int((findings.earlier | findings.later).sum())
-    assert (bits["period"] == "later").sum() == findings.found.later.rows
-    assert bits["in_force"][bits["period"] == "later"].sum() == findings.found.in_force.verdict.later.qualified
-    for criterion in findings.found.criteria:
+    assert (bits["period"] == "later").sum() == findings.results.later.rows
+    assert bits["in_force"][bits["period"] == "later"].sum() == findings.results.in_force.verdict.later.qualified
+    for criterion in findings.results.criteria:
         assert bits[criterion.id][bits["period"] == "later"].sum() == criterion.later.qualified
