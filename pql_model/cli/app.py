@@ -82,7 +82,7 @@ def demo(
 
 
 def _show_next_steps(console: Console, folder: Path, promoted: bool) -> None:
-    """Show what to look at now, and how to continue with other data."""
+    """Print what to look at next, and how to continue with other data."""
     config, store = folder / "pql.yaml", folder / "mlflow.db"
     lines = (
         f"Results are in {folder}. Look at them with:",
@@ -94,7 +94,7 @@ def _show_next_steps(console: Console, folder: Path, promoted: bool) -> None:
     )
     console.print()
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, markup=False, soft_wrap=True)  # a command must stay on one line
 
 
 @app.command()

@@ -49,7 +49,7 @@ from pql_model.model.train import DEFAULT_TRIALS, Fit, digest, fit_model, learne
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Record, Registered, Tracking
 from pql_model.report.growth import Findings
-from pql_model.serve.scope import KEY as INTAKE
+from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scope import scope_facts
 from pql_model.sources.duckdb_session import open_session
 from pql_model.workflows.extensions import extend_config
@@ -351,7 +351,7 @@ def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[s
         "folds": fit.folds.to_dict(),
         "learner": {"name": fit.tuned.learner.name, "params": dict(fit.tuned.learner.params)},
         "verdict": verdict.name,
-        INTAKE: scope_facts(config, data.offered.known, data.sources.traits),
+        SCOPE: scope_facts(config, data.offered.known, data.sources.traits),
         "config": dump_config(config),
     }
 

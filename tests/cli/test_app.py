@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from pql_model.cli import app as cli
+from pql_model.cli.common import out
 from pql_model.demo.world import make_world, write_world
 
 COMMANDS = (
@@ -254,7 +255,7 @@ def test_a_process_of_its_own_prints_nothing_but_the_object(config, tmp_path):
 
 @pytest.mark.parametrize(("promoted", "option"), [(True, ""), (False, " --model challenger")])
 def test_the_demo_ends_with_the_next_step(capsys, promoted, option):
-    cli._show_next_steps(Path("pql-demo"), promoted)
+    cli._show_next_steps(out, Path("pql-demo"), promoted)
     lines = capsys.readouterr().out.splitlines()
     assert f"  pql explain acc-00007 -c {Path('pql-demo') / 'pql.yaml'}{option}" in lines
     assert lines[-1].startswith("  pql init --events ")

@@ -32,7 +32,7 @@ from pql_model.model.calibrate import fit_calibration
 from pql_model.model.columns import Manifest, ModelColumn, trait_name
 from pql_model.score_log.row_diff import RowDiff, compare_rows
 from pql_model.serve.requests import entity_requests
-from pql_model.serve.scope import KEY as INTAKE
+from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scoring_clients import in_process
 from pql_model.sources.entities import Conversions, Entities
 from pql_model.sources.events import EventLog
@@ -152,12 +152,14 @@ def model(con: Any) -> FittedModel:
     assert read[len(FEATURES) :].all()
     margin = ensemble.margin(X)
     calibration = fit_calibration(margin, (rng.random(len(X)) < 1 / (1 + np.exp(-margin))).astype(float))
-    intake = {
+    scope = {
         "known_events": ["login", "upload"],
         "known_values": list(VALUES),
         "known_traits": list(TRAITS),
         "dated_names": [],
         "needs_signup": False,
+        "may_lack_signup": False,
+        "own_ids": [],
         "entity_acts": False,
         "bots": True,
         "excluded_users": [],
@@ -166,7 +168,7 @@ def model(con: Any) -> FittedModel:
         "active_within": None,
         "ages": None,
     }
-    facts = {"name": "world", "motion": "freemium", INTAKE: intake, DECISIONS: criteria().to_dict()}
+    facts = {"name": "world", "motion": "freemium", SCOPE: scope, DECISIONS: criteria().to_dict()}
     return FittedModel(ensemble, calibration, manifest, reference_quantiles(calibration.apply(margin)), facts)
 
 

@@ -74,7 +74,7 @@ def test_earlier_and_later_rows_are_those_of_training_and_test_and_share_no_acco
     assert later["at"].min() - earlier["at"].max() > 14
     assert (result.earlier.qualified, result.later.qualified) == (earlier["met"].sum(), later["met"].sum())
     assert result.later.conversions == (later["met"] & later["converted"]).sum()
-    assert "If the rule was found on these data, read the later figures (from 2025-" in result.text
+    assert "If the rule was found on these data, rely on the later figures (from 2025-" in result.text
 
 
 def test_a_file_a_definition_and_a_key_in_another_file_give_the_same(trial, tmp_path):
