@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -93,10 +94,21 @@ def serve(
 
     chosen = bundle_to_serve(config, bundle)
     environment = {**os.environ, "PQL_BUNDLE": str(chosen.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
+    environment.setdefault("BENTOML_HOME", _writable_home())
     access = "requests need an API key" if requires_key(environment) else "open to everyone: no API key is set"
     message = f"{chosen.name} version {chosen.version} on http://{host}:{port}, {access}"
     err.print(message, markup=False, soft_wrap=True)
     _become([sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)], environment)
+
+
+def _writable_home() -> str:
+    """BentoML's folder, which it writes to as it starts; a temporary one where the home directory is read-only."""
+    folder = Path(os.path.expanduser("~")) / "bentoml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return tempfile.mkdtemp(prefix="bentoml-")
+    return str(folder) if os.access(folder, os.W_OK) else tempfile.mkdtemp(prefix="bentoml-")
 
 
 def _become(command: list[str], environment: dict[str, str]) -> NoReturn:

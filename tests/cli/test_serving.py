@@ -153,3 +153,15 @@ def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
     assert "in process: reasons differs in 2 rows" in words
     code, payload, _ = run("verify", "-c", config, "--json")
     assert (code, json.loads(payload)["paths"][0]["different_rows"]) == (1, {"reasons": 2})
+
+
+def test_a_read_only_home_is_replaced_by_a_temporary_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert serving._writable_home() == str(tmp_path / "bentoml")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "file"))
+    temporary = serving._writable_home()
+    assert not temporary.startswith(str(tmp_path))
+    assert os.access(temporary, os.W_OK)
