@@ -157,7 +157,7 @@ def test_conditions_on_absent_features_are_undecided(bundle, decider):
     criterion = BoundCriterion.from_dict(
         {"id": "c1", "text": "at least 2 `Teleported` so far", "event": "Teleported", "at_least": 2}
     )
-    definition = BoundDefinition((criterion,), 1, criterion.text)
+    definition = BoundDefinition(Definition.model_validate({"all": [{"event": "Teleported", "at_least": 2}]}))
     rule = replace(decider.rule, leads=None, per=None, definition="in_force")
     facts = {KEY: replace(decider, rule=rule, criteria=(criterion,), in_force=definition, hold_out=0.0).to_dict()}
     engine = ScoringEngine(replace(bundle, model=replace(bundle.model, facts=bundle.model.facts | facts)))
