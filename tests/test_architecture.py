@@ -54,7 +54,7 @@ ONE_DOOR = {
     "jinja2": ("pql_model.report.rendering",),
     "lightgbm": ("pql_model.model.booster",),
     "matplotlib": ("pql_model.evaluation.plots", "pql_model.explain.shap_door"),
-    "mlflow": ("pql_model.registry.pyfunc", "pql_model.registry.tracking"),
+    "mlflow": ("pql_model.registry",),
     "optuna": ("pql_model.model.tune",),
     "rich": ("pql_model.cli",),
     "shap": ("pql_model.explain.shap_door",),

@@ -82,12 +82,12 @@ def test_constraints_name_versions_and_no_index():
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+", pin) for pin in pins)
 
 
-def test_mlproject_entry_points_are_commands():
+def test_every_scheduled_script_is_an_entry_point_of_mlproject():
     project = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert set(project["entry_points"]) == {path.stem for path in (ROOT / "pipelines").glob("*.py")}
     for name, entry in project["entry_points"].items():
-        assert name in commands
-        assert entry["command"].startswith(f"python -m pql_model {name} ")
+        assert entry["command"].startswith(f"python pipelines/{name}.py ")
+        assert all(f"--{option} {{{option}}}" in entry["command"] for option in entry["parameters"])
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
-"""The champions of a product in their order, as the registry remembers them, and its versions as people see them."""
+"""What the registry remembers of a product: its champions in their order, and each version as its tags describe it."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +12,20 @@ from pql_model.statistics.estimate import Estimate
 from pql_model.time import iso
 
 CHAMPIONS_TAG = "champions"
-"""On the registered model: a JSON list of versions, the newest last. What was rolled back from is taken off."""
-_NAN = float("nan")
+"""On the registered model: a JSON list of versions, the newest last. A version that was rolled back is removed."""
 
 
 @dataclass(frozen=True)
-class Version:
-    """A version of the registered model, as its tags tell; what an older release has not tagged is None.
+class ModelVersion:
+    """A version of the registered model. What its tags do not say is None.
 
     Attributes
     ----------
-    aliases
-        `champion`, `challenger`, and `previous` for what a rollback would lead to.
-    roc_auc
-        On its own test rows, so two versions are not compared by it.
-    promotion
+    aliases : tuple of str
+        `champion`, `challenger`, and `previous` for the version that a rollback would promote.
+    roc_auc : Estimate or None
+        On its own test rows, so it does not compare two versions.
+    promotion : str or None
         What was decided after its training, and why.
     """
 
@@ -48,59 +48,80 @@ class Version:
         }
 
 
-def version_of(
+def parse_version(
     number: str, created: int, run_id: str | None, tags: Mapping[str, str], aliases: Sequence[str]
-) -> Version:
-    """Read a version's tags; `created` in milliseconds."""
-    auc = [float(tags.get(f"roc_auc{end}", _NAN)) for end in ("", "_low", "_high")]
+) -> ModelVersion:
+    """Read a version's tags; `created` is in milliseconds."""
     promotion, promoted_at = tags.get("promotion"), tags.get("promoted_at")
-    if tags.get("to_be_promoted") == "true" and promoted_at is None:
-        promotion = f"not promoted: its training was broken off before that ({promotion})"
-    return Version(
+    if tags.get("gate") in ("passed", "forced") and promoted_at is None:
+        promotion = f"not promoted: its training was interrupted before that ({promotion})"
+    return ModelVersion(
         version=number,
         aliases=tuple(aliases),
         trained_at=iso(created * 1000),
-        run_id=run_id or tags.get("run_id", ""),
+        run_id=run_id or "",
         verdict=tags.get("verdict"),
-        roc_auc=Estimate(*auc) if auc[0] == auc[0] else None,
+        roc_auc=_parse_estimate(tags.get("roc_auc", "")),
         promotion=promotion,
-        forced=tags.get("forced") == "true",
+        forced=tags.get("gate") == "forced",
         promoted_at=promoted_at,
         rolled_back_at=tags.get("rolled_back_at"),
     )
 
 
-def read_champions(tag: str | None) -> list[str]:
-    """The versions in the tag; none where there is no such tag or a person has written something else into it."""
+def version_tags(verdict: str, roc_auc: Estimate, gate: str, reason: str) -> dict[str, str]:
+    """Write the tags that `parse_version` reads: few and short, since MLflow shows them all in one narrow column.
+
+    Parameters
+    ----------
+    gate : str
+        `passed` or `forced` where the version is to be promoted.
+    reason : str
+        Why it is promoted or not, as a sentence.
+
+    >>> version_tags("ready", Estimate(0.7, 0.6, 0.8), "passed", "promoted: it is better")["roc_auc"]
+    '0.700000 (0.600000 to 0.800000)'
+    """
+    figures = f"{roc_auc.value:.6f} ({roc_auc.low:.6f} to {roc_auc.high:.6f})"
+    return {"verdict": verdict, "roc_auc": figures, "gate": gate, "promotion": reason}
+
+
+def _parse_estimate(text: str) -> Estimate | None:
+    parts = re.fullmatch(r"(\S+) \((\S+) to (\S+)\)", text)
+    return Estimate(*map(float, parts.groups())) if parts else None
+
+
+def parse_champions(tag: str | None) -> list[str]:
+    """Read the versions in the tag; none if there is no tag or a person has overwritten it with something else."""
     try:
-        found = json.loads(tag or "[]")
+        versions = json.loads(tag or "[]")
     except ValueError:
         return []
-    return [str(version) for version in found] if isinstance(found, list) else []
+    return [str(version) for version in versions] if isinstance(versions, list) else []
 
 
-def promoted(champions: Sequence[str], current: str | None, version: str) -> list[str]:
-    """The history once `version` replaces `current`, which may have become champion without the history knowing.
+def champions_after(champions: Sequence[str], current: str | None, version: str) -> list[str]:
+    """Return the history once `version` replaces `current`, which may have become champion without the history.
 
-    Who goes back to a version that was champion goes back in the history too: what came after it is taken off.
+    Promoting a version that was champion before goes back in the history too: later champions are removed.
 
-    >>> promoted(["1", "2"], "2", "3")
+    >>> champions_after(["1", "2"], "2", "3")
     ['1', '2', '3']
-    >>> promoted(["1", "2", "3"], "3", "2")
+    >>> champions_after(["1", "2", "3"], "3", "2")
     ['1', '2']
     """
-    known = list(champions)
-    if current is not None and known[-1:] != [current]:
-        known.append(current)
-    return known[: known.index(version) + 1] if version in known else [*known, version]
+    history = list(champions)
+    if current is not None and history[-1:] != [current]:
+        history.append(current)
+    return history[: history.index(version) + 1] if version in history else [*history, version]
 
 
-def previous(champions: Sequence[str], current: str | None, existing: Collection[str]) -> str | None:
-    """The champion before `current`, of the versions that still exist.
+def previous_champion(champions: Sequence[str], current: str | None, existing: Collection[str]) -> str | None:
+    """Return the last champion before `current` whose version still exists, or None.
 
-    >>> previous(["1", "2", "3"], "3", {"1", "3"})
+    >>> previous_champion(["1", "2", "3"], "3", {"1", "3"})
     '1'
-    >>> previous(["1"], "2", {"1", "2"})
+    >>> previous_champion(["1"], "2", {"1", "2"})
     '1'
     """
     before = champions[: champions.index(current)] if current in champions else champions

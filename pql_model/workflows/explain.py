@@ -19,7 +19,7 @@ from pql_model.explain.entity import Explained, explain_row
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
 from pql_model.progress import Listener, Stages
-from pql_model.registry.tracking import Registered, Tracking
+from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.snapshots.eligibility import Eligibility, eligibility
 from pql_model.sources.coverage import newest_event
 from pql_model.sources.duckdb_session import open_session
@@ -53,7 +53,7 @@ class EntityExplanation:
     explained: Explained | None
     meets: bool | None
     conditions: tuple[CriterionStatus, ...]
-    model: Registered
+    model: RegisteredModel
     horizon: time.Duration
     seconds: dict[str, float]
 
@@ -136,7 +136,7 @@ def explain_entity(
     instant, name = read_optional_instant(as_of), entity.strip()
     stages = Stages(listener)
     with stages("load model"):
-        registered = Tracking(config).get(model)
+        registered = Tracking(config).load(model)
     with open_session() as con:
         with stages("read"):
             everyone = read_sources(con, config)

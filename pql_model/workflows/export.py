@@ -57,7 +57,7 @@ def export(config: Config | str | Path, *, output: str | Path | None = None, mod
     """
     config = config if isinstance(config, Config) else load_config(config)
     tracking = Tracking(config)
-    registered = tracking.get(model)
+    registered = tracking.load(model)
     files = {name: run_file(tracking, registered, name) for name in (CRITERIA, METRICS, REPORT)}
     facts = registered.model.facts
     about = {

@@ -179,7 +179,7 @@ class _ModelCache:
 
     def _load(self, version: str) -> FittedModel | str:
         try:
-            registered = self._tracking.find(version) if version.isdigit() else None
+            registered = self._tracking.load_if_registered(version) if version.isdigit() else None
         except DataError as error:
             return error.what
         return registered.model if registered is not None else f"the registry has no version {version}"

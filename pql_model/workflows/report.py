@@ -17,7 +17,7 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.export import criteria_yaml
 from pql_model.errors import DataError, ModelNotFoundError
-from pql_model.registry.tracking import Registered, Tracking
+from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.report.explorer import Mode, explorer_data
 from pql_model.report.page import file_name, render_page, write_page
 from pql_model.workflows.growth import BITS, CRITERIA, EXPLORER, GROWTH, REPORT
@@ -133,10 +133,10 @@ def write_report(
     return ReportResult(path, _describe(registered), explorer)
 
 
-def _choose_version(tracking: Tracking, model: str | None) -> Registered:
+def _choose_version(tracking: Tracking, model: str | None) -> RegisteredModel:
     if model is not None:
-        return tracking.get(model)
-    champion = tracking.find("champion")
+        return tracking.load(model)
+    champion = tracking.load_if_registered("champion")
     if champion is not None:
         return champion
     versions = tracking.versions()
@@ -146,12 +146,12 @@ def _choose_version(tracking: Tracking, model: str | None) -> Registered:
             received=tracking.name,
             remedy="train with `pql train`; `pql criteria test FILE` needs no model",
         )
-    return tracking.get(max((version.version for version in versions), key=int))
+    return tracking.load(max((version.version for version in versions), key=int))
 
 
-def run_file(tracking: Tracking, registered: Registered, name: str) -> bytes:
+def run_file(tracking: Tracking, registered: RegisteredModel, name: str) -> bytes:
     """Read a file of the run that trained a model."""
-    content = tracking.read(registered.run_id, name)
+    content = tracking.read_file(registered.run_id, name)
     if content is None:
         raise DataError(
             f"The run of version {registered.version} has no `{name}`",
@@ -161,5 +161,5 @@ def run_file(tracking: Tracking, registered: Registered, name: str) -> bytes:
     return content
 
 
-def _describe(registered: Registered) -> dict[str, Any]:
+def _describe(registered: RegisteredModel) -> dict[str, Any]:
     return {"name": registered.name, "version": registered.version, "verdict": registered.model.facts.get("verdict")}

@@ -10,7 +10,7 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
 from pql_model.progress import Listener, Silent
-from pql_model.registry.history import Version
+from pql_model.registry.history import ModelVersion
 from pql_model.registry.tracking import CHAMPION, PREVIOUS, Tracking
 
 _WAITING = "A training in this folder is using the registry. Waiting for it to finish."
@@ -21,9 +21,9 @@ class Models:
     """The versions of a product's model, newest first."""
 
     name: str
-    versions: tuple[Version, ...]
+    versions: tuple[ModelVersion, ...]
 
-    def with_alias(self, alias: str) -> Version | None:
+    def with_alias(self, alias: str) -> ModelVersion | None:
         """Find the version that an alias points to; `previous` is the one that a rollback restores."""
         return next((version for version in self.versions if alias in version.aliases), None)
 
@@ -37,8 +37,8 @@ class RollbackResult:
     """The new champion and the one before it."""
 
     name: str
-    champion: Version
-    before: Version | None
+    champion: ModelVersion
+    before: ModelVersion | None
     was_champion: bool
 
     @property
@@ -117,7 +117,7 @@ def rollback(
     config = config if isinstance(config, Config) else load_config(config)
     listener = listener or Silent()
     tracking = Tracking(config)
-    with tracking.alone(lambda: listener.say(_WAITING)):
+    with tracking.exclusive(lambda: listener.say(_WAITING)):
         versions = Models(config.name, tuple(tracking.versions()))
         champion = versions.with_alias(CHAMPION)
         target = _previous(versions, champion) if to is None else _version(versions, str(to))
@@ -128,7 +128,7 @@ def rollback(
                 remedy="leave `--to` out to go back to the champion before it; `pql models` lists the versions",
             )
         try:
-            tracking.get(target.version)
+            tracking.load(target.version)
         except DataError as error:
             raise DataError(
                 f"Version {target.version} cannot become champion because it cannot be loaded. {error}",
@@ -142,7 +142,7 @@ def rollback(
     )
 
 
-def _previous(versions: Models, champion: Version | None) -> Version:
+def _previous(versions: Models, champion: ModelVersion | None) -> ModelVersion:
     target = versions.with_alias(PREVIOUS)
     if target is not None:
         return target
@@ -156,7 +156,7 @@ def _previous(versions: Models, champion: Version | None) -> Version:
     )
 
 
-def _version(versions: Models, version: str) -> Version:
+def _version(versions: Models, version: str) -> ModelVersion:
     known = {entry.version: entry for entry in versions.versions}
     if version not in known:
         raise ModelNotFoundError(

@@ -33,8 +33,8 @@ def write_run_files(
     rows: TestRows,
     importance: pd.DataFrame,
     supported: UnivariateRates | None,
-) -> dict[str, Path]:
-    """Write predictions, tables, plots and the model card into `folder`; return them for MLflow."""
+) -> None:
+    """Write predictions, tables, plots and the model card into `folder`."""
     from pql_model.explain.shap_door import write_shap_plots  # takes seconds to import; an export needs only the names
 
     folder.mkdir(parents=True)
@@ -67,7 +67,6 @@ def write_run_files(
     plot_tradeoff(rows.frame["converted"].to_numpy(float), scores, folder / "tradeoff.png")
     plot_importance(importance, folder / "importance.png")
     write_shap_plots(folder, model, data.table[data.split.test], config.seed)
-    return {".": folder}
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -29,7 +29,7 @@ from pql_model.file_lock import file_lock
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import trait_name
 from pql_model.progress import Listener, Stages
-from pql_model.registry.tracking import Registered, Tracking
+from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.score_log.schema import log_table
 from pql_model.score_log.store import append_scores
 from pql_model.snapshots.grid import scoring_grid
@@ -59,7 +59,7 @@ class ScoreResult:
 
     rows: pd.DataFrame
     output: Path
-    model: Registered
+    model: RegisteredModel
     rule: PolicyRule
     as_of: int
     not_scored: dict[str, int]
@@ -130,7 +130,7 @@ def score(
     stages = Stages(listener)
     with stages("load model"):
         tracking = Tracking(config)
-        registered = tracking.get(model)
+        registered = tracking.load(model)
         fitted, decider = registered.model, Decider.of_facts(registered.model.facts)
         in_force = tracking.champion() in (None, registered.version)
     with open_session() as con:
@@ -169,7 +169,7 @@ def score(
     return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, log, notes, stages.seconds)
 
 
-def _with_origin(decided: DecidedRows, registered: Registered, instant: int) -> pd.DataFrame:
+def _with_origin(decided: DecidedRows, registered: RegisteredModel, instant: int) -> pd.DataFrame:
     """Add model, instant and time of scoring; sort by probability, highest first."""
     rows = decided.rows.assign(
         model_version=registered.version,
@@ -179,7 +179,7 @@ def _with_origin(decided: DecidedRows, registered: Registered, instant: int) -> 
     return rows[[*NAMES]].sort_values(["probability", "entity"], ascending=[False, True], ignore_index=True)
 
 
-def _log_tables(registered: Registered, table: pd.DataFrame, rows: pd.DataFrame) -> Iterator[pa.Table]:
+def _log_tables(registered: RegisteredModel, table: pd.DataFrame, rows: pd.DataFrame) -> Iterator[pa.Table]:
     """Rows with the model's inputs, in chunks, so that the matrix of a million accounts is not copied as a whole."""
     place = pd.Index(table["entity"]).get_indexer(rows["entity"])
     for start in range(0, len(rows), _LOGGED_AT_ONCE):

@@ -5,7 +5,6 @@ Read it from top to bottom: `train` is the whole run. `pipelines/train.py` sched
 
 from __future__ import annotations
 
-import json
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +46,8 @@ from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import DEFAULT_TRIALS, Fit, digest, fit_model, learner_digest
 from pql_model.progress import Listener, Stages
-from pql_model.registry.tracking import Record, Registered, Tracking
+from pql_model.registry.history import version_tags
+from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.report.growth import Findings
 from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scope import scope_facts
@@ -57,6 +57,7 @@ from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.prepare import Prepared, prepare
 from pql_model.workflows.run_files import write_run_files
+from pql_model.workflows.training_record import gate_tag, training_record
 from pql_model.workflows.tuning_journal import TuningJournal
 
 _WAITING = "Another training or rollback in this folder is at the registry; waiting for it."
@@ -82,7 +83,7 @@ class TrainResult:
         What the data support where the verdict refuses the model; None where it does not.
     """
 
-    registered: Registered
+    registered: RegisteredModel
     verdict: Verdict
     promotion: Promotion
     prepared: Prepared
@@ -185,6 +186,7 @@ def train(
     config, learner = extend_config(config, learner=learner, params=params, search=search, features=features)
     stages = Stages(listener)
     tracking = Tracking(config)
+    tracking.require_writable_home()
 
     with open_session() as con:
         data = prepare(con, config, stages, also=_manifest(tracking))
@@ -248,31 +250,17 @@ def train(
         model = replace(model, facts={**model.facts, KEY: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
-    with stages("register"), tracking.alone(lambda: stages.listener.say(_WAITING)):
+    with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
         against = _against(tracking, model, table, later, config.seed) if verdict.usable else None
         promotion = decide_promotion(verdict, against, promote)
         with _draft(config.home / "runs") as draft:
-            files = write_run_files(
-                draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported
-            )
+            write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported)
             write_growth_files(draft, findings, growth)
-            record = Record(
-                params={
-                    **fit.tuned.params,
-                    "learner": json.dumps([fit.tuned.learner.name, dict(fit.tuned.learner.params)]),
-                    "trials": len(fit.tuned.trials),
-                    "folds": fit.folds.kind,
-                    "seed": config.seed,
-                },
-                trials=fit.tuned.trials,
-                metrics=evaluation.test,
-                numbers=_numbers(evaluation, data, fit),
-                tags={**_decided(verdict, promotion), "data_digest": seen, "feature_set": data.manifest.hash},
-                files=files,
-            )
+            record = training_record(draft, config, data, fit, evaluation, verdict, promotion, seen)
             logged = tracking.log(model, record)
             folder = draft.rename(draft.with_name(logged.run_id))
-        registered = tracking.register(logged, _of_version(verdict, promotion, evaluation))
+        tags = version_tags(verdict.name, evaluation.test["roc_auc"], gate_tag(promotion), promotion.reason)
+        registered = tracking.register(logged, tags, description=verdict.sentence)
         if promotion.promoted:
             tracking.promote(registered.version, by=promotion.mode)
     journal.forget()
@@ -292,7 +280,7 @@ def _by_name(paths: list[Path]) -> dict[str, str]:
 def _manifest(tracking: Tracking) -> Manifest | None:
     """The champion's columns; that it cannot be read must not stop a training."""
     try:
-        champion = tracking.find("champion")
+        champion = tracking.load_if_registered("champion")
     except (DataError, LearnerError):  # the gate will say so
         return None
     return champion.model.manifest if champion else None
@@ -303,7 +291,7 @@ def _against(
 ) -> ChampionComparison | Incomparable | None:
     """The comparison with whoever is champion now: another training may have promoted its own since this one began."""
     try:
-        champion = tracking.find("champion")
+        champion = tracking.load_if_registered("champion")
     except (DataError, LearnerError) as error:
         return Incomparable(f"the champion cannot be compared with. {error}")
     return compare_with_champion(champion.model, champion.version, challenger, table, later, seed) if champion else None
@@ -319,22 +307,6 @@ def _draft(runs: Path) -> Iterator[Path]:
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _decided(verdict: Verdict, promotion: Promotion) -> dict[str, str]:
-    """What the run and the version both say about the gate."""
-    forced = {"forced": "true"} if promotion.forced else {}
-    return {"verdict": verdict.name, "promotion": promotion.reason, "gate": promotion.gate.text, **forced}
-
-
-def _of_version(verdict: Verdict, promotion: Promotion, evaluation: Evaluation) -> dict[str, str]:
-    auc = evaluation.test["roc_auc"]
-    figures = {"roc_auc": auc.value, "roc_auc_low": auc.low, "roc_auc_high": auc.high}
-    return {
-        **_decided(verdict, promotion),
-        "to_be_promoted": str(promotion.promoted).lower(),
-        **{name: f"{value:.6f}" for name, value in figures.items()},
-    }
 
 
 def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[str, Any]:
@@ -360,13 +332,3 @@ def _supported(data: Prepared, config: Config) -> UnivariateRates:
     """Base rate and single-behaviour rates, in place of a model that cannot be trusted."""
     guilty = quarantined(data.findings)
     return univariate_rates(data.snapshots.frame, data.table, data.offered.events, config.horizon, guilty)
-
-
-def _numbers(evaluation: Evaluation, data: Prepared, fit: Fit) -> dict[str, float]:
-    baselines = {
-        f"{name}_{metric}": estimate.value
-        for name, metrics in evaluation.baselines.items()
-        for metric, estimate in metrics.items()
-        if estimate.value == estimate.value
-    }
-    return {**baselines, "fold_roc_auc": fit.tuned.score, "features": float(len(data.manifest.columns))}

@@ -112,7 +112,7 @@ def verify(
     instant = read_optional_instant(as_of)
     stages = Stages(listener)
     tracking = Tracking(config)
-    registered = tracking.get(model)
+    registered = tracking.load(model)
     fitted, version = registered.model, registered.version
     decider = Decider.of_facts(fitted.facts)
     clients = {"in process": in_process(version, fitted)}

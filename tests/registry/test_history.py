@@ -1,6 +1,6 @@
 import pytest
 
-from pql_model.registry.history import previous, promoted, read_champions, version_of
+from pql_model.registry.history import champions_after, parse_champions, parse_version, previous_champion, version_tags
 from pql_model.statistics.estimate import Estimate
 
 
@@ -18,7 +18,7 @@ from pql_model.statistics.estimate import Estimate
     ],
 )
 def test_the_history_after_a_promotion(champions, current, version, after):
-    assert promoted(champions, current, version) == after
+    assert champions_after(champions, current, version) == after
 
 
 @pytest.mark.parametrize(
@@ -33,37 +33,41 @@ def test_the_history_after_a_promotion(champions, current, version, after):
     ],
 )
 def test_the_champion_before_this_one(champions, current, existing, before):
-    assert previous(champions, current, existing) == before
+    assert previous_champion(champions, current, existing) == before
 
 
 @pytest.mark.parametrize(("tag", "found"), [(None, []), ("[1, 2]", ["1", "2"]), ("nonsense", []), ("{}", [])])
 def test_a_tag_that_a_person_has_spoilt_is_no_history(tag, found):
-    assert read_champions(tag) == found
+    assert parse_champions(tag) == found
 
 
 def version(**tags):
-    return version_of("2", 1_767_225_600_000, "run", tags, ["champion"])
+    return parse_version("2", 1_767_225_600_000, "run", tags, ["champion"])
 
 
 def test_a_version_is_read_from_its_tags():
     found = version(
-        verdict="ready", roc_auc="0.7", roc_auc_low="0.6", roc_auc_high="nan", promotion="why", forced="true"
+        **version_tags("ready", Estimate(0.7, 0.6, float("nan")), "forced", "why"), promoted_at="2026-01-02"
     )
     assert (found.trained_at, found.forced, found.promotion) == ("2026-01-01", True, "why")
     assert found.to_dict()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
     assert found.to_dict()["aliases"] == ["champion"]
 
 
-def test_a_version_of_an_older_release_has_no_figures():
-    found = version_of("1", 0, None, {"run_id": "r"}, [])
-    assert (found.verdict, found.roc_auc, found.run_id) == (None, None, "r")
+def test_a_version_registered_by_other_means_has_no_figures():
+    found = parse_version("1", 0, None, {"roc_auc": "high"}, [])
+    assert (found.verdict, found.roc_auc, found.run_id) == (None, None, "")
     assert found.to_dict()["roc_auc"] is None
-    assert version(roc_auc="0.7").roc_auc.value == Estimate(0.7, 0.7, 0.7).value
 
 
-def test_a_promotion_that_never_happened_is_not_told_as_one():
-    broken = version(promotion="promoted: it is better", to_be_promoted="true")
-    assert broken.promotion == "not promoted: its training was broken off before that (promoted: it is better)"
-    done = version(promotion="promoted: it is better", to_be_promoted="true", promoted_at="2026-01-02")
+@pytest.mark.parametrize("gate", ["passed", "forced"])
+def test_a_promotion_that_never_happened_is_not_reported_as_one(gate):
+    broken = version(promotion="promoted: it is better", gate=gate)
+    assert broken.promotion == "not promoted: its training was interrupted before that (promoted: it is better)"
+    done = version(promotion="promoted: it is better", gate=gate, promoted_at="2026-01-02")
     assert done.promotion == "promoted: it is better"
-    assert version(promotion="not promoted: equal", to_be_promoted="false").promotion == "not promoted: equal"
+
+
+@pytest.mark.parametrize("gate", ["failed", "switched off"])
+def test_what_was_not_to_be_promoted_keeps_its_reason(gate):
+    assert version(promotion="not promoted: equal", gate=gate).promotion == "not promoted: equal"

@@ -68,7 +68,7 @@ def state():
     versions = tracking.versions()
     told = {
         "versions": {v.version: list(v.aliases) for v in versions},
-        "loaded": [tracking.get(v.version).version for v in versions],
+        "loaded": [tracking.load(v.version).version for v in versions],
         "promotion": {v.version: v.promotion for v in versions},
         "folders": sorted("draft" if f.name.startswith(".train-") else f.name for f in (home / "runs").glob("*")),
         "of_version": [v.run_id for v in versions],
@@ -129,7 +129,7 @@ def test_killed_from_then_on_it_leaves_a_whole_version_with_its_run_and_its_fold
 def test_a_version_that_was_to_be_promoted_when_its_training_was_killed_says_so(killed):
     _, left, _, _ = killed
     assert left["registered"]["promotion"]["1"].startswith(
-        "not promoted: its training was broken off before that (promoted"
+        "not promoted: its training was interrupted before that (promoted"
     )
 
 
@@ -183,7 +183,7 @@ def test_two_trainings_of_a_new_product_at_once_both_finish_and_are_whole(tmp_pa
     assert (first["model"]["version"], second["model"]["version"]) == ("1", "2")
 
     tracking = Tracking(load_config(config))
-    one, two = (tracking.get(version).model for version in ("1", "2"))
+    one, two = (tracking.load(version).model for version in ("1", "2"))
     assert one.predictor.texts() == two.predictor.texts()
     assert one.calibration == two.calibration
     assert tracking._aliases()["challenger"] == "2"

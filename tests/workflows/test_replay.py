@@ -73,9 +73,9 @@ def test_the_log_has_the_written_rows_with_as_of_in_microseconds(home, logged):
 
 def test_scores_are_reproduced_by_the_logged_version_which_is_loaded_once(home, logged, monkeypatch):
     """Not by the champion, which may be another version by then."""
-    versions, find = [], Tracking.find
+    versions, find = [], Tracking.load_if_registered
     monkeypatch.setattr(
-        Tracking, "find", lambda self, version="champion": versions.append(version) or find(self, version)
+        Tracking, "load_if_registered", lambda self, version="champion": versions.append(version) or find(self, version)
     )
     result = replay(home / "pql.yaml")
     assert versions == ["1"]
@@ -208,7 +208,7 @@ def test_a_model_with_unreadable_files_is_unavailable(home, logged, monkeypatch)
     def broken(self, version):
         raise DataError("The files of version 1 cannot be read")
 
-    monkeypatch.setattr(Tracking, "find", broken)
+    monkeypatch.setattr(Tracking, "load_if_registered", broken)
     result = replay(home / "pql.yaml", rows=2)
     assert [(row.result, row.text) for row in result.rows] == [
         ("no_model", "The files of version 1 cannot be read")
@@ -216,7 +216,7 @@ def test_a_model_with_unreadable_files_is_unavailable(home, logged, monkeypatch)
 
 
 def test_a_version_that_was_replaced_under_the_same_number_is_detected(home, monkeypatch):
-    original = Tracking.find
+    original = Tracking.load_if_registered
 
     def find(self, version="champion"):
         found = original(self, version)
@@ -224,7 +224,7 @@ def test_a_version_that_was_replaced_under_the_same_number_is_detected(home, mon
         other = Calibration.from_dict({**raw, "intercept": raw["intercept"] + 0.01})
         return replace(found, model=replace(found.model, calibration=other))
 
-    monkeypatch.setattr(Tracking, "find", find)
+    monkeypatch.setattr(Tracking, "load_if_registered", find)
     result = replay(home / "pql.yaml", rows=3)
     assert nonzero(result) == {"model_changed": 3}
     assert all(row.text.startswith("different probability") for row in result.rows)
@@ -237,7 +237,7 @@ def test_a_version_that_was_replaced_under_the_same_number_is_detected(home, mon
 def served(home, tmp_path_factory):
     """The log of a service that scored, from raw events, all entities of the batch."""
     config = load_config(home / "pql.yaml")
-    model = Tracking(config).get("1").model
+    model = Tracking(config).load("1").model
     engine = ScoringEngine(Bundle(Path(), {"name": config.name, "version": "1"}, model, {}, {}, "", ""))
     with open_session() as con:
         sources = read_sources(con, config)

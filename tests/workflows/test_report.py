@@ -65,6 +65,6 @@ def test_a_report_must_be_an_html_file(trained, config, tmp_path):
 def test_missing_files_of_a_run_are_an_error(trained, config, monkeypatch):
     from pql_model.registry.tracking import Tracking
 
-    monkeypatch.setattr(Tracking, "read", lambda *_: None)
+    monkeypatch.setattr(Tracking, "read_file", lambda *_: None)
     with pytest.raises(DataError, match=r"has no `criteria\.json`"):
         list_criteria(config, model="1")

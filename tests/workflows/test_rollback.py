@@ -30,7 +30,7 @@ def registry(config, monkeypatch):
         if alias == "4":
             raise DataError("A file of this model was changed")
 
-    monkeypatch.setattr(module.Tracking, "get", get)
+    monkeypatch.setattr(module.Tracking, "load", get)
     return tracking
 
 
@@ -50,7 +50,7 @@ def test_the_champion_before_is_champion_again_and_twice_goes_back_two(config, r
 
 def test_a_version_can_be_named_also_one_further_back_and_one_that_never_was_champion(config, registry, monkeypatch):
     assert rollback(config, to=1).text == "Version 1 of small-world is champion again instead of version 3."
-    monkeypatch.setattr(module.Tracking, "get", lambda self, alias: None)
+    monkeypatch.setattr(module.Tracking, "load", lambda self, alias: None)
     never = rollback(config, to="4")
     assert not never.was_champion
     assert never.text == "Version 4 of small-world is champion for the first time (verdict: weak) instead of version 1."

@@ -156,12 +156,12 @@ def test_the_same_data_again_give_the_same_model_bit_for_bit_which_is_not_promot
     assert retrained.promotion.reason[1:] in (retrained.folder / "model_card.md").read_text()
     assert (trained.to_dict()["model"]["alias"], retrained.to_dict()["model"]["alias"]) == ("champion", "challenger")
     tracking = Tracking(load_config(trained.folder / "../../pql.yaml"))
-    assert (tracking.get("champion").version, tracking.get("challenger").version) == ("1", "2")
+    assert (tracking.load("champion").version, tracking.load("challenger").version) == ("1", "2")
 
 
 def test_a_champion_that_cannot_be_read_stops_no_training_and_is_named_by_the_gate(trained):
     class Broken:
-        def find(self, alias):
+        def load_if_registered(self, alias):
             raise DataError("its files are gone")
 
     assert _manifest(Broken()) is None
@@ -179,7 +179,7 @@ def small(tmp_path_factory, with_store):
 
 @pytest.mark.slow
 def test_a_run_that_breaks_while_it_logs_leaves_nothing_and_can_be_run_again(small, monkeypatch):
-    def broken(self, model):
+    def broken(*_):
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
@@ -187,20 +187,21 @@ def test_a_run_that_breaks_while_it_logs_leaves_nothing_and_can_be_run_again(sma
         with pytest.raises(OSError, match="disk full"):
             train(small, trials=1)
     tracking = Tracking(load_config(small))
-    assert tracking.find("1") is None
-    assert tracking.find("challenger") is None
+    assert tracking.load_if_registered("1") is None
+    assert tracking.load_if_registered("challenger") is None
     assert list((small.parent / "runs").iterdir()) == []
     assert len(list((small.parent / ".pql" / "tuning").glob("*.journal"))) == 1  # tuning need not be done again
 
     forced = train(small, trials=1, promote="force")
     assert [path.name for path in (small.parent / "runs").iterdir()] == [forced.registered.run_id]
     assert forced.promotion.promoted
-    assert tracking.get("champion").version == "1"
+    assert tracking.load("champion").version == "1"
     (version,) = tracking.versions()
     assert (version.forced, version.promotion) == (True, forced.promotion.reason)
     tags = tracking.client.get_run(forced.registered.run_id).data.tags
-    assert (tags["forced"], tags["gate"]) == ("true", forced.promotion.gate.text)
-    assert tags["promotion"] == f"promoted by force; gate decision: {tags['gate']}"
+    assert (tags["verdict"], tags["gate"]) == (forced.verdict.name, "forced")
+    assert tags["mlflow.note.content"] == forced.verdict.sentence
+    assert version.promotion == f"promoted by force; gate decision: {forced.promotion.gate.text}"
     _plain_mlflow_scores_number_traits(small.parent, forced)
 
 

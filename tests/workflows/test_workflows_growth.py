@@ -18,8 +18,8 @@ def test_the_report_is_in_mlflow_too(trained):
     from pql_model.registry.tracking import Tracking
 
     tracking = Tracking(load_config(trained.folder.parent.parent / "pql.yaml"))
-    assert tracking.read(trained.registered.run_id, REPORT) == (trained.folder / REPORT).read_bytes()
-    assert tracking.read(trained.registered.run_id, "nothing.txt") is None
+    assert tracking.read_file(trained.registered.run_id, REPORT) == (trained.folder / REPORT).read_bytes()
+    assert tracking.read_file(trained.registered.run_id, "nothing.txt") is None
 
 
 def test_criteria_and_growth_say_the_same(trained):
