@@ -36,7 +36,8 @@ def config_path(arguments: Sequence[str]) -> Path | None:
 
     >>> config_path(["mlflow", "ui"])
     """
-    if len(arguments) < 3 or Path(arguments[0]).stem != "mlflow" or arguments[1] != "run":
+    program = Path(arguments[0])  # `mlflow`, or `mlflow/__main__.py` of `python -m mlflow`
+    if len(arguments) < 3 or "mlflow" not in (program.stem, program.parent.name) or arguments[1] != "run":
         return None
     for folder in map(Path, arguments[2:]):
         project = folder / "MLproject"

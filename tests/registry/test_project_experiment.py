@@ -29,6 +29,7 @@ ENTRIES = {
     [
         (["mlflow", "run", str(ROOT)], "pql.yaml"),
         (["/usr/bin/mlflow", "run", "-e", "train", str(ROOT), "-P", "config=a/b.yaml", "-P", "trials=3"], "a/b.yaml"),
+        (["/site-packages/mlflow/__main__.py", "run", str(ROOT)], "pql.yaml"),
         (["mlflow", "run", str(ROOT), "-Pconfig=/data/pql.yaml"], "/data/pql.yaml"),
     ],
 )
