@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pql_model.config.schema import Config, EventTable
-from pql_model.errors import InputError
+from pql_model.errors import DataError, InputError
 from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import Incoming
 from pql_model.serve.trait_encoding import text_of
@@ -68,6 +68,15 @@ class Scope:
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Scope:
+        """Read the scope of a `FittedModel` from its facts.
+
+        Raises
+        ------
+        DataError
+            If the facts hold none.
+        """
+        if KEY not in facts:
+            raise DataError(f"This model has no `{KEY}` among its facts", remedy="train it with this version of pql")
         raw = facts[KEY]
         rules = ReadingRules(
             known_events=frozenset(raw["known_events"]),

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pql_model.config.load import parse_config
-from pql_model.errors import InputError
+from pql_model.errors import DataError, InputError
 from pql_model.features.incoming import read_entity
 from pql_model.serve.scope import KEY, Scope, scope_facts
 
@@ -129,3 +129,8 @@ def test_an_excluded_value_is_refused_in_any_notation(trait):
 def test_other_values_are_accepted(trait):
     scope = scope_of()
     scope.refuse_outside(incoming(scope, "2026-01-08", **trait))
+
+
+def test_facts_without_a_scope_are_refused():
+    with pytest.raises(DataError, match=r"This model has no `scope` among its facts\. Fix: train it with this version"):
+        Scope.of_facts({"intake": {}})
