@@ -117,6 +117,7 @@ def test_many_entities_with_events_on_every_edge_equal_the_oracle(con, late):
     assert_equal(compiled(con, world), by_definition(world))
 
 
+@pytest.mark.hypothesis  # for the heavy profile
 @pytest.mark.parametrize("measure", MEASURES)
 def test_each_measure_equals_the_oracle(con, measure):
     features = [feature for feature in FEATURES if feature.measure == measure]

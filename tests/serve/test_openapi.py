@@ -108,6 +108,7 @@ def test_the_time_pattern_matches_the_parser(time):
     assert bool(re.search(TIME_SCHEMA["pattern"], time)) == read
 
 
+@pytest.mark.hypothesis  # for the heavy profile
 @pytest.mark.parametrize(
     ("path", "mode", "examples"),
     [

@@ -1,3 +1,5 @@
+import pytest
+
 """Whatever a caller sends: a scored row that JSON can hold, or an error that names a field. Never anything else."""
 
 from __future__ import annotations
@@ -90,6 +92,7 @@ def judged(engine, body):
     return "scored" if 0 < answer.row["probability"] < 1 and set(answer.set_aside) <= known else "no score"
 
 
+@pytest.mark.hypothesis  # for the heavy profile
 def test_any_request_is_scored_or_refused_and_leaves_no_state(engine, entity):
     before, became = engine.score(entity, NOW).row, Counter()
 
