@@ -1,5 +1,3 @@
-import pytest
-
 """Whatever a caller sends: a scored row that JSON can hold, or an error that names a field. Never anything else."""
 
 from __future__ import annotations
@@ -8,6 +6,7 @@ import json
 import math
 from collections import Counter
 
+import pytest
 from calls import NOW
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
