@@ -97,7 +97,7 @@ def test_arguments_replace_what_the_config_says(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"params": {"num_leafs": 4}}, "This call has 1 fault.*did you mean `num_leaves`"),
+        ({"params": {"num_leafs": 4}}, "This call has 1 error.*did you mean `num_leaves`"),
         ({"params": {"objective": "huber"}}, "`objective` cannot be set"),
         ({"learner": Logistic(), "params": {"rounds": 4}}, "`params` and `search` belong to the learner `lightgbm`"),
     ],
