@@ -98,7 +98,7 @@ def test_a_copied_model_is_the_trained_one_and_may_be_changed(train_once, with_s
     assert pickle.dumps(first.registered.model.facts) == pickle.dumps(second.registered.model.facts)
     assert second.folder == tmp_path / "b" / "runs" / second.registered.run_id
     trackings = [Tracking(load_config(config)) for config in configs]
-    loaded = trackings[1].get("champion").model
+    loaded = trackings[1].load("champion").model
     assert loaded.predictor.texts() == first.registered.model.predictor.texts()
     trackings[1].client.delete_registered_model("small-trial")
     assert trackings[0].champion() == "1"

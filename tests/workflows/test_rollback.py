@@ -36,10 +36,10 @@ def registry(config, monkeypatch):
 
 def test_the_champion_before_is_champion_again_and_twice_goes_back_two(config, registry):
     first = rollback(config)
-    assert (first.now.version, first.before.version, registry.champion()) == ("2", "3", "2")
+    assert (first.champion.version, first.before.version, registry.champion()) == ("2", "3", "2")
     assert first.text == "Version 2 of small-world is champion again instead of version 3."
-    assert first.before.rolled_back_at == first.now.promoted_at
-    assert rollback(config).now.version == "1"
+    assert first.before.rolled_back_at == first.champion.promoted_at
+    assert rollback(config).champion.version == "1"
     with pytest.raises(
         ModelNotFoundError,
         match=r"no earlier champion of the model `small-world`. Received: version 1 is the only champion so far. Fix: name",
@@ -54,7 +54,7 @@ def test_a_version_can_be_named_also_one_further_back_and_one_that_never_was_cha
     never = rollback(config, to="4")
     assert not never.was_champion
     assert never.text == "Version 4 of small-world is champion for the first time (verdict: weak) instead of version 1."
-    assert rollback(config).now.version == "1"  # and back
+    assert rollback(config).champion.version == "1"  # and back
 
 
 def test_a_version_that_does_not_exist_is_refused_with_those_that_do(config, registry):
@@ -70,7 +70,8 @@ def test_the_champion_itself_is_refused(config, registry):
 
 def test_a_version_that_cannot_be_loaded_is_refused_and_the_champion_stays(config, registry):
     with pytest.raises(
-        DataError, match=r"Version 4 cannot become champion, as it cannot be loaded. A file of this model was changed"
+        DataError,
+        match=r"Version 4 cannot become champion because it cannot be loaded. A file of this model was changed",
     ):
         rollback(config, to="4")
     assert registry.champion() == "3"
@@ -86,7 +87,7 @@ def test_without_any_version_there_is_nothing_to_list_or_go_back_to(config):
 def test_without_a_champion_the_last_one_there_was_comes_back(config, registry):
     registry.client.delete_registered_model_alias(registry.name, "champion")
     found = rollback(config)
-    assert (found.now.version, found.before) == ("3", None)
+    assert (found.champion.version, found.before) == ("3", None)
     assert found.text == "Version 3 of small-world is champion again."
 
 
