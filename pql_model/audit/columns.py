@@ -127,8 +127,8 @@ def judge_unused(trait: str, why: str, rows: AuditRows) -> Finding | None:
 Suspicion = tuple[str, str, float | None]  # kind, reason, auc
 
 
-def _finding(name: str, words_: str, found: Suspicion | None, rows: AuditRows) -> Finding | None:
-    return None if found is None else Finding(name, *found, action_for(rows.allowed, (name, words_)))
+def _finding(name: str, text: str, found: Suspicion | None, rows: AuditRows) -> Finding | None:
+    return None if found is None else Finding(name, *found, action_for(rows.allowed, (name, text)))
 
 
 def filled_by_outcome(filled: np.ndarray, y: np.ndarray, tried: int) -> Suspicion | None:

@@ -73,7 +73,7 @@ def build_decider(
         as_of=later["as_of"].to_numpy(np.int64)[counts],
         converted=converted[counts],
         probability=probability[counts],
-        stock=config.motion == "freemium",
+        repeated=config.motion == "freemium",
         met=meets(definition, table)[counts] if definition is not None else None,
     )
     bands = Bands.of(settings.bands)

@@ -26,9 +26,9 @@ class PolicyRule:
     Attributes
     ----------
     probability
-        A row qualifies from this probability on. With a capacity it is the level: the probability at which the test period
-        gave as many leads, which decides when a row is scored alone. With a definition it is the probability that as many
-        test rows reached as met the definition; only hysteresis reads it.
+        Threshold from which a row qualifies. With a capacity, the level at which the test period gave exactly that many
+        leads; it decides for a row that is scored alone. With a definition, the level reached by as many test rows as met
+        the definition; only hysteresis uses it.
     leads, per
         At most `leads` alerts within `per` microseconds. With 0 leads nothing but a raised hand qualifies.
     definition
@@ -60,8 +60,8 @@ class Period:
         Instants, microseconds.
     met
         Whether the definition of the policy is met; None without one.
-    stock
-        Whether entities have repeated snapshots (freemium), so that the first snapshots contain leads of earlier times.
+    repeated
+        Whether entities have repeated snapshots (freemium), so that the first ones include leads of earlier periods.
     """
 
     entity: np.ndarray
@@ -69,7 +69,7 @@ class Period:
     converted: np.ndarray
     probability: np.ndarray
     met: np.ndarray | None = None
-    stock: bool = False
+    repeated: bool = False
 
 
 def make_rule(policy: Policy | None, period: Period) -> PolicyRule:
@@ -91,14 +91,14 @@ def make_rule(policy: Policy | None, period: Period) -> PolicyRule:
 def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) -> float:
     """Find the lowest probability at which the test period gave no more leads than the capacity.
 
-    An entity is a lead once, when it first reaches the probability. Where entities have repeated snapshots (`stock`), those
+    An entity is a lead once, when it first reaches the probability. Where entities have repeated snapshots (`repeated`), those
     that reach it in their first snapshot were leads already and do not count. The hold-out takes no places.
     """
     frame = pd.DataFrame({"entity": period.entity, "p": period.probability, "at": period.as_of})
     periods = (frame["at"].max() - frame["at"].min()) / capacity.per.us
     best = frame.groupby("entity")["p"].max()
     early = pd.Series(-np.inf, best.index)
-    if period.stock and periods:
+    if period.repeated and periods:
         first = frame[frame["at"] == frame["at"].min()]
         early = first.groupby("entity")["p"].max().reindex(best.index, fill_value=-np.inf)
     levels = np.unique(best)[::-1]

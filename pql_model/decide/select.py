@@ -88,7 +88,7 @@ def select(
     cool_down
         Microseconds within which an entity is not alerted twice.
     stay
-        A PQL stays a PQL until its probability falls below this part of the threshold.
+        Ratio: a PQL stays a PQL until its probability falls below `stay` times the threshold.
     """
     earlier = [before.entities.get(entity) for entity in rows.entity]
     threshold = _threshold(rule, rows)
@@ -134,7 +134,7 @@ def _threshold(rule: PolicyRule, rows: SelectionInput) -> float:
 
 
 def _qualified_before(state: EntityState | None, held_out: bool) -> bool:
-    """The hold-out never is a PQL, but must be selected like one: for it the state keeps since when it qualifies."""
+    """Entities of the hold-out are never PQLs but are selected like them: their state records when they first qualified."""
     if state is None:
         return False
     return state.qualified_since is not None if held_out else state.is_pql
@@ -190,7 +190,7 @@ def _state_after(
     is_pql: np.ndarray,
     newly_qualified: np.ndarray,
 ) -> RunState:
-    """An entity that is not at risk any more is not a PQL, but its alert is remembered."""
+    """State for the next run. Entities that are no longer at risk are not PQLs, but their alerts are remembered."""
     entities = {
         entity: EntityState(False, None, state.alerted_at)
         for entity, state in before.entities.items()

@@ -1,11 +1,11 @@
-"""The conditions of a definition beside what a row shows."""
+"""Conditions of a definition beside the values of a row."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from pql_model.config.definition import Criterion
-from pql_model.explain.reason_text import AGE, amount_words, number_words, tell
+from pql_model.explain.reason_text import AGE, format_amount, format_number, value_text
 from pql_model.features.spec import criterion_feature
 from pql_model.measures import MEASURES
 from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
@@ -20,42 +20,42 @@ _NEEDS = {
 }
 
 
-def condition_words(criterion: Criterion, table: pd.DataFrame) -> str:
-    """What the only row of a feature table shows of a condition, and what the condition asks for.
+def condition_text(criterion: Criterion, table: pd.DataFrame) -> str:
+    """Describe the value of the only row of a feature table and the requirement of a condition.
 
     Examples
     --------
     >>> criterion = Criterion.model_validate({"event": "Board Created", "at_least": 2, "within": "first 7d"})
-    >>> condition_words(criterion, pd.DataFrame({"Board+Created.count.first_7d": [1.0]}))
+    >>> condition_text(criterion, pd.DataFrame({"Board+Created.count.first_7d": [1.0]}))
     '1 `Board Created` in the first 7 days; needs at least 2'
     """
-    return f"{_shown(criterion, table)}; needs {_needed(criterion)}"
+    return f"{_value(criterion, table)}; needs {_requirement(criterion)}"
 
 
-def _needed(criterion: Criterion) -> str:
+def _requirement(criterion: Criterion) -> str:
     if criterion.in_ is not None:
         return criterion.in_[0] if len(criterion.in_) == 1 else f"one of {', '.join(criterion.in_)}"
     return f"{_NEEDS[str(criterion.operator)]} {_threshold(criterion, float(criterion.threshold or 0.0))}"
 
 
 def _threshold(criterion: Criterion, threshold: float) -> str:
-    """In the unit of what is shown."""
+    """Threshold in the unit of the value."""
     if criterion.measure in ("sum", "max", "last"):
-        return amount_words(str(criterion.value), threshold)
+        return format_amount(str(criterion.value), threshold)
     unit = MEASURES[criterion.measure].unit
     if unit in ("days", "minutes"):
-        return amount_words(unit, threshold)
-    return f"{threshold:.0%}" if unit == "share" else number_words(threshold)
+        return format_amount(unit, threshold)
+    return f"{threshold:.0%}" if unit == "share" else format_number(threshold)
 
 
-def _shown(criterion: Criterion, table: pd.DataFrame) -> str:
+def _value(criterion: Criterion, table: pd.DataFrame) -> str:
     if criterion.event is not None:
         column = ModelColumn(criterion_feature(criterion).name, "feature")
     else:
         column = ModelColumn(trait_name(str(criterion.trait)), "number" if criterion.in_ is None else "text")
     if column.kind == "text":
         text = as_texts(table[column.name]).iloc[0]
-        return tell(column, None if pd.isna(text) else str(text))
+        return value_text(column, None if pd.isna(text) else str(text))
     age = float(as_numbers(table[AGE.name])[0]) if AGE.name in table.columns else None
     value = float(as_numbers(table[column.name])[0])
-    return tell(column, None if value != value else value, age)
+    return value_text(column, None if value != value else value, age)

@@ -10,7 +10,7 @@ import pandas as pd
 from pql_model.explain.reasons import TOP, Reason, explain
 from pql_model.model.artifact import FittedModel
 
-WAY = ("fit", "timing", "usage")
+STEP_ORDER = ("fit", "timing", "usage")
 """The order in which the parts are added to the base value: earlier knowledge first."""
 
 
@@ -38,8 +38,8 @@ class WaterfallStep:
 
 
 @dataclass(frozen=True)
-class Explained:
-    """A scored row and what it is made of.
+class ExplainedRow:
+    """A scored row with its components.
 
     Attributes
     ----------
@@ -60,11 +60,11 @@ class Explained:
 
     @property
     def reasons(self) -> list[Reason]:
-        """The reasons of the scored row."""
+        """Reasons of the scored row."""
         return [reason for reason in self.behaviours if reason.log_odds != 0][:TOP]
 
 
-def explain_row(model: FittedModel, table: pd.DataFrame) -> Explained:
+def explain_row(model: FittedModel, table: pd.DataFrame) -> ExplainedRow:
     """Explain the only row of a feature table.
 
     Raises
@@ -74,19 +74,19 @@ def explain_row(model: FittedModel, table: pd.DataFrame) -> Explained:
     """
     contributions = model.predictor.contributions(model.manifest.matrix(table))
     found = explain(contributions, table, model.manifest, model.calibration, top=None)
-    adds = {"base": float(found.base[0]), **{part: float(getattr(found, part)[0]) for part in WAY}}
+    adds = {"base": float(found.base[0]), **{part: float(getattr(found, part)[0]) for part in STEP_ORDER}}
     margins = np.cumsum(list(adds.values()))
-    margins[-1] = contributions.sum(axis=1)[0]  # the very margin that a scored row is made of
+    margins[-1] = contributions.sum(axis=1)[0]  # exactly the margin of the scored row
     after = model.calibration.apply(margins)
     moved = 100 * np.diff(after, prepend=0.0)
     steps = (WaterfallStep(*of, float(p), float(by)) for of, p, by in zip(adds.items(), after, moved, strict=True))
     tested = model.facts.get("test") or {}
     rate = tested["conversions"] / tested["rows"] if tested.get("rows") else None
-    return Explained(
+    return ExplainedRow(
         float(after[-1]),
         float(model.score(after[-1:])[0]),
         tuple(steps),
-        tuple(found.payload[0]),
+        tuple(found.rows[0]),
         rate,
         float(np.mean(model.reference)),
     )

@@ -1,4 +1,4 @@
-"""What a row shows, as people say it: "4 `Teammate Invited` in the first 7 days", "last seen 3 days ago"."""
+"""Feature values in words: "4 `Teammate Invited` in the first 7 days", "last seen 3 days ago"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pql_model.model.columns import OTHER, ModelColumn
 from pql_model.time import DAY, Window
 
 AGE = Feature(ANY, "days_since_signup")
-"""Says whether a `first` window is over; a table that has this column is told more exactly."""
+"""Shows whether a `first` window is over. With this column in the table, the texts are more precise."""
 
 Value = float | str | None
 _BYTES = {
@@ -24,29 +24,29 @@ _BYTES = {
 }
 _SIZES = ("bytes", "kB", "MB", "GB", "TB")
 _UNITS = ("seconds", "minutes", "hours", "days", "weeks", "months", "credits", "points", "euros", "dollars")
-"""Names of values that lose their `s` after a one."""
+"""Names of values whose plural `s` is dropped after 1."""
 
 _feature = lru_cache(maxsize=4096)(parse_feature)
 
 
-def tell(column: ModelColumn, value: Value, age: float | None = None) -> str:
-    """A value of a column in words.
+def value_text(column: ModelColumn, value: Value, age: float | None = None) -> str:
+    """Put a value of a column into words.
 
     Parameters
     ----------
     value
-        As the model reads it: a number, or the text of a category; None where it is missing.
+        Value as the model reads it: a number, the text of a category, or None if missing.
     age
-        Days since sign-up, where known: a `first` window that is not over then says so.
+        Days since sign-up, if known. An unfinished `first` window is then marked as such.
 
     Examples
     --------
     >>> invited = ModelColumn("Teammate+Invited.count.first_7d", "feature")
-    >>> tell(invited, 4.0), tell(invited, 0.0, age=3.2)
+    >>> value_text(invited, 4.0), value_text(invited, 0.0, age=3.2)
     ('4 `Teammate Invited` in the first 7 days', 'no `Teammate Invited` so far, of the first 7 days')
-    >>> tell(ModelColumn("any.days_since_last.ever", "feature"), 2.9)
+    >>> value_text(ModelColumn("any.days_since_last.ever", "feature"), 2.9)
     'last seen 3 days ago'
-    >>> tell(ModelColumn("trait.company_size", "category", ("1-50", "51-200")), "51-200")
+    >>> value_text(ModelColumn("trait.company_size", "category", ("1-50", "51-200")), "51-200")
     'company_size is 51-200'
     """
     if column.kind != "feature":
@@ -55,13 +55,13 @@ def tell(column: ModelColumn, value: Value, age: float | None = None) -> str:
     age = None if age is None or math.isnan(age) else age
     if value is None:
         return _missing(feature, age)
-    return _SAID[feature.measure](feature, float(value), age)
+    return _TEXT_OF_MEASURE[feature.measure](feature, float(value), age)
 
 
-def number_words(number: float) -> str:
-    """Whole numbers with thousands separators, others to three digits.
+def format_number(number: float) -> str:
+    """Format whole numbers with thousands separators and others to three digits.
 
-    >>> [number_words(n) for n in (12345.0, 2.3456, 0.01234, 999.7, -3.0)]
+    >>> [format_number(n) for n in (12345.0, 2.3456, 0.01234, 999.7, -3.0)]
     ['12,345', '2.35', '0.0123', '1,000', '-3']
     """
     if abs(number) >= 1e15:
@@ -71,42 +71,42 @@ def number_words(number: float) -> str:
     return np.format_float_positional(number, precision=3, fractional=False, trim="-")
 
 
-def amount_words(name: str, amount: float) -> str:
-    """`2.4 GB` where the value is named after a unit of data, else the number and its name.
+def format_amount(name: str, amount: float) -> str:
+    """Format `2.4 GB` if the value is named after a unit of data, otherwise the number and its name.
 
-    >>> amount_words("megabytes", 2400.0), amount_words("minutes", 1.0), amount_words("revenue", 1250.0)
+    >>> format_amount("megabytes", 2400.0), format_amount("minutes", 1.0), format_amount("revenue", 1250.0)
     ('2.4 GB', '1 minute', '1,250 revenue')
     """
     if name.lower() not in _BYTES:
-        return _counted(amount, name.removesuffix("s") if name.lower() in _UNITS else name, name)
+        return _quantity(amount, name.removesuffix("s") if name.lower() in _UNITS else name, name)
     whole = amount * _BYTES[name.lower()]
     step = min(int(math.log10(max(abs(whole), 1)) / 3 + 1e-9), len(_SIZES) - 1)
-    return f"{number_words(float(f'{whole / 1000.0**step:.3g}'))} {_SIZES[step]}"
+    return f"{format_number(float(f'{whole / 1000.0**step:.3g}'))} {_SIZES[step]}"
 
 
-# ---------------------------------------------------------------- traits and what is missing
+# ---------------------------------------------------------------- traits and missing values
 
 
 def _trait(column: ModelColumn, value: Value) -> str:
     if value is None:
         return f"{column.text} is unknown"
     if isinstance(value, float):
-        plain = abs(value) < 10_000 and value == round(value)  # a year is no amount
-        return f"{column.text} is {round(value) if plain else number_words(value)}"
+        plain = abs(value) < 10_000 and value == round(value)  # such as a year, which is not an amount
+        return f"{column.text} is {round(value) if plain else format_number(value)}"
     if column.kind == "category" and value not in column.categories:
-        other = "one of the rare ones" if OTHER in column.categories else "new to the model"
+        other = "a rare value" if OTHER in column.categories else "new to the model"
         return f"{column.text} is {value}, {other}"
     return f"{column.text} is {value}"
 
 
 def _missing(feature: Feature, age: float | None) -> str:
-    """No number: it never happened, or nobody can know."""
+    """Text of a missing value: it never happened, or it is unknown."""
     needs_signup = feature.needs_signup
     if feature.rule.empty is not None or feature == AGE or (needs_signup and age is None):
         return f"{feature.text}: unknown"
-    when = _when(feature.window, age)
+    when = _window_text(feature.window, age)
     if feature.measure == "trend":
-        return f"not active {when}, nor {_before(feature.window)}"
+        return f"not active {when}, nor {_period_before(feature.window)}"
     if feature.measure == "top_user_share":
         return f"no event that names a user {when}"
     if feature.value is not None:
@@ -117,46 +117,46 @@ def _missing(feature: Feature, age: float | None) -> str:
 # ---------------------------------------------------------------- times
 
 
-def _over(window: Window, age: float | None) -> bool:
+def _is_over(window: Window, age: float | None) -> bool:
     return age is None or bool(window.elapsed(0, round(age * DAY)))
 
 
-def _when(window: Window, age: float | None) -> str:
-    return window.text if _over(window, age) else f"so far, of {_stretch(window)}"
+def _window_text(window: Window, age: float | None) -> str:
+    return window.text if _is_over(window, age) else f"so far, of {_period(window)}"
 
 
-def _stretch(window: Window) -> str:
+def _period(window: Window) -> str:
     """`the first 7 days`, `the last day`."""
     return window.text.removeprefix("in ")
 
 
-def _before(window: Window) -> str:
-    """The equally long stretch before a `last` window."""
+def _period_before(window: Window) -> str:
+    """The equally long period before a `last` window."""
     return f"in the {window.length.text if window.length else ''} before".replace(" 1 ", " ")
 
 
-def _long(days: float) -> str:
+def _time_ago(days: float) -> str:
     if days < 1 / 24:
         return "less than an hour"
     if days < 1.5:
-        return _counted(int(days * 24 + 0.5), "hour")
+        return _quantity(int(days * 24 + 0.5), "hour")
     return f"{int(days + 0.5):,} days"
 
 
-def _counted(number: float, noun: str, nouns: str | None = None) -> str:
-    return f"{number_words(number)} {noun if number == 1 else nouns or noun + 's'}"
+def _quantity(number: float, noun: str, nouns: str | None = None) -> str:
+    return f"{format_number(number)} {noun if number == 1 else nouns or noun + 's'}"
 
 
-# ---------------------------------------------------------------- one function for each way to speak
+# ---------------------------------------------------------------- one function per measure
 
 
 def _count(f: Feature, value: float, age: float | None) -> str:
     noun, nouns = ("event", "events") if f.event == ANY else (f"`{f.event}`", f"`{f.event}`")
-    return f"{_counted(value, noun, nouns) if value else f'no {nouns}'} {_when(f.window, age)}"
+    return f"{_quantity(value, noun, nouns) if value else f'no {nouns}'} {_window_text(f.window, age)}"
 
 
 def _active_days(f: Feature, value: float, age: float | None) -> str:
-    when, what = _when(f.window, age), "active" if f.event == ANY else f"`{f.event}`"
+    when, what = _window_text(f.window, age), "active" if f.event == ANY else f"`{f.event}`"
     if not value:
         return f"not active {when}" if f.event == ANY else f"no {what} {when}"
     if f.window.length is not None and f.window.length.us <= DAY:
@@ -165,85 +165,89 @@ def _active_days(f: Feature, value: float, age: float | None) -> str:
 
 
 def _of_days(window: Window, value: float, age: float | None) -> str:
-    """`5 of the last 14 days`, `5 of 14 days so far`. N x 24 hours can touch N + 1 UTC days, which nobody would say."""
+    """`5 of the last 14 days`, `5 of 14 days so far`. N x 24 hours can touch N + 1 UTC days, which would read oddly."""
     days = window.length.days if window.length else 0.0
-    if days and days == round(days) and _over(window, age):
-        return f"{number_words(min(value, days))} of {_stretch(window)}"
-    if age is None or (days and _over(window, age)):
-        return f"{_counted(value, 'day')} {_when(window, age)}"
-    return f"{number_words(value)} of {_counted(max(math.ceil(age), value), 'day')} {_when(window, age)}"
+    if days and days == round(days) and _is_over(window, age):
+        return f"{format_number(min(value, days))} of {_period(window)}"
+    if age is None or (days and _is_over(window, age)):
+        return f"{_quantity(value, 'day')} {_window_text(window, age)}"
+    return f"{format_number(value)} of {_quantity(max(math.ceil(age), value), 'day')} {_window_text(window, age)}"
 
 
 def _users(f: Feature, value: float, age: float | None) -> str:
     did = "active" if f.event == ANY else f"did `{f.event}`"
-    return f"{_counted(value, 'user') if value else 'nobody'} {did} {_when(f.window, age)}"
+    return f"{_quantity(value, 'user') if value else 'nobody'} {did} {_window_text(f.window, age)}"
 
 
 def _since_last(f: Feature, value: float, age: float | None) -> str:
     last = "last seen" if f.event == ANY else f"last `{f.event}`"
-    of = f" of {_stretch(f.window)}" if f.window.kind == "first" else ""
-    return f"{last}{of} {_long(value)} ago"
+    of = f" of {_period(f.window)}" if f.window.kind == "first" else ""
+    return f"{last}{of} {_time_ago(value)} ago"
 
 
 def _to_first(f: Feature, value: float, age: float | None) -> str:
     first = "first seen" if f.event == ANY else f"first `{f.event}`"
-    of = f" of {_stretch(f.window)}" if f.window.kind == "last" else ""
-    return f"{first}{of} {_long(abs(value))} {'after' if value >= 0 else 'before'} sign-up"
+    of = f" of {_period(f.window)}" if f.window.kind == "last" else ""
+    return f"{first}{of} {_time_ago(abs(value))} {'after' if value >= 0 else 'before'} sign-up"
 
 
 def _sum(f: Feature, value: float, age: float | None) -> str:
-    return f"{amount_words(str(f.value), value) if value else f'no {f.value}'} of `{f.event}` {_when(f.window, age)}"
+    return f"{format_amount(str(f.value), value) if value else f'no {f.value}'} of `{f.event}` {_window_text(f.window, age)}"
 
 
 def _max(f: Feature, value: float, age: float | None) -> str:
-    return f"up to {amount_words(str(f.value), value)} in one `{f.event}` {_when(f.window, age)}"
+    return f"up to {format_amount(str(f.value), value)} in one `{f.event}` {_window_text(f.window, age)}"
 
 
 def _last(f: Feature, value: float, age: float | None) -> str:
-    of = "" if f.window.kind == "ever" else f" {_when(f.window, age)}"
-    return f"{amount_words(str(f.value), value)} in the latest `{f.event}`{of}"
+    of = "" if f.window.kind == "ever" else f" {_window_text(f.window, age)}"
+    return f"{format_amount(str(f.value), value)} in the latest `{f.event}`{of}"
 
 
 def _values(f: Feature, value: float, age: float | None) -> str:
-    many = _counted(value, "value", "different values") if value else "no value"
-    return f"{many} of {f.value} in `{f.event}` {_when(f.window, age)}"
+    many = _quantity(value, "value", "different values") if value else "no value"
+    return f"{many} of {f.value} in `{f.event}` {_window_text(f.window, age)}"
 
 
 def _streak(f: Feature, value: float, age: float | None) -> str:
-    when = "" if f.window.kind == "ever" else f" {_when(f.window, age)}"
+    when = "" if f.window.kind == "ever" else f" {_window_text(f.window, age)}"
     if f.measure == "current_streak_days":
-        days = f"active {_counted(value, 'day')} in a row until now"
+        days = f"active {_quantity(value, 'day')} in a row until now"
         return f"{days if value else 'no active day today or yesterday'}{when}"
-    return f"longest streak {_counted(value, 'active day')}{when}" if value else f"not active {_when(f.window, age)}"
+    return (
+        f"longest streak {_quantity(value, 'active day')}{when}"
+        if value
+        else f"not active {_window_text(f.window, age)}"
+    )
 
 
 def _breadth(f: Feature, value: float, age: float | None) -> str:
-    return f"{_counted(value, 'kind of event', 'kinds of events') if value else 'no events'} {_when(f.window, age)}"
+    return f"{_quantity(value, 'kind of event', 'kinds of events') if value else 'no events'} {_window_text(f.window, age)}"
 
 
 def _sessions(f: Feature, value: float, age: float | None) -> str:
-    return f"{_counted(value, 'session') if value else 'no sessions'} {_when(f.window, age)}"
+    return f"{_quantity(value, 'session') if value else 'no sessions'} {_window_text(f.window, age)}"
 
 
 def _session_minutes(f: Feature, value: float, age: float | None) -> str:
     if value >= 120:
-        spent = _counted(round(value / 60, 1), "hour")
+        spent = _quantity(round(value / 60, 1), "hour")
     elif value >= 0.5:
-        spent = _counted(round(value), "minute")
+        spent = _quantity(round(value), "minute")
     else:
         spent = "less than a minute" if value else "no minutes"
-    return f"{spent} in sessions {_when(f.window, age)}"
+    return f"{spent} in sessions {_window_text(f.window, age)}"
 
 
 def _trend(f: Feature, value: float, age: float | None) -> str:
-    now, before = _when(f.window, age), _before(f.window)
+    now, before = _window_text(f.window, age), _period_before(f.window)
     if value >= 1:
         return f"active {now}, not {before}"
     if value <= -1:
         return f"not active {now}, but {before}"
     ratio = (1 + value) / (1 - value)
     if ratio >= 1.05:
-        much = f"{number_words(round(ratio, 1 if ratio < 10 else 0))} times"
+        much = f"{format_number(round(ratio, 1 if ratio < 10 else 0))} times"
     else:
         much = "about" if ratio >= 0.95 else f"{max(ratio, 0.01):.0%}"
     return f"{much} as active {now} as {before}"
@@ -251,14 +255,14 @@ def _trend(f: Feature, value: float, age: float | None) -> str:
 
 def _top_share(f: Feature, value: float, age: float | None) -> str:
     share = "all events" if value >= 1 else f"{value:.0%} of the events"
-    return f"the most active user did {share} {_when(f.window, age)}"
+    return f"the most active user did {share} {_window_text(f.window, age)}"
 
 
 def _age(f: Feature, value: float, age: float | None) -> str:
-    return f"signed up {_long(value)} ago" if value >= 0 else f"signs up in {_long(-value)}"
+    return f"signed up {_time_ago(value)} ago" if value >= 0 else f"signs up in {_time_ago(-value)}"
 
 
-_SAID: dict[str, Callable[[Feature, float, float | None], str]] = {
+_TEXT_OF_MEASURE: dict[str, Callable[[Feature, float, float | None], str]] = {
     "count": _count,
     "active_days": _active_days,
     "distinct_users": _users,

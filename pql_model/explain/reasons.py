@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pql_model.explain.reason_text import AGE, Value, tell
+from pql_model.explain.reason_text import AGE, Value, value_text
 from pql_model.features.spec import parse_feature
 from pql_model.measures import ANY
 from pql_model.model.calibrate import Calibration
@@ -34,6 +34,8 @@ class Reason:
         Not the effect of a change in behaviour.
     column, value
         The column that contributes most in the direction of the sum, and its value.
+    statement
+        The value in words, without the sign.
     """
 
     behaviour: str
@@ -42,7 +44,7 @@ class Reason:
     effect: float
     column: str
     value: Value
-    payload: str
+    statement: str
 
     @property
     def sign(self) -> str:
@@ -50,7 +52,7 @@ class Reason:
 
     @property
     def text(self) -> str:
-        return f"{self.payload} ({self.sign})" if self.sign else self.payload
+        return f"{self.statement} ({self.sign})" if self.sign else self.statement
 
     def to_dict(self) -> dict[str, object]:
         """Return the reason as a scored row holds it."""
@@ -69,17 +71,17 @@ class Reason:
 
 @dataclass(frozen=True)
 class Reasons:
-    """Log-odds by part, one row each: usage + fit + timing + base = margin."""
+    """Log-odds by part, (rows,), where usage + fit + timing + base = margin, and the reasons of each row."""
 
     usage: np.ndarray
     fit: np.ndarray
     timing: np.ndarray
     base: np.ndarray
-    payload: list[list[Reason]]
+    rows: list[list[Reason]]
 
 
 def behaviour_of(column: ModelColumn) -> tuple[str, str]:
-    """(part, behaviour) of a column: usage, fit or timing, and the event or trait it speaks of."""
+    """Return (part, behaviour) of a column: usage, fit or timing, and its event or trait."""
     if column.kind != "feature":
         return "fit", column.text
     feature = parse_feature(column.name)
@@ -107,12 +109,12 @@ def explain(
     sums = _columns([_sum(by_column, columns) for columns in families.values()], len(table))
     order = np.argsort(-np.round(np.abs(sums), TIED), axis=1, kind="stable")[:, :top]
     strongest = np.take_along_axis(sums, order, axis=1)
-    loudest = np.take_along_axis(_loudest(by_column, sums, list(families.values())), order, axis=1)
+    loudest = np.take_along_axis(_main_columns(by_column, sums, list(families.values())), order, axis=1)
     effects = _effects(contributions.sum(axis=1), strongest, calibration)
-    teller, keys = _Teller(manifest, table), list(families)
-    payload = [
+    texts, keys = _ValueTexts(manifest, table), list(families)
+    reasons = [
         [
-            Reason(keys[b][1], keys[b][0], log_odds, effect, *teller(row, column))
+            Reason(keys[b][1], keys[b][0], log_odds, effect, *texts(row, column))
             for b, log_odds, effect, column in zip(*of_row, strict=True)
             if log_odds != 0 or top is None
         ]
@@ -121,7 +123,7 @@ def explain(
         )
     ]
     parts = {name: _sum(sums, [i for i, (part, _) in enumerate(families) if part == name]) for name in PARTS}
-    return Reasons(**parts, base=base, payload=payload)
+    return Reasons(**parts, base=base, rows=reasons)
 
 
 def families_of(manifest: Manifest) -> dict[tuple[str, str], list[int]]:
@@ -144,7 +146,7 @@ def _sum(values: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     return total
 
 
-def _loudest(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[int]]) -> np.ndarray:
+def _main_columns(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[int]]) -> np.ndarray:
     """Return, per row and behaviour, the column that contributes most in the direction of the sum; of ties the first."""
     found = np.empty(sums.shape, dtype=np.int64)
     for b, columns in enumerate(families):
@@ -159,8 +161,8 @@ def _effects(margin: np.ndarray, strongest: np.ndarray, calibration: Calibration
     return np.asarray(100 * (calibration.apply(margin)[:, None] - without))
 
 
-class _Teller:
-    """Values and words of single cells; a column is read when it is first needed."""
+class _ValueTexts:
+    """Values of single cells with their text; a column is read when it is first needed."""
 
     def __init__(self, manifest: Manifest, table: pd.DataFrame) -> None:
         self._columns = manifest.columns
@@ -173,7 +175,7 @@ class _Teller:
         if j not in self._values:
             self._values[j] = _values(self._columns[j], self._table)
         value = self._values[j][row]
-        return self._columns[j].name, value, tell(self._columns[j], value, self._ages[row])
+        return self._columns[j].name, value, value_text(self._columns[j], value, self._ages[row])
 
 
 def _values(column: ModelColumn, table: pd.DataFrame) -> list[Value]:

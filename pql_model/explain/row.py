@@ -1,6 +1,6 @@
-"""The reasons of one row without tables: the same as `reasons.explain`, fast enough for a service.
+"""Reasons of a single row without tables: equal to `reasons.explain`, but fast enough for a service.
 
-It must equal `explain` on the same row to the last bit; a property test holds it to that.
+A property test requires equality with `explain` on the same row to the last bit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pql_model.explain.reason_text import Value, tell
+from pql_model.explain.reason_text import Value, value_text
 from pql_model.explain.reasons import PARTS, TIED, TOP, Reason, families_of
 from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest
@@ -18,8 +18,8 @@ from pql_model.model.columns import Manifest
 _SCALE = 10.0**TIED
 
 
-class Told(NamedTuple):
-    """Log-odds by part, usage + fit + timing + base = margin, and the strongest reasons."""
+class RowReasons(NamedTuple):
+    """Log-odds by part, where usage + fit + timing + base = margin, and the strongest reasons."""
 
     usage: float
     fit: float
@@ -29,12 +29,12 @@ class Told(NamedTuple):
 
 
 class Explainer:
-    """Explains single rows of a model.
+    """Explain single rows of a model.
 
     Parameters
     ----------
     manifest, calibration
-        Of the model.
+        Columns and calibration of the model.
     """
 
     def __init__(self, manifest: Manifest, calibration: Calibration, top: int = TOP) -> None:
@@ -43,7 +43,7 @@ class Explainer:
         self._keys, self._members = list(families), list(families.values())
         self._parts = [[b for b, (part, _) in enumerate(families) if part == name] for name in PARTS]
 
-    def tell(self, contributions: Sequence[float], values: Sequence[Value], age: float | None) -> Told:
+    def explain(self, contributions: Sequence[float], values: Sequence[Value], age: float | None) -> RowReasons:
         """Explain a row.
 
         Parameters
@@ -51,39 +51,39 @@ class Explainer:
         contributions
             Log-odds by column, then the base value.
         values
-            What each column holds as the model reads it: a number, the text of a category, or None.
+            Value of each column as the model reads it: a number, the text of a category, or None.
         age
-            Days since sign-up, where known.
+            Days since sign-up, or None.
         """
-        sums = [_added(contributions, members) for members in self._members]
-        order = sorted(zip([-_to_ties(abs(total)) for total in sums], range(len(sums)), strict=True))
+        sums = [_sum(contributions, members) for members in self._members]
+        order = sorted(zip([-_rounded(abs(total)) for total in sums], range(len(sums)), strict=True))
         strongest = [b for _, b in order[: self._top] if sums[b] != 0]
         found = [self._reason(b, sums[b], contributions, values, age) for b in strongest]
         margin = float(np.sum(np.asarray(contributions)))
         shown = self._calibration.apply(np.array([margin, *(margin - sums[b] for b in strongest)]))
         reasons = [
-            Reason(key[1], key[0], log_odds, float(100 * (shown[0] - shown[k + 1])), column, value, payload)
-            for k, (key, log_odds, column, value, payload) in enumerate(found)
+            Reason(key[1], key[0], log_odds, float(100 * (shown[0] - shown[k + 1])), column, value, statement)
+            for k, (key, log_odds, column, value, statement) in enumerate(found)
         ]
-        usage, fit, timing = (_added(sums, part) for part in self._parts)
-        return Told(usage, fit, timing, float(contributions[-1]), reasons)
+        usage, fit, timing = (_sum(sums, part) for part in self._parts)
+        return RowReasons(usage, fit, timing, float(contributions[-1]), reasons)
 
     def _reason(
         self, b: int, total: float, contributions: Sequence[float], values: Sequence[Value], age: float | None
     ) -> tuple[tuple[str, str], float, str, Value, str]:
         sign = -1.0 if total < 0 else 1.0
-        loudest = max(self._members[b], key=lambda j: (_to_ties(contributions[j]) * sign, -j))
+        loudest = max(self._members[b], key=lambda j: (_rounded(contributions[j]) * sign, -j))
         column = self._columns[loudest]
-        return self._keys[b], total, column.name, values[loudest], tell(column, values[loudest], age)
+        return self._keys[b], total, column.name, values[loudest], value_text(column, values[loudest], age)
 
 
-def _added(values: Sequence[float], places: Sequence[int]) -> float:
+def _sum(values: Sequence[float], places: Sequence[int]) -> float:
     total = 0.0
     for place in places:
         total = total + values[place]
     return total
 
 
-def _to_ties(number: float) -> float:
-    """As numpy rounds."""
+def _rounded(number: float) -> float:
+    """Round as numpy does."""
     return round(number * _SCALE) / _SCALE

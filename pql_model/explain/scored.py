@@ -47,7 +47,7 @@ def scored_rows(model: FittedModel, table: pd.DataFrame, X: np.ndarray | None = 
             "usage": reasons.usage,
             "fit": reasons.fit,
             "timing": reasons.timing,
-            "reasons": [json.dumps([r.to_dict() for r in payload], ensure_ascii=False) for payload in reasons.payload],
+            "reasons": [json.dumps([reason.to_dict() for reason in row], ensure_ascii=False) for row in reasons.rows],
             "feature_set": model.manifest.hash,
         }
     )

@@ -158,7 +158,7 @@ class ScoringEngine:
         contributions = self.model.predictor.contributions(x)
         probability = self.model.calibration.apply(contributions.sum(axis=1))
         age = numbers[self._position[AGE]]
-        explanation = self._explainer.tell(contributions[0].tolist(), values, None if age != age else age)
+        explanation = self._explainer.explain(contributions[0].tolist(), values, None if age != age else age)
         columns = self._columns(numbers, traits, present)
         decisions = decide(self.decider, [entity], probability, columns)
         return {

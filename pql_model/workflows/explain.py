@@ -14,8 +14,8 @@ from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, holds, meets
-from pql_model.explain.condition_text import condition_words
-from pql_model.explain.entity import Explained, explain_row
+from pql_model.explain.condition_text import condition_text
+from pql_model.explain.entity import ExplainedRow, explain_row
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
 from pql_model.progress import Listener, Stages
@@ -50,7 +50,7 @@ class EntityExplanation:
 
     entity: str
     eligibility: Eligibility
-    explained: Explained | None
+    explained: ExplainedRow | None
     meets: bool | None
     conditions: tuple[CriterionStatus, ...]
     model: RegisteredModel
@@ -166,7 +166,7 @@ def _in_force(
     if definition is None or table is None:
         return None, ()
     conditions = (
-        CriterionStatus(bool(holds(criterion, table)[0]), condition_words(criterion, table))
+        CriterionStatus(bool(holds(criterion, table)[0]), condition_text(criterion, table))
         for criterion in definition.criteria
     )
     return bool(meets(definition, table)[0]), tuple(conditions)

@@ -20,7 +20,7 @@ from pql_model.config.load import dump_config
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import meets
 from pql_model.decide.build import build_decider
-from pql_model.decide.decider import KEY
+from pql_model.decide.decider import KEY as DECIDER
 from pql_model.errors import DataError, LearnerError
 from pql_model.evaluation.evaluate import Evaluation, TestRows, evaluate_test
 from pql_model.evaluation.expected_vs_observed import OutcomeHistory
@@ -60,7 +60,7 @@ from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
 from pql_model.workflows.tuning_journal import TuningJournal
 
-_WAITING = "Another training or rollback in this folder is at the registry; waiting for it."
+_WAITING = "Another training or rollback in this folder is using the registry. Waiting for it to finish."
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class TrainResult:
     evaluation
         Metrics and baselines with intervals on the test rows.
     importance
-        Behaviours by mean absolute contribution on the test rows.
+        Behaviours with their share of the mean absolute contribution on the test rows.
     folder
-        Where the run's files lie.
+        Folder with the files of the run.
     findings
         Criteria and behaviours, as the growth report shows them.
     supported
-        What the data support where the verdict refuses the model; None where it does not.
+        What the data still support if the verdict refuses the model, otherwise None.
     """
 
     registered: RegisteredModel
@@ -103,7 +103,7 @@ class TrainResult:
         return explanation(self.registered.model, test, by)
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that `pql train --json` prints."""
+        """Return the object that `pql train --json` prints."""
         prepared, frame = self.prepared, self.prepared.snapshots.frame
         model = self.registered
         alias = "champion" if self.promotion.promoted else "challenger"
@@ -151,7 +151,7 @@ def train(
     features: Sequence[Feature | Mapping[str, Any]] = (),
     listener: Listener | None = None,
 ) -> TrainResult:
-    """Train, evaluate, register and, if it holds, promote a model.
+    """Train, evaluate and register a model, and promote it if it passes the gate.
 
     Parameters
     ----------
@@ -160,7 +160,8 @@ def train(
     trials, timeout
         The tuning budget; with a timeout (seconds) the result depends on the machine's speed.
     promote
-        `auto`: only what is better on later accounts. `never`, `force`; what the gate would have done is recorded.
+        When to promote the new model: only if it is better on later accounts (`auto`), `never`, or always (`force`). The
+        decision of the gate is recorded in any case.
     learner : str or Learner, optional
         A learner of your own (see docs/extending.md) or the name of a registered one. Default: `model:` of the config.
     params, search : Mapping[str, Any], optional
@@ -168,7 +169,7 @@ def train(
     features : sequence of Feature or mapping
         Features of your own, as `with_features` takes them. Score with `with_features(config, ...)` as well.
     listener
-        Told about progress.
+        Receives progress.
 
     Raises
     ------
@@ -189,14 +190,14 @@ def train(
     tracking.require_writable_home()
 
     with open_session() as con:
-        data = prepare(con, config, stages, also=_manifest(tracking))
+        data = prepare(con, config, stages, also=_champion_manifest(tracking))
     frame, train_rows, test_rows = data.snapshots.frame, data.split.train, data.split.test
     X = data.manifest.matrix(data.table)
 
     with stages("tune and fit"):
         salt = dump_config(config) + learner_digest(learner)
-        seen = digest(frame[train_rows], X[train_rows], data.manifest.names, salt)
-        journal = TuningJournal.of(config.home, seen, trials)
+        data_digest = digest(frame[train_rows], X[train_rows], data.manifest.names, salt)
+        journal = TuningJournal.of(config.home, data_digest, trials)
         with journal.open(stages.listener) as path:
             fit = fit_model(
                 frame[train_rows],
@@ -247,7 +248,7 @@ def train(
     with stages("criteria"):
         findings = collect_findings(config, data, model, contributions, everyone, stages.listener.share)
         decider = build_decider(config, later, table, probability, findings.results)
-        model = replace(model, facts={**model.facts, KEY: decider.to_dict()})
+        model = replace(model, facts={**model.facts, DECIDER: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
@@ -256,7 +257,7 @@ def train(
         with _draft(config.home / "runs") as draft:
             write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported)
             write_growth_files(draft, findings, growth)
-            record = training_record(draft, config, data, fit, evaluation, verdict, promotion, seen)
+            record = training_record(draft, config, data, fit, evaluation, verdict, promotion, data_digest)
             logged = tracking.log(model, record)
             folder = draft.rename(draft.with_name(logged.run_id))
         tags = version_tags(verdict.name, evaluation.test["roc_auc"], gate_tag(promotion), promotion.reason)
@@ -270,18 +271,18 @@ def train(
 
 
 def _by_name(paths: list[Path]) -> dict[str, str]:
-    """Files by their name without its ending; with it, where another has the same."""
+    """Index files by their stem, or by their full name if another file has the same stem."""
     named: dict[str, str] = {}
     for path in paths:
         named[path.name if path.stem in named else path.stem] = str(path)
     return named
 
 
-def _manifest(tracking: Tracking) -> Manifest | None:
-    """The champion's columns; that it cannot be read must not stop a training."""
+def _champion_manifest(tracking: Tracking) -> Manifest | None:
+    """Columns of the champion, or None. A champion that cannot be loaded must not stop a training."""
     try:
         champion = tracking.load_if_registered("champion")
-    except (DataError, LearnerError):  # the gate will say so
+    except (DataError, LearnerError):  # the gate reports it
         return None
     return champion.model.manifest if champion else None
 
@@ -289,7 +290,7 @@ def _manifest(tracking: Tracking) -> Manifest | None:
 def _against(
     tracking: Tracking, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame, seed: int
 ) -> ChampionComparison | Incomparable | None:
-    """The comparison with whoever is champion now: another training may have promoted its own since this one began."""
+    """Compare with the current champion, which another training may have promoted since this one began."""
     try:
         champion = tracking.load_if_registered("champion")
     except (DataError, LearnerError) as error:
@@ -299,9 +300,9 @@ def _against(
 
 @contextmanager
 def _draft(runs: Path) -> Iterator[Path]:
-    """A folder to be renamed when it is whole. What killed trainings left is swept away: this one has the lock."""
-    for left in runs.glob(".train-*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """Provide a folder to rename once it is complete, after removing the drafts of killed trainings: we hold the lock."""
+    for stale in runs.glob(".train-*"):
+        shutil.rmtree(stale, ignore_errors=True)
     draft = runs / f".train-{uuid.uuid4().hex}"
     try:
         yield draft
@@ -329,6 +330,6 @@ def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[s
 
 
 def _supported(data: Prepared, config: Config) -> UnivariateRates:
-    """Base rate and single-behaviour rates, in place of a model that cannot be trusted."""
+    """Base rate and rates of single behaviours, shown instead of a model that cannot be trusted."""
     guilty = quarantined(data.findings)
     return univariate_rates(data.snapshots.frame, data.table, data.offered.events, config.horizon, guilty)

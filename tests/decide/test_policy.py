@@ -99,7 +99,7 @@ class TestTheLevelOfACapacity:
         new = np.arange(10, 22)
         p = np.concatenate([np.full(50, 0.8), np.tile([0.3, 0.3, 0.2], 4)])
         days = np.concatenate([weeks, np.repeat([8, 15, 22, 28], 3)])
-        rows = period(p, np.zeros(62), days=days, entity=[*stock, *new], stock=True)
+        rows = period(p, np.zeros(62), days=days, entity=[*stock, *new], repeated=True)
         assert capacity_level(self.CAPACITY, rows) == 0.3
         assert capacity_level(self.CAPACITY, period(p, np.zeros(62), days=days, entity=[*stock, *new])) == 0.8
 

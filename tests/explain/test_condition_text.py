@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from pql_model.config.definition import Criterion
-from pql_model.explain.condition_text import condition_words
+from pql_model.explain.condition_text import condition_text
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ from pql_model.explain.condition_text import condition_words
 )
 def test_what_is_there_stands_beside_what_is_asked_for(criterion, row, words):
     table = pd.DataFrame({name: [value] for name, value in row.items()})
-    assert condition_words(Criterion.model_validate(criterion), table) == words
+    assert condition_text(Criterion.model_validate(criterion), table) == words

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from pql_model.explain.reason_text import AGE, number_words, tell
+from pql_model.explain.reason_text import AGE, format_number, value_text
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY, MEASURES
 from pql_model.model.columns import OTHER, ModelColumn
@@ -92,7 +92,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "value", "age", "words"), CASES)
 def test_a_value_is_told_as_people_say_it(name, value, age, words):
-    assert tell(ModelColumn(name, "feature"), value, age) == words
+    assert value_text(ModelColumn(name, "feature"), value, age) == words
 
 
 def test_every_measure_has_its_cases():
@@ -101,7 +101,7 @@ def test_every_measure_has_its_cases():
 
 def test_an_age_that_is_not_known_is_none():
     column = ModelColumn(f"{INVITED}.count.first_7d", "feature")
-    assert tell(column, 2.0, float("nan")) == tell(column, 2.0, None)
+    assert value_text(column, 2.0, float("nan")) == value_text(column, 2.0, None)
 
 
 @pytest.mark.parametrize("event", ["🎉 party", "{x}[0]", "50% `off`", "[red]", ""])
@@ -115,7 +115,7 @@ def test_whatever_the_event_is_called_its_name_stands_as_it_is(event):
             )
             for value in (None, 0.0, 0.3, 1.0, 2.5, 1e6, 1e18):
                 for age in (None, 0.5, 30.0):
-                    words = tell(ModelColumn(feature.name, "feature"), value, age)
+                    words = value_text(ModelColumn(feature.name, "feature"), value, age)
                     assert rule.scope == "entity" or f"`{event}`" in words
                     assert not re.search(r"nan|None|\b1 (days|users|hours|events|sessions|minutes)\b", words), words
 
@@ -125,7 +125,7 @@ def test_whatever_the_event_is_called_its_name_stands_as_it_is(event):
     [
         (ModelColumn("trait.company_size", "category", ("1-50", "51-200")), "51-200", "company_size is 51-200"),
         (ModelColumn("trait.company_size", "category", ("1-50",)), None, "company_size is unknown"),
-        (ModelColumn("trait.region", "category", ("EU", OTHER)), "Mars", "region is Mars, one of the rare ones"),
+        (ModelColumn("trait.region", "category", ("EU", OTHER)), "Mars", "region is Mars, a rare value"),
         (ModelColumn("trait.region", "category", ("EU", "US")), "Mars", "region is Mars, new to the model"),
         (ModelColumn("trait.seats", "number"), 12.0, "seats is 12"),
         (ModelColumn("trait.founded", "number"), 2012.0, "founded is 2012"),
@@ -135,7 +135,7 @@ def test_whatever_the_event_is_called_its_name_stands_as_it_is(event):
     ],
 )
 def test_a_trait_is_told_with_its_value(column, value, words):
-    assert tell(column, value) == words
+    assert value_text(column, value) == words
 
 
 @pytest.mark.parametrize(
@@ -151,4 +151,4 @@ def test_a_trait_is_told_with_its_value(column, value, words):
     ],
 )
 def test_numbers_are_rounded_for_reading(number, words):
-    assert number_words(number) == words
+    assert format_number(number) == words

@@ -21,7 +21,7 @@ def model():
 def payload(contributions, table, manifest=MANIFEST, **kwargs):
     """The reasons of each row as a scored row holds them."""
     found = explain(contributions, table, manifest, kwargs.pop("calibration", AS_IT_IS), **kwargs)
-    return [[reason.to_dict() for reason in reasons] for reasons in found.payload]
+    return [[reason.to_dict() for reason in reasons] for reasons in found.rows]
 
 
 def zeros(rows=1):
@@ -63,10 +63,10 @@ def test_the_parts_behaviours_and_the_base_value_add_up_to_the_margin(model, cel
     found = explain(contributions, table, MANIFEST, model.calibration, top=None)
     margin = model.margin(table)
     np.testing.assert_allclose(found.usage + found.fit + found.timing + found.base, margin, atol=1e-6, rtol=0)
-    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in found.payload])
+    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in found.rows])
     np.testing.assert_allclose(behaviours + found.base, margin, atol=1e-6, rtol=0)
     for part in ("usage", "fit", "timing"):
-        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in found.payload]
+        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in found.rows]
         np.testing.assert_allclose(sums, getattr(found, part), atol=1e-9, rtol=0)
 
 
@@ -153,7 +153,7 @@ def test_a_row_has_the_same_sums_to_the_last_bit_alone_and_among_others(model):
     together = explain(contributions, table, MANIFEST, model.calibration, top=None)
     for i in (0, 17, 399):
         alone = explain(contributions[i : i + 1], table[i : i + 1], MANIFEST, model.calibration, top=None)
-        assert alone.payload[0] == together.payload[i]
+        assert alone.rows[0] == together.rows[i]
         assert (alone.usage[0], alone.fit[0]) == (together.usage[i], together.fit[i])
 
 
@@ -200,12 +200,12 @@ def test_a_first_window_that_is_not_over_says_so_where_the_age_is_known(age, whe
 
 def test_no_rows_have_no_reasons():
     found = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST, AS_IT_IS)
-    assert (found.payload, found.usage.shape) == ([], (0,))
+    assert (found.rows, found.usage.shape) == ([], (0,))
 
 
 def test_a_model_without_columns_has_no_reasons():
     found = explain(np.array([[-1.0]]), pd.DataFrame(index=[0]), Manifest(()), AS_IT_IS, top=None)
-    assert (found.payload, found.usage.tolist(), found.base.tolist()) == ([[]], [0.0], [-1.0])
+    assert (found.rows, found.usage.tolist(), found.base.tolist()) == ([[]], [0.0], [-1.0])
 
 
 def test_shares_of_behaviours_add_up_to_one_the_strongest_first():

@@ -45,8 +45,8 @@ def test_one_row_alone_is_told_as_in_a_table(contributions, numbers, size, calib
         }
     )
     whole = explain(np.array([contributions]), table, MANIFEST, calibration)
-    alone = Explainer(MANIFEST, calibration).tell(contributions, values, numbers[4])
-    assert [r.to_dict() for r in alone.reasons] == [r.to_dict() for r in whole.payload[0]]
+    alone = Explainer(MANIFEST, calibration).explain(contributions, values, numbers[4])
+    assert [r.to_dict() for r in alone.reasons] == [r.to_dict() for r in whole.rows[0]]
     assert (alone.usage, alone.fit, alone.timing, alone.base) == (
         whole.usage[0],
         whole.fit[0],
