@@ -17,7 +17,7 @@ import pql_model
 from pql_model.config.load import load_config
 from pql_model.progress import Stages
 from pql_model.serve.bundle import Bundle, load_bundle
-from pql_model.serve.requests import entity_requests
+from pql_model.serve.request_builder import entity_requests
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources

@@ -21,7 +21,7 @@ from pql_model.model.split import out_of_time
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Tracking
 from pql_model.score_log.row_diff import RowDiff, compare_rows
-from pql_model.serve.requests import entity_requests
+from pql_model.serve.request_builder import entity_requests
 from pql_model.serve.scoring_clients import Request, ScoringClient, in_process, over_http
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.snapshots.labels import label_snapshots

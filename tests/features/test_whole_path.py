@@ -31,7 +31,7 @@ from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.calibrate import fit_calibration
 from pql_model.model.columns import Manifest, ModelColumn, trait_name
 from pql_model.score_log.row_diff import RowDiff, compare_rows
-from pql_model.serve.requests import entity_requests
+from pql_model.serve.request_builder import entity_requests
 from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scoring_clients import in_process
 from pql_model.sources.entities import Conversions, Entities

@@ -17,7 +17,7 @@ from pql_model.score_log.files import log_files, write_log
 from pql_model.score_log.schema import SCHEMA, inputs_digest, log_rows
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.engine import ScoringEngine
-from pql_model.serve.requests import entity_requests
+from pql_model.serve.request_builder import entity_requests
 from pql_model.serve.score_log_writer import ScoreLogWriter
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.duckdb_session import open_session

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from worlds import at, opened, product
 
-from pql_model.serve.requests import entity_requests
+from pql_model.serve.request_builder import entity_requests
 from pql_model.time import iso
 
 
