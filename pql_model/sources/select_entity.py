@@ -50,7 +50,7 @@ def select_entity(con: Connection, config: Config, sources: Sources, name: str) 
 
 def _unknown(config: Config, entities: Table, name: str) -> DataError:
     near = _nearest(entities, name)
-    hint = f"; did you mean {' or '.join(f'`{other}`' for other in near)}?" if near else ""
+    hint = f", did you mean {' or '.join(f'`{other}`' for other in near)}?" if near else ""
     some = entities.order_by("entity").limit(_SUGGESTIONS).to_pyarrow()["entity"].to_pylist()
     return DataError(
         f"{config.entities.table} has no entity `{name}`{hint}",

@@ -131,8 +131,8 @@ def test_check_shows_its_counts_where_nothing_can_be_trained(home, capsys):
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["check", "-c", str(home / "pql.yaml")])
     payload = capsys.readouterr()
-    assert "20 usable events of 20 rows, 20 entities, 0 that converted" in " ".join(payload.out.split())
-    assert "nothing can be said without conversions" in payload.out
+    assert "20 usable events of 20 rows, 20 entities, 0 of them converted" in " ".join(payload.out.split())
+    assert "not possible without conversions" in payload.out
     assert "Error: There are no conversions" in payload.err
 
 
@@ -289,4 +289,4 @@ def test_features_that_tell_nothing_are_refused_in_words(tmp_path, refused, with
     log = [{"account": f"a{i}", "event": "login", "time": f"{day(i)}T01:00:00"} for i in range(120)]
     pays = [{"account": f"a{i}", "time": day(i + 5)} for i in range(0, 120, 3)]
     product(tmp_path, many, log, pays, **SMALL)
-    assert refused(tmp_path, "train").startswith("No feature or trait tells one entity from another")
+    assert refused(tmp_path, "train").startswith("No feature or trait distinguishes one entity from another")

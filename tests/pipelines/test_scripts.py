@@ -107,6 +107,7 @@ def test_check_ends_with_2_where_nothing_can_be_trained(run, tmp_path):
     assert "Error:" in err
 
 
+@pytest.mark.slow
 def test_score_and_daily_write_the_same_rows(run, own_config, tmp_path):
     code, out, _ = run("score", "-c", own_config, "--as-of", "2025-11-20", "-o", tmp_path / "a.csv")
     assert code == 0
@@ -126,6 +127,7 @@ def test_report_writes_one_page(run, config, tmp_path):
     assert "Report of nimbus-boards version 1." in out
 
 
+@pytest.mark.slow
 def test_backtest_gives_the_pooled_figure_with_its_interval(run, config):
     code, out, _ = run("backtest", "-c", config, "--cutoffs", "2025-08-01", "--trials", "1")
     assert code == 0
@@ -133,6 +135,7 @@ def test_backtest_gives_the_pooled_figure_with_its_interval(run, config):
     assert "95 % interval" in out
 
 
+@pytest.mark.slow
 def test_train_never_promotes_when_told_so(run, own_config):
     code, out, _ = run("train", "-c", own_config, "--trials", "1", "--promote", "never")
     assert code == 0
@@ -140,6 +143,7 @@ def test_train_never_promotes_when_told_so(run, own_config):
     assert "not promoted" in out
 
 
+@pytest.mark.slow
 def test_weekly_trains_and_writes_the_report(run, own_config):
     code, out, _ = run("weekly", "-c", own_config, "--trials", "1", "--json")
     payload = json.loads(out)

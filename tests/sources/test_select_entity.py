@@ -39,7 +39,7 @@ def test_end_of_the_data_is_unchanged(world):
     ],
 )
 def test_unknown_id_is_refused_with_the_nearest(world, name, hint):
-    with pytest.raises(DataError, match=r"^No entity of accounts.csv is called") as caught:
+    with pytest.raises(DataError, match=r"^accounts\.csv has no entity") as caught:
         world(name)
     said = str(caught.value)
     assert said.startswith(f"accounts.csv has no entity `{name}`{hint}")

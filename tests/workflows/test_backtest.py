@@ -132,7 +132,7 @@ def training_half(config, cutoff):
     config = load_config(config)
     with open_session("1GB") as con:
         past = module._read_past(con, config, read_cutoffs(cutoff, None), Stages())
-    task = module._known_then(config, past, past.walk.steps[0])
+    task = module._fold_task(config, past, past.schedule.steps[0])
     known = ["entity", "as_of", "signed_up", "converted"]
     return task.frame[known].reset_index(drop=True), task.X, task.manifest, task.facts["quarantined"]
 
@@ -314,7 +314,7 @@ def test_a_fold_without_conversions_is_told_as_such_and_a_past_without_is_skippe
     silent = found["folds"][1]
     assert silent["conversions"] == 0
     assert silent["roc_auc"] == {"value": None, "low": None, "high": None}
-    assert silent["note"].startswith("no conversion among")
+    assert silent["note"].startswith("no conversions among")
     assert found["pooled"]["roc_auc"]["value"] > 0.5
     assert found["pooled"]["note"] is None
 

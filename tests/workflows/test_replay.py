@@ -145,7 +145,7 @@ def test_an_instant_after_the_end_of_the_data_is_reported_as_such(copied, logged
     with (copied / "pql.yaml").open("a") as file:
         file.write("observed_until: 2025-11-10\n")
     active = next(row.entity for row in log_rows(logged) if row.usage > 0)
-    [outcome] = replay(copied / "pql.yaml", entity=active).outcomes
+    [outcome] = replay(copied / "pql.yaml", entity=active).rows
     assert (outcome.row.entity, outcome.result) == (active, "not_in_data")
     assert outcome.text == "the data end before, at 2025-11-10"
     assert outcome.changes
@@ -199,7 +199,7 @@ def test_a_version_that_reads_other_columns_is_another_model(home, logged, tmp_p
     other = changed(
         logged.slice(0, 1), tmp_path, feature_set="f" * 16, inputs_digest=inputs_digest("f" * 16, row.inputs)
     )
-    [outcome] = replay(home / "pql.yaml", other).outcomes
+    [outcome] = replay(home / "pql.yaml", other).rows
     assert outcome.result == "no_model"
     assert "reads other columns" in outcome.text
 

@@ -13,7 +13,7 @@ from pql_model.config.load import load_config
 from pql_model.errors import DataError
 from pql_model.evaluation.gate import Incomparable
 from pql_model.registry.tracking import Tracking
-from pql_model.workflows.train import _against, _manifest, train
+from pql_model.workflows.train import _against, _champion_manifest, train
 
 INTERVAL = {"value", "low", "high"}
 
@@ -104,12 +104,16 @@ def test_training_and_test_hold_different_entities_and_the_horizon_lies_between(
 def test_the_run_holds_everything_a_reader_needs(trained, payload, client):
     run = client.get_run(payload["run_id"])
     assert run.info.status == "FINISHED"
-    assert {"num_leaves", "learning_rate", "averaged", "trials", "folds", "seed"} <= set(run.data.params)
-    for end in ("", "_low", "_high"):
-        assert f"roc_auc{end}" in run.data.metrics
-    assert run.data.metrics["roc_auc"] == pytest.approx(payload["test"]["roc_auc"]["value"], abs=1e-6)
-    assert run.data.metrics["activity_roc_auc"] > 0.4
-    assert {"verdict", "promotion", "gate", "data_digest", "feature_set"} <= set(run.data.tags)
+    model = {f"model/{name}" for name in ("num_leaves", "learning_rate", "averaged")}
+    assert model | {"tuning/trials", "tuning/folds", "tuning/seed"} <= set(run.data.params)
+    found = payload["test"]["roc_auc"]
+    assert run.data.metrics["test/roc_auc"] == pytest.approx(found["value"], abs=1e-6)
+    for end in ("low", "high"):
+        assert run.data.metrics[f"interval/roc_auc_{end}"] == pytest.approx(found[end], abs=1e-6)
+    assert run.data.metrics["auc/test"] == run.data.metrics["test/roc_auc"]
+    assert run.data.metrics["baseline activity/roc_auc"] > 0.4
+    assert {"verdict", "gate", "features"} <= set(run.data.tags)
+    assert run.data.tags["mlflow.note.content"] == trained.verdict.sentence
     assert "forced" not in run.data.tags
     files = {item.path for item in client.list_artifacts(payload["run_id"])}
     assert files >= {
@@ -164,7 +168,7 @@ def test_a_champion_that_cannot_be_read_stops_no_training_and_is_named_by_the_ga
         def load_if_registered(self, alias):
             raise DataError("its files are gone")
 
-    assert _manifest(Broken()) is None
+    assert _champion_manifest(Broken()) is None
     found = _against(Broken(), trained.registered.model, None, None, 7)
     assert found == Incomparable("the champion cannot be compared with. its files are gone.")
 
