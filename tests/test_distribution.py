@@ -64,12 +64,13 @@ def test_the_sdist_holds_what_a_developer_needs_and_no_results(sdist):
         "MLproject",
         "README.md",
         "bentofile.yaml",
+        "conftest.py",
         "constraints.txt",
         "pyproject.toml",
         "pipelines/daily.py",
         "pql_model/report/page.css",
         "pql_model/workflows/train.py",
-        "tests/conftest.py",
+        "tests/shared_training.py",
     } <= paths
     assert not [path for path in paths if path.startswith(("benchmarks/results/", ".git/")) or path.endswith(".pyc")]
 
@@ -81,12 +82,15 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
         [metadata] = [archive.read(name).decode() for name in names if name.endswith("METADATA")]
     modules = {str(path.relative_to(ROOT).as_posix()) for path in (ROOT / "pql_model").rglob("*.py")}
     packed = {name for name in names if name.startswith("pql_model/")}
-    assert packed - modules == {
+    templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pql_model").rglob("*.j2")}
+    assert len(templates) > 10
+    assert packed - modules - templates == {
         "pql_model/py.typed",
         "pql_model/report/explorer.js",
         "pql_model/report/page.css",
         "pql_model/report/page.js",
     }
+    assert templates <= packed
     assert modules <= packed
     assert {name.split("/")[0] for name in names} == {"pql_model", f"pql_model-{pql_model.__version__}.dist-info"}
     headers = message_from_string(metadata)

@@ -141,9 +141,9 @@ def write_shap_plots(folder: Path, model: FittedModel, table: pd.DataFrame, seed
 
 
 def _draw(path: Path, drawing: Callable[[], object]) -> Path:
-    figure = plt.figure(figsize=(8, 5))
+    figure = plt.figure(figsize=(8, 5))  # first: a notebook's backend turns interactive mode on with its first figure
     try:
-        with warnings.catch_warnings():
+        with plt.ioff(), warnings.catch_warnings():  # shap turns interactive mode off and leaves it off
             warnings.simplefilter("ignore")  # of shap about its own colours, and of an emoji that the font lacks
             drawing()
             plt.gcf().savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})

@@ -123,7 +123,7 @@ def test_backtest_prints_one_json_object_or_a_table(run, config):
     code, out, err = run("backtest", "-c", config, "--cutoffs", "2001-01-01,2101-01-01", "--json")
     assert (code, only_json(out)["error"]["type"]) == (2, "DataError")
     assert "2001-01-01 is too early" in " ".join(err.split())
-    assert "2101-01-01 lies in the future" in " ".join(err.split())
+    assert "2101-01-01 is in the future" in " ".join(err.split())
 
 
 def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):

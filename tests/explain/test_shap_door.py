@@ -91,6 +91,13 @@ def test_plots_are_written_and_no_figure_stays_open(model, tmp_path):
     assert write_shap_plots(tmp_path, model, TABLE[:0], seed=7) == []
 
 
+def test_interactive_mode_is_left_as_it_was(tmp_path, model):
+    """Else a notebook shows no plot after a training."""
+    with plt.ion():
+        write_shap_plots(tmp_path, model, TABLE, seed=7)
+        assert plt.isinteractive()
+
+
 def test_names_with_dollars_and_emojis_are_drawn(tmp_path):
     columns = (replace(MANIFEST.columns[3], name="trait.a+%24x%5E%24+%F0%9F%98%80"), *MANIFEST.columns[4:])
     manifest = replace(MANIFEST, columns=columns)
