@@ -22,7 +22,7 @@ def train(
 ) -> None:
     """Train a model, test it on later accounts, register it in MLflow, and promote it if it is better.
 
-    A model that is not better stays in the registry as the challenger: the exit code is 0 all the same.
+    A model that is not better stays in the registry as the challenger: the exit code is still 0.
     """
     with Bars(err) as bars:
         result = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars)

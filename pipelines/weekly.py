@@ -22,7 +22,7 @@ def weekly(
 ) -> None:
     """Retrain, promote the new model only if it is better on later accounts, and write the report of the champion.
 
-    A model that is not better stays in the registry as the challenger: the exit code is 0 all the same, and the report
+    A model that is not better stays in the registry as the challenger: the exit code is still 0, and the report
     is still that of the champion (or of the newest version, where no model has been promoted yet).
     """
     with Bars(err) as bars:
