@@ -44,7 +44,7 @@ ONE = {
     "reading": (engine_module, "read_entity"),
     "features": (OnlineFeatures, "compute"),
     "pred_contrib": (Ensemble, "contributions"),
-    "explanation": (Explainer, "tell"),
+    "explanation": (Explainer, "explain"),
     "decision": (engine_module, "decide"),
     "nearest missing": (NearestMissing, "find"),
 }
