@@ -3,110 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from pql_model.config.definition import Criterion, Definition, unreadable
+from pql_model.config.definition import Definition, unreadable
 from pql_model.config.model_settings import ModelSettings
 from pql_model.config.own_features import OwnFeature
+from pql_model.config.policy import Policy
+from pql_model.config.tables import ConversionTable, EntityTable, EventTable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
-from pql_model.measures import ANY
 from pql_model.time import DAY, Duration
 
-
-class EventColumns(Strict):
-    """The columns of an event table."""
-
-    entity: str = Field(description="The entity of the event: the account, or the user where users convert.")
-    time: str = Field(description="The time of the event.")
-    event: str | None = Field(None, description="Shape 1, a log: the name of the event.")
-    user: str | None = Field(None, description="The user inside the account.")
-    id: str | None = Field(None, description="Unique id of the row; repeated ids are set aside.")
-    known_at: str | None = Field(None, description="The time at which the row arrived; it is not visible before.")
-    user_agent: str | None = Field(None, description="The user agent, for recognising bots.")
-
-
-class EventTable(Strict):
-    """An event table, in one of three shapes."""
-
-    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}, "event": "x"}
-
-    table: str = Field(description="A file, a glob, or a table of the connection.")
-    columns: EventColumns = Field(description="Which column holds what.")
-    event: str | None = Field(None, description="Shape 2: the event that every row is.")
-    counts: dict[str, str] | None = Field(None, description="Shape 3: event name -> column of counts.", min_length=1)
-    users: dict[str, str] = Field(default_factory=dict, description="Shape 3: event name -> column of distinct users.")
-    covers: DurationField | None = Field(None, description="Shape 3: a row sums up [time, time + covers).")
-    values: dict[str, str] = Field(default_factory=dict, description="Value name -> numeric column.")
-
-    @model_validator(mode="after")
-    def _one_shape(self) -> EventTable:
-        shapes = {"columns.event": self.columns.event, "event": self.event, "counts": self.counts}
-        received = [key for key, value in shapes.items() if value]
-        if len(received) != 1:
-            raise ValueError(
-                "an event table has exactly one of `columns.event` (a log), `event` (every row is that event), "
-                f"`counts` (already counted). Received: {', '.join(received) or 'none'}"
-            )
-        if ANY in (self.event, *(self.counts or {})):
-            raise ValueError(f"`{ANY}` stands for all events together and cannot name one")
-        if self.counts is None and (self.users or self.covers):
-            raise ValueError("`users` and `covers` belong to a table with `counts`")
-        if self.counts is not None:
-            if self.covers is None:
-                raise ValueError("a table with `counts` needs `covers`, the period a row sums up, such as `covers: 7d`")
-            if self.values:
-                raise ValueError("`values` belong to a log: in a table with `counts`, name the column under `counts`")
-            if stray := sorted(set(self.users) - set(self.counts)):
-                raise ValueError(f"`users` names events that are not in `counts`: {', '.join(stray)}")
-        return self
-
-
-class EntityColumns(Strict):
-    """The columns of the entities table."""
-
-    entity: str = Field(description="The id of the entity.")
-    signed_up: str | None = Field(None, description="The time at which the trial or free plan began.")
-
-
-class EarlierTable(Strict):
-    """An earlier extract of the entities, with the same columns."""
-
-    table: str = Field(description="A file, a glob, or a table of the connection.")
-
-
-class EntityTable(Strict):
-    """The entities that can convert, with their traits."""
-
-    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "signed_up": "x"}}
-
-    table: str = Field(description="A file, a glob, or a table of the connection.")
-    columns: EntityColumns = Field(description="Which column holds what.")
-    traits: list[str] | None = Field(None, description="Columns to use as traits; default: every other column.")
-    earlier: EarlierTable | None = Field(
-        None,
-        description="An earlier extract of the same table: traits that have changed since, more often for converters, are leaks.",
-    )
-
-
-class ConversionColumns(Strict):
-    """The columns of the conversions table."""
-
-    entity: str = Field(description="The id of the entity that converted.")
-    time: str = Field(description="The time of the conversion.")
-    value: str | None = Field(None, description="The amount paid.")
-
-
-class ConversionTable(Strict):
-    """The conversions. The first row of an entity counts."""
-
-    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}}
-
-    table: str = Field(description="A file, a glob, or a table of the connection.")
-    columns: ConversionColumns = Field(description="Which column holds what.")
+EMBEDDED = ("duckdb://", "duckdb:")
+"""URLs of the embedded DuckDB."""
 
 
 class Snapshots(Strict):
@@ -144,82 +55,6 @@ class Exclude(Strict):
     entities: dict[str, TextsField] = Field(default_factory=dict, description="Column of the entities table -> values.")
     users: TextsField = Field(default_factory=list, description="Users whose events are set aside.")
     bots: bool = Field(True, description="Set aside events of bots, by user name, user agent or an `is_bot` column.")
-
-
-class Capacity(Strict):
-    """How many leads sales can work."""
-
-    leads: int = Field(ge=1, description="Number of leads.")
-    per: DurationField = Field(description="The period.")
-
-
-EMBEDDED = ("duckdb://", "duckdb:")
-"""URLs of the embedded DuckDB."""
-LOWEST_BAND = "very_low"
-"""The band below the last of `policy.bands`."""
-
-
-class Policy(Strict):
-    """When an entity is a PQL: exactly one of `capacity`, `probability`, `precision` and `definition`, refined by the other keys."""
-
-    capacity: Capacity | None = Field(None, description="Capacity of sales: the best `leads` in each period `per`.")
-    probability: float | None = Field(None, gt=0, lt=1, description="Least probability.")
-    precision: float | None = Field(
-        None, gt=0, lt=1, description="Least conversion rate: the lowest threshold that reached it in the test period."
-    )
-    definition: Literal["recommended", "in_force"] | None = Field(
-        None, description="Entities that meet the model's recommended definition, or the one under `definition:`."
-    )
-    bands: dict[str, float] = Field(
-        default_factory=lambda: {"high": 0.25, "medium": 0.1, "low": 0.03},
-        min_length=1,
-        description=f"Band -> its least probability, highest first. Below the last band is `{LOWEST_BAND}`.",
-    )
-    exclude: dict[str, TextsField] = Field(
-        default_factory=dict, description="Trait -> values: entities that are scored but never a PQL."
-    )
-    hand_raise: list[Criterion] = Field(
-        default_factory=list,
-        description="An entity that meets any of these conditions qualifies, whatever its probability.",
-    )
-    cool_down: DurationField = Field(
-        "14d", validate_default=True, description="Time after an alert during which the same entity raises no other."
-    )
-    stay: float = Field(
-        0.8,
-        gt=0,
-        le=1,
-        description="A PQL stays a PQL until its probability falls below this share of the threshold.",
-    )
-    hold_out: float = Field(
-        0.0,
-        ge=0,
-        le=0.5,
-        description="Share of entities in a permanent random hold-out, which qualify but are never a PQL, for comparison.",
-    )
-
-    @field_validator("bands")
-    @classmethod
-    def _falling(cls, bands: dict[str, float]) -> dict[str, float]:
-        edges = list(bands.values())
-        if not all(0 < edge < 1 for edge in edges) or any(a <= b for a, b in pairwise(edges)):
-            raise ValueError(f"bands are probabilities between 0 and 1, the highest first. Received: {bands}")
-        if LOWEST_BAND in bands:
-            raise ValueError(f"`{LOWEST_BAND}` is the band below the last one: leave it out")
-        return bands
-
-    @model_validator(mode="after")
-    def _one(self) -> Policy:
-        received = [name for name in WAYS if getattr(self, name) is not None]
-        if len(received) != 1:
-            raise ValueError(
-                f"a policy has exactly one of {', '.join(WAYS)}. Received: {', '.join(received) or 'none'}"
-            )
-        return self
-
-
-WAYS = ("capacity", "probability", "precision", "definition")
-"""The alternatives that decide when an entity qualifies."""
 
 
 class Offer(Strict):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pql_model.config.schema import Config, EventTable
+from pql_model.config.schema import Config
+from pql_model.config.tables import EventTable
 from pql_model.errors import DataError, InputError
 from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import Incoming

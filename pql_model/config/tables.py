@@ -1,0 +1,102 @@
+"""The tables of `pql.yaml`: events, entities and conversions, with the columns that hold what."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from pql_model.config.types import DurationField, Strict
+from pql_model.measures import ANY
+
+
+class EventColumns(Strict):
+    """The columns of an event table."""
+
+    entity: str = Field(description="The entity of the event: the account, or the user where users convert.")
+    time: str = Field(description="The time of the event.")
+    event: str | None = Field(None, description="Shape 1, a log: the name of the event.")
+    user: str | None = Field(None, description="The user inside the account.")
+    id: str | None = Field(None, description="Unique id of the row; repeated ids are set aside.")
+    known_at: str | None = Field(None, description="The time at which the row arrived; it is not visible before.")
+    user_agent: str | None = Field(None, description="The user agent, for recognising bots.")
+
+
+class EventTable(Strict):
+    """An event table, in one of three shapes."""
+
+    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}, "event": "x"}
+
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+    columns: EventColumns = Field(description="Which column holds what.")
+    event: str | None = Field(None, description="Shape 2: the event that every row is.")
+    counts: dict[str, str] | None = Field(None, description="Shape 3: event name -> column of counts.", min_length=1)
+    users: dict[str, str] = Field(default_factory=dict, description="Shape 3: event name -> column of distinct users.")
+    covers: DurationField | None = Field(None, description="Shape 3: a row sums up [time, time + covers).")
+    values: dict[str, str] = Field(default_factory=dict, description="Value name -> numeric column.")
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> EventTable:
+        shapes = {"columns.event": self.columns.event, "event": self.event, "counts": self.counts}
+        received = [key for key, value in shapes.items() if value]
+        if len(received) != 1:
+            raise ValueError(
+                "an event table has exactly one of `columns.event` (a log), `event` (every row is that event), "
+                f"`counts` (already counted). Received: {', '.join(received) or 'none'}"
+            )
+        if ANY in (self.event, *(self.counts or {})):
+            raise ValueError(f"`{ANY}` stands for all events together and cannot name one")
+        if self.counts is None and (self.users or self.covers):
+            raise ValueError("`users` and `covers` belong to a table with `counts`")
+        if self.counts is not None:
+            if self.covers is None:
+                raise ValueError("a table with `counts` needs `covers`, the period a row sums up, such as `covers: 7d`")
+            if self.values:
+                raise ValueError("`values` belong to a log: in a table with `counts`, name the column under `counts`")
+            if stray := sorted(set(self.users) - set(self.counts)):
+                raise ValueError(f"`users` names events that are not in `counts`: {', '.join(stray)}")
+        return self
+
+
+class EntityColumns(Strict):
+    """The columns of the entities table."""
+
+    entity: str = Field(description="The id of the entity.")
+    signed_up: str | None = Field(None, description="The time at which the trial or free plan began.")
+
+
+class EarlierTable(Strict):
+    """An earlier extract of the entities, with the same columns."""
+
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+
+
+class EntityTable(Strict):
+    """The entities that can convert, with their traits."""
+
+    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "signed_up": "x"}}
+
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+    columns: EntityColumns = Field(description="Which column holds what.")
+    traits: list[str] | None = Field(None, description="Columns to use as traits; default: every other column.")
+    earlier: EarlierTable | None = Field(
+        None,
+        description="An earlier extract of the same table: traits that have changed since, more often for converters, are leaks.",
+    )
+
+
+class ConversionColumns(Strict):
+    """The columns of the conversions table."""
+
+    entity: str = Field(description="The id of the entity that converted.")
+    time: str = Field(description="The time of the conversion.")
+    value: str | None = Field(None, description="The amount paid.")
+
+
+class ConversionTable(Strict):
+    """The conversions. The first row of an entity counts."""
+
+    stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}}
+
+    table: str = Field(description="A file, a glob, or a table of the connection.")
+    columns: ConversionColumns = Field(description="Which column holds what.")
