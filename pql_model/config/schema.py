@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pql_model.config.definition import Definition, unreadable
 from pql_model.config.model_settings import ModelSettings
 from pql_model.config.own_features import OwnFeature
-from pql_model.config.policy import Policy
+from pql_model.config.policy_settings import Policy
 from pql_model.config.tables import ConversionTable, EntityTable, EventTable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.time import DAY, Duration

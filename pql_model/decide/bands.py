@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.config.policy import LOWEST_BAND
+from pql_model.config.policy_settings import LOWEST_BAND
 from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Estimate, wilson_around
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.config.policy import Policy
+from pql_model.config.policy_settings import Policy
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
 from pql_model.decide.policy import PolicyRule

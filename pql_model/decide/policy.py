@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pql_model.config.policy import Capacity, Policy
+from pql_model.config.policy_settings import Capacity, Policy
 from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Z95, Estimate
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pql_model.config.policy import Policy
+from pql_model.config.policy_settings import Policy
 from pql_model.decide.policy import Period, PolicyRule, capacity_level, expected_conversions, make_rule
 from pql_model.time import DAY, WEEK
 
