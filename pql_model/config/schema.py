@@ -12,7 +12,7 @@ from pql_model.config.definition import Definition, unreadable
 from pql_model.config.model_settings import ModelSettings
 from pql_model.config.own_features import OwnFeature
 from pql_model.config.policy_settings import Policy
-from pql_model.config.tables import ConversionTable, EntityTable, EventTable
+from pql_model.config.source_tables import ConversionTable, EntityTable, EventTable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.time import DAY, Duration
 

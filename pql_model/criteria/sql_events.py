@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from pql_model.config.schema import Config
-from pql_model.config.tables import EventTable
+from pql_model.config.source_tables import EventTable
 from pql_model.criteria.sql_dialects import Node
 from pql_model.criteria.sql_raw import (
     Cte,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pql_model.config.schema import Config
-from pql_model.config.tables import EventTable
+from pql_model.config.source_tables import EventTable
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.time import DAY, EVER, Window

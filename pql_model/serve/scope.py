@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pql_model.config.schema import Config
-from pql_model.config.tables import EventTable
+from pql_model.config.source_tables import EventTable
 from pql_model.errors import DataError, InputError
 from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import Incoming

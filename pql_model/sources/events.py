@@ -9,7 +9,7 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
-from pql_model.config.tables import EventTable
+from pql_model.config.source_tables import EventTable
 from pql_model.errors import DataError
 from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, text, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count

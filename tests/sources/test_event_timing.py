@@ -1,7 +1,7 @@
 import pytest
 from worlds import at, opened, product
 
-from pql_model.config.tables import EventTable
+from pql_model.config.source_tables import EventTable
 from pql_model.sources.event_timing import EventTiming, read_event_timing
 
 DAY_1 = "2026-01-01"
