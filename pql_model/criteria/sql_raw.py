@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.sources.files import file_kind
-from pql_model.sources.scalars import EARLIEST, LATEST, MISSING_IDS, spellings
+from pql_model.sources.scalars import MISSING_IDS, spellings
+from pql_model.sources.time_forms import EARLIEST, LATEST
 
 RAW = "raw"
 """Marks a raw table among the steps of the statement."""
@@ -87,8 +88,8 @@ def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
 
 
 def possible(engine: SqlDialect, time: Node) -> list[Node]:
-    """Tests that a time is plausible: an unset time is often stored as the year 1 or as 1970."""
-    return [time >= engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
+    """Tests that a time is plausible: an unset time is often stored as the year 1, 1900, 1970 or 9999."""
+    return [time > engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
 
 
 def or_null(column: Node, *tests: Node) -> Node:
