@@ -102,7 +102,7 @@ def init(
     events: Annotated[
         list[str], typer.Option("--events", help="File or glob of events. Repeat it for several tables.")
     ],
-    more: Annotated[
+    more_events: Annotated[
         list[str] | None, typer.Argument(help="More files of events, for a glob that the shell has expanded.")
     ] = None,
     entities: Annotated[str | None, typer.Option(help="File of the accounts (or users) that can convert.")] = None,
@@ -116,7 +116,9 @@ def init(
 
     Recognises exports of Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe.
     """
-    result = pql_model.init([*events, *(more or [])], entities, conversions, output=output, name=name, force=force)
+    result = pql_model.init(
+        [*events, *(more_events or [])], entities, conversions, output=output, name=name, force=force
+    )
 
     def show(console: Console, _: dict[str, Any]) -> None:
         for note in result.notes:
@@ -268,8 +270,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit
 
 
-def _best(scored: Any, count: int = 5) -> list[dict[str, Any]]:
-    rows = scored.rows.head(count).to_dict("records")
+def _best(result: Any, count: int = 5) -> list[dict[str, Any]]:
+    rows = result.rows.head(count).to_dict("records")
     return [{**row, "why": "; ".join(reason["words"] for reason in json.loads(row["reasons"]))} for row in rows]
 
 

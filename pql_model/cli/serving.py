@@ -92,11 +92,11 @@ def serve(
     """
     from pql_model.workflows.serve import bundle_to_serve, requires_key
 
-    chosen = bundle_to_serve(config, bundle)
-    environment = {**os.environ, "PQL_BUNDLE": str(chosen.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
+    model = bundle_to_serve(config, bundle)
+    environment = {**os.environ, "PQL_BUNDLE": str(model.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
     environment.setdefault("BENTOML_HOME", _writable_home())
     access = "requests need an API key" if requires_key(environment) else "open to everyone: no API key is set"
-    message = f"{chosen.name} version {chosen.version} on http://{host}:{port}, {access}"
+    message = f"{model.name} version {model.version} on http://{host}:{port}, {access}"
     err.print(message, markup=False, soft_wrap=True)
     _become([sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)], environment)
 

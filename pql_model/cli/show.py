@@ -155,12 +155,12 @@ def _rules(console: Console, best: dict[str, Any] | None, in_force: dict[str, An
     if best is None:
         say(console, "No rule was confirmed on later accounts.", gap=True)
     else:
-        tested = best["tested"]
+        metrics = best["tested"]
         say(
             console,
             ("Rule", "bold"),
-            f"  {best['text']}: {percent_estimate(tested['rate'])} of the later accounts that meet it converted, against "
-            f"{percent(tested['base_rate']['value'])} of all.",
+            f"  {best['text']}: {percent_estimate(metrics['rate'])} of the later accounts that meet it converted, against "
+            f"{percent(metrics['base_rate']['value'])} of all.",
             gap=True,
         )
     if in_force is not None:
@@ -219,9 +219,9 @@ def _leakage(console: Console, findings: list[dict[str, Any]], unused: dict[str,
     if not findings:
         say(console, ("Leakage audit", "bold"), ": no findings.", gap=True)
     audited = {f["column"].removeprefix("trait.") for f in findings}
-    for trait, why in unused.items():
+    for trait, reason in unused.items():
         if trait not in audited:
-            say(console, f"trait {trait} is not used: {why}", style="dim")
+            say(console, f"trait {trait} is not used: {reason}", style="dim")
 
 
 def _sparkline(counts: list[int]) -> str:

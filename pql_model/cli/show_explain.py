@@ -85,12 +85,12 @@ def _behaviours(console: Console, title: str, behaviours: Sequence[dict[str, Any
         for behaviour in behaviours[:_MOST]
     ]
     print_table(console, title, ["", "points", ""], rows)
-    more = len(behaviours) - _MOST
-    if more > 0:
-        say(console, f"and {more} smaller ones: `--json` lists them", style="dim")
+    hidden_count = len(behaviours) - _MOST
+    if hidden_count > 0:
+        say(console, f"and {hidden_count} smaller ones: `--json` lists them", style="dim")
 
 
 def _bar(value: float, widest: float) -> Text:
     """A bar by the size of a contribution; its sign stands in the number beside it and is its colour."""
-    drawn = bar(abs(value) / widest if widest else 0.0, _BAR, _COLOURS["+" if value > 0 else "-"])
-    return drawn if drawn or not value else Text("▏", style=drawn.style)
+    segment = bar(abs(value) / widest if widest else 0.0, _BAR, _COLOURS["+" if value > 0 else "-"])
+    return segment if segment or not value else Text("▏", style=segment.style)

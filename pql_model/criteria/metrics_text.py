@@ -47,15 +47,15 @@ def tested_text(metrics: DefinitionMetrics, rows: str, horizon: str) -> str:
     if metrics.note == EVERYBODY:
         rate = rate_text(metrics.rate, rate_denominator(metrics.rate))
         return f"Everybody meets it, so it separates nobody: of the {metrics.rows:,} {rows}, {rate} converted within {horizon}."
-    met = f"{metrics.qualified:,} of {metrics.rows:,} {rows} meet it"
+    count = f"{metrics.qualified:,} of {metrics.rows:,} {rows} meet it"
     if metrics.note == TOO_FEW:
         return (
-            f"Too few to judge: {met} and {metrics.conversions:,} of them converted within {horizon}. "
+            f"Too few to judge: {count} and {metrics.conversions:,} of them converted within {horizon}. "
             f"At least {LEAST_QUALIFIED} {rows} and {LEAST_CONVERSIONS} conversions are needed."
         )
     rate = rate_text(metrics.rate, rate_denominator(metrics.rate, metrics.base))
     caught = f"it catches {metrics.recall.value:.0%} of the conversions"
-    return f"{met}; {rate} of them converted within {horizon}, {_against_base(metrics)}; {caught}."
+    return f"{count}; {rate} of them converted within {horizon}, {_against_base(metrics)}; {caught}."
 
 
 def later_text(later: DefinitionMetrics, since: str) -> str:

@@ -267,18 +267,18 @@ def find_criteria(
     at = np.flatnonzero(earlier) if search_rows is None else search_rows
     mined = mine_criteria(candidates, outcomes.converted[at].astype(float), outcomes.entity[at], traits, seed, progress)
     conditions = [m.condition for m in mined]
-    met = np.column_stack([holds(c, table) for c in conditions]) if mined else np.empty((len(table), 0), bool)
-    test = _Test(table, outcomes, earlier, later, met, conditions)
+    masks = np.column_stack([holds(c, table) for c in conditions]) if mined else np.empty((len(table), 0), bool)
+    test = _Test(table, outcomes, earlier, later, masks, conditions)
     everybody, everybody_now = test.metrics(np.ones(len(table), bool))
     weekly = everybody.leads_per_week.value
     most_share = leads_a_week / weekly if leads_a_week is not None and weekly > 0 else None
-    frontier = search_definitions(met[earlier], outcomes.converted[earlier], most_share)
+    frontier = search_definitions(masks[earlier], outcomes.converted[earlier], most_share)
     criteria = [test.criterion(k, m) for k, m in enumerate(mined)]
     definitions = [
         test.definition(f"d{k + 1}", candidate, k == frontier.recommended)
         for k, candidate in enumerate(frontier.definitions)
     ]
-    corrected = holm([each.adjusted_p for each in (*criteria, *definitions)])
+    corrected = holm([item.adjusted_p for item in (*criteria, *definitions)])
     criteria = [replace(c, adjusted_p=float(p)) for c, p in zip(criteria, corrected, strict=False)]
     definitions = [
         replace(d, adjusted_p=float(p)) for d, p in zip(definitions, corrected[len(criteria) :], strict=True)
@@ -312,26 +312,26 @@ class _Test:
     def names(self) -> list[str]:
         return [f"c{k + 1}" for k in range(len(self.conditions))]
 
-    def metrics(self, met: np.ndarray) -> tuple[DefinitionMetrics, DefinitionMetrics]:
+    def metrics(self, mask: np.ndarray) -> tuple[DefinitionMetrics, DefinitionMetrics]:
         """On earlier and on later rows."""
-        earlier, later = (evaluate_definition(met[at], self.outcomes[at]) for at in (self.earlier, self.later))
+        earlier, later = (evaluate_definition(mask[at], self.outcomes[at]) for at in (self.earlier, self.later))
         return earlier, later
 
-    def p_value(self, met: np.ndarray) -> float:
-        return p_above(met[self.later], self.outcomes.converted[self.later])
+    def p_value(self, mask: np.ndarray) -> float:
+        return p_above(mask[self.later], self.outcomes.converted[self.later])
 
     def criterion(self, k: int, mined: MinedCriterion) -> CriterionResult:
-        met = self.met[:, k]
+        mask = self.met[:, k]
         definition = Definition.joining([mined.condition], 1)
         return CriterionResult(
-            self.names[k], definition, *self.metrics(met), self.p_value(met), mined, self._overlap(k)
+            self.names[k], definition, *self.metrics(mask), self.p_value(mask), mined, self._overlap(k)
         )
 
     def _overlap(self, k: int) -> dict[str, float]:
         """By other criterion, the share of the rows meeting either one that meet both."""
-        met, outcomes = self.met[self.later], self.outcomes[self.later]
+        masks, outcomes = self.met[self.later], self.outcomes[self.later]
         shares = {
-            name: compare_definitions(met[:, k], met[:, j], outcomes).overlap
+            name: compare_definitions(masks[:, k], masks[:, j], outcomes).overlap
             for j, name in enumerate(self.names)
             if j != k
         }
@@ -340,12 +340,12 @@ class _Test:
     def definition(self, name: str, candidate: CandidateDefinition, recommended: bool) -> DefinitionResult:
         members, least = list(candidate.members), candidate.least
         count = self.met[:, members].sum(axis=1)
-        met, near_miss = count >= least, (count == least - 1) & (least > 1)
+        mask, near_miss = count >= least, (count == least - 1) & (least > 1)
         return DefinitionResult(
             name,
             Definition.joining([self.conditions[k] for k in members], least),
-            *self.metrics(met),
-            self.p_value(met),
+            *self.metrics(mask),
+            self.p_value(mask),
             tuple(self.names[k] for k in members),
             recommended,
             GroupOutcomes.of(near_miss[self.later], self.outcomes[self.later]),
@@ -356,5 +356,5 @@ class _Test:
         if best is None:
             return InForceResult(definition, verdict, None, None)
         later = self.outcomes[self.later]
-        met_new, met_today = (meets(each, self.table)[self.later] for each in (best.definition, definition))
+        met_new, met_today = (meets(part, self.table)[self.later] for part in (best.definition, definition))
         return InForceResult(definition, verdict, best.id, compare_definitions(met_new, met_today, later))

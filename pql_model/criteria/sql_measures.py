@@ -80,13 +80,13 @@ class Reader:
 
     def measure(self, feature: Feature, label: str, thresholds: list[float]) -> Measured:
         """Measure a feature; `label` names its steps, and `thresholds` are what it is compared with."""
-        measured = _BY_MEASURE[feature.measure](self, feature, label)
-        value = measured.number
+        expression = _BY_MEASURE[feature.measure](self, feature, label)
+        value = expression.number
         if feature.measure == "sum" and (digits := sum_digits(thresholds)) is not None:
             value = self.engine.rounded(value, digits)
         if self.may_lack_signup and feature.window.kind == "first":
             value = when(given(col("signed_up", "r")), value)
-        return Measured(value, measured.ctes, measured.joined)
+        return Measured(value, expression.ctes, expression.joined)
 
     # ------------------------------------------------------------ which events
 
@@ -110,20 +110,20 @@ class Reader:
 
     # ------------------------------------------------------------ aggregates
 
-    def count(self, inside: Node | None) -> Node:
+    def count(self, condition: Node | None) -> Node:
         if self.counted:
-            return _or_zero(exp.Sum(this=when(inside, col("n", "e"))))
-        return exp.Count(this=when(inside, col("event_time", "e")))
+            return _or_zero(exp.Sum(this=when(condition, col("n", "e"))))
+        return exp.Count(this=when(condition, col("event_time", "e")))
 
-    def distinct(self, inside: Node | None, what: Node) -> Node:
-        return exp.Count(this=exp.Distinct(expressions=[when(inside, what)]))
+    def distinct(self, condition: Node | None, value: Node) -> Node:
+        return exp.Count(this=exp.Distinct(expressions=[when(condition, value)]))
 
-    def users(self, inside: Node | None) -> Node:
-        people = self.distinct(inside, col("person", "e"))
+    def users(self, condition: Node | None) -> Node:
+        people = self.distinct(condition, col("person", "e"))
         if not self.counted_users:
             return people
-        most = _or_zero(exp.Max(this=when(inside, col("n_users", "e"))))
-        return exp.Anonymous(this="GREATEST", expressions=[people, most])
+        largest = _or_zero(exp.Max(this=when(condition, col("n_users", "e"))))
+        return exp.Anonymous(this="GREATEST", expressions=[people, largest])
 
     def days(self, start: Node, end: Node) -> Node:
         return exp.Div(this=self.engine.double(self.engine.micros(start, end)), expression=number(DAY))
@@ -131,10 +131,10 @@ class Reader:
     def value(self, feature: Feature) -> Node:
         return col(self.values[str(feature.value)], "e")
 
-    def seen(self, *columns: Node, where: Node | None) -> exp.Select:
+    def seen(self, *columns: Node, condition: Node | None) -> exp.Select:
         """Select columns of the visible events."""
         events = exp.select(*columns).from_(f"{SEEN} AS e")
-        return events if where is None else events.where(where)
+        return events if condition is None else events.where(condition)
 
 
 def sum_digits(thresholds: list[float]) -> int | None:
@@ -189,8 +189,8 @@ def _last_value(reader: Reader, feature: Feature, label: str) -> Measured:
     value, entity = reader.value(feature), col("entity", "e")
     latest = exp.alias_(place(entity, descending(col("event_time", "e")), descending(value)), "place")
     inside = reader.inside(feature)
-    where = given(value) if inside is None else exp.and_(inside, given(value))
-    rows = reader.seen(entity, exp.alias_(value, "latest"), latest, where=where)
+    condition = given(value) if inside is None else exp.and_(inside, given(value))
+    rows = reader.seen(entity, exp.alias_(value, "latest"), latest, condition=condition)
     last = exp.select("entity", "latest").from_(f"{label}_rows").where(col("place").eq(1))
     return Measured(_joined(label, "latest"), ((f"{label}_rows", rows), (label, last)), label)
 
@@ -200,21 +200,21 @@ def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
     entity, time = col("entity", "e"), col("event_time", "e")
     before = over(exp.Lag(this=time.copy()), entity, time.copy())
     columns = (entity, time, exp.alias_(before, "time_before"))
-    return f"{label}_gaps", reader.seen(*columns, where=reader.inside(feature))
+    return f"{label}_gaps", reader.seen(*columns, condition=reader.inside(feature))
 
 
 def _sessions(reader: Reader, feature: Feature, label: str) -> Measured:
     time, before = col("event_time", "g"), col("time_before", "g")
-    apart = exp.or_(before.is_(exp.null()), time > plus(before, _session_gap(reader)))
-    counted = exp.Count(this=when(apart, number(1)))
-    return _of_gaps(reader, feature, label, counted)
+    starts_session = exp.or_(before.is_(exp.null()), time > plus(before, _session_gap(reader)))
+    session_count = exp.Count(this=when(starts_session, number(1)))
+    return _of_gaps(reader, feature, label, session_count)
 
 
 def _session_minutes(reader: Reader, feature: Feature, label: str) -> Measured:
     time, before = col("event_time", "g"), col("time_before", "g")
     together = time <= plus(before, _session_gap(reader))
-    spent = exp.Sum(this=when(together, reader.engine.micros(before, time)))
-    minutes = exp.Div(this=reader.engine.double(spent), expression=number(MINUTE))
+    total = exp.Sum(this=when(together, reader.engine.micros(before, time)))
+    minutes = exp.Div(this=reader.engine.double(total), expression=number(MINUTE))
     return _of_gaps(reader, feature, label, minutes)
 
 
@@ -233,7 +233,7 @@ def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
     """Runs of consecutive active days: within one, day minus place is the same."""
     entity = col("entity", "e")
     as_of, day = col("as_of", "e"), exp.alias_(reader.engine.day(col("event_time", "e")), "active_day")
-    days = reader.seen(entity, as_of, day, where=reader.inside(feature)).distinct()
+    days = reader.seen(entity, as_of, day, condition=reader.inside(feature)).distinct()
     active = col("active_day", "d")
     run = exp.alias_(minus(reader.engine.day_number(active), place(col("entity", "d"), active.copy())), "run")
     marked = exp.select(col("entity", "d"), col("as_of", "d"), active, run).from_(f"{label}_days AS d")
@@ -262,14 +262,17 @@ def _trend(reader: Reader, feature: Feature, label: str) -> Measured:
     time, as_of = col("event_time", "e"), col("as_of", "e")
     start = minus(as_of, reader.engine.interval(length))
     recent = time >= start
-    earlier = exp.and_(time >= minus(as_of, reader.engine.interval(Duration(2 * length.us))), time < start)
+    in_period_before = exp.and_(time >= minus(as_of, reader.engine.interval(Duration(2 * length.us))), time < start)
     entity = col("entity", "e")
     halves = reader.seen(
-        entity, exp.alias_(reader.count(recent), "recent"), exp.alias_(reader.count(earlier), "earlier"), where=None
+        entity,
+        exp.alias_(reader.count(recent), "recent"),
+        exp.alias_(reader.count(in_period_before), "earlier"),
+        condition=None,
     ).group_by(entity.copy())
     a, b = col("recent", "t"), col("earlier", "t")
-    both = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
-    change = exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=both)
+    total = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
+    change = exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=total)
     trend = exp.select(col("entity", "t"), exp.alias_(change, "trend")).from_(f"{label}_halves AS t")
     return Measured(_joined(label, "trend"), ((f"{label}_halves", halves), (label, trend)), label)
 
@@ -277,13 +280,13 @@ def _trend(reader: Reader, feature: Feature, label: str) -> Measured:
 def _top_user_share(reader: Reader, feature: Feature, label: str) -> Measured:
     entity, person = col("entity", "e"), col("person", "e")
     inside = reader.inside(feature)
-    where = given(person) if inside is None else exp.and_(given(person), inside)
-    users = reader.seen(entity, person, exp.alias_(reader.count(None), "times"), where=where)
+    condition = given(person) if inside is None else exp.and_(given(person), inside)
+    users = reader.seen(entity, person, exp.alias_(reader.count(None), "times"), condition=condition)
     users = users.group_by(entity.copy(), person.copy())
     times = col("times", "u")
     all_of_them = exp.Nullif(this=exp.Sum(this=times.copy()), expression=number(0))
-    most = exp.Div(this=reader.engine.double(exp.Max(this=times)), expression=all_of_them)
-    share = exp.select(col("entity", "u"), exp.alias_(most, "share")).from_(f"{label}_users AS u")
+    largest_share = exp.Div(this=reader.engine.double(exp.Max(this=times)), expression=all_of_them)
+    share = exp.select(col("entity", "u"), exp.alias_(largest_share, "share")).from_(f"{label}_users AS u")
     share = share.group_by(col("entity", "u"))
     return Measured(_joined(label, "share"), ((f"{label}_users", users), (label, share)), label)
 

@@ -43,9 +43,9 @@ def named(node: Node, name: str) -> Node:
     return node.copy() if isinstance(node, exp.Column) and node.name == name else exp.alias_(node, name)
 
 
-def when(test: Node | None, then: Node) -> Node:
+def when(test: Node | None, value: Node) -> Node:
     """`then` where the test holds, otherwise null."""
-    return then.copy() if test is None else exp.case().when(test.copy(), then.copy())
+    return value.copy() if test is None else exp.case().when(test.copy(), value.copy())
 
 
 def plus(time: Node, length: Node) -> Node:
@@ -70,15 +70,15 @@ def descending(node: Node) -> exp.Ordered:
     return exp.Ordered(this=node.copy(), desc=True, nulls_first=False)
 
 
-def over(function: Node, within: Node, *ranks: Node) -> Node:
+def over(function: Node, partition: Node, *ranks: Node) -> Node:
     """A window function over the rows with the same value of `within`, ordered by `ranks`."""
     order = exp.Order(expressions=list(ranks)) if ranks else None
-    return exp.Window(this=function, partition_by=[within.copy()], order=order)
+    return exp.Window(this=function, partition_by=[partition.copy()], order=order)
 
 
-def place(within: Node, *ranks: Node) -> Node:
+def place(partition: Node, *ranks: Node) -> Node:
     """Number the rows with the same value of `within`, ordered by `ranks`."""
-    return over(exp.RowNumber(), within, *ranks)
+    return over(exp.RowNumber(), partition, *ranks)
 
 
 def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
@@ -136,13 +136,13 @@ class Raw:
         return when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
 
     def instant(self, name: str) -> Node:
-        read = self.engine.read_instant(self.plain(name, "time"))
-        return self.engine.instant(self.engine.day(read)) if self.day_only else read
+        expression = self.engine.read_instant(self.plain(name, "time"))
+        return self.engine.instant(self.engine.day(expression)) if self.day_only else expression
 
     def number(self, name: str) -> Node:
         """A finite number, otherwise null."""
-        read = self.engine.read_double(self.plain(name, "number"))
-        return when(exp.Abs(this=read.copy()) < exp.Literal.number("1E308"), read)
+        expression = self.engine.read_double(self.plain(name, "number"))
+        return when(exp.Abs(this=expression.copy()) < exp.Literal.number("1E308"), expression)
 
     def select(self, columns: Mapping[str, Node]) -> exp.Select:
         """Select columns of all its rows."""
@@ -163,9 +163,9 @@ def table_names(tables: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for table in dict.fromkeys(tables):
         name = _stem(table) if file_kind(table) else table
-        taken = {other.lower() for other in names.values()}
-        copies = [name, *(f"{name}_{copy}" for copy in range(2, len(taken) + 2))]
-        names[table] = next(copy for copy in copies if copy.lower() not in taken)
+        used_names = {used_name.lower() for used_name in names.values()}
+        copies = [name, *(f"{name}_{copy}" for copy in range(2, len(used_names) + 2))]
+        names[table] = next(copy for copy in copies if copy.lower() not in used_names)
     return names
 
 

@@ -48,13 +48,13 @@ def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]
 
 
 def build_decider(
-    config: Config, later: pd.DataFrame, table: pd.DataFrame, probability: np.ndarray, results: CriteriaResults
+    config: Config, test_frame: pd.DataFrame, table: pd.DataFrame, probability: np.ndarray, results: CriteriaResults
 ) -> Decider:
     """Build what a model decides by.
 
     Parameters
     ----------
-    later, table, probability
+    test_frame, table, probability
         Snapshots of the test period, their features and the model's probabilities.
     results
         The model's criteria and definitions.
@@ -67,10 +67,10 @@ def build_decider(
     counts = ~Columns.of_table(table, exclude).holds_any(exclude)
     if not counts.any():  # all are excluded: the threshold does not matter
         counts = ~counts
-    entity, converted = later["entity"].to_numpy(), later["converted"].to_numpy(bool)
+    entity, converted = test_frame["entity"].to_numpy(), test_frame["converted"].to_numpy(bool)
     period = Period(
         entity=entity[counts],
-        as_of=later["as_of"].to_numpy(np.int64)[counts],
+        as_of=test_frame["as_of"].to_numpy(np.int64)[counts],
         converted=converted[counts],
         probability=probability[counts],
         repeated=config.motion == "freemium",

@@ -71,23 +71,28 @@ class Decider:
     @property
     def conditions(self) -> list[BoundCriterion]:
         """Every condition that a decision reads."""
-        definitions = [each for each in (self.recommended, self.in_force) if each is not None]
-        return [*self.exclude, *self.hand_raise, *self.criteria, *(c for each in definitions for c in each.conditions)]
+        definitions = [definition for definition in (self.recommended, self.in_force) if definition is not None]
+        return [
+            *self.exclude,
+            *self.hand_raise,
+            *self.criteria,
+            *(c for definition in definitions for c in definition.conditions),
+        ]
 
     @property
     def features(self) -> list[Feature]:
         """The features that the conditions count."""
         return list(dict.fromkeys(c.feature for c in self.conditions if c.feature is not None))
 
-    def criteria_met(self, met: np.ndarray) -> list[dict[str, str | None]]:
+    def criteria_met(self, row_met: np.ndarray) -> list[dict[str, str | None]]:
         """List id and text of the criteria that one row meets.
 
         Parameters
         ----------
-        met
+        row_met
             Bool (criteria,).
         """
-        return [{"id": c.id, "text": c.text} for c, holds in zip(self.criteria, met.tolist(), strict=True) if holds]
+        return [{"id": c.id, "text": c.text} for c, holds in zip(self.criteria, row_met.tolist(), strict=True) if holds]
 
     def to_dict(self) -> dict[str, Any]:
         bands = zip(self.bands.names[:-1], self.bands.edges[:-1], strict=True)
@@ -97,7 +102,7 @@ class Decider:
     def from_dict(cls, raw: Mapping[str, Any]) -> Decider:
         """Read what `to_dict` wrote."""
         criteria = {
-            name: tuple(BoundCriterion.from_dict(each) for each in raw[name])
+            name: tuple(BoundCriterion.from_dict(criterion) for criterion in raw[name])
             for name in ("exclude", "hand_raise", "criteria")
         }
         definitions = {

@@ -87,12 +87,12 @@ def plot_tradeoff(y: np.ndarray, scores: dict[str, np.ndarray], path: Path) -> P
 
 def plot_importance(importance: pd.DataFrame, path: Path, top: int = 15) -> Path:
     """Mean absolute log-odds by behaviour on the test rows."""
-    shown = importance.head(top).iloc[::-1]
-    figure = Figure(figsize=(6.4, 0.32 * len(shown) + 1.2), layout="constrained")
+    rows = importance.head(top).iloc[::-1]
+    figure = Figure(figsize=(6.4, 0.32 * len(rows) + 1.2), layout="constrained")
     axes = figure.subplots()
-    names = shown["behaviour"].map(lambda name: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
-    axes.barh(range(len(shown)), shown["mean_abs"], color=_BLUE)
-    axes.set_yticks(range(len(shown)), names.str.replace("$", r"\$", regex=False))
+    names = rows["behaviour"].map(lambda name: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
+    axes.barh(range(len(rows)), rows["mean_abs"], color=_BLUE)
+    axes.set_yticks(range(len(rows)), names.str.replace("$", r"\$", regex=False))
     axes.set(xlabel="mean absolute change of the log-odds", title="Most important behaviours")
     return _save(figure, path)
 
@@ -109,19 +109,19 @@ def plot_folds(table: pd.DataFrame, path: Path) -> Path:
     above, below = figure.subplots(2, sharex=True)
     folds = table[table["cutoff"] != "pooled"]
     place = {cutoff: i for i, cutoff in enumerate(folds["cutoff"].unique())}
-    drawn = (
+    parts = (
         ("model", "roc_auc", _BLUE, above),
         ("logistic_regression", "roc_auc", _ORANGE, above),
         ("model", "observed_conversions", _GREY, below),
         ("model", "expected_conversions", _BLUE, below),
     )
-    for k, (of, metric, colour, axes) in enumerate(drawn):
+    for k, (of, metric, colour, axes) in enumerate(parts):
         part = folds[(folds["of"] == of) & (folds["metric"] == metric)]
-        left, right = part["value"] - part["low"], part["high"] - part["value"]
+        below_value, above_value = part["value"] - part["low"], part["high"] - part["value"]
         axes.errorbar(
             part["cutoff"].map(place) + (k % 2 - 0.5) * 0.12,
             part["value"],
-            yerr=[left.clip(lower=0), right.clip(lower=0)],
+            yerr=[below_value.clip(lower=0), above_value.clip(lower=0)],
             fmt="o",
             color=colour,
             ecolor=colour,

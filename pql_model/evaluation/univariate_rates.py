@@ -127,16 +127,16 @@ def univariate_rates(
     """
     looks = non_overlapping(frame, horizon)
     converted = frame["converted"].to_numpy(bool)[looks]
-    found: list[BehaviourRate] = []
+    rates: list[BehaviourRate] = []
     for event in events:
         name = Feature(event, "count").name
-        if len(found) < MAX_BEHAVIOURS and name in table and name not in quarantined:
-            found += _split_by_threshold(event, table[name].to_numpy(float)[looks], converted)[
-                : MAX_BEHAVIOURS - len(found)
+        if len(rates) < MAX_BEHAVIOURS and name in table and name not in quarantined:
+            rates += _split_by_threshold(event, table[name].to_numpy(float)[looks], converted)[
+                : MAX_BEHAVIOURS - len(rates)
             ]
-    corrected = holm([single.p_value for single in found])
-    behaviours = [replace(single, p_value=p) for single, p in zip(found, corrected.tolist(), strict=True)]
-    order = np.argsort([single.p_value for single in found], kind="stable")
+    corrected = holm([single.p_value for single in rates])
+    behaviours = [replace(single, p_value=p) for single, p in zip(rates, corrected.tolist(), strict=True)]
+    order = np.argsort([single.p_value for single in rates], kind="stable")
     return UnivariateRates(Group.of(converted), tuple(behaviours[i] for i in order))
 
 
@@ -144,11 +144,11 @@ def _split_by_threshold(event: str, counts: np.ndarray, converted: np.ndarray) -
     """Test "at least once" and "more than the median of those who did it", if both groups are large enough."""
     did = counts > 0
     thresholds = dict.fromkeys([0, int(np.median(counts[did]))]) if did.any() else {}
-    found = []
+    rates = []
     for more_than in thresholds:
-        met = counts > more_than
-        if _LEAST_SHARE <= met.mean() <= 1 - _LEAST_SHARE:
-            sides = Group.of(converted[met]), Group.of(converted[~met])
+        mask = counts > more_than
+        if _LEAST_SHARE <= mask.mean() <= 1 - _LEAST_SHARE:
+            sides = Group.of(converted[mask]), Group.of(converted[~mask])
             cells = [[side.conversions, side.looks - side.conversions] for side in sides]
-            found.append(BehaviourRate(event, more_than, *sides, float(fisher_exact(cells).pvalue)))
-    return found
+            rates.append(BehaviourRate(event, more_than, *sides, float(fisher_exact(cells).pvalue)))
+    return rates

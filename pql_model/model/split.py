@@ -99,15 +99,15 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
     for share in _TEST_SHARES:
         start = int(np.quantile(begins, 1 - share, method="nearest"))
         train, test = as_of + horizon.us <= start, begins >= start
-        learned, judged = int(converted[train].sum()), int(converted[test].sum())
-        if learned and judged and not converted[train].all() and not converted[test].all():
-            if best is None or min(learned, judged) > best[0]:
-                best = (min(learned, judged), start, train, test)
-            if learned >= judged:
+        train_conversions, test_conversions = int(converted[train].sum()), int(converted[test].sum())
+        if train_conversions and test_conversions and not converted[train].all() and not converted[test].all():
+            if best is None or min(train_conversions, test_conversions) > best[0]:
+                best = (min(train_conversions, test_conversions), start, train, test)
+            if train_conversions >= test_conversions:
                 break
     if best is None:
-        few = int(frame["entity"][converted].nunique())
-        if few < MIN_FIT_CONVERSIONS:
+        conversions = int(frame["entity"][converted].nunique())
+        if conversions < MIN_FIT_CONVERSIONS:
             raise too_few_conversions("There are too few conversions to hold out a later test period", frame)
         period = f"{iso(int(as_of.min()))} to {iso(int(as_of.max()))}"
         raise NotEnoughDataError(
@@ -122,8 +122,8 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
 
 def too_few_conversions(what: str, frame: pd.DataFrame, rows: str = "snapshots") -> TooFewConversionsError:
     """The refusal, with the base rate, which even few conversions tell."""
-    paid = frame.groupby("entity")["converted"].any()
-    conversions, entities = int(paid.sum()), len(paid)
+    converted = frame.groupby("entity")["converted"].any()
+    conversions, entities = int(converted.sum()), len(converted)
     return TooFewConversionsError(
         what,
         entities=entities,
@@ -171,23 +171,23 @@ def _in_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> tuple[list[
     cuts = [int(np.quantile(begins[converted], share, method="nearest")) for share in _FOLD_SHARES]
     ends = [*cuts[1:], np.iinfo(np.int64).max]
     folds, left_out = [], []
-    for cut, end in zip(cuts, ends, strict=True):
-        fit = np.flatnonzero(as_of + horizon.us <= cut)
-        check = np.flatnonzero((begins >= cut) & (begins < end))
+    for start, end in zip(cuts, ends, strict=True):
+        fit = np.flatnonzero(as_of + horizon.us <= start)
+        check = np.flatnonzero((begins >= start) & (begins < end))
         if _enough(converted, fit, MIN_FIT_CONVERSIONS) and _enough(converted, check, MIN_CHECK_CONVERSIONS):
             folds.append(Fold(fit, check))
         else:
             left_out.append(
-                f"from {iso(cut)}: {converted[fit].sum():,} conversions in {len(fit):,} rows to learn from, "
+                f"from {iso(start)}: {converted[fit].sum():,} conversions in {len(fit):,} rows to learn from, "
                 f"{converted[check].sum():,} in {len(check):,} to check on; {MIN_FIT_CONVERSIONS} and {MIN_CHECK_CONVERSIONS} "
                 "are needed, and rows without one"
             )
     return folds, tuple(left_out)
 
 
-def _enough(converted: np.ndarray, rows: np.ndarray, least: int) -> bool:
+def _enough(converted: np.ndarray, rows: np.ndarray, minimum: int) -> bool:
     positives = int(converted[rows].sum())
-    return positives >= least and positives < len(rows)
+    return positives >= minimum and positives < len(rows)
 
 
 def _by_entity(frame: pd.DataFrame, converted: np.ndarray, seed: int) -> tuple[Fold, ...]:

@@ -38,12 +38,12 @@ class Fit:
 
 def digest(frame: pd.DataFrame, X: np.ndarray, names: list[str], salt: str) -> str:
     """Digest exactly what the model sees: rows, outcomes, columns, values."""
-    whole = hashlib.sha256(salt.encode())
-    whole.update("\n".join(names).encode())
+    sha = hashlib.sha256(salt.encode())
+    sha.update("\n".join(names).encode())
     for column in ("entity", "as_of", "converted"):
-        whole.update(pd.util.hash_array(frame[column].to_numpy()).tobytes())
-    whole.update(np.ascontiguousarray(X).tobytes())
-    return whole.hexdigest()[:16]
+        sha.update(pd.util.hash_array(frame[column].to_numpy()).tobytes())
+    sha.update(np.ascontiguousarray(X).tobytes())
+    return sha.hexdigest()[:16]
 
 
 def learner_digest(learner: Learner) -> str:
@@ -112,11 +112,11 @@ def fit_model(
     tuned = None
     if isinstance(learner, TunableLearner):
         tuned = learner.tune(*_thinned(rows, folds, frame, horizon, motion), budget, progress)
-    chosen = tuned.learner if tuned is not None else learner
-    checked, margins = out_of_fold(chosen, rows, folds)
+    fitted_learner = tuned.learner if tuned is not None else learner
+    checked, margins = out_of_fold(fitted_learner, rows, folds)
     calibration = fit_calibration(margins, y[checked])
-    predictor = chosen.fit(rows)
-    check_predictor(chosen, predictor, rows)
+    predictor = fitted_learner.fit(rows)
+    check_predictor(fitted_learner, predictor, rows)
     if tuned is None:
         tuned = Tuned(learner, learner.params, _score(folds, margins, y))
     return Fit(predictor, calibration, tuned, folds)
@@ -152,9 +152,9 @@ def _thinned(
     rows: TrainingRows, folds: Folds, frame: pd.DataFrame, horizon: Duration, motion: str
 ) -> tuple[TrainingRows, Folds]:
     """Keep whole entities, chosen by a hash of their name, where there are more rows than tuning needs."""
-    most = min(MAX_TUNING_ROWS, MAX_TUNING_CELLS // max(rows.X.shape[1], 1))
-    if len(frame) <= most:
+    max_rows = min(MAX_TUNING_ROWS, MAX_TUNING_CELLS // max(rows.X.shape[1], 1))
+    if len(frame) <= max_rows:
         return rows, folds
     place = pd.util.hash_array(frame["entity"].to_numpy(dtype=object)) / 2.0**64
-    kept = np.flatnonzero(place < most / len(frame))
-    return rows.take(kept), tuning_folds(frame.iloc[kept], horizon, motion, rows.seed)
+    sample = np.flatnonzero(place < max_rows / len(frame))
+    return rows.take(sample), tuning_folds(frame.iloc[sample], horizon, motion, rows.seed)

@@ -115,5 +115,5 @@ def signature(model: FittedModel) -> ModelSignature:
     optional = [name for name in dict.fromkeys([*decisions, AGE]) if name not in required]
     columns = [(name, False) for name in ("entity", "as_of")]
     columns += [(name, True) for name in required] + [(name, False) for name in optional]
-    inputs = Schema([ColSpec(AnyType(), name, required=needed) for name, needed in columns])
+    inputs = Schema([ColSpec(AnyType(), name, required=is_required) for name, is_required in columns])
     return ModelSignature(inputs, Schema([ColSpec(kind, name, required=False) for name, kind in _OUTPUTS.items()]))

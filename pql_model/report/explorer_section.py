@@ -28,8 +28,8 @@ def explorer_section(view: View) -> ExplorerSection:
     groups: dict[str, list[dict[str, Any]]] = {}
     for criterion in view.explorer["criteria"]:
         groups.setdefault(criterion["group"], []).append(criterion)
-    ordered = {group: sorted(criteria, key=_natural_order) for group, criteria in groups.items()}
-    return ExplorerSection(script_data(view, view.explorer), ordered, rule_rows(view))
+    sorted_groups = {group: sorted(criteria, key=_natural_order) for group, criteria in groups.items()}
+    return ExplorerSection(script_data(view, view.explorer), sorted_groups, rule_rows(view))
 
 
 def _natural_order(criterion: dict[str, Any]) -> list[tuple[int, str]]:
@@ -73,8 +73,8 @@ def _start(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _strip(view: View, name: str) -> list[list[int]]:
-    none = {"qualified": 0, "conversions": 0}
-    counts = (week["by_definition"].get(name, none) for week in view.data["weeks"])
+    zero = {"qualified": 0, "conversions": 0}
+    counts = (week["by_definition"].get(name, zero) for week in view.data["weeks"])
     return [[count["qualified"], count["conversions"]] for count in counts]
 
 

@@ -88,14 +88,14 @@ def _unusable(set_aside: Mapping[str, int], rows_read: int) -> list[dict[str, st
     share = rows / rows_read if rows_read else 0.0
     if share < MUCH:
         return []
-    most = ", ".join(
+    largest = ", ".join(
         f"{reason.replace('_', ' ')} {count:,}" for reason, count in sorted(set_aside.items(), key=lambda r: -r[1])[:3]
     )
     level = "red" if share >= TOO_MUCH else "amber"
     return [
         _line(
             level,
-            f"{share:.0%} of the event rows cannot be used: {most}.",
+            f"{share:.0%} of the event rows cannot be used: {largest}.",
             "Counts are lower than they really were.",
             "`pql check` shows them by table and reason.",
         )

@@ -56,7 +56,7 @@ def capitalise(text: str) -> Markup:
     (Markup('<b>At</b> least'), Markup('At least'))
     """
     first = re.compile(r"^((?:<[^>]*>)*)([^<&])")
-    return Markup(first.sub(lambda found: found[1] + found[2].upper(), str(escape_html(text))))  # noqa: S704 (escaped)
+    return Markup(first.sub(lambda match: match[1] + match[2].upper(), str(escape_html(text))))  # noqa: S704 (escaped)
 
 
 def json_block(content: Any) -> Markup:

@@ -45,8 +45,8 @@ def denominator(rates: Iterable[float | None]) -> int:
     >>> denominator([0.31, 0.004]), denominator([0.004, None])
     (100, 1000)
     """
-    known = [rate for rate in rates if rate is not None]
-    return 1000 if known and max(known) < 0.01 else 100
+    values = [rate for rate in rates if rate is not None]
+    return 1000 if values and max(values) < 0.01 else 100
 
 
 def frequency(rate: float | None, per: int = 100) -> str:
@@ -162,24 +162,24 @@ def counts(conversions: int, qualified: int) -> str:
     return f"{conversions:,} of {qualified:,}"
 
 
-def overlap(one: Estimate, other: Estimate) -> bool:
+def overlap(first: Estimate, second: Estimate) -> bool:
     """Whether two intervals share a point and cannot be told apart.
 
     >>> overlap({"low": 0.1, "high": 0.2}, {"low": 0.2, "high": 0.3})
     True
     """
-    if None in (one["low"], one["high"], other["low"], other["high"]):
+    if None in (first["low"], first["high"], second["low"], second["high"]):
         return True
-    return bool(one["low"] <= other["high"] and other["low"] <= one["high"])
+    return bool(first["low"] <= second["high"] and second["low"] <= first["high"])
 
 
-def plural(count: int, noun: str, many: str | None = None) -> str:
+def plural(count: int, noun: str, plural_form: str | None = None) -> str:
     """A count with its noun.
 
     >>> plural(1, "account"), plural(1200, "account"), plural(0, "entry", "entries")
     ('1 account', '1,200 accounts', '0 entries')
     """
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else plural_form or noun + 's'}"
 
 
 def join_words(parts: list[str], word: str = "and") -> str:

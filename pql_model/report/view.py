@@ -145,11 +145,13 @@ def rule_text(rule: GrowthNode) -> Markup:
 def _rates(at: Any) -> Iterator[float | None]:
     """Every rate that the page prints as `of 100`, but for those of a few rows: 1 of 1 must not decide for the page."""
     if isinstance(at, dict):
-        seen = at.get("qualified", at.get("entities"))
-        few = seen is not None and "conversions" in at and not numbers.judgeable(seen, at["conversions"])
+        entities = at.get("qualified", at.get("entities"))
+        unjudgeable = (
+            entities is not None and "conversions" in at and not numbers.judgeable(entities, at["conversions"])
+        )
         for key, value in at.items():
             if key in ("rate", "base_rate", "observed") and isinstance(value, dict):
-                yield None if few else value.get("value")
+                yield None if unjudgeable else value.get("value")
             elif key != "explorer":
                 yield from _rates(value)
     elif isinstance(at, list):

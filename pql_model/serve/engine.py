@@ -199,7 +199,7 @@ class ScoringEngine:
         self, numbers: Sequence[float], traits: Mapping[str, Trait], present: Container[str] | None
     ) -> Columns:
         """Arrays of one value that the conditions read; an absent feature is an absent column."""
-        read = {
+        columns = {
             name: np.array([numbers[position]])
             for name, position in self._deciding_features
             if present is None or name in present
@@ -211,8 +211,8 @@ class ScoringEngine:
                 texts[condition.column] = np.array([text_of(raw)], object)
             else:
                 number = number_of(raw)
-                read[condition.column] = np.array([np.nan if number is None else number])
-        return Columns(1, read, texts)
+                columns[condition.column] = np.array([np.nan if number is None else number])
+        return Columns(1, columns, texts)
 
     def _of_features(self, raw: Mapping[str, Any], now: int) -> Answer:
         """Score finished features, as a feature store has them: column name -> number."""

@@ -94,8 +94,8 @@ class Scope:
         )
         ages = raw["ages"]
         excluded = {name: frozenset(map(canonical_value, values)) for name, values in raw["excluded_traits"].items()}
-        covered = (float(ages[0]), float(ages[1])) if ages is not None else None
-        return cls(rules, covered, raw["active_within"], excluded)
+        age_range = (float(ages[0]), float(ages[1])) if ages is not None else None
+        return cls(rules, age_range, raw["active_within"], excluded)
 
     def refuse_excluded(self, incoming: Incoming) -> None:
         """Refuse entities that the config excludes, as the batch does.
@@ -121,11 +121,11 @@ class Scope:
             Naming the ages it covers, or how recent an event must be.
         """
         self.refuse_excluded(incoming)
-        within = self.active_within
-        if within is not None and not any(row.time >= incoming.as_of - within for row in incoming.events):
+        active_within = self.active_within
+        if active_within is not None and not any(row.time >= incoming.as_of - active_within for row in incoming.events):
             raise InputError(
                 "events",
-                received=f"none that counts in the last {within / DAY:g} days before as_of",
+                received=f"none that counts in the last {active_within / DAY:g} days before as_of",
                 allowed="at least one: the model was trained on active entities only",
             )
         if incoming.signed_up is not None:

@@ -125,8 +125,8 @@ def check(config: Config | str | Path, *, listener: Listener | None = None) -> C
             findings, unused = prepared.findings, prepared.typed.unused
         else:
             with stages("audit"):
-                found, typed = audit_entities(con, config, sources)
-            findings, unused = tuple(found), typed.unused
+                leaks, typed = audit_entities(con, config, sources)
+            findings, unused = tuple(leaks), typed.unused
     return CheckResult(
         sources, prepared, findings, unused, error, events, entities, conversions, by_week, stages.seconds
     )

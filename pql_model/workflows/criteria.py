@@ -140,14 +140,14 @@ def test_criteria(
             features = definition_features(definition)
             table = feature_table(sources, snapshots.table, features, traits, stages.listener.share)[rows.keep]
     outcomes = Outcomes.of_snapshots(snapshots.frame[rows.keep], config.motion)
-    met = meets(definition, table)
-    metrics = evaluate_definition(met, outcomes)
-    earlier, later = _by_period(met, outcomes, split, rows)
+    mask = meets(definition, table)
+    metrics = evaluate_definition(mask, outcomes)
+    earlier, later = _by_period(mask, outcomes, split, rows)
     notes += _notes(definition, snapshots.frame[rows.keep], table, metrics)
     unit = "snapshots" if rows.landmark_days is None else f"{config.entity}s"
     text = _text(metrics, later, split, unit, config.horizon.text)
     return DefinitionTest(
-        definition, metrics, earlier, later, met, outcomes, rows.text, text, tuple(notes), stages.seconds
+        definition, metrics, earlier, later, mask, outcomes, rows.text, text, tuple(notes), stages.seconds
     )
 
 
@@ -179,18 +179,20 @@ def _split(frame: pd.DataFrame, config: Config) -> Split | NotEnoughDataError:
 
 
 def _by_period(
-    met: np.ndarray, outcomes: Outcomes, split: Split | NotEnoughDataError, rows: CriteriaRows
+    mask: np.ndarray, outcomes: Outcomes, split: Split | NotEnoughDataError, rows: CriteriaRows
 ) -> tuple[DefinitionMetrics | None, DefinitionMetrics | None]:
     """Figures of the earlier and of the later period."""
     if isinstance(split, NotEnoughDataError):
         return None, None
     early, late = split.train[rows.keep], split.test[rows.keep]
-    return evaluate_definition(met[early], outcomes[early]), evaluate_definition(met[late], outcomes[late])
+    return evaluate_definition(mask[early], outcomes[early]), evaluate_definition(mask[late], outcomes[late])
 
 
 def _notes(definition: Definition, frame: pd.DataFrame, table: pd.DataFrame, metrics: DefinitionMetrics) -> list[str]:
-    known = frame[frame["signed_up"].notna()]
-    notes = window_notes(definition, known["signed_up"].to_numpy(np.int64), known["as_of"].to_numpy(np.int64))
+    with_signup = frame[frame["signed_up"].notna()]
+    notes = window_notes(
+        definition, with_signup["signed_up"].to_numpy(np.int64), with_signup["as_of"].to_numpy(np.int64)
+    )
     return [*notes, *(unmet_notes(definition, table) if metrics.note == NOBODY else [])]
 
 
@@ -201,12 +203,12 @@ def _text(
     unit: str,
     horizon: str,
 ) -> str:
-    tested = tested_text(metrics, unit, horizon)
+    sentence = tested_text(metrics, unit, horizon)
     if metrics.note is not None:
-        return tested
+        return sentence
     if later is None or isinstance(split, NotEnoughDataError):
-        return f"{tested} The history is too short to check it on later {unit}."
-    return f"{tested} {later_text(later, iso(split.test_start)[:10])}"
+        return f"{sentence} The history is too short to check it on later {unit}."
+    return f"{sentence} {later_text(later, iso(split.test_start)[:10])}"
 
 
 def _has_signup(config: Config) -> bool:

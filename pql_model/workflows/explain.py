@@ -155,8 +155,10 @@ def explain_entity(
             )
     with stages("explain"):
         explained = explain_row(registered.model, table) if table is not None else None
-        held, conditions = _in_force(config.definition, table)
-    return EntityExplanation(name, at, explained, held, conditions, registered, config.horizon, stages.seconds)
+        meets_definition, conditions = _in_force(config.definition, table)
+    return EntityExplanation(
+        name, at, explained, meets_definition, conditions, registered, config.horizon, stages.seconds
+    )
 
 
 def _in_force(

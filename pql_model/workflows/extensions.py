@@ -45,9 +45,9 @@ def extend_config(
         register_learner(learner)
     name = learner if isinstance(learner, str) else learner.name if learner is not None else None
     own = {"learner": name, "params": params, "search": search}
-    if given := {key: value for key, value in own.items() if value is not None}:
-        kept = config.model.model_dump(exclude_none=True) if name in (None, config.model.learner) else {}
-        settings = parse_part({**kept, **given}, ModelSettings, _CALL)
+    if overrides := {key: value for key, value in own.items() if value is not None}:
+        base = config.model.model_dump(exclude_none=True) if name in (None, config.model.learner) else {}
+        settings = parse_part({**base, **overrides}, ModelSettings, _CALL)
         config = config.model_copy(update={"model": settings}).at(config.home)
     if learner is not None and not isinstance(learner, str):
         return config, learner

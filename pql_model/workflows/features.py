@@ -109,8 +109,8 @@ def write_features(
     """
     config = with_features(config, features)
     path = Path(output)
-    beside = path.with_suffix(".manifest.json")
-    _check_output(path, beside)
+    manifest_path = path.with_suffix(".manifest.json")
+    _check_output(path, manifest_path)
     instant = read_optional_instant(as_of)
     stages = Stages(listener)
     with open_session() as con:
@@ -124,9 +124,9 @@ def write_features(
         about = {"as_of": time.iso(instant) if instant is not None else None, "rows": len(table)}
         text = json.dumps({**about, **_described(data.manifest)}, ensure_ascii=False, indent=1)
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(beside, lambda at: at.write_text(text, encoding="utf-8"))
+        atomic_write(manifest_path, lambda at: at.write_text(text, encoding="utf-8"))
         atomic_write(path, lambda at: (table.to_csv if path.suffix == ".csv" else table.to_parquet)(at, index=False))
-    return FeatureTable(table, data.manifest, path, beside, instant)
+    return FeatureTable(table, data.manifest, path, manifest_path, instant)
 
 
 def _labelled(data: Prepared) -> pd.DataFrame:
@@ -167,12 +167,12 @@ def _unit(column: ModelColumn) -> str | None:
     return feature.value if feature.rule.unit == "of the value" else feature.rule.unit
 
 
-def _check_output(path: Path, beside: Path) -> None:
+def _check_output(path: Path, manifest_path: Path) -> None:
     if path.suffix not in _KINDS:
         raise DataError(
             "Features are written as parquet or csv", received=path, allowed="a file that ends in .parquet or .csv"
         )
-    if path.exists() and not beside.exists():
+    if path.exists() and not manifest_path.exists():
         raise DataError(
             "The file to write exists and was not written by `pql features`: there is no manifest beside it",
             received=path,

@@ -47,14 +47,17 @@ def collect_findings(
     """
     frame, test = data.snapshots.frame, data.split.test
     rows = criteria_rows(frame, data.split.train, config.motion, config.horizon)
-    kept, table = frame[rows.keep], data.table[rows.keep].reset_index(drop=True)
-    outcomes = Outcomes.of_snapshots(kept, config.motion, probability[rows.keep])
+    criteria_frame, table = frame[rows.keep], data.table[rows.keep].reset_index(drop=True)
+    outcomes = Outcomes.of_snapshots(criteria_frame, config.motion, probability[rows.keep])
     split = criteria_split(frame, rows.keep, data.split, config.motion, config.horizon)
     earlier, later = split.train[rows.keep], split.test[rows.keep]
-    searched = _sampled(_searchable(config, kept, earlier, outcomes), outcomes.entity)
-    here = table.iloc[searched]
+    searched = _sampled(_searchable(config, criteria_frame, earlier, outcomes), outcomes.entity)
+    searched_table = table.iloc[searched]
     candidates = candidate_columns(
-        _columns(config, data), here, kept["signed_up"].to_numpy(float)[searched], outcomes.as_of[searched]
+        _columns(config, data),
+        searched_table,
+        criteria_frame["signed_up"].to_numpy(float)[searched],
+        outcomes.as_of[searched],
     )
     capacity = config.policy.capacity if config.policy is not None else None
     results = find_criteria(
@@ -63,7 +66,7 @@ def collect_findings(
         outcomes,
         earlier,
         later,
-        _trait_contributions(model, here),
+        _trait_contributions(model, searched_table),
         rows=rows.text,
         in_force=config.definition,
         seed=config.seed,
@@ -113,14 +116,14 @@ def _trait_contributions(model: FittedModel, table: pd.DataFrame) -> dict[str, n
     return {family_of(column): contributions[:, j] for j, column in traits}
 
 
-def _searchable(config: Config, kept: pd.DataFrame, earlier: np.ndarray, outcomes: Outcomes) -> np.ndarray:
+def _searchable(config: Config, frame: pd.DataFrame, earlier: np.ndarray, outcomes: Outcomes) -> np.ndarray:
     """Positions of the earlier rows; in freemium of those on which every `first` window is over, if enough are."""
     longest = max((length.us for length in config.windows.first), default=0)
-    known = kept["signed_up"].notna().to_numpy(bool)
-    age = outcomes.as_of - kept["signed_up"].fillna(0).to_numpy(np.int64)
-    over = earlier & known & (age >= longest)
-    enough = 2 * outcomes.converted[over].sum() >= outcomes.converted[earlier].sum()
-    return np.flatnonzero(over if enough and config.motion == "freemium" else earlier)
+    signup_known = frame["signed_up"].notna().to_numpy(bool)
+    age = outcomes.as_of - frame["signed_up"].fillna(0).to_numpy(np.int64)
+    over = earlier & signup_known & (age >= longest)
+    sufficient = 2 * outcomes.converted[over].sum() >= outcomes.converted[earlier].sum()
+    return np.flatnonzero(over if sufficient and config.motion == "freemium" else earlier)
 
 
 def _sampled(rows: np.ndarray, entity: np.ndarray) -> np.ndarray:

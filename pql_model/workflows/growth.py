@@ -79,11 +79,11 @@ def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any])
     best = findings.results.recommended
     if best is not None:
         _write(folder / "criteria.yaml", criteria_yaml(payload, growth["product"]))
-    offered, bits = offered_criteria(findings), explorer_bits(findings)
-    explorer = explorer_data(bits, offered, "counts")
+    criteria, bits = offered_criteria(findings), explorer_bits(findings)
+    explorer = explorer_data(bits, criteria, "counts")
     bits.to_parquet(folder / BITS, index=False)
     _write(folder / GROWTH, json.dumps(growth, ensure_ascii=False, indent=1))
-    _write(folder / EXPLORER, json.dumps({"offered": offered, "data": explorer}, ensure_ascii=False))
+    _write(folder / EXPLORER, json.dumps({"offered": criteria, "data": explorer}, ensure_ascii=False))
     write_page(folder / REPORT, render_page(growth, explorer))
 
 

@@ -87,15 +87,17 @@ def prepare_from(
         check_monotone(config.monotone, offered.known, traits)
         check_event_features(config, offered.known)
         candidates = candidate_features(config, offered)
-        theirs = [feature for feature in features_of(also) if has_value(sources, feature)]
-        wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *theirs])
-        table = feature_table(sources, snapshots.table, list(wanted), trait_names(traits), stages.listener.share)
+        champion_features = [feature for feature in features_of(also) if has_value(sources, feature)]
+        features = dict.fromkeys(
+            [*candidates, Feature(ANY, "count"), *definition_features(config.definition), *champion_features]
+        )
+        table = feature_table(sources, snapshots.table, list(features), trait_names(traits), stages.listener.share)
     with stages("audit"):
         evidence = read_leak_evidence(con, config, sources, split.test_start, sources.observed_until)
-        chosen = choose_columns(
+        selection = choose_columns(
             config, table, split.train, snapshots.frame["converted"].to_numpy(bool), candidates, traits, evidence
         )
-        for name in idle_names(config.monotone, chosen.manifest):
+        for name in idle_names(config.monotone, selection.manifest):
             stages.listener.say(f"`monotone` names `{name}`, of which this model reads nothing that it could hold.")
         for trait, value in idle_exclusions(config, table):
             stages.listener.say(f"`policy: {{exclude: ...}}` names `{value}` of `{trait}`, which no snapshot has.")
@@ -103,12 +105,12 @@ def prepare_from(
         sources,
         snapshots,
         split,
-        chosen.table,
-        chosen.manifest,
-        chosen.findings,
+        selection.table,
+        selection.manifest,
+        selection.findings,
         offered,
-        chosen.typed,
-        chosen.dropped,
+        selection.typed,
+        selection.dropped,
     )
 
 
@@ -147,8 +149,8 @@ def choose_columns(
     """
     typed = _typed(config, table[train], traits, config.dated_names)
     table = Manifest(typed.columns).conform(table)
-    kept, dropped = drop_uninformative(table[train], [feature.name for feature in candidates])
-    manifest = Manifest((*(ModelColumn(name, "feature") for name in kept), *typed.columns))
+    informative, dropped = drop_uninformative(table[train], [feature.name for feature in candidates])
+    manifest = Manifest((*(ModelColumn(name, "feature") for name in informative), *typed.columns))
     monotone_directions(config.monotone, manifest)  # refuses categories now, before anything slow
     findings = audit(table[train], converted[train], manifest, typed.unused, config.allow, evidence)
     return Chosen(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)

@@ -157,12 +157,12 @@ def _previous(versions: Models, champion: ModelVersion | None) -> ModelVersion:
 
 
 def _version(versions: Models, version: str) -> ModelVersion:
-    known = {entry.version: entry for entry in versions.versions}
-    if version not in known:
+    by_version = {entry.version: entry for entry in versions.versions}
+    if version not in by_version:
         raise ModelNotFoundError(
             f"There is no such version of the model `{versions.name}`",
             received=version,
-            allowed=list(known),
-            remedy="`pql models` lists the versions" if known else "train with `pql train`",
+            allowed=list(by_version),
+            remedy="`pql models` lists the versions" if by_version else "train with `pql train`",
         )
-    return known[version]
+    return by_version[version]

@@ -207,24 +207,24 @@ def train(
                 config.motion,
                 config.seed,
                 Budget(trials, timeout, path),
-                progress=lambda done, planned, best: stages.listener.share(
-                    done / planned, f"ROC-AUC {best:.3f} on folds"
+                progress=lambda finished, total, best: stages.listener.share(
+                    finished / total, f"ROC-AUC {best:.3f} on folds"
                 ),
                 monotone=monotone_directions(config.monotone, data.manifest),
                 learner=learner,
             )
 
     with stages("evaluate"):
-        table, later = data.table[test_rows], frame[test_rows]
+        table, test_frame = data.table[test_rows], frame[test_rows]
         everyone = fit.calibration.apply(fit.predictor.margin(X))
         probability = everyone[test_rows]
         rows = TestRows(
-            frame=later,
+            frame=test_frame,
             probability=probability,
             activity=table[ACTIVITY].to_numpy(),
             logistic=logistic_regression(X[train_rows], data.converted[train_rows], X[test_rows], data.manifest),
             train_rate=float(data.converted[train_rows].mean()),
-            in_training=later["entity"].isin(frame["entity"][train_rows]).to_numpy(),
+            in_training=test_frame["entity"].isin(frame["entity"][train_rows]).to_numpy(),
             history=OutcomeHistory(
                 frame.assign(probability=everyone), train_rows, test_rows, config.horizon, fit.calibration.kind
             ),
@@ -247,12 +247,12 @@ def train(
 
     with stages("criteria"):
         findings = collect_findings(config, data, model, contributions, everyone, stages.listener.share)
-        decider = build_decider(config, later, table, probability, findings.results)
+        decider = build_decider(config, test_frame, table, probability, findings.results)
         model = replace(model, facts={**model.facts, DECIDER: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
-        against = _against(tracking, model, table, later, config.seed) if verdict.usable else None
+        against = _against(tracking, model, table, test_frame, config.seed) if verdict.usable else None
         promotion = decide_promotion(verdict, against, promote)
         with _draft(config.home / "runs") as draft:
             write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported)
@@ -272,10 +272,10 @@ def train(
 
 def _by_name(paths: list[Path]) -> dict[str, str]:
     """Index files by their stem, or by their full name if another file has the same stem."""
-    named: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for path in paths:
-        named[path.name if path.stem in named else path.stem] = str(path)
-    return named
+        by_name[path.name if path.stem in by_name else path.stem] = str(path)
+    return by_name
 
 
 def _champion_manifest(tracking: Tracking) -> Manifest | None:
@@ -288,14 +288,18 @@ def _champion_manifest(tracking: Tracking) -> Manifest | None:
 
 
 def _against(
-    tracking: Tracking, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame, seed: int
+    tracking: Tracking, challenger: FittedModel, table: pd.DataFrame, test_frame: pd.DataFrame, seed: int
 ) -> ChampionComparison | Incomparable | None:
     """Compare with the current champion, which another training may have promoted since this one began."""
     try:
         champion = tracking.load_if_registered("champion")
     except (DataError, LearnerError) as error:
         return Incomparable(f"the champion cannot be compared with. {error}")
-    return compare_with_champion(champion.model, champion.version, challenger, table, later, seed) if champion else None
+    return (
+        compare_with_champion(champion.model, champion.version, challenger, table, test_frame, seed)
+        if champion
+        else None
+    )
 
 
 @contextmanager

@@ -37,6 +37,6 @@ class TuningJournal:
 
     def forget(self) -> None:
         """Remove it, unless another training has taken it up meanwhile: that one will."""
-        with file_lock(self._lock) as ours:
-            if ours:
+        with file_lock(self._lock) as acquired:
+            if acquired:
                 self.path.unlink(missing_ok=True)

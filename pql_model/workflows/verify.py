@@ -113,9 +113,9 @@ def verify(
     stages = Stages(listener)
     tracking = Tracking(config)
     registered = tracking.load(model)
-    fitted, version = registered.model, registered.version
-    decider = Decider.of_facts(fitted.facts)
-    clients = {"in process": in_process(version, fitted)}
+    fitted_model, version = registered.model, registered.version
+    decider = Decider.of_facts(fitted_model.facts)
+    clients = {"in process": in_process(version, fitted_model)}
     if url is not None:
         clients[url] = over_http(url, key, version)
     with open_session() as con:
@@ -125,10 +125,10 @@ def verify(
             sample = population.sample(min(rows, len(population)), random_state=config.seed)
             snapshots = con.create_table("verified_snapshots", sample)
         with stages("batch"):
-            features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
+            features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = trait_names(sources.traits)
             table = feature_table(sources, snapshots, features, traits, stages.listener.share)
-            batch = decided_rows(fitted, table, decider).rows.to_dict("records")
+            batch = decided_rows(fitted_model, table, decider).rows.to_dict("records")
             requests: list[Request] = list(entity_requests(sources, snapshots))
     with stages("pyfunc"):
         paths = [compare_rows("pyfunc", batch, tracking.predict(registered, table).to_dict("records"))]
