@@ -43,7 +43,7 @@ def test_every_command_of_the_readme_has_options_that_exist(words):
     assert context.command is command
 
 
-def test_the_first_line_is_followed_by_how_to_reach_pql_and_where_to_stand():
+def test_the_demo_line_is_followed_by_the_activation_and_the_folder():
     block = README[README.index("<!-- demo-commands -->") :]
     assert block.index("source .venv/bin/activate") < block.index("cd pql-demo") < block.index("pql check")
     assert "-c pql-demo/pql.yaml" in README

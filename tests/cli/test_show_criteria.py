@@ -50,7 +50,7 @@ def lines(text):
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_all_earlier_and_later_stand_side_by_side_in_eighty_columns(shown):
+def test_all_earlier_and_later_figures_fit_side_by_side_in_80_columns(shown):
     text = shown()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
@@ -210,5 +210,5 @@ def test_the_list_fits_into_80_columns(capsys):
     assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 80
 
 
-def test_the_list_says_once_that_it_predicts_and_does_not_cause(listed):
+def test_the_list_states_once_that_it_predicts_and_does_not_cause(listed):
     assert sum("Only an experiment can show" in line for line in listed()) == 1

@@ -64,7 +64,7 @@ def shown():
     return show
 
 
-def test_the_probability_has_figures_to_compare_it_with(shown):
+def test_the_probability_is_shown_beside_the_base_rate(shown):
     text = " ".join(shown().split())
     assert "acme 🦊, as of 2026-01-05 (boards version 3)" in text
     assert "It converts within 30 days with a probability of 40% (score 99.5 of 100" in text
@@ -93,7 +93,7 @@ def test_behaviours_that_raise_and_lower_it_are_listed_with_their_values(shown):
     assert "size is small" not in text  # it adds nothing
 
 
-def test_of_many_behaviours_the_strongest_are_shown_and_the_others_counted(shown):
+def test_the_strongest_of_many_behaviours_are_shown_and_the_others_counted(shown):
     text = shown(behaviours=[behaviour(1 - k / 20, f"said {k}") for k in range(10)])
     assert "said 5" in text
     assert "said 6" not in text
@@ -109,7 +109,7 @@ def test_each_condition_of_the_definition_is_met_or_missing(shown):
     assert "definition in force" not in shown(meets_definition=None, conditions=[])
 
 
-def test_it_claims_to_predict_and_names_no_cause(shown):
+def test_the_text_claims_to_predict_and_names_no_cause(shown):
     text = shown().lower()
     assert "predicts" in text
     assert not any(word in text for word in ("causes", "because", "drives", "leads to"))
@@ -120,7 +120,7 @@ def test_an_entity_not_at_risk_has_the_reason_before_the_figures(shown):
     assert text.index("Not at risk (too_old): it is 40.0 days old.") < text.index("The model's answer all the same")
 
 
-def test_where_there_is_nothing_to_explain_only_the_reason_is_shown(shown):
+def test_without_an_explanation_only_the_reason_is_shown(shown):
     text = shown(
         probability=None, steps=[], behaviours=[], at_risk=False, why_not="not_signed_up_yet", why_not_words="it"
     )

@@ -44,5 +44,5 @@ def test_each_version_has_a_line_and_its_promotion(shown):
     assert "2: promoted: [it] is better" in lines
 
 
-def test_without_versions_it_says_how_to_train_one(shown):
+def test_without_versions_the_command_that_trains_one_is_shown(shown):
     assert shown() == "tiny has no versions yet. Train one with `pql train`.\n"

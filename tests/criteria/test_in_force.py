@@ -88,7 +88,7 @@ def test_a_lax_definition_wastes_leads_and_a_strict_one_misses_them():
     assert strict.misses.rate.value > 0.2
 
 
-def test_a_right_definition_misses_and_wastes_nothing():
+def test_a_correct_definition_misses_and_wastes_nothing():
     found = verdict({"all": [boards(5)]})
     assert (found.misses, found.wastes) == (None, None)
     assert found.to_dict()["misses"] is None

@@ -29,7 +29,7 @@ def test_months_of_the_test_period_have_expected_range_and_observed(kept):
     assert kept.raw.flag == "as expected"
 
 
-def test_the_range_is_that_of_a_binomial_count_where_all_are_alike():
+def test_the_range_is_binomial_where_all_probabilities_are_equal():
     drawn = simulated_counts(np.arange(400), np.full(400, 0.1), np.zeros(400, int), seed=7, draws=20_000)
     assert drawn.shape == (1, 20_000)
     assert np.quantile(drawn, [0.025, 0.975]) == pytest.approx(binom.interval(0.95, 400, 0.1), abs=1)
@@ -43,7 +43,7 @@ def test_snapshots_of_one_entity_convert_together_so_the_range_is_wider():
     assert together.std() / alone.std() == pytest.approx(2, rel=0.1)
 
 
-def test_groups_are_counted_apart_whatever_the_order_of_the_rows():
+def test_groups_are_counted_separately_whatever_the_order_of_the_rows():
     group = np.array([1, 0, 1, 0])
     drawn = simulated_counts(np.arange(4), np.array([1.0, 0.0, 1.0, 0.0]), group, seed=7, draws=5)
     assert drawn.tolist() == [[0] * 5, [2] * 5]
@@ -118,11 +118,11 @@ def test_the_json_is_complete_and_has_no_nan(kept):
     ("gain", "better"),
     [((-0.1, -0.2, -0.01), "corrected"), ((0.1, 0.01, 0.2), "raw"), ((0.1, -0.1, 0.2), "equal"), ((0, 0, 0), "equal")],
 )
-def test_better_is_only_what_is_better_beyond_chance(kept, gain, better):
+def test_a_correction_is_better_only_beyond_chance(kept, gain, better):
     assert replace(kept, gain=Estimate(*gain)).better == better
 
 
-def test_the_ends_of_the_range_are_as_expected():
+def test_a_count_at_either_end_of_the_range_is_as_expected():
     assert [ExpectedVsObserved(41, 29, 54, n, {}).flag for n in (28, 29, 54, 55)] == [
         "fewer than expected",
         "as expected",

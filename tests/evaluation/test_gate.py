@@ -147,7 +147,7 @@ def challenger():
     return model()
 
 
-def test_a_model_beside_itself_differs_by_nothing(challenger):
+def test_a_model_compared_with_itself_has_no_difference(challenger):
     found = compare_with_champion(challenger, "1", challenger, *rows(), seed=7)
     assert (found.rows, found.conversions) == (400, int(rows()[1]["converted"].sum()))
     assert found.roc_auc == found.log_loss == found.calibration_error == Estimate(0.0, 0.0, 0.0)
@@ -161,7 +161,7 @@ def test_the_differences_are_challenger_minus_champion(challenger):
     assert other.log_loss.value == pytest.approx(-back.log_loss.value) != 0
 
 
-def test_both_models_are_compared_on_rows_that_neither_has_learnt_from(challenger):
+def test_both_models_are_compared_on_rows_that_neither_was_trained_on(challenger):
     found = compare_with_champion(model(labels_until=300 * DAY), "1", challenger, *rows(), seed=7)
     assert (found.rows, found.conversions) == (100, int(rows()[1]["converted"][300:].sum()))
 
@@ -195,7 +195,7 @@ def test_in_freemium_a_row_is_as_new_as_its_as_of():
         ({}, ["trait.size"], "columns of the champion are missing (trait.size), so the two cannot be compared"),
     ],
 )
-def test_where_there_are_no_common_rows_the_reason_is_given(challenger, champion, gone, why):
+def test_without_common_rows_the_reason_is_given(challenger, champion, gone, why):
     table, frame = rows()
     found = compare_with_champion(model(**champion), "1", challenger, table.drop(columns=gone), frame, seed=7)
     assert isinstance(found, Incomparable)

@@ -45,16 +45,16 @@ def payload(curve, columns=(COUNT,), values=None, share_of_other=0.5, kinds=None
         (lambda x: np.random.default_rng(1).normal(size=len(x)), "none"),
     ],
 )
-def test_the_shape_is_that_of_the_curve(curve, shape):
+def test_the_shape_follows_the_curve(curve, shape):
     assert payload(curve)["Invited"].shape == shape
 
 
-def test_a_faint_behaviour_has_no_shape():
+def test_a_behaviour_with_a_small_contribution_has_no_shape():
     assert payload(lambda x: 0.0005 * (x >= 5), share_of_other=1.0)["Invited"].shape == "none"
 
 
 @pytest.mark.parametrize(("slope", "direction"), [(0.3, "+"), (-0.3, "-")])
-def test_the_direction_is_that_of_more_of_it(slope, direction):
+def test_the_direction_is_the_effect_of_a_larger_value(slope, direction):
     assert payload(lambda x: slope * x)["Invited"].direction == direction
     recent = payload(lambda x: -slope * x, columns=(RECENT,))["Invited"]
     assert recent.direction == direction, "more recent is more of it"
@@ -71,7 +71,7 @@ def test_windows_of_one_event_are_one_behaviour_and_add_up():
     assert found["Invited"].share.low < found["Invited"].share.value < found["Invited"].share.high
 
 
-def test_of_windows_that_tell_as_much_the_shortest_is_shown():
+def test_the_shortest_of_equally_informative_windows_is_shown():
     manifest = Manifest((ModelColumn(COUNT, "feature"), ModelColumn(WEEK, "feature")))
     table = pd.DataFrame({COUNT: VALUES, WEEK: VALUES})
     contributions = np.column_stack([0.2 * (VALUES >= 4), 0.1 * (VALUES >= 4), np.zeros(N)])
@@ -80,7 +80,7 @@ def test_of_windows_that_tell_as_much_the_shortest_is_shown():
     assert [c.name for c, _ in found.columns] == [COUNT, WEEK], "the strongest first"
 
 
-def test_the_window_that_tells_most_is_shown_although_it_is_longer():
+def test_the_most_informative_window_is_shown_even_if_it_is_longer():
     manifest = Manifest((ModelColumn(COUNT, "feature"), ModelColumn(WEEK, "feature")))
     early = np.minimum(VALUES, RNG.poisson(2, N))
     table = pd.DataFrame({COUNT: VALUES, WEEK: early})
@@ -89,7 +89,7 @@ def test_the_window_that_tells_most_is_shown_although_it_is_longer():
     assert found.column.name == COUNT
 
 
-def test_the_curve_holds_every_row_once_and_the_mean_contribution():
+def test_the_curve_counts_every_row_once_and_averages_the_contributions():
     found = payload(lambda x: 1.0 * (x >= 5), values=np.where(VALUES == 0, np.nan, VALUES))["Invited"]
     assert sum(point["rows"] for point in found.curve) == N
     by_value = {point["value"]: point["contribution"] for point in found.curve}

@@ -19,7 +19,7 @@ def rows():
     return small_table(rows=60, seed=11)[0]
 
 
-def test_it_says_what_the_scored_row_says(model, rows):
+def test_the_explanation_agrees_with_the_scored_row(model, rows):
     scored = scored_rows(model, rows)
     for i in (0, 7, 42):
         found = explain_row(model, rows[i : i + 1].reset_index(drop=True))
@@ -31,7 +31,7 @@ def test_it_says_what_the_scored_row_says(model, rows):
         ].tolist()
 
 
-def test_the_way_goes_from_the_base_by_fit_timing_and_usage_to_the_probability(model, rows):
+def test_the_steps_lead_from_the_base_through_fit_timing_and_usage_to_the_probability(model, rows):
     found = explain_row(model, rows[:1])
     assert [step.part for step in found.steps] == ["base", "fit", "timing", "usage"]
     assert found.steps[-1].probability == found.probability
@@ -40,7 +40,7 @@ def test_the_way_goes_from_the_base_by_fit_timing_and_usage_to_the_probability(m
     assert [step.probability for step in found.steps] == pytest.approx(model.calibration.apply(margins).tolist())
 
 
-def test_every_behaviour_is_there_the_strongest_first(model, rows):
+def test_every_behaviour_is_listed_with_the_strongest_first(model, rows):
     found = explain_row(model, rows[3:4].reset_index(drop=True))
     strengths = [abs(reason.log_odds) for reason in found.behaviours]
     assert {r.behaviour for r in found.behaviours} == {"Teammate Invited", "time since sign-up", "seats", "size"}
@@ -50,7 +50,7 @@ def test_every_behaviour_is_there_the_strongest_first(model, rows):
     )
 
 
-def test_beside_it_stand_what_converted_and_the_average_of_the_test_period(model, rows):
+def test_the_base_rate_and_mean_probability_of_the_test_period_are_included(model, rows):
     found = explain_row(model, rows[:1])
     assert found.base_rate == 0.4  # 40 of 100 in the facts of the model
     assert found.average == pytest.approx(np.mean(model.reference))

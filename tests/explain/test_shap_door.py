@@ -47,7 +47,7 @@ def test_a_behaviour_is_the_sum_of_its_columns_and_shows_the_strongest(model):
     assert len(families_of(MANIFEST)) == summed.values.shape[1]
 
 
-def test_a_linear_learner_gives_what_the_linear_explainer_gives():
+def test_a_linear_learner_gives_the_values_of_the_linear_explainer():
     predictor = Logistic().fit(TrainingRows(X, Y, MANIFEST))
     Z = np.nan_to_num((design(X, predictor.categories) - predictor.center) / predictor.scale)
     background = shap.maskers.Independent(Z, max_samples=len(Z))
@@ -61,7 +61,7 @@ def test_a_linear_learner_gives_what_the_linear_explainer_gives():
     np.testing.assert_allclose(theirs.sum(axis=1), predictor.margin(X), rtol=0, atol=1e-9)
 
 
-def test_an_explainer_of_two_classes_gives_those_of_the_second():
+def test_an_explainer_of_two_classes_gives_the_values_of_the_second():
     class Two:
         def __call__(self, X):
             values = np.stack([-X, X], axis=2)
@@ -72,7 +72,7 @@ def test_an_explainer_of_two_classes_gives_those_of_the_second():
 
 
 @pytest.mark.parametrize("by", ["column", "behaviour"])
-def test_the_plots_of_shap_take_it_as_it_is(model, by):
+def test_the_plots_of_shap_accept_the_explanation(model, by):
     found = explanation(model, TABLE, by=by)
     try:
         shap.plots.beeswarm(found, show=False)
@@ -107,14 +107,14 @@ def test_names_with_dollars_and_emojis_are_drawn(tmp_path):
     assert len(write_shap_plots(tmp_path, model, table, seed=7)) == 3
 
 
-def test_what_cannot_be_explained(model):
+def test_unsupported_explanations_are_refused(model):
     with pytest.raises(DataError, match=r"is by column or by behaviour. Received: event. Allowed: column, behaviour"):
         explanation(model, TABLE, by="event")
     with pytest.raises(FeatureMismatchError, match=r"lacks 1 of 5 columns: trait.seats"):
         explanation(model, TABLE.drop(columns="trait.seats"))
 
 
-def test_what_serves_does_not_import_shap():
+def test_serving_does_not_import_shap():
     code = (
         "import sys, pql_model.serve.app, pql_model.serve.bundle, pql_model.serve.engine, pql_model.registry.tracking\n"
         "print(*[name for name in ('shap', 'numba', 'optuna') if name in sys.modules])"

@@ -138,7 +138,7 @@ def test_a_short_block_without_conversions_never_passes_its_neighbour():
     assert low == rest == pytest.approx(0.05)
 
 
-def test_perfectly_separated_classes_meet_no_0_and_no_1():
+def test_perfectly_separated_classes_get_no_probability_of_0_or_1():
     found = fit_calibration(np.repeat([-1.0, 1.0], 1500), np.repeat([0, 1], 1500))
     assert found.apply([-1.0, 1.0]).tolist() == pytest.approx([0.5 / 1501, 1500.5 / 1501])
 
@@ -201,7 +201,7 @@ def test_equal_margins_give_the_rate_to_everybody():
 
 
 @pytest.mark.parametrize("rows", [FEW, MANY], ids=["platt", "isotonic"])
-def test_margins_that_rank_backwards_give_the_rate_to_everybody_and_say_so(rows):
+def test_margins_that_rank_backwards_give_the_rate_to_everybody_with_a_warning(rows):
     # perfectly backwards, so that isotonic regression too finds a single block
     y = np.sort(rows[1])
     found = fit_calibration(-np.arange(len(y), dtype=float) / len(y), y)
@@ -216,7 +216,7 @@ def test_rows_without_weight_do_not_count():
     assert extra == fit_calibration(margin, y)
 
 
-def test_no_row_is_refused():
+def test_an_empty_table_is_refused():
     with pytest.raises(NotEnoughDataError, match="no row to calibrate on"):
         fit_calibration([], [])
     with pytest.raises(NotEnoughDataError, match="no row to calibrate on"):
@@ -252,7 +252,7 @@ def test_a_margin_that_is_not_finite_is_refused():
     [fit_calibration(*FEW), fit_calibration(*MANY), fit_calibration([1.0, 2.0], [0, 1])],
     ids=["platt", "isotonic", "constant"],
 )
-def test_json_gives_back_the_same_calibration_bit_for_bit(found):
+def test_json_round_trip_is_bit_identical(found):
     again = Calibration.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
     margins = np.linspace(-30, 30, 1001)
     assert again == found
@@ -274,7 +274,7 @@ def test_json_gives_back_the_same_calibration_bit_for_bit(found):
         ({"probabilities": [0.1, 0.3, 1.0]}, "must lie between 0 and 1"),
     ],
 )
-def test_json_that_is_no_calibration_is_refused(change, message):
+def test_json_that_is_not_a_calibration_is_refused(change, message):
     with pytest.raises(DataError, match=message):
         Calibration.from_dict(ISOTONIC.to_dict() | change)
 

@@ -32,12 +32,12 @@ def test_the_history_after_a_promotion(champions, current, version, after):
         (["1", "2"], None, ["1", "2"], "2"),  # the alias was deleted
     ],
 )
-def test_the_champion_before_this_one(champions, current, existing, before):
+def test_the_previous_champion(champions, current, existing, before):
     assert previous_champion(champions, current, existing) == before
 
 
 @pytest.mark.parametrize(("tag", "found"), [(None, []), ("[1, 2]", ["1", "2"]), ("nonsense", []), ("{}", [])])
-def test_a_tag_that_a_person_has_spoilt_is_no_history(tag, found):
+def test_an_invalid_history_tag_is_ignored(tag, found):
     assert parse_champions(tag) == found
 
 
@@ -69,5 +69,5 @@ def test_a_promotion_that_never_happened_is_not_reported_as_one(gate):
 
 
 @pytest.mark.parametrize("gate", ["failed", "switched off"])
-def test_what_was_not_to_be_promoted_keeps_its_reason(gate):
+def test_a_version_that_was_not_promoted_keeps_its_reason(gate):
     assert version(promotion="not promoted: equal", gate=gate).promotion == "not promoted: equal"

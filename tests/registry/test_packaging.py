@@ -22,7 +22,7 @@ from pql_model.registry.packaging import requirements
 from pql_model.registry.tracking import Tracking
 
 
-def test_the_model_that_is_stored_holds_no_pickle(logged, home):
+def test_the_stored_model_contains_no_pickle(logged, home):
     stored = [path for path in (home / "mlruns" / "models").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert {path.suffix for path in stored} == {".txt", ".json", ".yaml", ".py", ".zip", ""}  # "" is MLmodel
     (code,) = [path for path in stored if path.suffix == ".zip"]
@@ -170,7 +170,7 @@ def expect_its_own_code(python, local, folder):
     np.testing.assert_allclose(payload["probability"], expected, rtol=0, atol=1e-12)
 
 
-def test_the_stored_model_brings_its_own_code(logged, home, tmp_path):
+def test_the_stored_model_includes_its_code(logged, home, tmp_path):
     expect_its_own_code(sys.executable, next((home / "mlruns" / "models").rglob("MLmodel")).parent, tmp_path)
 
 

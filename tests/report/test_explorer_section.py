@@ -46,7 +46,7 @@ def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
     assert [label.text_content() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
 
 
-def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
+def test_the_script_starts_with_the_recommended_rule_and_has_todays(data):
     payload = script_data(View(growth(), data), data)
 
     assert payload["starts"] == {
@@ -56,7 +56,7 @@ def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
     assert [len(strip["weeks"]) for strip in payload["strips"]] == [29, 29, 29]
 
 
-def test_a_rule_in_force_that_the_criteria_cannot_say_has_no_button(data):
+def test_a_rule_in_force_that_the_criteria_cannot_express_has_no_button(data):
     payload = growth()
     payload["in_force"]["conditions"] = [condition("Board Created", 99)]
 

@@ -272,7 +272,7 @@ def test_every_criterion_changes_the_result(visit):
     assert len(seen) == 31
 
 
-def test_how_the_criteria_are_joined_changes_the_result(visit):
+def test_all_any_and_at_least_change_the_result(visit):
     page = visit()
     tick(page, "c3")
     found = {}
@@ -320,7 +320,7 @@ def test_a_file_of_counts_takes_four_criteria_and_no_fifth(visit):
     assert page.locator("#x input[name=criterion]:enabled").count() == 30
 
 
-def test_from_the_fifth_rule_on_the_reader_is_told_how_many_were_tried(visit):
+def test_from_the_fifth_rule_on_the_number_of_rules_tried_is_shown(visit):
     page = visit()
     for name in ("c3", "c3", "c4", "c4", "c5", "c5"):  # three rules, and the first one again and again
         tick(page, name)
@@ -329,7 +329,7 @@ def test_from_the_fifth_rule_on_the_reader_is_told_how_many_were_tried(visit):
     assert "You have tried 5 rules. The best of many looks better than it will be" in text(page, "honest")
 
 
-def test_near_misses_and_what_each_criterion_is_worth_are_told(visit):
+def test_near_misses_and_the_value_of_each_criterion_are_shown(visit):
     page = visit()
     miss = growth()["definitions"][0]["near_miss"]
 
@@ -340,7 +340,7 @@ def test_near_misses_and_what_each_criterion_is_worth_are_told(visit):
     assert f"({single['conversions']} of {single['qualified']})" in rows[0]
 
 
-def test_a_rule_in_the_address_comes_back(visit):
+def test_a_rule_in_the_address_is_restored(visit):
     page = visit()
     page.get_by_label("any of them", exact=True).check()
     tick(page, "c4")
@@ -351,7 +351,7 @@ def test_a_rule_in_the_address_comes_back(visit):
 
 
 @pytest.mark.parametrize("hash_", ["#rule=nobody,%E0%A4%A&join=none&k=x", "#rule=", "#health"])
-def test_an_address_that_makes_no_sense_does_no_harm(visit, hash_):
+def test_an_invalid_address_is_ignored(visit, hash_):
     page = visit("counts", hash_)
 
     assert page.heard == []
@@ -380,7 +380,7 @@ def test_the_copied_definition_loads_back_as_the_same_rule(visit, label, least):
     assert text(page, "copied")
 
 
-def test_a_rule_that_nobody_was_asked_about_has_a_weekly_strip_in_rows_mode_only(visit):
+def test_a_new_rule_has_a_weekly_strip_in_rows_mode_only(visit):
     for name, strips in (("rows", 1), ("counts", 0)):
         page = visit(name)
         tick(page, "c4")
@@ -388,7 +388,7 @@ def test_a_rule_that_nobody_was_asked_about_has_a_weekly_strip_in_rows_mode_only
     assert visit().locator("#x-strip svg circle").count() == 26
 
 
-def test_the_live_line_waits_until_the_reader_is_done(visit):
+def test_the_live_region_is_updated_once_the_reader_pauses(visit):
     page = visit()
     first = text(page, "live")
     tick(page, "c3")
@@ -421,7 +421,7 @@ def test_a_sorted_column_goes_down_and_up(visit):
         assert rates == sorted(rates, key=lambda rate: way * rate)
 
 
-def test_what_the_script_writes_claims_no_cause_either(visit):
+def test_the_texts_of_the_script_claim_no_cause_either(visit):
     page = visit()
     tick(page, "c3")
     page.get_by_label("any of them", exact=True).check()
@@ -442,7 +442,7 @@ def test_what_the_script_writes_claims_no_cause_either(visit):
         ("nothing", {"color_scheme": "dark"}, None),
     ],
 )
-def test_axe_finds_nothing_to_mend(visit, name, options, media):
+def test_axe_finds_no_violations(visit, name, options, media):
     page = visit(name, bypass_csp=True, **options)
     page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
     if media:
@@ -453,7 +453,7 @@ def test_axe_finds_nothing_to_mend(visit, name, options, media):
     assert len(found["passes"]) > 20
 
 
-def test_axe_would_find_what_is_broken(visit):
+def test_axe_detects_a_violation(visit):
     page = visit(bypass_csp=True)
     page.evaluate(
         """() => { document.documentElement.removeAttribute('lang'); document.querySelector('svg title').remove();
@@ -464,7 +464,7 @@ def test_axe_would_find_what_is_broken(visit):
     assert {"html-has-lang", "svg-img-alt", "button-name"} <= found
 
 
-def test_a_rule_is_built_and_read_with_the_keyboard_alone(visit):
+def test_a_rule_can_be_built_and_read_with_the_keyboard_alone(visit):
     page = visit()
     reached, steps = [], 0
     while steps < 200:
@@ -541,7 +541,7 @@ def test_without_scripts_the_page_is_complete_and_says_how_to_open_the_explorer(
     assert page.locator("#today tbody tr").last.is_visible()
 
 
-def test_printed_every_section_table_and_the_rule_of_the_explorer_are_there(visit, folder):
+def test_the_printed_page_has_every_section_table_and_the_rule_of_the_explorer(visit, folder):
     from pypdf import PdfReader
 
     page = visit()

@@ -28,14 +28,14 @@ def test_the_finding_counts_only_weeks_that_can_be_judged():
     assert enough < 26
 
 
-def test_one_unfinished_week_is_said_in_the_singular():
+def test_one_unfinished_week_is_singular():
     payload = growth()
     payload["weeks"] = payload["weeks"][:-2]
 
     assert "The last week is not finished" in section(payload).text_content()
 
 
-def test_where_no_rule_was_found_todays_is_followed():
+def test_without_a_recommended_rule_todays_rule_is_shown():
     found = section(nothing_found())
 
     assert "Filled circle with its 95 % interval: today’s rule." in found.text_content()
@@ -50,7 +50,7 @@ def test_without_any_rule_everyone_is_shown():
     assert found.table("weeks")[0][3:] == ["–", "–"]
 
 
-def test_no_weeks_are_no_error():
+def test_a_report_without_weeks_is_rendered():
     payload = growth()
     payload["weeks"] = []
 
@@ -65,7 +65,7 @@ def test_near_misses_are_shown_with_their_rate():
     assert "names no account" in payload.text_content()
 
 
-def test_whom_to_call_and_whom_to_leave_stand_in_one_table():
+def test_accounts_to_call_and_to_skip_share_one_table():
     assert [row[1] for row in section(growth(), "call").table("profiles")] == [
         "Call first",
         "One step short",
@@ -80,6 +80,6 @@ def test_few_near_misses_give_a_count_and_no_rate():
     assert "12 accounts are one step short of the rule: too few to judge." in section(payload, "call").text_content()
 
 
-def test_no_near_miss_is_no_error():
+def test_a_report_without_near_misses_is_rendered():
     for payload in (too_few(), nothing_found()):
         assert section(payload, "call").one("h2").text_content() == "Whom to call, and whom to leave"

@@ -49,7 +49,7 @@ def test_the_heading_counts_the_rules_that_are_better_than_todays():
     )
 
 
-def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_were_tried():
+def test_the_weeks_of_selection_and_scoring_and_the_number_of_rules_tried_are_stated():
     payload = section(growth()).text_content()
 
     assert (
@@ -73,7 +73,7 @@ def test_a_rule_is_ranked_against_todays_only_where_their_intervals_do_not_overl
     assert standing(View(payload), View(payload).growth["definitions"][0]) == verdict
 
 
-def test_a_rule_that_could_be_chance_is_called_that():
+def test_a_rule_that_could_be_chance_is_marked():
     payload = growth()
     payload["definitions"][0]["adjusted_p"] = 0.06
 
@@ -86,14 +86,14 @@ def test_too_few_get_counts_and_no_figure_and_no_rank():
     assert row[1:] == ["3 of 11: too few to judge", "–", "–", "–", "–", "too few to judge"]
 
 
-def test_what_was_not_confirmed_is_listed_apart():
+def test_unconfirmed_rules_are_listed_separately():
     payload = growth()
     payload["not_confirmed"] = [copy.deepcopy(payload["definitions"][1]) | {"adjusted_p": 0.4}]
 
     assert section(payload).table("not-confirmed")[0][3] == "0.400"
 
 
-def test_nothing_found_leaves_todays_rule_alone_in_the_table():
+def test_without_other_rules_the_table_has_todays_rule_only():
     found = section(nothing_found())
 
     assert found.one("h2").text_content() == "No rule was found that holds"
@@ -106,7 +106,7 @@ def test_windows_that_cannot_be_told_apart_are_both_shown():
     assert any("hard to tell apart: at least 2 Automation Created ever (21 %)" in row[4] for row in notes)
 
 
-def test_the_best_rate_is_told_for_about_as_many_leads_as_the_rule_gives():
+def test_the_best_rate_is_given_for_a_similar_number_of_leads():
     found = section(growth(), "volume")
 
     assert (

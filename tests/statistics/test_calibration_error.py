@@ -99,7 +99,7 @@ def test_probabilities_of_exactly_zero_and_one_are_measured_too(p):
     assert found.value == pytest.approx(0.5, abs=0.02)
 
 
-def test_one_entity_has_no_interval_and_no_rows_have_nothing():
+def test_one_entity_has_no_interval_and_no_rows_have_no_value():
     alone = error([0, 1, 1], [0.1, 0.2, 0.3], ["a", "a", "a"])
     assert alone.value > 0
     assert math.isnan(alone.low)

@@ -18,7 +18,7 @@ def test_for_many_entities_the_interval_is_the_middle_95_per_cent_of_the_draws()
     assert (found.low, found.high) == pytest.approx((0.025, 0.975), abs=1e-4)
 
 
-def test_for_25_entities_it_reaches_out_to_student_s_t():
+def test_for_25_entities_the_interval_widens_to_student_s_t():
     found = percentile_interval(0.5, DRAWS, SampleSize(500, 25))
     tail = norm.cdf(-2.0639 * math.sqrt(25 / 24))  # t of 24 degrees
     assert (found.low, found.high) == pytest.approx((tail, 1 - tail), abs=1e-5)
@@ -29,7 +29,7 @@ def test_resamples_without_a_value_are_left_out():
     assert percentile_interval(0.5, np.append(DRAWS, [NAN] * 500), MANY) == percentile_interval(0.5, DRAWS, MANY)
 
 
-def test_an_interval_reaches_its_value():
+def test_an_interval_is_extended_to_its_value():
     assert percentile_interval(2.0, DRAWS, MANY).high == 2.0
     assert percentile_interval(-1.0, DRAWS, MANY).low == -1.0
 
@@ -49,7 +49,7 @@ def test_a_rate_in_other_units_is_the_same_interval_stretched():
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_at_either_end_the_entities_count_whatever_the_draws(value):
+def test_a_rate_of_zero_or_one_uses_the_number_of_entities(value):
     assert rate_interval(value, np.full(50, value), MANY, trials=20.9) == wilson(int(20 * value), 20)
     assert rate_interval(value, DRAWS, MANY, trials=0.3) == wilson(int(value), 1)
 

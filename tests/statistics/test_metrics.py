@@ -59,7 +59,7 @@ def values(y, p, entities=None, **options):
 # Values
 
 
-def test_the_registry_holds_the_agreed_names():
+def test_the_registry_has_the_documented_names():
     assert list(METRICS) == NAMES
     assert list(evaluate(*world(), resamples=2)) == NAMES
 
@@ -108,7 +108,7 @@ def test_a_fractional_row_counts_in_part():
     assert values(y, p)["precision_at_5pct"] == pytest.approx(1.0)
 
 
-def test_metrics_of_the_order_take_any_score():
+def test_ranking_metrics_accept_any_score():
     found = evaluate([0, 1, 1], [3, 12, 40], ["a", "b", "c"], names=["roc_auc", "lift_at_20pct"], resamples=50)
     assert found["roc_auc"].value == 1.0
     assert list(found) == ["roc_auc", "lift_at_20pct"]
@@ -210,7 +210,7 @@ def test_the_seed_decides_and_the_size_of_the_chunks_does_not(monkeypatch):
     assert evaluate(y, p, entities, resamples=50, names=["roc_auc"]) == first
 
 
-def test_an_interval_holds_its_value():
+def test_an_interval_contains_its_value():
     for seed in range(5):
         for name, found in evaluate(*world(seed=seed), resamples=100).items():
             assert found.low <= found.value <= found.high, name
@@ -329,7 +329,7 @@ def test_a_capacity_above_the_number_of_rows_takes_them_all():
     assert precision_at_count([1, 0, 0, 0], [0.9, 0.5, 0.3, 0.1], list("abcd"), 99, resamples=20).value == 0.25
 
 
-def test_a_capacity_of_nothing_is_refused():
+def test_a_capacity_of_zero_is_refused():
     with pytest.raises(DataError, match="capacity must be positive"):
         precision_at_count([1, 0], [0.9, 0.5], ["a", "b"], 0)
 

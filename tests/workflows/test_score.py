@@ -266,7 +266,7 @@ def test_csv_and_parquet_have_the_same_rows(config, tmp_path):
     np.testing.assert_allclose(rows["probability"], result.rows["probability"], rtol=1e-12)
 
 
-def test_what_happens_after_as_of_changes_no_score(config, tmp_path):
+def test_events_after_as_of_change_no_score(config, tmp_path):
     before = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
     home = shutil.copytree(config.parent, tmp_path / "copy")
     at = pd.Timestamp(AS_OF).tz_convert("UTC")
@@ -319,7 +319,7 @@ def test_an_output_of_another_format_is_refused(config, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.csv", b"x,y\n1,2\n"), ("a.csv", b""), ("a.parquet", b"no parquet")])
-def test_a_file_that_holds_no_scores_is_not_overwritten(config, tmp_path, name, content):
+def test_a_file_without_scores_is_not_overwritten(config, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match="The output file exists and does not hold scores"):
         score(config, as_of=AS_OF, output=tmp_path / name)
