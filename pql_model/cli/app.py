@@ -132,8 +132,8 @@ def init(
 def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) -> None:
     """Count usable and unusable rows, by reason and week, and audit for leakage. Trains nothing.
 
-    Where training is not possible (no conversions, too short a history), the counts are shown all the same, then the
-    reason, and the exit code is 2.
+    Where training is not possible (no conversions, too short a history), the counts are still shown, followed
+    by the reason, and the exit code is 2.
     """
     with Bars(err) as bars:
         result = pql_model.check(config, listener=bars)
@@ -167,7 +167,7 @@ def backtest(
     """Measure what the model would have been worth, had it been retrained at past cut-offs.
 
     For a cut-off D, the model is trained only on snapshots with as_of + horizon <= D, whose outcome was final by then.
-    The choice of events, the audit, tuning and calibration see nothing later either. Each model scores the snapshots
+    The choice of events, the audit, tuning and calibration use nothing later either. Each model scores the snapshots
     from its cut-off up to the next one, as far as their outcome is final today. The last model is used as long as the
     one before it, a single one for one horizon. Re-running the same command resumes an interrupted run.
     """

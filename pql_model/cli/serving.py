@@ -121,7 +121,7 @@ def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
 
 
 def _wait_for(command: list[str], environment: dict[str, str]) -> int:
-    """Run a program to its end. Ctrl-C reaches it too, and it is the one that decides when to stop."""
+    """Run a program to its end. It receives Ctrl-C too, and decides when to stop."""
     with subprocess.Popen(command, env=environment) as process:  # noqa: S603 (a fixed command, no shell)
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What `pql backtest` prints for people."""
+"""Text output of `pql backtest`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `pql criteria test` and `pql criteria list` print for people."""
+"""Text output of `pql criteria test` and `pql criteria list`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _months(console: Console, months: list[dict[str, Any]]) -> None:
 
 
 def _denominator(rates: list[Estimate]) -> int:
-    """100, or 1,000 where every rate is below 1 %."""
+    """Return 100, or 1,000 if every rate is below 1 %."""
     values = [rate["value"] for rate in rates if rate["value"] is not None]
     return 1000 if values and max(values) < 0.01 else 100
 
@@ -107,7 +107,7 @@ def show_criteria_list(console: Console, payload: dict[str, Any]) -> None:
 
 
 def _criterion(console: Console, criterion: dict[str, Any]) -> None:
-    """A criterion, the figures of its test, and how certain its threshold is."""
+    """Print a criterion, the figures of its test, and the interval of its threshold."""
     metrics, condition = criterion["tested"], criterion["conditions"][0]
     say(console, (criterion["id"], "bold"), f"  {criterion['text']}", gap=True)
     say(

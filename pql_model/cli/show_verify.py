@@ -1,4 +1,4 @@
-"""What `pql verify` prints for people."""
+"""Text output of `pql verify`."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def family_of(column: ModelColumn) -> str:
 
 
 def family_text(family: str) -> str:
-    """Return a family's name for people.
+    """Return the display name of a family.
 
     >>> family_text("any: distinct_users"), family_text("trait: size"), family_text("Export Made")
     ('users active', 'size', 'Export Made')

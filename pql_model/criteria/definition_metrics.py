@@ -19,7 +19,7 @@ from pql_model.statistics.estimate import Z95, Estimate, wilson
 from pql_model.time import week_of
 
 LEAST_QUALIFIED, LEAST_CONVERSIONS = 30, 5
-"""Rows that meet a definition, and conversions among them, below which nothing is judged."""
+"""Minimum number of rows that meet a definition, and of conversions among them, for a judgement."""
 TOO_FEW, NOBODY, EVERYBODY = "too few to judge", "nobody meets it", "everybody meets it"
 
 _UNDEFINED = Estimate(math.nan, math.nan, math.nan)

@@ -96,7 +96,7 @@ def _number(value: float) -> str:
 
 
 def condition_outline(condition: Mapping[str, Any]) -> str:
-    """Outline a condition in SQL style, for people; `pql criteria sql` writes a statement that runs.
+    """Outline a condition in SQL style, for reading; `pql criteria sql` writes a statement that runs.
 
     >>> print(condition_outline({"event": "Teammate Invited", "window": "first 7d", "operator": ">=", "threshold": 3}))
     count("Teammate Invited", 'first 7d') >= 3

@@ -19,7 +19,7 @@ from pql_model.time import DAY, MINUTE, SESSION_GAP
 
 
 def value_bounds(criterion: Criterion, event_names: int | None = None) -> tuple[float, float]:
-    """Bound the number that a criterion about an event compares, whatever the data are.
+    """Bound the number that a criterion about an event compares, for any data.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ from pql_model.statistics.estimate import Z95
 
 Verdict = Literal["too lax", "too strict", "about right", "stale", "cannot tell"]
 LEAST_ROWS, LEAST_CONVERSIONS = 100, 15
-"""Rows that a threshold decides about, and conversions among them, below which it is not judged."""
+"""Minimum number of rows that a threshold decides about, and of conversions among them, for a judgement."""
 LEAST_GAIN = 3.0
 """Gain in log-likelihood (a p-value of about 0.014) that the best threshold needs to count as evidence."""
 LEAST_LIFT = 1.5
@@ -240,7 +240,7 @@ def _verdict(
 
 
 def _stale(before: DefinitionMetrics, now: DefinitionMetrics) -> str | None:
-    """A sentence if the definition used to separate payers and no longer does, or surely separates too little."""
+    """Explain in a sentence that the definition no longer separates payers, or never did; None if it does."""
     if now.note is not None or math.isnan(now.lift.value):
         return None
     rates = f"{_of_100(now.rate.value)} of 100 that meet it pay now ({_of_100(now.base.value)} overall)"

@@ -1,4 +1,4 @@
-"""What came of the accounts that meet a definition, in a sentence or two."""
+"""Describe the outcomes of the accounts that meet a definition in a sentence or two."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rate_denominator(*rates: Estimate) -> int:
 
 
 def tested_text(metrics: DefinitionMetrics, rows: str, horizon: str) -> str:
-    """Say in a sentence what came of the rows that meet a definition.
+    """Describe the outcomes of the rows that meet a definition in a sentence.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def tested_text(metrics: DefinitionMetrics, rows: str, horizon: str) -> str:
 
 
 def later_text(later: DefinitionMetrics, since: str) -> str:
-    """Say in a sentence which figures to rely on for a definition that was found on the same data.
+    """State which figures to rely on for a definition that was found on the same data.
 
     Parameters
     ----------
@@ -79,5 +79,5 @@ def _against_base(metrics: DefinitionMetrics) -> str:
     per = rate_denominator(metrics.rate, metrics.base)
     base = f"{metrics.base.value * per:.0f} of {per:,} overall"
     if metrics.lift.low <= 1 <= metrics.lift.high:
-        return f"which cannot be told apart from {base}"
+        return f"not distinguishable from {base}"
     return f"against {base} ({metrics.lift.value:.1f} times)"

@@ -53,7 +53,7 @@ class MinedCriterion:
     gain : float
         Log-likelihood explained beyond the other criteria.
     null_gain : float
-        What the best of all thresholds would explain by chance.
+        The gain that the best of all thresholds would reach by chance.
     threshold_interval : tuple of float or None
         The middle 95 % of the thresholds that resamples of the entities select in this column; None for listed texts.
     threshold_agreement : float
@@ -156,7 +156,7 @@ class _ForwardSelection:
         return fit_effects(self.met(selected), self._trait_offset(self.families(selected)), self.y, self.ones)[1:]
 
     def gain(self, k: int, selected: Sequence[Position]) -> float:
-        """What the k-th condition explains beyond the others; 0 if its effect is not positive."""
+        """Return the gain of the k-th condition beyond the others; 0 if its effect is not positive."""
         c, t = selected[k]
         offset = self.offset([*selected[:k], *selected[k + 1 :]], self.ones, self.family(selected[k]))
         [(gains, effects)] = threshold_gains([self.candidates[c].levels], BinnedOffset.of(offset), self.y, self.ones)
@@ -270,7 +270,7 @@ class _ForwardSelection:
 
 
 class _Resampling:
-    """What resamples of the entities select in place of each criterion, with the others held fixed."""
+    """Return the conditions that resamples of the entities select in place of each criterion, with the others held fixed."""
 
     def __init__(
         self, search: _ForwardSelection, selected: Sequence[Position], rng: np.random.Generator, entity: np.ndarray

@@ -168,7 +168,7 @@ class CriteriaResults:
     Attributes
     ----------
     rows : str
-        What a row is, for people.
+        Description of a row.
     earlier, later : DefinitionMetrics
         Figures of all rows.
     criteria, definitions : tuple
@@ -254,7 +254,7 @@ def find_criteria(
     traits : mapping
         Family of a trait -> SHAP value on `search_rows`.
     rows : str
-        What a row is, for people.
+        Description of a row.
     in_force : Definition or None
     leads_a_week : float or None
         Number of leads that the team can work, if the policy limits it.

@@ -30,7 +30,7 @@ class CriteriaRows:
     ----------
     keep : array of bool, shape (snapshots,)
     text : str
-        For people: `as of day 14 of the trial`.
+        Description, such as `as of day 14 of the trial`.
     landmark_days : float or None
         Days between sign-up and the snapshot of a trial; None in freemium.
     """

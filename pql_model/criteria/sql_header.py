@@ -1,4 +1,4 @@
-"""Write the comment on top of the statement: what it answers, what it expects of the tables, and what SQL cannot know."""
+"""Write the comment on top of the statement: the question it answers, its requirements on the tables, and its assumptions."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def named(node: Node, name: str) -> Node:
 
 
 def when(test: Node | None, value: Node) -> Node:
-    """`then` where the test holds, otherwise null."""
+    """`value` where the test holds, otherwise null."""
     return value.copy() if test is None else exp.case().when(test.copy(), value.copy())
 
 
@@ -71,13 +71,13 @@ def descending(node: Node) -> exp.Ordered:
 
 
 def over(function: Node, partition: Node, *ranks: Node) -> Node:
-    """A window function over the rows with the same value of `within`, ordered by `ranks`."""
+    """A window function over the rows with the same value of `partition`, ordered by `ranks`."""
     order = exp.Order(expressions=list(ranks)) if ranks else None
     return exp.Window(this=function, partition_by=[partition.copy()], order=order)
 
 
 def place(partition: Node, *ranks: Node) -> Node:
-    """Number the rows with the same value of `within`, ordered by `ranks`."""
+    """Number the rows with the same value of `partition`, ordered by `ranks`."""
     return over(exp.RowNumber(), partition, *ranks)
 
 

@@ -40,7 +40,7 @@ def check_policy(config: Config, events: Sequence[str], traits: Sequence[str]) -
 
 
 def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]]:
-    """List traits and values of `policy.exclude` that no row of the table has: a misspelling excludes nobody."""
+    """List traits and values of `policy.exclude` that no row of the table has: a misspelt value excludes nobody."""
     excluded = [(str(c.trait), value) for c in exclusions(config) for value in c.in_ or ()]
     traits = dict.fromkeys(trait for trait, _ in excluded)
     present = {trait: set(as_texts(table[trait_name(trait)]).dropna()) for trait in traits}
@@ -50,7 +50,7 @@ def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]
 def build_decider(
     config: Config, test_frame: pd.DataFrame, table: pd.DataFrame, probability: np.ndarray, results: CriteriaResults
 ) -> Decider:
-    """Build what a model decides by.
+    """Build the decider of a model.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Everything a model decides by, stored as JSON among its facts and read by batch, registry and service alike."""
+"""The rule, bands and criteria behind a model's decisions, stored as JSON among its facts for batch, registry and service."""
 
 from __future__ import annotations
 

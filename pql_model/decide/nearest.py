@@ -192,7 +192,7 @@ def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np
 
 
 def _moved(measure: str, current: np.ndarray, value: np.ndarray, target: np.ndarray, age: np.ndarray) -> np.ndarray:
-    """What a column holds once the criterion is met."""
+    """The value of a column once the criterion is met."""
     if measure == "days_since_last":
         return np.zeros(len(current))
     if measure == "days_to_first":

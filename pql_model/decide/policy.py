@@ -139,7 +139,7 @@ def _by_precision(precision: float, period: Period) -> PolicyRule:
 
 
 def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, precision: float) -> float | None:
-    """Find the lowest threshold with a precision of at least `least`."""
+    """Find the lowest threshold with at least this precision."""
     order = np.argsort(-probability, kind="stable")
     sorted_p, hits = probability[order], np.cumsum(y[order])
     last_of_tie = np.append(sorted_p[1:] != sorted_p[:-1], True)
@@ -151,7 +151,7 @@ def expected_conversions(probability: np.ndarray, training_conversions: float | 
     """Predict the number of conversions, with a 95 % interval.
 
     The interval covers chance (the Poisson binomial distribution) and, added in quadrature, the sampling error of the
-    overall level, which was learnt from a finite number of conversions. It does not cover a changing market.
+    overall level, which was learned from a finite number of conversions. It does not cover a changing market.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ def select(
     Parameters
     ----------
     before
-        What the last run left.
+        State after the last run.
     cool_down
         Microseconds within which an entity is not alerted twice.
     stay

@@ -1,4 +1,4 @@
-"""What the last runs decided, in a file: which entities are PQLs, since when, and when each was alerted."""
+"""State of the last runs, kept in a file: which entities are PQLs, since when, and when each was alerted."""
 
 from __future__ import annotations
 

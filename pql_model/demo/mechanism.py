@@ -131,13 +131,13 @@ def _delay_within(days: int) -> float:
 
 
 def _poisson_at_least(minimum: Ints, mean: Floats) -> Floats:
-    """Probability of at least `least` events (at most _RUNS), given their mean."""
+    """Probability of at least `minimum` events (at most _RUNS), given their mean."""
     fewer = [np.where(k < minimum, np.exp(-mean) * mean**k / factorial(k), 0.0) for k in range(_RUNS)]
     return np.asarray(1 - np.sum(fewer, axis=0))
 
 
 def _seats_at_least(minimum: int, active: Floats) -> Floats:
-    """Probability that at least `least` seats are active, given the probability of each (Poisson-binomial)."""
+    """Probability that at least `minimum` seats are active, given the probability of each (Poisson-binomial)."""
     exactly = np.zeros((active.shape[0], SEATS + 1))
     exactly[:, 0] = 1
     for p in active.T[:, :, None]:

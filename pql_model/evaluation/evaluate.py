@@ -113,7 +113,7 @@ def _definition(mask: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int
 def definition_rates(mask: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
     """Conversion rate of the rows that meet a definition, its recall, and the share of rows that meet it.
 
-    Snapshots of one entity are mostly alike, so intervals that treat rows as trials would be too narrow.
+    Snapshots of one entity are similar, so intervals that treat rows as trials would be too narrow.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable |
     verdict
         Verdict on the challenger.
     against
-        Comparison with the champion, why none is possible, or None if there is no champion.
+        Comparison with the champion, the reason why none is possible, or None if there is no champion.
     """
     if not verdict.usable:
         return GateDecision(False, f"the verdict is {verdict.name}")
@@ -149,7 +149,7 @@ def compare_with_champion(
     test_frame: pd.DataFrame,
     seed: int,
 ) -> ChampionComparison | Incomparable:
-    """Compare both models on the newest rows, which neither has learnt from.
+    """Compare both models on the newest rows, on which neither was trained.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def compare_with_champion(
     converters = len(set(entities[y == 1]))
     if converters < MIN_TEST_CONVERSIONS or y.all():
         return Incomparable(
-            f"the champion has learnt from part of this test period; in the {len(y):,} rows after that, "
+            f"the champion was trained on part of this test period; in the {len(y):,} rows after that, "
             f"{converters} entities converted, and {MIN_TEST_CONVERSIONS} are needed to compare"
         )
     challenger_probability, champion_probability = challenger.probability(table[new]), champion.probability(table[new])

@@ -42,7 +42,7 @@ class Behaviour:
     direction
         Whether more of it (more often, more recently, a larger value) goes with a higher probability.
     column
-        The column that tells most of its contribution; of those that tell as much the shortest window.
+        The column that explains most of its contribution; among equally good ones, that with the shortest window.
     columns
         All columns of it, the strongest first, with their share of the total.
     curve

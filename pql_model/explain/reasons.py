@@ -147,7 +147,7 @@ def _sum(values: np.ndarray, columns: Sequence[int]) -> np.ndarray:
 
 
 def _main_columns(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[int]]) -> np.ndarray:
-    """Return, per row and behaviour, the column that contributes most in the direction of the sum; of ties the first."""
+    """Return, per row and behaviour, the column that contributes most in the direction of the sum, the first one in a tie."""
     main_columns = np.empty(sums.shape, dtype=np.int64)
     for b, columns in enumerate(families):
         values = np.round(by_column[:, columns], TIED) * np.where(sums[:, b] < 0, -1.0, 1.0)[:, None]

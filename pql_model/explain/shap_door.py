@@ -144,7 +144,7 @@ def _draw(path: Path, drawing: Callable[[], object]) -> Path:
     figure = plt.figure(figsize=(8, 5))  # first: a notebook's backend turns interactive mode on with its first figure
     try:
         with plt.ioff(), warnings.catch_warnings():  # shap turns interactive mode off and leaves it off
-            warnings.simplefilter("ignore")  # of shap about its own colours, and of an emoji that the font lacks
+            warnings.simplefilter("ignore")  # warnings about shap's own colours, and about emoji that the font lacks
             drawing()
             plt.gcf().savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
     finally:
@@ -153,7 +153,7 @@ def _draw(path: Path, drawing: Callable[[], object]) -> Path:
 
 
 def _shown(table: pd.DataFrame, manifest: Manifest, X: np.ndarray) -> np.ndarray:
-    """Return what a person reads: the texts of categories instead of their codes."""
+    """Return the values to display: the texts of categories instead of their codes."""
     display = X.astype(object)
     for j in manifest.categorical:
         texts = as_texts(table[manifest.columns[j].name]).astype(object)
@@ -162,7 +162,7 @@ def _shown(table: pd.DataFrame, manifest: Manifest, X: np.ndarray) -> np.ndarray
 
 
 def _behaviour_names(families: list[tuple[str, str]]) -> list[str]:
-    """Name behaviours; a trait that is called as an event is told apart by its part."""
+    """Name behaviours; a trait with the name of an event gets its part as well."""
     counts = Counter(name for _, name in families)
     return [name if counts[name] == 1 else f"{name} ({part})" for part, name in families]
 

@@ -36,7 +36,7 @@ class FittedModel:
         1,001 quantiles of the probability in the reference population (the test period); they turn a
         probability into a score.
     facts
-        What a reader of the folder wants to know: name, horizon, training period, training rows.
+        Facts about the model for its readers: name, horizon, training period, training rows.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 A boosted model ranks well but its odds are off. A calibration is a monotone map, learned from margins of
 rows the model did not see, such that the mean probability is the observed rate (Niculescu-Mizil &
-Caruana 2005, "Predicting good probabilities with supervised learning"). It is plain numbers, so JSON holds it.
+Caruana 2005, "Predicting good probabilities with supervised learning"). It consists of plain numbers, which JSON can store.
 """
 
 from __future__ import annotations
@@ -297,7 +297,9 @@ def _logistic_slope(z: Floats, target: Floats, w: Floats) -> float:
 
 def _isotonic(m: Floats, truth: Floats, w: Floats) -> Calibration:
     """Isotonic regression on sigmoid(margin), as scikit-learn's, but for blocks at exactly 0 or 1."""
-    from sklearn.isotonic import IsotonicRegression  # the service applies calibrations and needs none of this
+    from sklearn.isotonic import (
+        IsotonicRegression,
+    )  # the service only applies calibrations
 
     x = expit(m)
     isotonic = IsotonicRegression(out_of_bounds="clip").fit(x, truth, sample_weight=w)

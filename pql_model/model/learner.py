@@ -1,4 +1,4 @@
-"""What a learner must offer to be trained, calibrated, explained, exported and served like the built-in LightGBM."""
+"""Protocols that a learner follows to be trained, calibrated, explained, exported and served like the built-in one."""
 
 from __future__ import annotations
 

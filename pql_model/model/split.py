@@ -1,7 +1,7 @@
 """Out of time: the test period is later than every training label, with the horizon between them.
 
-Why a gap: a label looks ahead by one horizon. Without the gap a training label would already tell what
-happens in the test period, which nobody knew at that time.
+Why a gap: a label looks ahead by one horizon. Without the gap, training labels would reveal outcomes
+of the test period, which nobody knew at that time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Fold:
-    """Row positions within the training rows: learn on `fit`, check on `check`."""
+    """Row positions within the training rows: train on `fit`, evaluate on `check`."""
 
     fit: np.ndarray
     check: np.ndarray
@@ -121,7 +121,7 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
 
 
 def too_few_conversions(what: str, frame: pd.DataFrame, rows: str = "snapshots") -> TooFewConversionsError:
-    """The refusal, with the base rate, which even few conversions tell."""
+    """Build the error for too few conversions, with the base rate, which even few conversions determine."""
     converted = frame.groupby("entity")["converted"].any()
     conversions, entities = int(converted.sum()), len(converted)
     return TooFewConversionsError(
@@ -165,7 +165,7 @@ def tuning_folds(frame: pd.DataFrame, horizon: Duration, motion: str, seed: int)
 
 
 def _in_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> tuple[list[Fold], tuple[str, ...]]:
-    """Check on the stretches between cuts; learn from what was final when each began. The second says what is left out."""
+    """Check on the rows between two cuts and fit on outcomes that were final at the first; also list unusable folds."""
     as_of, begins = frame["as_of"].to_numpy(np.int64), _begins(frame, motion)
     converted = frame["converted"].to_numpy(bool)
     cuts = [int(np.quantile(begins[converted], share, method="nearest")) for share in _FOLD_SHARES]
@@ -191,7 +191,7 @@ def _enough(converted: np.ndarray, rows: np.ndarray, minimum: int) -> bool:
 
 
 def _by_entity(frame: pd.DataFrame, converted: np.ndarray, seed: int) -> tuple[Fold, ...]:
-    """Entities dealt out in turn, converters and others apart, so that each fold has its share of both."""
+    """Assign entities to folds in turn, converters and others separately, so that each fold has its share of both."""
     codes, names = pd.factorize(frame["entity"], sort=True)
     ever = np.zeros(len(names), bool)
     np.logical_or.at(ever, codes, converted)

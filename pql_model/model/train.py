@@ -96,7 +96,7 @@ def fit_model(
     NotEnoughDataError
         If there are no columns, or too few conversions to tune on.
     LearnerError
-        If the learner does not keep its part of the protocol.
+        If the learner does not follow the protocol.
     """
     if not manifest.columns:
         raise NotEnoughDataError(

@@ -137,7 +137,7 @@ def tune(
     Parameters
     ----------
     learner : SearchSpace
-        What it fixes or searches otherwise than by default.
+        What it fixes, or searches in other ranges than the default.
     rows, folds : TrainingRows, Folds
         Training rows and the folds within them.
     budget : Budget
@@ -213,7 +213,7 @@ def _params(trial: optuna.trial.FrozenTrial, learner: SearchSpace) -> Params:
 def _averaged(study: optuna.Study, problem: _Problem) -> tuple[Params, ...]:
     """Return the priors that the best setting does not clearly beat, and the best settings found.
 
-    The best of many looks better than it is: the largest of n standard normals is about sqrt(2 ln n). A prior is left
+    The best of many trials looks better than it is: the largest of n standard normals is about sqrt(2 ln n). A prior is left
     out only if the lead over it exceeds that many of its standard errors. A setting that was found must beat at least
     one prior.
     """

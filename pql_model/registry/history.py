@@ -1,4 +1,4 @@
-"""What the registry remembers of a product: its champions in their order, and each version as its tags describe it."""
+"""The registry's record of a product: its champions in order, and each version as its tags describe it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHAMPIONS_TAG = "champions"
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A version of the registered model. What its tags do not say is None.
+    """A version of the registered model. Fields that its tags do not have are None.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class ModelVersion:
     roc_auc : Estimate or None
         On its own test rows, so it does not compare two versions.
     promotion : str or None
-        What was decided after its training, and why.
+        The decision after its training, and the reason.
     """
 
     version: str

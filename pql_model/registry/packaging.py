@@ -1,4 +1,4 @@
-"""What MLflow stores of a model: the pyfunc, its code, requirements, signature and input example."""
+"""The parts of a model that MLflow stores: the pyfunc, its code, requirements, signature and input example."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OUTPUTS = {
 }
 """The columns of a scored row that a model gives without the memory of earlier runs."""
 _REQUIRED = ("lightgbm", "mlflow", "numpy", "pandas", "pydantic", "scikit-learn", "scipy")
-"""What the carried code imports to score a table. This package is not among them: its code is stored with the model."""
+"""Packages that the stored code imports to score a table. This package is not among them: its code is stored with the model."""
 
 
 def log_model(model: FittedModel, example: pd.DataFrame | None = None) -> Any:

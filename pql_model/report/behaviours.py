@@ -1,4 +1,4 @@
-"""Section 3: what goes with conversion."""
+"""Section 3: behaviours that go with conversion."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def behaviours(view: View) -> BehavioursSection:
 
 
 def measured(behaviour: GrowthNode) -> str:
-    """What is counted, without a threshold.
+    """Name the quantity of a behaviour, without a threshold.
 
     >>> measured(GrowthNode({"words": "at least 5 `x` ever", "shown": "x.count.ever",
     ...                      "features": [{"name": "x.count.ever", "words": "number of `x` ever"}]}))
@@ -74,7 +74,7 @@ def measured(behaviour: GrowthNode) -> str:
 
 
 def _separates(view: View, node: GrowthNode) -> bool:
-    """Whether those who meet the threshold and the rest are told apart."""
+    """Whether the rates above and below the threshold differ beyond chance."""
     above, below = node["above"], node["below"]
     judgeable = view.can_judge(above) and view.can_judge(below)
     return judgeable and not numbers.overlap(above["rate"].raw, below["rate"].raw)

@@ -1,4 +1,4 @@
-"""The report's charts: dots with intervals, curves, weeks, calibration, a hundred people, fifty futures."""
+"""The report's charts: dots with intervals, curves, weeks, calibration, icon arrays, quantile dotplots."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Week:
 def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) -> Markup:
     """The rate of the rule and of everyone, week by week; unfinished weeks are hatched and have no mark.
 
-    `later` is the index of the first week that had no part in choosing the rule.
+    `later` is the index of the first week that was not used to choose the rule.
     """
     height, left, right, top = 220, 40.0, width - 8.0, 26.0
     tops = [e["high"] or 0 for week in rows if week.finished for e in (week.estimate, week.everyone) if e]

@@ -33,7 +33,7 @@ _PERIODS = ("earlier", "later")
 
 
 def explorer_data(bits: pd.DataFrame, criteria: list[dict[str, Any]], mode: Mode = "counts") -> dict[str, Any]:
-    """Make the second argument of `render_page`, to be stored beside growth.json (JSON, some 300 KB at most).
+    """Build the second argument of `render_page`, to be stored beside growth.json (JSON, some 300 KB at most).
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def _counts(bits: pd.DataFrame, criteria: list[dict[str, Any]], period: np.ndarr
     weekly = sizes[:, [6, 7, 10, 11]].sum(axis=1)
     streams = {"earlier_yes": sizes[:, 1], "earlier_no": sizes[:, 2], "later_yes": yes, "later_no": no}
     streams["weekly"] = np.where((yes < LEAST_SHOWN) | (no < LEAST_SHOWN), 0, weekly)
-    if TODAY in bits:  # the rest of a cell, without today's rule, must not be small either
+    if TODAY in bits:  # the remainder of a cell, without today's rule, must not be small either
         for name, members in (("yes", yes), ("no", no)):
             remainder = members - with_today[name]
             streams[f"today_{name}"] = np.where((remainder > 0) & (remainder < LEAST_SHOWN), 0, with_today[name])

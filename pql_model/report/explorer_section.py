@@ -14,7 +14,7 @@ from pql_model.report.view import View
 
 @dataclass(frozen=True)
 class ExplorerSection:
-    """The criteria to tick by group, what the script reads, and the rules shown where no script runs."""
+    """The criteria to tick by group, the data of the script, and the rules that are shown without scripts."""
 
     script_data: dict[str, Any] | None = None
     groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -33,12 +33,12 @@ def explorer_section(view: View) -> ExplorerSection:
 
 
 def _natural_order(criterion: dict[str, Any]) -> list[tuple[int, str]]:
-    """So that `10 or more` comes after `5 or more`."""
+    """Sort key that puts `10 or more` after `5 or more`."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", criterion["short"])]
 
 
 def script_data(view: View, explorer: dict[str, Any]) -> dict[str, Any]:
-    """The explorer's data, and what the script must know of the page."""
+    """The explorer's data, and the facts about the page that its script needs."""
     criteria = explorer["criteria"]
     ids = {criterion["id"] for criterion in criteria}
     definitions = [rule for rule in view.data["definitions"] if set(rule["criteria"]) <= ids]

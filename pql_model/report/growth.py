@@ -38,7 +38,7 @@ class Findings:
     Attributes
     ----------
     text
-        What a row is, such as `as of day 14 of the trial`.
+        Description of a row, such as `as of day 14 of the trial`.
     table, outcomes, earlier, later
         Criteria rows, and which of them are earlier and later ones, bool (rows,).
     variants
@@ -234,7 +234,7 @@ def _behaviour(behaviour: Behaviour, findings: Findings) -> dict[str, Any]:
 
 
 def _median_criterion(behaviour: Behaviour, findings: Findings) -> Criterion | None:
-    """A threshold at the median of the earlier rows that did it, where no criterion was found."""
+    """A criterion with its threshold at the median of the earlier rows that did it, where none was found."""
     column = behaviour.column
     if column.kind == "category":
         return None
@@ -261,7 +261,7 @@ def _median_criterion(behaviour: Behaviour, findings: Findings) -> Criterion | N
 
 
 def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
-    """Outcomes of the rows past each value of the condition's column."""
+    """Outcomes of the rows beyond each value of the condition's column."""
     if condition.threshold is None:
         return []
     values = criterion_values(condition, table)

@@ -1,4 +1,4 @@
-"""Data health in the growth report: what was seen, what it does to the figures, and what to do."""
+"""Data health in the growth report: what was found, its effect on the figures, and what to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def health_lines(
     warnings: Sequence[str],
     moved: str | None,
 ) -> list[dict[str, str]]:
-    """List what was seen in the data: `level` (red, amber, ok), `saw`, `does`, `todo`.
+    """List the findings about the data: `level` (red, amber, ok), `saw`, `does`, `todo`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Sections 7 and 8: week by week, and whom to call."""
+"""Sections 7 and 8: the rule week by week, and the accounts to call."""
 
 from __future__ import annotations
 

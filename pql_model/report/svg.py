@@ -13,7 +13,7 @@ from pql_model.report.numbers import Estimate
 from pql_model.statistics.estimate import Z95
 
 WIDE, NARROW = 720, 320
-"""Charts are drawn both_widths, for a desk and for a telephone: a scaled-down picture cannot be read."""
+"""Charts are drawn in two widths, for desktop and phone, since a scaled-down picture is not readable."""
 
 _MIDDLE_HALF = 0.6745 / Z95
 """Where the middle 50 % of a normal distribution ends, as a share of the way to the ends of its 95 %."""

@@ -1,4 +1,4 @@
-"""Sections 1 and 2: what to do, and the new rule against today's."""
+"""Sections 1 and 2: the recommendation, and the new rule against today's."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Answer:
     set_aside, unknown_events
         Reason, or unknown name -> number of events.
     inputs
-        What the boosters read, in the order of the manifest.
+        Inputs of the model, in the order of the manifest.
     unknown_values, unknown_traits
         Values and traits that the product does not have, and that were ignored.
     """
@@ -142,7 +142,7 @@ class ScoringEngine:
         now: int,
         present: Container[str] | None = None,
     ) -> tuple[dict[str, Any], np.ndarray]:
-        """Build the scored row, and what the boosters read.
+        """Build the scored row and the inputs of the model.
 
         Conditions on features that are not in `present` are undecided; None means that all are present.
         """

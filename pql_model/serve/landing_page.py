@@ -1,4 +1,4 @@
-"""The landing page at `/`: what the service is, which model answers, and a form to try it."""
+"""The landing page at `/`: a description of the service and its model, and a form to try it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _REMARKS: dict[str, Schema] = {
     **{name: {"type": "object"} for name in ("set_aside", "unknown_events", "unknown_values")},
     "unknown_traits": {"type": "array", "items": _TEXT},
 }
-"""What an answer has besides the scored row."""
+"""Fields of an answer besides the scored row."""
 
 
 def example_request(bundle: Bundle) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def scope_facts(config: Config, known_events: Sequence[str], traits: Sequence[st
 
 @dataclass(frozen=True)
 class Scope:
-    """ReadingRules for reading raw data, and the entities that the model covers.
+    """Rules for reading raw data, and the entities that the model covers.
 
     Attributes
     ----------

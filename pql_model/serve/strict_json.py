@@ -71,7 +71,7 @@ def _refuse_depth(body: bytes) -> None:
     """Check the depth before parsing, since the parser uses one stack frame per level.
 
     Matching pairs of brackets are removed from the inside out, one level per round, which is fast for almost every body.
-    Brackets in strings are told apart only if that does not end with nothing left; if they hide a level, the parser's own
+    Brackets in strings are distinguished only if that does not end with nothing left; if they hide a level, the parser's own
     limit applies.
     """
     pairs = body.translate(_TO_SQUARE, _NOT_BRACKETS)

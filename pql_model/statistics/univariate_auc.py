@@ -18,7 +18,7 @@ _MIN_ROWS, _MIN_SHARE = 10, 0.02
 
 
 def corrected_z(tests: int) -> float:
-    """One-sided normal quantile, Bonferroni-corrected for `tried` columns.
+    """One-sided normal quantile, Bonferroni-corrected for the number of tests.
 
     >>> round(corrected_z(1), 2), round(corrected_z(500), 2)
     (1.64, 3.72)

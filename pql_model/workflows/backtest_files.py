@@ -49,7 +49,7 @@ class FoldTask:
 
 @dataclass(frozen=True)
 class FinishedFold:
-    """Predictions of one fold, as `model.pooled.measure` reads them, and facts about it."""
+    """Predictions of one fold, as `fold_metrics` reads them, and facts about it."""
 
     rows: pd.DataFrame
     facts: dict[str, Any]
@@ -96,7 +96,7 @@ def fold_key(config: Config, trials: int, task: FoldTask, learner: str = "") -> 
 
 
 def _software() -> list[str]:
-    """The versions of the libraries, and our own modules as they are: a fixed bug must not survive in old folds."""
+    """Versions of the libraries and digests of our own modules: a fixed bug must not survive in old folds."""
     own = hashlib.sha256()
     for module in sorted(files("pql_model.model").iterdir(), key=lambda entry: entry.name):
         if module.name.endswith(".py"):

@@ -1,4 +1,4 @@
-"""`pql check`: what the data contain and what is wrong with them. Trains nothing."""
+"""`pql check`: count usable and unusable rows and audit the data. Trains nothing."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from pql_model.workflows.prepare import Prepared, audit_entities, prepare_from
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Counts, audit and, where nothing can be trained, the reason.
+    """Counts, audit and, where training is not possible, the reason.
 
     Attributes
     ----------
     sources
         The tables as they were read.
     prepared
-        The snapshots and features of a training, or None where nothing can be trained.
+        The snapshots and features of a training, or None where training is not possible.
     findings, traits_not_used
         The leakage audit, and the traits that are not used, with the reason.
     error
-        Why nothing can be trained, or None.
+        Why training is not possible, or None.
     """
 
     sources: Sources
@@ -48,7 +48,7 @@ class CheckResult:
     seconds: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that `pql check --json` prints, with `error` where nothing can be trained."""
+        """The object that `pql check --json` prints, with `error` where training is not possible."""
         sources = self.sources
         payload = {
             "events": self.events,

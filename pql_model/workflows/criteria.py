@@ -1,4 +1,4 @@
-"""`pql criteria test`: what came of the accounts that meet a definition. Needs no model."""
+"""`pql criteria test`: the outcomes of the accounts that meet a definition. Needs no model."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class DefinitionTest:
     met, outcomes : array of bool, Outcomes
         Whether each row meets the definition, and the outcomes of the rows.
     rows : str
-        What a row is, for people.
+        Description of a row.
     text : str
         The result in a sentence or two.
     notes : tuple of str
-        What to know about the definition, a sentence each.
+        Remarks on the definition, a sentence each.
     """
 
     definition: Definition

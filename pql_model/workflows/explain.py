@@ -38,7 +38,7 @@ class CriterionStatus:
 
 @dataclass(frozen=True)
 class EntityExplanation:
-    """The score of one entity, and how it comes about.
+    """The score of one entity and its explanation.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The feature table itself: what the model reads, as a file for a notebook or another tool, with its manifest beside it."""
+"""`pql features`: the feature table of the model as a file, with its manifest beside it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FeatureTable:
     manifest
         The model's columns, in order.
     output, manifest_path
-        Where the table and its manifest lie.
+        Paths of the table and of its manifest.
     """
 
     table: pd.DataFrame
@@ -72,7 +72,7 @@ def write_features(
 ) -> FeatureTable:
     """Write the feature table: the training snapshots with their labels, or everybody at risk at one instant.
 
-    The columns are those a training would give the model: without what says nothing, and without what the leakage audit
+    The columns are those a training would give the model: without uninformative ones, and without those that the leakage audit
     quarantines.
 
     Parameters
@@ -92,7 +92,7 @@ def write_features(
     Returns
     -------
     FeatureTable
-        The table and where it lies.
+        The table and its path.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Collect what goes with conversion: behaviours and criteria, the part of a training that growth teams read."""
+"""Collect the criteria and behaviours of a training, which growth teams read."""
 
 from __future__ import annotations
 

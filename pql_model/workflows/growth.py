@@ -24,7 +24,7 @@ from pql_model.workflows.prepare import Prepared
 REPORT = "growth_report.html"
 CRITERIA = "criteria.json"
 _VERSIONS = ("lightgbm", "scikit-learn", "numpy")
-"""What the model card of the report names."""
+"""Packages whose versions the model card of the report lists."""
 GROWTH, EXPLORER, BITS = "growth.json", "explorer.json", "explorer_rows.parquet"
 
 
@@ -73,7 +73,7 @@ def build_growth_report(
 
 
 def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any]) -> None:
-    """Write criteria, the report and what it is made of into a run's folder."""
+    """Write the criteria, the report and its data into a run's folder."""
     payload = findings.to_dict()
     _write(folder / CRITERIA, json.dumps(payload, ensure_ascii=False, indent=1))
     best = findings.results.recommended

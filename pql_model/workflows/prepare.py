@@ -37,7 +37,7 @@ from pql_model.sources.read import Sources, read_sources
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything a model needs, and what was left out on the way."""
+    """The data of a training, and what was left out."""
 
     sources: Sources
     snapshots: LabelledSnapshots
@@ -60,7 +60,7 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
     Parameters
     ----------
     con
-        An open workbench.
+        An open DuckDB session.
     also
         The manifest of another model (the champion) whose features are computed too, so that both can be compared.
     """
@@ -74,7 +74,7 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
 def prepare_from(
     con: Connection, config: Config, sources: Sources, stages: Stages, also: Manifest | None = None
 ) -> Prepared:
-    """The same from sources that are read: snapshot, split, compute features, audit."""
+    """Snapshot, split, compute features and audit sources that are already read."""
     with stages("snapshots"):
         snapshots = label_snapshots(con, config, sources)
         split = out_of_time(snapshots.frame, config.horizon, config.motion)
@@ -134,18 +134,18 @@ def choose_columns(
     traits: Sequence[str],
     evidence: LeakEvidence,
 ) -> Chosen:
-    """Type the traits, drop what says nothing, quarantine what knows the outcome.
+    """Type the traits, drop uninformative columns, and quarantine those that leak the outcome.
 
     Parameters
     ----------
     table
-        Feature table of all snapshots; of those that are not in `train` nothing is looked at.
+        Feature table of all snapshots; the choice uses only those in `train`.
     train, converted
         Training rows and outcomes, bool, (rows,).
     candidates
         Features the model may have.
     evidence
-        What the sources tell of leaks beside the table.
+        Evidence of leaks in the sources, beyond the table.
     """
     typed = _typed(config, table[train], traits, config.dated_names)
     table = Manifest(typed.columns).conform(table)
@@ -157,9 +157,9 @@ def choose_columns(
 
 
 def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[list[Finding], Typed]:
-    """The part of the audit that needs no snapshots, for data that are too little to train on.
+    """Run the part of the audit that needs no snapshots, for data that cannot be trained on.
 
-    All entities are judged, by whether they converted at any time.
+    The outcome is whether an entity converted at any time.
     """
     table = trait_table(sources, trait_names(sources.entities.traits)).rename_axis("entity").reset_index()
     typed = _typed(config, table, sources.entities.traits)
@@ -172,7 +172,7 @@ def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[l
 
 
 def candidate_features(config: Config, offered: OfferedEvents) -> list[Feature]:
-    """The features a model may have, of the events that are offered to it."""
+    """Return the features that a model may use, given the events offered to it."""
     offers = offer_features(config, offered.events, config.entities.columns.signed_up is not None, has_users(config))
     return list(dict.fromkeys([*offers, *declared_features(config)]))
 

@@ -1,4 +1,4 @@
-"""The files a training leaves behind, beside MLflow's copy of them."""
+"""The files of a training, which MLflow copies into its run."""
 
 from __future__ import annotations
 

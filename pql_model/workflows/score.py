@@ -189,7 +189,7 @@ def _log_tables(registered: RegisteredModel, table: pd.DataFrame, rows: pd.DataF
 
 
 def _memory_notes(instant: int, has_previous: bool, in_force: bool) -> Iterator[str]:
-    """Say why the next run will not build on this one."""
+    """Explain why the next run will not build on this one."""
     if has_previous:
         yield "This instant is earlier than that of the last scoring run: decided as a first run, and not remembered."
     elif not in_force:
@@ -199,7 +199,7 @@ def _memory_notes(instant: int, has_previous: bool, in_force: bool) -> Iterator[
 
 
 def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -> Iterator[str]:
-    """Say what makes decisions differ from what the config suggests."""
+    """Explain why decisions may differ from the config."""
     gap = max([time.DAY, *(2 * table.covers.us for table in config.events if table.covers is not None)])
     if instant - newest > gap:
         yield (

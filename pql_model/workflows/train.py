@@ -1,4 +1,4 @@
-"""The training pipeline: from raw tables to a registered model with numbers that can be defended.
+"""The training pipeline: from raw tables to a registered, evaluated model.
 
 Read it from top to bottom: `train` is the whole run. `pipelines/train.py` schedules it.
 """
@@ -80,7 +80,7 @@ class TrainResult:
     findings
         Criteria and behaviours, as the growth report shows them.
     supported
-        What the data still support if the verdict refuses the model, otherwise None.
+        Rates of single behaviours if the verdict refuses the model, otherwise None.
     """
 
     registered: RegisteredModel
@@ -304,7 +304,7 @@ def _against(
 
 @contextmanager
 def _draft(runs: Path) -> Iterator[Path]:
-    """Provide a folder to rename once it is complete, after removing the drafts of killed trainings: we hold the lock."""
+    """Provide a folder to rename once it is complete, after removing the drafts of killed trainings; the caller holds the lock."""
     for stale in runs.glob(".train-*"):
         shutil.rmtree(stale, ignore_errors=True)
     draft = runs / f".train-{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""What a training tells MLflow: names, descriptions, parameters, metrics and tags that read well on its pages."""
+"""The record of a training in MLflow: names, descriptions, parameters, metrics and tags."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def training_record(
 
 
 def gate_tag(promotion: Promotion) -> str:
-    """The decision in a word or two: `passed`, `failed`, `forced` or `switched off`.
+    """Return the decision in a word or two: `passed`, `failed`, `forced` or `switched off`.
 
     The whole reason is in `promotion.json` and in the tag `promotion` of the version.
     """

@@ -75,7 +75,7 @@ def verify(
 ) -> VerifyResult:
     """Send snapshots through every path to a score and compare each number with the batch.
 
-    The pyfunc gets their features. The engine and the service get their raw events as the data have them today, including
+    The pyfunc gets their features. The engine and the service get their raw events from today's data, including
     those after the snapshot.
 
     Parameters

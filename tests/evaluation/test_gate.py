@@ -185,7 +185,7 @@ def test_in_freemium_a_row_is_as_new_as_its_as_of():
         (
             {"labels_until": 395 * DAY},
             [],
-            "the champion has learnt from part of this test period; in the 5 rows after",
+            "the champion was trained on part of this test period; in the 5 rows after",
         ),
         (
             {"labels_until": 999 * DAY},

@@ -89,7 +89,7 @@ def test_an_empty_cell_has_an_odds_ratio_with_a_low_bound():
 def test_the_categories_furthest_apart_are_those_with_enough_rows():
     y = np.repeat([True, False], [200, 800])
     texts = np.array(["won"] * 190 + ["open"] * 10 + ["open"] * 790 + ["rare"] * 10, object)
-    found = category_contrast(texts, y, tried=10)
+    found = category_contrast(texts, y, tests=10)
     assert (found.best, found.worst, round(found.best_rate, 2), round(found.worst_rate, 4)) == (
         "won",
         "open",
@@ -101,9 +101,9 @@ def test_the_categories_furthest_apart_are_those_with_enough_rows():
 
 def test_missing_values_are_a_category_of_their_own():
     y = np.repeat([True, False], [100, 100])
-    found = category_contrast(np.repeat(np.array(["x", ""], object), 100), y, tried=1)
+    found = category_contrast(np.repeat(np.array(["x", ""], object), 100), y, tests=1)
     assert (found.best, found.worst) == ("x", "nothing")
 
 
 def test_a_single_category_has_no_contrast():
-    assert category_contrast(np.full(100, "x", object), outcomes(10, 90), tried=1) is None
+    assert category_contrast(np.full(100, "x", object), outcomes(10, 90), tests=1) is None
