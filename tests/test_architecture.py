@@ -50,7 +50,7 @@ OUTSIDE_THE_FLOW = {
 ONE_DOOR = {
     "bentoml": ("pql_model.serve.bento",),
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
-    "ibis": ("pql_model.features", "pql_model.score_log.table", "pql_model.snapshots", "pql_model.sources"),
+    "ibis": ("pql_model.features", "pql_model.score_log.database_table", "pql_model.snapshots", "pql_model.sources"),
     "jinja2": ("pql_model.report.rendering",),
     "lightgbm": ("pql_model.model.booster",),
     "matplotlib": ("pql_model.evaluation.plots", "pql_model.explain.shap_door"),

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
+from pql_model.payload import select_attributes
 from pql_model.snapshots.periods import month_of, whole_weeks
 from pql_model.statistics.estimate import Z95, Estimate, wilson
 from pql_model.time import week_of
@@ -80,9 +81,6 @@ class Month:
     conversions: int
     rate: Estimate
 
-    def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "rate": self.rate.to_dict(6)}
-
 
 @dataclass(frozen=True)
 class DefinitionMetrics:
@@ -129,20 +127,11 @@ class DefinitionMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return `tested` of `pql criteria --json`."""
+        counts = ("entities", "rows", "qualified", "conversions", "note")
+        figures = ("share", "rate", "lift", "recall", "leads_per_week", "months")
         return {
-            "entities": self.entities,
-            "rows": self.rows,
-            "qualified": self.qualified,
-            "share": None if math.isnan(self.share) else round(self.share, 6),
-            "conversions": self.conversions,
-            "base_rate": self.base.to_dict(6),
-            "rate": self.rate.to_dict(6),
-            "lift": self.lift.to_dict(6),
-            "recall": self.recall.to_dict(6),
-            "leads_per_week": self.leads_per_week.to_dict(6),
-            "months": [month.to_dict() for month in self.months],
-            "fidelity": None if self.fidelity is None else round(self.fidelity, 4),
-            "note": self.note,
+            **select_attributes(self, *counts, *figures, base_rate="base", digits=6),
+            **select_attributes(self, "fidelity", digits=4),
         }
 
 
@@ -278,7 +267,7 @@ class GroupOutcomes:
         return cls(len(np.unique(outcomes.entity[mask])), conversions, wilson(conversions, rows))
 
     def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "rate": self.rate.to_dict(6)}
+        return select_attributes(self, digits=6)
 
 
 @dataclass(frozen=True)

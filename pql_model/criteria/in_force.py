@@ -21,6 +21,7 @@ from pql_model.criteria.definition_metrics import (
 from pql_model.criteria.definition_text import criterion_text
 from pql_model.criteria.evaluate import criterion_values, holds
 from pql_model.criteria.likelihood import BinnedOffset, ThresholdLevels, threshold_gains
+from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Z95
 
 Verdict = Literal["too lax", "too strict", "about right", "stale", "cannot tell"]
@@ -71,14 +72,8 @@ class ThresholdEstimate:
         return abs(self.threshold - near) / max(abs(near), 1.0)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "threshold": self.threshold,
-            "best": self.best,
-            "interval": list(self.interval),
-            "rows": self.rows,
-            "conversions": self.conversions,
-            "says": {-1: "too lax", 0: "about right", 1: "too strict"}[self.strictness],
-        }
+        says = {-1: "too lax", 0: "about right", 1: "too strict"}[self.strictness]
+        return {**select_attributes(self, "threshold", "best", "interval", "rows", "conversions"), "says": says}
 
 
 @dataclass(frozen=True)
@@ -102,13 +97,7 @@ class InForceVerdict:
     wastes: GroupOutcomes | None
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "thresholds": [estimate.to_dict() for estimate in self.thresholds],
-            "misses": self.misses.to_dict() if self.misses else None,
-            "wastes": self.wastes.to_dict() if self.wastes else None,
-        }
+        return select_attributes(self, "verdict", "sentence", "thresholds", "misses", "wastes")
 
 
 def judge_in_force(

@@ -27,6 +27,7 @@ from pql_model.criteria.evaluate import holds, meets
 from pql_model.criteria.in_force import InForceVerdict, judge_in_force
 from pql_model.criteria.mine import MinedCriterion, mine_criteria
 from pql_model.measures import ANY
+from pql_model.payload import select_attributes
 from pql_model.statistics.multiple_testing import holm
 
 LEVEL = 0.05
@@ -66,14 +67,8 @@ class TestedDefinition:
         return self.adjusted_p < LEVEL
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            **definition_json(self.definition),
-            "earlier": self.earlier.to_dict(),
-            "tested": self.later.to_dict(),
-            "adjusted_p": self.adjusted_p,
-            "confirmed": self.confirmed,
-        }
+        figures = select_attributes(self, "id", "earlier", "adjusted_p", "confirmed", tested="later")
+        return {**definition_json(self.definition), **figures}
 
 
 @dataclass(frozen=True)
@@ -119,12 +114,7 @@ class DefinitionResult(TestedDefinition):
     near_miss: GroupOutcomes
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            **super().to_dict(),
-            "criteria": list(self.members),
-            "recommended": self.recommended,
-            "near_miss": self.near_miss.to_dict(),
-        }
+        return {**super().to_dict(), **select_attributes(self, "recommended", "near_miss", criteria="members")}
 
 
 @dataclass(frozen=True)
@@ -146,18 +136,12 @@ class InForceResult:
         payload = {
             **definition_json(self.definition),
             **self.verdict.to_dict(),
-            "earlier": self.verdict.earlier.to_dict(),
-            "tested": self.verdict.later.to_dict(),
+            **select_attributes(self.verdict, "earlier", tested="later"),
         }
         if self.comparison is not None:
-            payload["against"] = {
-                "definition": self.recommended,
-                "both": self.comparison.both.to_dict(),
-                "only_new": self.comparison.only_a.to_dict(),
-                "only_today": self.comparison.only_b.to_dict(),
-                "neither": self.comparison.neither.to_dict(),
-                "agreement": round(self.comparison.agreement, 4),
-            }
+            groups = select_attributes(self.comparison, "both", "neither", only_new="only_a", only_today="only_b")
+            agreement = round(self.comparison.agreement, 4)
+            payload["against"] = {"definition": self.recommended, **groups, "agreement": agreement}
         return payload
 
 
@@ -201,11 +185,8 @@ class CriteriaResults:
             "base_rate": self.later.base.value,
             "base": {"earlier": self.earlier.base.to_dict(6), "later": self.later.base.to_dict(6)},
             "entities": {"earlier": self.earlier.entities, "later": self.later.entities},
-            "criteria": [c.to_dict() for c in self.criteria],
-            "definitions": [d.to_dict() for d in self.definitions],
-            "not_confirmed": [r.to_dict() for r in self.not_confirmed],
+            **select_attributes(self, "criteria", "definitions", "not_confirmed", "in_force"),
             "tried": {"definitions": self.tried, "tested": self.tested, "correction": CORRECTION},
-            "in_force": self.in_force.to_dict() if self.in_force is not None else None,
         }
 
 

@@ -12,8 +12,8 @@ from pql_model.config.policy_settings import Policy
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
 from pql_model.decide.policy import PolicyRule
-from pql_model.errors import DataError
 from pql_model.features.spec import Feature
+from pql_model.model.artifact import require_fact
 from pql_model.payload import select_attributes
 
 KEY = "decisions"
@@ -122,6 +122,4 @@ class Decider:
         DataError
             If the facts hold none.
         """
-        if KEY not in facts:
-            raise DataError(f"This model has no `{KEY}` among its facts", remedy="train it with this version of pql")
-        return cls.from_dict(facts[KEY])
+        return cls.from_dict(require_fact(facts, KEY))

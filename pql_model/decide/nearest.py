@@ -12,6 +12,7 @@ from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY
 from pql_model.model.columns import Manifest
+from pql_model.payload import select_attributes
 from pql_model.time import DAY, Window
 
 AGE = Feature(ANY, "days_since_signup").name
@@ -51,9 +52,7 @@ class MissingCriterion:
         return {
             "criterion": self.condition.text,
             "condition": dict(self.condition.payload),
-            "value": self.value,
-            "needed": self.needed,
-            "probability": self.probability,
+            **select_attributes(self, "value", "needed", "probability"),
         }
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from pql_model.evaluation.evaluate import definition_rates
+from pql_model.payload import to_payload
 from pql_model.statistics.count_metrics import RATES, Metric
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.intervals import SampleSize, interval_for
@@ -156,23 +157,15 @@ class FoldMetrics:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        metrics = metrics_to_dict(self.model)
+        metrics = to_payload(self.model, 6)
         return {
             **self.counts,
             **metrics,
             "precision_at_10": metrics["precision_at_10pct"]["value"],
             "base_rate": metrics["base_rate"]["value"],
-            "calibration": {"expected": round(self.expected, 2), "observed": metrics_to_dict({"": self.observed})[""]},
+            "calibration": {"expected": round(self.expected, 2), "observed": self.observed.to_dict(6)},
             "note": self.note,
         }
-
-
-def metrics_to_dict(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    """Rounded estimates as plain values, with None for undefined ones."""
-    return {
-        name: {key: None if number is None else round(number, 6) for key, number in estimate.to_dict().items()}
-        for name, estimate in metrics.items()
-    }
 
 
 def fold_metrics(rows: pd.DataFrame, seed: int) -> FoldMetrics:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.evaluation.expected_vs_observed import CalibrationOverTime, OutcomeHistory, calibration_over_time
+from pql_model.payload import to_payload
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import METRICS, NEED_PROBABILITIES, evaluate, precision_at_count, reliability_table
 
@@ -47,7 +48,7 @@ class Evaluation:
 
 
 def _rounded(metrics: dict[str, Estimate]) -> dict[str, Any]:
-    payload = {name: estimate.to_dict(6) for name, estimate in metrics.items()}
+    payload = to_payload(metrics, 6)
     return {name: values["value"] if name == "base_rate" else values for name, values in payload.items()}
 
 

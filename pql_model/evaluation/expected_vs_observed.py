@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.evaluation.drift import corrected_probability, has_moved, rate_change
+from pql_model.payload import select_attributes, to_payload
 from pql_model.snapshots.periods import month_of
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import evaluate, paired_difference
@@ -59,8 +60,8 @@ class ExpectedVsObserved:
         return FLAGS[(self.observed > self.high) - (self.observed < self.low)]
 
     def to_dict(self) -> dict[str, Any]:
-        counts = {"expected": round(self.expected, 2), "low": self.low, "high": self.high, "observed": self.observed}
-        return {**counts, "flag": self.flag, **{name: e.to_dict(6) for name, e in self.metrics.items()}}
+        counts = select_attributes(self, "expected", "low", "high", "observed", "flag", digits=2)
+        return {**counts, **to_payload(self.metrics, 6)}
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,7 @@ class CalibrationOverTime:
         """`calibration` of `pql train --json`."""
         numbers = self.months.select_dtypes("float").columns
         return {
-            "method": self.method,
-            "sentence": self.sentence,
+            **select_attributes(self, "method", "sentence", "better", "raw", "corrected"),
             "months": self.months.round(dict.fromkeys(numbers, 2)).to_dict("records"),
             "base_rate": {
                 "train": round(self.train_rate, 6),
@@ -137,10 +137,7 @@ class CalibrationOverTime:
                 "moved": self.moved,
                 "by_month": self.rates.round({"rate": 6}).to_dict("records"),
             },
-            "raw": self.raw.to_dict(),
-            "corrected": self.corrected.to_dict(),
             "log_loss_difference": self.gain.to_dict(6),
-            "better": self.better,
         }
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from pql_model.errors import listed
 from pql_model.evaluation.verdict import MIN_TEST_CONVERSIONS, Verdict
 from pql_model.model.artifact import FittedModel
+from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import paired_difference
 
@@ -40,11 +41,6 @@ class ChampionComparison:
     roc_auc: Estimate
     log_loss: Estimate
     calibration_error: Estimate
-
-    def to_dict(self) -> dict[str, Any]:
-        names = ("roc_auc", "log_loss", "calibration_error")
-        differences = {name: getattr(self, name).to_dict() for name in names}
-        return {"champion": self.champion, "rows": self.rows, "conversions": self.conversions, **differences}
 
 
 @dataclass(frozen=True)
@@ -81,13 +77,8 @@ class Promotion:
         return self.mode == "force"
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "promoted": self.promoted,
-            "reason": self.reason,
-            "mode": self.mode,
-            "gate": {"promoted": self.gate.passed, "reason": self.gate.text},
-            "comparison": self.comparison.to_dict() if self.comparison else None,
-        }
+        gate = {"promoted": self.gate.passed, "reason": self.gate.text}
+        return {**select_attributes(self, "promoted", "reason", "mode", "comparison"), "gate": gate}
 
 
 def decide_promotion(verdict: Verdict, against: ChampionComparison | Incomparable | None, mode: Promote) -> Promotion:

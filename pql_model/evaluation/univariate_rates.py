@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from pql_model.features.spec import Feature
+from pql_model.payload import select_attributes
 from pql_model.snapshots.spacing import non_overlapping
 from pql_model.statistics.estimate import Estimate, wilson
 from pql_model.statistics.multiple_testing import holm
@@ -38,9 +39,6 @@ class Group:
     @classmethod
     def of(cls, converted: np.ndarray) -> Group:
         return cls(len(converted), int(converted.sum()), wilson(int(converted.sum()), len(converted)))
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"looks": self.looks, "conversions": self.conversions, "rate": self.rate.to_dict(6)}
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,8 @@ class BehaviourRate:
         return self.p_value < _LEVEL
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "event": self.event,
-            "at_least": self.more_than + 1,
-            "did": self.did.to_dict(),
-            "did_not": self.did_not.to_dict(),
-            "p_value": round(self.p_value, 6),
-            "stands_out": self.stands_out,
-        }
+        rates = select_attributes(self, "event", "did", "did_not", "p_value", "stands_out", digits=6)
+        return {**rates, "at_least": self.more_than + 1}
 
 
 @dataclass(frozen=True)
@@ -101,12 +93,8 @@ class UnivariateRates:
 
     def to_dict(self) -> dict[str, Any]:
         """`supported` of `pql train --json`."""
-        return {
-            "sentence": self.sentence,
-            "base_rate": self.base.to_dict(),
-            "looked_at": len(self.behaviours),
-            "behaviours": [single.to_dict() for single in self.behaviours],
-        }
+        rates = select_attributes(self, "sentence", "behaviours", base_rate="base", digits=6)
+        return {**rates, "looked_at": len(self.behaviours)}
 
 
 def univariate_rates(

@@ -33,9 +33,6 @@ class WaterfallStep:
     probability: float
     effect: float
 
-    def to_dict(self) -> dict[str, object]:
-        return {"part": self.part, "log_odds": self.log_odds, "probability": self.probability, "effect": self.effect}
-
 
 @dataclass(frozen=True)
 class ExplainedRow:

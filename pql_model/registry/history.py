@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pql_model.statistics.estimate import Estimate
 from pql_model.time import iso
@@ -39,13 +38,6 @@ class ModelVersion:
     forced: bool
     promoted_at: str | None
     rolled_back_at: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            **vars(self),
-            "aliases": list(self.aliases),
-            "roc_auc": self.roc_auc.to_dict() if self.roc_auc else None,
-        }
 
 
 def parse_version(

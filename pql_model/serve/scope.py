@@ -8,9 +8,10 @@ from typing import Any
 
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
-from pql_model.errors import DataError, InputError
+from pql_model.errors import InputError
 from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import Incoming
+from pql_model.model.artifact import require_fact
 from pql_model.serve.trait_encoding import text_of
 from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, iso
@@ -76,9 +77,7 @@ class Scope:
         DataError
             If the facts hold none.
         """
-        if KEY not in facts:
-            raise DataError(f"This model has no `{KEY}` among its facts", remedy="train it with this version of pql")
-        raw = facts[KEY]
+        raw = require_fact(facts, KEY)
         rules = ReadingRules(
             known_events=frozenset(raw["known_events"]),
             needs_signup=raw["needs_signup"],

@@ -20,7 +20,7 @@ from pql_model.config.instant import InstantLike
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.errors import NotEnoughDataError
-from pql_model.evaluation.backtest_metrics import FoldMetrics, fold_metrics, metrics_to_dict
+from pql_model.evaluation.backtest_metrics import FoldMetrics, fold_metrics
 from pql_model.evaluation.backtest_schedule import (
     Cutoff,
     CutoffRequest,
@@ -39,6 +39,7 @@ from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import check_monotone, monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import fit_model, learner_digest
+from pql_model.payload import select_attributes, to_payload
 from pql_model.progress import Listener, Stages
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.dated_columns import check_event_features
@@ -70,8 +71,7 @@ class BacktestFold:
 
     def to_dict(self) -> dict[str, Any]:
         """An element of `folds` of `pql backtest --json`."""
-        baselines = {name: metrics_to_dict(metrics) for name, metrics in self.figures.baselines.items()}
-        return {**self.facts, **self.figures.to_dict(), "baselines": baselines}
+        return {**self.facts, **self.figures.to_dict(), "baselines": to_payload(self.figures.baselines, 6)}
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,9 @@ class BacktestResult:
         """The object that `pql backtest --json` prints."""
         unseen = self.unseen.to_dict() if self.unseen else None
         return {
-            "folds": [fold.to_dict() for fold in self.folds],
-            "skipped": [skipped.to_dict() for skipped in self.skipped],
+            **select_attributes(self, "folds", "skipped", "trials", "seconds"),
             "pooled": {**self.pooled.to_dict(), "folds": len(self.folds), "unseen_entities": unseen},
-            "baselines": {name: metrics_to_dict(metrics) for name, metrics in self.pooled.baselines.items()},
-            "trials": self.trials,
-            "seconds": self.seconds,
+            "baselines": to_payload(self.pooled.baselines, 6),
             "files": {path.stem: str(path) for path in sorted(self.folder.iterdir())},
         }
 

@@ -11,6 +11,7 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.errors import NotEnoughDataError
 from pql_model.model.split import describe
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
 from pql_model.sources.coverage import weekly_counts
 from pql_model.sources.duckdb_session import open_session
@@ -51,9 +52,7 @@ class CheckResult:
         """The object that `pql check --json` prints, with `error` where training is not possible."""
         sources = self.sources
         payload = {
-            "events": self.events,
-            "entities": self.entities,
-            "conversions": self.conversions,
+            **select_attributes(self, "events", "entities", "conversions"),
             "rows_read": sources.events.rows_read,
             "set_aside": sources.events.by_reason(),
             "set_aside_by_table": {
@@ -63,11 +62,8 @@ class CheckResult:
             },
             "observed_until": iso(sources.observed_until),
             **self._of_training(),
-            "leakage": [finding.to_dict() for finding in self.findings],
-            "traits_not_used": self.traits_not_used,
-            "weeks": self.weeks,
+            **select_attributes(self, "traits_not_used", "weeks", "seconds", leakage="findings"),
             "warnings": list(sources.warnings),
-            "seconds": self.seconds,
         }
         return {**payload, "error": self.error.to_dict()} if self.error is not None else payload
 

@@ -22,6 +22,7 @@ from pql_model.errors import ConfigError, Fault, NotEnoughDataError
 from pql_model.features.catalogue import event_names
 from pql_model.features.table import feature_table, trait_table
 from pql_model.model.split import Split, out_of_time
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import open_session
@@ -70,16 +71,8 @@ class DefinitionTest:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql criteria test --json` prints."""
-        return {
-            "definition": definition_json(self.definition),
-            "tested": self.tested.to_dict(),
-            "later": self.later.to_dict() if self.later is not None else None,
-            "earlier": self.earlier.to_dict() if self.earlier is not None else None,
-            "rows": self.rows,
-            "words": self.text,
-            "notes": list(self.notes),
-            "seconds": self.seconds,
-        }
+        names = ("tested", "later", "earlier", "rows", "notes", "seconds")
+        return {"definition": definition_json(self.definition), **select_attributes(self, *names, words="text")}
 
 
 def test_criteria(

@@ -9,6 +9,7 @@ from typing import Any
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Silent
 from pql_model.registry.history import ModelVersion
 from pql_model.registry.tracking import CHAMPION, PREVIOUS, Tracking
@@ -29,7 +30,7 @@ class Models:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql models --json` prints."""
-        return {"name": self.name, "models": [version.to_dict() for version in self.versions]}
+        return select_attributes(self, "name", models="versions")
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,7 @@ class RollbackResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql rollback --json` prints."""
-        return {
-            "name": self.name,
-            "champion": self.champion.to_dict(),
-            "before": self.before.to_dict() if self.before else None,
-            "was_champion": self.was_champion,
-            "words": self.text,
-        }
+        return select_attributes(self, "name", "champion", "before", "was_champion", words="text")
 
 
 def models(config: Config | str | Path) -> Models:

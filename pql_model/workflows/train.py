@@ -45,6 +45,7 @@ from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import DEFAULT_TRIALS, Fit, digest, fit_model, learner_digest
+from pql_model.payload import select_attributes, to_payload
 from pql_model.progress import Listener, Stages
 from pql_model.registry.history import version_tags
 from pql_model.registry.tracking import RegisteredModel, Tracking
@@ -114,7 +115,6 @@ class TrainResult:
             "verdict": self.verdict.name,
             "verdict_sentence": self.verdict.sentence,
             "verdict_would_change": self.verdict.would_change,
-            "supported": self.supported.to_dict() if self.supported else None,
             "snapshots": {
                 "train": describe(frame, prepared.split.train),
                 "test": describe(frame, prepared.split.test),
@@ -122,9 +122,9 @@ class TrainResult:
             },
             **self.evaluation.to_dict(),
             "calibration": self.evaluation.calibration_over_time.to_dict(),
-            "leakage": [finding.to_dict() for finding in prepared.findings],
+            "leakage": to_payload(prepared.findings),
             "traits_not_used": prepared.typed.unused,
-            "promotion": self.promotion.to_dict(),
+            **select_attributes(self, "supported", "promotion", "seconds"),
             "folds": self.fit.folds.to_dict(),
             "features": len(model.model.manifest.columns),
             "events_offered": prepared.offered.text,
@@ -132,7 +132,6 @@ class TrainResult:
             "behaviours": self.importance.to_dict("records"),
             "recommended": best.to_dict() if best is not None else None,
             "in_force": self.findings.results.to_dict()["in_force"],
-            "seconds": self.seconds,
             "peak_memory_mb": peak_memory_mb(),
             "report": str(self.folder / REPORT),
             "files": _by_name(sorted(self.folder.iterdir())),

@@ -18,6 +18,7 @@ from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
 from pql_model.model.split import out_of_time
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Tracking
 from pql_model.score_log.row_diff import RowDiff, compare_rows
@@ -57,9 +58,7 @@ class VerifyResult:
         return {
             "snapshots": "training" if self.as_of is None else "at_risk",
             "as_of": time.iso(self.as_of) if self.as_of is not None else None,
-            "rows": self.rows,
-            "same": self.same,
-            "paths": [path.to_dict() for path in self.paths],
+            **select_attributes(self, "rows", "same", "paths"),
         }
 
 
