@@ -19,7 +19,7 @@ from pql_model.criteria import sql_events, sql_tables
 from pql_model.criteria.evaluate import check_names
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
-from pql_model.criteria.sql_measures import SEEN, Measured, Reader, holds
+from pql_model.criteria.sql_measures import SEEN, MeasureExpression, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
 from pql_model.errors import DataError
 from pql_model.features.spec import Feature, criterion_feature
@@ -245,7 +245,7 @@ def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -
     yield SEEN, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
 
 
-def _measures(plan: _Plan, measured: Mapping[str, Measured]) -> exp.Select:
+def _measures(plan: _Plan, measured: Mapping[str, MeasureExpression]) -> exp.Select:
     has_signup = plan.config.entities.columns.signed_up is not None
     traits = [col(label, "r") for label in plan.traits.values()]
     keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if has_signup else []), *traits]

@@ -39,7 +39,7 @@ _COMPARE = {">=": exp.GTE, ">": exp.GT, "<=": exp.LTE, "<": exp.LT, "==": exp.EQ
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasureExpression:
     """One number per entity: an aggregate over its events, and the steps it depends on.
 
     Attributes
@@ -78,7 +78,7 @@ class Reader:
     values: dict[str, str]
     may_lack_signup: bool
 
-    def measure(self, feature: Feature, label: str, thresholds: list[float]) -> Measured:
+    def measure(self, feature: Feature, label: str, thresholds: list[float]) -> MeasureExpression:
         """Measure a feature; `label` names its steps, and `thresholds` are what it is compared with."""
         expression = _BY_MEASURE[feature.measure](self, feature, label)
         value = expression.number
@@ -86,7 +86,7 @@ class Reader:
             value = self.engine.rounded(value, digits)
         if self.may_lack_signup and feature.window.kind == "first":
             value = when(given(col("signed_up", "r")), value)
-        return Measured(value, expression.ctes, expression.joined)
+        return MeasureExpression(value, expression.ctes, expression.joined)
 
     # ------------------------------------------------------------ which events
 
@@ -161,9 +161,9 @@ def _or_zero(node: Node) -> Node:
     return exp.Coalesce(this=node, expressions=[number(0)])
 
 
-def _plain(aggregate: Callable[[Reader, Feature], Node]) -> Callable[[Reader, Feature, str], Measured]:
+def _plain(aggregate: Callable[[Reader, Feature], Node]) -> Callable[[Reader, Feature, str], MeasureExpression]:
     """A measure that is one aggregate over the visible events."""
-    return lambda reader, feature, _: Measured(aggregate(reader, feature))
+    return lambda reader, feature, _: MeasureExpression(aggregate(reader, feature))
 
 
 def _last_time(reader: Reader, feature: Feature) -> Node:
@@ -185,14 +185,14 @@ def _joined(label: str, column: str) -> Node:
     return exp.Max(this=col(column, label))
 
 
-def _last_value(reader: Reader, feature: Feature, label: str) -> Measured:
+def _last_value(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     value, entity = reader.value(feature), col("entity", "e")
     latest = exp.alias_(place(entity, descending(col("event_time", "e")), descending(value)), "place")
     inside = reader.inside(feature)
     condition = given(value) if inside is None else exp.and_(inside, given(value))
     rows = reader.seen(entity, exp.alias_(value, "latest"), latest, condition=condition)
     last = exp.select("entity", "latest").from_(f"{label}_rows").where(col("place").eq(1))
-    return Measured(_joined(label, "latest"), ((f"{label}_rows", rows), (label, last)), label)
+    return MeasureExpression(_joined(label, "latest"), ((f"{label}_rows", rows), (label, last)), label)
 
 
 def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
@@ -203,14 +203,14 @@ def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
     return f"{label}_gaps", reader.seen(*columns, condition=reader.inside(feature))
 
 
-def _sessions(reader: Reader, feature: Feature, label: str) -> Measured:
+def _sessions(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     time, before = col("event_time", "g"), col("time_before", "g")
     starts_session = exp.or_(before.is_(exp.null()), time > plus(before, _session_gap(reader)))
     session_count = exp.Count(this=when(starts_session, number(1)))
     return _of_gaps(reader, feature, label, session_count)
 
 
-def _session_minutes(reader: Reader, feature: Feature, label: str) -> Measured:
+def _session_minutes(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     time, before = col("event_time", "g"), col("time_before", "g")
     together = time <= plus(before, _session_gap(reader))
     total = exp.Sum(this=when(together, reader.engine.micros(before, time)))
@@ -222,11 +222,11 @@ def _session_gap(reader: Reader) -> Node:
     return reader.engine.interval(Duration(SESSION_GAP))
 
 
-def _of_gaps(reader: Reader, feature: Feature, label: str, aggregate: Node) -> Measured:
+def _of_gaps(reader: Reader, feature: Feature, label: str, aggregate: Node) -> MeasureExpression:
     gaps = _gaps(reader, feature, label)
     entity = col("entity", "g")
     total = exp.select(entity, exp.alias_(aggregate, "total")).from_(f"{gaps[0]} AS g").group_by(entity.copy())
-    return Measured(_or_zero(_joined(label, "total")), (gaps, (label, total)), label)
+    return MeasureExpression(_or_zero(_joined(label, "total")), (gaps, (label, total)), label)
 
 
 def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
@@ -244,19 +244,21 @@ def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
     return (f"{label}_days", days), (f"{label}_marked", marked), (f"{label}_runs", runs)
 
 
-def _of_runs(current: bool) -> Callable[[Reader, Feature, str], Measured]:
-    def build(reader: Reader, feature: Feature, label: str) -> Measured:
+def _of_runs(current: bool) -> Callable[[Reader, Feature, str], MeasureExpression]:
+    def build(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
         # a streak may end yesterday while today is not over: as_of is at most two midnights after the last active day
         ends = plus(reader.engine.instant(col("last_day", "s")), reader.engine.interval(Duration(2 * DAY)))
         unbroken = ends >= col("as_of", "s") if current else None
         longest = exp.alias_(exp.Max(this=when(unbroken, col("days", "s"))), "days")
         best = exp.select(col("entity", "s"), longest).from_(f"{label}_runs AS s").group_by(col("entity", "s"))
-        return Measured(_or_zero(_joined(label, "days")), (*_runs(reader, feature, label), (label, best)), label)
+        return MeasureExpression(
+            _or_zero(_joined(label, "days")), (*_runs(reader, feature, label), (label, best)), label
+        )
 
     return build
 
 
-def _trend(reader: Reader, feature: Feature, label: str) -> Measured:
+def _trend(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     window = feature.window
     length = window.length or Duration(DAY)
     time, as_of = col("event_time", "e"), col("as_of", "e")
@@ -274,10 +276,10 @@ def _trend(reader: Reader, feature: Feature, label: str) -> Measured:
     total = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
     change = exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=total)
     trend = exp.select(col("entity", "t"), exp.alias_(change, "trend")).from_(f"{label}_halves AS t")
-    return Measured(_joined(label, "trend"), ((f"{label}_halves", halves), (label, trend)), label)
+    return MeasureExpression(_joined(label, "trend"), ((f"{label}_halves", halves), (label, trend)), label)
 
 
-def _top_user_share(reader: Reader, feature: Feature, label: str) -> Measured:
+def _top_user_share(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     entity, person = col("entity", "e"), col("person", "e")
     inside = reader.inside(feature)
     condition = given(person) if inside is None else exp.and_(given(person), inside)
@@ -288,10 +290,10 @@ def _top_user_share(reader: Reader, feature: Feature, label: str) -> Measured:
     largest_share = exp.Div(this=reader.engine.double(exp.Max(this=times)), expression=all_of_them)
     share = exp.select(col("entity", "u"), exp.alias_(largest_share, "share")).from_(f"{label}_users AS u")
     share = share.group_by(col("entity", "u"))
-    return Measured(_joined(label, "share"), ((f"{label}_users", users), (label, share)), label)
+    return MeasureExpression(_joined(label, "share"), ((f"{label}_users", users), (label, share)), label)
 
 
-_BY_MEASURE: dict[str, Callable[[Reader, Feature, str], Measured]] = {
+_BY_MEASURE: dict[str, Callable[[Reader, Feature, str], MeasureExpression]] = {
     "count": _plain(lambda reader, f: reader.count(reader.inside(f))),
     "active_days": _plain(_active_days),
     "distinct_users": _plain(lambda reader, f: reader.users(reader.inside(f))),

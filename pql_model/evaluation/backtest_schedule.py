@@ -52,7 +52,7 @@ class Cutoff:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedCutoff:
     """A cut-off at which no model can be trained or evaluated, and why."""
 
     cutoff: int
@@ -67,7 +67,7 @@ class Schedule:
     """Usable cut-offs, and skipped ones."""
 
     steps: tuple[Cutoff, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedCutoff, ...]
 
 
 def read_cutoffs(cutoffs: InstantLike | Sequence[InstantLike] | None, every: str | None) -> CutoffRequest:
@@ -138,13 +138,15 @@ def plan_schedule(frame: pd.DataFrame, request: CutoffRequest, horizon: Duration
     ends = [*cutoffs[1:], cutoffs[-1] + step]
     steps = [_cutoff(frame, c, end, horizon, motion) for c, end in zip(cutoffs, ends, strict=True)]
     reasons = [_skip_reason(frame, step) for step in steps]
-    skipped = tuple(Skipped(s.cutoff, reason) for s, reason in zip(steps, reasons, strict=True) if reason is not None)
+    skipped = tuple(
+        SkippedCutoff(s.cutoff, reason) for s, reason in zip(steps, reasons, strict=True) if reason is not None
+    )
     if len(skipped) == len(steps):
         raise no_usable_cutoff(skipped)
     return Schedule(tuple(s for s, reason in zip(steps, reasons, strict=True) if reason is None), skipped)
 
 
-def no_usable_cutoff(skipped: Sequence[Skipped]) -> NotEnoughDataError:
+def no_usable_cutoff(skipped: Sequence[SkippedCutoff]) -> NotEnoughDataError:
     """Build the error for a schedule without any usable cut-off."""
     return NotEnoughDataError(
         "No cut-off can be back-tested",

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from pql_model.errors import NotEnoughDataError
 from pql_model.model.calibrate import Calibration, fit_calibration
 from pql_model.model.columns import Manifest
-from pql_model.model.learner import Budget, Learner, Predictor, Progress, TrainingRows, TunableLearner, Tuned
+from pql_model.model.learner import Budget, Learner, Predictor, Progress, TrainingRows, TunableLearner, TuningResult
 from pql_model.model.learners import check_monotone, check_predictor
 from pql_model.model.lightgbm_learner import LightGBM
 from pql_model.model.split import Folds, tuning_folds
@@ -32,7 +32,7 @@ class Fit:
 
     predictor: Predictor
     calibration: Calibration
-    tuned: Tuned
+    tuned: TuningResult
     folds: Folds
 
 
@@ -118,7 +118,7 @@ def fit_model(
     predictor = fitted_learner.fit(rows)
     check_predictor(fitted_learner, predictor, rows)
     if tuned is None:
-        tuned = Tuned(learner, learner.params, _score(folds, margins, y))
+        tuned = TuningResult(learner, learner.params, _score(folds, margins, y))
     return Fit(predictor, calibration, tuned, folds)
 
 

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from sklearn.metrics import roc_auc_score
 
 from pql_model.model.booster import SMALLEST_LEAF, Ensemble, Params
-from pql_model.model.learner import Budget, Learner, Progress, TrainingRows, Trial, Tuned
+from pql_model.model.learner import Budget, Learner, Progress, TrainingRows, Trial, TuningResult
 from pql_model.model.split import Folds
 from pql_model.statistics.estimate import Z95
 from pql_model.statistics.metrics import paired_difference
@@ -131,7 +131,7 @@ def tune(
     folds: Folds,
     budget: Budget,
     progress: Progress | None = None,
-) -> Tuned:
+) -> TuningResult:
     """Search for hyperparameters; a study whose journal exists resumes where it stopped.
 
     Parameters
@@ -175,7 +175,7 @@ def tune(
     best = _best(study)
     trials_run = tuple(_record(number, trial) for number, trial in enumerate(_finished(study)))
     tuned = learner.with_settings(_averaged(study, problem))
-    return Tuned(tuned, asdict(_params(best, learner)), float(best.value or 0.0), trials_run)
+    return TuningResult(tuned, asdict(_params(best, learner)), float(best.value or 0.0), trials_run)
 
 
 def _storage(journal: Path | None) -> BaseStorage:

@@ -61,7 +61,7 @@ def script_data(view: View, explorer: dict[str, Any]) -> dict[str, Any]:
             for week in weeks
         ],
         "per": view.per,
-        "many": view.many,
+        "entities": view.entities,
         "horizon": view.data["horizon_days"],
         "product": view.data["product"],
         "everyone": view.data["base"]["later"]["value"],

@@ -31,8 +31,8 @@ def render(template: str, view: View, *, keep_line_breaks: bool = False, **conte
         .render(
             view=view,
             growth=view.growth,
-            one=view.one,
-            many=view.many,
+            entity=view.entity,
+            entities=view.entities,
             per=f"{view.per:,}",
             horizon=view.growth["horizon_days"],
             everyone=view.print_number(view.growth["base"]["later"]["value"], "frequency"),

@@ -76,12 +76,12 @@ class View:
         return numbers.denominator(_rates(self.data))
 
     @property
-    def one(self) -> str:
+    def entity(self) -> str:
         return str(self.data["entity"])
 
     @property
-    def many(self) -> str:
-        return f"{self.one}s"
+    def entities(self) -> str:
+        return f"{self.entity}s"
 
     @property
     def mode(self) -> str:

@@ -25,7 +25,7 @@ from pql_model.evaluation.backtest_schedule import (
     Cutoff,
     CutoffRequest,
     Schedule,
-    Skipped,
+    SkippedCutoff,
     no_usable_cutoff,
     plan_schedule,
     read_cutoffs,
@@ -93,7 +93,7 @@ class BacktestResult:
     """
 
     folds: tuple[BacktestFold, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedCutoff, ...]
     pooled: FoldMetrics
     unseen: FoldMetrics | None
     predictions: pd.DataFrame
@@ -174,7 +174,7 @@ def backtest(
                 try:
                     fold = _fit(config, task, trials, learner, stages.listener)
                 except NotEnoughDataError as error:
-                    skipped.append(Skipped(step.cutoff, str(error)))
+                    skipped.append(SkippedCutoff(step.cutoff, str(error)))
                     continue
                 store.keep(key, fold)
             finished[key] = fold
@@ -203,7 +203,7 @@ def backtest(
 
 
 @dataclass(frozen=True)
-class Past:
+class BacktestData:
     """What all folds share, read and computed once. A feature never depends on anything later than its snapshot.
 
     Attributes
@@ -226,7 +226,7 @@ class Past:
     evidence: dict[int, LeakEvidence]
 
 
-def _read_past(con: Connection, config: Config, request: CutoffRequest, stages: Stages) -> Past:
+def _read_past(con: Connection, config: Config, request: CutoffRequest, stages: Stages) -> BacktestData:
     with stages("read"):
         sources = read_sources(con, config)
         for warning in sources.warnings:
@@ -254,10 +254,10 @@ def _read_past(con: Connection, config: Config, request: CutoffRequest, stages: 
         table = feature_table(sources, snapshots.table, list(features), trait_names(traits), stages.listener.share)
     with stages("evidence of leaks"):
         evidence = {step.cutoff: read_leak_evidence(con, config, sources, step.cutoff) for step in schedule.steps}
-    return Past(snapshots.frame, table, schedule, offered_events, traits, evidence)
+    return BacktestData(snapshots.frame, table, schedule, offered_events, traits, evidence)
 
 
-def _fold_task(config: Config, history: Past, step: Cutoff) -> FoldTask:
+def _fold_task(config: Config, history: BacktestData, step: Cutoff) -> FoldTask:
     """Prepare a fold: training rows as known at the cut-off, and the rows to score as that model sees them."""
     frame, candidates = history.frame, candidate_features(config, history.offered[step.cutoff])
     converted = frame["converted"].to_numpy(bool)

@@ -18,7 +18,7 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.entities import no_conversions_error
 from pql_model.sources.read import Sources, read_sources
 from pql_model.time import iso
-from pql_model.workflows.prepare import Prepared, audit_entities, prepare_from
+from pql_model.workflows.prepare import TrainingData, audit_entities, prepare_from
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class CheckResult:
     """
 
     sources: Sources
-    prepared: Prepared | None
+    prepared: TrainingData | None
     findings: tuple[Finding, ...]
     traits_not_used: dict[str, str]
     error: NotEnoughDataError | None

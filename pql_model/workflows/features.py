@@ -24,7 +24,7 @@ from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.extensions import with_features
-from pql_model.workflows.prepare import Prepared, features_of, prepare_from, trait_names
+from pql_model.workflows.prepare import TrainingData, features_of, prepare_from, trait_names
 
 _KINDS = (".parquet", ".csv")
 
@@ -129,7 +129,7 @@ def write_features(
     return FeatureTable(table, data.manifest, path, manifest_path, instant)
 
 
-def _labelled(data: Prepared) -> pd.DataFrame:
+def _labelled(data: TrainingData) -> pd.DataFrame:
     frame, split = data.snapshots.frame, data.split
     part = np.where(split.train, "train", np.where(split.test, "test", "left_out"))
     keys = {**_keys(frame), "converted": data.converted, "split": part}

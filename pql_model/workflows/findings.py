@@ -17,7 +17,7 @@ from pql_model.explain.behaviours import behaviours
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import ModelColumn
 from pql_model.report.growth import Findings
-from pql_model.workflows.prepare import Prepared, candidate_features
+from pql_model.workflows.prepare import TrainingData, candidate_features
 
 MOST_SEARCHED = 15_000
 """Rows that are searched; more of them do not move a threshold."""
@@ -25,7 +25,7 @@ MOST_SEARCHED = 15_000
 
 def collect_findings(
     config: Config,
-    data: Prepared,
+    data: TrainingData,
     model: FittedModel,
     contributions: np.ndarray,
     probability: np.ndarray,
@@ -36,7 +36,7 @@ def collect_findings(
     Parameters
     ----------
     config : Config
-    data : Prepared
+    data : TrainingData
     model : FittedModel
     contributions : array of shape (rows, columns + 1)
         SHAP values of the test rows.
@@ -97,7 +97,7 @@ def collect_findings(
     )
 
 
-def _columns(config: Config, data: Prepared) -> list[ModelColumn]:
+def _columns(config: Config, data: TrainingData) -> list[ModelColumn]:
     """The columns that can become criteria, including features that the model omits as copies of others."""
     guilty = set(quarantined(data.findings))
     features = [feature.name for feature in candidate_features(config, data.offered) if feature.name not in guilty]

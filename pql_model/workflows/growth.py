@@ -19,7 +19,7 @@ from pql_model.report.explorer import explorer_data
 from pql_model.report.growth import Findings, explorer_bits, growth_object, offered_criteria
 from pql_model.report.health import health_lines
 from pql_model.report.page import render_page, write_page
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 REPORT = "growth_report.html"
 CRITERIA = "criteria.json"
@@ -29,7 +29,7 @@ GROWTH, EXPLORER, BITS = "growth.json", "explorer.json", "explorer_rows.parquet"
 
 
 def build_growth_report(
-    config: Config, data: Prepared, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
+    config: Config, data: TrainingData, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
 ) -> dict[str, Any]:
     """Collect every number of the growth report."""
     calibration = evaluation.calibration_over_time

@@ -36,7 +36,7 @@ from pql_model.sources.read import Sources, read_sources
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingData:
     """The data of a training, and what was left out."""
 
     sources: Sources
@@ -54,7 +54,7 @@ class Prepared:
         return self.snapshots.frame["converted"].to_numpy(bool)
 
 
-def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | None = None) -> Prepared:
+def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | None = None) -> TrainingData:
     """Read, snapshot, split, compute features, audit.
 
     Parameters
@@ -73,7 +73,7 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
 
 def prepare_from(
     con: Connection, config: Config, sources: Sources, stages: Stages, also: Manifest | None = None
-) -> Prepared:
+) -> TrainingData:
     """Snapshot, split, compute features and audit sources that are already read."""
     with stages("snapshots"):
         snapshots = label_snapshots(con, config, sources)
@@ -101,7 +101,7 @@ def prepare_from(
             stages.listener.say(f"`monotone` names `{name}`, of which this model reads nothing that it could hold.")
         for trait, value in idle_exclusions(config, table):
             stages.listener.say(f"`policy: {{exclude: ...}}` names `{value}` of `{trait}`, which no snapshot has.")
-    return Prepared(
+    return TrainingData(
         sources,
         snapshots,
         split,
@@ -115,7 +115,7 @@ def prepare_from(
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ColumnSelection:
     """The columns a model may read, chosen by the training rows alone, and the table with its traits typed."""
 
     table: pd.DataFrame
@@ -133,7 +133,7 @@ def choose_columns(
     candidates: Sequence[Feature],
     traits: Sequence[str],
     evidence: LeakEvidence,
-) -> Chosen:
+) -> ColumnSelection:
     """Type the traits, drop uninformative columns, and quarantine those that leak the outcome.
 
     Parameters
@@ -153,7 +153,7 @@ def choose_columns(
     manifest = Manifest((*(ModelColumn(name, "feature") for name in informative), *typed.columns))
     monotone_directions(config.monotone, manifest)  # refuses categories now, before anything slow
     findings = audit(table[train], converted[train], manifest, typed.unused, config.allow, evidence)
-    return Chosen(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)
+    return ColumnSelection(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)
 
 
 def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[list[Finding], Typed]:

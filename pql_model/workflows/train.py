@@ -56,7 +56,7 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
-from pql_model.workflows.prepare import Prepared, prepare
+from pql_model.workflows.prepare import TrainingData, prepare
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
 from pql_model.workflows.tuning_journal import TuningJournal
@@ -87,7 +87,7 @@ class TrainResult:
     registered: RegisteredModel
     verdict: Verdict
     promotion: Promotion
-    prepared: Prepared
+    prepared: TrainingData
     fit: Fit
     evaluation: Evaluation
     importance: pd.DataFrame
@@ -313,7 +313,7 @@ def _draft(runs: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[str, Any]:
+def _facts(config: Config, data: TrainingData, fit: Fit, verdict: Verdict) -> dict[str, Any]:
     frame, split = data.snapshots.frame, data.split
     return {
         "name": config.name,
@@ -332,7 +332,7 @@ def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[s
     }
 
 
-def _supported(data: Prepared, config: Config) -> UnivariateRates:
+def _supported(data: TrainingData, config: Config) -> UnivariateRates:
     """Base rate and rates of single behaviours, shown instead of a model that cannot be trusted."""
     guilty = quarantined(data.findings)
     return univariate_rates(data.snapshots.frame, data.table, data.offered.events, config.horizon, guilty)

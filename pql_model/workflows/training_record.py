@@ -13,13 +13,13 @@ from pql_model.evaluation.verdict import Verdict
 from pql_model.model.split import describe
 from pql_model.model.train import Fit
 from pql_model.registry.tracking import Dataset, TrainingRecord
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 
 def training_record(
     files: Path,
     config: Config,
-    data: Prepared,
+    data: TrainingData,
     fit: Fit,
     evaluation: Evaluation,
     verdict: Verdict,
