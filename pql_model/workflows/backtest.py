@@ -40,7 +40,7 @@ from pql_model.model.monotone import check_monotone, monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import fit_model, learner_digest
 from pql_model.payload import select_attributes, to_payload
-from pql_model.progress import Listener, Stages
+from pql_model.progress import Listener, Stages, tuning_progress
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.dated_columns import check_event_features
 from pql_model.sources.duckdb_session import Connection, open_session
@@ -296,7 +296,7 @@ def _fit(config: Config, task: FoldTask, trials: int, learner: Learner, listener
         config.motion,
         config.seed,
         Budget(trials),
-        progress=lambda done, total, best: listener.share(done / total, f"ROC-AUC {best:.3f} on folds"),
+        progress=tuning_progress(listener),
         monotone=monotone_directions(config.monotone, task.manifest),
         learner=learner,
     )

@@ -157,7 +157,10 @@ def _check_definition(definition: Definition, source: str, config: Config, sourc
     names = event_names(sources.events.table)
     check_names(definition, names, sources.traits, source)
     values = [value for table in config.events for value in table.values]
-    faults = [Fault("", sentence) for sentence in unreadable(definition, values, _has_signup(config))]
+    faults = [
+        Fault("", sentence)
+        for sentence in unreadable(definition, values, config.entities.columns.signed_up is not None)
+    ]
     faults += trivial_conditions(definition, len(names))
     if faults:
         raise ConfigError(source, faults)
@@ -202,7 +205,3 @@ def _text(
     if later is None or isinstance(split, NotEnoughDataError):
         return f"{sentence} The history is too short to check it on later {unit}."
     return f"{sentence} {later_text(later, iso(split.test_start)[:10])}"
-
-
-def _has_signup(config: Config) -> bool:
-    return config.entities.columns.signed_up is not None

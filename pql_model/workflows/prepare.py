@@ -36,18 +36,24 @@ from pql_model.sources.read import Sources, read_sources
 
 
 @dataclass(frozen=True)
-class TrainingData:
+class ColumnSelection:
+    """The columns a model may read, chosen by the training rows alone, and the table with its traits typed."""
+
+    table: pd.DataFrame
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+    typed: Typed
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TrainingData(ColumnSelection):
     """The data of a training, and what was left out."""
 
     sources: Sources
     snapshots: LabelledSnapshots
     split: Split
-    table: pd.DataFrame
-    manifest: Manifest
-    findings: tuple[Finding, ...]
     offered: OfferedEvents
-    typed: Typed
-    dropped: dict[str, int]
 
     @property
     def converted(self) -> np.ndarray:
@@ -101,28 +107,7 @@ def prepare_from(
             stages.listener.say(f"`monotone` names `{name}`, of which this model reads nothing that it could hold.")
         for trait, value in idle_exclusions(config, table):
             stages.listener.say(f"`policy: {{exclude: ...}}` names `{value}` of `{trait}`, which no snapshot has.")
-    return TrainingData(
-        sources,
-        snapshots,
-        split,
-        selection.table,
-        selection.manifest,
-        selection.findings,
-        offered,
-        selection.typed,
-        selection.dropped,
-    )
-
-
-@dataclass(frozen=True)
-class ColumnSelection:
-    """The columns a model may read, chosen by the training rows alone, and the table with its traits typed."""
-
-    table: pd.DataFrame
-    manifest: Manifest
-    findings: tuple[Finding, ...]
-    typed: Typed
-    dropped: dict[str, int]
+    return TrainingData(**vars(selection), sources=sources, snapshots=snapshots, split=split, offered=offered)
 
 
 def choose_columns(

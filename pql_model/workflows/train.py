@@ -46,7 +46,7 @@ from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import DEFAULT_TRIALS, Fit, digest, fit_model, learner_digest
 from pql_model.payload import select_attributes, to_payload
-from pql_model.progress import Listener, Stages
+from pql_model.progress import Listener, Stages, tuning_progress
 from pql_model.registry.history import version_tags
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.report.growth import Findings
@@ -206,9 +206,7 @@ def train(
                 config.motion,
                 config.seed,
                 Budget(trials, timeout, path),
-                progress=lambda finished, total, best: stages.listener.share(
-                    finished / total, f"ROC-AUC {best:.3f} on folds"
-                ),
+                progress=tuning_progress(stages.listener),
                 monotone=monotone_directions(config.monotone, data.manifest),
                 learner=learner,
             )
@@ -294,11 +292,9 @@ def _against(
         champion = tracking.load_if_registered("champion")
     except (DataError, LearnerError) as error:
         return Incomparable(f"the champion cannot be compared with. {error}")
-    return (
-        compare_with_champion(champion.model, champion.version, challenger, table, test_frame, seed)
-        if champion
-        else None
-    )
+    if champion is None:
+        return None
+    return compare_with_champion(champion.model, champion.version, challenger, table, test_frame, seed)
 
 
 @contextmanager
