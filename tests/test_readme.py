@@ -59,10 +59,10 @@ def test_the_demo_commands_run_one_after_another(trained, tmp_path, monkeypatch,
     for words in demo_commands():
         if words[0] in RUNS_ON:
             continue
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             main(words)
         payload = capsys.readouterr()
-        assert left.value.code == 0, (words, payload.err)
+        assert exit_info.value.code == 0, (words, payload.err)
         if words == ["replay"]:
             assert "Replayed" in payload.out
             assert "same" in payload.out

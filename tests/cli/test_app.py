@@ -160,16 +160,16 @@ def test_models_lists_the_versions_and_rollback_refuses_an_unknown_one(run, conf
 
 def test_rollback_prints_its_sentence_or_json(run, monkeypatch):
     payload = {"words": "Version 1 of [x] is champion again."}
-    asked = {}
+    arguments = {}
 
     def rolled(config, *, to, listener):
-        asked["to"] = to
+        arguments["to"] = to
         return type("Result", (), {"to_dict": lambda self: payload})()
 
     monkeypatch.setattr(cli.pql_model, "rollback", rolled, raising=False)
     assert run("rollback")[:2] == (0, "Version 1 of [x] is champion again.\n")
     assert only_json(run("rollback", "--to", "1", "--json")[1]) == payload
-    assert asked == {"to": "1"}
+    assert arguments == {"to": "1"}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_an_interruption_says_that_no_partial_files_were_left_behind(run, monkey
 
 @pytest.mark.slow
 def test_a_separate_process_prints_only_the_json_object(config, tmp_path):
-    done = subprocess.run(
+    process = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -249,8 +249,8 @@ def test_a_separate_process_prints_only_the_json_object(config, tmp_path):
         text=True,
         env={**os.environ, "PYTHONWARNINGS": "default"},
     )
-    assert done.returncode == 0, done.stderr
-    assert only_json(done.stdout)["rows"] > 0
+    assert process.returncode == 0, process.stderr
+    assert only_json(process.stdout)["rows"] > 0
 
 
 @pytest.mark.parametrize(("promoted", "option"), [(True, ""), (False, " --model challenger")])

@@ -41,10 +41,10 @@ def refused(capsys):
     """Run a command that must fail with exit 2; the sentence, the same on stderr and in the JSON object."""
 
     def run(home, command="check"):
-        with pytest.raises(SystemExit, match=r"^[02]$") as left:
+        with pytest.raises(SystemExit, match=r"^[02]$") as exit_info:
             main([command, "-c", str(home / "pql.yaml"), "--json"])
         payload = capsys.readouterr()
-        assert left.value.code == 2, payload.err
+        assert exit_info.value.code == 2, payload.err
         assert payload.out.count("\n") == 1
         message = json.loads(payload.out)["error"]["message"]
         assert " ".join(message.split()) in " ".join(payload.err.split())
@@ -57,10 +57,10 @@ def refused(capsys):
 @pytest.fixture
 def accepted(capsys):
     def run(home, command="check", *more):
-        with pytest.raises(SystemExit, match=r"^[02]$") as left:
+        with pytest.raises(SystemExit, match=r"^[02]$") as exit_info:
             main([command, "-c", str(home / "pql.yaml"), "--json", *more])
         payload = capsys.readouterr()
-        assert left.value.code == 0, payload.err
+        assert exit_info.value.code == 0, payload.err
         assert payload.out.count("\n") == 1
         return json.loads(payload.out)
 

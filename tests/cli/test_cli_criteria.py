@@ -22,10 +22,10 @@ def run(capsys, config, tmp_path):
     def run_(text, *more):
         path = tmp_path / "rule.yaml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             main(["criteria", "test", str(path), "-c", str(config), *more])
         payload = capsys.readouterr()
-        return left.value.code, payload.out, payload.err
+        return exit_info.value.code, payload.out, payload.err
 
     return run_
 

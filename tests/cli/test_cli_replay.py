@@ -38,11 +38,13 @@ RESULT = ReplayResult(
 @pytest.fixture
 def run(capsys, monkeypatch):
     def run_(found, *arguments):
-        asked = {}
-        monkeypatch.setattr("pql_model.replay", lambda *of, **more: asked.update(of=of, **more) or found, raising=False)
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        received = {}
+        monkeypatch.setattr(
+            "pql_model.replay", lambda *of, **more: received.update(of=of, **more) or found, raising=False
+        )
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             main(["replay", *arguments])
-        return left.value.code, capsys.readouterr().out, asked
+        return exit_info.value.code, capsys.readouterr().out, received
 
     return run_
 

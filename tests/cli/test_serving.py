@@ -146,8 +146,8 @@ def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
     from pql_model.score_log.row_diff import NUMBERS, RowDiff
     from pql_model.workflows.verify import VerifyResult
 
-    found = VerifyResult(None, 3, (RowDiff("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
-    monkeypatch.setattr("pql_model.verify", lambda *_, **__: found, raising=False)
+    result = VerifyResult(None, 3, (RowDiff("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
+    monkeypatch.setattr("pql_model.verify", lambda *_, **__: result, raising=False)
     code, words, _ = run("verify", "-c", config)
     assert code == 1
     assert "in process: reasons differs in 2 rows" in words

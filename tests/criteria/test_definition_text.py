@@ -102,11 +102,11 @@ def any_criterion(event, measure):
     ("event", "measure"), [("Sent", m) for m in EVENT_MEASURES] + [("any", m) for m in ENTITY_MEASURES]
 )
 def test_every_measure_has_a_text_and_its_json_reads_back(event, measure):
-    found = any_criterion(event, measure)
-    assert "at least 2" in criterion_text(found)
-    assert "≥ 2" in criterion_short(found)
-    assert "{" not in criterion_text(found) + criterion_short(found)
-    assert Criterion.model_validate(json.loads(json.dumps(criterion_json(found)))) == found
+    result = any_criterion(event, measure)
+    assert "at least 2" in criterion_text(result)
+    assert "≥ 2" in criterion_short(result)
+    assert "{" not in criterion_text(result) + criterion_short(result)
+    assert Criterion.model_validate(json.loads(json.dumps(criterion_json(result)))) == result
 
 
 def test_traits_are_listed_or_compared():

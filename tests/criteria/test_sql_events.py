@@ -18,16 +18,16 @@ WEEKLY = {
 }
 
 
-def needs(events=None, **more):
+def needs(events=None, **overrides):
     plain = {"person": False, "n": False, "n_users": False, "values": {}, "signed_up": True, "until": None}
-    return Needs(None if events is None else frozenset(events), **{**plain, **more})
+    return Needs(None if events is None else frozenset(events), **{**plain, **overrides})
 
 
 def part_of(table, wanted, motion="trial", columns=None, **config):
     product = config_of(motion, events=[table], **config)
     raw = Raw(DIALECTS["duckdb"], table["table"], "e", columns=columns)
-    found = event_part(product, product.events[0], raw, wanted, "")
-    return dict(found.ctes), [part.sql("duckdb") for part in found.parts]
+    result = event_part(product, product.events[0], raw, wanted, "")
+    return dict(result.ctes), [part.sql("duckdb") for part in result.parts]
 
 
 def test_only_the_events_of_the_definition_are_read():

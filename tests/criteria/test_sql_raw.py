@@ -8,8 +8,8 @@ from pql_model.criteria.sql_raw import Raw, col, given, number, one_of, or_null,
 DUCKDB = DIALECTS["duckdb"]
 
 
-def raw(**more):
-    return Raw(DUCKDB, "data/events.csv", "events", **more)
+def raw(**overrides):
+    return Raw(DUCKDB, "data/events.csv", "events", **overrides)
 
 
 def test_a_column_is_read_as_text_time_or_number_and_remembered():

@@ -65,6 +65,6 @@ def test_conversions_after_the_end_of_the_data_are_ignored():
     ],
 )
 def test_the_first_of_several_rows_by_its_traits_counts_as_in_the_batch(columns, order):
-    found = ranked(config_of("trial"), raw(columns), trait_size=Trait("size", as_text=True))
+    result = ranked(config_of("trial"), raw(columns), trait_size=Trait("size", as_text=True))
 
-    assert f"ORDER BY excluded DESC, {order}" in found.replace(" NULLS LAST", "")
+    assert f"ORDER BY excluded DESC, {order}" in result.replace(" NULLS LAST", "")

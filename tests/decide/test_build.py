@@ -28,9 +28,9 @@ def test_a_trained_model_contains_its_decider(trained, config):
     model = trained.registered.model
     decider = Decider.of_facts(json.loads(json.dumps(model.facts)))
     assert decider == built(trained, config)
-    found = trained.findings.results
-    assert [c.id for c in decider.criteria] == [c.id for c in found.criteria]
-    assert decider.recommended.id == found.recommended.id
+    result = trained.findings.results
+    assert [c.id for c in decider.criteria] == [c.id for c in result.criteria]
+    assert decider.recommended.id == result.recommended.id
     assert decider.definition == decider.in_force
     assert "rule" in model.facts[KEY]
 

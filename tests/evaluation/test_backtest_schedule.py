@@ -105,9 +105,9 @@ def test_a_freemium_entity_is_scored_repeatedly(thirty):
 
 
 def test_a_cut_off_with_too_few_conversions_before_it_is_skipped_with_its_reason(thirty):
-    found = walk(thirty, 20, 40)
-    assert [iso(step.cutoff) for step in found.steps] == list(dated([40]))
-    assert [skip.to_dict() for skip in found.skipped] == [
+    result = walk(thirty, 20, 40)
+    assert [iso(step.cutoff) for step in result.steps] == list(dated([40]))
+    assert [skip.to_dict() for skip in result.skipped] == [
         {
             "cutoff": "2025-01-21",
             "reason": "6 conversions among 11 snapshots with a final outcome by then; at least 10 are needed",

@@ -20,8 +20,8 @@ def model():
 
 def payload(contributions, table, manifest=MANIFEST, **kwargs):
     """The reasons of each row as a scored row holds them."""
-    found = explain(contributions, table, manifest, kwargs.pop("calibration", AS_IT_IS), **kwargs)
-    return [[reason.to_dict() for reason in reasons] for reasons in found.rows]
+    result = explain(contributions, table, manifest, kwargs.pop("calibration", AS_IT_IS), **kwargs)
+    return [[reason.to_dict() for reason in reasons] for reasons in result.rows]
 
 
 def zeros(rows=1):
@@ -60,14 +60,14 @@ def held_out(rows, cells):
 def test_the_parts_behaviours_and_the_base_value_add_up_to_the_margin(model, cells):
     table = held_out(40, cells)
     contributions = model.predictor.contributions(MANIFEST.matrix(table))
-    found = explain(contributions, table, MANIFEST, model.calibration, top=None)
+    result = explain(contributions, table, MANIFEST, model.calibration, top=None)
     margin = model.margin(table)
-    np.testing.assert_allclose(found.usage + found.fit + found.timing + found.base, margin, atol=1e-6, rtol=0)
-    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in found.rows])
-    np.testing.assert_allclose(behaviours + found.base, margin, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(result.usage + result.fit + result.timing + result.base, margin, atol=1e-6, rtol=0)
+    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in result.rows])
+    np.testing.assert_allclose(behaviours + result.base, margin, atol=1e-6, rtol=0)
     for part in ("usage", "fit", "timing"):
-        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in found.rows]
-        np.testing.assert_allclose(sums, getattr(found, part), atol=1e-9, rtol=0)
+        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in result.rows]
+        np.testing.assert_allclose(sums, getattr(result, part), atol=1e-9, rtol=0)
 
 
 def test_columns_of_one_behaviour_give_one_reason_with_the_strongest_column():
@@ -199,13 +199,13 @@ def test_an_open_first_window_is_mentioned_where_the_age_is_known(age, when):
 
 
 def test_no_rows_have_no_reasons():
-    found = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST, AS_IT_IS)
-    assert (found.rows, found.usage.shape) == ([], (0,))
+    reasons = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST, AS_IT_IS)
+    assert (reasons.rows, reasons.usage.shape) == ([], (0,))
 
 
 def test_a_model_without_columns_has_no_reasons():
-    found = explain(np.array([[-1.0]]), pd.DataFrame(index=[0]), Manifest(()), AS_IT_IS, top=None)
-    assert (found.rows, found.usage.tolist(), found.base.tolist()) == ([[]], [0.0], [-1.0])
+    reasons = explain(np.array([[-1.0]]), pd.DataFrame(index=[0]), Manifest(()), AS_IT_IS, top=None)
+    assert (reasons.rows, reasons.usage.tolist(), reasons.base.tolist()) == ([[]], [0.0], [-1.0])
 
 
 def test_shares_of_behaviours_add_up_to_one_in_descending_order():
@@ -213,11 +213,11 @@ def test_shares_of_behaviours_add_up_to_one_in_descending_order():
     contributions[:, 0] = [1.0, -1.0]
     contributions[:, 1] = [1.0, 1.0]  # adds to the first within the behaviour
     contributions[:, 4] = [3.0, 0.0]
-    found = behaviour_shares(contributions, MANIFEST)
-    assert found["behaviour"].tolist() == ["size", "Teammate Invited", "seats", "time since sign-up"]
-    assert found["mean_abs"].tolist() == [1.5, 1.0, 0.0, 0.0]
-    assert found["share"].tolist() == [0.6, 0.4, 0.0, 0.0]
-    assert found["part"].tolist() == ["fit", "usage", "fit", "timing"]
+    result = behaviour_shares(contributions, MANIFEST)
+    assert result["behaviour"].tolist() == ["size", "Teammate Invited", "seats", "time since sign-up"]
+    assert result["mean_abs"].tolist() == [1.5, 1.0, 0.0, 0.0]
+    assert result["share"].tolist() == [0.6, 0.4, 0.0, 0.0]
+    assert result["part"].tolist() == ["fit", "usage", "fit", "timing"]
 
 
 def test_a_constant_model_has_shares_of_zero():

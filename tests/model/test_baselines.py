@@ -8,11 +8,11 @@ from pql_model.model.columns import Manifest, ModelColumn
 
 def test_logistic_regression_ranks_an_informative_feature():
     (table, y), (later, y_later) = small_table(seed=1), small_table(seed=2)
-    found = logistic_regression(MANIFEST.matrix(table), y, MANIFEST.matrix(later), MANIFEST)
-    assert found.shape == (400,)
-    assert found.min() > 0
-    assert found.max() < 1
-    assert roc_auc_score(y_later, found) > 0.7
+    probability = logistic_regression(MANIFEST.matrix(table), y, MANIFEST.matrix(later), MANIFEST)
+    assert probability.shape == (400,)
+    assert probability.min() > 0
+    assert probability.max() < 1
+    assert roc_auc_score(y_later, probability) > 0.7
 
 
 def test_missing_values_get_the_median_of_training_and_a_flag():
@@ -30,8 +30,8 @@ def test_a_category_becomes_one_column_for_each_value():
 def test_a_column_that_is_all_missing_does_no_harm():
     manifest = Manifest((ModelColumn("trait.a", "number"), ModelColumn("trait.b", "number")))
     X = np.array([[np.nan, 1.0], [np.nan, 2.0], [np.nan, 8.0], [np.nan, 9.0]])
-    found = logistic_regression(X, np.array([0.0, 0.0, 1.0, 1.0]), X, manifest)
-    assert np.isfinite(found).all()
+    probability = logistic_regression(X, np.array([0.0, 0.0, 1.0, 1.0]), X, manifest)
+    assert np.isfinite(probability).all()
 
 
 def test_an_extreme_value_keeps_the_probability_inside_0_and_1():

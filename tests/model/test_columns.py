@@ -59,17 +59,17 @@ def same(matrix, rows):
     ],
 )
 def test_numbers_and_booleans_are_numbers_however_they_are_stored(values, dtype):
-    found = typed(values, dtype=dtype)
+    types = typed(values, dtype=dtype)
 
-    assert found.columns == (ModelColumn("trait.plan", "number"),)
-    assert found.unused == {}
+    assert types.columns == (ModelColumn("trait.plan", "number"),)
+    assert types.unused == {}
 
 
 @pytest.mark.parametrize("dtype", ["str", object, "category"])
 def test_texts_shared_by_several_entities_are_a_category_in_alphabetical_order(dtype):
-    found = typed(["pro", "free", "pro", "free", None, " free "], dtype=dtype)
+    types = typed(["pro", "free", "pro", "free", None, " free "], dtype=dtype)
 
-    assert found.columns == (ModelColumn("trait.plan", "category", ("free", "pro")),)
+    assert types.columns == (ModelColumn("trait.plan", "category", ("free", "pro")),)
 
 
 def test_one_word_among_numbers_makes_a_category():
@@ -77,9 +77,9 @@ def test_one_word_among_numbers_makes_a_category():
 
 
 def test_rare_texts_are_put_together():
-    found = typed(["free"] * 3 + ["pro"] * 2 + ["custom deal"])
+    types = typed(["free"] * 3 + ["pro"] * 2 + ["custom deal"])
 
-    assert found.columns[0].categories == ("free", "pro", OTHER)
+    assert types.columns[0].categories == ("free", "pro", OTHER)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_rare_texts_are_put_together():
 )
 @pytest.mark.parametrize("dtype", [object, None])
 def test_dates_are_not_used_because_they_may_know_the_future(values, dtype):
-    found = typed(values, dtype=dtype)
+    types = typed(values, dtype=dtype)
 
-    assert found.columns == ()
-    assert found.unused == {"plan": "a date or time, undated itself: it may know the future"}
+    assert types.columns == ()
+    assert types.unused == {"plan": "a date or time, undated itself: it may know the future"}
 
 
 def test_texts_of_which_few_look_like_dates_are_a_category():
@@ -116,10 +116,10 @@ def test_a_trait_that_is_sometimes_missing_is_used(values):
 
 
 def test_texts_that_differ_for_everyone_are_not_used():
-    found = typed([f"user-{n}" for n in range(200)])
+    types = typed([f"user-{n}" for n in range(200)])
 
-    assert found.columns == ()
-    assert found.unused["plan"] == "an identifier or free text: 200 different values, none shared by 4 entities"
+    assert types.columns == ()
+    assert types.unused["plan"] == "an identifier or free text: 200 different values, none shared by 4 entities"
 
 
 def test_the_50_most_frequent_categories_are_kept_with_ties_broken_by_name():
@@ -142,10 +142,10 @@ def test_many_entities_must_share_a_text_where_there_are_many_entities():
 def test_traits_keep_their_order_and_unused_ones_have_a_reason():
     table = pd.DataFrame({"trait.b": ["1", "2"], "trait.a": [1, 1], "trait.c": [0.5, None]})
 
-    found = type_traits(table, ["c", "a", "b"])
+    types = type_traits(table, ["c", "a", "b"])
 
-    assert [column.name for column in found.columns] == ["trait.c", "trait.b"]
-    assert found.unused == {"a": "constant"}
+    assert [column.name for column in types.columns] == ["trait.c", "trait.b"]
+    assert types.unused == {"a": "constant"}
 
 
 @pytest.mark.parametrize("trait", ["company size", "a.b.c", 'a "quoted", {x}[0]:', "größe 🦊", "count.ever"])
@@ -381,13 +381,13 @@ def test_a_conforming_table_has_numbers_as_floats_and_categories_as_texts_or_non
     table = pd.DataFrame(
         {"entity": ["a", "b", "c"], "trait.seats": ["5", "n/a", None], "trait.size": [1.0, np.nan, 2.0]}
     )
-    found = manifest.conform(table)
-    assert found["trait.seats"].dtype == np.float64
-    assert found["trait.seats"].iloc[0] == 5
-    assert found["trait.seats"].isna().tolist() == [False, True, True]
-    assert found["trait.size"].tolist() == ["1", None, "2"]
+    result = manifest.conform(table)
+    assert result["trait.seats"].dtype == np.float64
+    assert result["trait.seats"].iloc[0] == 5
+    assert result["trait.seats"].isna().tolist() == [False, True, True]
+    assert result["trait.size"].tolist() == ["1", None, "2"]
     assert table["trait.seats"].tolist()[:2] == ["5", "n/a"]  # the given table is not changed
-    np.testing.assert_array_equal(manifest.matrix(found), manifest.matrix(table))
+    np.testing.assert_array_equal(manifest.matrix(result), manifest.matrix(table))
 
 
 def test_a_table_that_conforms_stays_as_it_is():

@@ -32,10 +32,10 @@ def training_rows(rows=400):
 
 def test_the_fit_is_calibrated_on_out_of_fold_rows():
     frame, X = training_rows()
-    found = fit_model(frame, X, MANIFEST, HORIZON, "trial", 7, Budget(1))
-    assert found.folds.kind == "expanding"
-    assert found.calibration.kind == "platt"
-    p = found.calibration.apply(found.predictor.margin(X))
+    fit = fit_model(frame, X, MANIFEST, HORIZON, "trial", 7, Budget(1))
+    assert fit.folds.kind == "expanding"
+    assert fit.calibration.kind == "platt"
+    p = fit.calibration.apply(fit.predictor.margin(X))
     assert abs(p.mean() - frame["converted"].mean()) < 0.06
 
 

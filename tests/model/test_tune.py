@@ -112,14 +112,14 @@ def test_the_best_trial_is_averaged_with_the_priors_unless_it_clearly_beats_them
 
 
 def test_a_trial_that_beats_no_prior_is_not_averaged(monkeypatch):
-    found = scored(monkeypatch, 0.72, 0.71, 0.70)
-    assert found.learner.settings == priors(300)
-    assert Params(**found.params) == replace(priors(300)[0], averaged=SEEDS)
+    averaged = scored(monkeypatch, 0.72, 0.71, 0.70)
+    assert averaged.learner.settings == priors(300)
+    assert Params(**averaged.params) == replace(priors(300)[0], averaged=SEEDS)
 
 
 def test_settings_between_the_two_priors_join_both(monkeypatch):
-    found = scored(monkeypatch, 0.72, 0.70, 0.71)
-    assert found.learner.settings == priors(300)  # a prior is the best: nothing can beat it by luck
+    averaged = scored(monkeypatch, 0.72, 0.70, 0.71)
+    assert averaged.learner.settings == priors(300)  # a prior is the best: nothing can beat it by luck
     best_found = scored(monkeypatch, 0.70, 0.69, 0.71).learner.settings
     assert best_found[:2] == priors(300)
 

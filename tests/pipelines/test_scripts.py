@@ -26,10 +26,10 @@ def run(capsys, monkeypatch):
 
     def run_(name, *arguments):
         monkeypatch.setattr("sys.argv", [str(SCRIPTS[name]), *map(str, arguments)])
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             runpy.run_path(str(SCRIPTS[name]), run_name="__main__")
         payload = capsys.readouterr()
-        return left.value.code, payload.out, " ".join(payload.err.split())
+        return exit_info.value.code, payload.out, " ".join(payload.err.split())
 
     return run_
 
@@ -157,7 +157,7 @@ def test_weekly_trains_and_writes_the_report(run, own_config):
 
 def test_a_copy_of_a_script_runs_outside_the_clone(config, tmp_path):
     shutil.copy(SCRIPTS["check"], tmp_path / "nightly.py")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "nightly.py", "--config", str(config), "--json"],
         cwd=tmp_path,
         capture_output=True,
@@ -165,5 +165,5 @@ def test_a_copy_of_a_script_runs_outside_the_clone(config, tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["entities"] == 1200
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["entities"] == 1200

@@ -46,18 +46,18 @@ def version(**tags):
 
 
 def test_a_version_is_read_from_its_tags():
-    found = version(
+    result = version(
         **version_tags("ready", Estimate(0.7, 0.6, float("nan")), "forced", "why"), promoted_at="2026-01-02"
     )
-    assert (found.trained_at, found.forced, found.promotion) == ("2026-01-01", True, "why")
-    assert found.to_dict()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
-    assert found.to_dict()["aliases"] == ["champion"]
+    assert (result.trained_at, result.forced, result.promotion) == ("2026-01-01", True, "why")
+    assert result.to_dict()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
+    assert result.to_dict()["aliases"] == ["champion"]
 
 
 def test_a_version_registered_by_other_means_has_no_figures():
-    found = parse_version("1", 0, None, {"roc_auc": "high"}, [])
-    assert (found.verdict, found.roc_auc, found.run_id) == (None, None, "")
-    assert found.to_dict()["roc_auc"] is None
+    model_version = parse_version("1", 0, None, {"roc_auc": "high"}, [])
+    assert (model_version.verdict, model_version.roc_auc, model_version.run_id) == (None, None, "")
+    assert model_version.to_dict()["roc_auc"] is None
 
 
 @pytest.mark.parametrize("gate", ["passed", "forced"])

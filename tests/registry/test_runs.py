@@ -52,8 +52,8 @@ def test_the_logged_model_has_the_metrics_of_its_run(logged, client):
 def test_every_trial_is_a_run_inside_the_run(logged, client):
     experiment = client.get_run(logged.run_id).info.experiment_id
     runs = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{logged.run_id}'")
-    found = sorted((r.info.run_name, r.info.status, r.data.params, r.data.metrics) for r in runs)
-    assert found == [
+    result = sorted((r.info.run_name, r.info.status, r.data.params, r.data.metrics) for r in runs)
+    assert result == [
         ("trial 0", "FINISHED", {"model/num_leaves": "7"}, {"fold/roc_auc": 0.71}),
         ("trial 1", "KILLED", {"model/num_leaves": "3"}, {}),
     ]

@@ -21,28 +21,28 @@ def page(payload, data) -> Node:
 
 def test_a_page_without_explorer_says_what_to_run_instead():
     for data in (None, {"mode": "off"}):
-        found = page(growth(), data)
-        assert "pql criteria test FILE" in found.text_content()
-        assert found.all("script") == []
+        html = page(growth(), data)
+        assert "pql criteria test FILE" in html.text_content()
+        assert html.all("script") == []
 
 
 def test_without_a_script_the_tested_rules_are_shown(data):
-    found = page(growth(), data)
+    html = page(growth(), data)
 
-    assert len(found.table("still")) == 8
-    assert "hidden" in found.one("div", id="x").attributes
+    assert len(html.table("still")) == 8
+    assert "hidden" in html.one("div", id="x").attributes
 
 
 def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
-    found = page(growth(), data)
+    html = page(growth(), data)
 
-    assert len(found.all("input", type="checkbox")) == 30
-    assert [legend.text_content() for legend in found.all("legend")][:3] == [
+    assert len(html.all("input", type="checkbox")) == 30
+    assert [legend.text_content() for legend in html.all("legend")][:3] == [
         "A lead meets",
         "Board Created",
         "Automation Created",
     ]
-    first = found.all("fieldset")[1]
+    first = html.all("fieldset")[1]
     assert [label.text_content() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
 
 

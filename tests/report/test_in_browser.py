@@ -211,14 +211,14 @@ def test_200_definitions_in_rows_mode_give_exactly_the_librarys_numbers(visit):
             rows = (table["period"] == period).to_numpy()
             met, converted = meeting(table, rule)[rows], table["converted"].to_numpy()[rows]
             n, x, everyone = int(met.sum()), int((met & converted).sum()), int(converted.sum())
-            found = result[period]
-            assert (found["n"], found["x"]) == ([n, n], [x, x])
+            actual = result[period]
+            assert (actual["n"], actual["x"]) == ([n, n], [x, x])
             if n:
-                close(found["rate"], wilson(x, n))
-                close(found["lift"], lift_of(x, n, everyone, len(met)))
-            close(found["recall"], wilson(x, everyone))
+                close(actual["rate"], wilson(x, n))
+                close(actual["lift"], lift_of(x, n, everyone, len(met)))
+            close(actual["recall"], wilson(x, everyone))
             weekly = pd.DataFrame({"week": weeks[rows], "n": met, "x": met & converted}).groupby("week").sum()
-            assert found["weeks"] == {week: [int(row["n"]), int(row["x"])] for week, row in weekly.iterrows()}
+            assert actual["weeks"] == {week: [int(row["n"]), int(row["x"])] for week, row in weekly.iterrows()}
         later = (table["period"] == "later").to_numpy()
         close(result["later"]["leads"], leads_per_week(meeting(table, rule)[later], seen))
         same_cells(result, table, rule, exact=True)
@@ -233,17 +233,17 @@ def test_200_definitions_in_counts_mode_are_exact_or_bounded_where_small_counts_
             rows = (table["period"] == period).to_numpy()
             met, converted = meeting(table, rule)[rows], table["converted"].to_numpy()[rows]
             n, x, everyone = int(met.sum()), int((met & converted).sum()), int(converted.sum())
-            found = result[period]
-            assert found["n"][0] <= n <= found["n"][1]
-            assert found["x"][0] <= x <= found["x"][1]
-            if found["known"]:
+            actual = result[period]
+            assert actual["n"][0] <= n <= actual["n"][1]
+            assert actual["x"][0] <= x <= actual["x"][1]
+            if actual["known"]:
                 known += 1
-                close(found["rate"], wilson(x, n))
-                close(found["lift"], lift_of(x, n, everyone, len(met)))
-                close(found["recall"], wilson(x, everyone))
-            if period == "later" and found["leads"] is not None:
+                close(actual["rate"], wilson(x, n))
+                close(actual["lift"], lift_of(x, n, everyone, len(met)))
+                close(actual["recall"], wilson(x, everyone))
+            if period == "later" and actual["leads"] is not None:
                 expected = leads_per_week(met, seen).value
-                assert found["leads"]["value"] == pytest.approx(expected, rel=1e-9)
+                assert actual["leads"]["value"] == pytest.approx(expected, rel=1e-9)
         same_cells(result, table, rule, exact=False)
 
     assert known > 250  # of 400
@@ -275,17 +275,17 @@ def test_every_criterion_changes_the_result(visit):
 def test_all_any_and_at_least_change_the_result(visit):
     page = visit()
     tick(page, "c3")
-    found = {}
+    result = {}
     for label in ("all of them", "any of them", "at least"):
         page.get_by_label(label, exact=True).check()
-        found[label] = text(page, "later-rate")
+        result[label] = text(page, "later-rate")
     page.locator("#x-k").fill("2")
-    found["at least 2"] = text(page, "later-rate")
+    result["at least 2"] = text(page, "later-rate")
     table = bits()
     later = table[table["period"] == "later"]
     expected = [int((later[["c1", "c2", "c3"]].sum(axis=1) >= least).sum()) for least in (3, 1, 1, 2)]
 
-    assert [int(re.search(r"of ([\d,]+)\)", payload)[1].replace(",", "")) for payload in found.values()] == expected
+    assert [int(re.search(r"of ([\d,]+)\)", payload)[1].replace(",", "")) for payload in result.values()] == expected
 
 
 def test_at_least_k_is_kept_between_1_and_the_number_of_ticked_criteria(visit):
@@ -447,10 +447,10 @@ def test_axe_finds_no_violations(visit, name, options, media):
     page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
     if media:
         page.emulate_media(media=media)
-    found = axe(page)
+    result = axe(page)
 
-    assert violations(found) == []
-    assert len(found["passes"]) > 20
+    assert violations(result) == []
+    assert len(result["passes"]) > 20
 
 
 def test_axe_detects_a_violation(visit):
@@ -459,9 +459,9 @@ def test_axe_detects_a_violation(visit):
         """() => { document.documentElement.removeAttribute('lang'); document.querySelector('svg title').remove();
         document.querySelector('#x button').textContent = ''; document.querySelector('h2').remove(); }"""
     )
-    found = {rule["id"] for rule in axe(page)["violations"]}
+    result = {rule["id"] for rule in axe(page)["violations"]}
 
-    assert {"html-has-lang", "svg-img-alt", "button-name"} <= found
+    assert {"html-has-lang", "svg-img-alt", "button-name"} <= result
 
 
 def test_a_rule_can_be_built_and_read_with_the_keyboard_alone(visit):

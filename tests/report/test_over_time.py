@@ -10,11 +10,11 @@ def section(payload, name="weeks") -> Node:
 
 
 def test_weeks_that_are_not_finished_are_hatched_and_not_counted():
-    found = section(growth())
+    html = section(growth())
 
-    assert "The last 3 weeks are not finished" in found.text_content()
-    assert [row[2:] for row in found.table("weeks")[-3:]] == [["–", "–", "–"]] * 3
-    assert len(found.all("rect", class_="unfinished")) == 2 * 3
+    assert "The last 3 weeks are not finished" in html.text_content()
+    assert [row[2:] for row in html.table("weeks")[-3:]] == [["–", "–", "–"]] * 3
+    assert len(html.all("rect", class_="unfinished")) == 2 * 3
 
 
 def test_the_finding_counts_only_weeks_that_can_be_judged():
@@ -36,18 +36,18 @@ def test_one_unfinished_week_is_singular():
 
 
 def test_without_a_recommended_rule_todays_rule_is_shown():
-    found = section(nothing_found())
+    html = section(nothing_found())
 
-    assert "Filled circle with its 95 % interval: today’s rule." in found.text_content()
+    assert "Filled circle with its 95 % interval: today’s rule." in html.text_content()
 
 
 def test_without_any_rule_everyone_is_shown():
     payload = no_rule_in_force()
     payload["definitions"] = []
-    found = section(payload)
+    html = section(payload)
 
-    assert found.one("h2").text_content() == "Too few leads a week to follow the rule week by week"
-    assert found.table("weeks")[0][3:] == ["–", "–"]
+    assert html.one("h2").text_content() == "Too few leads a week to follow the rule week by week"
+    assert html.table("weeks")[0][3:] == ["–", "–"]
 
 
 def test_a_report_without_weeks_is_rendered():

@@ -258,12 +258,12 @@ def test_every_chart_has_a_role_a_title_a_caption_and_its_numbers_as_a_table(pag
 
 def _ticks(svg: Node, anchor: str, axis: str, scale: float) -> tuple[float, float]:
     """From the numbers at an axis: place at 0 and places per unit."""
-    found = []
+    items = []
     for label in svg.all("text", class_="t dim", text_anchor=anchor):
         words_ = label.text_content().replace(",", "")
         if re.fullmatch(r"-?\d+(\.\d+)?", words_):
-            found.append((float(words_) / scale, float(str(label.attributes[axis]))))
-    (low, start), (high, end) = found[0], found[-1]
+            items.append((float(words_) / scale, float(str(label.attributes[axis]))))
+    (low, start), (high, end) = items[0], items[-1]
     slope = (end - start) / (high - low)
     return start - low * slope, slope
 
@@ -273,12 +273,12 @@ def test_the_marks_of_the_calibration_chart_match_its_table():
     svg = tree.one("section", id="score").all("svg")[0]
     left, x_step = _ticks(svg, "middle", "x", 100)
     base, y_step = _ticks(svg, "end", "y", 100)
-    found = [
+    result = [
         ((float(c.attributes["cx"]) - left) / x_step, (float(c.attributes["cy"]) + 4 - base) / y_step)
         for c in svg.all("circle")
     ]
 
-    for (x, y), row in zip(found, tree.table("calibration"), strict=True):
+    for (x, y), row in zip(result, tree.table("calibration"), strict=True):
         assert math.isclose(x * 100, float(row[0].split()[0]), abs_tol=0.6)
         assert math.isclose(y * 100, float(row[3].split()[0]), abs_tol=0.6)
 
@@ -287,11 +287,11 @@ def test_the_marks_of_the_weekly_chart_match_its_table():
     tree = read(render_page(growth(), None))
     svg = tree.one("section", id="weeks").all("svg")[0]
     base, step = _ticks(svg, "end", "y", 100)
-    found = [(float(c.attributes["cy"]) + 4 - base) / step for c in svg.all("circle")]
+    result = [(float(c.attributes["cy"]) + 4 - base) / step for c in svg.all("circle")]
     rows = [row for row in tree.table("weeks") if row[3] != "–"]
 
     assert len(rows) == 26
-    for rate, row in zip(found, rows, strict=True):
+    for rate, row in zip(result, rows, strict=True):
         assert math.isclose(rate, int(row[4]) / int(row[3]), abs_tol=0.01)
 
 

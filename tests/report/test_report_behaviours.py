@@ -54,10 +54,10 @@ def test_too_few_on_one_side_give_counts_and_no_finding():
     payload = growth()
     few = {"entities": 12, "conversions": 3, "rate": {"value": 0.25, "low": 0.1, "high": 0.5}}
     payload["behaviours"] = [payload["behaviours"][0] | {"above": few}]
-    found = section(payload)
+    html = section(payload)
 
-    assert found.one("h2").text_content() == "What goes with conversion: cannot tell these apart yet"
-    assert found.table("behaviours")[0][1] == "3 of 12: too few to judge"
+    assert html.one("h2").text_content() == "What goes with conversion: cannot tell these apart yet"
+    assert html.table("behaviours")[0][1] == "3 of 12: too few to judge"
 
 
 def test_a_behaviour_that_does_not_separate_is_not_the_finding():

@@ -94,10 +94,10 @@ def test_unconfirmed_rules_are_listed_separately():
 
 
 def test_without_other_rules_the_table_has_todays_rule_only():
-    found = section(nothing_found())
+    html = section(nothing_found())
 
-    assert found.one("h2").text_content() == "No rule was found that holds"
-    assert len(found.table("rules")) == 1
+    assert html.one("h2").text_content() == "No rule was found that holds"
+    assert len(html.table("rules")) == 1
 
 
 def test_windows_that_cannot_be_told_apart_are_both_shown():
@@ -107,13 +107,11 @@ def test_windows_that_cannot_be_told_apart_are_both_shown():
 
 
 def test_the_best_rate_is_given_for_a_similar_number_of_leads():
-    found = section(growth(), "volume")
+    html = section(growth(), "volume")
 
-    assert (
-        found.one("h2").text_content() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
-    )
-    assert len(found.all("circle", class_="dot rule")) == 2 * (3 + 50)  # twice: three rules, and fifty futures
-    assert len(found.all("path", class_="dot today")) == 2
+    assert html.one("h2").text_content() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
+    assert len(html.all("circle", class_="dot rule")) == 2 * (3 + 50)  # twice: three rules, and fifty futures
+    assert len(html.all("path", class_="dot today")) == 2
 
 
 def test_without_a_model_there_is_no_curve():
@@ -124,7 +122,7 @@ def test_without_a_model_there_is_no_curve():
 
 
 def test_without_a_rule_the_curve_stands_alone():
-    found = section(nothing_found(), "volume")
+    html = section(nothing_found(), "volume")
 
-    assert found.one("h2").text_content().startswith("If the team can work")
-    assert found.all("table", data_table="futures") == []
+    assert html.one("h2").text_content().startswith("If the team can work")
+    assert html.all("table", data_table="futures") == []

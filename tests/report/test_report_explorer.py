@@ -16,15 +16,15 @@ SEVEN = explorer_criteria()[:7]
 
 
 def decode(text: str) -> list[int]:
-    found, value, shift = [], 0, 0
+    result, value, shift = [], 0, 0
     for letter in text:
         code = LETTERS.index(letter)
         value += (code & 31) << shift
         shift += 5
         if code < 32:
-            found.append(value)
+            result.append(value)
             value = shift = 0
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +92,9 @@ def test_rows_round_trip_without_their_order(small):
         name: [(LETTERS.index(letter) >> bit) & 1 for letter in text for bit in range(6)]
         for name, text in payload["bits"].items()
     }
-    found, at = [], 0
+    result, at = [], 0
     for later, week, _, converted, rows in payload["groups"]:
-        found += [(later, week, converted, *(columns[name][row] for name in columns)) for row in range(at, at + rows)]
+        result += [(later, week, converted, *(columns[name][row] for name in columns)) for row in range(at, at + rows)]
         at += -(-rows // 32) * 32
     weeks = pd.to_datetime(week_of(small["begins"].to_numpy()), unit="us").strftime("%Y-%m-%d")
     ids = [f"c{at + 1}" for at in range(7)] + ["in_force"]
@@ -106,7 +106,7 @@ def test_rows_round_trip_without_their_order(small):
         strict=True,
     )
 
-    assert sorted(found) == sorted(expected)
+    assert sorted(result) == sorted(expected)
 
 
 def test_the_order_of_the_rows_leaves_no_trace(small):

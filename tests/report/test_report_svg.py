@@ -27,11 +27,11 @@ def test_a_scale_of_one_value_does_not_divide_by_zero():
 
 @pytest.mark.parametrize("high", [0.001, 0.037, 0.31, 0.5, 1, 7, 33, 990, 0.0])
 def test_ticks_reach_the_highest_value_with_few_marks(high):
-    found = ticks(high, 5)
+    marks = ticks(high, 5)
 
-    assert found[0] == 0
-    assert found[-1] >= high
-    assert 2 <= len(found) <= 7
+    assert marks[0] == 0
+    assert marks[-1] >= high
+    assert 2 <= len(marks) <= 7
 
 
 def test_the_darker_half_is_inside_the_band():

@@ -81,8 +81,8 @@ def test_lookup_finds_batch_scores(bundle, tmp_path):
     pd.DataFrame({"entity": ["a", "b"], "probability": [0.1, 0.2]}).to_parquet(scores)
     call.service.refresh()
 
-    found = {"rows": [{"entity": "b", "probability": 0.2}], "missing": ["x"]}
-    assert call.post("/lookup", ["b", "x"]).json() == call.post("/lookup", {"entities": ["b", "x"]}).json() == found
+    result = {"rows": [{"entity": "b", "probability": 0.2}], "missing": ["x"]}
+    assert call.post("/lookup", ["b", "x"]).json() == call.post("/lookup", {"entities": ["b", "x"]}).json() == result
     for body in ({}, [], ["a"] * 1001, {"entities": "a"}):
         refused(call.post("/lookup", body), 422, "invalid", "entities")
     assert refused(call.post("/lookup", ["a", 12]), 422, "invalid", "entities[1]")["received"] == "12"

@@ -89,20 +89,20 @@ def test_an_empty_cell_has_an_odds_ratio_with_a_low_bound():
 def test_the_categories_furthest_apart_are_those_with_enough_rows():
     y = np.repeat([True, False], [200, 800])
     texts = np.array(["won"] * 190 + ["open"] * 10 + ["open"] * 790 + ["rare"] * 10, object)
-    found = category_contrast(texts, y, tests=10)
-    assert (found.best, found.worst, round(found.best_rate, 2), round(found.worst_rate, 4)) == (
+    contrast = category_contrast(texts, y, tests=10)
+    assert (contrast.best, contrast.worst, round(contrast.best_rate, 2), round(contrast.worst_rate, 4)) == (
         "won",
         "open",
         1,
         0.0125,
     )
-    assert found.ratio.low > 100
+    assert contrast.ratio.low > 100
 
 
 def test_missing_values_are_a_category_of_their_own():
     y = np.repeat([True, False], [100, 100])
-    found = category_contrast(np.repeat(np.array(["x", ""], object), 100), y, tests=1)
-    assert (found.best, found.worst) == ("x", "nothing")
+    contrast = category_contrast(np.repeat(np.array(["x", ""], object), 100), y, tests=1)
+    assert (contrast.best, contrast.worst) == ("x", "nothing")
 
 
 def test_a_single_category_has_no_contrast():

@@ -277,11 +277,11 @@ def test_a_finished_fold_of_other_data_or_settings_is_not_reused(tmp_path, monke
 
 
 def test_two_concurrent_back_tests_give_the_results_of_one(small, whole):
-    found, failed = {}, []
+    result, failed = {}, []
 
     def run(name):
         try:
-            found[name] = backtest(small, cutoffs=f"{SECOND},{FIRST}", trials=1)
+            result[name] = backtest(small, cutoffs=f"{SECOND},{FIRST}", trials=1)
         except Exception as error:
             failed.append(error)
             raise
@@ -292,8 +292,8 @@ def test_two_concurrent_back_tests_give_the_results_of_one(small, whole):
     for thread in threads:
         thread.join()
     assert not failed
-    assert lasting(found["a"]) == lasting(found["b"]) == lasting(whole)
-    assert found["a"].folder != found["b"].folder
+    assert lasting(result["a"]) == lasting(result["b"]) == lasting(whole)
+    assert result["a"].folder != result["b"].folder
     assert list((small.parent / ".pql" / "backtest").iterdir()) == []
 
 
@@ -307,16 +307,16 @@ def test_a_fold_without_conversions_has_a_note_and_a_history_without_is_skipped(
     paid[~paid["time"].between(pd.Timestamp(SECOND, tz="UTC"), until)].to_parquet(
         tmp_path / "paid.parquet", index=False
     )
-    found = backtest(config, cutoffs=["2025-01-25", FIRST, SECOND, "2025-06-05"], trials=1).to_dict()
-    assert [skip["cutoff"] for skip in found["skipped"]] == ["2025-01-25"]
-    assert "conversions among" in found["skipped"][0]["reason"]
-    assert [fold["cutoff"] for fold in found["folds"]] == [FIRST, SECOND, "2025-06-05"]
-    silent = found["folds"][1]
+    result = backtest(config, cutoffs=["2025-01-25", FIRST, SECOND, "2025-06-05"], trials=1).to_dict()
+    assert [skip["cutoff"] for skip in result["skipped"]] == ["2025-01-25"]
+    assert "conversions among" in result["skipped"][0]["reason"]
+    assert [fold["cutoff"] for fold in result["folds"]] == [FIRST, SECOND, "2025-06-05"]
+    silent = result["folds"][1]
     assert silent["conversions"] == 0
     assert silent["roc_auc"] == {"value": None, "low": None, "high": None}
     assert silent["note"].startswith("no conversions among")
-    assert found["pooled"]["roc_auc"]["value"] > 0.5
-    assert found["pooled"]["note"] is None
+    assert result["pooled"]["roc_auc"]["value"] > 0.5
+    assert result["pooled"]["note"] is None
 
 
 def test_a_fold_whose_fit_is_refused_is_skipped_and_all_of_them_are_an_error(small, monkeypatch, whole):
@@ -329,9 +329,9 @@ def test_a_fold_whose_fit_is_refused_is_skipped_and_all_of_them_are_an_error(sma
 
     monkeypatch.setattr(module, "fit_model", refused)
     refuse_all = False
-    found = backtest(small, cutoffs=[FIRST, SECOND], trials=1).to_dict()
-    assert found["skipped"] == [{"cutoff": SECOND, "reason": "Nothing tells one from another."}]
-    assert [fold["cutoff"] for fold in found["folds"]] == [FIRST]
+    result = backtest(small, cutoffs=[FIRST, SECOND], trials=1).to_dict()
+    assert result["skipped"] == [{"cutoff": SECOND, "reason": "Nothing tells one from another."}]
+    assert [fold["cutoff"] for fold in result["folds"]] == [FIRST]
     refuse_all = True
     with pytest.raises(NotEnoughDataError, match=f"{FIRST}: Nothing tells one.*{SECOND}: Nothing tells one"):
         backtest(small, cutoffs=[FIRST, SECOND], trials=1)
@@ -348,13 +348,13 @@ def test_unusable_cut_offs_are_reported_together(small, monkeypatch):
 
 def test_freemium_has_separate_figures_for_entities_that_were_in_no_training(tmp_path):
     config, _ = freemium_files(tmp_path, accounts=260)
-    found = backtest(config, every="28d", trials=1).to_dict()
-    assert len(found["folds"]) >= 2
-    steps = [np.datetime64(fold["scored_to"]) - np.datetime64(fold["cutoff"]) for fold in found["folds"]]
+    result = backtest(config, every="28d", trials=1).to_dict()
+    assert len(result["folds"]) >= 2
+    steps = [np.datetime64(fold["scored_to"]) - np.datetime64(fold["cutoff"]) for fold in result["folds"]]
     assert set(steps) == {np.timedelta64(28, "D")}
-    assert all(fold["train"]["conversions"] >= 50 for fold in found["folds"])
-    assert found["folds"][0]["scored_to"] == found["folds"][1]["cutoff"]
-    assert np.datetime64(found["folds"][0]["cutoff"]) > START
-    unseen = found["pooled"]["unseen_entities"]
-    assert 0 < unseen["entities"] < found["pooled"]["entities"]
-    assert all(fold["left_out"] == {} for fold in found["folds"])
+    assert all(fold["train"]["conversions"] >= 50 for fold in result["folds"])
+    assert result["folds"][0]["scored_to"] == result["folds"][1]["cutoff"]
+    assert np.datetime64(result["folds"][0]["cutoff"]) > START
+    unseen = result["pooled"]["unseen_entities"]
+    assert 0 < unseen["entities"] < result["pooled"]["entities"]
+    assert all(fold["left_out"] == {} for fold in result["folds"])

@@ -22,9 +22,9 @@ def fold():
 def test_a_fold_reads_back_as_it_was_written(tmp_path, fold):
     store = FoldStore(tmp_path)
     store.keep("abc", fold)
-    found = store.find("abc")
-    pd.testing.assert_frame_equal(found.rows, fold.rows)
-    assert found.facts == fold.facts
+    missing = store.find("abc")
+    pd.testing.assert_frame_equal(missing.rows, fold.rows)
+    assert missing.facts == fold.facts
     assert store.find("abd") is None
 
 

@@ -11,8 +11,8 @@ from pql_model.workflows.check import check
 
 @pytest.fixture(scope="module")
 def payload(trained):
-    found = check(trained.folder.parent.parent / "pql.yaml")
-    return json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    result = check(trained.folder.parent.parent / "pql.yaml")
+    return json.loads(json.dumps(result.to_dict(), allow_nan=False))
 
 
 def test_the_json_has_every_field_of_the_contract(payload):

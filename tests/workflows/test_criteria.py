@@ -58,10 +58,10 @@ def test_the_figures_are_those_counted_by_hand_from_the_files(trial):
     rows = naive_trial(trial)
     met = rows[rows["met"]]
     assert 40 < len(met) < 360
-    found = result.tested
-    assert (found.rows, found.qualified, found.conversions) == (len(rows), len(met), int(met["converted"].sum()))
-    assert found.rate.value == pytest.approx(met["converted"].mean())
-    assert found.base.value == pytest.approx(rows["converted"].mean())
+    actual = result.tested
+    assert (actual.rows, actual.qualified, actual.conversions) == (len(rows), len(met), int(met["converted"].sum()))
+    assert actual.rate.value == pytest.approx(met["converted"].mean())
+    assert actual.base.value == pytest.approx(rows["converted"].mean())
     assert sorted(map(int, result.qualified)) == sorted(met.index)
     assert (result.rows, result.notes) == ("as of day 7 of the trial", ())
 

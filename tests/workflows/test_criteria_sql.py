@@ -27,9 +27,9 @@ def config(tmp_path):
     return product(tmp_path, ACCOUNTS, EVENTS, [], definition=IN_FORCE)
 
 
-def ask(capsys, config, *more):
+def ask(capsys, config, *arguments):
     with pytest.raises(SystemExit, match=r"^[012]$") as done:
-        main(["criteria", "sql", "-c", str(config.home / "pql.yaml"), *more])
+        main(["criteria", "sql", "-c", str(config.home / "pql.yaml"), *arguments])
     return done.value.code, capsys.readouterr()
 
 
@@ -49,8 +49,10 @@ def test_a_file_can_define_another_rule(config, tmp_path):
 
 @pytest.mark.parametrize(("joined", "least"), [({"join": "any"}, 1), ({"join": "at_least_k", "k": 1}, 1), ({}, 1)])
 def test_without_a_definition_in_force_the_recommended_one_is_used(config, monkeypatch, joined, least):
-    found = CriteriaList("x", {"version": "3"}, {"definitions": [{**FOUND, "recommended": False}, {**FOUND, **joined}]})
-    monkeypatch.setattr(module, "list_criteria", lambda *_, **__: found)
+    actual = CriteriaList(
+        "x", {"version": "3"}, {"definitions": [{**FOUND, "recommended": False}, {**FOUND, **joined}]}
+    )
+    monkeypatch.setattr(module, "list_criteria", lambda *_, **__: actual)
     result = criteria_sql(without_rule(config), dialect="duckdb", as_of="2026-01-08")
 
     assert result.definition.least == least

@@ -153,8 +153,8 @@ def test_own_features_reach_the_model_point_in_time(dated):
         as_of = pd.Timestamp(row.as_of, unit="us", tz="UTC")
         mine = table[(table["entity"] == row.entity) & (table["at"] < as_of) & (table["loaded"] < as_of)]
         right = mine.sort_values("at")["nps"].iloc[-1] if len(mine) else None
-        found = rows.loc[row.Index, "trait.nps"]
-        assert found == right or (pd.isna(found) and right is None)
+        actual = rows.loc[row.Index, "trait.nps"]
+        assert actual == right or (pd.isna(actual) and right is None)
 
 
 def test_own_features_are_served_with_the_numbers_of_the_batch(dated):

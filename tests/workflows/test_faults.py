@@ -95,11 +95,11 @@ for point in points:
 def killed(tmp_path_factory, with_store):
     """What each kill left, the training after them all, and one more."""
     config = trial_files(with_store(tmp_path_factory.mktemp("killed")))
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", DRIVER, str(config), str(TRIALS), *POINTS], capture_output=True, text=True, timeout=600
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    left = dict(zip(POINTS, map(json.loads, done.stdout.splitlines()), strict=True))
+    assert process.returncode == 0, process.stderr[-3000:]
+    left = dict(zip(POINTS, map(json.loads, process.stdout.splitlines()), strict=True))
     resumed = train(config, trials=TRIALS, promote="force")
     return config, left, resumed, train(config, trials=TRIALS, promote="never")
 

@@ -86,9 +86,9 @@ def test_without_versions_there_is_nothing_to_list_or_restore(config):
 
 def test_without_a_champion_the_most_recent_one_is_restored(config, registry):
     registry.client.delete_registered_model_alias(registry.name, "champion")
-    found = rollback(config)
-    assert (found.champion.version, found.before) == ("3", None)
-    assert found.text == "Version 3 of small-world is champion again."
+    result = rollback(config)
+    assert (result.champion.version, result.before) == ("3", None)
+    assert result.text == "Version 3 of small-world is champion again."
 
 
 def test_models_and_rollback_give_json(config, registry):

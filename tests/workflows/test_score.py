@@ -211,9 +211,9 @@ def test_another_product_in_the_folder_has_its_own_state(config, tmp_path):
     score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
     other = home / "other.yaml"
     other.write_text((home / "pql.yaml").read_text().replace("small-trial", "other"))
-    found = Tracking(load_config(home / "pql.yaml")).load("champion")
+    result = Tracking(load_config(home / "pql.yaml")).load("champion")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tracking, "load", lambda *_: found)
+        patch.setattr(Tracking, "load", lambda *_: result)
         payload = score(other, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").to_dict()
     assert payload["newly_qualified"] == 4  # the places of the week are its own
     own = score(home / "pql.yaml", as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet")

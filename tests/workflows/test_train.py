@@ -106,10 +106,10 @@ def test_the_run_has_everything_a_reader_needs(trained, payload, client):
     assert run.info.status == "FINISHED"
     model = {f"model/{name}" for name in ("num_leaves", "learning_rate", "averaged")}
     assert model | {"tuning/trials", "tuning/folds", "tuning/seed"} <= set(run.data.params)
-    found = payload["test"]["roc_auc"]
-    assert run.data.metrics["test/roc_auc"] == pytest.approx(found["value"], abs=1e-6)
+    result = payload["test"]["roc_auc"]
+    assert run.data.metrics["test/roc_auc"] == pytest.approx(result["value"], abs=1e-6)
     for end in ("low", "high"):
-        assert run.data.metrics[f"interval/roc_auc_{end}"] == pytest.approx(found[end], abs=1e-6)
+        assert run.data.metrics[f"interval/roc_auc_{end}"] == pytest.approx(result[end], abs=1e-6)
     assert run.data.metrics["auc/test"] == run.data.metrics["test/roc_auc"]
     assert run.data.metrics["baseline activity/roc_auc"] > 0.4
     assert {"verdict", "gate", "features"} <= set(run.data.tags)
@@ -169,8 +169,8 @@ def test_an_unreadable_champion_does_not_stop_a_training_and_is_named_by_the_gat
             raise DataError("its files are gone")
 
     assert _champion_manifest(Broken()) is None
-    found = _against(Broken(), trained.registered.model, None, None, 7)
-    assert found == Incomparable("the champion cannot be compared with. its files are gone.")
+    result = _against(Broken(), trained.registered.model, None, None, 7)
+    assert result == Incomparable("the champion cannot be compared with. its files are gone.")
 
 
 # ---------------------------------------------------------------- a small trial: interrupted, forced
@@ -215,12 +215,12 @@ def _plain_mlflow_scores_number_traits(home, result):
     assert "trait.seats" in result.registered.model.manifest.names
     mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
     try:
-        found = mlflow.pyfunc.load_model("models:/small-trial@champion").predict(table)
+        actual = mlflow.pyfunc.load_model("models:/small-trial@champion").predict(table)
     finally:
         mlflow.set_tracking_uri(None)
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     expected = pd.read_parquet(result.folder / "test_predictions.parquet")["probability"]
-    np.testing.assert_allclose(found["probability"], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(actual["probability"], expected, rtol=0, atol=1e-12)
 
 
 def test_a_decreasing_monotone_constraint_is_respected(tmp_path, with_store):
