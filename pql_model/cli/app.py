@@ -116,9 +116,8 @@ def init(
 
     Recognises exports of Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe.
     """
-    result = pql_model.init(
-        [*events, *(more_events or [])], entities, conversions, output=output, name=name, force=force
-    )
+    tables = [*events, *(more_events or [])]
+    result = pql_model.init(tables, entities, conversions, output=output, name=name, force=force)
 
     def show(console: Console, _: dict[str, Any]) -> None:
         for note in result.notes:

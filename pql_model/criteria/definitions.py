@@ -104,9 +104,8 @@ def _frontier(usable: list[CandidateDefinition]) -> list[CandidateDefinition]:
     for candidate in usable:
         if any(_dominates(rival, candidate) for rival in usable):
             continue
-        close = [
-            d for d in usable if d.qualified >= CLOSE * candidate.qualified and d.rate_low >= CLOSE * candidate.rate_low
-        ]
+        qualified, rate_low = CLOSE * candidate.qualified, CLOSE * candidate.rate_low
+        close = [d for d in usable if d.qualified >= qualified and d.rate_low >= rate_low]
         frontier[min(close, key=lambda d: (len(d.members), -d.qualified * d.rate_low, d.members, d.least))] = None
     return list(frontier)
 

@@ -254,11 +254,7 @@ class _ForwardSelection:
             return selected
         first, _ = self.best(plain, self.offset(remaining, self.ones, family), self.ones)
         families = self.families(selected)
-        free = [
-            c
-            for c, candidate in enumerate(self.candidates)
-            if candidate.family not in families and not candidate.handicap
-        ]
+        free = [k for k, c in enumerate(self.candidates) if c.family not in families and not c.handicap]
         if first == NOWHERE or not free:
             return selected
         second, _ = self.best(free, self.offset([*remaining, first], self.ones), self.ones)

@@ -71,12 +71,12 @@ class Decider:
     @property
     def conditions(self) -> list[BoundCriterion]:
         """Every condition that a decision reads."""
-        definitions = [definition for definition in (self.recommended, self.in_force) if definition is not None]
+        definitions = [rule for rule in (self.recommended, self.in_force) if rule is not None]
         return [
             *self.exclude,
             *self.hand_raise,
             *self.criteria,
-            *(c for definition in definitions for c in definition.conditions),
+            *(c for rule in definitions for c in rule.conditions),
         ]
 
     @property

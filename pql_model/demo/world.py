@@ -138,20 +138,20 @@ def make_world(accounts: int = 4000, seed: int = 7) -> World:
     if accounts < 50:
         raise DataError("There are too few accounts to plant anything in", received=accounts, allowed="50 or more")
     rng = np.random.default_rng(seed)
-    drawn_accounts = draw_accounts(rng, accounts)
-    trial = trial_usage(rng, drawn_accounts)
-    decided = payments(rng, drawn_accounts, trial)
+    people = draw_accounts(rng, accounts)
+    trial = trial_usage(rng, people)
+    decided = payments(rng, people, trial)
     paid_at = np.where(decided < END, decided, NEVER)
-    usage = pd.concat([trial, paid_usage(rng, drawn_accounts, paid_at)])
+    usage = pd.concat([trial, paid_usage(rng, people, paid_at)])
     usage = usage[usage["time"] < END].sort_values(["time", "account", "user", "action"], ignore_index=True)
     names = np.array([f"acc-{number:05d}" for number in range(1, accounts + 1)], dtype=object)
-    events, set_aside = with_unusable_rows(rng, as_rows(rng, usage, names), names, drawn_accounts.signed_up)
+    events, set_aside = with_unusable_rows(rng, as_rows(rng, usage, names), names, people.signed_up)
     newest = max(int(usage["time"].max()), int(paid_at[paid_at != NEVER].max(initial=0)))
-    truth = _truth(true_probabilities(drawn_accounts, trial, paid_at), names, newest, set_aside)
+    truth = _truth(true_probabilities(people, trial, paid_at), names, newest, set_aside)
     return World(
-        _accounts(rng, drawn_accounts, names, usage, paid_at),
+        _accounts(rng, people, names, usage, paid_at),
         events,
-        _subscriptions(rng, drawn_accounts, names, paid_at),
+        _subscriptions(rng, people, names, paid_at),
         truth,
         CONFIG,
     )
@@ -223,10 +223,10 @@ def _subscriptions(rng: np.random.Generator, accounts: Accounts, names: Names, p
     parts = []
     for month in range(4):
         paid_on = np.where(paid_at == NEVER, END, paid_at) + month * 30 * DAY
-        invoices = np.flatnonzero((paid_on < END) & (monthly | (month == 0)))
+        due_rows = np.flatnonzero((paid_on < END) & (monthly | (month == 0)))
         parts.append(
             pd.DataFrame(
-                {"account_id": names[invoices], "paid_at": iso_texts(paid_on[invoices]), "mrr": price[invoices]}
+                {"account_id": names[due_rows], "paid_at": iso_texts(paid_on[due_rows]), "mrr": price[due_rows]}
             )
         )
     table = pd.concat(parts, ignore_index=True)

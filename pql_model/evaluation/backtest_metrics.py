@@ -78,14 +78,12 @@ def evaluate_within(
     >>> evaluate_within(y, score, ["a", "b", "c", "d"], fold, names=["roc_auc"])["roc_auc"].value
     1.0
     """
-    truth, predictions, folds = np.asarray(y, float), np.asarray(score, float), np.asarray(fold)
+    truth, scores, folds = np.asarray(y, float), np.asarray(score, float), np.asarray(fold)
     everyone, codes = np.unique(np.asarray(entities), return_inverse=True)
     parts = []
     for name in np.unique(folds):
         rows = folds == name
-        parts.append(
-            _FoldSample(build_sample(truth[rows], predictions[rows], codes[rows], names), np.unique(codes[rows]))
-        )
+        parts.append(_FoldSample(build_sample(truth[rows], scores[rows], codes[rows], names), np.unique(codes[rows])))
     if not parts:
         return {name: Estimate(np.nan, np.nan, np.nan) for name in names}
     metrics = {name: METRICS[name] for name in names}

@@ -92,17 +92,15 @@ def behaviours(
     entity, converted
         Of the same rows; entities are what is resampled.
     """
-    column_behaviours = [behaviour_of(column) for column in manifest.columns]
-    names = list(dict.fromkeys(column_behaviours))
-    total = (
-        np.column_stack([_sum(contributions, column_behaviours, name) for name in names]) if names else np.empty((0, 0))
-    )
+    keys = [behaviour_of(column) for column in manifest.columns]
+    names = list(dict.fromkeys(keys))
+    total = np.column_stack([_sum(contributions, keys, name) for name in names]) if names else np.empty((0, 0))
     shares = _shares(np.abs(total), entity, converted, seed)
     strength = np.abs(contributions[:, :-1]).mean(axis=0)
     total_strength = max(float(np.abs(total).mean(axis=0).sum()), 1e-12)
     results = []
     for k, (part, name) in enumerate(names):
-        members = [j for j, key in enumerate(column_behaviours) if key == (part, name)]
+        members = [j for j, key in enumerate(keys) if key == (part, name)]
         by_strength = sorted(members, key=lambda j: (-strength[j], j))
         j = _telling(total[:, k], by_strength, table, manifest)
         values = _values(manifest.columns[j], table)
@@ -124,8 +122,8 @@ def behaviours(
     return sorted(results, key=lambda b: (-b.share.value, b.name))
 
 
-def _sum(contributions: np.ndarray, column_behaviours: Sequence[tuple[str, str]], name: tuple[str, str]) -> np.ndarray:
-    return np.asarray(contributions[:, [j for j, key in enumerate(column_behaviours) if key == name]].sum(axis=1))
+def _sum(contributions: np.ndarray, keys: Sequence[tuple[str, str]], name: tuple[str, str]) -> np.ndarray:
+    return np.asarray(contributions[:, [j for j, key in enumerate(keys) if key == name]].sum(axis=1))
 
 
 def _shares(sizes: np.ndarray, entity: np.ndarray, converted: np.ndarray, seed: int) -> list[Estimate]:
@@ -189,10 +187,8 @@ def _shape(values: np.ndarray, total: np.ndarray) -> Shape:
     Each is fitted by least squares to the behaviour's contribution over the value.
     """
     present = ~np.isnan(values)
-    x, y = (
-        np.minimum(values[present], np.quantile(values[present], 0.99)) if present.any() else values[present],
-        total[present],
-    )
+    x, y = values[present], total[present]
+    x = np.minimum(x, np.quantile(x, 0.99)) if len(x) else x
     if len(np.unique(x)) < 2 or np.ptp(y) == 0:
         return "none"
     line = _line_fit(x, y)

@@ -62,16 +62,10 @@ class Explainer:
         margin = float(np.sum(np.asarray(contributions)))
         probabilities = self._calibration.apply(np.array([margin, *(margin - sums[b] for b in strongest)]))
         reasons = [
-            Reason(
-                key[1],
-                key[0],
-                log_odds,
-                float(100 * (probabilities[0] - probabilities[k + 1])),
-                column,
-                value,
-                statement,
+            Reason(name, part, log_odds, float(100 * (probabilities[0] - without)), column, value, statement)
+            for ((part, name), log_odds, column, value, statement), without in zip(
+                explained, probabilities[1:], strict=True
             )
-            for k, (key, log_odds, column, value, statement) in enumerate(explained)
         ]
         usage, fit, timing = (_sum(sums, part) for part in self._parts)
         return RowReasons(usage, fit, timing, float(contributions[-1]), reasons)

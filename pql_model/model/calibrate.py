@@ -297,9 +297,7 @@ def _logistic_slope(z: Floats, target: Floats, w: Floats) -> float:
 
 def _isotonic(m: Floats, truth: Floats, w: Floats) -> Calibration:
     """Isotonic regression on sigmoid(margin), as scikit-learn's, but for blocks at exactly 0 or 1."""
-    from sklearn.isotonic import (
-        IsotonicRegression,
-    )  # the service only applies calibrations
+    from sklearn.isotonic import IsotonicRegression  # the service only applies calibrations
 
     x = expit(m)
     isotonic = IsotonicRegression(out_of_bounds="clip").fit(x, truth, sample_weight=w)

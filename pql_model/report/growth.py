@@ -319,11 +319,8 @@ def _weeks(findings: Findings) -> list[dict[str, Any]]:
         in_week = week == monday
         finished = monday + WEEK <= finished_before
         counts = {
-            name: {
-                "qualified": int((in_week & mask).sum()),
-                "conversions": int((in_week & mask & outcomes.converted).sum()),
-            }
-            for name, mask in rules.items()
+            name: {"qualified": int(met.sum()), "conversions": int((met & outcomes.converted).sum())}
+            for name, met in ((name, in_week & mask) for name, mask in rules.items())
         }
         payload.append(
             {

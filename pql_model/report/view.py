@@ -145,10 +145,8 @@ def rule_text(rule: GrowthNode) -> Markup:
 def _rates(at: Any) -> Iterator[float | None]:
     """Every rate that the page prints as `of 100`, except those of a few rows: 1 of 1 must not decide for the page."""
     if isinstance(at, dict):
-        entities = at.get("qualified", at.get("entities"))
-        unjudgeable = (
-            entities is not None and "conversions" in at and not numbers.judgeable(entities, at["conversions"])
-        )
+        count = at.get("qualified", at.get("entities"))
+        unjudgeable = count is not None and "conversions" in at and not numbers.judgeable(count, at["conversions"])
         for key, value in at.items():
             if key in ("rate", "base_rate", "observed") and isinstance(value, dict):
                 yield None if unjudgeable else value.get("value")

@@ -157,10 +157,8 @@ def _check_definition(definition: Definition, source: str, config: Config, sourc
     names = event_names(sources.events.table)
     check_names(definition, names, sources.traits, source)
     values = [value for table in config.events for value in table.values]
-    faults = [
-        Fault("", sentence)
-        for sentence in unreadable(definition, values, config.entities.columns.signed_up is not None)
-    ]
+    has_signup = config.entities.columns.signed_up is not None
+    faults = [Fault("", sentence) for sentence in unreadable(definition, values, has_signup)]
     faults += trivial_conditions(definition, len(names))
     if faults:
         raise ConfigError(source, faults)
@@ -185,10 +183,8 @@ def _by_period(
 
 
 def _notes(definition: Definition, frame: pd.DataFrame, table: pd.DataFrame, metrics: DefinitionMetrics) -> list[str]:
-    with_signup = frame[frame["signed_up"].notna()]
-    notes = window_notes(
-        definition, with_signup["signed_up"].to_numpy(np.int64), with_signup["as_of"].to_numpy(np.int64)
-    )
+    signed_up, as_of = frame.loc[frame["signed_up"].notna(), ["signed_up", "as_of"]].to_numpy(np.int64).T
+    notes = window_notes(definition, signed_up, as_of)
     return [*notes, *(unmet_notes(definition, table) if metrics.note == NOBODY else [])]
 
 

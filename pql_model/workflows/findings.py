@@ -52,10 +52,10 @@ def collect_findings(
     split = criteria_split(frame, rows.keep, data.split, config.motion, config.horizon)
     earlier, later = split.train[rows.keep], split.test[rows.keep]
     searched = _sampled(_searchable(config, criteria_frame, earlier, outcomes), outcomes.entity)
-    searched_table = table.iloc[searched]
+    sample = table.iloc[searched]
     candidates = candidate_columns(
         _columns(config, data),
-        searched_table,
+        sample,
         criteria_frame["signed_up"].to_numpy(float)[searched],
         outcomes.as_of[searched],
     )
@@ -66,7 +66,7 @@ def collect_findings(
         outcomes,
         earlier,
         later,
-        _trait_contributions(model, searched_table),
+        _trait_contributions(model, sample),
         rows=rows.text,
         in_force=config.definition,
         seed=config.seed,

@@ -93,10 +93,8 @@ def prepare_from(
         check_monotone(config.monotone, offered.known, traits)
         check_event_features(config, offered.known)
         candidates = candidate_features(config, offered)
-        champion_features = [feature for feature in features_of(also) if has_value(sources, feature)]
-        features = dict.fromkeys(
-            [*candidates, Feature(ANY, "count"), *definition_features(config.definition), *champion_features]
-        )
+        extra = [feature for feature in features_of(also) if has_value(sources, feature)]
+        features = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *extra])
         table = feature_table(sources, snapshots.table, list(features), trait_names(traits), stages.listener.share)
     with stages("audit"):
         evidence = read_leak_evidence(con, config, sources, split.test_start, sources.observed_until)

@@ -207,9 +207,9 @@ def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -
             "instant: accounts active since then look idle."
         )
     trained_config, current_config = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
-    changed_keys = [key for key in (*_DECIDING, *_READING) if trained_config.get(key) != current_config.get(key)]
     deciding, reading = (
-        " and ".join(f"`{key}:`" for key in changed_keys if key in keys) for keys in (_DECIDING, _READING)
+        " and ".join(f"`{key}:`" for key in keys if trained_config.get(key) != current_config.get(key))
+        for keys in (_DECIDING, _READING)
     )
     if deciding:
         yield f"The config's {deciding} changed since this model was trained; the model decides as it was trained."
