@@ -346,6 +346,16 @@ def test_the_list_of_untested_modules_is_not_out_of_date():
     assert not faults, listed(faults)
 
 
+def test_at_most_two_packages_share_a_module_name():
+    packages: dict[str, set[str]] = {}
+    for module, path in modules().items():
+        packages.setdefault(path.name, set()).add(package_of(module))
+    del packages["__init__.py"]
+
+    faults = [f"{name}: {', '.join(sorted(of))}" for name, of in packages.items() if len(of) > 2]
+    assert not faults, listed(faults)
+
+
 def test_no_two_test_files_have_the_same_name():
     seen: dict[str, Path] = {}
     faults = []

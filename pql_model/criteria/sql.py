@@ -19,7 +19,7 @@ from pql_model.criteria import sql_events, sql_tables
 from pql_model.criteria.evaluate import check_names
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
-from pql_model.criteria.sql_measures import SEEN, MeasureExpression, Reader, holds
+from pql_model.criteria.sql_measures import VISIBLE, MeasureExpression, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
 from pql_model.errors import DataError
 from pql_model.features.spec import Feature, criterion_feature
@@ -68,7 +68,7 @@ def definition_sql(
     statement = exp.select("entity", "as_of", *plan.labels.values()).from_("measures").where(_met(plan))
     statement = statement.order_by(col("entity"))
     for name, select in _ctes(plan, raws):
-        hint = True if engine.materialize and name == SEEN else None
+        hint = True if engine.materialize and name == VISIBLE else None
         statement = statement.with_(name, as_=select, materialized=hint, copy=False)
     used_names = {name.lower() for name in names.values()}
     body = (
@@ -242,7 +242,7 @@ def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -
         part = sql_events.event_part(plan.config, spec, raw, needs, f"_{place}" if len(tables) > 1 else "")
         yield from part.ctes
         parts += part.parts
-    yield SEEN, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    yield VISIBLE, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
 
 
 def _measures(plan: _Plan, measured: Mapping[str, MeasureExpression]) -> exp.Select:
@@ -255,7 +255,7 @@ def _measures(plan: _Plan, measured: Mapping[str, MeasureExpression]) -> exp.Sel
     table = exp.select(col("entity", "r"), col("as_of", "r"), *traits, *columns).from_("at_risk AS r")
     if not columns:
         return table
-    table = table.join(f"{SEEN} AS e", on=col("entity", "e").eq(col("entity", "r")), join_type="left")
+    table = table.join(f"{VISIBLE} AS e", on=col("entity", "e").eq(col("entity", "r")), join_type="left")
     for expression in measured.values():
         if expression.joined is not None:
             on = col("entity", expression.joined).eq(col("entity", "r"))

@@ -17,17 +17,17 @@ from pql_model.criteria.sql_dialects import Node
 from pql_model.criteria.sql_raw import (
     Cte,
     Raw,
+    aliased,
     ascending,
     col,
-    given,
+    is_present,
     literal,
-    named,
     number,
     one_of,
     or_null,
-    place,
+    plausible_time,
     plus,
-    possible,
+    row_number,
 )
 from pql_model.measures import ANY
 from pql_model.sources.events import bot_columns, value_names
@@ -102,7 +102,7 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
     usable = _usable(raw, spec, columns)
     if spec.columns.id is not None:
         star = exp.Column(this=exp.Star(), table=exp.to_identifier("e"))
-        order = place(col("row_id", "e"), *map(ascending, _order(raw, spec, columns)))
+        order = row_number(col("row_id", "e"), *map(ascending, _order(raw, spec, columns)))
         copies = exp.select(star, exp.alias_(order, "place")).from_(f"{name} AS e")
         name = f"event_copies{suffix}"
         ctes.append((name, copies.where(*usable)))
@@ -111,7 +111,7 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
     parts = []
     for outputs, conditions in _by_event(spec, needs, columns):
         keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if needs.signed_up else [])]
-        part = exp.select(*keys, *[named(node, at) for at, node in outputs.items()]).from_(f"{name} AS e")
+        part = exp.select(*keys, *[aliased(node, at) for at, node in outputs.items()]).from_(f"{name} AS e")
         part = part.join("at_risk AS r", on=col("entity", "r").eq(col("entity", "e")))
         parts.append(part.where(*[test.copy() for test in tests], *conditions))
     return EventPart(ctes, parts)
@@ -151,12 +151,12 @@ def _usable(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Nod
     """Tests that the id, event and times are valid."""
     tests: list[Node] = []
     if spec.columns.id is not None:
-        tests.append(given(col("entity", "e")))
+        tests.append(is_present(col("entity", "e")))
     if "event_name" in columns:
         tests.append(col("event_name", "e").neq(literal("")))
-    tests += possible(raw.engine, col("event_time", "e"))
+    tests += plausible_time(raw.engine, col("event_time", "e"))
     if "known_at" in columns:
-        tests.append(or_null(col("known_at", "e"), *possible(raw.engine, col("known_at", "e"))))
+        tests.append(or_null(col("known_at", "e"), *plausible_time(raw.engine, col("known_at", "e"))))
     return tests
 
 

@@ -16,24 +16,24 @@ from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.criteria.sql_events import name_in_data
 from pql_model.criteria.sql_raw import (
     Cte,
+    case_when,
     col,
     descending,
-    given,
+    is_present,
     literal,
     minus,
     number,
     one_of,
     over,
-    place,
     plus,
-    when,
+    row_number,
 )
 from pql_model.features.rounding import SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.time import DAY, MINUTE, SESSION_GAP, Duration, Window
 
-SEEN = "events_seen"
+VISIBLE = "events_seen"
 """Name of the step with the visible events; its alias is `e`, and `r` is the entity at risk."""
 _COMPARE = {">=": exp.GTE, ">": exp.GT, "<=": exp.LTE, "<": exp.LT, "==": exp.EQ, "!=": exp.NEQ}
 
@@ -85,22 +85,22 @@ class Reader:
         if feature.measure == "sum" and (digits := sum_digits(thresholds)) is not None:
             value = self.engine.rounded(value, digits)
         if self.may_lack_signup and feature.window.kind == "first":
-            value = when(given(col("signed_up", "r")), value)
+            value = case_when(is_present(col("signed_up", "r")), value)
         return MeasureExpression(value, expression.ctes, expression.joined)
 
     # ------------------------------------------------------------ which events
 
-    def named(self, feature: Feature) -> list[Node]:
+    def event_tests(self, feature: Feature) -> list[Node]:
         if feature.event == ANY:
             return []
         return [col("event_name", "e").eq(literal(name_in_data(feature.event)))]
 
-    def inside(self, feature: Feature) -> Node | None:
+    def window_condition(self, feature: Feature) -> Node | None:
         """Whether a visible event counts for the feature; None if all do."""
-        tests = [*self.named(feature), *self.within(feature.window)]
+        tests = [*self.event_tests(feature), *self.window_tests(feature.window)]
         return exp.and_(*tests) if tests else None
 
-    def within(self, window: Window) -> list[Node]:
+    def window_tests(self, window: Window) -> list[Node]:
         if window.length is None:
             return []
         length, time = self.engine.interval(window.length), col("event_time", "e")
@@ -112,17 +112,17 @@ class Reader:
 
     def count(self, condition: Node | None) -> Node:
         if self.counted:
-            return _or_zero(exp.Sum(this=when(condition, col("n", "e"))))
-        return exp.Count(this=when(condition, col("event_time", "e")))
+            return _or_zero(exp.Sum(this=case_when(condition, col("n", "e"))))
+        return exp.Count(this=case_when(condition, col("event_time", "e")))
 
     def distinct(self, condition: Node | None, value: Node) -> Node:
-        return exp.Count(this=exp.Distinct(expressions=[when(condition, value)]))
+        return exp.Count(this=exp.Distinct(expressions=[case_when(condition, value)]))
 
     def users(self, condition: Node | None) -> Node:
         people = self.distinct(condition, col("person", "e"))
         if not self.counted_users:
             return people
-        largest = _or_zero(exp.Max(this=when(condition, col("n_users", "e"))))
+        largest = _or_zero(exp.Max(this=case_when(condition, col("n_users", "e"))))
         return exp.Anonymous(this="GREATEST", expressions=[people, largest])
 
     def days(self, start: Node, end: Node) -> Node:
@@ -131,9 +131,9 @@ class Reader:
     def value(self, feature: Feature) -> Node:
         return col(self.values[str(feature.value)], "e")
 
-    def seen(self, *columns: Node, condition: Node | None) -> exp.Select:
+    def visible(self, *columns: Node, condition: Node | None) -> exp.Select:
         """Select columns of the visible events."""
-        events = exp.select(*columns).from_(f"{SEEN} AS e")
+        events = exp.select(*columns).from_(f"{VISIBLE} AS e")
         return events if condition is None else events.where(condition)
 
 
@@ -167,17 +167,17 @@ def _plain(aggregate: Callable[[Reader, Feature], Node]) -> Callable[[Reader, Fe
 
 
 def _last_time(reader: Reader, feature: Feature) -> Node:
-    latest = exp.Max(this=when(reader.inside(feature), col("event_time", "e")))
+    latest = exp.Max(this=case_when(reader.window_condition(feature), col("event_time", "e")))
     return reader.days(latest, col("as_of", "r"))
 
 
 def _first_time(reader: Reader, feature: Feature) -> Node:
-    earliest = exp.Min(this=when(reader.inside(feature), col("event_time", "e")))
+    earliest = exp.Min(this=case_when(reader.window_condition(feature), col("event_time", "e")))
     return reader.days(col("signed_up", "r"), earliest)
 
 
 def _active_days(reader: Reader, feature: Feature) -> Node:
-    return reader.distinct(reader.inside(feature), reader.engine.day(col("event_time", "e")))
+    return reader.distinct(reader.window_condition(feature), reader.engine.day(col("event_time", "e")))
 
 
 def _joined(label: str, column: str) -> Node:
@@ -187,10 +187,10 @@ def _joined(label: str, column: str) -> Node:
 
 def _last_value(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     value, entity = reader.value(feature), col("entity", "e")
-    latest = exp.alias_(place(entity, descending(col("event_time", "e")), descending(value)), "place")
-    inside = reader.inside(feature)
-    condition = given(value) if inside is None else exp.and_(inside, given(value))
-    rows = reader.seen(entity, exp.alias_(value, "latest"), latest, condition=condition)
+    latest = exp.alias_(row_number(entity, descending(col("event_time", "e")), descending(value)), "place")
+    in_window = reader.window_condition(feature)
+    condition = is_present(value) if in_window is None else exp.and_(in_window, is_present(value))
+    rows = reader.visible(entity, exp.alias_(value, "latest"), latest, condition=condition)
     last = exp.select("entity", "latest").from_(f"{label}_rows").where(col("place").eq(1))
     return MeasureExpression(_joined(label, "latest"), ((f"{label}_rows", rows), (label, last)), label)
 
@@ -200,20 +200,20 @@ def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
     entity, time = col("entity", "e"), col("event_time", "e")
     before = over(exp.Lag(this=time.copy()), entity, time.copy())
     columns = (entity, time, exp.alias_(before, "time_before"))
-    return f"{label}_gaps", reader.seen(*columns, condition=reader.inside(feature))
+    return f"{label}_gaps", reader.visible(*columns, condition=reader.window_condition(feature))
 
 
 def _sessions(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     time, before = col("event_time", "g"), col("time_before", "g")
     starts_session = exp.or_(before.is_(exp.null()), time > plus(before, _session_gap(reader)))
-    session_count = exp.Count(this=when(starts_session, number(1)))
+    session_count = exp.Count(this=case_when(starts_session, number(1)))
     return _of_gaps(reader, feature, label, session_count)
 
 
 def _session_minutes(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     time, before = col("event_time", "g"), col("time_before", "g")
     together = time <= plus(before, _session_gap(reader))
-    total = exp.Sum(this=when(together, reader.engine.micros(before, time)))
+    total = exp.Sum(this=case_when(together, reader.engine.micros(before, time)))
     minutes = exp.Div(this=reader.engine.double(total), expression=number(MINUTE))
     return _of_gaps(reader, feature, label, minutes)
 
@@ -233,9 +233,9 @@ def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
     """Runs of consecutive active days: within one, day minus place is the same."""
     entity = col("entity", "e")
     as_of, day = col("as_of", "e"), exp.alias_(reader.engine.day(col("event_time", "e")), "active_day")
-    days = reader.seen(entity, as_of, day, condition=reader.inside(feature)).distinct()
+    days = reader.visible(entity, as_of, day, condition=reader.window_condition(feature)).distinct()
     active = col("active_day", "d")
-    run = exp.alias_(minus(reader.engine.day_number(active), place(col("entity", "d"), active.copy())), "run")
+    run = exp.alias_(minus(reader.engine.day_number(active), row_number(col("entity", "d"), active.copy())), "run")
     marked = exp.select(col("entity", "d"), col("as_of", "d"), active, run).from_(f"{label}_days AS d")
     group = [col("entity", "m"), col("as_of", "m"), col("run", "m")]
     length, last = exp.Count(this=exp.Star()), exp.Max(this=col("active_day", "m"))
@@ -249,7 +249,7 @@ def _of_runs(current: bool) -> Callable[[Reader, Feature, str], MeasureExpressio
         # a streak may end yesterday while today is not over: as_of is at most two midnights after the last active day
         ends = plus(reader.engine.instant(col("last_day", "s")), reader.engine.interval(Duration(2 * DAY)))
         unbroken = ends >= col("as_of", "s") if current else None
-        longest = exp.alias_(exp.Max(this=when(unbroken, col("days", "s"))), "days")
+        longest = exp.alias_(exp.Max(this=case_when(unbroken, col("days", "s"))), "days")
         best = exp.select(col("entity", "s"), longest).from_(f"{label}_runs AS s").group_by(col("entity", "s"))
         return MeasureExpression(
             _or_zero(_joined(label, "days")), (*_runs(reader, feature, label), (label, best)), label
@@ -266,7 +266,7 @@ def _trend(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     recent = time >= start
     in_period_before = exp.and_(time >= minus(as_of, reader.engine.interval(Duration(2 * length.us))), time < start)
     entity = col("entity", "e")
-    halves = reader.seen(
+    halves = reader.visible(
         entity,
         exp.alias_(reader.count(recent), "recent"),
         exp.alias_(reader.count(in_period_before), "earlier"),
@@ -281,9 +281,9 @@ def _trend(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
 
 def _top_user_share(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     entity, person = col("entity", "e"), col("person", "e")
-    inside = reader.inside(feature)
-    condition = given(person) if inside is None else exp.and_(given(person), inside)
-    users = reader.seen(entity, person, exp.alias_(reader.count(None), "times"), condition=condition)
+    in_window = reader.window_condition(feature)
+    condition = is_present(person) if in_window is None else exp.and_(is_present(person), in_window)
+    users = reader.visible(entity, person, exp.alias_(reader.count(None), "times"), condition=condition)
     users = users.group_by(entity.copy(), person.copy())
     times = col("times", "u")
     all_of_them = exp.Nullif(this=exp.Sum(this=times.copy()), expression=number(0))
@@ -294,18 +294,18 @@ def _top_user_share(reader: Reader, feature: Feature, label: str) -> MeasureExpr
 
 
 _BY_MEASURE: dict[str, Callable[[Reader, Feature, str], MeasureExpression]] = {
-    "count": _plain(lambda reader, f: reader.count(reader.inside(f))),
+    "count": _plain(lambda reader, f: reader.count(reader.window_condition(f))),
     "active_days": _plain(_active_days),
-    "distinct_users": _plain(lambda reader, f: reader.users(reader.inside(f))),
+    "distinct_users": _plain(lambda reader, f: reader.users(reader.window_condition(f))),
     "days_since_last": _plain(_last_time),
     "days_to_first": _plain(_first_time),
-    "sum": _plain(lambda reader, f: _or_zero(exp.Sum(this=when(reader.inside(f), reader.value(f))))),
-    "max": _plain(lambda reader, f: exp.Max(this=when(reader.inside(f), reader.value(f)))),
+    "sum": _plain(lambda reader, f: _or_zero(exp.Sum(this=case_when(reader.window_condition(f), reader.value(f))))),
+    "max": _plain(lambda reader, f: exp.Max(this=case_when(reader.window_condition(f), reader.value(f)))),
     "last": _last_value,
-    "distinct_values": _plain(lambda reader, f: reader.distinct(reader.inside(f), reader.value(f))),
+    "distinct_values": _plain(lambda reader, f: reader.distinct(reader.window_condition(f), reader.value(f))),
     "current_streak_days": _of_runs(current=True),
     "longest_streak_days": _of_runs(current=False),
-    "breadth": _plain(lambda reader, f: reader.distinct(reader.inside(f), col("event_name", "e"))),
+    "breadth": _plain(lambda reader, f: reader.distinct(reader.window_condition(f), col("event_name", "e"))),
     "sessions": _sessions,
     "session_minutes": _session_minutes,
     "trend": _trend,

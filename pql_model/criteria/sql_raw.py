@@ -38,12 +38,12 @@ def number(value: float) -> Node:
     return exp.convert(int(value) if float(value).is_integer() and abs(value) < 1e15 else value)
 
 
-def named(node: Node, name: str) -> Node:
+def aliased(node: Node, name: str) -> Node:
     """`node AS name`, unless it already has that name."""
     return node.copy() if isinstance(node, exp.Column) and node.name == name else exp.alias_(node, name)
 
 
-def when(test: Node | None, value: Node) -> Node:
+def case_when(test: Node | None, value: Node) -> Node:
     """`value` where the test holds, otherwise null."""
     return value.copy() if test is None else exp.case().when(test.copy(), value.copy())
 
@@ -56,7 +56,7 @@ def minus(time: Node, length: Node) -> Node:
     return exp.Sub(this=time.copy(), expression=length)
 
 
-def given(column: Node) -> Node:
+def is_present(column: Node) -> Node:
     """Whether a value is present."""
     return exp.not_(column.copy().is_(exp.null()))
 
@@ -76,7 +76,7 @@ def over(function: Node, partition: Node, *ranks: Node) -> Node:
     return exp.Window(this=function, partition_by=[partition.copy()], order=order)
 
 
-def place(partition: Node, *ranks: Node) -> Node:
+def row_number(partition: Node, *ranks: Node) -> Node:
     """Number the rows with the same value of `partition`, ordered by `ranks`."""
     return over(exp.RowNumber(), partition, *ranks)
 
@@ -87,7 +87,7 @@ def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
     return text.isin(*[literal(form) for form in forms])
 
 
-def possible(engine: SqlDialect, time: Node) -> list[Node]:
+def plausible_time(engine: SqlDialect, time: Node) -> list[Node]:
     """Tests that a time is plausible: an unset time is often stored as the year 1, 1900, 1970 or 9999."""
     return [time > engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
 
@@ -133,7 +133,7 @@ class Raw:
 
     def identifier(self, name: str) -> Node:
         """Trimmed text; null for a text that stands for a missing id."""
-        return when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
+        return case_when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
 
     def instant(self, name: str) -> Node:
         expression = self.engine.read_instant(self.plain(name, "time"))
@@ -142,7 +142,7 @@ class Raw:
     def number(self, name: str) -> Node:
         """A finite number, otherwise null."""
         expression = self.engine.read_double(self.plain(name, "number"))
-        return when(exp.Abs(this=expression.copy()) < exp.Literal.number("1E308"), expression)
+        return case_when(exp.Abs(this=expression.copy()) < exp.Literal.number("1E308"), expression)
 
     def select(self, columns: Mapping[str, Node]) -> exp.Select:
         """Select columns of all its rows."""
@@ -150,7 +150,7 @@ class Raw:
         names = [self.engine.name(part) for part in reversed(parts)]
         table = exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=False)))
         table.meta[RAW] = True
-        return exp.select(*[named(node, name) for name, node in columns.items()]).from_(table)
+        return exp.select(*[aliased(node, name) for name, node in columns.items()]).from_(table)
 
 
 def table_names(tables: Sequence[str]) -> dict[str, str]:

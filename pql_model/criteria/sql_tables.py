@@ -18,14 +18,14 @@ from pql_model.criteria.sql_raw import (
     ascending,
     col,
     descending,
-    given,
+    is_present,
     minus,
     number,
     one_of,
     or_null,
     over,
-    place,
-    possible,
+    plausible_time,
+    row_number,
 )
 from pql_model.sources.entities import configured_traits
 from pql_model.time import DAY, Duration
@@ -62,16 +62,16 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
     columns |= {name: raw.text(t.name) if t.as_text else raw.number(t.name) for name, t in traits.items()}
     ties = _ties(config, raw, traits)
     entity, signed_up = col("entity"), col("signed_up")
-    usable: list[Node] = [given(entity)]
+    usable: list[Node] = [is_present(entity)]
     outputs: list[Node] = [entity, col("excluded"), *map(col, traits)]
     ranks = [descending(col("excluded")), *[ascending(col(name)) for name in ("signed_up", *ties)]]
     if spec.signed_up is not None:
-        readable = possible(raw.engine, signed_up)
+        readable = plausible_time(raw.engine, signed_up)
         usable += readable if config.motion == "trial" else [or_null(signed_up, *readable)]
         outputs.insert(1, exp.alias_(over(exp.Max(this=signed_up), entity), "signed_up"))  # another row may have it
     else:
         del ranks[1]
-    numbered = exp.select(*outputs, exp.alias_(place(entity, *ranks), "place")).from_("entity_rows").where(*usable)
+    numbered = exp.select(*outputs, exp.alias_(row_number(entity, *ranks), "place")).from_("entity_rows").where(*usable)
     return [("entity_rows", raw.select(columns | ties)), ("entities_ranked", numbered)]
 
 
@@ -99,7 +99,7 @@ def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
     at = col("converted_at", "c")
     converted = exp.select(col("entity", "c")).distinct().from_("conversion_rows AS c")
     converted = converted.join("moment AS m", join_type="cross").where(
-        *possible(raw.engine, at), at < col("as_of", "m")
+        *plausible_time(raw.engine, at), at < col("as_of", "m")
     )
     if until is not None:
         converted = converted.where(at <= raw.engine.moment(until))

@@ -3,7 +3,17 @@
 import pytest
 
 from pql_model.criteria.sql_dialects import DIALECTS
-from pql_model.criteria.sql_raw import Raw, col, given, number, one_of, or_null, possible, table_names, when
+from pql_model.criteria.sql_raw import (
+    Raw,
+    case_when,
+    col,
+    is_present,
+    number,
+    one_of,
+    or_null,
+    plausible_time,
+    table_names,
+)
 
 DUCKDB = DIALECTS["duckdb"]
 
@@ -90,7 +100,7 @@ def test_numbers_are_written_without_needless_decimals(value, written):
 
 
 def test_a_time_is_possible_after_1900_before_2200_and_not_at_zero():
-    assert [test.sql("duckdb") for test in possible(DUCKDB, col("t"))] == [
+    assert [test.sql("duckdb") for test in plausible_time(DUCKDB, col("t"))] == [
         "t > CAST('1900-01-01' AS TIMESTAMP)",
         "t < CAST('2200-01-01' AS TIMESTAMP)",
         "t <> CAST('1970-01-01' AS TIMESTAMP)",
@@ -98,7 +108,7 @@ def test_a_time_is_possible_after_1900_before_2200_and_not_at_zero():
 
 
 def test_small_expressions():
-    assert given(col("a")).sql() == "NOT a IS NULL"
+    assert is_present(col("a")).sql() == "NOT a IS NULL"
     assert or_null(col("a"), col("a").eq(1)).sql() == "(a IS NULL OR a = 1)"
-    assert when(None, col("a")).sql() == "a"
-    assert when(col("b"), col("a")).sql() == "CASE WHEN b THEN a END"
+    assert case_when(None, col("a")).sql() == "a"
+    assert case_when(col("b"), col("a")).sql() == "CASE WHEN b THEN a END"
