@@ -32,7 +32,7 @@ from pql_model.model.learner import Budget
 from pql_model.model.train import fit_model
 from pql_model.progress import Stages
 from pql_model.sources.duckdb_session import open_session
-from pql_model.workflows.evaluate import JudgedModel, evaluate_and_judge
+from pql_model.workflows.judge import JudgedModel, evaluate_and_judge
 from pql_model.workflows.prepare import prepare
 
 RESULTS = Path(__file__).resolve().parent / "results" / "verdicts.json"

@@ -163,7 +163,7 @@ def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -
         "logistic_regression": evaluate(y, rows.logistic, entities, seed=seed),
     }
     if rows.age_only is not None:
-        found["age"] = evaluate(y, rows.age_only, entities, seed=seed)
+        metrics["age"] = evaluate(y, rows.age_only, entities, seed=seed)
     if rows.meets_definition is not None:
         metrics["definition"] = _definition(rows.meets_definition, y, entities, seed)
     return metrics

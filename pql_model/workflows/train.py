@@ -48,10 +48,10 @@ from pql_model.report.growth import Findings
 from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scope import scope_facts
 from pql_model.sources.duckdb_session import open_session
-from pql_model.workflows.evaluate import evaluate_and_judge
 from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
+from pql_model.workflows.judge import evaluate_and_judge
 from pql_model.workflows.prepare import TrainingData, prepare
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record

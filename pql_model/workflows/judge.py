@@ -18,7 +18,7 @@ from pql_model.evaluation.verdict_context import strongest_columns, verdict_cont
 from pql_model.explain.reasons import behaviour_shares
 from pql_model.model.baselines import ACTIVITY, logistic_regression
 from pql_model.model.train import Fit
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class JudgedModel:
     verdict: Verdict
 
 
-def evaluate_and_judge(config: Config, data: Prepared, fit: Fit, X: np.ndarray) -> JudgedModel:
+def evaluate_and_judge(config: Config, data: TrainingData, fit: Fit, X: np.ndarray) -> JudgedModel:
     """Evaluate the model and its baselines on the test rows, and judge it.
 
     Parameters
