@@ -183,8 +183,8 @@ def _verdict(value: str, states: dict[Verdict, frozenset[str]]) -> Verdict | Non
         for start in range(len(parts) - length + 1):
             phrase = "_".join(parts[start : start + length])
             for verdict in ("not", "ended", "counts"):
-                if phrase in states.get(verdict, ()):  # type: ignore[call-overload]
-                    return verdict  # type: ignore[return-value]
+                if phrase in states.get(verdict, ()):
+                    return verdict
     return None
 
 

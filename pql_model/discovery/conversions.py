@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from pql_model.discovery.billing import CONVERSION_EXPORTS
 from pql_model.discovery.conditions import Condition, select_payments
@@ -38,55 +38,54 @@ def recognise_conversions(sketch: TableSketch, ids: EntityIds | None = None) -> 
     taken = [*table.roles.values(), *([trial_end.name] if trial_end else [])]
     selection = select_payments(sketch, export.family if export else None, taken, "refunded" in table.roles)
     table.questions += selection.questions
-    life = _life(table, selection.conditions, trial_end)
+    conditions = _judge_ended(table, selection.conditions, trial_end)
     if export and export.minor_units and "value" in table.roles:
         table.role_reasons["value"] += "; in the smallest unit of the currency, such as cents"
     guess = table.guess(key.kind if key.is_certain else None)
-    reasons = [f"Rows of {sketch.file} count where {_written(c)}: {c.reason}." for c in life.conditions]
-    return replace(
-        guess,
-        conditions=life.conditions,
-        start=life.start,
-        reasons=(*guess.reasons, *reasons),
-        questions=tuple(table.questions),
-    )
+    reasons = [f"Rows of {sketch.file} count where {_written(c)}: {c.reason}." for c in conditions]
+    return replace(guess, conditions=conditions, reasons=(*guess.reasons, *reasons), questions=tuple(table.questions))
 
 
-@dataclass(frozen=True)
-class _Life:
-    """What became of trials and cancelled subscriptions: the conditions, and the start of those without a trial."""
-
-    conditions: tuple[Condition, ...]
-    start: str | None = None
-
-
-def _life(table: Recognition, conditions: tuple[Condition, ...], trial_end: ColumnSketch | None) -> _Life:
-    """Decide on the time of conversion, and whether cancelled subscriptions had been paid before."""
+def _judge_ended(
+    table: Recognition, conditions: tuple[Condition, ...], trial_end: ColumnSketch | None
+) -> tuple[Condition, ...]:
+    """Decide on the time of conversion, and whether subscriptions that ended had been paid before."""
     time = table.column("time")
-    if _PAYMENT_TIMES.intersection(time.words) and "subscription" not in time.words:
-        return _Life(tuple(c for c in conditions if _excludes_any(table, c)))
-    start = time.name if trial_end else None
-    if trial_end is not None:
-        start = _begin_at_trial_end(table, conditions, time, trial_end)
-    canceled = _vendor_column(table, "canceled") or _named_canceled(table)
-    kept = []
-    for condition in conditions:
-        if not condition.ended:
-            kept.append(condition)
-            continue
-        paid = [v for v in condition.ended if _was_paid(table, condition.column, v, canceled, start)]
-        if canceled is None:
-            table.questions.append(_ask_about_ended(table, condition, paid))
-        elif paid and "canceled" not in table.roles:
-            table.assign("canceled", canceled, "a subscription that was cancelled by its first payment was never paid")
-        gone = [value for value in condition.ended if value not in paid]
-        reason = condition.reason
-        if gone:
-            ended = ", ".join(f"{v} ({table.sketch.column(condition.column).counts[v]:,} rows)" for v in gone)
-            reason = f"{reason or 'not counted:'}{',' if reason else ''} {ended}, none of them paid before"
-        values = tuple(value for value in condition.values if value not in gone)
-        kept.append(replace(condition, values=values, reason=reason))
-    return _Life(tuple(c for c in kept if _excludes_any(table, c)), start)
+    if not _PAYMENT_TIMES.intersection(time.words) or "subscription" in time.words:
+        if trial_end is not None:
+            _begin_at_trial_end(table, conditions, trial_end)
+        canceled = _vendor_column(table, "canceled") or _named_canceled(table)
+        conditions = tuple(_without_trials(table, c, canceled) if c.ended else c for c in conditions)
+    return tuple(condition for condition in conditions if _excludes_any(table, condition))
+
+
+def _begin_at_trial_end(table: Recognition, conditions: Sequence[Condition], trial_end: ColumnSketch) -> None:
+    """Assign the end of the trial as the time, and the start for rows that count without a trial."""
+    rows = table.sketch.together(trial_end.name, *(condition.column for condition in conditions))
+    counting = [row for row in rows if all(c.accepts(v) for c, v in zip(conditions, row[1:], strict=True))] or rows
+    trials = sum(row[0] is not None for row in counting) / max(1, len(counting))
+    if trials < _MANY:
+        return
+    start = table.column("time")
+    table.assign("time", trial_end, "a subscription that starts with a trial converts when the trial ends and is paid")
+    if trials <= 1 - _MANY:
+        table.assign("start", start, f"{1 - trials:.0%} have no trial and convert at their start")
+
+
+def _without_trials(table: Recognition, condition: Condition, canceled: ColumnSketch | None) -> Condition:
+    """Leave out the states of subscriptions that ended and were never paid."""
+    counts = table.sketch.column(condition.column).counts
+    paid = [value for value in condition.ended if _was_paid(table, condition.column, value, canceled)]
+    if canceled is None:
+        table.questions.append(_ask_about_ended(table, condition, paid))
+    elif paid and "canceled" not in table.roles:
+        table.assign("canceled", canceled, "a subscription that was cancelled by its first payment was never paid")
+    unpaid = [value for value in condition.ended if value not in paid]
+    if not unpaid:
+        return condition
+    ended = ", ".join(f"{value} ({counts[value]:,} rows)" for value in unpaid)
+    reason = f"{condition.reason or 'not counted:'}{',' if condition.reason else ''} {ended}, none of them paid before"
+    return replace(condition, values=tuple(v for v in condition.values if v not in unpaid), reason=reason)
 
 
 def _excludes_any(table: Recognition, condition: Condition) -> bool:
@@ -94,37 +93,15 @@ def _excludes_any(table: Recognition, condition: Condition) -> bool:
     return column.filled < 1 or not all(map(condition.accepts, column.counts))
 
 
-def _begin_at_trial_end(
-    table: Recognition, conditions: Iterable[Condition], time: ColumnSketch, trial_end: ColumnSketch
-) -> str | None:
-    """Assign the end of the trial as the time; return the start where some rows that count have no trial."""
-    columns = [condition.column for condition in conditions]
-    rows = table.sketch.together(trial_end.name, *columns)
-    counting = [row for row in rows if all(c.accepts(v) for c, v in zip(conditions, row[1:], strict=True))] or rows
-    trials = sum(row[0] is not None for row in counting) / max(1, len(counting))
-    if trials < _MANY:
-        return None
-    table.assign("time", trial_end, "a subscription that starts with a trial converts when the trial ends and is paid")
-    if trials > 1 - _MANY:
-        return None
-    table.role_reasons["time"] += f"; {1 - trials:.0%} have no trial and convert at `{time.name}`"
-    return time.name
-
-
-def _was_paid(table: Recognition, state: str, value: str, canceled: ColumnSketch | None, start: str | None) -> bool:
+def _was_paid(table: Recognition, state: str, value: str, canceled: ColumnSketch | None) -> bool:
     """Whether subscriptions in a state that ended were paid before: cancelled later than they would first have paid."""
-    if canceled is None:
-        return "trial" not in table.column("time").words
     time = table.column("time")
-    rows = zip(
-        table.sketch.column(state).cells,
-        time.instant_cells,
-        table.sketch.column(start).instant_cells if start else time.instant_cells,
-        canceled.instant_cells,
-        strict=True,
-    )
-    ends = [(end, first if first is not None else second) for v, first, second, end in rows if v == value]
-    return any(end is not None and begin is not None and end > begin + HOUR for end, begin in ends)
+    if canceled is None:
+        return "trial" not in time.words
+    starts = table.column("start").instant_cells if "start" in table.roles else time.instant_cells
+    rows = zip(table.sketch.column(state).cells, time.instant_cells, starts, canceled.instant_cells, strict=True)
+    begins = [(end, first if first is not None else start) for v, first, start, end in rows if v == value]
+    return any(end is not None and begin is not None and end > begin + HOUR for end, begin in begins)
 
 
 def _ask_about_ended(table: Recognition, condition: Condition, paid: list[str]) -> str:

@@ -226,11 +226,7 @@ def _questions(sketch: TableSketch, guess: Guess) -> list[str]:
 
 
 def _roles(guess: Guess, indent: int) -> list[str]:
-    lines = []
-    for role, column in guess.roles.items():
-        value = scalars([column, guess.start]) if role == "time" and guess.start else scalar(column)
-        lines.append(with_reason(f"{role}: {value}", guess.role_reasons[role], indent))
-    return lines
+    return [line(role, column, guess.role_reasons[role], indent) for role, column in guess.roles.items()]
 
 
 def _mapping(key: str, columns: dict[str, str], about: str) -> list[str]:

@@ -48,7 +48,9 @@ class Export:
     def likeness(self, role: str, column: str) -> str:
         """Name the vendor's own spelling of a column that can hold the role."""
         spelling = self.roles[role][self.rank(role, column) or 0]
-        return f"named like `{spelling}` of {self.name}" if " " in self.name else f"named like {self.name}'s `{spelling}`"
+        return (
+            f"named like `{spelling}` of {self.name}" if " " in self.name else f"named like {self.name}'s `{spelling}`"
+        )
 
     def is_technical(self, column: str) -> bool:
         """Whether a column is about the machine or the tracker."""

@@ -22,6 +22,7 @@ _NOT_PAID = vocabulary("id refunded refund due tax discount fee remaining balanc
 _NOUNS = {
     "entity": "the entity of",
     "known_at": "when a row arrived in",
+    "start": "the start of a subscription without a trial in",
     "canceled": "when a subscription was cancelled in",
 }
 
@@ -50,8 +51,6 @@ class Guess:
         The values of columns that count.
     questions
         What the data cannot tell, each a question with what is assumed for now.
-    start
-        The column of times that stands in where `time` is missing: of a subscription without a trial.
     """
 
     roles: dict[str, str]
@@ -66,7 +65,6 @@ class Guess:
     covers: str | None = None
     conditions: tuple[Condition, ...] = ()
     questions: tuple[str, ...] = ()
-    start: str | None = None
 
 
 class Recognition:

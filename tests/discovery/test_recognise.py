@@ -23,7 +23,6 @@ from pql_model.discovery.sketch import kind_of
 from pql_model.errors import DataError
 
 
-
 def known(file, name, samples, kind):
     """The ids of an entities table, as `entity_ids` finds them."""
     ids_column = column(name, list(samples))
@@ -308,7 +307,12 @@ def test_stripe_charges(created):
         )
     )
     assert guess.export == "Stripe charges"
-    assert guess.roles == {"entity": "Customer ID", "time": created, "value": "Amount"}
+    assert guess.roles == {
+        "entity": "Customer ID",
+        "time": created,
+        "value": "Amount",
+        "refunded": "Amount Refunded",
+    }
     assert "Rows of unified_payments.csv count where `Status` is Paid: not counted: Failed (100 rows)." in guess.reasons
 
 
@@ -328,7 +332,13 @@ def test_stripe_subscriptions():
         )
     )
     assert guess.export == "Stripe subscriptions"
-    assert guess.roles == {"entity": "Customer ID", "time": "Start Date (UTC)", "value": "Amount"}
+    assert guess.roles == {
+        "entity": "Customer ID",
+        "time": "Start Date (UTC)",
+        "value": "Amount",
+        "canceled": "Canceled At (UTC)",
+    }
+    assert guess.conditions == ()  # without a trial, a subscription that was cancelled later had been paid
 
 
 # ---------------------------------------------------------------- conversions
@@ -505,10 +515,7 @@ def test_ids_of_the_entities_decide_before_names():
     guess = recognise_events(sketch, known("people.csv", "id", tuple(ids("u_", 200)), "user"))
     assert (guess.roles["entity"], guess.kind) == ("user_id", "user")
     assert "user" not in guess.roles
-    assert (
-        guess.role_reasons["entity"]
-        == "50 of its 50 different values are ids of people.csv, and named like a user"
-    )
+    assert guess.role_reasons["entity"] == "50 of its 50 different values are ids of people.csv, and named like a user"
 
 
 def test_ids_identify_a_column_with_an_uninformative_name():
