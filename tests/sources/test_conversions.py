@@ -66,9 +66,7 @@ class TestConversions:
         ],
     )
     @pytest.mark.parametrize("resolution", ["instant", "day"])
-    def test_a_subscription_cancelled_by_its_first_payment_was_never_paid(
-        self, tmp_path, canceled, counts, resolution
-    ):
+    def test_a_subscription_cancelled_by_its_first_payment_was_never_paid(self, tmp_path, canceled, counts, resolution):
         paid = f"account,trial_end,canceled\na,2026-01-20 12:00,{canceled}\nb,2026-01-20 12:00,\n"
         buys = {"columns": {"entity": "account", "time": "trial_end", "canceled": "canceled"}}
 
