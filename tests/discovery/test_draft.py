@@ -49,7 +49,11 @@ def test_the_drafted_text_is_a_config():
     assert events.values == {"file_size_mb": "file_size_mb"}
     assert config.entities.columns.model_dump() == {"entity": "workspace", "signed_up": "created"}
     assert config.entities.traits == ["seats", "region"]
-    assert config.conversions.columns.model_dump() == {"entity": "workspace", "time": "paid_at", "value": "mrr"}
+    assert config.conversions.columns.model_dump(exclude_none=True) == {
+        "entity": "workspace",
+        "time": "paid_at",
+        "value": "mrr",
+    }
     assert config.resolution == "instant"
 
 
