@@ -151,6 +151,9 @@ def _label(subject: Feature | str, used_names: set[str]) -> str:
 
 
 def _check_mapped(config: Config, definition: Definition) -> None:
+    for key in ("members", "aliases"):
+        if getattr(config, key) is not None:
+            raise DataError(f"The SQL cannot read `{key}`", received=key, remedy="write SQL for a config without it")
     has_signup = config.entities.columns.signed_up is not None
     faults = list(unreadable(definition, value_names(config.events), has_signup))
     if faults:

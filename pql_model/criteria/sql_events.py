@@ -123,16 +123,18 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
 def _columns(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> dict[str, Node]:
     """The columns that are read, by their names in the statement."""
     of, exclude = spec.columns, config.exclude
-    columns = {"entity": raw.identifier(of.entity) if of.id is not None else raw.text(of.entity)}
+    entity = str(of.entity)
+    columns = {"entity": raw.identifier(entity) if of.id is not None else raw.text(entity)}
     if of.event is not None:
         columns["event_name"] = raw.text(of.event)
     columns["event_time"] = raw.instant(of.time)
     if of.known_at is not None:
         columns["known_at"] = raw.instant(of.known_at)
     if of.user is not None:
-        columns["person"] = raw.identifier(of.user)
+        ids = [raw.identifier(column) for column in of.user]
+        columns["person"] = exp.Coalesce(this=ids[0], expressions=ids[1:]) if ids[1:] else ids[0]
     elif config.entity == "user" and (exclude.bots or exclude.users):
-        columns["person"] = raw.text(of.entity)
+        columns["person"] = raw.text(entity)
     if of.id is not None:
         columns["row_id"] = raw.identifier(of.id)
     if exclude.bots:
