@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,14 @@ import ibis
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
 from pql_model.errors import DataError
-from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, text, times
+from pql_model.sources.bots import is_bot
+from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.id_lists import ids
 from pql_model.sources.payments import PAYMENT_REASONS
 from pql_model.sources.people import NOBODY, People
 from pql_model.sources.row_filter import select_rows
-from pql_model.sources.scalars import AGENT_COLUMNS, BOT_AGENTS, BOT_COLUMNS, BOT_FLAGS, BOT_USERS
 
 Table = Any
 Column = Any
@@ -122,7 +122,7 @@ def stage_events(con: Connection, config: Config, index: int, people: People = N
         "user": ibis.null("string") if user is None else user,
         **_times(raw, spec, at, config.resolution),
         "id": identifier(raw.column(spec.columns.id, f"{at}.columns.id")) if spec.columns.id else ibis.null("string"),
-        "bot": _is_bot(raw, spec, at, person) if config.exclude.bots else ibis.literal(False),
+        "bot": is_bot(raw, spec, at, person) if config.exclude.bots else ibis.literal(False),
         "excluded": ibis.literal(False) if person is None else person.isin(config.exclude.users).fill_null(False),
         **_numbers(raw, spec, at, value_names(config.events)),
         **_event_columns(raw, spec, at),
@@ -231,27 +231,6 @@ def _number_warnings(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
         if count := row[f"negative_{i}"]:
             warnings.append(f"{count:,} counts of `{name}` in {spec.table} are negative and count as 0.")
     return tuple(warnings)
-
-
-def bot_columns(spec: EventTable, columns: Iterable[str]) -> tuple[str | None, str | None]:
-    """Find the column with the user agent and the one that marks bots; None where there is no such column."""
-    by_lower = {name.lower(): name for name in columns}
-    agent = spec.columns.user_agent or next((by_lower[n] for n in AGENT_COLUMNS if n in by_lower), None)
-    named = [spec.columns.entity, spec.columns.time, spec.columns.event, spec.columns.id, spec.columns.known_at]
-    mapped = {*spec.values.values(), *(spec.counts or {}).values(), *named, *(spec.columns.user or ())}
-    flag = next((by_lower[n] for n in BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
-    return agent, flag
-
-
-def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> Column:
-    """Whether the user name, the user agent or a bot column marks a bot."""
-    marks = [] if person is None else [person.re_search(BOT_USERS)]
-    agent, flag = bot_columns(spec, raw.columns)
-    if agent is not None:
-        marks.append(text(raw.column(agent, f"{at}.columns.user_agent")).re_search(BOT_AGENTS))
-    if flag is not None:
-        marks.append(identifier(raw.column(flag, "bot")).lower().isin(BOT_FLAGS))
-    return ibis.or_(*[mark.fill_null(False) for mark in marks], ibis.literal(False))
 
 
 def _refuse_mixed(spec: EventTable, staged: Table) -> None:

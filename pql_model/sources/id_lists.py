@@ -38,6 +38,16 @@ def ids(column: Column) -> Column:
     return _to_json(column.cast("array<string>")) if column.type().is_array() else identifier(column)
 
 
+def list_form(table: Table, column: Column) -> str | None:
+    """How the cells of a column of ids hold lists: `array`, `json` (its text), `other` (another text); None if none does."""
+    if column.type().is_array():
+        return "array"
+    cells = table.select(cell=identifier(column)).filter(lambda t: t.cell.re_search(_LIST))
+    if cells.filter(_json_valid(cells.cell)).limit(1).to_pyarrow().num_rows:
+        return "json"
+    return "other" if cells.filter(cells.cell.re_search(_QUOTED)).limit(1).to_pyarrow().num_rows else None
+
+
 def with_each_id(con: Connection, table: Table, name: str, *columns: str) -> Table:
     """Give a row whose cell holds a list to each id in it, once.
 

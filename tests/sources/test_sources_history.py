@@ -38,14 +38,14 @@ def as_of(home, *rows, at, **keys):
 def test_a_trait_is_known_from_its_row_on_and_not_before_the_first(tmp_path):
     rows = ["a,2026-01-03,free,1", "a,2026-01-12,team,5", "b,2026-01-20,free,2"]
 
-    assert as_of(tmp_path, *rows, at="2026-01-12") == {"a": ("free", 1), "b": (None, None)}
-    assert as_of(tmp_path, *rows, at="2026-01-12T00:00:00.000001") == {"a": ("team", 5), "b": (None, None)}
+    assert as_of(tmp_path, *rows, at="2026-01-12") == {"a": ("free", "1"), "b": (None, None)}
+    assert as_of(tmp_path, *rows, at="2026-01-12T00:00:00.000001") == {"a": ("team", "5"), "b": (None, None)}
 
 
 def test_a_blank_cell_is_unknown_from_then_on(tmp_path):
     rows = ["a,2026-01-03,free,1", "a,2026-01-12,,5", "a,2026-01-14,team,"]
 
-    assert as_of(tmp_path, *rows, at="2026-01-13")["a"] == (None, 5)
+    assert as_of(tmp_path, *rows, at="2026-01-13")["a"] == (None, "5")
     assert as_of(tmp_path, *rows, at="2026-01-15")["a"] == ("team", None)
 
 
@@ -61,9 +61,8 @@ def test_rows_of_one_instant_give_one_value_in_any_order_and_are_counted(tmp_pat
     rows = ["a,2026-01-12,team,5", "a,2026-01-12,free,7", "a,2026-01-12,team,5", "a,2026-01-12,,"]
 
     assert as_of(tmp_path, *rows, at="2026-01-13")["a"] == as_of(tmp_path, *rows[::-1], at="2026-01-13")["a"]
+    assert as_of(tmp_path, *rows, at="2026-01-13")["a"] == ("team", "7")
     part, _ = staged(tmp_path, *rows)
-    [row] = part.table.to_pyarrow().to_pylist()
-    assert (row["value_0"], row["value_1"]) == ("team", "7")
     assert part.set_aside == {"repeated": 1, "conflicting": 2}
 
 
