@@ -187,7 +187,11 @@ def history(spec: HistoryTable, raw: Raw, traits: Mapping[str, Trait], until: in
         ranked = ranked.where(at <= raw.engine.moment(until))
     latest = exp.select(col("entity", "h"), *[exp.alias_(exp.Max(this=col(n, "h")), n) for n in traits])
     latest = latest.from_("history_ranked AS h").where(col("place", "h") < 2).group_by(col("entity", "h"))
-    return [("history_rows", raw.select(columns | values, spec.where)), ("history_ranked", ranked), ("history_latest", latest)]
+    return [
+        ("history_rows", raw.select(columns | values, spec.where)),
+        ("history_ranked", ranked),
+        ("history_latest", latest),
+    ]
 
 
 def at_risk(config: Config, engine: SqlDialect, traits: Sequence[str], changing: Sequence[str] = ()) -> Cte:

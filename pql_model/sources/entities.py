@@ -136,9 +136,7 @@ def _warn_of_histories(config: Config, columns: Iterable[str]) -> list[str]:
     ]
 
 
-def _stage_entities(
-    con: Connection, config: Config, aliases: Aliases | None
-) -> tuple[RawTable, Table, Table | None]:
+def _stage_entities(con: Connection, config: Config, aliases: Aliases | None) -> tuple[RawTable, Table, Table | None]:
     """Stage the raw table and its columns as we read them, and the ids of the rows that are not selected."""
     spec = config.entities
     everything = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")

@@ -92,17 +92,6 @@ def value_names(tables: Sequence[EventTable]) -> list[str]:
 def stage_events(con: Connection, config: Config, index: int, people: People = NOBODY) -> StagedEvents:
     """Stage event table number `index` of the config and check each of its rows.
 
-    Parameters
-    ----------
-    con : Connection
-        An open session.
-    config : Config
-        The product.
-    index : int
-        Place of the table under `events`.
-    people : People
-        Merged users, and the accounts that users belong to.
-
     Raises
     ------
     DataError
