@@ -47,8 +47,8 @@ FROM member_periods GROUP BY person, entity, period
 """
 
 
-def _query(text: str) -> exp.Query:
-    return cast(exp.Query, sqlglot.parse_one(text, dialect="duckdb"))
+def _query(text: str, engine: SqlDialect) -> exp.Query:
+    return cast(exp.Query, sqlglot.parse_one(text, dialect=engine.dialect))
 
 
 def alias_steps(spec: AliasTable, raw: Raw) -> list[Cte]:
@@ -56,7 +56,7 @@ def alias_steps(spec: AliasTable, raw: Raw) -> list[Cte]:
     columns = {"alias": raw.identifier(spec.columns.alias), "person": raw.identifier(spec.columns.user)}
     rows = raw.select(columns, spec.where).distinct().where(*[is_present(node) for node in columns.values()])
     rows = rows.where(columns["alias"].neq(columns["person"]))
-    return [("alias_rows", rows), (RECURSIVE, _query(_CHAINS)), ("aliases", _query(_ENDS))]
+    return [("alias_rows", rows), (RECURSIVE, _query(_CHAINS, raw.engine)), ("aliases", _query(_ENDS, raw.engine))]
 
 
 def member_steps(spec: MemberTable, raw: Raw, has_aliases: bool) -> list[Cte]:
