@@ -73,12 +73,8 @@ def member_steps(spec: MemberTable, raw: Raw, has_aliases: bool) -> list[Cte]:
     if has_aliases:
         steps[0] = ("member_ids", steps[0][1])
         steps.append((name, resolved("member_ids", list(columns))))
-    return [
-        *steps,
-        ("member_reach", _query(_REACH)),
-        ("member_periods", _query(_PERIODS)),
-        ("members", _query(_MEMBERS)),
-    ]
+    texts = {"member_reach": _REACH, "member_periods": _PERIODS, "members": _MEMBERS}
+    return [*steps, *((step, _query(text, raw.engine)) for step, text in texts.items())]
 
 
 def _period_end(raw: Raw, column: str | None, open_end: int) -> Node:
