@@ -176,9 +176,15 @@ def _warnings(config: Config, staged: Table, judged: Table) -> list[str]:
             judged.aggregate(
                 missing=judged.count(where=judged[key].isnull() & ~judged[f"{key}_present"]),
                 unreadable=judged.count(where=judged[key].isnull() & judged[f"{key}_present"]),
+                unpaid=judged.count(where=judged.unpaid == "no_payment"),
                 rows=judged.count(),
             )
         )
+        if key == "value" and lacking["unpaid"] > lacking["rows"] / 2:
+            warnings.append(
+                f"{lacking['unpaid']:,} of {lacking['rows']:,} rows of {spec.table} have a `{name}` of 0 or below and are not "
+                "payments. If they are, map another column as `value`, or none."
+            )
         effect = "payments of unknown amount" if key == "value" else "not paid back"
         if key == "value" and lacking["missing"]:
             warnings.append(
@@ -199,5 +205,5 @@ def no_conversions_error(source: str, conversions: Conversions) -> NotEnoughData
     return NotEnoughDataError(
         f"There are no conversions: {source} has {conversions.rows:,} rows and none can be used",
         received=why or "an empty table",
-        remedy="check `conversions.columns`, and that its entity ids match those of the entities table",
+        remedy="check `conversions.columns` and `conversions.where`, and that the entity ids match those of the entities table",
     )
