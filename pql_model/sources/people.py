@@ -13,7 +13,7 @@ from pql_model.config.source_tables import EventTable
 from pql_model.sources.aliases import Aliases
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.id_lists import with_each_id
-from pql_model.sources.memberships import Memberships
+from pql_model.sources.memberships import HARMLESS, Memberships
 from pql_model.sources.scalars import BOT_USERS
 
 Table = Any
@@ -39,6 +39,15 @@ class People:
         """Key of the config -> reason -> rows, for the tables that the config has."""
         parts = {"members": self.memberships, "aliases": self.aliases}
         return {key: part.set_aside for key, part in parts.items() if part is not None}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences a person should read, about memberships that are lost."""
+        if self.memberships is None:
+            return ()
+        members = self.memberships
+        lost = ", ".join(f"{n:,} {reason}" for reason, n in members.set_aside.items() if reason not in HARMLESS)
+        return (*members.warnings, *([f"Rows of {members.source} that cannot be used: {lost}."] if lost else []))
 
     def excluded_users(self, config: Config) -> Sequence[str]:
         """List the users that the config excludes, by the ids that count."""

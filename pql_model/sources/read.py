@@ -112,7 +112,7 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     warnings = (
         *entities.warnings,
         *conversions.warnings,
-        *(people.memberships.warnings if people.memberships is not None else ()),
+        *people.warnings,
         *(sentence for part in dated for sentence in (part.warning, *part.notes) if sentence),
         *(sentence for part in staged for sentence in part.warnings),
         *_warn_of_arrival(staged),

@@ -105,6 +105,10 @@ def test_memberships_that_cannot_be_used_are_counted_by_reason(tmp_path):
     events, product = read(tmp_path, members, [("u", "2026-01-10")])
 
     assert events == [("a", "u", 10)]
+    assert product.sources.people.warnings[0].startswith(
+        "Rows of members.csv that cannot be used: 1 broken_line, 1 no_user"
+    )
+    assert "overlapping" not in product.sources.people.warnings[0]  # which lose nothing
     assert product.sources.more_set_aside["members"] == {
         "broken_line": 1,
         "no_user": 1,
