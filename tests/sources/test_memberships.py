@@ -125,7 +125,7 @@ def periods(home, members):
     put(home, "members.csv", "person,account,joined,left\n" + "".join(f"{row}\n" for row in members))
     with open_session("1GB") as con:
         config = shop(home, log=LOG, members=MEMBERS)
-        found = read_memberships(con, config, read_entities(con, config).table)
+        found = read_memberships(con, config, read_entities(con, config).roster)
         rows = found.table.order_by("user", "entity", "since").to_pyarrow().to_pylist()
         return [(r["user"], r["entity"], r["since"], r["until"]) for r in rows], found.set_aside
 
