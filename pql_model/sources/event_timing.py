@@ -126,7 +126,8 @@ def each_entity(t: Table, dated: bool, until: int, horizon: int, *by: str) -> Ta
     upto = t.time <= t.paid + NEAR
     known = t.known_at.notnull()
     late = known & (t.known_at - t.time > LATE)
-    before = (t.time < t.paid).fill_null(True)
+    visible = ibis.greatest(t.time, ibis.coalesce(t.known_at, t.time))  # features see a row only once it has arrived
+    before = (visible < t.paid).fill_null(True)
     each = t.group_by("entity", "event", *by).agg(
         begun_after=(t.time.min() >= begins_after.min()).fill_null(False),
         upto=t.count(where=upto),
