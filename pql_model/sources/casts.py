@@ -12,6 +12,7 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
+from pql_model.config.text_format import NumberMarks
 from pql_model.errors import DataError
 from pql_model.measures import ANY
 from pql_model.sources.scalars import EVENT_CALLED_ANY, LARGEST, MISSING_IDS, WHOLE_NUMBER
@@ -38,6 +39,9 @@ from pql_model.sources.time_forms import (
 from pql_model.time import DAY
 
 Column = Any
+
+MARK_SPELLINGS = {" ": "[ \u00a0\u202f\u2009]", "'": "['\u2019]", ".": r"\.", ",": ","}
+"""Mark -> pattern of the characters that stand for it."""
 
 _UNTRIMMED = r"^\s|\s$|^$"
 _UNTIDY = rf"{_UNTRIMMED}|\.0+$|(?i:^({'|'.join(map(re.escape, MISSING_IDS))})$)"
@@ -96,6 +100,28 @@ def number(column: Column) -> Column:
     else:
         value = column.cast("float64")
     return ibis.ifelse(value.isnan() | (value.abs() > LARGEST), ibis.null("float64"), value)
+
+
+def number_pattern(marks: NumberMarks) -> str:
+    """Return the pattern of a number that is written with these marks.
+
+    >>> [bool(re.search(number_pattern(NumberMarks(",", ".")), text)) for text in ("1.250,5", "1250", "1.25")]
+    [True, True, False]
+    """
+    whole = "[0-9]+"
+    if marks.thousands is not None:
+        whole = f"(?:[0-9]{{1,3}}(?:{MARK_SPELLINGS[marks.thousands]}[0-9]{{3}})+|{whole})"
+    return f"^[+-]?{whole}(?:{MARK_SPELLINGS[marks.decimal]}[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
+
+
+def plain_numbers(column: Column, marks: NumberMarks) -> Column:
+    """Rewrite texts of numbers without their marks; null where a text is not a number that is written so."""
+    raw = text(column)
+    plain = raw if marks.thousands is None else raw.re_replace(MARK_SPELLINGS[marks.thousands], "")
+    if marks.decimal != ".":
+        plain = plain.replace(marks.decimal, ".")
+    boolean = raw.lower().isin(["true", "false"])
+    return ibis.cases((raw.re_search(number_pattern(marks)), plain), (boolean, raw), else_="not a number")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pql_model.sources.aliases import Aliases
 from pql_model.sources.casts import Times, refuse_mixed_offsets, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_columns import with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.row_filter import select_rows
 
@@ -122,7 +123,7 @@ def read_memberships(
         return None
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_members")
     raw = select_rows(raw, spec.where, "members.where", config.resolution)
-    staged = _stage(con, spec, raw, config.resolution)
+    staged = with_one_spelling(_stage(con, spec, raw, config.resolution), config.normalise)
     if aliases is not None:
         staged = aliases.resolve(staged, "user")
     known = roster.select(pql_known="entity", pql_selected="selected")
@@ -138,8 +139,8 @@ def read_memberships(
     )
     t = con.create_table("judged_members", t.mutate(reason=reason).drop("pql_known", "pql_selected"))
     known_ones = _by_period(t.filter(t.reason.isnull()), "entity")
-    counts = _counts(t, known_ones, {"broken_line": raw.broken_lines, "not_selected": raw.left_out})
-    rows = row_count(t) + raw.broken_lines + raw.left_out
+    counts = _counts(t, known_ones, {**raw.unread, "not_selected": raw.left_out})
+    rows = row_count(t) + sum(raw.unread.values()) + raw.left_out
     strangers = t.filter(t.reason.isin(("unknown_entity", "not_selected")))
     return Memberships(
         spec.table,

@@ -12,6 +12,7 @@ from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
 from pql_model.sources.aliases import Aliases
 from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.id_columns import with_one_spelling
 from pql_model.sources.id_lists import with_each_id
 from pql_model.sources.memberships import HARMLESS, Memberships
 from pql_model.sources.scalars import BOT_USERS
@@ -71,7 +72,7 @@ class People:
             Prefix of the tables that are created.
         """
         if spec.columns.entity is not None:
-            events = with_each_id(con, events, name, "entity")
+            events = with_one_spelling(with_each_id(con, events, name, "entity"), config.normalise)
         if self.aliases is not None:
             resolved = self._resolve(self.aliases, config, events)
             events = con.create_table(f"{name}_resolved", resolved.select(*events.columns))

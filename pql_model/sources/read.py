@@ -20,6 +20,7 @@ from pql_model.sources.events import EventLog, StagedEvents, finish_events, refu
 from pql_model.sources.history import read_history
 from pql_model.sources.memberships import HARMLESS, Memberships, read_memberships, refuse_strange_users
 from pql_model.sources.people import NOBODY, People
+from pql_model.sources.unknown_ids import IdColumn, unknown_id_warnings
 from pql_model.sources.zone_check import warn_of_time_zone
 from pql_model.time import DAY, iso
 
@@ -115,6 +116,7 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         *people.warnings,
         *(sentence for part in dated for sentence in (part.warning, *part.notes) if sentence),
         *(sentence for part in staged for sentence in part.warnings),
+        *unknown_id_warnings(con, config, _id_columns(con, config, staged), entities.roster),
         *_warn_of_arrival(staged),
         *_warn_of_useless_exclusion(config),
         *_warn_of_dates(config, events.table, entities.table),
@@ -122,6 +124,19 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         *_warn_of_sparse_end(config, events.table, end.events_until),
     )
     return Sources(events, entities, conversions, observed_until, warnings, tuple(dated), end.events_until, people)
+
+
+def _id_columns(con: Connection, config: Config, staged: list[StagedEvents]) -> list[IdColumn]:
+    """The columns of ids of the events and the conversions, with their ids."""
+    columns = [
+        IdColumn(
+            spec.table, spec.encoding, spec.columns.entity, f"events[{i}].columns.entity", part.table.select("entity")
+        )
+        for i, (spec, part) in enumerate(zip(config.events, staged, strict=True))
+        if spec.columns.entity is not None
+    ]
+    paid, ids = config.conversions, con.table("checked_conversions").select("entity")
+    return [*columns, IdColumn(paid.table, paid.encoding, paid.columns.entity, "conversions.columns.entity", ids)]
 
 
 def _total(table: Table, set_aside: dict[str, int]) -> int:

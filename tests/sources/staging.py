@@ -38,7 +38,7 @@ def read(home: Path, table: str, connection: str | None = None) -> tuple[list[di
     with open_session("1GB") as con:
         raw = read_raw(con, table, home, connection)
         rows = sorted(rows_of_raw(raw), key=lambda row: [str(value) for value in row.values()])
-        return rows, raw.broken_lines
+        return rows, sum(raw.unread.values())
 
 
 def of_column(values: pa.Array, expression):
@@ -62,7 +62,7 @@ def log(*rows: str, header: str = "account,person,action,at\n") -> str:
     return header + "".join(f"{row}\n" for row in rows)
 
 
-Content = str | Mapping[str, Any]
+Content = str | bytes | Mapping[str, Any]
 """The text of a CSV file, or the columns of a Parquet file."""
 
 
@@ -98,7 +98,7 @@ def shop(
 
 
 def _store(home: Path, name: str, content: Content) -> str:
-    if isinstance(content, str):
+    if isinstance(content, str | bytes):
         return put(home, f"{name}.csv", content)
     pq.write_table(pa.table(dict(content)), home / f"{name}.parquet")
     return f"{name}.parquet"

@@ -105,15 +105,17 @@ class TestReasons:
             "a,u,login,2026-01-10,6",
             "nothing at all",
             ",tester,,soon,1",
+            "a,u,login,2026-01-10,6",
         ]
         product = read_shop(
             tmp_path,
-            log(*rows, header=header),
+            log(*rows, header=header).encode() + b"a,u,\xff,2026-01-10,7\n",
             exclude={"users": ["blocked"]},
             observed_until="2026-01-31",
             log={
                 "columns": {"entity": "account", "user": "person", "event": "action", "time": "at", "id": "id"},
                 "where": {"person": {"not": ["tester"]}},
+                "drop_repeats": True,
             },
         )
 
