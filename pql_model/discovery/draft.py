@@ -205,6 +205,8 @@ def _reading(sketch: TableSketch, guess: Guess, indent: int) -> list[str]:
         lines.append(line("thousands", marks.thousands, "the mark between thousands", indent))
     if marks.ambiguous:
         lines += [f'{blank}# decimal: ","', f'{blank}# thousands: "."']
+    if guess.drop_repeats:
+        lines.append(with_reason("drop_repeats: true", "rows that are alike in every column count once", indent))
     if guess.conditions:
         lines.append(f"{blank}where:  # only these rows count")
         for condition in guess.conditions:

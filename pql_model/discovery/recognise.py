@@ -15,6 +15,8 @@ from pql_model.discovery.vocabulary import ARRIVAL, vocabulary
 from pql_model.time import DAY, HOUR
 
 _ARRIVAL = vocabulary(ARRIVAL)
+_FEW_REPEATS = 0.005
+"""Share of the rows that may repeat another one by chance."""
 LATE, MOST_LATE = 2 * DAY, 0.03
 """An arrival is late beyond the first; a column in which more than this share is late comes from an import."""
 
@@ -56,7 +58,8 @@ def recognise_events(sketch: TableSketch, ids: EntityIds | None = None, prefer: 
     if "user" in table.roles:
         refuse_broken_ids(sketch, table.column("user"))
     selection = select_real(sketch, table.roles.values())
-    return replace(_with_shape(table, kind), conditions=selection.conditions)
+    guess = replace(_with_shape(table, kind), conditions=selection.conditions)
+    return _with_repeats(table, guess)
 
 
 def recognise_entities(sketch: TableSketch, others: Sequence[TableSketch] = ()) -> Guess:
@@ -143,6 +146,25 @@ def _with_shape(table: Recognition, kind: EntityKind | None) -> Guess:
     return replace(
         guess, reasons=(*guess.reasons, sentence), counts=counts.counts, users=counts.users, covers=counts.covers
     )
+
+
+def _with_repeats(table: Recognition, guess: Guess) -> Guess:
+    """Ask about rows that are alike in everything, unless ids tell them apart or their times are only dates."""
+    sketch = table.sketch
+    if (
+        sketch.repeats < _FEW_REPEATS * sketch.rows
+        or "id" in guess.roles
+        or guess.counts
+        or table.column("time").is_date
+    ):
+        return guess
+    overlap = any(mark in sketch.path for mark in "*?[")
+    action = "each is counted once (`drop_repeats: true`)" if overlap else "all of them count"
+    question = (
+        f"Were {sketch.repeats:,} of {sketch.rows:,} rows of {sketch.file} exported twice? They are alike another row in "
+        f"every column, and no column is an id of the row; for now {action}."
+    )
+    return replace(guess, drop_repeats=overlap, questions=(*guess.questions, question))
 
 
 def _with_values(table: Recognition, guess: Guess) -> Guess:

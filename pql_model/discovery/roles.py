@@ -51,6 +51,8 @@ class Guess:
         The values of columns that count.
     questions
         What the data cannot tell, each a question with what is assumed for now.
+    drop_repeats
+        Whether rows that are alike in everything count once.
     """
 
     roles: dict[str, str]
@@ -65,6 +67,7 @@ class Guess:
     covers: str | None = None
     conditions: tuple[Condition, ...] = ()
     questions: tuple[str, ...] = ()
+    drop_repeats: bool = False
 
 
 class Recognition:

@@ -106,12 +106,13 @@ class ColumnSketch:
 
 @dataclass(frozen=True)
 class TableSketch:
-    """A table: its path, its columns, its number of rows, and the marks of its numbers."""
+    """A table: its path, its columns, its number of rows, the marks of its numbers, and how many rows repeat another one."""
 
     path: str
     columns: tuple[ColumnSketch, ...]
     rows: int
     marks: Marks = PLAIN
+    repeats: int = 0
 
     @property
     def file(self) -> str:

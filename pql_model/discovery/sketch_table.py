@@ -35,9 +35,10 @@ def sketch_table(con: Connection, table: str, home: Path, name: str) -> TableSke
         If the file is missing or cannot be read.
     """
     raw = read_raw(con, table, home, name=name)
-    rows, profiles = profile_columns(con, raw, f"{name}_texts")
-    marks = find_marks({p.name: p.values for p in profiles if not looks_like_times(p.values, p.name)})
-    return TableSketch(table, tuple(_column(profile, rows, marks) for profile in profiles), rows, marks)
+    profile = profile_columns(con, raw, f"{name}_texts")
+    marks = find_marks({c.name: c.values for c in profile.columns if not looks_like_times(c.values, c.name)})
+    columns = tuple(_column(column, profile.rows, marks) for column in profile.columns)
+    return TableSketch(table, columns, profile.rows, marks, profile.repeats)
 
 
 def _column(profile: ColumnProfile, rows: int, marks: Marks) -> ColumnSketch:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 
 from pql_model.sources.casts import identifier
-from pql_model.sources.duckdb_session import Connection, fetch_row
+from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable
 
 Table = Any
@@ -65,7 +65,16 @@ def is_sampled(value: str, zeros: int) -> bool:
     return not zeros or hashlib.md5(value.encode(), usedforsecurity=False).hexdigest().startswith("0" * zeros)
 
 
-def profile_columns(con: Connection, raw: RawTable, name: str) -> tuple[int, list[ColumnProfile]]:
+@dataclass(frozen=True)
+class TableProfile:
+    """A table over all rows: their number, how many are alike another one in every column, and its columns."""
+
+    rows: int
+    repeats: int
+    columns: list[ColumnProfile]
+
+
+def profile_columns(con: Connection, raw: RawTable, name: str) -> TableProfile:
     """Measure every column of a raw table; the fields of objects are columns with dotted names.
 
     Parameters
@@ -76,13 +85,6 @@ def profile_columns(con: Connection, raw: RawTable, name: str) -> tuple[int, lis
         The table.
     name : str
         The name of the staged copy.
-
-    Returns
-    -------
-    rows : int
-        Number of rows.
-    profiles : list of ColumnProfile
-        One per column.
     """
     columns = _with_fields(raw)
     texts = con.create_table(name, raw.table.select(**{f"c{i}": identifier(c) for i, c in enumerate(columns.values())}))
@@ -98,14 +100,17 @@ def profile_columns(con: Connection, raw: RawTable, name: str) -> tuple[int, lis
         fetch_row(raw.table.aggregate(**{c: column.abs().max() for c, column in floats.items()})) if floats else {}
     )
     cells = _cells(texts, counts["rows"])
+    zeros = {key: _zeros(counts[f"distinct_{key}"]) for key in texts.columns}
+    few = _values(texts, [key for key in texts.columns if not zeros[key]])
     profiles = []
-    for i, column in enumerate(columns):
-        key = f"c{i}"
-        zeros = _zeros(counts[f"distinct_{key}"])
+    for key, column in zip(texts.columns, columns, strict=True):
+        values = _sampled_values(texts, key, zeros[key]) if zeros[key] else few[key]
         lossy = (largest.get(key) or 0) > _EXACT
-        values = _values(texts, key, zeros)
-        profiles.append(ColumnProfile(column, cells[key], counts[f"filled_{key}"], values, zeros, lossy))
-    return counts["rows"], profiles
+        profiles.append(ColumnProfile(column, cells[key], counts[f"filled_{key}"], values, zeros[key], lossy))
+    rows = counts["rows"]
+    unique = any(p.rows == rows and sum(p.values.values()) == len(p.values) for p in profiles)
+    repeats = 0 if unique else rows - row_count(texts.distinct())
+    return TableProfile(rows, repeats, profiles)
 
 
 def _zeros(distinct: int) -> int:
@@ -115,13 +120,25 @@ def _zeros(distinct: int) -> int:
     return zeros
 
 
-def _values(texts: Table, key: str, zeros: int) -> dict[str, int]:
-    filled = texts.filter(texts[key].notnull())
-    if zeros:
-        filled = filled.filter(filled[key].hexdigest("md5").startswith("0" * zeros))
-    counted = filled.group_by(value=filled[key]).agg(n=filled.count())
-    rows = counted.order_by(counted.n.desc(), counted.value).to_pyarrow()
-    return dict(zip(rows["value"].to_pylist(), rows["n"].to_pylist(), strict=True))
+def _values(texts: Table, keys: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Count the values of several columns in one pass."""
+    found: dict[str, dict[str, int]] = {key: {} for key in keys}
+    if keys:
+        long = texts.select(*keys).pivot_longer(list(keys), names_to="key", values_to="value")
+        for key, value, rows in _counted(long.filter(long.value.notnull()).group_by("key", "value")):
+            found[key][value] = rows
+    return found
+
+
+def _sampled_values(texts: Table, key: str, zeros: int) -> dict[str, int]:
+    sampled = texts.filter(texts[key].hexdigest("md5").startswith("0" * zeros)).mutate(key=ibis.literal(key))
+    return {value: rows for _, value, rows in _counted(sampled.group_by("key", value=sampled[key]))}
+
+
+def _counted(groups: Any) -> Iterator[tuple[str, str, int]]:
+    counted = groups.agg(rows=lambda t: t.count())
+    rows = counted.order_by(counted.key, counted.rows.desc(), counted.value).to_pyarrow()
+    return zip(*(rows[name].to_pylist() for name in ("key", "value", "rows")), strict=True)
 
 
 def _cells(texts: Table, rows: int) -> dict[str, tuple[str | None, ...]]:
