@@ -15,6 +15,7 @@ import json
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,15 @@ def read_case(folder: Path) -> Reading:
         return _read(folder.name, files, Path(home), truth, EXPECTED.get(folder.name, {}), refused)
 
 
+def page(readings: Sequence[Reading]) -> str:
+    """docs/init.md: the page with its table."""
+    template = (HERE / "init_page.md").read_text(encoding="utf-8")
+    counts = Counter(reading.outcome for reading in readings)
+    summary = f"Of {len(readings)} exports, " + ", ".join(f"{counts[o]} {o}" for o in ("right", "asked", "wrong")) + "."
+    rows = [f"| {r.name} | {r.outcome} | {r.detail.splitlines()[0] if r.detail else ''} |" for r in readings]
+    return template.replace("{summary}", summary).replace("{table}", "\n".join(rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=Path, help="folder of cases")
@@ -134,7 +144,9 @@ def main() -> None:
             print(f"{readings[-1].outcome:6} {folder.name:32} {readings[-1].detail[:400]}", flush=True)
     print(dict(Counter(reading.outcome for reading in readings)))
     if args.write:
-        (HERE / "results" / "init.json").write_text(json.dumps([asdict(r) for r in readings], indent=1) + "\n")
+        results = json.dumps([asdict(reading) for reading in readings], indent=1)
+        (HERE / "results" / "init.json").write_text(results + "\n", encoding="utf-8")
+        (HERE.parent / "docs" / "init.md").write_text(page(readings), encoding="utf-8")
 
 
 if __name__ == "__main__":

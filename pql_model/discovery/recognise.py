@@ -12,13 +12,12 @@ from pql_model.discovery.keys import EntityIds, table_id
 from pql_model.discovery.roles import Guess, Recognition, find, refuse_broken_ids, require, require_entity
 from pql_model.discovery.sketch import ColumnSketch, TableSketch
 from pql_model.discovery.vocabulary import ARRIVAL, vocabulary
-from pql_model.time import DAY, HOUR
+from pql_model.sources.arrival import IMPORT_SHARE, LATE
+from pql_model.time import HOUR
 
 _ARRIVAL = vocabulary(ARRIVAL)
 _FEW_REPEATS = 0.005
 """Share of the rows that may repeat another one by chance."""
-LATE, MOST_LATE = 2 * DAY, 0.03
-"""An arrival is late beyond the first; a column in which more than this share is late comes from an import."""
 
 
 def recognise_events(sketch: TableSketch, ids: EntityIds | None = None, prefer: EntityKind | None = None) -> Guess:
@@ -102,10 +101,10 @@ def _find_known_at(table: Recognition) -> None:
     for column in _arrival_columns(table):
         lags = _lags(time, column)
         late = sum(lag > LATE for lag in lags) / max(1, len(lags))
-        if (column.distinct <= 1 and table.sketch.rows > 1) or late > MOST_LATE:
+        if (column.distinct <= 1 and table.sketch.rows > 1) or late > IMPORT_SHARE:
             table.doubts.append(
                 f"`{column.name}` of {table.sketch.file} was left out as `known_at`: by it, {late:.0%} of the rows arrived "
-                f"more than {LATE // DAY} days after `{time.name}`, as if a history was loaded at once, which would hide "
+                f"more than a day after `{time.name}`, as if a history was loaded at once, which would hide "
                 "what was known."
             )
         elif sorted(lags)[len(lags) // 2] > -HOUR:
