@@ -27,6 +27,12 @@ MOST_DAMAGED = 0.001
 """One line, or up to this share of lines that are not UTF-8, are damage: they are set aside and counted."""
 
 
+class EncodingError(DataError):
+    """A file has another encoding than the config says. The error carries the encoding that fits."""
+
+    encoding: str = ""
+
+
 @contextmanager
 def in_utf8(source: str, paths: Sequence[str], encoding: str | None) -> Iterator[list[str]]:
     """Yield paths of the same files in UTF-8; copies of those that are not, in a folder that is removed afterwards.
@@ -135,13 +141,15 @@ def _fits(line: bytes, encoding: str) -> bool:
     return True
 
 
-def _refusal(source: str, path: str, received: str, encoding: str) -> DataError:
-    return DataError(
+def _refusal(source: str, path: str, received: str, encoding: str) -> EncodingError:
+    error = EncodingError(
         f"{_named(source, path)} is not UTF-8 text",
         received=received,
         allowed="UTF-8, or the encoding that the table names",
         remedy=f"set `encoding: {encoding}` for this table, if its letters then look right, or save it as UTF-8",
     )
+    error.encoding = encoding
+    return error
 
 
 def _named(source: str, path: str) -> str:
