@@ -123,7 +123,7 @@ class TestReasons:
         assert product.set_aside == dict.fromkeys(of_an_account, 1)
         assert list(product.set_aside) == of_an_account
         assert len(product.events) == 1
-        assert product.sources.events.rows_read == 12
+        assert product.sources.events.rows_read == 14
 
     def test_reasons_are_counted_by_table_and_in_total(self, tmp_path):
         lesson = {"table": "more.csv", "event": "lesson", "columns": {"entity": "who", "time": "when"}}
