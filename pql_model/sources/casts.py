@@ -115,13 +115,14 @@ def number_pattern(marks: NumberMarks) -> str:
 
 
 def plain_numbers(column: Column, marks: NumberMarks) -> Column:
-    """Rewrite texts of numbers without their marks; null where a text is not a number that is written so."""
+    """Rewrite texts of numbers without their marks; a text that is not a number written so becomes one that no reader takes."""
     raw = text(column)
     plain = raw if marks.thousands is None else raw.re_replace(MARK_SPELLINGS[marks.thousands], "")
     if marks.decimal != ".":
         plain = plain.replace(marks.decimal, ".")
     boolean = raw.lower().isin(["true", "false"])
-    return ibis.cases((raw.re_search(number_pattern(marks)), plain), (boolean, raw), else_="not a number")
+    tests = ((raw.isnull(), raw), (raw.re_search(number_pattern(marks)), plain), (boolean, raw))
+    return ibis.cases(*tests, else_="not a number")
 
 
 @dataclass(frozen=True)

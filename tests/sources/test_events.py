@@ -377,6 +377,10 @@ class TestAlreadyCounted:
         with pytest.raises(
             DataError, match=r"Column `EMAILS` of events\.csv does not hold numbers\. Received: 2 texts"
         ):
+            self.read(tmp_path, "a,2026-01-12,many,3,2", "a,2026-01-19,few,3,2")
+        with pytest.raises(
+            DataError, match=r"Column `EMAILS` of events\.csv can be read in two ways.*`thousands: ','`"
+        ):
             self.read(tmp_path, 'a,2026-01-12,"1,200",3,2', 'a,2026-01-19,"1,300",3,2')
 
     def test_empty_column_of_counts_gives_no_events(self, tmp_path):
