@@ -59,7 +59,7 @@ def _read(
         result = pql_model.init(files.events, files.entities, files.conversions, output=path)
         counts = _counts(path)
     except (DataError, ConfigError) as error:
-        return Reading(name, "right" if refused else "asked", str(error))
+        return Reading(name, "right" if refused else "asked", _without_folders(str(error)))
     questions = getattr(result, "questions", None)
     if questions is None:
         questions = [note for note in result.notes if _ASKED.search(note)]
@@ -83,6 +83,11 @@ def _counts(path: Path) -> dict[str, int]:
         sources = read_sources(con, load_config(path), may_lack_conversions=True)
         tables = {"events": sources.events, "entities": sources.entities, "conversions": sources.conversions}
         return {name: row_count(part.table) for name, part in tables.items()}
+
+
+def _without_folders(message: str) -> str:
+    """The message with file names only, which are the same on every machine."""
+    return re.sub(r"(?:\.\./)+\S*/", "", message)
 
 
 def _at(config: Any, path: str) -> Any:
