@@ -23,6 +23,7 @@ from pql_model.criteria.sql_raw import (
     descending,
     is_present,
     minus,
+    never_as_null,
     number,
     one_of,
     or_null,
@@ -63,7 +64,9 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
     spec = config.entities.columns
     columns = {"entity": raw.identifier(spec.entity)}
     if spec.signed_up is not None:
-        columns["signed_up"] = raw.instant(spec.signed_up)
+        signed = raw.instant(spec.signed_up)
+        # in freemium an entity without a sign-up is at risk from the start; one whose sign-up cannot be read is not used
+        columns["signed_up"] = never_as_null(raw.engine, signed) if config.motion == "freemium" else signed
     columns["excluded"] = _excluded(config, raw)
     columns |= {name: raw.text(t.name) if t.as_text else raw.number(t.name) for name, t in traits.items()}
     ties = _ties(config, raw, traits)
