@@ -19,7 +19,7 @@ from pql_model.sources.entities import Entities, read_entities
 from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
 from pql_model.sources.history import read_history
 from pql_model.sources.memberships import HARMLESS, Memberships, read_memberships, refuse_strange_users
-from pql_model.sources.people import NOBODY, People
+from pql_model.sources.people import NOBODY, People, excluded_users
 from pql_model.sources.unknown_ids import IdColumn, unknown_id_warnings
 from pql_model.sources.zone_check import warn_of_time_zone
 from pql_model.time import DAY, iso
@@ -91,7 +91,8 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     entities = read_entities(con, config, aliases)
     lost = {reason: n for reason, n in entities.set_aside.items() if reason != "merged"}
     refuse_unusable(config.entities.table, _total(entities.table, lost), lost, config.max_set_aside)
-    people = People(aliases, read_memberships(con, config, entities.roster, aliases))
+    memberships = read_memberships(con, config, entities.roster, aliases)
+    people = People(aliases, memberships, excluded_users(config, aliases))
     _check_memberships(config, people.memberships)
     staged = [stage_events(con, config, index, people) for index in range(len(config.events))]
     _refuse_foreign_ids(config, staged, entities.table, people.memberships)
