@@ -22,7 +22,8 @@ from typing import Any
 
 import yaml
 from init_event_exports import EVENTS
-from init_exports import PAYMENTS, Export, Files, World, make_world
+from init_exports import PAYMENTS
+from init_world import Export, Files, World, make_world
 
 import pql_model
 from pql_model.config.load import load_config
