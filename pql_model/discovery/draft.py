@@ -287,7 +287,7 @@ def _dates_only(sketch: TableSketch, guess: Guess, role: str) -> bool:
 
 def _examples() -> list[str]:
     lines = [
-        "observed_until: 2026-06-30  # default: the newest time in the data that is not in the future",
+        "observed_until: 2026-06-30  # default: the newest event that is not in the future",
         "definition:  # the PQL rule in force today",
         "  all: [{event: any, measure: active_days, at_least: 3, within: first 7d}]",
         "policy: {capacity: {leads: 50, per: 7d}}  # how many leads can be worked",

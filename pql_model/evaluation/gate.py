@@ -107,7 +107,7 @@ def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable |
     verdict
         Verdict on the challenger.
     against
-        Comparison with the champion, the reason why none is possible, or None if there is no champion.
+        Comparison with the champion, or the reason why the two cannot be compared. None before the first champion.
     """
     if not verdict.usable:
         return GateDecision(False, f"the verdict is {verdict.name}")

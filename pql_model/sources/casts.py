@@ -6,6 +6,7 @@ The forms come from `pql_model.sources.scalars`, which reads single values the s
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import ibis.expr.datatypes as dt
 from pql_model.config.text_format import NumberMarks
 from pql_model.errors import DataError
 from pql_model.measures import ANY
+from pql_model.sources.duckdb_session import fetch_row
 from pql_model.sources.scalars import EVENT_CALLED_ANY, LARGEST, MISSING_IDS, WHOLE_NUMBER
 from pql_model.sources.time_forms import (
     DIGIT_FORMS,
@@ -38,6 +40,7 @@ from pql_model.sources.time_forms import (
 )
 from pql_model.time import DAY
 
+Table = Any
 Column = Any
 
 MARK_SPELLINGS = {" ": "[ \u00a0\u202f\u2009]", "'": "['\u2019]", ".": r"\.", ",": ","}
@@ -223,6 +226,34 @@ def _digits(column: Column) -> Column:
     if not column.type().is_string():
         return ibis.ifelse(column == column.floor(), whole, ibis.null("string"))
     return ibis.ifelse(column.lower().contains("e"), whole, column.re_replace(r"^\+|\.0+$", ""))
+
+
+def refuse_mixed_times(table: Table, source: str, columns: Mapping[str | None, tuple[str, str]]) -> None:
+    """Refuse a staged table of which a column of times mixes offsets, after one pass over the table.
+
+    Parameters
+    ----------
+    table : Table
+        The staged table.
+    source : str
+        Its name in the config.
+    columns : mapping
+        Column of the source -> the staged columns with its instant and with whether it states its offset. A column that
+        is not mapped, None, is passed over.
+
+    Raises
+    ------
+    DataError
+        If both forms occur in a column.
+    """
+    mapped = {key: names for key, names in columns.items() if key is not None}
+    sums: dict[str, Column] = {}
+    for i, (instant, has_offset) in enumerate(mapped.values()):
+        readable, stated = table[instant].notnull(), table[has_offset]
+        sums |= {f"with_{i}": table.count(where=readable & stated), f"naive_{i}": table.count(where=readable & ~stated)}
+    counts = fetch_row(table.aggregate(**sums)) if sums else {}
+    for i, key in enumerate(mapped):
+        refuse_mixed_offsets(source, key, counts[f"with_{i}"], counts[f"naive_{i}"])
 
 
 def refuse_mixed_offsets(source: str, key: str, with_offset: int, without: int) -> None:

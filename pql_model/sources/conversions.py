@@ -12,8 +12,8 @@ from pql_model.config.schema import Config
 from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.sources.aliases import Aliases
-from pql_model.sources.casts import Times, identifier, number, refuse_mixed_offsets, times
-from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.casts import Times, identifier, number, refuse_mixed_times, times
+from pql_model.sources.duckdb_session import Connection, count_by, fetch_row, row_count
 from pql_model.sources.entities import Entities
 from pql_model.sources.events import REASONS
 from pql_model.sources.files import RawTable, read_raw
@@ -95,11 +95,7 @@ def read_conversions(
         else_=ibis.null("string"),
     )
     t = con.create_table("checked_conversions", t.mutate(reason=reason))
-    readable = t.time.notnull()
-    offsets = fetch_row(
-        t.aggregate(with_offset=t.count(where=readable & t.has_offset), naive=t.count(where=readable & ~t.has_offset))
-    )
-    refuse_mixed_offsets(spec.table, spec.columns.time, offsets["with_offset"], offsets["naive"])
+    refuse_mixed_times(t, spec.table, {spec.columns.time: ("time", "has_offset")})
     usable = t.filter(t.reason.isnull()).drop("reason")
     judged = con.create_table("judged_payments", judge_payments(usable, time.now(), spec.columns.refunded is not None))
     payments = judged.filter(judged.unpaid.isnull()).select("entity", "time", value="net")
@@ -109,9 +105,8 @@ def read_conversions(
     conversions = con.create_table("conversions", first)
     counts = {**raw.unread, "not_selected": raw.left_out}
     for table, column in ((t, "reason"), (judged, "unpaid")):
-        found = table.filter(table[column].notnull())[column].value_counts(name="rows").to_pyarrow().to_pylist()
-        for row in found:
-            counts[row[column]] = counts.get(row[column], 0) + row["rows"]
+        for why, rows in count_by(table, column).items():
+            counts[why] = counts.get(why, 0) + rows
     set_aside = {reason: counts[reason] for reason in (*REASONS, *PAYMENT_REASONS) if counts.get(reason)}
     warnings = (*raw.warnings, *_warnings(config, staged, judged))
     return Conversions(
@@ -120,7 +115,7 @@ def read_conversions(
 
 
 def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
-    """The columns of the conversions as we read them; `blank` where there is no time, which differs from a wrong one."""
+    """Read the columns of the conversions. A row without a time is `blank`; one with an unreadable time is not."""
     columns = config.conversions.columns
     paid_at = _payment_times(raw, config, config.resolution)
     canceled = ibis.literal(False)
@@ -208,7 +203,7 @@ def _warnings(config: Config, staged: Table, judged: Table) -> list[str]:
 
 
 def no_conversions_error(source: str, conversions: Conversions) -> NotEnoughDataError | None:
-    """Describe why there are no conversions; None if there are some."""
+    """Return the error for a table without a usable conversion, with the reasons; None if it has one."""
     if row_count(conversions.table):
         return None
     why = ", ".join(f"{n:,} {r}" for r, n in conversions.set_aside.items())

@@ -12,7 +12,7 @@ from pql_model.config.schema import Config
 from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, listed
 from pql_model.sources.aliases import Aliases
-from pql_model.sources.casts import refuse_mixed_offsets, times
+from pql_model.sources.casts import refuse_mixed_times, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, in_file_order, row_count
 from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.id_columns import refuse_lossy_ids, refuse_merged_entities, with_one_spelling
@@ -96,12 +96,10 @@ def read_entities(con: Connection, config: Config, aliases: Aliases | None = Non
         staged.aggregate(
             no_entity=staged.count(where=~named),
             unparsable_time=staged.count(where=named & unreadable),
-            with_offset=staged.count(where=staged.signed_up.notnull() & staged.has_offset),
-            naive=staged.count(where=staged.signed_up.notnull() & ~staged.has_offset),
             **{mark: staged.count(where=staged[mark]) for mark in marks},
         )
     )
-    refuse_mixed_offsets(spec.table, str(spec.columns.signed_up), lost["with_offset"], lost["naive"])
+    refuse_mixed_times(staged, spec.table, {spec.columns.signed_up: ("signed_up", "has_offset")})
     usable = staged.filter(named & ~unreadable)
     _refuse_several_signups(usable, spec.table)
     entities = con.create_table("entities", _one_row_each(usable, marks, traits))

@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
+from pql_model.sources.arrival import LATE
 from pql_model.sources.duckdb_session import fetch_scalar
 from pql_model.sources.read import Sources
 from pql_model.time import DAY, MINUTE, SESSION_GAP
@@ -17,8 +18,6 @@ Table = Any
 
 NEAR = SESSION_GAP
 """The session of the purchase reaches this far before and after the conversion."""
-LATE = DAY
-"""A row that arrives later than this after the event was backdated or delayed."""
 REGULAR = 5 * MINUTE
 """People do not keep a delay to this precision; systems do."""
 

@@ -13,8 +13,8 @@ from pql_model.config.source_tables import EventTable
 from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError
 from pql_model.sources.bots import is_bot
-from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, times
-from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_times, times
+from pql_model.sources.duckdb_session import Connection, count_by, row_count
 from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.id_columns import refuse_lossy_ids
 from pql_model.sources.id_lists import ids
@@ -126,7 +126,8 @@ def stage_events(con: Connection, config: Config, index: int, people: People = N
         **_event_columns(raw, spec, at),
     }
     staged = con.create_table(f"staged_events_{index}", raw.table.select(**columns))
-    _refuse_mixed(spec, staged)
+    times_of = {names.time: ("time", "has_offset"), names.known_at: ("known_at", "known_has_offset")}
+    refuse_mixed_times(staged, spec.table, times_of)
     placed = people.place(con, config, spec, staged, f"staged_events_{index}")
     checked = placed.mutate(reason=_reason(placed, "user" if names.entity is None else "entity"))
     if spec.columns.id:
@@ -207,20 +208,6 @@ def _numbers(raw: RawTable, spec: EventTable, at: str, names: Sequence[str]) -> 
         else ibis.null("float64")
         for name in names
     }
-
-
-def _refuse_mixed(spec: EventTable, staged: Table) -> None:
-    readable = staged.time.notnull()
-    counts = fetch_row(
-        staged.aggregate(
-            with_offset=staged.count(where=readable & staged.has_offset),
-            naive=staged.count(where=readable & ~staged.has_offset),
-            known_with_offset=staged.count(where=staged.known_at.notnull() & staged.known_has_offset),
-            known_naive=staged.count(where=staged.known_at.notnull() & ~staged.known_has_offset),
-        )
-    )
-    refuse_mixed_offsets(spec.table, spec.columns.time, counts["with_offset"], counts["naive"])
-    refuse_mixed_offsets(spec.table, spec.columns.known_at or "", counts["known_with_offset"], counts["known_naive"])
 
 
 def _reason(t: Table, owner: str) -> Column:
@@ -331,10 +318,9 @@ def finish_events(
         checked = con.create_table(
             f"checked_events_{index}", t.mutate(reason=reason).drop("selected", "signed_up", "entity_right")
         )
-        reasons = checked.filter(checked.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
         counts = {**part.unread, "not_selected": part.left_out}
-        for row in reasons:
-            counts[row["reason"]] = counts.get(row["reason"], 0) + row["rows"]
+        for why, rows in count_by(checked).items():
+            counts[why] = counts.get(why, 0) + rows
         by_reason = {reason: counts[reason] for reason in REASONS if counts.get(reason)}
         set_aside[_unique(part.source, set_aside)] = by_reason
         refuse_unusable(part.source, part.rows_read + part.added, by_reason, share)

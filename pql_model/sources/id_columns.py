@@ -37,7 +37,7 @@ def refuse_lossy_ids(raw: RawTable, columns: Mapping[str, str]) -> None:
         With examples of the first such column.
     """
     lossy = {
-        key: (name, test) for name, key in columns.items() if (test := _is_lossy(raw.column(name, key))) is not None
+        key: (name, test) for name, key in columns.items() if (test := lossy_ids(raw.column(name, key))) is not None
     }
     if not lossy:
         return
@@ -56,7 +56,8 @@ def refuse_lossy_ids(raw: RawTable, columns: Mapping[str, str]) -> None:
             )
 
 
-def _is_lossy(column: Column) -> Column | None:
+def lossy_ids(column: Column) -> Column | None:
+    """Whether each id has lost digits in floating point; None for a type that cannot hold such ids."""
     kind = column.type()
     if kind.is_floating():
         finite = ~column.isnan() & ~column.isinf()

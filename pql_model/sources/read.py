@@ -184,7 +184,7 @@ def _refuse_early_end(config: Config, staged: list[StagedEvents], observed_until
         raise DataError(
             "All events are later than observed_until",
             received=f"observed_until {iso(observed_until)}, first event {iso(first)}",
-            remedy="correct `observed_until`, or remove it to use the newest instant of the data",
+            remedy="correct `observed_until`, or remove it to use the newest event",
         )
 
 

@@ -245,8 +245,8 @@ class TestArrival:
 
         assert (len(product.events), product.set_aside) == (1, {"unparsable_time": 1})
 
-    def test_an_arrival_moves_the_end_of_the_data(self, tmp_path):
-        assert self.read(tmp_path, "2026-02-03T00:00:00Z").sources.observed_until == parse_instant("2026-02-03")
+    def test_an_arrival_does_not_move_the_end_of_the_data(self, tmp_path):
+        assert self.read(tmp_path, "2026-02-03T00:00:00Z").sources.observed_until == parse_instant("2026-01-20")
 
 
 class TestOneEventATable:
