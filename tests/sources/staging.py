@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +46,18 @@ def read(home: Path, table: str, connection: str | None = None) -> tuple[list[di
 
 def of_column(values: pa.Array, expression):
     """Evaluate an expression on a column, row by row."""
-    with open_session("1GB") as con:
-        numbered = pa.table({"place": range(len(values)), "column": values})
-        table = con.create_table("given", numbered)
-        result = table.select("place", result=expression(table.column)).order_by("place")
-        return result.to_pyarrow()["result"].to_pylist()
+    numbered = pa.table({"place": range(len(values)), "column": values})
+    table = _session().create_table("numbered", numbered, overwrite=True)
+    result = table.select("place", result=expression(table.column)).order_by("place")
+    return result.to_pyarrow()["result"].to_pylist()
+
+
+@cache
+def _session() -> Any:
+    """Open one session for all columns: opening it takes longer than evaluating an expression."""
+    session = ExitStack()
+    atexit.register(session.close)
+    return session.enter_context(open_session("1GB"))
 
 
 ACCOUNTS = "account,signed_up\na,2026-01-05\nb,2026-01-06\nc,2026-01-07\n"
