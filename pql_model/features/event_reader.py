@@ -56,6 +56,8 @@ class ReadingRules:
         Whether the entity itself did the events without a user, so that it may be a bot or excluded, too.
     bots, excluded_users
         Whether events of bots are set aside, and the users whose events are.
+    id_forms
+        The spellings of entity ids that `normalise:` brings together.
     by_day
         Whether times are cut to days, as with `resolution: day`.
     """
@@ -69,6 +71,7 @@ class ReadingRules:
     entity_acts: bool = False
     bots: bool = True
     excluded_users: frozenset[str] = frozenset()
+    id_forms: tuple[str, ...] = ()
     by_day: bool = False
     may_lack_signup: bool = False
     own_ids: frozenset[str] = frozenset()

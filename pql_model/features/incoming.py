@@ -35,7 +35,8 @@ from pql_model.features.fields import (
     text_schema,
 )
 from pql_model.features.timeline import EventRow
-from pql_model.sources.scalars import is_bot, read_identifier
+from pql_model.sources.id_forms import read_entity_id
+from pql_model.sources.scalars import is_bot
 from pql_model.time import DAY, iso
 
 SET_ASIDE = {
@@ -154,7 +155,7 @@ def read_entity(raw: object, rules: ReadingRules, now: int) -> Incoming:
 
 
 def _entity(raw: object, rules: ReadingRules) -> str:
-    entity = read_identifier(text_in(raw, "", "entity", rules.most_characters))
+    entity = read_entity_id(text_in(raw, "", "entity", rules.most_characters), rules.id_forms)
     if entity is None:
         raise InputError("entity", received=shown(raw), allowed="the id of the entity, a text that is not empty")
     return entity

@@ -281,7 +281,7 @@ class Service:
         if not self.lookup.ready:
             text, allowed = "There are no batch scores to look up", "a file of `pql score`, named in PQL_SCORES"
             raise ProblemError(404, "no_scores", text, allowed=allowed)
-        return json_response(self.lookup.find(names))
+        return json_response(self.lookup.find(names, self.reloader.engine.scope.rules.id_forms))
 
     def _entities(self, raw: Any, field: str, allowed: str) -> list[Any]:
         """Read a list of limited length, bare or as `{"entities": [...]}`."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pql_model.decide.rows import columns_of, json_row
 from pql_model.errors import DataError
-from pql_model.sources.scalars import read_identifier
+from pql_model.sources.id_forms import read_entity_id
 
 _TEXTS = dict.fromkeys(columns_of("text"), str)
 """Columns that a csv reader might turn into numbers: the id `0012` is not 12."""
@@ -70,10 +70,18 @@ class Lookup:
         self._stamp = stamp
         return True
 
-    def find(self, names: Sequence[str]) -> dict[str, Any]:
-        """Find the rows of entities, in order, and list entities without one. Ids are normalised as everywhere: `12.0` is 12."""
+    def find(self, names: Sequence[str], forms: Sequence[str] = ()) -> dict[str, Any]:
+        """Find the rows of entities, in order, and list entities without one.
+
+        Parameters
+        ----------
+        names
+            Ids, read as in the tables: `12.0` is 12.
+        forms
+            The spellings of ids that the product brings together.
+        """
         scores = self._scores
-        positions = [scores.position.get(read_identifier(name) or name) for name in names]
+        positions = [scores.position.get(read_entity_id(name, forms) or name) for name in names]
         rows = scores.rows.iloc[[position for position in positions if position is not None]]
         return {
             "rows": [json_row(row) for row in rows.to_dict("records")],

@@ -47,6 +47,7 @@ def scope_facts(
         "entity_acts": config.entity == "user",
         "bots": config.exclude.bots,
         "excluded_users": list(users),
+        "id_forms": list(config.normalise),
         "excluded_traits": {name: list(values) for name, values in config.exclude.entities.items()},
         "own_ids": sorted({name for table in config.events for name in _events_of(table)}),
         "by_day": config.resolution == "day",
@@ -95,6 +96,7 @@ class Scope:
             entity_acts=raw["entity_acts"],
             bots=raw["bots"],
             excluded_users=frozenset(raw["excluded_users"]),
+            id_forms=tuple(raw["id_forms"]),
             by_day=raw["by_day"],
             own_ids=frozenset(raw["own_ids"]),
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pql_model.sources.scalars import read_identifier
+
 _WIDE = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 INNER = "[\u200b\u200c\u200d\u2060\ufeff]"
 EDGES = f"^[\\t\\n\\x0b\\f\\r {_WIDE}]+|[\\t\\n\\x0b\\f\\r {_WIDE}]+$"
@@ -16,6 +18,16 @@ ZEROS = "^0+([0-9])"
 
 _inner, _edges, _brackets, _zeros = (re.compile(pattern).sub for pattern in (INNER, EDGES, BRACKETS, ZEROS))
 _is_salesforce = re.compile(SALESFORCE).search
+
+
+def read_entity_id(raw: str, forms: Sequence[str] = ()) -> str | None:
+    """Read the id of an entity as the tables of a product do; None if it is missing.
+
+    >>> read_entity_id(" 0012.0 ", ["leading_zeros"]), read_entity_id("12.0"), read_entity_id("null")
+    ('12', '12', None)
+    """
+    identifier = read_identifier(raw)
+    return None if identifier is None else normalise_id(identifier, forms)
 
 
 def normalise_id(raw: str, forms: Sequence[str]) -> str | None:

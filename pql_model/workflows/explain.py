@@ -24,6 +24,7 @@ from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.snapshots.eligibility import Eligibility, eligibility
 from pql_model.sources.coverage import newest_event
 from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.id_forms import read_entity_id
 from pql_model.sources.read import read_sources
 from pql_model.sources.select_entity import select_entity
 from pql_model.workflows.prepare import features_of, trait_names
@@ -104,7 +105,7 @@ def explain_entity(
     Parameters
     ----------
     entity
-        Id of the entity.
+        Id of the entity, read as in the tables.
     as_of
         A date or ISO time; default: the newest event of the data.
     model
@@ -128,7 +129,7 @@ def explain_entity(
     (['base', 'fit', 'timing', 'usage'], True)
     """
     config = config if isinstance(config, Config) else load_config(config)
-    instant, name = read_optional_instant(as_of), entity.strip()
+    instant, name = read_optional_instant(as_of), read_entity_id(entity, config.normalise) or entity.strip()
     stages = Stages(listener)
     with stages("load model"):
         registered = Tracking(config).load(model)

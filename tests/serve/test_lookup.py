@@ -63,6 +63,14 @@ def test_ids_are_normalised_and_missing_ones_returned_unchanged(file):
     assert result["missing"] == [" ", "12.5"]
 
 
+def test_a_spelling_that_the_product_brings_together_is_found(file):
+    write(scores(["12", "acme"]), file)
+    result = Lookup(file).find(["0012", "ACME", "0013"], ["case", "leading_zeros"])
+
+    assert [row["entity"] for row in result["rows"]] == ["12", "acme"]
+    assert result["missing"] == ["0013"]
+
+
 def test_numbers_are_exactly_those_of_the_batch(file):
     numbers = [(k * 0.6180339887498949) % 1 for k in range(1, 2000)]
     write(scores([f"e{k}" for k in range(1, 2000)]).assign(probability=numbers), file)

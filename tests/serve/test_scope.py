@@ -57,6 +57,13 @@ def test_the_rules_follow_the_config():
     assert rules.own_ids == frozenset()
 
 
+def test_ids_are_read_as_in_the_tables():
+    scope = scope_of(resolution="normalise: [case, leading_zeros]\n")
+    raw = {"entity": " 0012 ", "signed_up": "2026-01-01", "as_of": "2026-01-04", "events": []}
+
+    assert read_entity(raw, scope.rules, now=2_000_000_000_000_000).entity == "12"
+
+
 def test_events_with_their_own_table_have_their_own_ids():
     tables = """\
   - {table: uploads.csv, event: Upload, columns: {entity: who, time: at, id: id}}

@@ -229,7 +229,7 @@ def written(members):
     return [f"{user},{account},{cell(since)},{cell(until)}" for user, account, since, until in members]
 
 
-@examples(25, suppress=[HealthCheck.function_scoped_fixture])
+@examples(8, suppress=[HealthCheck.function_scoped_fixture])
 @given(members=PERIODS, events=EVENTS, later=PERIODS, dice=st.randoms(use_true_random=False))
 def test_any_memberships_equal_the_naive_reading_and_later_ones_change_nothing_before(
     tmp_path, members, events, later, dice
