@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.errors import DataError
+from pql_model.model.age_level import AGE_LEVEL_FILE, AgeLevel, LevelledPredictor
 from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest
 from pql_model.model.learner import Predictor
@@ -120,8 +121,12 @@ class FittedModel:
                 )
             parts = {name: _unchanged(folder, name, digest) for name, digest in about["sha256"].items()}
             own = {name: text for name, text in parts.items() if name not in RESERVED}
+            predictor = learner_named(str(about["learner"])).load(own)
+            if AGE_LEVEL_FILE in parts:
+                level = AgeLevel.from_dict(json.loads(parts[AGE_LEVEL_FILE]))
+                predictor = LevelledPredictor(predictor, level)
             return cls(
-                predictor=learner_named(str(about["learner"])).load(own),
+                predictor=predictor,
                 learner=str(about["learner"]),
                 calibration=Calibration.from_dict(json.loads(parts["calibration.json"])),
                 manifest=Manifest.from_dict(json.loads(parts["manifest.json"])),

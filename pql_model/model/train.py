@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from pql_model.errors import NotEnoughDataError
+from pql_model.model.age_level import LevelledPredictor, fit_age_level
 from pql_model.model.calibrate import Calibration, fit_calibration
 from pql_model.model.columns import Manifest
 from pql_model.model.learner import Budget, Learner, Predictor, Progress, TrainingRows, TunableLearner, Tuned
@@ -114,9 +115,12 @@ def fit_model(
         tuned = learner.tune(*_thinned(rows, folds, frame, horizon, motion), budget, progress)
     chosen = tuned.learner if tuned is not None else learner
     checked, margins = out_of_fold(chosen, rows, folds)
-    calibration = fit_calibration(margins, y[checked])
     predictor = chosen.fit(rows)
     check_predictor(chosen, predictor, rows)
+    level = fit_age_level(margins, y[checked], X[checked], manifest, monotone)
+    if level is not None:
+        predictor, margins = LevelledPredictor(predictor, level), margins + level.at(X[checked])
+    calibration = fit_calibration(margins, y[checked])
     if tuned is None:
         tuned = Tuned(learner, learner.params, _score(folds, margins, y))
     return Fit(predictor, calibration, tuned, folds)
