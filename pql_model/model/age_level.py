@@ -106,7 +106,8 @@ class LevelledPredictor:
 
     def margin(self, X: np.ndarray) -> np.ndarray:
         """Return the log-odds before calibration, (rows,)."""
-        return np.asarray(self.base.margin(X)) + self.level.at(X)
+        margin: np.ndarray = np.asarray(self.base.margin(X)) + self.level.at(X)
+        return margin
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
         """Return SHAP values, (rows, columns + 1); the last column is the base value. Rows sum to the margin."""
