@@ -174,7 +174,7 @@ def _promised(population: Population, rng: np.random.Generator, conversions: int
     payload, converted = calibration.apply(logit(p[chosen])), len(np.unique(learnt.who[outcome == 1]))
     came = float(y[chosen].sum())
     found = {
-        "expected conversions": (expected_conversions(payload, converted), came),
+        "expected conversions": (expected_conversions(payload, converted**-0.5), came),
         "expected conversions, without the error of the level": (expected_conversions(payload), came),
     }
     if population.world.calibrated:

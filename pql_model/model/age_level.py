@@ -18,12 +18,13 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from pql_model.errors import DataError
+from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.model.columns import Manifest
 from pql_model.model.learner import Predictor
 
-AGE = f"{ANY}.days_since_signup"
-"""The column that holds the age, in days."""
+AGE = Feature(ANY, "days_since_signup").name
+"""The column with the days since sign-up."""
 AGE_LEVEL_FILE = "age_level.json"
 MOST_AGES = 10
 """Largest number of ages with a level of their own; between them the level is interpolated."""

@@ -21,6 +21,7 @@ from pql_model.model.learners import RESERVED, learner_named
 
 FORMAT = 2
 QUANTILES = 1001
+_TESTED = "tested"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class FittedModel:
         probability into a score.
     facts
         What a reader of the folder wants to know: name, horizon, training period, training rows.
+    tested
+        The model whose test figures these are, where this one was refitted on all rows with a final outcome.
 
     Examples
     --------
@@ -64,6 +67,12 @@ class FittedModel:
     reference: tuple[float, ...]
     facts: dict[str, Any]
     learner: str = "lightgbm"
+    tested: FittedModel | None = None
+
+    @property
+    def held_back(self) -> FittedModel:
+        """The model that has not learnt from the test period: to explain or compare on its rows."""
+        return self.tested if self.tested is not None else self
 
     @cached_property
     def _quantiles(self) -> np.ndarray:
@@ -98,6 +107,8 @@ class FittedModel:
         }
         for name, text in {**parts, "model.json": _text(about)}.items():
             (folder / name).write_bytes(text.encode())
+        if self.tested is not None:
+            self.tested.save(folder / _TESTED)
 
     @classmethod
     def load(cls, folder: Path) -> FittedModel:
@@ -132,6 +143,7 @@ class FittedModel:
                 manifest=Manifest.from_dict(json.loads(parts["manifest.json"])),
                 reference=tuple(about["reference"]),
                 facts=about["facts"],
+                tested=cls.load(folder / _TESTED) if (folder / _TESTED).is_dir() else None,
             )
         except DataError:
             raise

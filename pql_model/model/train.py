@@ -107,23 +107,74 @@ def fit_model(
         )
     learner = learner if learner is not None else LightGBM()
     check_monotone(learner, monotone)
-    y = frame["converted"].to_numpy(float)
-    rows = TrainingRows(X, y, manifest, seed, frame["entity"].to_numpy(), monotone)
+    rows = _training_rows(frame, X, manifest, seed, monotone)
     folds = tuning_folds(frame, horizon, motion, seed)
     tuned = None
     if isinstance(learner, TunableLearner):
         tuned = learner.tune(*_thinned(rows, folds, frame, horizon, motion), budget, progress)
     chosen = tuned.learner if tuned is not None else learner
-    checked, margins = out_of_fold(chosen, rows, folds)
-    predictor = chosen.fit(rows)
-    check_predictor(chosen, predictor, rows)
-    level = fit_age_level(margins, y[checked], X[checked], manifest, monotone)
-    if level is not None:
-        predictor, margins = LevelledPredictor(predictor, level), margins + level.at(X[checked])
-    calibration = fit_calibration(margins, y[checked])
+    fit = _fit_on_folds(chosen, rows, folds)
     if tuned is None:
-        tuned = Tuned(learner, learner.params, _score(folds, margins, y))
-    return Fit(predictor, calibration, tuned, folds)
+        tuned = Tuned(learner, learner.params, _score(folds, fit.margins, rows.y))
+    return Fit(fit.predictor, fit.calibration, tuned, folds)
+
+
+@dataclass(frozen=True)
+class CalibratedFit:
+    """Chosen settings, fitted and calibrated on rows.
+
+    Attributes
+    ----------
+    predictor, calibration
+        The model itself.
+    checked, margins
+        Positions of the rows that some fold checks, and their margins from models that had not seen them.
+    """
+
+    predictor: Predictor
+    calibration: Calibration
+    checked: np.ndarray
+    margins: np.ndarray
+
+
+def refit_model(
+    frame: pd.DataFrame,
+    X: np.ndarray,
+    manifest: Manifest,
+    horizon: Duration,
+    motion: str,
+    seed: int,
+    learner: Learner,
+    monotone: tuple[int, ...] = (),
+) -> CalibratedFit:
+    """Fit a learner as it is, without a search, and calibrate it on out-of-fold predictions of the same rows.
+
+    Parameters
+    ----------
+    frame, X, manifest, horizon, motion, seed, monotone
+        As for `fit_model`, of all rows with a final outcome.
+    learner : Learner
+        With the settings that were tested.
+    """
+    rows = _training_rows(frame, X, manifest, seed, monotone)
+    return _fit_on_folds(learner, rows, tuning_folds(frame, horizon, motion, seed))
+
+
+def _training_rows(
+    frame: pd.DataFrame, X: np.ndarray, manifest: Manifest, seed: int, monotone: tuple[int, ...]
+) -> TrainingRows:
+    return TrainingRows(X, frame["converted"].to_numpy(float), manifest, seed, frame["entity"].to_numpy(), monotone)
+
+
+def _fit_on_folds(learner: Learner, rows: TrainingRows, folds: Folds) -> CalibratedFit:
+    """Fit on all rows; learn the level of each age and the calibration from rows that a fold did not see."""
+    checked, margins = out_of_fold(learner, rows, folds)
+    predictor: Predictor = learner.fit(rows)
+    check_predictor(learner, predictor, rows)
+    level = fit_age_level(margins, rows.y[checked], rows.X[checked], rows.manifest, rows.monotone)
+    if level is not None:
+        predictor, margins = LevelledPredictor(predictor, level), margins + level.at(rows.X[checked])
+    return CalibratedFit(predictor, fit_calibration(margins, rows.y[checked]), checked, margins)
 
 
 def out_of_fold(learner: Learner, rows: TrainingRows, folds: Folds) -> tuple[np.ndarray, np.ndarray]:

@@ -56,6 +56,7 @@ from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.prepare import Prepared, prepare
+from pql_model.workflows.refit import REFIT, refit
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
 from pql_model.workflows.tuning_journal import TuningJournal
@@ -100,7 +101,7 @@ class TrainResult:
         from pql_model.explain.shap_door import explanation
 
         test = self.prepared.table[self.prepared.split.test]
-        return explanation(self.registered.model, test, by)
+        return explanation(self.registered.model.held_back, test, by)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that `pql train --json` prints."""
@@ -120,6 +121,7 @@ class TrainResult:
                 "test": describe(frame, prepared.split.test),
                 "left_out": {**prepared.snapshots.left_out, **prepared.split.left_out},
             },
+            "refit": model.model.facts.get(REFIT),
             **self.evaluation.to_dict(),
             "calibration": self.evaluation.calibration_over_time.to_dict(),
             "leakage": [finding.to_dict() for finding in prepared.findings],
@@ -236,7 +238,7 @@ def train(
         supported = None if verdict.usable else _supported(data, config)
         contributions = fit.predictor.contributions(X[test_rows])
         importance = behaviour_shares(contributions, data.manifest)
-        model = FittedModel(
+        tested = FittedModel(
             fit.predictor,
             fit.calibration,
             data.manifest,
@@ -246,18 +248,25 @@ def train(
         )
 
     with stages("criteria"):
-        findings = collect_findings(config, data, model, contributions, everyone, stages.listener.share)
-        decider = build_decider(config, later, table, probability, findings.results)
+        findings = collect_findings(config, data, tested, contributions, everyone, stages.listener.share)
+
+    with stages("refit"):
+        model, served = tested, None
+        if verdict.usable:
+            model, served = refit(config, data, X, tested, fit.tuned.learner)
+        decider = build_decider(config, later, table, probability, findings.results, served)
         model = replace(model, facts={**model.facts, DECIDER: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
-        against = _against(tracking, model, table, later, config.seed) if verdict.usable else None
+        against = _against(tracking, tested, table, later, config.seed) if verdict.usable else None
         promotion = decide_promotion(verdict, against, promote)
         with _draft(config.home / "runs") as draft:
             write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported)
             write_growth_files(draft, findings, growth)
-            record = training_record(draft, config, data, fit, evaluation, verdict, promotion, data_digest)
+            record = training_record(
+                draft, config, data, fit, evaluation, verdict, promotion, data_digest, model.facts.get(REFIT)
+            )
             logged = tracking.log(model, record)
             folder = draft.rename(draft.with_name(logged.run_id))
         tags = version_tags(verdict.name, evaluation.test["roc_auc"], gate_tag(promotion), promotion.reason)
@@ -295,7 +304,9 @@ def _against(
         champion = tracking.load_if_registered("champion")
     except (DataError, LearnerError) as error:
         return Incomparable(f"the champion cannot be compared with. {error}")
-    return compare_with_champion(champion.model, champion.version, challenger, table, later, seed) if champion else None
+    if champion is None:
+        return None
+    return compare_with_champion(champion.model.held_back, champion.version, challenger, table, later, seed)
 
 
 @contextmanager
