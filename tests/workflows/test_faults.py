@@ -146,7 +146,7 @@ def test_the_next_training_closes_the_run_and_sweeps_the_draft(killed):
 def test_the_training_after_them_resumes_completes_and_gives_what_an_unbroken_one_gives(killed):
     config, _, resumed, unbroken = killed
     assert (resumed.registered.version, unbroken.registered.version) == ("3", "4")
-    assert resumed.registered.model.predictor.texts() == unbroken.registered.model.predictor.texts()
+    assert resumed.registered.model.predictor.save() == unbroken.registered.model.predictor.save()
     assert resumed.registered.model.calibration == unbroken.registered.model.calibration
     assert len(resumed.fit.tuned.trials) == len(unbroken.fit.tuned.trials) == TRIALS
     home = config.parent
@@ -184,7 +184,7 @@ def test_two_trainings_of_a_new_product_at_once_both_finish_and_are_whole(tmp_pa
 
     tracking = Tracking(load_config(config))
     one, two = (tracking.load(version).model for version in ("1", "2"))
-    assert one.predictor.texts() == two.predictor.texts()
+    assert one.predictor.save() == two.predictor.save()
     assert one.calibration == two.calibration
     assert tracking._aliases()["challenger"] == "2"
     assert first["promotion"]["promoted"]
