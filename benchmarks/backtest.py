@@ -53,15 +53,15 @@ def main(names: list[str]) -> None:
     for name in names or list(STEPS):
         if not (DATA / name).is_dir():
             sys.exit(f"There is no {name} in {DATA}; set PQL_BENCH_DATA to the folder that holds it.")
-        found = {key: value for key, value in run(name).items() if key != "files"}
+        figures = {key: value for key, value in run(name).items() if key != "files"}
         out = HERE / "results" / f"backtest_{name}.json"
-        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        print(f"{name}, {sum(found['seconds'].values()):.0f} seconds; {out}")
-        for fold in found["folds"]:
+        out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        print(f"{name}, {sum(figures['seconds'].values()):.0f} seconds; {out}")
+        for fold in figures["folds"]:
             print(
                 line(fold["cutoff"], str(fold["train"]["conversions"]), fold, fold["baselines"]["logistic_regression"])
             )
-        print(line("pooled", "", found["pooled"], found["baselines"]["logistic_regression"]))
+        print(line("pooled", "", figures["pooled"], figures["baselines"]["logistic_regression"]))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def write(home: Path, accounts: int, events: int, seed: int = 3) -> int:
     often = np.bincount(owner[(event == 5) & first_week], minlength=accounts) >= 4
     twice = np.bincount(owner[(event == 9) & first_week], minlength=accounts) >= 2
     pays = rng.random(accounts) < 1 / (1 + np.exp(3.4 - 1.4 * often - 1.1 * twice))
-    paid = signed_up + ((7 + rng.random(accounts) * 28) * DAY).astype(np.int64)
+    paid_at = signed_up + ((7 + rng.random(accounts) * 28) * DAY).astype(np.int64)
     names = np.array([f"w{i}" for i in range(accounts)])
     table = {"workspace": names[owner], "person": (owner * 10 + rng.integers(0, 5, n)).astype(str)}
     table |= {"action": np.array([f"event {i}" for i in range(40)])[event], "occurred": pd.to_datetime(time, unit="us")}
@@ -55,7 +55,7 @@ def write(home: Path, accounts: int, events: int, seed: int = 3) -> int:
     size = rng.choice(["S", "M", "L"], accounts)
     created = pd.to_datetime(signed_up, unit="us")
     pd.DataFrame({"workspace": names, "created": created, "size": size}).to_csv(home / "workspaces.csv", index=False)
-    payments = pd.DataFrame({"workspace": names, "paid_at": pd.to_datetime(paid, unit="us"), "mrr": 10})[pays]
+    payments = pd.DataFrame({"workspace": names, "paid_at": pd.to_datetime(paid_at, unit="us"), "mrr": 10})[pays]
     payments.to_csv(home / "subscriptions.csv", index=False)
     (home / "pql.yaml").write_text(CONFIG, encoding="utf-8")
     return n

@@ -81,8 +81,8 @@ class Population:
 
     def __init__(self, world: World, base: float) -> None:
         self.world, self.base, self.intercept = world, base, 0.0
-        known = self._entities(np.random.default_rng(1), 200_000)
-        margin = logit(known.truth)
+        reference = self._entities(np.random.default_rng(1), 200_000)
+        margin = logit(reference.truth)
         self.intercept = float(brentq(lambda a: expit(margin + a).mean() - base, -40, 20))
         everyone = self._entities(np.random.default_rng(2), POPULATION)
         self.rows_per_entity = len(everyone.who) / POPULATION
@@ -93,14 +93,14 @@ class Population:
 
     def _entities(self, rng: np.random.Generator, n: int) -> Rows:
         own, hidden = rng.normal(size=n), self.world.effect * rng.normal(size=n)
-        who = np.repeat(np.arange(n), 1 + rng.binomial(3, expit(0.7 * own)))  # the active are seen more often
-        x = math.sqrt(0.7) * own[who] + math.sqrt(0.3) * rng.normal(size=len(who))
-        seen = x + self.world.noise * rng.normal(size=len(who))
-        near, far = (seen + spread * rng.normal(size=len(who)) for spread in (0.1, 1.0))
-        return Rows(who, expit(self.intercept + self.world.slope * x + hidden[who]), seen, near, far)
+        entities = np.repeat(np.arange(n), 1 + rng.binomial(3, expit(0.7 * own)))  # the active are seen more often
+        x = math.sqrt(0.7) * own[entities] + math.sqrt(0.3) * rng.normal(size=len(entities))
+        observed = x + self.world.noise * rng.normal(size=len(entities))
+        near, far = (observed + spread * rng.normal(size=len(entities)) for spread in (0.1, 1.0))
+        return Rows(entities, expit(self.intercept + self.world.slope * x + hidden[entities]), observed, near, far)
 
-    def probability(self, seen: np.ndarray) -> np.ndarray:
-        margin = np.interp(seen, *self._curve)
+    def probability(self, observed: np.ndarray) -> np.ndarray:
+        margin = np.interp(observed, *self._curve)
         if not self.world.calibrated:
             margin = 1.5 * margin - 0.5 * logit(self.base) + 0.35
         return expit(margin)
@@ -111,16 +111,16 @@ class Population:
         return rows, (rng.random(len(rows.who)) < rows.truth).astype(float)
 
     def _truth(self, rows: Rows) -> dict[str, float]:
-        p, met = self.probability(rows.seen), rows.seen > RULE
-        found = _metrics(p, rows.truth, self.bins)
+        p, qualified = self.probability(rows.seen), rows.seen > RULE
+        metrics = _metrics(p, rows.truth, self.bins)
         auc = {name: _metrics(getattr(rows, name), rows.truth)["roc_auc"] for name in ("near", "far")}
-        return found | {
-            "precision_at_count": found["precision_at_10pct"],
-            "difference of AUC, nearly equal models": found["roc_auc"] - auc["near"],
-            "difference of AUC, unequal models": found["roc_auc"] - auc["far"],
-            "definition: rate": float(rows.truth[met].mean()),
-            "definition: recall": float(rows.truth[met].sum() / rows.truth.sum()),
-            "definition: qualified share": float(met.mean()),
+        return metrics | {
+            "precision_at_count": metrics["precision_at_10pct"],
+            "difference of AUC, nearly equal models": metrics["roc_auc"] - auc["near"],
+            "difference of AUC, unequal models": metrics["roc_auc"] - auc["far"],
+            "definition: rate": float(rows.truth[qualified].mean()),
+            "definition: recall": float(rows.truth[qualified].sum() / rows.truth.sum()),
+            "definition: qualified share": float(qualified.mean()),
             **{
                 f"reliability bin {i}": float(rows.truth[np.searchsorted(self.bins, p) == i].mean())
                 for i in range(BINS)
@@ -148,17 +148,21 @@ def _metrics(score: np.ndarray, truth: np.ndarray, edges: np.ndarray | None = No
 def figures(population: Population, rng: np.random.Generator, conversions: int) -> dict[str, tuple[Estimate, float]]:
     """Every interval that the library gives for one sample, with the truth."""
     rows, y = population.sample(rng, conversions)
-    p, met = population.probability(rows.seen), rows.seen > RULE
-    found = evaluate(y, p, rows.who)
-    found["precision_at_count"] = precision_at_count(y, p, rows.who, round(0.1 * len(y)))
-    found["difference of AUC, nearly equal models"] = paired_difference(y, p, rows.near, rows.who)
-    found["difference of AUC, unequal models"] = paired_difference(y, p, rows.far, rows.who)
-    for name, of, among in (("rate", y, met), ("recall", met, y == 1), ("qualified share", met, y >= 0)):
+    p, qualified = population.probability(rows.seen), rows.seen > RULE
+    metrics = evaluate(y, p, rows.who)
+    metrics["precision_at_count"] = precision_at_count(y, p, rows.who, round(0.1 * len(y)))
+    metrics["difference of AUC, nearly equal models"] = paired_difference(y, p, rows.near, rows.who)
+    metrics["difference of AUC, unequal models"] = paired_difference(y, p, rows.far, rows.who)
+    for name, of, among in (
+        ("rate", y, qualified),
+        ("recall", qualified, y == 1),
+        ("qualified share", qualified, y >= 0),
+    ):
         flat = np.zeros(int(among.sum()))  # what `evaluation` does for the definition in force
-        found[f"definition: {name}"] = evaluate(of[among], flat, rows.who[among], names=["base_rate"])["base_rate"]
+        metrics[f"definition: {name}"] = evaluate(of[among], flat, rows.who[among], names=["base_rate"])["base_rate"]
     for i, row in enumerate(reliability_table(y, p, rows.who).itertuples()):
-        found[f"reliability bin {i}"] = Estimate(row.observed, row.low, row.high)
-    return {name: (estimate, population.true[name]) for name, estimate in found.items()} | _promised(
+        metrics[f"reliability bin {i}"] = Estimate(row.observed, row.low, row.high)
+    return {name: (estimate, population.true[name]) for name, estimate in metrics.items()} | _promised(
         population, rng, conversions
     )
 
@@ -168,18 +172,18 @@ def _promised(population: Population, rng: np.random.Generator, conversions: int
     rows, y = population.sample(rng, conversions)
     last = np.append(rows.who[1:] != rows.who[:-1], True)
     p = population.probability(rows.seen)
-    chosen = last & (p >= population.top)
-    learnt, outcome = population.sample(rng, conversions)
-    calibration = fit_calibration(logit(population.probability(learnt.seen)), outcome)
-    payload, converted = calibration.apply(logit(p[chosen])), len(np.unique(learnt.who[outcome == 1]))
-    came = float(y[chosen].sum())
-    found = {
+    selected = last & (p >= population.top)
+    training, outcome = population.sample(rng, conversions)
+    calibration = fit_calibration(logit(population.probability(training.seen)), outcome)
+    payload, converted = calibration.apply(logit(p[selected])), len(np.unique(training.who[outcome == 1]))
+    came = float(y[selected].sum())
+    expected = {
         "expected conversions": (expected_conversions(payload, converted**-0.5), came),
         "expected conversions, without the error of the level": (expected_conversions(payload), came),
     }
     if population.world.calibrated:
-        found["expected conversions, true probabilities"] = (expected_conversions(p[chosen]), came)
-    return found
+        expected["expected conversions, true probabilities"] = (expected_conversions(p[selected]), came)
+    return expected
 
 
 def cell(world: str, conversions: int, base: float, repetitions: int) -> dict[str, object]:
@@ -191,8 +195,8 @@ def cell(world: str, conversions: int, base: float, repetitions: int) -> dict[st
         for name, (estimate, truth) in figures(population, rng, conversions).items():
             if not math.isnan(estimate.low):
                 outcome = (truth < estimate.low - 1e-9, truth > estimate.high + 1e-9, 1.0, estimate.high - estimate.low)
-                shown = "reliability bin" if name.startswith("reliability bin") else name
-                counts[shown] = [a + b for a, b in zip(counts[shown], outcome, strict=True)]
+                label = "reliability bin" if name.startswith("reliability bin") else name
+                counts[label] = [a + b for a, b in zip(counts[label], outcome, strict=True)]
     figures_of = {
         name: {
             "below": int(low),
@@ -229,12 +233,14 @@ def table(cells: list[dict]) -> str:
             n: [c["figures"][name] for c in cells if c["conversions"] == n and name in c["figures"]]
             for n in CONVERSIONS
         }
-        every = [found for of in at.values() for found in of]
-        by_cell = [_covered([found]) for found in every]
-        missed = [100 * sum(f[side] for f in every) / sum(f["of"] for f in every) for side in ("below", "above")]
+        all_results = [result for of in at.values() for result in of]
+        by_cell = [_covered([result]) for result in all_results]
+        missed = [
+            100 * sum(f[side] for f in all_results) / sum(f["of"] for f in all_results) for side in ("below", "above")
+        ]
         columns = [f"{_covered(of):.1f}" if of else "" for of in at.values()]
         columns += [
-            f"**{_covered(every):.1f}**",
+            f"**{_covered(all_results):.1f}**",
             f"{missed[0]:.1f} / {missed[1]:.1f}",
             f"{min(by_cell):.1f}, {max(by_cell):.1f}",
         ]
@@ -242,20 +248,20 @@ def table(cells: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def _covered(found: list[dict]) -> float:
-    return 100 * (1 - sum(f["below"] + f["above"] for f in found) / sum(f["of"] for f in found))
+def _covered(results: list[dict]) -> float:
+    return 100 * (1 - sum(f["below"] + f["above"] for f in results) / sum(f["of"] for f in results))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="20 repetitions; writes nothing")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    asked = parser.parse_args()
-    with ProcessPoolExecutor(asked.processes) as pool:
-        cells = list(pool.map(cell, *zip(*plan(asked.quick), strict=True)))
-    if not asked.quick:
+    args = parser.parse_args()
+    with ProcessPoolExecutor(args.processes) as pool:
+        cells = list(pool.map(cell, *zip(*plan(args.quick), strict=True)))
+    if not args.quick:
         RESULTS.parent.mkdir(exist_ok=True)
-        lines = ",\n".join(json.dumps(found) for found in cells)  # one cell a line
+        lines = ",\n".join(json.dumps(result) for result in cells)  # one cell a line
         RESULTS.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     print(table(cells))
 

@@ -80,12 +80,12 @@ def rates_in(world: CriteriaWorld, rules: Sequence[Definition]) -> list[dict[str
     at = (frame["as_of"] - frame["signed_up"] == LANDMARK * DAY).to_numpy(bool)
     frame, table = frame[at], table[at]
     chance = world.chance[frame["entity"].str.removeprefix("acc-").astype(int)]
-    found = []
+    rates = []
     for rule in rules:
-        met = meets(rule, table)
-        converted = frame["converted"].to_numpy(bool)[met]
-        found.append({"rows": int(met.sum()), "rate": _mean(converted), "expected": _mean(chance[met])})
-    return found
+        mask = meets(rule, table)
+        converted = frame["converted"].to_numpy(bool)[mask]
+        rates.append({"rows": int(mask.sum()), "rate": _mean(converted), "expected": _mean(chance[mask])})
+    return rates
 
 
 def _mean(of: np.ndarray) -> float:
@@ -102,11 +102,11 @@ class Where:
     threshold: float
 
     @classmethod
-    def of(cls, what: Criterion | Planted) -> Where:
-        window = str(what.window).replace("14d", str(LANDMARK))
+    def of(cls, source: Criterion | Planted) -> Where:
+        window = str(source.window).replace("14d", str(LANDMARK))
         window = "all" if window in ("ever", f"first {LANDMARK}", f"last {LANDMARK}") else window
-        event = f"any: {what.measure}" if what.event == "any" else str(what.event)
-        return cls(event, what.measure, window, float(what.threshold or 0))
+        event = f"any: {source.measure}" if source.event == "any" else str(source.event)
+        return cls(event, source.measure, window, float(source.threshold or 0))
 
     def near(self, other: Where) -> bool:
         """The same but for a threshold that is one more or less."""
@@ -114,39 +114,39 @@ class Where:
         return alike and abs(self.threshold - other.threshold) <= 1
 
 
-def standing(planted: Planted, found: Sequence[CriterionResult]) -> tuple[str, CriterionResult | None]:
+def standing(planted: Planted, results: Sequence[CriterionResult]) -> tuple[str, CriterionResult | None]:
     """How a planted criterion came back, and as which.
 
     `nearly`: one more or less, or in a window that the criterion names as one that cannot be told apart.
     """
     truth = Where.of(planted)
-    for criterion in found:
+    for criterion in results:
         here = Where.of(criterion.mined.condition)
         if here.behaviour != truth.behaviour:
             continue
         if here == truth:
             return EXACTLY, criterion
-        others = [Where.of(also.condition) for also in criterion.mined.alternatives]
-        return (NEARLY if any(place.near(truth) for place in (here, *others)) else BEHAVIOUR), criterion
+        alternatives = [Where.of(also.condition) for also in criterion.mined.alternatives]
+        return (NEARLY if any(place.near(truth) for place in (here, *alternatives)) else BEHAVIOUR), criterion
     return MISSED, None
 
 
-def payload(planted: Planted, found: Sequence[CriterionResult]) -> Record:
-    how, criterion = standing(planted, found)
+def payload(planted: Planted, results: Sequence[CriterionResult]) -> Record:
+    quality, criterion = standing(planted, results)
     record: Record = {
         "planted": f"{planted.event} {planted.measure} {planted.window} >= {planted.threshold}",
         "weight": planted.weight,
-        "found": how,
+        "found": quality,
     }
     if criterion is not None:
         mined = criterion.mined
         low, high = mined.threshold_interval or (np.nan, np.nan)
-        same = Where.of(mined.condition).window == Where.of(planted).window
+        same_window = Where.of(mined.condition).window == Where.of(planted).window
         record |= {
             "as": criterion_short(mined.condition),
             "agreement": round(mined.threshold_agreement, 3),
             "also": [criterion_short(also.condition) for also in mined.alternatives],
-            "inside": bool(low <= planted.threshold <= high) if same else None,
+            "inside": bool(low <= planted.threshold <= high) if same_window else None,
         }
     return record
 
@@ -156,32 +156,32 @@ def run(kind: str, accounts: int, seed: int) -> Record:
     began = time.perf_counter()
     world = criteria_world(accounts, seed, planted=PLANTED if kind == "planted" else 0)
     findings = find_in(world)
-    found = findings.results
+    results = findings.results
     behaviours = {Where.of(rule).behaviour for rule in world.planted}
-    usage = [c for c in found.criteria if c.mined.condition.event is not None]
+    usage = [c for c in results.criteria if c.mined.condition.event is not None]
     record: Record = {
         "kind": kind,
         "accounts": accounts,
         "seed": seed,
         "earlier": [int(findings.earlier.sum()), int(findings.outcomes.converted[findings.earlier].sum())],
         "later": [int(findings.later.sum()), int(findings.outcomes.converted[findings.later].sum())],
-        "planted": [payload(rule, found.criteria) for rule in world.planted],
+        "planted": [payload(rule, results.criteria) for rule in world.planted],
         "false": [
             criterion_short(c.mined.condition) for c in usage if Where.of(c.mined.condition).behaviour not in behaviours
         ],
-        "traits": [criterion_short(c.mined.condition) for c in found.criteria if c.mined.condition.event is None],
+        "traits": [criterion_short(c.mined.condition) for c in results.criteria if c.mined.condition.event is None],
         "not_confirmed": [
-            definition_short(r.definition) for r in found.not_confirmed if isinstance(r, CriterionResult)
+            definition_short(r.definition) for r in results.not_confirmed if isinstance(r, CriterionResult)
         ],
         "rules": [],
         "seconds": round(time.perf_counter() - began),
     }
-    return record | {"rules": list(promised(found))}
+    return record | {"rules": list(promised(results))}
 
 
-def promised(found: CriteriaResults) -> Iterator[Record]:
+def promised(results: CriteriaResults) -> Iterator[Record]:
     """Every rule that was tested on later accounts, with its interval."""
-    for rule in (*found.criteria, *found.definitions, *found.not_confirmed):
+    for rule in (*results.criteria, *results.definitions, *results.not_confirmed):
         yield {
             "definition": rule.definition.model_dump(mode="json", by_alias=True, exclude_defaults=True),
             "joined": not isinstance(rule, CriterionResult),
@@ -197,14 +197,14 @@ def with_next_year(record: Record) -> Record:
     return _with(record, criteria_world(record["accounts"], record["seed"], sample_seed=1), "next_year", "rate")
 
 
-def with_truth(record: Record, many: CriteriaWorld) -> Record:
-    return _with(record, many, "true", "expected")
+def with_truth(record: Record, population: CriteriaWorld) -> Record:
+    return _with(record, population, "true", "expected")
 
 
-def _with(record: Record, world: CriteriaWorld, name: str, which: str) -> Record:
+def _with(record: Record, world: CriteriaWorld, name: str, column: str) -> Record:
     rules = [Definition.model_validate(rule["definition"]) for rule in record["rules"]]
     rates = rates_in(world, rules) if rules else []
-    payload = [{**rule, name: round(rate[which], 6)} for rule, rate in zip(record["rules"], rates, strict=True)]
+    payload = [{**rule, name: round(rate[column], 6)} for rule, rate in zip(record["rules"], rates, strict=True)]
     return {**record, "rules": payload}
 
 
@@ -233,14 +233,15 @@ def recovery_table(records: Sequence[Record]) -> str:
         if of:
             every = [p for r in of for p in r["planted"]]
             share = {
-                how: sum(p["found"] == how for p in every) / len(every) for how in (EXACTLY, NEARLY, BEHAVIOUR, MISSED)
+                quality: sum(p["found"] == quality for p in every) / len(every)
+                for quality in (EXACTLY, NEARLY, BEHAVIOUR, MISSED)
             }
-            inside = [p["inside"] for p in every if p.get("inside") is not None]
+            covered = [p["inside"] for p in every if p.get("inside") is not None]
             false = sum(len(r["false"]) for r in of) / len(of)
             mined = np.mean([r["earlier"][1] for r in of])
             lines.append(
                 f"| {size:,} | {len(of)} | {mined:.0f} | {len(every)} | **{share[EXACTLY]:.0%}** | {share[NEARLY]:.0%} | "
-                f"{share[BEHAVIOUR]:.0%} | {share[MISSED]:.0%} | {false:.2f} | {np.mean(inside):.0%} of {len(inside)} |"
+                f"{share[BEHAVIOUR]:.0%} | {share[MISSED]:.0%} | {false:.2f} | {np.mean(covered):.0%} of {len(covered)} |"
             )
     return "\n".join(lines)
 
@@ -266,20 +267,22 @@ def interval_table(records: Sequence[Record]) -> str:
         "|---" * 6 + "|",
     ]
     rules = [{**rule, "accounts": r["accounts"]} for r in records if r["kind"] == "planted" for rule in r["rules"]]
-    for what, joined in (("criteria", False), ("definitions", True)):
+    for label, joined in (("criteria", False), ("definitions", True)):
         for size in SIZES:
             of = [rule for rule in rules if rule["accounts"] == size and rule["joined"] is joined]
             if of:
-                lines.append(_interval_line(f"{size:,}", f"{len(of)} {what}", of))
+                lines.append(_interval_line(f"{size:,}", f"{len(of)} {label}", of))
     lines.append(_interval_line("all", str(len(rules)), rules))
     return "\n".join(lines)
 
 
 def _interval_line(size: str, name: str, of: Sequence[Record]) -> str:
     width = np.median([100 * (rule["high"] - rule["low"]) for rule in of])
-    inside = [np.mean([rule["low"] <= rule[which] <= rule["high"] for rule in of]) for which in ("true", "next_year")]
+    covered = [
+        np.mean([rule["low"] <= rule[column] <= rule["high"] for rule in of]) for column in ("true", "next_year")
+    ]
     qualified = np.median([rule["qualified"] for rule in of])
-    return f"| {size} | {name} | {qualified:.0f} | {width:.1f} | **{inside[0]:.1%}** | **{inside[1]:.1%}** |"
+    return f"| {size} | {name} | {qualified:.0f} | {width:.1f} | **{covered[0]:.1%}** | **{covered[1]:.1%}** |"
 
 
 def tables(records: Sequence[Record]) -> str:
@@ -295,26 +298,26 @@ def read() -> list[Record]:
 
 def add(records: Sequence[Record]) -> None:
     """Put finished worlds to the others; a kill in the midst of it loses nothing."""
-    known = [*read(), *records]
-    known.sort(key=lambda r: (r["kind"], r["accounts"], r["seed"]))
-    beside = RESULTS.with_suffix(".part")
-    beside.write_text(
-        "[\n" + ",\n".join(json.dumps(record, ensure_ascii=False) for record in known) + "\n]\n", encoding="utf-8"
+    all_records = [*read(), *records]
+    all_records.sort(key=lambda r: (r["kind"], r["accounts"], r["seed"]))
+    draft = RESULTS.with_suffix(".part")
+    draft.write_text(
+        "[\n" + ",\n".join(json.dumps(record, ensure_ascii=False) for record in all_records) + "\n]\n", encoding="utf-8"
     )
-    beside.replace(RESULTS)
+    draft.replace(RESULTS)
 
 
 def finish(kind: str, seed: int, sizes: Sequence[int]) -> None:
     """Every size of one product that is not finished yet."""
-    done = {(r["kind"], r["accounts"], r["seed"]) for r in read()}
-    records = [run(kind, size, seed) for size in sizes if (kind, size, seed) not in done]
+    finished = {(r["kind"], r["accounts"], r["seed"]) for r in read()}
+    records = [run(kind, size, seed) for size in sizes if (kind, size, seed) not in finished]
     if records and kind == "planted":
-        many = criteria_world(MANY, seed, sample_seed=2)
-        records = [with_truth(with_next_year(record), many) for record in records]
+        population = criteria_world(MANY, seed, sample_seed=2)
+        records = [with_truth(with_next_year(record), population) for record in records]
     add([in_words(record) for record in records])
     for r in records:
-        how = [p["found"] for p in r["planted"]]
-        print(kind, r["accounts"], seed, f"{r['seconds']} s", how, "false:", r["false"], flush=True)
+        qualities = [p["found"] for p in r["planted"]]
+        print(kind, r["accounts"], seed, f"{r['seconds']} s", qualities, "false:", r["false"], flush=True)
 
 
 def main() -> None:
@@ -323,12 +326,12 @@ def main() -> None:
     parser.add_argument("--noise", type=int, default=20)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--table", action="store_true", help="only print the tables")
-    asked = parser.parse_args()
-    if not asked.table:
-        for k in range(max(asked.worlds, asked.noise)):
-            if k < asked.worlds:
-                finish("planted", FIRST_SEED + k, asked.sizes)
-            if k < asked.noise:
+    args = parser.parse_args()
+    if not args.table:
+        for k in range(max(args.worlds, args.noise)):
+            if k < args.worlds:
+                finish("planted", FIRST_SEED + k, args.sizes)
+            if k < args.noise:
                 finish("noise", FIRST_NOISE + k, [NOISE_SIZE])
     print(tables(read()))
 

@@ -97,13 +97,13 @@ def criteria_world(
     rate = np.exp(product.uniform(np.log(0.12), np.log(1.6), kinds))
     early = product.uniform(-0.05, 0.1, kinds)
     rng = np.random.default_rng([rule_seed, sample_seed, 2])
-    counts, joined, signed_up, size = _usage(rng, accounts, rate, early)
+    counts, joined_at, signed_up, size = _usage(rng, accounts, rate, early)
     reference = _usage(np.random.default_rng([rule_seed, 3]), 20_000, rate, early)
     rules = _draw_rules(product, names, reference, planted)
     of_size = SIZE_EFFECT * (planted > 0)
-    odds = _odds(rules, names, counts, joined) + of_size[size] + rng.normal(0, 0.3, accounts)
-    known = _odds(rules, names, *reference[:2]) + of_size[reference[3]]
-    chance = 1 / (1 + np.exp(-odds - _base(known, base_rate)))
+    odds = _odds(rules, names, counts, joined_at) + of_size[size] + rng.normal(0, 0.3, accounts)
+    reference_odds = _odds(rules, names, *reference[:2]) + of_size[reference[3]]
+    chance = 1 / (1 + np.exp(-odds - _base(reference_odds, base_rate)))
     decides = rng.random(accounts) < chance
     paid_day = TRIAL_DAYS + DELAY * rng.weibull(SHAPE, accounts)
     early_bird = rng.random(accounts) < 0.01
@@ -112,7 +112,7 @@ def criteria_world(
     entity = np.array([f"acc-{k:06d}" for k in range(accounts)], dtype=object)
     paid_at = signed_up[pays] + (paid_day[pays] * DAY).astype(np.int64)
     return CriteriaWorld(
-        _log(rng, counts, joined, signed_up, entity, names),
+        _log(rng, counts, joined_at, signed_up, entity, names),
         pd.DataFrame({"account": entity, "created": _time(signed_up), "company_size": np.array(SIZES)[size]}),
         pd.DataFrame({"account": entity[pays], "paid": _time(paid_at)}),
         _config(rule_seed),
@@ -130,15 +130,19 @@ def _usage(rng: np.random.Generator, n: int, rate: np.ndarray, early: np.ndarray
     day = np.exp(-early[None, :, None] * np.arange(TRIAL_DAYS))
     counts = rng.poisson(pace[:, None, None] * taste[:, :, None] * rate[None, :, None] * day * drift)
     joins = rng.exponential(6.0 / np.maximum(pace, 0.1)[:, None] * np.arange(1, SEATS), (n, SEATS - 1))
-    joined = np.minimum(np.concatenate([np.zeros((n, 1)), np.sort(joins, axis=1)], axis=1), TRIAL_DAYS).astype(np.int64)
+    joined_at = np.minimum(np.concatenate([np.zeros((n, 1)), np.sort(joins, axis=1)], axis=1), TRIAL_DAYS).astype(
+        np.int64
+    )
     signed_up = START + rng.integers(0, 365 * 86_400, n) * 1_000_000
-    return counts, joined, signed_up, rng.choice(len(SIZES), n, p=[0.4, 0.3, 0.2, 0.1])
+    return counts, joined_at, signed_up, rng.choice(len(SIZES), n, p=[0.4, 0.3, 0.2, 0.1])
 
 
-def _measured(rule: tuple[str, str, str], names: tuple[str, ...], counts: np.ndarray, joined: np.ndarray) -> np.ndarray:
+def _measured(
+    rule: tuple[str, str, str], names: tuple[str, ...], counts: np.ndarray, joined_at: np.ndarray
+) -> np.ndarray:
     event, measure, window = rule
     if measure == "distinct_users":
-        return np.asarray((joined < TRIAL_DAYS).sum(axis=1))
+        return np.asarray((joined_at < TRIAL_DAYS).sum(axis=1))
     return np.asarray(counts[:, names.index(event), WINDOWS[window]].sum(axis=1))
 
 
@@ -161,11 +165,11 @@ def _draw_rules(rng: np.random.Generator, names: tuple[str, ...], reference: Any
     return tuple(rules)
 
 
-def _odds(rules: tuple[Planted, ...], names: tuple[str, ...], counts: np.ndarray, joined: np.ndarray) -> np.ndarray:
-    odds = np.zeros(len(joined))
+def _odds(rules: tuple[Planted, ...], names: tuple[str, ...], counts: np.ndarray, joined_at: np.ndarray) -> np.ndarray:
+    odds = np.zeros(len(joined_at))
     for rule in rules:
         odds += rule.weight * (
-            _measured((rule.event, rule.measure, rule.window), names, counts, joined) >= rule.threshold
+            _measured((rule.event, rule.measure, rule.window), names, counts, joined_at) >= rule.threshold
         )
     return odds
 
@@ -181,7 +185,7 @@ def _base(odds: np.ndarray, share: float) -> float:
 def _log(
     rng: np.random.Generator,
     counts: np.ndarray,
-    joined: np.ndarray,
+    joined_at: np.ndarray,
     signed_up: np.ndarray,
     entity: np.ndarray,
     names: tuple[str, ...],
@@ -190,20 +194,20 @@ def _log(
     account, event, day = np.nonzero(counts)
     times = counts[account, event, day]
     account, event, day = np.repeat(account, times), np.repeat(event, times), np.repeat(day, times)
-    present = (joined[account] <= day[:, None]).sum(axis=1)
+    present = (joined_at[account] <= day[:, None]).sum(axis=1)
     seat = (rng.random(len(account)) * present).astype(np.int64)
-    who, place = np.nonzero(joined < TRIAL_DAYS)
-    first = joined[who, place]
-    opens = rng.poisson(0.5, len(who)) + 1  # the first on the day the seat joins
-    later = np.repeat(np.arange(len(who)), opens)
+    accounts, place = np.nonzero(joined_at < TRIAL_DAYS)
+    first = joined_at[accounts, place]
+    opens = rng.poisson(0.5, len(accounts)) + 1  # the first on the day the seat joins
+    further = np.repeat(np.arange(len(accounts)), opens)
     day_of = np.where(
-        np.r_[True, later[1:] != later[:-1]],
-        first[later],
-        (first[later] + rng.random(len(later)) * (TRIAL_DAYS - first[later])).astype(np.int64),
+        np.r_[True, further[1:] != further[:-1]],
+        first[further],
+        (first[further] + rng.random(len(further)) * (TRIAL_DAYS - first[further])).astype(np.int64),
     )
-    account = np.concatenate([account, who[later]])
-    event = np.concatenate([event, np.full(len(later), len(names))])
-    day, seat = np.concatenate([day, day_of]), np.concatenate([seat, place[later]])
+    account = np.concatenate([account, accounts[further]])
+    event = np.concatenate([event, np.full(len(further), len(names))])
+    day, seat = np.concatenate([day, day_of]), np.concatenate([seat, place[further]])
     time = signed_up[account] + day * DAY + (rng.random(len(account)) * 86_400).astype(np.int64) * 1_000_000
     log = pd.DataFrame(
         {

@@ -37,13 +37,13 @@ def world(kind: str, conversions: int, seed: int) -> pd.DataFrame:
     n = round(conversions / RATE)
     day = np.sort(rng.uniform(0, 365, n))
     if kind == OTHER_ACCOUNTS:
-        good = rng.random(n) < np.where(day > 180, 0.2, 0.6)
-        probability = expit(logit(RATE) + np.where(good, 0.8, -0.8) + 0.8 * rng.normal(0, 1, n))
+        is_good = rng.random(n) < np.where(day > 180, 0.2, 0.6)
+        probability = expit(logit(RATE) + np.where(is_good, 0.8, -0.8) + 0.8 * rng.normal(0, 1, n))
         converted = rng.random(n) < probability
     else:
         converted = rng.random(n) < RATE * LEVELS[kind](day)
-        known = converted[day + HORIZON.days <= START_OF_TEST].mean()
-        probability = expit(rng.normal(0, 1, n) + converted - 0.5 + logit(known))
+        known_rate = converted[day + HORIZON.days <= START_OF_TEST].mean()
+        probability = expit(rng.normal(0, 1, n) + converted - 0.5 + logit(known_rate))
     return pd.DataFrame(
         {
             "entity": np.arange(n),
@@ -68,11 +68,11 @@ def on_worlds(worlds: int) -> None:
     print("|---|---|---|---|---|---|")
     for kind in (*LEVELS, OTHER_ACCOUNTS):
         for conversions in (300, 1000):
-            found = np.array([measure(world(kind, conversions, seed)) for seed in range(worlds)])
-            observed, raw, corrected, _ = found.sum(axis=0)
-            loss, worse = 1e4 * found[:, 3].mean(), (found[:, 3] > 0).mean()
+            measures = np.array([measure(world(kind, conversions, seed)) for seed in range(worlds)])
+            observed, raw, corrected, _ = measures.sum(axis=0)
+            loss, share_worse = 1e4 * measures[:, 3].mean(), (measures[:, 3] > 0).mean()
             print(
-                f"| {kind} | {conversions} | {observed / raw:.2f} | {observed / corrected:.2f} | {loss:+.1f} | {worse:.0%} |"
+                f"| {kind} | {conversions} | {observed / raw:.2f} | {observed / corrected:.2f} | {loss:+.1f} | {share_worse:.0%} |"
             )
 
 
@@ -94,15 +94,15 @@ def on_real(names: list[str], trials: int) -> None:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description="Raw against corrected probabilities where the rate moves.")
-    asked.add_argument("--worlds", type=int, default=100, help="Of each kind and size.")
-    asked.add_argument("--real", nargs="*", default=[], help="Real data sets; see real_data.py.")
-    asked.add_argument("--trials", type=int, default=30)
-    given = asked.parse_args()
-    if given.worlds:
-        on_worlds(given.worlds)
-    if given.real:
-        on_real(given.real, given.trials)
+    parser = argparse.ArgumentParser(description="Raw against corrected probabilities where the rate moves.")
+    parser.add_argument("--worlds", type=int, default=100, help="Of each kind and size.")
+    parser.add_argument("--real", nargs="*", default=[], help="Real data sets; see real_data.py.")
+    parser.add_argument("--trials", type=int, default=30)
+    args = parser.parse_args()
+    if args.worlds:
+        on_worlds(args.worlds)
+    if args.real:
+        on_real(args.real, args.trials)
 
 
 if __name__ == "__main__":

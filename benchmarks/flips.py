@@ -35,16 +35,24 @@ class Days:
         level = rng.normal(-3, 1.2, entities)
         self.held, tie = held_out("sim", names, share), ties("sim", names)
         self.alerts, self.changes = np.zeros((days, entities), bool), 0
-        state, was, none = RunState(), np.zeros(entities, bool), np.zeros(entities, bool)
+        state, was, nobody = RunState(), np.zeros(entities, bool), np.zeros(entities, bool)
         for day in range(days):
-            here = np.flatnonzero(rng.random(entities) < 0.9)
+            present = np.flatnonzero(rng.random(entities) < 0.9)
             p = 1 / (1 + np.exp(-(level + rng.normal(0, 0.3, entities))))
-            rows = SelectionInput(list(names[here]), p[here], None, none[here], none[here], self.held[here], tie[here])
-            found = select(rule, rows, START + day * DAY + int(rng.integers(0, 3 * HOUR)), state, cool_down, stay)
-            state = found.state
-            self.alerts[day, here] = found.newly_qualified
-            self.changes += int((found.is_pql != was[here]).sum()) if day else 0
-            was[here] = found.is_pql
+            rows = SelectionInput(
+                list(names[present]),
+                p[present],
+                None,
+                nobody[present],
+                nobody[present],
+                self.held[present],
+                tie[present],
+            )
+            selection = select(rule, rows, START + day * DAY + int(rng.integers(0, 3 * HOUR)), state, cool_down, stay)
+            state = selection.state
+            self.alerts[day, present] = selection.newly_qualified
+            self.changes += int((selection.is_pql != was[present]).sum()) if day else 0
+            was[present] = selection.is_pql
 
     @property
     def most_alerts(self) -> int:

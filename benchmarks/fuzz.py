@@ -155,20 +155,20 @@ class Judge:
     def _against_the_oracle(self, raw: Any) -> str | None:
         if "features" in raw:
             return None
-        seen = read_entity(raw, self.engine.scope.rules, NOW)
-        log = [Event(e.event, e.time, e.user, e.known_at, e.n, e.users, e.values or {}) for e in seen.events]
+        incoming = read_entity(raw, self.engine.scope.rules, NOW)
+        log = [Event(e.event, e.time, e.user, e.known_at, e.n, e.users, e.values or {}) for e in incoming.events]
         sizes = [replace(e, values={name: abs(value) for name, value in e.values.items()}) for e in log]
-        received = self.engine._online.compute(seen.events, seen.signed_up, seen.as_of)
+        received = self.engine._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
         for feature, number in zip(self.engine._features, received, strict=True):
-            expected = evaluate(feature, log, seen.signed_up, seen.as_of)
+            expected = evaluate(feature, log, incoming.signed_up, incoming.as_of)
             if feature.measure == "sum" and expected is not None:
-                expected = rounded(expected, evaluate(feature, sizes, seen.signed_up, seen.as_of) or 0.0)
+                expected = rounded(expected, evaluate(feature, sizes, incoming.signed_up, incoming.as_of) or 0.0)
             if not (math.isnan(number) if expected is None else number == expected):
                 return f"{feature.name} is {number}, the oracle says {expected}"
         return None
 
     def _ask(self, path: str, body: bytes) -> tuple[int, bytes]:
-        sent: list[Any] = []
+        messages: list[Any] = []
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -188,10 +188,10 @@ class Judge:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Any) -> None:
-            sent.append(message)
+            messages.append(message)
 
         self.loop.run_until_complete(self.app(scope, receive, send))
-        return sent[0]["status"], b"".join(part.get("body", b"") for part in sent[1:])
+        return messages[0]["status"], b"".join(part.get("body", b"") for part in messages[1:])
 
 
 def _no_json(name: str) -> float:
@@ -211,8 +211,10 @@ class Maker:
         self.values = sorted(judge.engine.scope.rules.known_values or ())
 
     def body(self) -> tuple[str, bytes]:
-        one = self.spoilt(self.entity()) if self.dice.random() < 0.5 else self.entity()
-        path, raw = ("/score", one) if self.dice.random() < 0.8 else ("/score_batch", [one, self.entity(), one])
+        entity = self.spoilt(self.entity()) if self.dice.random() < 0.5 else self.entity()
+        path, raw = (
+            ("/score", entity) if self.dice.random() < 0.8 else ("/score_batch", [entity, self.entity(), entity])
+        )
         body = json.dumps(raw, ensure_ascii=self.dice.random() < 0.9).encode("utf-8", "surrogatepass")
         return path, self.mutated(body) if self.dice.random() < 0.35 else body
 
@@ -254,9 +256,9 @@ class Maker:
             return {name: value for name, value in raw.items() if name != key}
         if isinstance(raw, dict) and dice.random() < 0.15:
             return raw | {dice.choice(("x", "", "\ud800", "Time", "features")): dice.choice(WILD)}
-        made = raw.copy()
-        made[key] = self.spoilt(raw[key])
-        return made
+        spoilt = raw.copy()
+        spoilt[key] = self.spoilt(raw[key])
+        return spoilt
 
     def mutated(self, body: bytes) -> bytes:
         """Bytes changed, left out, doubled, or a token put among them."""
@@ -279,11 +281,11 @@ class Maker:
 
 
 def unguided(judge: Judge, seconds: float, seed: int, fault: Callable[[str, bytes], None]) -> int:
-    maker, until, tried = Maker(judge, seed), time.monotonic() + seconds, 0
+    maker, until, requests = Maker(judge, seed), time.monotonic() + seconds, 0
     while time.monotonic() < until:
         fault(*maker.body())
-        tried += 1
-    return tried
+        requests += 1
+    return requests
 
 
 def guided(judge: Judge, seconds: float, seed: int, fault: Callable[[str, bytes], None], corpus: Path) -> None:
@@ -317,9 +319,9 @@ def _functions(module: ModuleType) -> Iterator[FunctionType]:
                 yield thing
 
 
-def _bundle(given: Path | None, folder: Path) -> Path:
-    if given is not None:
-        return given
+def _bundle(path: Path | None, folder: Path) -> Path:
+    if path is not None:
+        return path
     config = pql_model.make_demo(folder / "demo", accounts=800) / "pql.yaml"
     pql_model.train(config, trials=2, promote="force")
     return pql_model.export(config, output=folder / "bundle").bundle.path
@@ -332,27 +334,27 @@ def main(arguments: list[str]) -> None:
     reader.add_argument("--bundle", type=Path, help="of `pql export`; default: one of the demo, made now")
     reader.add_argument("--keep", type=Path, default=Path("fuzz-faults"), help="where bodies go that show a fault")
     reader.add_argument("--guided", action="store_true", help="led by coverage, with atheris")
-    asked = reader.parse_args(arguments)
-    found: Counter[str] = Counter()
+    args = reader.parse_args(arguments)
+    faults: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        judge = Judge(_bundle(asked.bundle, Path(folder)))
+        judge = Judge(_bundle(args.bundle, Path(folder)))
 
         def fault(path: str, body: bytes) -> None:
             what = judge.fault(path, body)
             if what is not None:
-                if not found[what]:
-                    asked.keep.mkdir(exist_ok=True)
-                    (asked.keep / hashlib.sha256(body).hexdigest()[:16]).write_bytes(body)
+                if not faults[what]:
+                    args.keep.mkdir(exist_ok=True)
+                    (args.keep / hashlib.sha256(body).hexdigest()[:16]).write_bytes(body)
                     print(f"{path}: {what}: {body[:300]!r}", flush=True)
-                found[what] += 1
+                faults[what] += 1
 
-        if asked.guided:
-            guided(judge, asked.minutes * 60, asked.seed, fault, Path(tempfile.mkdtemp(dir=folder)))
-        tried = unguided(judge, asked.minutes * 60, asked.seed, fault)
-        same = judge.unchanged()
-    print(f"{tried:,} bodies: {dict(sorted(judge.became.items()))}; the slowest took {1000 * judge.slowest:.0f} ms")
-    print(f"Faults: {dict(found) or 'none'}. The usual request still has its answer: {same}.")
-    if found or not same:
+        if args.guided:
+            guided(judge, args.minutes * 60, args.seed, fault, Path(tempfile.mkdtemp(dir=folder)))
+        requests = unguided(judge, args.minutes * 60, args.seed, fault)
+        unchanged = judge.unchanged()
+    print(f"{requests:,} bodies: {dict(sorted(judge.became.items()))}; the slowest took {1000 * judge.slowest:.0f} ms")
+    print(f"Faults: {dict(faults) or 'none'}. The usual request still has its answer: {unchanged}.")
+    if faults or not unchanged:
         sys.exit(1)
 
 

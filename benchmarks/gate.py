@@ -58,21 +58,26 @@ def world(rng: np.random.Generator, conversions: int) -> tuple[np.ndarray, np.nd
 def probability(model: Model, truth: np.ndarray, shared: np.ndarray, own: np.ndarray) -> np.ndarray:
     score = truth + model.noise * (np.sqrt(SHARED) * shared + np.sqrt(1 - SHARED) * own)
     converts = expit(truth)
-    fitted = LogisticRegression(C=np.inf).fit(
+    regression = LogisticRegression(C=np.inf).fit(
         np.r_[score, score][:, None],
         np.repeat([1, 0], len(score)),
         sample_weight=np.r_[converts, 1 - converts],
     )
-    return expit(fitted.decision_function(score[:, None]) + np.log(model.odds))
+    return expit(regression.decision_function(score[:, None]) + np.log(model.odds))
 
 
 def passes(rng: np.random.Generator, conversions: int, challenger: Model, champion: Model) -> bool:
     entities, truth, y = world(rng, conversions)
     shared, *own = rng.normal(size=(3, len(truth)))
-    ours, theirs = (probability(m, truth, shared, o) for m, o in zip((challenger, champion), own, strict=True))
+    challenger_probability, champion_probability = (
+        probability(m, truth, shared, o) for m, o in zip((challenger, champion), own, strict=True)
+    )
     names = ("roc_auc", "log_loss", "calibration_error")
-    found = (paired_difference(y, ours, theirs, entities, name, resamples=300) for name in names)
-    return gate_decision(Verdict("ready", "", ""), ChampionComparison("1", len(y), int(y.sum()), *found)).passed
+    differences = (
+        paired_difference(y, challenger_probability, champion_probability, entities, name, resamples=300)
+        for name in names
+    )
+    return gate_decision(Verdict("ready", "", ""), ChampionComparison("1", len(y), int(y.sum()), *differences)).passed
 
 
 def main(repetitions: int) -> None:

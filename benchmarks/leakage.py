@@ -47,9 +47,9 @@ def static(name: str) -> dict[str, Any]:
     """Audit a table without times, as it lies in its file."""
     file, outcome = STATIC[name]
     frame = pd.read_csv(DATA / name / file)
-    found = [finding.to_dict() for finding in pql_model.audit_table(frame, outcome)]
+    findings = [finding.to_dict() for finding in pql_model.audit_table(frame, outcome)]
     columns = [column for column in frame.columns if column != outcome]
-    return _told(name, found, len(frame), int(frame[outcome].sum()), [*columns, "(row order)"])
+    return _told(name, findings, len(frame), int(frame[outcome].sum()), [*columns, "(row order)"])
 
 
 def dated(name: str) -> dict[str, Any]:
@@ -62,8 +62,8 @@ def dated(name: str) -> dict[str, Any]:
         result = pql_model.check(home / "pql.yaml")
     train = result.to_dict()["snapshots"]["train"]
     names = [*_judged(result), "(row order)"]
-    found = [{**finding.to_dict(), "column": _plain(finding.column)} for finding in result.findings]
-    return _told(name, found, train["entities"], train["conversions"], names)
+    findings = [{**finding.to_dict(), "column": _plain(finding.column)} for finding in result.findings]
+    return _told(name, findings, train["entities"], train["conversions"], names)
 
 
 def _judged(result: Any) -> list[str]:
@@ -73,39 +73,39 @@ def _judged(result: Any) -> list[str]:
 
 
 def _told(
-    name: str, found: list[dict[str, Any]], entities: int, conversions: int, columns: Sequence[str]
+    name: str, findings: list[dict[str, Any]], entities: int, conversions: int, columns: Sequence[str]
 ) -> dict[str, Any]:
-    by_column = {finding["column"]: finding for finding in found}
+    by_column = {finding["column"]: finding for finding in findings}
     guilty = GUILTY[name]
-    taken = {column for column, finding in by_column.items() if finding["action"] in ("quarantined", "named")}
+    caught = {column for column, finding in by_column.items() if finding["action"] in ("quarantined", "named")}
     return {
         "entities": entities,
         "conversions": conversions,
         "columns": len(columns),
-        "findings": found,
+        "findings": findings,
         "guilty": len(guilty),
-        "caught": sorted(guilty & taken),
-        "missed": sorted(guilty - taken),
+        "caught": sorted(guilty & caught),
+        "missed": sorted(guilty - caught),
         "honest": len(set(columns) - guilty),
-        "accused": sorted(taken - guilty),
+        "accused": sorted(caught - guilty),
     }
 
 
 def world(seed: int, leaking: bool) -> dict[str, Any]:
     """One generated product through `pql check`."""
     with tempfile.TemporaryDirectory() as folder:
-        made = make_world(Path(folder), seed, leaking)
+        product = make_world(Path(folder), seed, leaking)
         result = pql_model.check(Path(folder) / "pql.yaml")
     heavy = {_plain(f.column): f.kind for f in result.findings if f.action != "kept"}
-    features = [name for name in _judged(result) if name not in made.honest | made.leaks and "." in name]
+    features = [name for name in _judged(result) if name not in product.honest | product.leaks and "." in name]
     return {
         "seed": seed,
-        "conversions": made.conversions,
+        "conversions": product.conversions,
         "in_training": result.to_dict()["snapshots"]["train"]["conversions"],
-        "judged": len(made.honest) + len(features),
+        "judged": len(product.honest) + len(features),
         "kept": sum(f.action == "kept" for f in result.findings),
-        "accused": sorted(set(heavy) - made.leaks),
-        "caught": {n: heavy[n] for n in sorted(made.leaks & set(heavy))},
+        "accused": sorted(set(heavy) - product.leaks),
+        "caught": {n: heavy[n] for n in sorted(product.leaks & set(heavy))},
     }
 
 
@@ -152,12 +152,12 @@ def _world_tables(clean: Sequence[dict[str, Any]], leaking: Sequence[dict[str, A
     yield f"| **all** | **{caught} of {len(leaking) * len(LEAKS)}** ({caught / (len(leaking) * len(LEAKS)):.1%}) | |"
 
 
-def _accusations(worlds: Sequence[dict[str, Any]], which: str) -> str:
-    accused, judged = sum(len(r["accused"]) for r in worlds), sum(r["judged"] for r in worlds)
+def _accusations(worlds: Sequence[dict[str, Any]], group: str) -> str:
+    accused, audited = sum(len(r["accused"]) for r in worlds), sum(r["judged"] for r in worlds)
     hit = sum(bool(r["accused"]) for r in worlds)
-    least, most = (f(r["in_training"] for r in worlds) for f in (min, max))
+    fewest, largest = (f(r["in_training"] for r in worlds) for f in (min, max))
     return (
-        f"In {len(worlds)} products {which} ({least} to {most} conversions in training) {accused} of {judged:,} honest columns and "
+        f"In {len(worlds)} products {group} ({fewest} to {largest} conversions in training) {accused} of {audited:,} honest columns and "
         f"events were accused, in {hit} products."
     )
 

@@ -58,18 +58,20 @@ def make_world(home: Path, seed: int, leaking: bool) -> World:
     log = _events(rng, began, pays, merit)
     accounts = accounts.assign(account=[f"a{i}" for i in range(n)], created=_when(began))
     honest = {*accounts.columns} - {"account", "created"} | set(log["event"])
-    then = accounts.copy()
+    earlier_accounts = accounts.copy()
     moved = rng.random(n) < 0.03
-    then.loc[moved, "seats"] += 1
+    earlier_accounts.loc[moved, "seats"] += 1
     leaks: set[str] = set()
     if leaking:
         accounts = accounts.assign(**_leaking_columns(rng, y, began, pays))
-        then = then.assign(seats=np.where(y & (rng.random(n) < 0.4), 1, then["seats"]))
+        earlier_accounts = earlier_accounts.assign(
+            seats=np.where(y & (rng.random(n) < 0.4), 1, earlier_accounts["seats"])
+        )
         log = pd.concat([log, _leaking_events(rng, began, pays, y)])
         accounts = accounts.iloc[np.argsort(~y, kind="stable")]
         leaks = set(LEAKS)
         honest -= leaks
-    _write(home, accounts, then, log, pays)
+    _write(home, accounts, earlier_accounts, log, pays)
     return World(frozenset(honest), frozenset(leaks), conversions)
 
 
@@ -146,8 +148,10 @@ def _events(rng: np.random.Generator, began: np.ndarray, pays: np.ndarray, merit
 def _poisson(rng: np.random.Generator, name: str, start: np.ndarray, end: np.ndarray, rate: np.ndarray) -> pd.DataFrame:
     length = np.where(np.isfinite(start), np.maximum(end - np.where(np.isfinite(start), start, 0), 0), 0)
     length = np.where(np.isfinite(length), length, 0)
-    who = np.repeat(np.arange(len(start)), rng.poisson(rate * length))
-    return pd.DataFrame({"who": who, "event": name, "day": start[who] + rng.random(len(who)) * length[who]})
+    accounts = np.repeat(np.arange(len(start)), rng.poisson(rate * length))
+    return pd.DataFrame(
+        {"who": accounts, "event": name, "day": start[accounts] + rng.random(len(accounts)) * length[accounts]}
+    )
 
 
 def _leaking_columns(rng: np.random.Generator, y: np.ndarray, began: np.ndarray, pays: np.ndarray) -> dict[str, object]:
@@ -156,41 +160,61 @@ def _leaking_columns(rng: np.random.Generator, y: np.ndarray, began: np.ndarray,
     def of(converters: float, others: float) -> np.ndarray:
         return np.asarray(rng.random(n) < np.where(y, converters, others))
 
-    judged = np.where(of(0.35, 0.002), "hot", np.where(of(0.002, 0.35), "cold", "unknown"))
-    seen = np.where(y, pays + rng.uniform(0, 90, n), began + rng.uniform(0, 6, n))
+    temperature = np.where(of(0.35, 0.002), "hot", np.where(of(0.002, 0.35), "cold", "unknown"))
+    seen_at = np.where(y, pays + rng.uniform(0, 90, n), began + rng.uniform(0, 6, n))
     batch = np.where(y, np.cumsum(y) // 8, n + np.cumsum(~y) // 8)
     return {
         "lifetime_usage": np.exp(rng.normal(0, 1, n) + 2.33 * y),
-        "temperature": judged,
+        "temperature": temperature,
         "account_manager": np.where(of(0.85, 0.01), rng.choice(["Ito", "Rossi"], n), None),
         "campaign": np.where(of(0.85, 0.05), None, "spring"),
         "sequence": np.argsort(np.argsort(~y + rng.random(n))) + 1,
         "contract_id": np.argsort(np.argsort(~y + rng.random(n))) + 5000,
         "billing_batch": [f"B{b}" for b in batch],
-        "seen": np.datetime_as_string(_when(seen).to_numpy("datetime64[s]")),
-        "seen_epoch": _when(seen).astype("int64") // 10**9
-        if str(_when(seen).dtype).startswith("datetime64[s")
-        else _when(seen).to_numpy("datetime64[s]").astype(np.int64),
+        "seen": np.datetime_as_string(_when(seen_at).to_numpy("datetime64[s]")),
+        "seen_epoch": _when(seen_at).astype("int64") // 10**9
+        if str(_when(seen_at).dtype).startswith("datetime64[s")
+        else _when(seen_at).to_numpy("datetime64[s]").astype(np.int64),
         "last_touch": np.where(of(0.55, 0.25), "sales", "none"),
     }
 
 
 def _leaking_events(rng: np.random.Generator, began: np.ndarray, pays: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    who = np.flatnonzero(y)
-    others = rng.choice(np.flatnonzero(~y), len(who) // 2, replace=False)
-    called = rng.choice(np.flatnonzero(~y), 2 * len(who), replace=False)
+    converters = np.flatnonzero(y)
+    non_converters = rng.choice(np.flatnonzero(~y), len(converters) // 2, replace=False)
+    prospects = rng.choice(np.flatnonzero(~y), 2 * len(converters), replace=False)
     parts = [
-        pd.DataFrame({"who": who, "event": "checkout started", "day": pays[who] - rng.uniform(1, 20, len(who)) / 1440}),
         pd.DataFrame(
-            {"who": others, "event": "checkout started", "day": began[others] + rng.uniform(0, 20, len(others))}
+            {
+                "who": converters,
+                "event": "checkout started",
+                "day": pays[converters] - rng.uniform(1, 20, len(converters)) / 1440,
+            }
         ),
-        pd.DataFrame({"who": who, "event": "invoice read", "day": pays[who] + rng.uniform(0.1, 20, len(who))}),
+        pd.DataFrame(
+            {
+                "who": non_converters,
+                "event": "checkout started",
+                "day": began[non_converters] + rng.uniform(0, 20, len(non_converters)),
+            }
+        ),
+        pd.DataFrame(
+            {
+                "who": converters,
+                "event": "invoice read",
+                "day": pays[converters] + rng.uniform(0.1, 20, len(converters)),
+            }
+        ),
     ]
     log = pd.concat(parts, ignore_index=True)
     log["arrives"] = log["day"]
-    before = pd.DataFrame({"who": who, "event": "sales call", "day": began[who] + rng.uniform(0, 5, len(who))})
-    free = pd.DataFrame({"who": called, "event": "sales call", "day": began[called] + rng.uniform(0, 5, len(called))})
-    before["arrives"] = np.where(rng.random(len(who)) < 0.5, pays[who] + 1, before["day"])
+    before = pd.DataFrame(
+        {"who": converters, "event": "sales call", "day": began[converters] + rng.uniform(0, 5, len(converters))}
+    )
+    free = pd.DataFrame(
+        {"who": prospects, "event": "sales call", "day": began[prospects] + rng.uniform(0, 5, len(prospects))}
+    )
+    before["arrives"] = np.where(rng.random(len(converters)) < 0.5, pays[converters] + 1, before["day"])
     return pd.concat([log, before, free.assign(arrives=free["day"])], ignore_index=True)
 
 
@@ -198,15 +222,17 @@ def _when(days: np.ndarray) -> pd.DatetimeIndex:
     return START + pd.to_timedelta(np.round(np.where(np.isfinite(days), days, 0) * 86_400), unit="s")
 
 
-def _write(home: Path, accounts: pd.DataFrame, then: pd.DataFrame, log: pd.DataFrame, pays: np.ndarray) -> None:
+def _write(
+    home: Path, accounts: pd.DataFrame, earlier_accounts: pd.DataFrame, log: pd.DataFrame, pays: np.ndarray
+) -> None:
     names = np.array([f"a{i}" for i in range(len(pays))], object)
     log = log[log["day"] < DAYS + HORIZON]
     table = {"account": names[log["who"]], "event": log["event"], "time": _when(log["day"].to_numpy())}
     pd.DataFrame({**table, "arrived": _when(log["arrives"].to_numpy())}).to_parquet(home / "events.parquet")
     accounts.to_parquet(home / "accounts.parquet")
-    then.to_parquet(home / "then.parquet")
-    paid = np.flatnonzero(pays < DAYS + HORIZON)
-    pd.DataFrame({"account": names[paid], "time": _when(pays[paid])}).to_parquet(home / "paid.parquet")
+    earlier_accounts.to_parquet(home / "then.parquet")
+    payers = np.flatnonzero(pays < DAYS + HORIZON)
+    pd.DataFrame({"account": names[payers], "time": _when(pays[payers])}).to_parquet(home / "paid.parquet")
     columns = {"entity": "account", "event": "event", "time": "time", "known_at": "arrived"}
     config = {
         "name": "audited",

@@ -85,17 +85,17 @@ def trained(name: str, home: Path, trials: int, accounts: int) -> TrainResult:
 def measure(name: str, rows: int, trials: int, accounts: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A record for each world and path, and what there is to know of the set."""
     with tempfile.TemporaryDirectory() as folder:
-        home, other = Path(folder, "as_it_is"), Path(folder, "on_edges")
+        home, edges_home = Path(folder, "as_it_is"), Path(folder, "on_edges")
         home.mkdir()
-        other.mkdir()
-        done = trained(name, home, trials, accounts)
-        data, model = done.prepared, done.registered.model
-        kinds = perturbed(other, home, data.snapshots.frame, list(data.offered.known), data.sources.observed_until)
+        edges_home.mkdir()
+        training = trained(name, home, trials, accounts)
+        data, model = training.prepared, training.registered.model
+        kinds = perturbed(edges_home, home, data.snapshots.frame, list(data.offered.known), data.sources.observed_until)
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{home / 'mlflow.db'}"  # the copy has no model of its own
         try:
             bundle = pql_model.export(home / "pql.yaml", output=home / "bundle").bundle
             with served(bundle.path) as address:
-                found = [pql_model.verify(place / "pql.yaml", url=address, rows=rows) for place in (home, other)]
+                results = [pql_model.verify(place / "pql.yaml", url=address, rows=rows) for place in (home, edges_home)]
         finally:
             del os.environ["MLFLOW_TRACKING_URI"]
     features = [parse_feature(c.name) for c in model.manifest.columns if c.kind == "feature"]
@@ -106,11 +106,11 @@ def measure(name: str, rows: int, trials: int, accounts: int) -> tuple[list[dict
         "labelled_snapshots": len(data.snapshots.frame),
         "events_on_edges": kinds,
     }
-    return [row for world, one in zip(WORLDS, found, strict=True) for row in _records(name, world, one)], about
+    return [row for world, result in zip(WORLDS, results, strict=True) for row in _records(name, world, result)], about
 
 
-def _records(name: str, world: str, found: VerifyResult) -> Iterator[dict[str, Any]]:
-    for path in found.paths:
+def _records(name: str, world: str, result: VerifyResult) -> Iterator[dict[str, Any]]:
+    for path in result.paths:
         payload = path.to_dict() | {"path": path.path if not path.path.startswith("http") else "HTTP"}
         yield {"set": name, "world": world, **payload}
 
@@ -133,20 +133,22 @@ def main(arguments: list[str]) -> None:
     reader.add_argument("--rows", type=int, default=1000, help="snapshots of each set and world, at most")
     reader.add_argument("--trials", type=int, default=5)
     reader.add_argument("--accounts", type=int, default=4000, help="of the demo")
-    asked = reader.parse_args(arguments)
+    args = reader.parse_args(arguments)
     records, sets = [], {}
-    for name in asked.sets:
+    for name in args.sets:
         if name != "demo" and not (DATA / name).is_dir():
             sys.exit(f"There is no {name} in {DATA}; set PQL_BENCH_DATA to the folder that holds it.")
-        rows, sets[name] = measure(name, asked.rows, asked.trials, asked.accounts)
+        rows, sets[name] = measure(name, args.rows, args.trials, args.accounts)
         records += rows
         show(rows)
     covered = {measure for about in sets.values() for measure in about["measures"]}
-    left = [measure for measure in MEASURES if measure not in covered]
-    print(f"Measures among the features: {len(covered)} of {len(MEASURES)}{'; not ' if left else ''}{', '.join(left)}.")
+    uncovered = [measure for measure in MEASURES if measure not in covered]
+    print(
+        f"Measures among the features: {len(covered)} of {len(MEASURES)}{'; not ' if uncovered else ''}{', '.join(uncovered)}."
+    )
     out = HERE / "results" / "parity.json"
     out.write_text(
-        json.dumps({"rows": records, "sets": sets, "measures_left": left}, indent=1) + "\n", encoding="utf-8"
+        json.dumps({"rows": records, "sets": sets, "measures_left": uncovered}, indent=1) + "\n", encoding="utf-8"
     )
     if not all(row["same"] for row in records):
         sys.exit("Something differs.")

@@ -67,8 +67,8 @@ def perturbed(home: Path, source: Path, snapshots: pd.DataFrame, known: list[str
     (home / config.conversions.table).symlink_to(source / config.conversions.table)
     values = sorted({name for table in config.events for name in table.values})
     rows, kinds = [], Counter[str]()
-    for entity, seen in snapshots[~snapshots["entity"].isin(quiet)].groupby("entity"):
-        for kind, row in _on_edges(config, seen, [*known, *NAMES], values, dice):
+    for entity, entity_snapshots in snapshots[~snapshots["entity"].isin(quiet)].groupby("entity"):
+        for kind, row in _on_edges(config, entity_snapshots, [*known, *NAMES], values, dice):
             rows.append({"who": entity, **row})
             kinds[kind] += 1
     kinds["entities without events"] = len(quiet)
@@ -110,11 +110,11 @@ def _changed_traits(home: Path, source: Path, config: Config, dice: random.Rando
 
 
 def _on_edges(
-    config: Config, seen: pd.DataFrame, names: list[str], values: list[str], dice: random.Random
+    config: Config, entity_snapshots: pd.DataFrame, names: list[str], values: list[str], dice: random.Random
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Events of one entity: what kind of edge, and the row."""
-    signed_up = int(seen["signed_up"].iloc[0])
-    as_ofs = [int(as_of) for as_of in seen["as_of"]]
+    signed_up = int(entity_snapshots["signed_up"].iloc[0])
+    as_ofs = [int(as_of) for as_of in entity_snapshots["as_of"]]
     last: int | None = None
     for _ in range(ROWS_EACH):
         as_of = dice.choice(as_ofs)
@@ -146,10 +146,10 @@ def _on_edges(
 def _edges(config: Config, signed_up: int, as_of: int) -> list[tuple[str, int]]:
     first = [(f"sign-up + {window}", signed_up + window.us) for window in config.windows.first]
     last = [(f"as_of - {window}", as_of - window.us) for window in config.windows.last]
-    around = [
+    instants = [
         ("sign-up", signed_up),
         ("as_of", as_of),
         ("before the sign-up", signed_up - 5 * HOUR),
         ("after as_of", as_of + DAY),
     ]
-    return [*first, *last, *around, ("midnight", as_of // DAY * DAY)]
+    return [*first, *last, *instants, ("midnight", as_of // DAY * DAY)]

@@ -33,7 +33,7 @@ from pql_model.progress import Stages
 from pql_model.sources.duckdb_session import open_session
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import evaluate, paired_difference
-from pql_model.workflows.prepare import Prepared, candidate_features, prepare
+from pql_model.workflows.prepare import TrainingData, candidate_features, prepare
 
 OUT = Path(__file__).resolve().parent / "results" / "rollup.json"
 ROLLUPS = ("sum", "max", "mean", "noisy-or", "breadth 50", "breadth 80")
@@ -60,12 +60,12 @@ def roll_up(account: np.ndarray, score: np.ndarray, rows: int, median: float, hi
     total = np.bincount(account, score, rows)
     largest = np.zeros(rows)
     np.maximum.at(largest, account, score)
-    none = np.bincount(account, np.log1p(-score), rows)
+    log_none = np.bincount(account, np.log1p(-score), rows)
     return {
         "sum": total,
         "max": largest,
         "mean": total / np.maximum(users, 1),
-        "noisy-or": 1 - np.exp(none),
+        "noisy-or": 1 - np.exp(log_none),
         "breadth 50": np.bincount(account[score > median], minlength=rows).astype(float),
         "breadth 80": np.bincount(account[score > high], minlength=rows).astype(float),
     }
@@ -92,17 +92,17 @@ def scored(
     return np.asarray(np.clip(fit.calibration.apply(margin) + TIE * margin, 0, 1 - 1e-12))
 
 
-def user_snapshots(data: Prepared) -> tuple[Any, Any]:
+def user_snapshots(data: TrainingData) -> tuple[Any, Any]:
     """Events with the user as entity, and the account's snapshots for each user that had been seen by then."""
     log = data.sources.events.table
     log = log.filter(log.user.notnull()).mutate(account=log.entity, entity=log.entity + SEPARATOR + log.user)
-    asked = data.snapshots.table.rename(account="entity")
-    known = log.known_at.isnull() | (log.known_at < asked.as_of)
-    seen = log.join(asked, [log.account == asked.account, log.time < asked.as_of, known])
-    return log.drop("account"), seen.select(log.entity, asked.as_of, asked.signed_up).distinct()
+    snapshots = data.snapshots.table.rename(account="entity")
+    arrived = log.known_at.isnull() | (log.known_at < snapshots.as_of)
+    visible = log.join(snapshots, [log.account == snapshots.account, log.time < snapshots.as_of, arrived])
+    return log.drop("account"), visible.select(log.entity, snapshots.as_of, snapshots.signed_up).distinct()
 
 
-def score_users(config: Config, data: Prepared, trials: int) -> Users:
+def score_users(config: Config, data: TrainingData, trials: int) -> Users:
     """Train on the users of the training snapshots of accounts; score all."""
     log, snapshots = user_snapshots(data)
     wanted = candidate_features(_of_users(config), data.offered)
@@ -131,29 +131,29 @@ def _traits(manifest: Manifest) -> list[ModelColumn]:
 
 
 def _manifest(train: pd.DataFrame, features: list[str], traits: Manifest) -> Manifest:
-    kept, _ = drop_uninformative(train, features)
-    return Manifest((*(ModelColumn(name, "feature") for name in kept), *_traits(traits)))
+    informative, _ = drop_uninformative(train, features)
+    return Manifest((*(ModelColumn(name, "feature") for name in informative), *_traits(traits)))
 
 
-def score_accounts(config: Config, data: Prepared, users: Users, trials: int) -> dict[str, np.ndarray]:
+def score_accounts(config: Config, data: TrainingData, users: Users, trials: int) -> dict[str, np.ndarray]:
     """The account model, and three others that differ in what they know of the users."""
     usual = [column.name for column in data.manifest.columns if column.kind == "feature"]
-    apart = [name for name in usual if parse_feature(name).measure not in ABOUT_USERS]
+    without_users = [name for name in usual if parse_feature(name).measure not in ABOUT_USERS]
     wider, top = _in_every_window(config, data), _top_user_counts(users, len(data.table))
-    more = pd.concat([wider, top], axis=1)
-    table = pd.concat([data.table.drop(columns=more.columns, errors="ignore"), more], axis=1)
+    wider_and_top = pd.concat([wider, top], axis=1)
+    table = pd.concat([data.table.drop(columns=wider_and_top.columns, errors="ignore"), wider_and_top], axis=1)
     frame, train = data.snapshots.frame, data.split.train
     columns = {
         "account": usual,
-        WITHOUT: apart,
-        EVERY_WINDOW: [*apart, *wider.columns],
+        WITHOUT: without_users,
+        EVERY_WINDOW: [*without_users, *wider.columns],
         TOP_USER: [*usual, *top.columns],
     }
     manifests = {name: _manifest(table[train], features, data.manifest) for name, features in columns.items()}
     return {name: scored(config, frame, table, m, train, trials) for name, m in manifests.items()}
 
 
-def _in_every_window(config: Config, data: Prepared) -> pd.DataFrame:
+def _in_every_window(config: Config, data: TrainingData) -> pd.DataFrame:
     """What speaks of users, in all windows in which counts are offered."""
     windows = [f.window for f in candidate_features(config, data.offered) if f.event == ANY and f.measure == "count"]
     features = [Feature(ANY, "top_user_share", window) for window in windows]
@@ -167,8 +167,8 @@ def _top_user_counts(users: Users, rows: int) -> pd.DataFrame:
     The columns carry names of features that the account has not, because a manifest reads names.
     """
     counts = [name for name in users.table.columns if parse_feature(name).measure == "count"]
-    most = users.table[counts].groupby(users.account).max().reindex(range(rows), fill_value=0.0)
-    return most.rename(columns=lambda name: "top+user%27s+" + name)
+    maxima = users.table[counts].groupby(users.account).max().reindex(range(rows), fill_value=0.0)
+    return maxima.rename(columns=lambda name: "top+user%27s+" + name)
 
 
 def measure(path: Path, trials: int) -> dict[str, Any]:
@@ -182,8 +182,8 @@ def measure(path: Path, trials: int) -> dict[str, Any]:
     test = data.split.test
     y, entities = data.converted[test].astype(float), data.snapshots.frame["entity"].to_numpy()[test]
     auc = {name: evaluate(y, s[test], entities, names=["roc_auc"])["roc_auc"] for name, s in scores.items()}
-    ours = scores.pop("account")[test]
-    lead = {name: paired_difference(y, ours, s[test], entities) for name, s in scores.items()}
+    account_scores = scores.pop("account")[test]
+    lead = {name: paired_difference(y, account_scores, s[test], entities) for name, s in scores.items()}
     return {
         "accounts": len(np.unique(entities)),
         "rows": len(y),
@@ -194,13 +194,13 @@ def measure(path: Path, trials: int) -> dict[str, Any]:
     }
 
 
-def pooled(found: list[Estimate]) -> Estimate:
+def pooled(estimates: list[Estimate]) -> Estimate:
     """The mean over independent worlds, with the interval that their standard errors give; one stays as it is."""
-    if len(found) == 1:
-        return found[0]
-    value = float(np.mean([e.value for e in found]))
-    errors = np.array([(e.high - e.low) / (2 * 1.96) for e in found])
-    half = 1.96 * float(np.sqrt((errors**2).sum())) / len(found)
+    if len(estimates) == 1:
+        return estimates[0]
+    value = float(np.mean([e.value for e in estimates]))
+    errors = np.array([(e.high - e.low) / (2 * 1.96) for e in estimates])
+    half = 1.96 * float(np.sqrt((errors**2).sum())) / len(estimates)
     return Estimate(value, value - half, value + half)
 
 
@@ -226,10 +226,10 @@ def tables(worlds: dict[str, Any]) -> str:
     ]
     second = ["| world | account features | " + " | ".join(ROLLUPS) + " |"]
     third = ["| world | the features about users add | in every window | most by one user |"]
-    for name, found in worlds.items():
-        auc, lead, best = found["roc_auc"], found["account_minus"], found["best"]
+    for name, estimates in worlds.items():
+        auc, lead, best = estimates["roc_auc"], estimates["account_minus"], estimates["best"]
         mean = f"{auc['account']:.3f}"
-        about = f"{found['rows']:,} / {found['conversions']:,} | {found['users']:.1f} | {mean} | {best} {auc[best]:.3f}"
+        about = f"{estimates['rows']:,} / {estimates['conversions']:,} | {estimates['users']:.1f} | {mean} | {best} {auc[best]:.3f}"
         first.append(f"| {name} | {about} | {_words(lead[best])} |")
         second.append(f"| {name} | {mean} | " + " | ".join(f"{auc[r]:.3f}" for r in ROLLUPS) + " |")
         gains = (_words(lead[WITHOUT]), _words(_minus(lead[EVERY_WINDOW])), _words(_minus(lead[TOP_USER])))
@@ -249,23 +249,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("worlds", nargs="*", help=", ".join(WORLDS))
-    given = parser.parse_args()
-    if unknown := [name for name in given.worlds if name not in WORLDS]:
+    args = parser.parse_args()
+    if unknown := [name for name in args.worlds if name not in WORLDS]:
         parser.error(f"unknown: {', '.join(unknown)}; the worlds are {', '.join(WORLDS)}")
     worlds = {}
-    for name in given.worlds or WORLDS:
+    for name in args.worlds or WORLDS:
         write, accounts, seeds = WORLDS[name]
         runs = []
         for seed in seeds:
             started = time.monotonic()
             with tempfile.TemporaryDirectory() as folder:
-                runs.append(measure(write(Path(folder), accounts, seed), given.trials))
+                runs.append(measure(write(Path(folder), accounts, seed), args.trials))
             print(f"{name}, seed {seed}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
         worlds[name] = summary(runs)
     print(tables(worlds))
-    if not given.worlds:
+    if not args.worlds:
         OUT.parent.mkdir(exist_ok=True)
-        OUT.write_text(json.dumps({"trials": given.trials, "worlds": worlds}, indent=1) + "\n", encoding="utf-8")
+        OUT.write_text(json.dumps({"trials": args.trials, "worlds": worlds}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -87,12 +87,12 @@ def _teams(home: Path, accounts: int, seed: int, carrier: Callable[[np.ndarray],
     carried = carrier(counts[:, :, 0])
     pays = rng.random(accounts) < 1 / (1 + np.exp(3.1 - 2.2 * (carried >= np.quantile(carried, 0.75))))
     time = began[account] + rng.integers(0, 14 * DAY, len(account))
-    paid = (began + 14 * DAY + rng.integers(0, 29 * DAY, accounts))[pays]
+    paid_at = (began + 14 * DAY + rng.integers(0, 29 * DAY, accounts))[pays]
     names = np.array(["Report Built", "Page Viewed", "Comment Added", "File Uploaded"])
     log = {"workspace": account, "person": account * 12 + person, "action": names[action], "occurred": _stamps(time)}
     _write(home, "events", log)
     _write(home, "workspaces", {"workspace": np.arange(accounts), "created": _stamps(began)})
-    _write(home, "subscriptions", {"workspace": np.flatnonzero(pays), "paid_at": _stamps(paid)})
+    _write(home, "subscriptions", {"workspace": np.flatnonzero(pays), "paid_at": _stamps(paid_at)})
     (home / "pql.yaml").write_text(TEAM, encoding="utf-8")
     return home / "pql.yaml"
 

@@ -30,56 +30,56 @@ RESULTS = Path(__file__).resolve().parent / "results" / "serving.json"
 Part = Callable[[Product, bool, argparse.Namespace], Any]
 
 
-def _prepare(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _prepare(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     ensemble, manifest = of.bundle.model.predictor, of.bundle.model.manifest
     trees = sum(booster.num_trees() for booster in ensemble.boosters)
     return {"boosters": len(ensemble.boosters), "trees": trees, "columns": len(manifest.columns)}
 
 
-def _inside(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _inside(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_inside import one_entity
 
     sizes = {None: 2000, 30: 2000, 300: 2000, 3000: 500}
     return [one_entity(of, events, 30 if quick else repetitions) for events, repetitions in sizes.items()]
 
 
-def _http(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _http(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_service import side_by_side
 
-    return side_by_side(of, 1 if quick else asked.rounds, 1.0 if quick else asked.seconds)
+    return side_by_side(of, 1 if quick else args.rounds, 1.0 if quick else args.seconds)
 
 
-def _collector(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _collector(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_service import collections
 
     return collections(of, 3.0 if quick else 90.0)  # longer than what Bento keeps of a request
 
 
-def _soak(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _soak(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_service import soak
 
-    return soak(of, 0.3 if quick else asked.minutes)
+    return soak(of, 0.3 if quick else args.minutes)
 
 
-def _overload(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _overload(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_service import overload
 
-    return overload(of, 1.0 if quick else asked.seconds)
+    return overload(of, 1.0 if quick else args.seconds)
 
 
-def _batch(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _batch(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_inside import batch
 
     return batch(of, 300 if quick else 5000, 1 if quick else 7)
 
 
-def _start(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _start(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_service import start_up
 
     return start_up(of, 1 if quick else 5)
 
 
-def _trees(of: Product, quick: bool, asked: argparse.Namespace) -> Any:
+def _trees(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_inside import Smaller, smaller_trees
 
     changes = [Smaller(leaves, boosters) for boosters in (None, 5, 3, 1) for leaves in (None, 16, 8, 4, 2)][1:]
@@ -106,26 +106,26 @@ def read() -> dict[str, dict[str, Any]]:
     return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
 
 
-def run(part: str, home: Path, asked: argparse.Namespace) -> dict[str, Any]:
+def run(part: str, home: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Measure one part of each model, write it down and print its table."""
-    models = asked.models[:1] if part in ONE_MODEL else asked.models
-    found: dict[str, Any] = {"load_average_before": round(os.getloadavg()[0], 2)}
+    models = args.models[:1] if part in ONE_MODEL else args.models
+    results: dict[str, Any] = {"load_average_before": round(os.getloadavg()[0], 2)}
     for name in models:
-        found[name] = PARTS[part](product(name, home, asked.quick), asked.quick, asked)
-    if not asked.quick:
+        results[name] = PARTS[part](product(name, home, args.quick), args.quick, args)
+    if not args.quick:
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps({**read(), part: found}, indent=1) + "\n", encoding="utf-8")
-    print(tables.of(part, found), flush=True)
-    return found
+        RESULTS.write_text(json.dumps({**read(), part: results}, indent=1) + "\n", encoding="utf-8")
+    print(tables.of(part, results), flush=True)
+    return results
 
 
-def _each_alone(home: Path, given: list[str]) -> int:
+def _each_alone(home: Path, options: list[str]) -> int:
     """Every part in a process of its own: no part inherits memory, threads or a frozen heap of another."""
     for part in PARTS:
         print(f"\n## {part}\n", flush=True)
-        done = subprocess.run([sys.executable, __file__, part, "--home", str(home), *given], check=False)
-        if done.returncode:
-            return done.returncode
+        process = subprocess.run([sys.executable, __file__, part, "--home", str(home), *options], check=False)
+        if process.returncode:
+            return process.returncode
     return 0
 
 
@@ -143,17 +143,17 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="a small model, few repetitions; writes nothing")
     parser.add_argument("--table", action="store_true", help="measure nothing")
-    asked = parser.parse_args(arguments)
-    if asked.table:
-        print("\n\n".join(f"## {part}\n\n{tables.of(part, found)}" for part, found in read().items()))
+    args = parser.parse_args(arguments)
+    if args.table:
+        print("\n\n".join(f"## {part}\n\n{tables.of(part, results)}" for part, results in read().items()))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        home = asked.home if asked.home is not None else Path(folder)
-        if asked.part != "all":
-            run(asked.part, home, asked)
+        home = args.home if args.home is not None else Path(folder)
+        if args.part != "all":
+            run(args.part, home, args)
             return 0
-        given = ["--models", *asked.models, "--minutes", str(asked.minutes), "--rounds", str(asked.rounds)]
-        return _each_alone(home, [*given, "--seconds", str(asked.seconds), *["--quick"] * asked.quick])
+        options = ["--models", *args.models, "--minutes", str(args.minutes), "--rounds", str(args.rounds)]
+        return _each_alone(home, [*options, "--seconds", str(args.seconds), *["--quick"] * args.quick])
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ from pql_model.serve.engine import ScoringEngine
 from pql_model.serve.strict_json import parse
 from pql_model.statistics.metrics import evaluate, paired_difference
 from pql_model.time import now
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 ONE = {
     "reading": (engine_module, "read_entity"),
@@ -62,37 +62,37 @@ MANY = {
 @contextmanager
 def timed(parts: Mapping[str, tuple[Any, str]]) -> Iterator[dict[str, float]]:
     """Seconds spent in each part since it was last set to 0."""
-    spent = dict.fromkeys(parts, 0.0)
+    seconds = dict.fromkeys(parts, 0.0)
     with ExitStack() as stack:
         for name, (owner, attribute) in parts.items():
-            stack.enter_context(patch.object(owner, attribute, _timed(getattr(owner, attribute), name, spent)))
-        yield spent
+            stack.enter_context(patch.object(owner, attribute, _timed(getattr(owner, attribute), name, seconds)))
+        yield seconds
 
 
-def _timed(work: Callable[..., Any], name: str, spent: dict[str, float]) -> Callable[..., Any]:
-    def timed_work(*given: Any, **named: Any) -> Any:
+def _timed(work: Callable[..., Any], name: str, seconds: dict[str, float]) -> Callable[..., Any]:
+    def timed_work(*args: Any, **kwargs: Any) -> Any:
         began = time.perf_counter()
         try:
-            return work(*given, **named)
+            return work(*args, **kwargs)
         finally:
-            spent[name] += time.perf_counter() - began
+            seconds[name] += time.perf_counter() - began
 
     return timed_work
 
 
-def _seconds(work: Callable[[Any], Any], given: Sequence[Any]) -> np.ndarray:
-    return _seconds_of_fresh(work, given, lambda one: one)
+def _seconds(work: Callable[[Any], Any], inputs: Sequence[Any]) -> np.ndarray:
+    return _seconds_of_fresh(work, inputs, lambda raw: raw)
 
 
-def _seconds_of_fresh(work: Callable[[Any], Any], given: Sequence[Any], made: Callable[[Any], Any]) -> np.ndarray:
+def _seconds_of_fresh(work: Callable[[Any], Any], inputs: Sequence[Any], prepare: Callable[[Any], Any]) -> np.ndarray:
     """What is worked on is made just before, outside the time: as in a service, which has only just parsed it."""
-    found = np.empty(len(given))
-    for k, raw in enumerate(given):
-        one = made(raw)
+    seconds = np.empty(len(inputs))
+    for k, raw in enumerate(inputs):
+        prepared = prepare(raw)
         began = time.perf_counter()
-        work(one)
-        found[k] = time.perf_counter() - began
-    return found
+        work(prepared)
+        seconds[k] = time.perf_counter() - began
+    return seconds
 
 
 def _ms(seconds: np.ndarray | float) -> float:
@@ -118,18 +118,18 @@ def one_entity(product: Product, events: int | None, repetitions: int) -> dict[s
     gc.freeze()  # as the service does
     with threadpool_limits(1):
         _seconds_of_fresh(lambda raw: engine.score(raw, instant), requests[:20], json.loads)
-        whole = _seconds_of_fresh(lambda raw: engine.score(raw, instant), requests, json.loads)
+        totals = _seconds_of_fresh(lambda raw: engine.score(raw, instant), requests, json.loads)
         parts = _parts(engine, instant, requests)
         rows = [engine.score(raw, instant).row for raw in distinct]
     gc.unfreeze()
-    p50, p90, p99 = np.percentile(whole, [50, 90, 99]) * 1000
+    p50, p90, p99 = np.percentile(totals, [50, 90, 99]) * 1000
     return {
         "events": events
         if events is not None
         else f"real ({int(np.median([len(raw['events']) for raw in distinct]))})",
         "repetitions": repetitions,
         "p50_ms": round(p50, 3),
-        "p50_quickest_ms": round(min(_by_block(whole)), 3),
+        "p50_quickest_ms": round(min(_by_block(totals)), 3),
         "p90_ms": round(p90, 3),
         "p99_ms": round(p99, 3),
         "parts_ms": parts,
@@ -149,17 +149,17 @@ def _by_block(seconds: np.ndarray) -> list[float]:
 
 def _parts(engine: ScoringEngine, instant: int, requests: Sequence[bytes]) -> dict[str, float]:
     """Median of each part, and of what is left of the whole."""
-    found: dict[str, list[float]] = {name: [] for name in [*ONE, "rest"]}
+    times: dict[str, list[float]] = {name: [] for name in [*ONE, "rest"]}
     with timed(ONE) as spent:
         for raw in map(json.loads, requests):
             spent.update(dict.fromkeys(spent, 0.0))
             began = time.perf_counter()
             engine.score(raw, instant)
-            whole = time.perf_counter() - began
+            total = time.perf_counter() - began
             for name, seconds in spent.items():
-                found[name].append(seconds)
-            found["rest"].append(whole - sum(spent.values()))
-    return {name: _ms(np.array(seconds)) for name, seconds in found.items()}
+                times[name].append(seconds)
+            times["rest"].append(total - sum(spent.values()))
+    return {name: _ms(np.array(seconds)) for name, seconds in times.items()}
 
 
 # ---------------------------------------------------------------- a table
@@ -178,22 +178,22 @@ def batch(product: Product, rows: int, repetitions: int) -> dict[str, Any]:
         "predict": lambda: model.predictor.margin(X),
         "pred_contrib": lambda: model.predictor.contributions(X),
     }
-    found: dict[str, list[float]] = {name: [] for name in works}
+    times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repetitions):  # in turn, so that what else the machine does hits all alike
         for name, work in works.items():
             began = time.perf_counter()
             work()
-            found[name].append(time.perf_counter() - began)
+            times[name].append(time.perf_counter() - began)
     with timed(MANY) as spent:
         began = time.perf_counter()
         decided_rows(model, table, decider)
-        whole = time.perf_counter() - began
-    parts = {**spent, "rest": whole - sum(spent.values())}
+        total = time.perf_counter() - began
+    parts = {**spent, "rest": total - sum(spent.values())}
     return {
         "rows": rows,
         "columns": X.shape[1],
         "repetitions": repetitions,
-        "rows_per_second": {name: round(rows / float(np.median(seconds))) for name, seconds in found.items()},
+        "rows_per_second": {name: round(rows / float(np.median(seconds))) for name, seconds in times.items()},
         "parts_us_a_row": {name: round(1e6 * seconds / rows, 2) for name, seconds in parts.items()},
     }
 
@@ -228,10 +228,10 @@ class Smaller:
 
 def _alternating(settings: Sequence[Params]) -> list[Params]:
     """The best that was found, a prior, the next that was found... Priors have more seeds."""
-    most = max(s.averaged for s in settings)
-    priors = [s for s in settings if s.averaged == most]
-    found = [s for s in settings if s.averaged != most]
-    pairs = itertools.zip_longest(found, priors)
+    largest = max(s.averaged for s in settings)
+    priors = [s for s in settings if s.averaged == largest]
+    smaller = [s for s in settings if s.averaged != largest]
+    pairs = itertools.zip_longest(smaller, priors)
     return [s for pair in pairs for s in pair if s is not None]
 
 
@@ -248,16 +248,16 @@ def smaller_trees(product: Product, changes: Sequence[Smaller], repetitions: int
     y, entities = data.converted[test], data.snapshots.frame["entity"][test]
     usual: np.ndarray | None = None
     payload = []
-    seen: list[list[Params]] = []
+    variants: list[list[Params]] = []
     for change in [Smaller(None, None), *changes]:
-        chosen = change.of(settings)
-        if chosen in seen:  # the tuned trees are as small
+        variant = change.of(settings)
+        if variant in variants:  # the tuned trees are as small
             continue
-        seen.append(chosen)
-        ensemble, probability = _fitted(product, data, X, chosen)
+        variants.append(variant)
+        ensemble, probability = _fitted(product, data, X, variant)
         usual = probability if usual is None else usual
         metrics = evaluate(y, probability, entities, names=["roc_auc", "log_loss"])
-        ahead = {name: paired_difference(y, probability, usual, entities, name) for name in metrics}
+        leads = {name: paired_difference(y, probability, usual, entities, name) for name in metrics}
         payload.append(
             {
                 "leaves_at_most": change.leaves,
@@ -265,13 +265,15 @@ def smaller_trees(product: Product, changes: Sequence[Smaller], repetitions: int
                 **_size(ensemble),
                 **_cost(ensemble, X[test], repetitions),
                 **{name: estimate.to_dict() for name, estimate in metrics.items()},
-                "minus_as_tuned": {name: estimate.to_dict() for name, estimate in ahead.items()},
+                "minus_as_tuned": {name: estimate.to_dict() for name, estimate in leads.items()},
             }
         )
     return payload
 
 
-def _fitted(product: Product, data: Prepared, X: np.ndarray, settings: Sequence[Params]) -> tuple[Ensemble, np.ndarray]:
+def _fitted(
+    product: Product, data: TrainingData, X: np.ndarray, settings: Sequence[Params]
+) -> tuple[Ensemble, np.ndarray]:
     """As `fit_model` fits once it has its settings; the test rows' probabilities."""
     config = load_config(product.config)
     train, test, manifest = data.split.train, data.split.test, data.manifest
@@ -301,7 +303,7 @@ def _cost(ensemble: Ensemble, X: np.ndarray, repetitions: int) -> dict[str, floa
     rows = [X[k : k + 1] for k in range(min(len(X), 50))]
     singles = list(itertools.islice(itertools.cycle(rows), repetitions))
     with threadpool_limits(1):
-        one = _ms(_seconds(ensemble.contributions, singles))
+        per_row = _ms(_seconds(ensemble.contributions, singles))
         alone = _ms(_seconds(ensemble.margin, singles))
-        many = _ms(_seconds(ensemble.contributions, [X[:1000]] * 3)) / min(1000, len(X))
-    return {"pred_contrib_ms": one, "predict_ms": alone, "pred_contrib_among_many_ms": round(many, 4)}
+        batch_ms = _ms(_seconds(ensemble.contributions, [X[:1000]] * 3)) / min(1000, len(X))
+    return {"pred_contrib_ms": per_row, "predict_ms": alone, "pred_contrib_among_many_ms": round(batch_ms, 4)}

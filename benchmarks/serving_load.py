@@ -45,18 +45,21 @@ class Server:
         return [self.process, *self.process.children(recursive=True)]
 
     def cpu_seconds(self) -> float:
-        return sum(sum(one.cpu_times()[:2]) for one in self.family())
+        return sum(sum(process.cpu_times()[:2]) for process in self.family())
 
     def rss_mb(self) -> dict[str, float]:
         """Of all processes, and of the one that works (it has used the processor most)."""
         family = self.family()
-        worker = max(family, key=lambda one: sum(one.cpu_times()[:2]))
-        sizes = {one.pid: one.memory_info().rss / 2**20 for one in family}
+        worker = max(family, key=lambda process: sum(process.cpu_times()[:2]))
+        sizes = {process.pid: process.memory_info().rss / 2**20 for process in family}
         return {"all": round(sum(sizes.values()), 2), "worker": round(sizes[worker.pid], 2), "processes": len(sizes)}
 
     def each_mb(self) -> list[tuple[str, float]]:
         """The end of each process's command, and its size."""
-        return [(" ".join(one.cmdline())[-60:], round(one.memory_info().rss / 2**20, 1)) for one in self.family()]
+        return [
+            (" ".join(process.cmdline())[-60:], round(process.memory_info().rss / 2**20, 1))
+            for process in self.family()
+        ]
 
 
 def commands(
@@ -136,7 +139,7 @@ def commands(
 
 @contextmanager
 def serving(
-    name: str, bundle: Path, config: Path, model: tuple[str, str], more: Mapping[str, str] | None = None
+    name: str, bundle: Path, config: Path, model: tuple[str, str], extra: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
     """A server of `commands` until it is not needed any more; it answers when this is entered.
 
@@ -148,21 +151,21 @@ def serving(
         Added to its environment.
     """
     port = _free_port()
-    command, environment, ready = commands(bundle, config, *model, port)[name]
+    command, environment, ready_path = commands(bundle, config, *model, port)[name]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PQL_")}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PQL_")}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as out:
             process = psutil.Popen(
                 command,
-                env={**kept, "PATH": path, "BENTOML_DO_NOT_TRACK": "true", **environment, **(more or {})},
+                env={**inherited, "PATH": path, "BENTOML_DO_NOT_TRACK": "true", **environment, **(extra or {})},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         try:
-            _await(f"http://{_HOST}:{port}{ready}", process, log)
+            _await(f"http://{_HOST}:{port}{ready_path}", process, log)
             yield Server(name, port, process, log)
         finally:
             _end(process)
@@ -186,9 +189,9 @@ def _answers(url: str) -> bool:
 
 def _end(process: psutil.Popen) -> None:
     """The whole session that the command began, and nobody else."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, how)
+            os.killpg(process.pid, signal_number)
             process.wait(timeout=15)
         except (ProcessLookupError, subprocess.TimeoutExpired, psutil.TimeoutExpired):
             continue
@@ -241,13 +244,13 @@ class Load:
     def payload(self) -> dict[str, Any]:
         """Figures; `*_cpu` is in cores, status 0 is a connection that broke."""
         every = np.concatenate([np.array(ms) for ms in self.ms.values()])
-        p50, p99, most = np.percentile(every, [50, 99, 100])
+        p50, p99, longest = np.percentile(every, [50, 99, 100])
         return {
             "requests": len(every),
             "per_second": round(len(every) / self.seconds, 1),
             "p50_ms": round(float(p50), 3),
             "p99_ms": round(float(p99), 3),
-            "max_ms": round(float(most), 2),
+            "max_ms": round(float(longest), 2),
             "errors": self.wrong,
             "client_cpu": round(self.client_cpu / self.seconds, 3),
             "server_cpu": round(self.server_cpu / self.seconds, 3),
@@ -328,7 +331,7 @@ async def _load(
     per_second: float | None,
     look: Callable[[float], None] | None,
 ) -> Load:
-    found, cpu, server_cpu = Load(), time.process_time(), server.cpu_seconds()
+    total, cpu, server_cpu = Load(), time.process_time(), server.cpu_seconds()
     began = time.perf_counter()
     turns = iter(range(10**12))
 
@@ -336,17 +339,17 @@ async def _load(
         connection: _Connection | None = None
         while time.perf_counter() - began < seconds:
             turn = next(turns)
-            due = began + turn / per_second if per_second is not None else 0.0
-            if due - began >= seconds:
+            due_at = began + turn / per_second if per_second is not None else 0.0
+            if due_at - began >= seconds:
                 break
-            if early := due > time.perf_counter():
-                await asyncio.sleep(due - time.perf_counter())
+            if early := due_at > time.perf_counter():
+                await asyncio.sleep(due_at - time.perf_counter())
             if connection is None or connection.transport is None:
                 connection = await _connected(server.port)
             call = calls[turn % len(calls)]
-            sent = time.perf_counter() if early or per_second is None else due
+            sent_at = time.perf_counter() if early or per_second is None else due_at
             status = await connection.ask(call.wire)
-            found.add(call, 1000 * (time.perf_counter() - sent), status)
+            total.add(call, 1000 * (time.perf_counter() - sent_at), status)
         if connection is not None and connection.transport is not None:
             connection.transport.close()
 
@@ -358,9 +361,9 @@ async def _load(
     watch = asyncio.create_task(looking())
     await asyncio.gather(*(client() for _ in range(clients)))
     watch.cancel()
-    found.seconds = time.perf_counter() - began
-    found.client_cpu, found.server_cpu = time.process_time() - cpu, server.cpu_seconds() - server_cpu
-    return found
+    total.seconds = time.perf_counter() - began
+    total.client_cpu, total.server_cpu = time.process_time() - cpu, server.cpu_seconds() - server_cpu
+    return total
 
 
 async def _connected(port: int) -> _Connection:

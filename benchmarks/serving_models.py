@@ -23,7 +23,7 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources
 from pql_model.time import DAY, iso, parse_instant
 from pql_model.workflows.demo import demo
-from pql_model.workflows.prepare import Prepared, prepare
+from pql_model.workflows.prepare import TrainingData, prepare
 
 MODELS = ("demo", "ds365")
 _ACCOUNTS, _TRIALS = 4000, 30
@@ -58,27 +58,27 @@ class Product:
     @cached_property
     def pool(self) -> list[dict[str, Any]]:
         """What a caller would send of real entities."""
-        found: list[dict[str, Any]] = json.loads((self.home / "pool.json").read_text(encoding="utf-8"))
-        return found
+        pool: list[dict[str, Any]] = json.loads((self.home / "pool.json").read_text(encoding="utf-8"))
+        return pool
 
-    def requests(self, events: int, many: int, seed: int = 7) -> list[dict[str, Any]]:
+    def requests(self, events: int, count: int, seed: int = 7) -> list[dict[str, Any]]:
         """Real entities with so many events each, drawn from the product's log, at random times of the entity, by its own users."""
         rng = np.random.default_rng([seed, events])
         log = [event for entity in self.pool for event in entity["events"]]
         payload = []
-        for k in range(many):
+        for k in range(count):
             entity = self.pool[k % len(self.pool)]
             end = parse_instant(entity["as_of"])
             begin = parse_instant(entity["signed_up"]) if entity["signed_up"] is not None else end - 30 * DAY
             users = sorted({event["user"] for event in entity["events"] if "user" in event}) or ["somebody"]
-            drawn = rng.integers(0, [[len(log)], [len(users)]], (2, events)).tolist()
+            positions = rng.integers(0, [[len(log)], [len(users)]], (2, events)).tolist()
             times = np.sort(rng.integers(begin, end, events)).tolist()
             payload.append(
-                {**entity, "events": [_at(log[i], t, users[u]) for i, u, t in zip(*drawn, times, strict=True)]}
+                {**entity, "events": [_at(log[i], t, users[u]) for i, u, t in zip(*positions, times, strict=True)]}
             )
         return payload
 
-    def prepared(self) -> Prepared:
+    def prepared(self) -> TrainingData:
         """The feature table and the split that the model was trained on."""
         with open_session() as con:
             return prepare(con, load_config(self.config), Stages(None))
@@ -94,14 +94,14 @@ def _at(event: dict[str, Any], time: int, user: str) -> dict[str, Any]:
 
 def product(name: str, home: Path, quick: bool = False) -> Product:
     """The product in `home/name`; it is trained and exported there if nobody has done so."""
-    found = Product(name, home / name)
-    if not (found.home / "pool.json").exists():
-        print(f"training {name} in {found.home}", file=sys.stderr, flush=True)
+    result = Product(name, home / name)
+    if not (result.home / "pool.json").exists():
+        print(f"training {name} in {result.home}", file=sys.stderr, flush=True)
         accounts, trials = (_QUICK_ACCOUNTS, _QUICK_TRIALS) if quick else (_ACCOUNTS, _TRIALS)
-        version = _trained_demo(found, accounts, trials) if name == "demo" else _trained_real(found, trials)
-        pql_model.export(found.config, output=found.path, model=version)
-        _write_pool(found)
-    return found
+        version = _trained_demo(result, accounts, trials) if name == "demo" else _trained_real(result, trials)
+        pql_model.export(result.config, output=result.path, model=version)
+        _write_pool(result)
+    return result
 
 
 def _trained_demo(to: Product, accounts: int, trials: int) -> str:
@@ -127,9 +127,9 @@ def _write_pool(to: Product) -> None:
         grid = scoring_grid(config, sources, _instant(to.bundle.model.facts))
         at_risk = con.create_table("pool", grid.filter(grid.reason.isnull()).order_by("entity").limit(_POOL))
         pool = list(entity_requests(sources, at_risk))
-    whole = to.home / "pool.part"
-    whole.write_text(json.dumps(pool), encoding="utf-8")
-    os.replace(whole, to.home / "pool.json")
+    draft = to.home / "pool.part"
+    draft.write_text(json.dumps(pool), encoding="utf-8")
+    os.replace(draft, to.home / "pool.json")
 
 
 def _instant(facts: dict[str, Any]) -> int:

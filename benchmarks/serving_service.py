@@ -41,9 +41,9 @@ BAD = (
 """Bodies that are no request, and the status that says so."""
 
 
-def _served(product: Product, name: str, **more: str) -> Any:
+def _served(product: Product, name: str, **extra: str) -> Any:
     about = product.bundle.about
-    return serving(name, product.path, product.config, (str(about["name"]), str(about["version"])), more)
+    return serving(name, product.path, product.config, (str(about["name"]), str(about["version"])), extra)
 
 
 def score_calls(product: Product, events: int = EVENTS) -> list[Call]:
@@ -74,7 +74,7 @@ def side_by_side(product: Product, rounds: int, seconds: float) -> list[dict[str
     """Every server at once, loaded in turn: what else the machine does hits all alike. One record a server and clients."""
     ours = score_calls(product)
     calls = {name: mlflow_calls(product) if name.startswith("mlflow") else ours for name in SERVERS}
-    found: dict[tuple[str, int], list[Load]] = {(name, clients): [] for name in SERVERS for clients in CLIENTS}
+    loads: dict[tuple[str, int], list[Load]] = {(name, clients): [] for name in SERVERS for clients in CLIENTS}
     with ExitStack() as stack:
         servers = {name: stack.enter_context(_served(product, name)) for name in SERVERS}
         for name, server in servers.items():
@@ -82,45 +82,49 @@ def side_by_side(product: Product, rounds: int, seconds: float) -> list[dict[str
         for turn in range(rounds):
             for name in (*SERVERS[turn % len(SERVERS) :], *SERVERS[: turn % len(SERVERS)]):
                 for clients in CLIENTS:
-                    found[name, clients].append(load(servers[name], calls[name], clients, seconds))
+                    loads[name, clients].append(load(servers[name], calls[name], clients, seconds))
         sizes = {name: server.rss_mb() for name, server in servers.items()}
-    return [_side(found, name, clients, sizes[name]) for name in SERVERS for clients in CLIENTS]
+    return [_side(loads, name, clients, sizes[name]) for name in SERVERS for clients in CLIENTS]
 
 
-def _side(found: dict[tuple[str, int], list[Load]], name: str, clients: int, rss: dict[str, float]) -> dict[str, Any]:
-    loads = found[name, clients]
-    rates = [one.payload()["per_second"] for one in loads]
+def _side(
+    all_loads: dict[tuple[str, int], list[Load]], name: str, clients: int, rss: dict[str, float]
+) -> dict[str, Any]:
+    loads = all_loads[name, clients]
+    rates = [load.payload()["per_second"] for load in loads]
     against = {
-        other: [mine / one.payload()["per_second"] for mine, one in zip(rates, found[other, clients], strict=True)]
-        for other in ("bare Starlette", "mlflow models serve")
+        rival: [
+            rate / load.payload()["per_second"] for rate, load in zip(rates, all_loads[rival, clients], strict=True)
+        ]
+        for rival in ("bare Starlette", "mlflow models serve")
     }
-    whole = {**together(loads).payload(), "per_second": float(np.median(rates))}
+    summary = {**together(loads).payload(), "per_second": float(np.median(rates))}
     return {
         "server": name,
         "clients": clients,
         "rounds": len(loads),
-        **whole,
+        **summary,
         "lowest_per_second": min(rates),
         "highest_per_second": max(rates),
         "rss_mb": rss,
         "ratio_to": {
-            other: [round(float(f(r)), 3) for f in (np.median, np.min, np.max)] for other, r in against.items()
+            rival: [round(float(f(r)), 3) for f in (np.median, np.min, np.max)] for rival, r in against.items()
         },
     }
 
 
 def together(loads: Sequence[Load]) -> Load:
     """The loads as one."""
-    whole = Load()
-    for one in loads:
-        for label, ms in one.ms.items():
-            whole.ms.setdefault(label, []).extend(ms)
-        whole.statuses.update(one.statuses)
-        whole.wrong += one.wrong
-        whole.seconds += one.seconds
-        whole.client_cpu += one.client_cpu
-        whole.server_cpu += one.server_cpu
-    return whole
+    total = Load()
+    for part in loads:
+        for label, ms in part.ms.items():
+            total.ms.setdefault(label, []).extend(ms)
+        total.statuses.update(part.statuses)
+        total.wrong += part.wrong
+        total.seconds += part.seconds
+        total.client_cpu += part.client_cpu
+        total.server_cpu += part.server_cpu
+    return total
 
 
 # ---------------------------------------------------------------- for a long time
@@ -129,12 +133,12 @@ def together(loads: Sequence[Load]) -> Load:
 def mixed_calls(product: Product) -> list[Call]:
     """Of 20 calls: 14 scores, 1 that is bad, 1 batch of 5, 3 look-ups of 10, 1 question about the model; shuffled."""
     raws = product.requests(EVENTS, DISTINCT)
-    known = (
+    known_entities = (
         pd.read_parquet(product.scores, columns=["entity"])["entity"].astype(str).tolist()
         if product.scores.exists()
         else []
     )
-    names = [[*known[k : k + 9], "nobody"] for k in range(0, max(1, len(known)), 9)]
+    names = [[*known_entities[k : k + 9], "nobody"] for k in range(0, max(1, len(known_entities)), 9)]
     calls = []
     for k in range(DISTINCT):
         calls += [Call.of("POST", "/score", raws[(14 * k + i) % DISTINCT]) for i in range(14)]
@@ -157,14 +161,14 @@ def soak(product: Product, minutes: float, share: float = 0.8, clients: int = 16
             fastest = load(server, calls, clients, min(20.0, seconds / 4)).payload()
             rate = share * fastest["per_second"]
             watch = _Watch(server, bundle, seconds)
-            found = load(server, calls, clients, seconds, per_second=rate, look=watch.look)
+            result = load(server, calls, clients, seconds, per_second=rate, look=watch.look)
             version = json.loads(_get(server, "/model"))["version"]
     return {
         "minutes": minutes,
         "clients": clients,
         "fastest": fastest,
         "asked_per_second": round(rate, 1),
-        **found.payload(),
+        **result.payload(),
         "by_call": {
             label: {
                 "requests": len(ms),
@@ -172,10 +176,10 @@ def soak(product: Product, minutes: float, share: float = 0.8, clients: int = 16
                 "p99_ms": round(float(np.percentile(ms, 99)), 2),
                 "max_ms": round(max(ms), 1),
             }
-            for label, ms in found.ms.items()
+            for label, ms in result.ms.items()
         },
-        "statuses": {f"{label} {status}": n for (label, status), n in sorted(found.statuses.items())},
-        "errors_5xx": sum(n for (_, status), n in found.statuses.items() if status >= 500 or not status),
+        "statuses": {f"{label} {status}": n for (label, status), n in sorted(result.statuses.items())},
+        "errors_5xx": sum(n for (_, status), n in result.statuses.items() if status >= 500 or not status),
         "reloaded_to": version,
         "rss": watch.sizes,
         "rss_slope": watch.slopes(),
@@ -213,8 +217,8 @@ def slope(sizes: Sequence[dict[str, float]]) -> float | None:
     """
     if len(sizes) < 3:
         return None
-    fitted = np.polyfit([s["second"] for s in sizes], [s["worker"] for s in sizes], 1)
-    return round(3600 * float(fitted[0]), 2)
+    line = np.polyfit([s["second"] for s in sizes], [s["worker"] for s in sizes], 1)
+    return round(3600 * float(line[0]), 2)
 
 
 # ---------------------------------------------------------------- start
@@ -222,11 +226,11 @@ def slope(sizes: Sequence[dict[str, float]]) -> float | None:
 
 def start_up(product: Product, repetitions: int) -> dict[str, Any]:
     """From the command to the first answer."""
-    first, sizes, ready = score_calls(product)[:1], [], []
+    first, sizes, ready_seconds = score_calls(product)[:1], [], []
     for _ in range(repetitions):
         began = time.perf_counter()
         with _served(product, "pql serve") as server:
-            ready.append(time.perf_counter() - began)
+            ready_seconds.append(time.perf_counter() - began)
             answered = load(server, first, 1, 0.01)
             if answered.wrong:
                 raise SystemExit(f"the first answer is wrong: {answered.statuses}")
@@ -239,7 +243,7 @@ def start_up(product: Product, repetitions: int) -> dict[str, Any]:
     files = [file for file in product.path.rglob("*") if file.is_file()]
     return {
         "repetitions": repetitions,
-        "ready_seconds": [round(s, 2) for s in ready],
+        "ready_seconds": [round(s, 2) for s in ready_seconds],
         "rss_mb": sizes,
         "bundle_kb": round(sum(file.stat().st_size for file in files) / 1024),
         "bundle_files": len(files),
@@ -254,7 +258,7 @@ def start_up(product: Product, repetitions: int) -> dict[str, Any]:
 def overload(product: Product, seconds: float) -> list[dict[str, Any]]:
     """More callers than can be answered, who ask again at once, with the limit on requests in flight and without one."""
     calls = [replace(call, right=(200, 429)) for call in score_calls(product)]
-    found = []
+    results = []
     with (
         _served(product, "pql serve") as usual,
         _served(product, "pql serve", PQL_MAX_IN_FLIGHT="1000000") as open_to_all,
@@ -262,17 +266,17 @@ def overload(product: Product, seconds: float) -> list[dict[str, Any]]:
         for server, limit in ((usual, Settings.max_in_flight), (open_to_all, None)):
             load(server, calls, 2, min(2.0, seconds))
             for clients in CROWDS:
-                one = load(server, calls, clients, seconds)
-                scored = one.statuses["/score", 200]
-                found.append(
+                result = load(server, calls, clients, seconds)
+                scored_count = result.statuses["/score", 200]
+                results.append(
                     {
                         "limit": limit,
                         "clients": clients,
-                        **one.payload(),
-                        "scored_per_second": round(scored / one.seconds, 1),
+                        **result.payload(),
+                        "scored_per_second": round(scored_count / result.seconds, 1),
                     }
                 )
-    return found
+    return results
 
 
 # ---------------------------------------------------------------- the garbage collector
@@ -284,16 +288,16 @@ def collections(product: Product, seconds: float, clients: int = 16) -> dict[str
     To count what it sees takes as long as a round of it: latencies are not measured here.
     """
     with tempfile.TemporaryDirectory() as folder:
-        heard = Path(folder) / "heard"
-        with _served(product, "probe", PQL_PROBE=str(heard)) as server:
+        record = Path(folder) / "heard"
+        with _served(product, "probe", PQL_PROBE=str(record)) as server:
             began = time.time()
-            found = load(server, score_calls(product), clients, seconds)
-        lines = [json.loads(line) for line in heard.read_text().splitlines()] if heard.exists() else []
+            result = load(server, score_calls(product), clients, seconds)
+        lines = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     under = [line for line in lines if line["at"] >= began]
     payload = {
-        "requests": sum(found.statuses.values()),
-        "errors": found.wrong,
-        "seconds": round(found.seconds, 1),
+        "requests": sum(result.statuses.values()),
+        "errors": result.wrong,
+        "seconds": round(result.seconds, 1),
         "clients": clients,
     }
     return {**payload, "before_load": _rounds(lines, under), "under_load": under}

@@ -8,11 +8,11 @@ from typing import Any
 Lines = Iterator[Sequence[Any]]
 
 
-def of(part: str, found: dict[str, Any]) -> str:
+def of(part: str, results: dict[str, Any]) -> str:
     """The table of a part: model -> what was measured."""
     head, lines = _TABLES[part]
-    models = {name: one for name, one in found.items() if name != "load_average_before"}
-    rows = [[name, *line] for name, one in models.items() for line in lines(one)]
+    models = {name: result for name, result in results.items() if name != "load_average_before"}
+    rows = [[name, *line] for name, result in models.items() for line in lines(result)]
     return "\n".join(
         "| " + " | ".join(map(_cell, row)) + " |" for row in [["model", *head], ["---"] * (1 + len(head)), *rows]
     )
@@ -26,98 +26,98 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _prepare(one: dict[str, Any]) -> Lines:
-    yield one["boosters"], one["trees"], one["columns"]
+def _prepare(result: dict[str, Any]) -> Lines:
+    yield result["boosters"], result["trees"], result["columns"]
 
 
 _PARTS = ("reading", "features", "pred_contrib", "explanation", "decision", "nearest missing", "rest")
 
 
-def _inside(found: list[dict[str, Any]]) -> Lines:
-    for one in found:
-        whole = sum(one["parts_ms"].values())
-        shares = [f"{one['parts_ms'][part]:.2f} ({one['parts_ms'][part] / whole:.0%})" for part in _PARTS]
-        beside = one["beside"]
+def _inside(results: list[dict[str, Any]]) -> Lines:
+    for result in results:
+        total = sum(result["parts_ms"].values())
+        shares = [f"{result['parts_ms'][part]:.2f} ({result['parts_ms'][part] / total:.0%})" for part in _PARTS]
+        separate = result["beside"]
         yield (
-            one["events"],
-            one["p50_ms"],
-            one["p50_quickest_ms"],
-            one["p90_ms"],
-            one["p99_ms"],
+            result["events"],
+            result["p50_ms"],
+            result["p50_quickest_ms"],
+            result["p90_ms"],
+            result["p99_ms"],
             *shares,
-            beside["strict parse"],
-            beside["json.loads"],
-            beside["json.dumps"],
+            separate["strict parse"],
+            separate["json.loads"],
+            separate["json.dumps"],
         )
 
 
-def _http(found: list[dict[str, Any]]) -> Lines:
-    for one in found:
-        to = one["ratio_to"]
+def _http(results: list[dict[str, Any]]) -> Lines:
+    for result in results:
+        to = result["ratio_to"]
         ratios = [
             f"{to[name][0]:.2f} ({to[name][1]:.2f}-{to[name][2]:.2f})"
             for name in ("bare Starlette", "mlflow models serve")
         ]
         yield (
-            one["server"],
-            one["clients"],
-            f"{one['per_second']:,.0f} ({one['lowest_per_second']:,.0f}-{one['highest_per_second']:,.0f})",
-            one["p50_ms"],
-            one["p99_ms"],
-            one["max_ms"],
-            one["errors"],
+            result["server"],
+            result["clients"],
+            f"{result['per_second']:,.0f} ({result['lowest_per_second']:,.0f}-{result['highest_per_second']:,.0f})",
+            result["p50_ms"],
+            result["p99_ms"],
+            result["max_ms"],
+            result["errors"],
             *ratios,
-            one["server_cpu"],
-            one["client_cpu"],
-            one["rss_mb"]["all"],
+            result["server_cpu"],
+            result["client_cpu"],
+            result["rss_mb"]["all"],
         )
 
 
-def _collector(one: dict[str, Any]) -> Lines:
-    full = [line["ms"] for line in one["under_load"] if line["generation"] == 2]
-    seen = max((line["seen"] for line in one["under_load"]), default=0)
-    yield one["requests"], one["seconds"], len(full), sum(full) / 1000, max(full, default=0.0), seen
+def _collector(result: dict[str, Any]) -> Lines:
+    full = [line["ms"] for line in result["under_load"] if line["generation"] == 2]
+    collections = max((line["seen"] for line in result["under_load"]), default=0)
+    yield result["requests"], result["seconds"], len(full), sum(full) / 1000, max(full, default=0.0), collections
 
 
-def _soak(one: dict[str, Any]) -> Lines:
-    sizes = [size["worker"] for size in one["rss"]]
+def _soak(result: dict[str, Any]) -> Lines:
+    sizes = [size["worker"] for size in result["rss"]]
     yield (
-        one["minutes"],
-        one["fastest"]["per_second"],
-        one["per_second"],
-        one["requests"],
-        one["errors_5xx"],
-        one["errors"],
-        one["p50_ms"],
-        one["p99_ms"],
-        one["max_ms"],
+        result["minutes"],
+        result["fastest"]["per_second"],
+        result["per_second"],
+        result["requests"],
+        result["errors_5xx"],
+        result["errors"],
+        result["p50_ms"],
+        result["p99_ms"],
+        result["max_ms"],
         f"{sizes[0]:.0f}, {sizes[len(sizes) // 2]:.0f}, {sizes[-1]:.0f}",
-        one["rss_slope"]["before"],
-        one["rss_slope"]["after"],
-        one["reloaded_to"],
+        result["rss_slope"]["before"],
+        result["rss_slope"]["after"],
+        result["reloaded_to"],
     )
 
 
-def _overload(found: list[dict[str, Any]]) -> Lines:
-    for one in found:
+def _overload(results: list[dict[str, Any]]) -> Lines:
+    for result in results:
         yield (
-            one["limit"] or "none",
-            one["clients"],
-            one["scored_per_second"],
-            one["per_second"] - one["scored_per_second"],
-            one["p50_ms"],
-            one["p99_ms"],
-            one["max_ms"],
-            one["errors"],
+            result["limit"] or "none",
+            result["clients"],
+            result["scored_per_second"],
+            result["per_second"] - result["scored_per_second"],
+            result["p50_ms"],
+            result["p99_ms"],
+            result["max_ms"],
+            result["errors"],
         )
 
 
-def _batch(one: dict[str, Any]) -> Lines:
-    rates = one["rows_per_second"]
-    parts = ", ".join(f"{name} {us:.0f}" for name, us in one["parts_us_a_row"].items())
+def _batch(result: dict[str, Any]) -> Lines:
+    rates = result["rows_per_second"]
+    parts = ", ".join(f"{name} {us:.0f}" for name, us in result["parts_us_a_row"].items())
     yield (
-        one["rows"],
-        one["columns"],
+        result["rows"],
+        result["columns"],
         rates["decided_rows"],
         rates["pred_contrib"],
         rates["predict"],
@@ -126,34 +126,34 @@ def _batch(one: dict[str, Any]) -> Lines:
     )
 
 
-def _start(one: dict[str, Any]) -> Lines:
-    ready, sizes = sorted(one["ready_seconds"]), one["rss_mb"][-1]
+def _start(result: dict[str, Any]) -> Lines:
+    ready_seconds, sizes = sorted(result["ready_seconds"]), result["rss_mb"][-1]
     yield (
-        f"{ready[len(ready) // 2]:.1f} ({ready[0]:.1f}-{ready[-1]:.1f})",
+        f"{ready_seconds[len(ready_seconds) // 2]:.1f} ({ready_seconds[0]:.1f}-{ready_seconds[-1]:.1f})",
         sizes["worker"],
         f"{sizes['all']:.0f} in {sizes['processes']}",
-        one["bundle_kb"],
-        one["bundle_files"],
-        one["load_seconds"],
+        result["bundle_kb"],
+        result["bundle_files"],
+        result["load_seconds"],
     )
 
 
-def _trees(found: list[dict[str, Any]]) -> Lines:
-    for one in found:
-        ahead = [_ahead(one["minus_as_tuned"][name]) for name in ("roc_auc", "log_loss")]
+def _trees(results: list[dict[str, Any]]) -> Lines:
+    for result in results:
+        leads = [_ahead(result["minus_as_tuned"][name]) for name in ("roc_auc", "log_loss")]
         yield (
-            one["leaves_at_most"] or "as tuned",
-            one["boosters_at_most"] or "as tuned",
-            one["averaged"],
-            one["trees"],
-            one["depth"],
-            one["pred_contrib_ms"],
-            one["predict_ms"],
-            1000 * one["pred_contrib_among_many_ms"],
-            f"{one['roc_auc']['value']:.4f}",
-            ahead[0],
-            f"{one['log_loss']['value']:.5f}",
-            ahead[1],
+            result["leaves_at_most"] or "as tuned",
+            result["boosters_at_most"] or "as tuned",
+            result["averaged"],
+            result["trees"],
+            result["depth"],
+            result["pred_contrib_ms"],
+            result["predict_ms"],
+            1000 * result["pred_contrib_among_many_ms"],
+            f"{result['roc_auc']['value']:.4f}",
+            leads[0],
+            f"{result['log_loss']['value']:.5f}",
+            leads[1],
         )
 
 

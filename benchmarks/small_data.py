@@ -54,17 +54,17 @@ CONTENDERS = ("defaults", "tuned", "ours", "logistic regression")
 
 
 def margins(
-    frame: pd.DataFrame, X: np.ndarray, manifest: Manifest, later: np.ndarray, horizon: Duration = HORIZON
+    frame: pd.DataFrame, X: np.ndarray, manifest: Manifest, X_later: np.ndarray, horizon: Duration = HORIZON
 ) -> dict[str, np.ndarray]:
     """Each contender's log-odds of the later rows."""
     y = frame["converted"].to_numpy(float)
     data = training_data(X, y, manifest.names, manifest.categorical)
     fit = fit_model(frame, X, manifest, horizon, "trial", 7, Budget(TRIALS))
-    straight = logistic_regression(X, y, later, manifest)
+    straight = logistic_regression(X, y, X_later, manifest)
     return {
-        "defaults": fit_ensemble(data, [DEFAULTS], 7).margin(later),
-        "tuned": fit_ensemble(data, [Params(**fit.tuned.params)], 7).margin(later),
-        "ours": fit.predictor.margin(later),
+        "defaults": fit_ensemble(data, [DEFAULTS], 7).margin(X_later),
+        "tuned": fit_ensemble(data, [Params(**fit.tuned.params)], 7).margin(X_later),
+        "ours": fit.predictor.margin(X_later),
         "logistic regression": logit(np.clip(straight, 1e-12, 1 - 1e-12)),
     }
 
@@ -77,8 +77,8 @@ def worlds(sizes: dict[int, int], tell: Callable[[str], None] = print) -> pd.Dat
             for seed in range(repeats):
                 world = small_world(mechanism, conversions, seed)
                 truth = float(roc_auc_score(world.outcome, world.truth))
-                found = margins(world.frame, world.X, world.manifest, world.later)
-                short = {name: truth - float(roc_auc_score(world.outcome, m)) for name, m in found.items()}
+                scores = margins(world.frame, world.X, world.manifest, world.later)
+                short = {name: truth - float(roc_auc_score(world.outcome, m)) for name, m in scores.items()}
                 rows.append({"conversions": conversions, "mechanism": mechanism, "seed": seed, "truth": truth, **short})
                 tell(f"{conversions} {mechanism} {seed}: " + ", ".join(f"{n} {s:.4f}" for n, s in short.items()))
     return pd.DataFrame(rows)
@@ -91,8 +91,8 @@ def out_of_time(name: str) -> dict[str, object]:
         data = prepare(con, config, Stages(None))
         X, frame = data.manifest.matrix(data.table), data.snapshots.frame
     train, test = data.split.train, data.split.test
-    found = margins(frame[train], X[train], data.manifest, X[test], config.horizon)
-    return beside(found, data.converted[test], frame["entity"][test])
+    scores = margins(frame[train], X[train], data.manifest, X[test], config.horizon)
+    return beside(scores, data.converted[test], frame["entity"][test])
 
 
 def highnote(folds: int = 5) -> dict[str, object]:
@@ -113,19 +113,19 @@ def highnote(folds: int = 5) -> dict[str, object]:
 
 def beside(scores: dict[str, np.ndarray], y: np.ndarray, entities: pd.Series) -> dict[str, object]:
     """ROC-AUC of each, and the paired difference of ours to logistic regression."""
-    ahead = paired_difference(y, scores["ours"], scores["logistic regression"], entities)
-    found = {name: float(roc_auc_score(y, score)) for name, score in scores.items()}
-    return {**found, "ours minus logistic regression": ahead.to_dict()}
+    difference = paired_difference(y, scores["ours"], scores["logistic regression"], entities)
+    aucs = {name: float(roc_auc_score(y, score)) for name, score in scores.items()}
+    return {**aucs, "ours minus logistic regression": difference.to_dict()}
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--real", action="store_true")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--real", action="store_true")
     out = HERE / "results"
     out.mkdir(exist_ok=True)
-    if asked.parse_args().real:
-        found = {"ds365": out_of_time("ds365"), "relax": out_of_time("relax"), "highnote": highnote()}
-        text = json.dumps(found, indent=1)
+    if parser.parse_args().real:
+        results = {"ds365": out_of_time("ds365"), "relax": out_of_time("relax"), "highnote": highnote()}
+        text = json.dumps(results, indent=1)
         (out / "small_data_real.json").write_text(text + "\n", encoding="utf-8")
         print(text)
         return

@@ -56,9 +56,9 @@ def small_world(
     """A world in which about so many training rows convert."""
     rng = np.random.default_rng([seed, conversions, MECHANISMS.index(mechanism)])
     n = int(conversions / rate)
-    chosen, least = rng.choice(np.arange(1, 9), 3, replace=False), rng.integers(1, 5, 3)
+    habits, minimum = rng.choice(np.arange(1, 9), 3, replace=False), rng.integers(1, 5, 3)
     counts, size, region = _usage(rng, n + later_rows)
-    odds = _log_odds(mechanism, counts, size, chosen, least)
+    odds = _log_odds(mechanism, counts, size, habits, minimum)
     odds += brentq(lambda base: _chance(odds + base).mean() - rate, -15, 5)
     converted = rng.random(len(odds)) < 1 / (1 + np.exp(-odds - rng.normal(0, _NOISE, len(odds))))
     X, manifest = _matrix(counts, size, region)
@@ -84,23 +84,23 @@ def _usage(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _log_odds(
-    mechanism: str, counts: np.ndarray, size: np.ndarray, chosen: np.ndarray, least: np.ndarray
+    mechanism: str, counts: np.ndarray, size: np.ndarray, habits: np.ndarray, minimum: np.ndarray
 ) -> np.ndarray:
     """Up to a constant."""
-    week, whole = counts[:, :, :7].sum(axis=2), counts.sum(axis=2)
-    a, b, c = chosen
+    week, total = counts[:, :, :7].sum(axis=2), counts.sum(axis=2)
+    a, b, c = habits
     if mechanism == "steps":
-        met = np.column_stack([week[:, a] >= least[0], whole[:, b] >= least[1], whole[:, c] >= least[2]])
-        return np.asarray(met @ [1.5, 1.2, 0.8] + _SIZES[size])
+        habits_met = np.column_stack([week[:, a] >= minimum[0], total[:, b] >= minimum[1], total[:, c] >= minimum[2]])
+        return np.asarray(habits_met @ [1.5, 1.2, 0.8] + _SIZES[size])
     if mechanism == "smooth":
-        logs = np.log1p(np.column_stack([week[:, a], whole[:, b], whole.sum(axis=1)]))
+        logs = np.log1p(np.column_stack([week[:, a], total[:, b], total.sum(axis=1)]))
         return np.asarray(logs @ [0.8, 0.6, 0.4] + _SIZES[size])
     recent = counts[:, :, 7:].sum(axis=2)
     if mechanism == "interaction":
-        both = (week[:, a] >= least[0]) & (whole[:, b] >= least[1])
+        both_habits = (week[:, a] >= minimum[0]) & (total[:, b] >= minimum[1])
         idle = recent[:, c] == 0
-        return np.asarray(1.8 * both - 0.7 * idle + 0.3 * _SIZES[size] + 0.2 * np.log1p(whole.sum(axis=1)))
-    logs = np.log1p(np.column_stack([recent.sum(axis=1), (whole > 0).sum(axis=1), whole[:, a]]))
+        return np.asarray(1.8 * both_habits - 0.7 * idle + 0.3 * _SIZES[size] + 0.2 * np.log1p(total.sum(axis=1)))
+    logs = np.log1p(np.column_stack([recent.sum(axis=1), (total > 0).sum(axis=1), total[:, a]]))
     return np.asarray(logs @ [0.5, 0.5, 0.25])
 
 

@@ -72,12 +72,12 @@ def write_world(home: Path, kind: Kind, seed: int) -> Path:
     payload = np.log1p(counts) @ np.array(TELLING)
     probability = _with_truth((payload - payload.mean()) / payload.std(), kind.conversions / n, kind.roc_auc)
     pays = np.flatnonzero(rng.random(n) < probability)
-    who, what = (axis.repeat(counts.ravel()) for axis in (a.ravel() for a in np.indices(counts.shape)))
+    account, action = (axis.repeat(counts.ravel()) for axis in (a.ravel() for a in np.indices(counts.shape)))
     tables = {
         "events": {
-            "account": who,
-            "action": np.array(EVENTS, object)[what],
-            "time": _when(created[who] + rng.uniform(0, 7, len(who))),
+            "account": account,
+            "action": np.array(EVENTS, object)[action],
+            "time": _when(created[account] + rng.uniform(0, 7, len(account))),
         },
         "accounts": {"account": np.arange(n), "created": _when(created), "size": rng.choice(TRAITS, n)},
         "paid": {"account": pays, "time": _when(created[pays] + rng.uniform(7.1, 20.9, len(pays)))},
@@ -108,9 +108,9 @@ def _with_mean(margin: np.ndarray, rate: float) -> np.ndarray:
 
 
 def _own_auc(p: np.ndarray) -> float:
-    ordered = np.sort(p)
-    below = np.cumsum(1 - ordered) - (1 - ordered) / 2
-    return float((ordered * below).sum() / (p.sum() * (1 - p).sum()))
+    sorted_p = np.sort(p)
+    below = np.cumsum(1 - sorted_p) - (1 - sorted_p) / 2
+    return float((sorted_p * below).sum() / (p.sum() * (1 - p).sum()))
 
 
 def _when(days: np.ndarray) -> Any:
@@ -149,32 +149,32 @@ def run(kind: Kind, seed: int, trials: int, store: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description="Verdicts in worlds whose truth is known.")
-    asked.add_argument("--worlds", type=int, default=40)
-    asked.add_argument("--trials", type=int, default=10)
-    asked.add_argument("--kinds", nargs="+", choices=KINDS, default=["none", "planted"])
-    asked.add_argument("--verbose", action="store_true")
-    asked.add_argument("--first", type=int, default=0, help="The first world's number.")
-    given = asked.parse_args()
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in given.kinds}
+    parser = argparse.ArgumentParser(description="Verdicts in worlds whose truth is known.")
+    parser.add_argument("--worlds", type=int, default=40)
+    parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["none", "planted"])
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--first", type=int, default=0, help="The first world's number.")
+    args = parser.parse_args()
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in args.kinds}
     with tempfile.TemporaryDirectory() as folder:
         store, began = empty_store(Path(folder)), time.monotonic()
-        for name in given.kinds:
-            for seed in range(given.first, given.first + given.worlds):
-                rows[name].append(run(KINDS[name], seed, given.trials, store))
-                if given.verbose:
+        for name in args.kinds:
+            for seed in range(args.first, args.first + args.worlds):
+                rows[name].append(run(KINDS[name], seed, args.trials, store))
+                if args.verbose:
                     print(name, seed, json.dumps(rows[name][-1]), f"{time.monotonic() - began:.0f} s", flush=True)
     print(
         "| world | ROC-AUC of the truth | conversions | right verdicts | no_signal | too_few_conversions | weak | ready | refused with an error |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for name, found in rows.items():
-        kind, verdicts = KINDS[name], [row["verdict"] for row in found]
-        right = sum(verdict in kind.right for verdict in verdicts)
-        each = " | ".join(
+    for name, results in rows.items():
+        kind, verdicts = KINDS[name], [row["verdict"] for row in results]
+        correct = sum(verdict in kind.right for verdict in verdicts)
+        counts = " | ".join(
             str(verdicts.count(v)) for v in ("no_signal", "too_few_conversions", "weak", "ready", "error")
         )
-        print(f"| {name} | {kind.roc_auc} | {kind.conversions} | {right} of {len(found)} | {each} |")
+        print(f"| {name} | {kind.roc_auc} | {kind.conversions} | {correct} of {len(results)} | {counts} |")
 
 
 if __name__ == "__main__":

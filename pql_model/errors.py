@@ -33,9 +33,9 @@ def did_you_mean(close: str | None) -> str:
 def listed(names: Iterable[object], at_most: int = 12) -> str:
     """Join names as `a, b, c and 9 more`, which stays readable for 2,000 names."""
     texts = [str(name) for name in names]
-    shown = ", ".join(texts[:at_most])
-    more = len(texts) - at_most
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    text = ", ".join(texts[:at_most])
+    remaining = len(texts) - at_most
+    return f"{text} and {remaining:,} more" if remaining > 0 else text
 
 
 class PqlError(Exception):
@@ -105,8 +105,8 @@ class Fault:
     line: int | None = None
 
     def __str__(self) -> str:
-        where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.path}: {self.message}" if self.path else f"{where}{self.message}"
+        position = f"line {self.line}: " if self.line else ""
+        return f"{position}{self.path}: {self.message}" if self.path else f"{position}{self.message}"
 
 
 class ConfigError(PqlError, ValueError):

@@ -106,10 +106,10 @@ def iso(instant: int) -> str:
     >>> iso(DAY), iso(DAY + HOUR)
     ('1970-01-02', '1970-01-02T01:00:00Z')
     """
-    when = to_datetime(instant)
+    moment = to_datetime(instant)
     if instant % DAY == 0:
-        return when.date().isoformat()
-    return when.replace(tzinfo=None).isoformat() + "Z"
+        return moment.date().isoformat()
+    return moment.replace(tzinfo=None).isoformat() + "Z"
 
 
 def week_of(instant: Any) -> Any:

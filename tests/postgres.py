@@ -21,8 +21,8 @@ _TYPES = {"VARCHAR": "text", "DOUBLE": "double precision", "TIMESTAMP_NS": "time
 
 def _binaries() -> Path | None:
     """The folder of `initdb` and `pg_ctl`: Debian keeps them off the PATH."""
-    found = shutil.which("initdb")
-    folders = [Path(found).resolve().parent] if found else []
+    result = shutil.which("initdb")
+    folders = [Path(result).resolve().parent] if result else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
 
@@ -49,8 +49,8 @@ def server() -> Iterator[Any]:
             shutil.chown(folder, owner)
 
         def run(*command: str) -> None:
-            done = subprocess.run(command, user=owner, cwd=folder, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{command[0]}: {done.stderr}"
+            process = subprocess.run(command, user=owner, cwd=folder, capture_output=True, text=True, check=False)
+            assert process.returncode == 0, f"{command[0]}: {process.stderr}"
 
         data = str(folder / "data")
         run(str(binaries / "initdb"), "-D", data, "-U", "pql", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")

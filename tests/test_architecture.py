@@ -50,7 +50,7 @@ OUTSIDE_THE_FLOW = {
 ONE_DOOR = {
     "bentoml": ("pql_model.serve.bento",),
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
-    "ibis": ("pql_model.features", "pql_model.score_log.table", "pql_model.snapshots", "pql_model.sources"),
+    "ibis": ("pql_model.features", "pql_model.score_log.database_table", "pql_model.snapshots", "pql_model.sources"),
     "jinja2": ("pql_model.report.rendering",),
     "lightgbm": ("pql_model.model.booster",),
     "matplotlib": ("pql_model.evaluation.plots", "pql_model.explain.shap_door"),
@@ -112,16 +112,16 @@ def place(path: Path, node: ast.AST) -> str:
 @cache
 def imports(module: str) -> tuple[Import, ...]:
     path = modules()[module]
-    found = []
+    items = []
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            found += [Import(alias.name, place(path, node)) for alias in node.names]
+            items += [Import(alias.name, place(path, node)) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{place(path, node)}: relative import; write the whole name"
             for alias in node.names:
                 deeper = f"{node.module}.{alias.name}"
-                found.append(Import(deeper if deeper in modules() else str(node.module), place(path, node)))
-    return tuple(found)
+                items.append(Import(deeper if deeper in modules() else str(node.module), place(path, node)))
+    return tuple(items)
 
 
 def package_of(module: str) -> str:
@@ -160,10 +160,10 @@ def listed(faults: list[str]) -> str:
 
 def test_imports_go_down_the_layers_only():
     faults = [
-        f"{found.where}: {wrong}"
+        f"{result.where}: {wrong}"
         for module in modules()
-        for found in imports(module)
-        if found.module.split(".")[0] == "pql_model" and (wrong := crossed(module, found.module))
+        for result in imports(module)
+        if result.module.split(".")[0] == "pql_model" and (wrong := crossed(module, result.module))
     ]
 
     assert not faults, listed(faults)
@@ -186,9 +186,9 @@ def test_imports_go_down_the_layers_only():
     ],
 )
 def test_an_import_across_layers_is_detected(module, imported, wrong):
-    found = crossed(module, imported)
+    result = crossed(module, imported)
 
-    assert found is None if wrong is None else wrong in found
+    assert result is None if wrong is None else wrong in result
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -198,9 +198,9 @@ def test_no_modules_import_each_other_in_a_circle():
         assert module not in path, "a circle: " + " -> ".join([*path[path.index(module) :], module])
         if module in done:
             return
-        for found in imports(module):
-            if found.module in modules() and found.module != "pql_model":
-                walk(found.module, [*path, module])
+        for result in imports(module):
+            if result.module in modules() and result.module != "pql_model":
+                walk(result.module, [*path, module])
         done.add(module)
 
     for module in modules():
@@ -210,11 +210,11 @@ def test_no_modules_import_each_other_in_a_circle():
 
 def test_each_heavy_dependency_is_imported_in_one_place():
     faults = [
-        f"{found.where}: {name} has its door in {' and '.join(doors)}"
+        f"{result.where}: {name} has its door in {' and '.join(doors)}"
         for name, doors in ONE_DOOR.items()
         for module in modules()
-        for found in imports(module)
-        if found.module.split(".")[0] == name and not inside(module, doors)
+        for result in imports(module)
+        if result.module.split(".")[0] == name and not inside(module, doors)
     ]
 
     assert not faults, listed(faults)
@@ -222,10 +222,10 @@ def test_each_heavy_dependency_is_imported_in_one_place():
 
 def test_importing_the_package_loads_no_heavy_library():
     code = f"import pql_model, sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == []
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == []
 
 
 def test_the_drawing_in_contributing_is_these_layers():
@@ -244,7 +244,7 @@ def closure(module: str) -> set[str]:
         name = waiting.pop()
         if name in modules() and name not in needed:
             needed.add(name)
-            waiting += [found.module for found in imports(name)]
+            waiting += [result.module for result in imports(name)]
     return needed
 
 
@@ -343,6 +343,16 @@ def test_every_module_has_a_test_file():
 def test_the_list_of_untested_modules_is_not_out_of_date():
     faults = [f"{module}: take it off _GAPS" for module in UNTESTED if module not in without_test()]
 
+    assert not faults, listed(faults)
+
+
+def test_at_most_two_packages_share_a_module_name():
+    packages: dict[str, set[str]] = {}
+    for module, path in modules().items():
+        packages.setdefault(path.name, set()).add(package_of(module))
+    del packages["__init__.py"]
+
+    faults = [f"{name}: {', '.join(sorted(of))}" for name, of in packages.items() if len(of) > 2]
     assert not faults, listed(faults)
 
 

@@ -26,11 +26,11 @@ NOT_PACKED = shutil.ignore_patterns(
 
 
 def run(*words, cwd, env=None, timeout=300):
-    done = subprocess.run(
+    process = subprocess.run(
         [str(word) for word in words], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +127,9 @@ def test_an_older_python_is_refused_with_a_sentence():
     source = (ROOT / "pql_model" / "__init__.py").read_text(encoding="utf-8")
     ast.parse(source, feature_version=(3, 7))  # the guard is reached before anything that an older Python cannot read
     code = "import sys; sys.version_info = (3, 10, 4, 'final', 0); import pql_model"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert "pql_model needs Python 3.11 or later. Received: Python 3.10. Fix: create" in done.stderr
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert process.returncode == 1
+    assert "pql_model needs Python 3.11 or later. Received: Python 3.10. Fix: create" in process.stderr
 
 
 def test_the_version_has_one_source():

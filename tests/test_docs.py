@@ -95,15 +95,15 @@ def test_the_python_example_of_the_readme_runs(tmp_path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     code = re.search(r"```python\n(.+?)```", readme, re.DOTALL)
     assert code is not None
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code[1]],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert done.returncode == 0, done.stderr
-    assert "Estimate(value=0." in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert "Estimate(value=0." in process.stdout
 
 
 @pytest.mark.notebook
@@ -111,16 +111,16 @@ def test_the_page_about_extending_runs_from_top_to_bottom(tmp_path):
     page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.+?)```", page, re.DOTALL))
     (tmp_path / "page.py").write_text(code, encoding="utf-8")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "page.py"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert done.returncode == 0, done.stderr
-    assert "weights.json" in done.stdout
-    assert "features.manifest.json" in done.stdout
+    assert process.returncode == 0, process.stderr
+    assert "weights.json" in process.stdout
+    assert "features.manifest.json" in process.stdout
 
 
 @pytest.mark.notebook

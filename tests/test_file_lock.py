@@ -29,13 +29,13 @@ def other(tmp_path):
     process.wait()
 
 
-def test_a_lock_that_is_free_is_taken_and_given_back(tmp_path):
+def test_a_free_lock_is_acquired_and_released(tmp_path):
     for _ in range(2):
         with file_lock(tmp_path / "new" / "a.lock") as ours:
             assert ours
 
 
-def test_another_process_keeps_it_from_us_until_it_is_killed(other, tmp_path):
+def test_a_lock_of_another_process_blocks_until_that_process_is_killed(other, tmp_path):
     with file_lock(tmp_path / "a.lock") as ours:
         assert not ours
     payload = []
@@ -67,14 +67,14 @@ def test_threads_of_one_process_take_turns(tmp_path):
     assert most == [1, 1, 1, 1]
 
 
-def test_it_is_given_back_after_an_error(tmp_path):
+def test_a_lock_is_released_after_an_error(tmp_path):
     with pytest.raises(OSError, match="disk full"), file_lock(tmp_path / "a.lock"):
         raise OSError("disk full")
     with file_lock(tmp_path / "a.lock") as ours:
         assert ours
 
 
-def test_two_names_are_two_locks(tmp_path):
+def test_locks_with_different_names_are_independent(tmp_path):
     with file_lock(tmp_path / "a.lock"), file_lock(tmp_path / "b.lock") as ours:
         assert ours
 

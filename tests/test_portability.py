@@ -42,20 +42,20 @@ TEXT_CALLS = {"open", "read_text", "write_text"}
 
 
 def test_every_module_is_imported_without_what_only_unix_has():
-    done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    process = subprocess.run([sys.executable, "-c", WITHOUT], cwd=ROOT, capture_output=True, text=True, timeout=300)
 
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 150
+    assert process.returncode == 0, process.stderr
+    assert int(process.stdout) > 150
 
 
 def tracked() -> list[str]:
     """Lines of `git ls-files --stage`: mode, object, stage, path; of a tree without git, nothing."""
     if not (ROOT / ".git").exists():
         return []
-    done = subprocess.run(
+    process = subprocess.run(
         ["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
     )
-    return done.stdout.splitlines()
+    return process.stdout.splitlines()
 
 
 def test_the_repository_holds_no_symbolic_link():

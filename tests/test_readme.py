@@ -43,7 +43,7 @@ def test_every_command_of_the_readme_has_options_that_exist(words):
     assert context.command is command
 
 
-def test_the_first_line_is_followed_by_how_to_reach_pql_and_where_to_stand():
+def test_the_demo_line_is_followed_by_the_activation_and_the_folder():
     block = README[README.index("<!-- demo-commands -->") :]
     assert block.index("source .venv/bin/activate") < block.index("cd pql-demo") < block.index("pql check")
     assert "-c pql-demo/pql.yaml" in README
@@ -59,10 +59,10 @@ def test_the_demo_commands_run_one_after_another(trained, tmp_path, monkeypatch,
     for words in demo_commands():
         if words[0] in RUNS_ON:
             continue
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             main(words)
         payload = capsys.readouterr()
-        assert left.value.code == 0, (words, payload.err)
+        assert exit_info.value.code == 0, (words, payload.err)
         if words == ["replay"]:
             assert "Replayed" in payload.out
             assert "same" in payload.out

@@ -68,7 +68,7 @@ def test_a_training_with_an_object_among_its_arguments_is_not_shared(shared, tmp
     assert train.calls == 2
 
 
-def test_every_path_of_a_copy_is_in_the_folder_that_was_asked_for(shared, tmp_path):
+def test_every_path_of_a_copy_is_in_the_requested_folder(shared, tmp_path):
     results = [shared.train(Trainings(), home_of(tmp_path / name)) for name in ("a", "b")]
     for name, result in zip(("a", "b"), results, strict=True):
         home = tmp_path / name

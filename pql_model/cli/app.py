@@ -102,7 +102,7 @@ def init(
     events: Annotated[
         list[str], typer.Option("--events", help="File or glob of events. Repeat it for several tables.")
     ],
-    more: Annotated[
+    more_events: Annotated[
         list[str] | None, typer.Argument(help="More files of events, for a glob that the shell has expanded.")
     ] = None,
     entities: Annotated[str | None, typer.Option(help="File of the accounts (or users) that can convert.")] = None,
@@ -116,7 +116,8 @@ def init(
 
     Recognises exports of Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe.
     """
-    result = pql_model.init([*events, *(more or [])], entities, conversions, output=output, name=name, force=force)
+    tables = [*events, *(more_events or [])]
+    result = pql_model.init(tables, entities, conversions, output=output, name=name, force=force)
 
     def show(console: Console, _: dict[str, Any]) -> None:
         for note in result.notes:
@@ -130,8 +131,8 @@ def init(
 def check(config: ConfigOption = Path("pql.yaml"), as_json: JsonOption = False) -> None:
     """Count usable and unusable rows, by reason and week, and audit for leakage. Trains nothing.
 
-    Where training is not possible (no conversions, too short a history), the counts are shown all the same, then the
-    reason, and the exit code is 2.
+    Where training is not possible (no conversions, too short a history), the counts are still shown, followed
+    by the reason, and the exit code is 2.
     """
     with Bars(err) as bars:
         result = pql_model.check(config, listener=bars)
@@ -165,7 +166,7 @@ def backtest(
     """Measure what the model would have been worth, had it been retrained at past cut-offs.
 
     For a cut-off D, the model is trained only on snapshots with as_of + horizon <= D, whose outcome was final by then.
-    The choice of events, the audit, tuning and calibration see nothing later either. Each model scores the snapshots
+    The choice of events, the audit, tuning and calibration use nothing later either. Each model scores the snapshots
     from its cut-off up to the next one, as far as their outcome is final today. The last model is used as long as the
     one before it, a single one for one horizon. Re-running the same command resumes an interrupted run.
     """
@@ -268,8 +269,8 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit
 
 
-def _best(scored: Any, count: int = 5) -> list[dict[str, Any]]:
-    rows = scored.rows.head(count).to_dict("records")
+def _best(result: Any, count: int = 5) -> list[dict[str, Any]]:
+    rows = result.rows.head(count).to_dict("records")
     return [{**row, "why": "; ".join(reason["words"] for reason in json.loads(row["reasons"]))} for row in rows]
 
 

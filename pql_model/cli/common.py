@@ -1,4 +1,4 @@
-"""What commands and the scripts of `pipelines/` share: where they write, and their common options."""
+"""Output and options shared by the commands and the scripts of `pipelines/`."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ ExplorerOption = Annotated[
 
 
 class Result(Protocol):
-    """What a function of the public door returns."""
+    """A result of the public API."""
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""
 
 
 def emit(result: Result, as_json: bool, show: Callable[[Console, dict[str, Any]], None]) -> None:
-    """Print a result on stdout: one JSON object with `--json`, otherwise what `show` makes of it."""
+    """Print a result on stdout: one JSON object with `--json`, otherwise the text that `show` prints."""
     payload = result.to_dict()
     if as_json:
         print_json(payload)

@@ -1,4 +1,4 @@
-"""`pql criteria ...`: written definitions, and how they do on the data of a product."""
+"""`pql criteria ...`: list, test and export definitions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def list_(
 ) -> None:
     """List the criteria and definitions that training found, with their results on later accounts.
 
-    They were chosen on earlier accounts and tested once on later ones, which had no part in the choice. The definition
+    They were chosen on earlier accounts and tested once on later ones, which the choice did not use. The definition
     in force is listed with them.
     """
     result = pql_model.list_criteria(config, model=model)
@@ -76,7 +76,7 @@ def sql(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a definition as one SQL statement. Its first column is the entity; the others show what each condition saw.
+    """Write a definition as one SQL statement. Its first column is the entity; the others are the numbers that the conditions compare.
 
     The statement reads the tables that `pql.yaml` names, files by their stem (`data/events.parquet` is `events`), and
     returns the same entities as `meets_definition` of `pql score`. The comment on top says what the tables must be. For
@@ -89,4 +89,4 @@ def sql(
 
 
 def _show_sql(_: Console, payload: dict[str, Any]) -> None:
-    sys.stdout.write(payload["sql"])  # as it is: a console would wrap its lines
+    sys.stdout.write(payload["sql"])  # unchanged: a console would wrap its lines

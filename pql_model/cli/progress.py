@@ -1,4 +1,4 @@
-"""Progress for people, on stderr; nothing when nobody watches."""
+"""Progress of a run on stderr: bars on a terminal, otherwise one line per stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 
 class Bars:
-    """A line per stage with its time; plain lines where there is no terminal."""
+    """A progress bar per stage on a terminal; otherwise plain lines."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

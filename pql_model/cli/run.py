@@ -87,7 +87,7 @@ def show_error(message: str) -> None:
 
 
 def _usage_message(error: Exception, name: str) -> str:
-    """What is wrong with the command line, and where to read more."""
+    """Describe an error of the command line, and point to the help."""
     message = getattr(error, "format_message", lambda: str(error))()
     after_command = ", or `--help` after the command" if name == "pql" else ""
     return f"{message.rstrip('.')}. See `{name} --help`{after_command}."

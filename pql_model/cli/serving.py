@@ -92,11 +92,11 @@ def serve(
     """
     from pql_model.workflows.serve import bundle_to_serve, requires_key
 
-    chosen = bundle_to_serve(config, bundle)
-    environment = {**os.environ, "PQL_BUNDLE": str(chosen.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
+    model = bundle_to_serve(config, bundle)
+    environment = {**os.environ, "PQL_BUNDLE": str(model.path.absolute()), "BENTOML_DO_NOT_TRACK": "true"}
     environment.setdefault("BENTOML_HOME", _writable_home())
     access = "requests need an API key" if requires_key(environment) else "open to everyone: no API key is set"
-    message = f"{chosen.name} version {chosen.version} on http://{host}:{port}, {access}"
+    message = f"{model.name} version {model.version} on http://{host}:{port}, {access}"
     err.print(message, markup=False, soft_wrap=True)
     _become([sys.executable, "-m", "bentoml", "serve", _SERVICE, "--host", host, "--port", str(port)], environment)
 
@@ -121,7 +121,7 @@ def _become(command: list[str], environment: dict[str, str]) -> NoReturn:
 
 
 def _wait_for(command: list[str], environment: dict[str, str]) -> int:
-    """Run a program to its end. Ctrl-C reaches it too, and it is the one that decides when to stop."""
+    """Run a program to its end. It receives Ctrl-C too, and decides when to stop."""
     with subprocess.Popen(command, env=environment) as process:  # noqa: S603 (a fixed command, no shell)
         while True:
             try:

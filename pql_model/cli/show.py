@@ -1,4 +1,4 @@
-"""What `pql check`, `train`, `score` and `demo` print for people."""
+"""Text output of `pql check`, `train`, `score` and `demo`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ESTIMATE = "value (95 % interval)"
 
 
 def show_check(console: Console, payload: dict[str, Any]) -> None:
-    """Print what the data hold, by reason and by week."""
+    """Print the usable and unusable rows, by reason and by week."""
     say(
         console,
         (f"{payload['events']:,}", "bold"),
@@ -127,7 +127,7 @@ def show_score(console: Console, payload: dict[str, Any], best: Iterable[dict[st
 
 
 def _decisions(payload: dict[str, Any]) -> Iterable[str]:
-    """Bands, whom not to call and what that costs, and who is held back."""
+    """Print the bands, the accounts not worth a call with the conversions missed, and the suppressed ones."""
     yield "Bands: " + ", ".join(f"{band['rows']:,} {name}" for name, band in payload["bands"].items()) + "."
     skipped = payload["not_to_call"]
     missed, expected = skipped["expected_conversions"], skipped["of"]["value"]
@@ -142,7 +142,7 @@ def _decisions(payload: dict[str, Any]) -> Iterable[str]:
 
 
 def show_comparison(console: Console, lines: Iterable[dict[str, Any]]) -> None:
-    """Print what the demo planted in its data beside what was found."""
+    """Print the planted truth of the demo beside the results."""
     rows = [
         (Text("✓", "green") if line["agrees"] else Text("✗", "red"), line["what"], line["planted"], line["found"])
         for line in lines
@@ -151,16 +151,16 @@ def show_comparison(console: Console, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def _rules(console: Console, best: dict[str, Any] | None, in_force: dict[str, Any] | None) -> None:
-    """The recommended rule and the rule in force; `pql criteria list` shows all."""
+    """Print the recommended rule and the rule in force; `pql criteria list` shows all."""
     if best is None:
         say(console, "No rule was confirmed on later accounts.", gap=True)
     else:
-        tested = best["tested"]
+        metrics = best["tested"]
         say(
             console,
             ("Rule", "bold"),
-            f"  {best['text']}: {percent_estimate(tested['rate'])} of the later accounts that meet it converted, against "
-            f"{percent(tested['base_rate']['value'])} of all.",
+            f"  {best['text']}: {percent_estimate(metrics['rate'])} of the later accounts that meet it converted, against "
+            f"{percent(metrics['base_rate']['value'])} of all.",
             gap=True,
         )
     if in_force is not None:
@@ -184,7 +184,7 @@ def _snapshots(console: Console, snapshots: dict[str, Any]) -> None:
 
 
 def _supported(console: Console, supported: dict[str, Any]) -> None:
-    """What can be said where the model is refused."""
+    """Print the univariate rates, which are shown when the model is refused."""
     say(console, f"What the data do support: {supported['sentence']}", gap=True)
     rows = []
     for behaviour in supported["behaviours"]:
@@ -219,9 +219,9 @@ def _leakage(console: Console, findings: list[dict[str, Any]], unused: dict[str,
     if not findings:
         say(console, ("Leakage audit", "bold"), ": no findings.", gap=True)
     audited = {f["column"].removeprefix("trait.") for f in findings}
-    for trait, why in unused.items():
+    for trait, reason in unused.items():
         if trait not in audited:
-            say(console, f"trait {trait} is not used: {why}", style="dim")
+            say(console, f"trait {trait} is not used: {reason}", style="dim")
 
 
 def _sparkline(counts: list[int]) -> str:

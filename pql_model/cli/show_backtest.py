@@ -1,4 +1,4 @@
-"""What `pql backtest` prints for people."""
+"""Text output of `pql backtest`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _POOLED = {
 
 def show_backtest(console: Console, payload: dict[str, Any]) -> None:
     """Print one line for each cut-off, then the pooled figures beside the baselines."""
-    folds, pooled = payload["folds"], payload["pooled"]
+    folds, all_folds = payload["folds"], payload["pooled"]
     rows = [(fold["cutoff"], f"{fold['train']['conversions']:,}", *_figures(fold)) for fold in folds]
     print_table(
         console,
         "Back-test: each model until the next cut-off",
         _FOLD,
-        [*rows, (_bold("pooled"), "", *_figures(pooled))],
+        [*rows, (_bold("pooled"), "", *_figures(all_folds))],
     )
     for fold in folds:
         if fold["note"]:
@@ -36,11 +36,11 @@ def show_backtest(console: Console, payload: dict[str, Any]) -> None:
             say(console, f"{fold['cutoff']}: {count:,} rows left out: {reason}", style="dim")
     for skipped in payload["skipped"]:
         say(console, f"{skipped['cutoff']} is skipped: {skipped['reason']}.", style="dim")
-    metrics = [(words, estimate(pooled[name], 3)) for name, words in _POOLED.items()]
+    metrics = [(words, estimate(all_folds[name], 3)) for name, words in _POOLED.items()]
     print_table(console, "Pooled", ["metric", "value (95 % interval)"], metrics)
-    scorers = {"the model": pooled, **payload["baselines"]}
-    if pooled["unseen_entities"]:
-        scorers["the model, on entities that were in no training"] = pooled["unseen_entities"]
+    scorers = {"the model": all_folds, **payload["baselines"]}
+    if all_folds["unseen_entities"]:
+        scorers["the model, on entities that were in no training"] = all_folds["unseen_entities"]
     rows = [(name.replace("_", " "), estimate(m["roc_auc"])) for name, m in scorers.items() if "roc_auc" in m]
     print_table(console, "Comparison with the baselines", ["", "ROC-AUC (95 % interval)"], rows)
     say(

@@ -1,4 +1,4 @@
-"""What `pql criteria test` and `pql criteria list` print for people."""
+"""Text output of `pql criteria test` and `pql criteria list`."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def _months(console: Console, months: list[dict[str, Any]]) -> None:
 
 
 def _denominator(rates: list[Estimate]) -> int:
-    """100, or 1,000 where every rate is below 1 %."""
-    known = [rate["value"] for rate in rates if rate["value"] is not None]
-    return 1000 if known and max(known) < 0.01 else 100
+    """Return 100, or 1,000 if every rate is below 1 %."""
+    values = [rate["value"] for rate in rates if rate["value"] is not None]
+    return 1000 if values and max(values) < 0.01 else 100
 
 
 def show_criteria_list(console: Console, payload: dict[str, Any]) -> None:
@@ -95,10 +95,10 @@ def show_criteria_list(console: Console, payload: dict[str, Any]) -> None:
     print_table(
         console, "Behaviours that predict paying", ["behaviour", "share", "", "shape", "clearest feature"], rows
     )
-    tried = payload["tried"]
+    counts = payload["tried"]
     say(
         console,
-        f"{tried['definitions']:,} definitions were tried on earlier accounts and {tried['tested']} were tested on later ones; "
+        f"{counts['definitions']:,} definitions were tried on earlier accounts and {counts['tested']} were tested on later ones; "
         f"{len(payload['not_confirmed'])} of these were not confirmed and are left out.",
         style="dim",
         gap=True,
@@ -107,18 +107,18 @@ def show_criteria_list(console: Console, payload: dict[str, Any]) -> None:
 
 
 def _criterion(console: Console, criterion: dict[str, Any]) -> None:
-    """A criterion, the figures of its test, and how certain its threshold is."""
-    tested, condition = criterion["tested"], criterion["conditions"][0]
+    """Print a criterion, the figures of its test, and the interval of its threshold."""
+    metrics, condition = criterion["tested"], criterion["conditions"][0]
     say(console, (criterion["id"], "bold"), f"  {criterion['text']}", gap=True)
     say(
         console,
-        f"    {percent_estimate(tested['rate'])} of {tested['qualified']:,} convert, lift {estimate(tested['lift'], 1)}, "
-        f"{percent(tested['recall']['value'])} caught",
+        f"    {percent_estimate(metrics['rate'])} of {metrics['qualified']:,} convert, lift {estimate(metrics['lift'], 1)}, "
+        f"{percent(metrics['recall']['value'])} caught",
     )
     if "threshold" in condition:
         low, high = criterion["threshold_interval"]
-        others = [f"{also['text']} ({also['share']:.0%})" for also in criterion["also"]]
-        similar = f"; similar: {', '.join(others)}" if others else ""
+        correlated = [f"{also['text']} ({also['share']:.0%})" for also in criterion["also"]]
+        similar = f"; similar: {', '.join(correlated)}" if correlated else ""
         say(
             console,
             f"    threshold 95 % interval {low:g} to {high:g}; {criterion['threshold_agreement']:.0%} of resamples find "
@@ -128,27 +128,27 @@ def _criterion(console: Console, criterion: dict[str, Any]) -> None:
 
 
 def _definition_row(definition: dict[str, Any]) -> list[Text]:
-    tested, ids = definition["tested"], definition["criteria"]
+    metrics, ids = definition["tested"], definition["criteria"]
     join = " and " if definition["join"] == "all" else " or "
     row = [
         definition["id"],
         f"{definition['k']} of {', '.join(ids)}" if definition["join"] == "at_least_k" else join.join(ids),
-        f"{tested['qualified']:,}",
-        percent_estimate(tested["rate"]),
-        estimate(tested["lift"], 1),
-        percent(tested["recall"]["value"]),
+        f"{metrics['qualified']:,}",
+        percent_estimate(metrics["rate"]),
+        estimate(metrics["lift"], 1),
+        percent(metrics["recall"]["value"]),
     ]
     return [Text(cell, style="bold" if definition["recommended"] else "") for cell in row]
 
 
 def _in_force(console: Console, definition: dict[str, Any]) -> None:
-    verdict, tested = definition["verdict"], definition["tested"]
+    verdict, metrics = definition["verdict"], definition["tested"]
     say(console, ("In force", "bold"), f"  {definition['text']}: ", (verdict, _COLOURS[verdict]), gap=True)
     say(console, definition["sentence"])
     say(
         console,
-        f"{tested['qualified']:,} of {tested['rows']:,} meet it; {percent_estimate(tested['rate'])} of them convert, lift "
-        f"{estimate(tested['lift'], 1)}.",
+        f"{metrics['qualified']:,} of {metrics['rows']:,} meet it; {percent_estimate(metrics['rate'])} of them convert, lift "
+        f"{estimate(metrics['lift'], 1)}.",
     )
     for name, start in (("misses", "It misses"), ("wastes", "It wastes")):
         cell = definition[name]

@@ -1,4 +1,4 @@
-"""What `pql explain` prints for people."""
+"""Text output of `pql explain`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def show_explain(console: Console, payload: dict[str, Any]) -> None:
 
 
 def _context(payload: dict[str, Any]) -> str:
-    """What to compare the probability with."""
+    """Figures to compare the probability with."""
     parts = [f"score {payload['score']:g} of 100", f"{percent(payload['average_probability'])} on average"]
     if payload["base_rate"] is not None:
         parts.append(f"{percent(payload['base_rate'])} of the test period converted")
@@ -57,7 +57,7 @@ def _context(payload: dict[str, Any]) -> str:
 
 
 def _steps(console: Console, steps: Sequence[dict[str, Any]]) -> None:
-    """From the base value to the probability, one line for each part of the score."""
+    """Print the steps from the base value to the probability, one line for each part of the score."""
     widest = max((abs(step["log_odds"]) for step in steps[1:]), default=0.0)
     rows: list[tuple[str | Text, ...]] = [("base, before anything is known", f"{steps[0]['probability']:.1%}", "")]
     rows += [
@@ -85,12 +85,12 @@ def _behaviours(console: Console, title: str, behaviours: Sequence[dict[str, Any
         for behaviour in behaviours[:_MOST]
     ]
     print_table(console, title, ["", "points", ""], rows)
-    more = len(behaviours) - _MOST
-    if more > 0:
-        say(console, f"and {more} smaller ones: `--json` lists them", style="dim")
+    hidden_count = len(behaviours) - _MOST
+    if hidden_count > 0:
+        say(console, f"and {hidden_count} smaller ones: `--json` lists them", style="dim")
 
 
 def _bar(value: float, widest: float) -> Text:
-    """A bar by the size of a contribution; its sign stands in the number beside it and is its colour."""
-    drawn = bar(abs(value) / widest if widest else 0.0, _BAR, _COLOURS["+" if value > 0 else "-"])
-    return drawn if drawn or not value else Text("▏", style=drawn.style)
+    """Draw a bar for the size of a contribution; its colour shows the sign."""
+    segment = bar(abs(value) / widest if widest else 0.0, _BAR, _COLOURS["+" if value > 0 else "-"])
+    return segment if segment or not value else Text("▏", style=segment.style)

@@ -1,4 +1,4 @@
-"""What `pql models` prints for people."""
+"""Text output of `pql models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `pql verify` prints for people."""
+"""Text output of `pql verify`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMNS = ("path", "largest difference of probability", "of usage, fit, timing"
 
 def show_verified(console: Console, payload: dict[str, Any]) -> None:
     """Print one line for each path to a score, and below it the differences and refusals."""
-    which = "of training and test" if payload["snapshots"] == "training" else f"at risk at {payload['as_of']}"
+    sample = "of training and test" if payload["snapshots"] == "training" else f"at risk at {payload['as_of']}"
     rows = [
         (
             path["path"],
@@ -25,7 +25,7 @@ def show_verified(console: Console, payload: dict[str, Any]) -> None:
         )
         for path in payload["paths"]
     ]
-    title = f"{payload['rows']:,} snapshots {which}, compared with `pql score`"
+    title = f"{payload['rows']:,} snapshots {sample}, compared with `pql score`"
     print_table(console, title, _COLUMNS, rows, gap=False)
     for path in payload["paths"]:
         for name, count in path["different_rows"].items():

@@ -19,7 +19,7 @@ _NUMERIC = re.compile(r"|-|[-+]?\d[\d,.]*%?( \([-\d,.]+ to [-\d,.]+\))?|[-\d,.]+
 
 
 def plain(text: str) -> str:
-    r"""Replace what a terminal would obey in text from the data: control characters and changes of direction.
+    r"""Replace the control characters and direction marks that a terminal would interpret.
 
     >>> plain("a\x1b[31mb\nc")
     'a�[31mb�c'

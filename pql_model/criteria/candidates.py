@@ -73,7 +73,7 @@ def family_of(column: ModelColumn) -> str:
 
 
 def family_text(family: str) -> str:
-    """Return a family's name for people.
+    """Return the display name of a family.
 
     >>> family_text("any: distinct_users"), family_text("trait: size"), family_text("Export Made")
     ('users active', 'size', 'Export Made')
@@ -95,18 +95,18 @@ def candidate_columns(
     signed_up, as_of : arrays of shape (rows,)
         Microseconds; `signed_up` is NaN where unknown. A `first` window that is still open at some row is left out.
     """
-    found: list[CandidateColumn] = []
+    candidates: list[CandidateColumn] = []
     for column in columns:
         if column.kind == "category":
-            found += _category_candidates(column, as_texts(table[column.name]))
+            candidates += _category_candidates(column, as_texts(table[column.name]))
         elif column.kind == "number":
-            found += _number_candidates(column, as_numbers(table[column.name]), None)
+            candidates += _number_candidates(column, as_numbers(table[column.name]), None)
         else:
             feature = parse_feature(column.name)
             if feature.measure not in _NEVER and _elapsed(feature.window, signed_up, as_of):
-                found += _number_candidates(column, as_numbers(table[column.name]), feature)
+                candidates += _number_candidates(column, as_numbers(table[column.name]), feature)
     age = (as_of - signed_up)[~np.isnan(signed_up)]
-    return _without_identical(found, float(age.max()) if len(age) else math.nan)
+    return _without_identical(candidates, float(age.max()) if len(age) else math.nan)
 
 
 def _elapsed(window: Window, signed_up: np.ndarray, as_of: np.ndarray) -> bool:
@@ -116,12 +116,12 @@ def _elapsed(window: Window, signed_up: np.ndarray, as_of: np.ndarray) -> bool:
 
 def _number_candidates(column: ModelColumn, values: np.ndarray, feature: Feature | None) -> Iterator[CandidateColumn]:
     falling = feature is not None and feature.measure in LESS_IS_MORE
-    known = ~np.isnan(values)
-    signed = np.where(known, -values if falling else values, -np.inf)
-    thresholds = threshold_candidates(signed[known], len(signed))
+    present = ~np.isnan(values)
+    signed = np.where(present, -values if falling else values, -np.inf)
+    thresholds = threshold_candidates(signed[present], len(signed))
     if not len(thresholds):
         return
-    numbers = [float(-each if falling else each) for each in thresholds]
+    numbers = [float(-threshold if falling else threshold) for threshold in thresholds]
     conditions = tuple(_condition(column, feature, "<=" if falling else ">=", number) for number in numbers)
     levels = ThresholdLevels(np.searchsorted(thresholds, signed, side="right"), len(thresholds))
     handicap = UNUSUAL * (feature is not None and not _is_plain(feature))
@@ -147,21 +147,21 @@ def _condition(column: ModelColumn, feature: Feature | None, operator: str, numb
     return Criterion.model_validate(keys)
 
 
-def threshold_candidates(known: np.ndarray, rows: int) -> np.ndarray:
+def threshold_candidates(values: np.ndarray, rows: int) -> np.ndarray:
     """List possible thresholds in rising order: every distinct number, or round ones where there are too many.
 
     >>> threshold_candidates(np.repeat([0.0, 1.0, 2.0], 50), 150).tolist()
     [1.0, 2.0]
     """
-    least = max(LEAST_ROWS, LEAST_SHARE * rows)
-    distinct, size = np.unique(known, return_counts=True)
+    min_rows = max(LEAST_ROWS, LEAST_SHARE * rows)
+    distinct, size = np.unique(values, return_counts=True)
     above = size[::-1].cumsum()[::-1]
-    usable = np.flatnonzero((above >= least) & (rows - above >= least))
+    usable = np.flatnonzero((above >= min_rows) & (rows - above >= min_rows))
     if not len(usable):
         return np.empty(0)
     low, high = np.r_[-np.inf, distinct][usable], distinct[usable]
     if len(high) > MOST_THRESHOLDS:
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, MOST_THRESHOLDS), method="lower"))
+        edges = np.unique(np.quantile(values, np.linspace(0, 1, MOST_THRESHOLDS), method="lower"))
         high = np.unique([high[0], *edges[(edges > high[0]) & (edges < high[-1])], high[-1]])
         low = np.r_[low[0], high[:-1]]
     return np.unique([roundest(a, b) for a, b in zip(low, high, strict=True)])
@@ -191,28 +191,28 @@ def _category_candidates(column: ModelColumn, texts: pd.Series) -> Iterator[Cand
     names = [name for name in column.categories if name != OTHER]
     if len(names) > _MOST_SINGLE:
         return
-    least = max(LEAST_ROWS, LEAST_SHARE * len(texts))
+    min_rows = max(LEAST_ROWS, LEAST_SHARE * len(texts))
     for count in range(1, 4 if len(names) <= _MOST_TOGETHER else 2):
         for values in combinations(names, count):
-            met = texts.isin(values).to_numpy(bool)
-            if least <= met.sum() <= len(met) - least:
+            mask = texts.isin(values).to_numpy(bool)
+            if min_rows <= mask.sum() <= len(mask) - min_rows:
                 condition = Criterion.model_validate({"trait": column.text, "in": list(values)})
-                levels = ThresholdLevels(met.astype(np.int64), 1)
+                levels = ThresholdLevels(mask.astype(np.int64), 1)
                 yield CandidateColumn(family_of(column), column.name, (condition,), levels, UNUSUAL * (count - 1))
 
 
-def _without_identical(found: Sequence[CandidateColumn], oldest: float) -> list[CandidateColumn]:
+def _without_identical(candidates: Sequence[CandidateColumn], oldest: float) -> list[CandidateColumn]:
     """Keep one of the columns that are identical on these rows: the one with the most natural window."""
     groups: dict[tuple[int, bytes], list[CandidateColumn]] = {}
-    for candidate in found:
+    for candidate in candidates:
         key = (candidate.levels.count, blake2b(candidate.levels.level.tobytes()).digest())
         groups.setdefault(key, []).append(candidate)
-    kept = []
+    distinct = []
     for group in groups.values():
         best = min(group, key=lambda c: _naturalness(c, oldest))
-        others = tuple(c.column for c in group if c.column != best.column)
-        kept.append(replace(best, identical=others))
-    return kept
+        twins = tuple(c.column for c in group if c.column != best.column)
+        distinct.append(replace(best, identical=twins))
+    return distinct
 
 
 def _naturalness(candidate: CandidateColumn, oldest: float) -> tuple[float, int, float]:
@@ -239,14 +239,14 @@ def neighbours(
     of_column = next((c for c in candidates if c.column == column and condition in c.conditions), None)
     if of_column is None or len(of_column.conditions) == 1:
         return ()
-    here = of_column.conditions.index(condition)
-    met = [int(of_column.levels.met(t).sum()) for t in range(of_column.levels.count)]
-    chosen: list[int] = []
+    position = of_column.conditions.index(condition)
+    row_counts = [int(of_column.levels.met(t).sum()) for t in range(of_column.levels.count)]
+    levels: list[int] = []
     for step, factor in ((-1, 1.33), (1, 0.67)):
-        last, t, taken = met[here], here + step, 0
-        while 0 <= t < len(met) and taken < each_side:
-            if (met[t] >= last * factor) if step < 0 else (met[t] <= last * factor):
-                chosen.append(t)
-                last, taken = met[t], taken + 1
+        last, t, count = row_counts[position], position + step, 0
+        while 0 <= t < len(row_counts) and count < each_side:
+            if (row_counts[t] >= last * factor) if step < 0 else (row_counts[t] <= last * factor):
+                levels.append(t)
+                last, count = row_counts[t], count + 1
             t += step
-    return tuple(of_column.conditions[t] for t in sorted(chosen))
+    return tuple(of_column.conditions[t] for t in sorted(levels))

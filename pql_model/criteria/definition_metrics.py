@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
+from pql_model.payload import select_attributes
 from pql_model.snapshots.periods import month_of, whole_weeks
 from pql_model.statistics.estimate import Z95, Estimate, wilson
 from pql_model.time import week_of
 
 LEAST_QUALIFIED, LEAST_CONVERSIONS = 30, 5
-"""Rows that meet a definition, and conversions among them, below which nothing is judged."""
+"""Minimum number of rows that meet a definition, and of conversions among them, for a judgement."""
 TOO_FEW, NOBODY, EVERYBODY = "too few to judge", "nobody meets it", "everybody meets it"
 
 _UNDEFINED = Estimate(math.nan, math.nan, math.nan)
@@ -80,9 +81,6 @@ class Month:
     conversions: int
     rate: Estimate
 
-    def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "rate": self.rate.to_dict(6)}
-
 
 @dataclass(frozen=True)
 class DefinitionMetrics:
@@ -129,29 +127,20 @@ class DefinitionMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return `tested` of `pql criteria --json`."""
+        counts = ("entities", "rows", "qualified", "conversions", "note")
+        figures = ("share", "rate", "lift", "recall", "leads_per_week", "months")
         return {
-            "entities": self.entities,
-            "rows": self.rows,
-            "qualified": self.qualified,
-            "share": None if math.isnan(self.share) else round(self.share, 6),
-            "conversions": self.conversions,
-            "base_rate": self.base.to_dict(6),
-            "rate": self.rate.to_dict(6),
-            "lift": self.lift.to_dict(6),
-            "recall": self.recall.to_dict(6),
-            "leads_per_week": self.leads_per_week.to_dict(6),
-            "months": [month.to_dict() for month in self.months],
-            "fidelity": None if self.fidelity is None else round(self.fidelity, 4),
-            "note": self.note,
+            **select_attributes(self, *counts, *figures, base_rate="base", digits=6),
+            **select_attributes(self, "fidelity", digits=4),
         }
 
 
-def evaluate_definition(met: np.ndarray, outcomes: Outcomes) -> DefinitionMetrics:
+def evaluate_definition(mask: np.ndarray, outcomes: Outcomes) -> DefinitionMetrics:
     """Compute the figures of a definition.
 
     Parameters
     ----------
-    met : array of bool, shape (rows,)
+    mask : array of bool, shape (rows,)
         Whether each row meets the definition.
     outcomes : Outcomes
 
@@ -162,9 +151,9 @@ def evaluate_definition(met: np.ndarray, outcomes: Outcomes) -> DefinitionMetric
     >>> metrics.qualified, metrics.conversions, metrics.rate.value, metrics.lift.value, metrics.recall.value
     (20, 20, 1.0, 5.0, 0.5)
     """
-    met, converted = np.asarray(met, bool), outcomes.converted
-    rows, qualified, conversions = len(met), int(met.sum()), int(converted.sum())
-    caught = int((met & converted).sum())
+    mask, converted = np.asarray(mask, bool), outcomes.converted
+    rows, qualified, conversions = len(mask), int(mask.sum()), int(converted.sum())
+    caught = int((mask & converted).sum())
     return DefinitionMetrics(
         rows=rows,
         entities=len(np.unique(outcomes.entity)),
@@ -174,9 +163,9 @@ def evaluate_definition(met: np.ndarray, outcomes: Outcomes) -> DefinitionMetric
         rate=wilson(caught, qualified),
         lift=lift_of(caught, qualified, conversions, rows),
         recall=wilson(caught, conversions),
-        leads_per_week=leads_per_week(met, outcomes),
-        months=_by_month(met, outcomes),
-        fidelity=_kappa(met, outcomes.probability),
+        leads_per_week=leads_per_week(mask, outcomes),
+        months=_by_month(mask, outcomes),
+        fidelity=_kappa(mask, outcomes.probability),
         note=_note(rows, qualified, caught),
     )
 
@@ -203,7 +192,7 @@ def lift_of(caught: int, qualified: int, conversions: int, rows: int) -> Estimat
     return Estimate(lift, lift * math.exp(-half), lift * math.exp(half))
 
 
-def leads_per_week(met: np.ndarray, outcomes: Outcomes) -> Estimate:
+def leads_per_week(mask: np.ndarray, outcomes: Outcomes) -> Estimate:
     """Count the rows that meet a definition per week of as_of (Monday to Sunday): mean, lowest and highest.
 
     Partial weeks at either end are left out; without a whole week the estimate is undefined.
@@ -211,37 +200,37 @@ def leads_per_week(met: np.ndarray, outcomes: Outcomes) -> Estimate:
     weeks = whole_weeks(outcomes.as_of)
     if not len(weeks):
         return _UNDEFINED
-    of_row = week_of(outcomes.as_of[met])
+    of_row = week_of(outcomes.as_of[mask])
     leads = np.array([(of_row == week).sum() for week in weeks])
     return Estimate(float(leads.mean()), float(leads.min()), float(leads.max()))
 
 
-def _by_month(met: np.ndarray, outcomes: Outcomes) -> tuple[Month, ...]:
+def _by_month(mask: np.ndarray, outcomes: Outcomes) -> tuple[Month, ...]:
     names = month_of(outcomes.as_of)
     months = []
     for name in np.unique(names):
-        here = names == name
-        both = here & met
+        in_month = names == name
+        both = in_month & mask
         qualified, conversions = int(both.sum()), int((both & outcomes.converted).sum())
-        entities = len(np.unique(outcomes.entity[here]))
+        entities = len(np.unique(outcomes.entity[in_month]))
         months.append(Month(str(name), entities, qualified, conversions, wilson(conversions, qualified)))
     return tuple(months)
 
 
-def _kappa(met: np.ndarray, probability: np.ndarray | None) -> float | None:
+def _kappa(mask: np.ndarray, probability: np.ndarray | None) -> float | None:
     """Cohen's kappa with the equally large group of highest probability; rows tied at its edge count in part.
 
     If both groups hold a share q of the rows, kappa is (overlap - q) / (1 - q), where overlap is the share of one group
     that is in the other (Cohen 1960, Educ. Psychol. Meas. 20:37-46).
     """
-    qualified = int(met.sum())
-    if probability is None or qualified in (0, len(met)):
+    qualified = int(mask.sum())
+    if probability is None or qualified in (0, len(mask)):
         return None
-    edge = np.partition(probability, len(met) - qualified)[len(met) - qualified]
+    edge = np.partition(probability, len(mask) - qualified)[len(mask) - qualified]
     above, tied = probability > edge, probability == edge
     part = (qualified - above.sum()) / tied.sum()
-    overlap = ((met & above).sum() + part * (met & tied).sum()) / qualified
-    q = qualified / len(met)
+    overlap = ((mask & above).sum() + part * (mask & tied).sum()) / qualified
+    q = qualified / len(mask)
     return float((overlap - q) / (1 - q))
 
 
@@ -253,14 +242,14 @@ def _note(rows: int, qualified: int, caught: int) -> str | None:
     return TOO_FEW if qualified < LEAST_QUALIFIED or caught < LEAST_CONVERSIONS else None
 
 
-def p_above(met: np.ndarray, converted: np.ndarray) -> float:
+def p_above(mask: np.ndarray, converted: np.ndarray) -> float:
     """Return the one-sided p-value of Fisher's exact test that rows meeting a definition convert more often.
 
     >>> round(p_above(np.arange(20) < 10, np.arange(20) < 5), 4)
     0.0163
     """
-    met, converted = np.asarray(met, bool), np.asarray(converted, bool)
-    cells = [[int((a & b).sum()) for b in (converted, ~converted)] for a in (met, ~met)]
+    mask, converted = np.asarray(mask, bool), np.asarray(converted, bool)
+    cells = [[int((a & b).sum()) for b in (converted, ~converted)] for a in (mask, ~mask)]
     return float(fisher_exact(cells, alternative="greater").pvalue)
 
 
@@ -273,12 +262,12 @@ class GroupOutcomes:
     rate: Estimate
 
     @classmethod
-    def of(cls, here: np.ndarray, outcomes: Outcomes) -> GroupOutcomes:
-        rows, conversions = int(here.sum()), int((here & outcomes.converted).sum())
-        return cls(len(np.unique(outcomes.entity[here])), conversions, wilson(conversions, rows))
+    def of(cls, mask: np.ndarray, outcomes: Outcomes) -> GroupOutcomes:
+        rows, conversions = int(mask.sum()), int((mask & outcomes.converted).sum())
+        return cls(len(np.unique(outcomes.entity[mask])), conversions, wilson(conversions, rows))
 
     def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "rate": self.rate.to_dict(6)}
+        return select_attributes(self, digits=6)
 
 
 @dataclass(frozen=True)
@@ -314,12 +303,12 @@ def compare_definitions(met_a: np.ndarray, met_b: np.ndarray, outcomes: Outcomes
     (2, 1, 0.5, 0.33)
     """
     a, b = np.asarray(met_a, bool), np.asarray(met_b, bool)
-    either = int((a | b).sum())
+    union = int((a | b).sum())
     return DefinitionComparison(
         both=GroupOutcomes.of(a & b, outcomes),
         only_a=GroupOutcomes.of(a & ~b, outcomes),
         only_b=GroupOutcomes.of(~a & b, outcomes),
         neither=GroupOutcomes.of(~a & ~b, outcomes),
         agreement=float((a == b).mean()),
-        overlap=int((a & b).sum()) / either if either else math.nan,
+        overlap=int((a & b).sum()) / union if union else math.nan,
     )

@@ -85,9 +85,9 @@ def criterion_short(criterion: Criterion) -> str:
     """
     if criterion.in_ is not None:
         return f"{criterion.trait}: {', '.join(criterion.in_)}"
-    what = criterion.trait or _subject(criterion)
+    subject = criterion.trait or _subject(criterion)
     window = f", {criterion.window}" if criterion.event is not None and criterion.window.length is not None else ""
-    return f"{what} {_SIGN[str(criterion.operator)]} {number_text(float(criterion.threshold or 0.0))}{window}"
+    return f"{subject} {_SIGN[str(criterion.operator)]} {number_text(float(criterion.threshold or 0.0))}{window}"
 
 
 def _subject(criterion: Criterion) -> str:

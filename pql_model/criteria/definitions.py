@@ -55,12 +55,12 @@ class Frontier:
     recommended: int | None
 
 
-def search_definitions(met: np.ndarray, converted: np.ndarray, most_share: float | None = None) -> Frontier:
+def search_definitions(masks: np.ndarray, converted: np.ndarray, most_share: float | None = None) -> Frontier:
     """Try every definition of up to three criteria.
 
     Parameters
     ----------
-    met : array of bool, shape (rows, criteria)
+    masks : array of bool, shape (rows, criteria)
         Which criteria each row meets.
     converted : array of bool, shape (rows,)
     most_share : float, optional
@@ -81,18 +81,18 @@ def search_definitions(met: np.ndarray, converted: np.ndarray, most_share: float
     >>> frontier.tried, frontier.definitions[0].members, frontier.definitions[0].least
     (4, (0, 1), 2)
     """
-    tried = list(_enumerate(met, np.asarray(converted, bool)))
-    usable = [d for d in tried if d.qualified >= LEAST_QUALIFIED and d.conversions >= LEAST_CONVERSIONS]
-    usable = [d for d in usable if d.qualified < len(met)]
+    candidates = list(_enumerate(masks, np.asarray(converted, bool)))
+    usable = [d for d in candidates if d.qualified >= LEAST_QUALIFIED and d.conversions >= LEAST_CONVERSIONS]
+    usable = [d for d in usable if d.qualified < len(masks)]
     definitions = _thinned(_frontier(usable))
-    recommended = _recommended(definitions, int(converted.sum()), len(met), most_share)
-    return Frontier(tuple(definitions), len(tried), recommended)
+    recommended = _recommended(definitions, int(converted.sum()), len(masks), most_share)
+    return Frontier(tuple(definitions), len(candidates), recommended)
 
 
-def _enumerate(met: np.ndarray, converted: np.ndarray) -> Iterator[CandidateDefinition]:
+def _enumerate(masks: np.ndarray, converted: np.ndarray) -> Iterator[CandidateDefinition]:
     for size in range(1, MOST_JOINED + 1):
-        for members in combinations(range(met.shape[1]), size):
-            count = met[:, members].sum(axis=1)
+        for members in combinations(range(masks.shape[1]), size):
+            count = masks[:, members].sum(axis=1)
             for least in range(1, size + 1):
                 rows = count >= least
                 yield CandidateDefinition(members, least, int(rows.sum()), int((rows & converted).sum()))
@@ -101,31 +101,32 @@ def _enumerate(met: np.ndarray, converted: np.ndarray) -> Iterator[CandidateDefi
 def _frontier(usable: list[CandidateDefinition]) -> list[CandidateDefinition]:
     """For each definition that none beats in both volume and rate, the simplest one that does nearly as well."""
     frontier: dict[CandidateDefinition, None] = {}
-    for one in usable:
-        if any(_dominates(other, one) for other in usable):
+    for candidate in usable:
+        if any(_dominates(rival, candidate) for rival in usable):
             continue
-        close = [d for d in usable if d.qualified >= CLOSE * one.qualified and d.rate_low >= CLOSE * one.rate_low]
+        qualified, rate_low = CLOSE * candidate.qualified, CLOSE * candidate.rate_low
+        close = [d for d in usable if d.qualified >= qualified and d.rate_low >= rate_low]
         frontier[min(close, key=lambda d: (len(d.members), -d.qualified * d.rate_low, d.members, d.least))] = None
     return list(frontier)
 
 
-def _dominates(other: CandidateDefinition, one: CandidateDefinition) -> bool:
-    a, b = (other.qualified, other.rate_low), (one.qualified, one.rate_low)
+def _dominates(candidate: CandidateDefinition, rival: CandidateDefinition) -> bool:
+    a, b = (candidate.qualified, candidate.rate_low), (rival.qualified, rival.rate_low)
     return a != b and a[0] >= b[0] and a[1] >= b[1]
 
 
 def _thinned(frontier: list[CandidateDefinition]) -> list[CandidateDefinition]:
     """At most `MOST_DEFINITIONS`, well apart in volume, by falling rate."""
-    ordered = sorted(frontier, key=lambda d: (-d.rate_low, d.qualified))
+    candidates = sorted(frontier, key=lambda d: (-d.rate_low, d.qualified))
     factor = 1.0
-    kept = ordered
-    while len(kept) > MOST_DEFINITIONS:
+    spread = candidates
+    while len(spread) > MOST_DEFINITIONS:
         factor *= 1.1
-        kept = []
-        for one in ordered:
-            if not kept or one.qualified >= factor * kept[-1].qualified:
-                kept.append(one)
-    return kept
+        spread = []
+        for candidate in candidates:
+            if not spread or candidate.qualified >= factor * spread[-1].qualified:
+                spread.append(candidate)
+    return spread
 
 
 def _recommended(
@@ -136,10 +137,10 @@ def _recommended(
     fitting = [k for k, d in enumerate(definitions) if most_share is None or d.qualified <= most_share * rows]
     if not fitting:
         return min(range(len(definitions)), key=lambda k: definitions[k].qualified)
-    others = max(rows - conversions, 1)
+    non_conversions = max(rows - conversions, 1)
 
     def youden(k: int) -> float:
         d = definitions[k]
-        return d.conversions / conversions - (d.qualified - d.conversions) / others
+        return d.conversions / conversions - (d.qualified - d.conversions) / non_conversions
 
     return max(fitting, key=lambda k: (youden(k), -len(definitions[k].members)))

@@ -143,25 +143,25 @@ class Columns:
         values = (self.texts if condition.reads_text else self.numbers).get(condition.column)
         if values is None:
             return None
-        if (listed := condition.values) is not None:
-            return np.fromiter((value in listed for value in values), bool, len(values))
+        if (values_in := condition.values) is not None:
+            return np.fromiter((value in values_in for value in values), bool, len(values))
         criterion = condition.criterion
-        met = _COMPARE[str(criterion.operator)](values, float(criterion.threshold or 0.0))
-        return np.asarray(met & ~np.isnan(values))
+        mask = _COMPARE[str(criterion.operator)](values, float(criterion.threshold or 0.0))
+        return np.asarray(mask & ~np.isnan(values))
 
     def holds_any(self, conditions: Iterable[BoundCriterion]) -> np.ndarray:
         """Whether any of the criteria holds, bool (rows,); one whose column is absent holds nowhere."""
-        met = np.zeros(self.rows, bool)
+        mask = np.zeros(self.rows, bool)
         for condition in conditions:
-            held = self.holds(condition)
-            met |= held if held is not None else False
-        return met
+            condition_mask = self.holds(condition)
+            mask |= condition_mask if condition_mask is not None else False
+        return mask
 
     def meets(self, definition: BoundDefinition) -> np.ndarray | None:
         """Whether each row meets the definition, bool (rows,); None if one of its columns is absent."""
-        held = [self.holds(condition) for condition in definition.conditions]
-        present = [each for each in held if each is not None]
-        return np.sum(present, axis=0) >= definition.least if len(present) == len(held) else None
+        masks = [self.holds(condition) for condition in definition.conditions]
+        present = [mask for mask in masks if mask is not None]
+        return np.sum(present, axis=0) >= definition.least if len(present) == len(masks) else None
 
     def __getitem__(self, rows: np.ndarray) -> Columns:
         numbers, texts = ({name: values[rows] for name, values in kind.items()} for kind in (self.numbers, self.texts))
@@ -197,10 +197,10 @@ def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
     return _present(Columns.of_table(table, [bound]).holds(bound), bound.column)
 
 
-def _present(met: np.ndarray | None, name: str) -> np.ndarray:
-    if met is None:
+def _present(mask: np.ndarray | None, name: str) -> np.ndarray:
+    if mask is None:
         raise KeyError(name)
-    return met
+    return mask
 
 
 def criterion_values(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
@@ -219,8 +219,8 @@ def check_names(
     events: Sequence[str] | None,
     traits: Sequence[str] | None,
     place: str = "`definition:` in the config",
-    what: str = "definition",
-    where: str = "the data do not",
+    owner: str = "definition",
+    lack: str = "the data do not",
 ) -> None:
     """Refuse a definition that names an unknown event or trait: nobody could ever meet it.
 
@@ -228,8 +228,8 @@ def check_names(
     ----------
     events, traits
         The known names; None: any name passes.
-    place, what, where
-        For the error: where the definition is written, what it is called, and who lacks the name.
+    place, owner, lack
+        Parts of the error: where the definition is written, what it is called, and who does not have the name.
 
     Raises
     ------
@@ -237,15 +237,15 @@ def check_names(
         With the nearest known name.
     """
     for criterion in definition.criteria if definition is not None else []:
-        kind, name, known = (
+        kind, name, names = (
             ("trait", criterion.trait, traits)
             if criterion.trait
             else ("event", criterion.event, None if events is None else [ANY, *events])
         )
-        if name is not None and known is not None and name not in known:
+        if name is not None and names is not None and name not in names:
             raise DataError(
-                f"The {what} names {kind} `{name}`, which {where} have" + did_you_mean(nearest(name, known)),
+                f"The {owner} names {kind} `{name}`, which {lack} have" + did_you_mean(nearest(name, names)),
                 received=name,
-                allowed=list(known),
+                allowed=list(names),
                 remedy=f"correct {place}",
             )

@@ -63,12 +63,12 @@ def _block(name: str, definition: Mapping[str, Any]) -> str:
 
 
 def _figures(definition: Mapping[str, Any]) -> str:
-    tested, text = definition["tested"], _one_line(definition["text"])
-    rate = tested["rate"]
+    metrics, text = definition["tested"], _one_line(definition["text"])
+    rate = metrics["rate"]
     if rate["value"] is None:
         return f"{text}: nobody meets it"
     converted = rate_text(Estimate(rate["value"], rate["low"], rate["high"]))
-    return f"{text}: {converted} converted, {tested['qualified']:,} of {tested['rows']:,} meet it"
+    return f"{text}: {converted} converted, {metrics['qualified']:,} of {metrics['rows']:,} meet it"
 
 
 def condition_yaml(condition: Mapping[str, Any]) -> str:
@@ -96,7 +96,7 @@ def _number(value: float) -> str:
 
 
 def condition_outline(condition: Mapping[str, Any]) -> str:
-    """Outline a condition in SQL style, for people; `pql criteria sql` writes a statement that runs.
+    """Outline a condition in SQL style, for reading; `pql criteria sql` writes a statement that runs.
 
     >>> print(condition_outline({"event": "Teammate Invited", "window": "first 7d", "operator": ">=", "threshold": 3}))
     count("Teammate Invited", 'first 7d') >= 3

@@ -19,7 +19,7 @@ from pql_model.time import DAY, MINUTE, SESSION_GAP
 
 
 def value_bounds(criterion: Criterion, event_names: int | None = None) -> tuple[float, float]:
-    """Bound the number that a criterion about an event compares, whatever the data are.
+    """Bound the number that a criterion about an event compares, for any data.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ def trivial_conditions(definition: Definition, event_names: int | None = None) -
 
 def _never_always(operator: str, threshold: float, low: float, high: float) -> tuple[bool, bool]:
     """Whether no number between low and high passes, and whether every number does."""
-    outside = threshold < low or threshold > high
+    out_of_range = threshold < low or threshold > high
     return {
         ">=": (threshold > high, threshold <= low),
         ">": (threshold >= high, threshold < low),
         "<=": (threshold < low, threshold >= high),
         "<": (threshold <= low, threshold > high),
-        "==": (outside, False),
-        "!=": (False, outside),
+        "==": (out_of_range, False),
+        "!=": (False, out_of_range),
     }[operator]
 
 
@@ -123,11 +123,11 @@ def trait_notes(definition: Definition, table: pd.DataFrame) -> list[str]:
         if criterion.in_ is None:
             _require_numbers(criterion.trait, column)
             continue
-        known = sorted(as_texts(column).dropna().unique())
-        absent = [value for value in criterion.in_ if canonical_value(value) not in known]
+        values = sorted(as_texts(column).dropna().unique())
+        absent = [value for value in criterion.in_ if canonical_value(value) not in values]
         if len(absent) == len(criterion.in_):
-            raise _no_such_value(criterion.trait, absent, known)
-        hints = [_value_hint(criterion.trait, value, known) for value in absent]
+            raise _no_such_value(criterion.trait, absent, values)
+        hints = [_value_hint(criterion.trait, value, values) for value in absent]
         notes += [f"No entity has {hint}{'' if hint.endswith('?') else '.'}" for hint in hints]
     return notes
 
@@ -141,19 +141,19 @@ def _require_numbers(trait: str, column: pd.Series) -> None:
         )
 
 
-def _no_such_value(trait: str, absent: Sequence[str], known: Sequence[str]) -> DataError:
+def _no_such_value(trait: str, absent: Sequence[str], values: Sequence[str]) -> DataError:
     return DataError(
-        f"No entity has {_value_hint(trait, absent[0], known)}"
+        f"No entity has {_value_hint(trait, absent[0], values)}"
         if len(absent) == 1
         else f"No entity has any of the listed values of trait `{trait}`",
         received=listed(absent),
-        allowed=list(known),
+        allowed=list(values),
         remedy="correct the values; they must match exactly",
     )
 
 
-def _value_hint(trait: str, value: str, known: Sequence[str]) -> str:
-    return f"`{value}` as trait `{trait}`" + did_you_mean(nearest(value, known))
+def _value_hint(trait: str, value: str, values: Sequence[str]) -> str:
+    return f"`{value}` as trait `{trait}`" + did_you_mean(nearest(value, values))
 
 
 def window_notes(definition: Definition, signed_up: np.ndarray, as_of: np.ndarray) -> list[str]:
@@ -191,9 +191,9 @@ def unmet_notes(definition: Definition, table: pd.DataFrame) -> list[str]:
     """
     notes = []
     for criterion in definition.criteria:
-        met = int(holds(criterion, table).sum())
-        note = f"Alone, {criterion_text(criterion)}: met by {met:,} of {len(table):,} rows"
-        if not met and criterion.in_ is None:
+        row_count = int(holds(criterion, table).sum())
+        note = f"Alone, {criterion_text(criterion)}: met by {row_count:,} of {len(table):,} rows"
+        if not row_count and criterion.in_ is None:
             values = criterion_values(criterion, table)
             values = values[~np.isnan(values)]
             note += (

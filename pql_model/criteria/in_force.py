@@ -21,11 +21,12 @@ from pql_model.criteria.definition_metrics import (
 from pql_model.criteria.definition_text import criterion_text
 from pql_model.criteria.evaluate import criterion_values, holds
 from pql_model.criteria.likelihood import BinnedOffset, ThresholdLevels, threshold_gains
+from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Z95
 
 Verdict = Literal["too lax", "too strict", "about right", "stale", "cannot tell"]
 LEAST_ROWS, LEAST_CONVERSIONS = 100, 15
-"""Rows that a threshold decides about, and conversions among them, below which it is not judged."""
+"""Minimum number of rows that a threshold decides about, and of conversions among them, for a judgement."""
 LEAST_GAIN = 3.0
 """Gain in log-likelihood (a p-value of about 0.014) that the best threshold needs to count as evidence."""
 LEAST_LIFT = 1.5
@@ -71,14 +72,8 @@ class ThresholdEstimate:
         return abs(self.threshold - near) / max(abs(near), 1.0)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "threshold": self.threshold,
-            "best": self.best,
-            "interval": list(self.interval),
-            "rows": self.rows,
-            "conversions": self.conversions,
-            "says": {-1: "too lax", 0: "about right", 1: "too strict"}[self.strictness],
-        }
+        says = {-1: "too lax", 0: "about right", 1: "too strict"}[self.strictness]
+        return {**select_attributes(self, "threshold", "best", "interval", "rows", "conversions"), "says": says}
 
 
 @dataclass(frozen=True)
@@ -102,13 +97,7 @@ class InForceVerdict:
     wastes: GroupOutcomes | None
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "thresholds": [each.to_dict() for each in self.thresholds],
-            "misses": self.misses.to_dict() if self.misses else None,
-            "wastes": self.wastes.to_dict() if self.wastes else None,
-        }
+        return select_attributes(self, "verdict", "sentence", "thresholds", "misses", "wastes")
 
 
 def judge_in_force(
@@ -132,29 +121,29 @@ def judge_in_force(
     with an interval from resampled entities. Both earlier and later rows are used, since the definition was found on
     neither.
     """
-    each = np.column_stack([holds(criterion, table) for criterion in definition.criteria])
-    met = each.sum(axis=1) >= definition.least
-    before, now = evaluate_definition(met[~later], outcomes[~later]), evaluate_definition(met[later], outcomes[later])
+    masks = np.column_stack([holds(criterion, table) for criterion in definition.criteria])
+    mask = masks.sum(axis=1) >= definition.least
+    before, now = evaluate_definition(mask[~later], outcomes[~later]), evaluate_definition(mask[later], outcomes[later])
     estimates: list[ThresholdEstimate] = []
-    better = each.copy()
+    improved_masks = masks.copy()
     for k, criterion in enumerate(definition.criteria):
-        undecided = np.delete(each, k, axis=1).sum(axis=1) == definition.least - 1
+        undecided = np.delete(masks, k, axis=1).sum(axis=1) == definition.least - 1
         estimate = _estimate_threshold(criterion, table, outcomes, undecided, seed)
         if estimate is not None:
             estimates.append(estimate)
             if estimate.strictness:
-                better[:, k] = holds(criterion.model_copy(update={"threshold": estimate.best}), table)
-    improved = better.sum(axis=1) >= definition.least
+                improved_masks[:, k] = holds(criterion.model_copy(update={"threshold": estimate.best}), table)
+    improved = improved_masks.sum(axis=1) >= definition.least
     verdict, sentence = _verdict(definition, before, now, estimates)
-    changed = bool((improved != met)[later].any())
+    changed = bool((improved != mask)[later].any())
     return InForceVerdict(
         verdict,
         sentence,
         before,
         now,
         tuple(estimates),
-        GroupOutcomes.of((improved & ~met)[later], outcomes[later]) if changed else None,
-        GroupOutcomes.of((met & ~improved)[later], outcomes[later]) if changed else None,
+        GroupOutcomes.of((improved & ~mask)[later], outcomes[later]) if changed else None,
+        GroupOutcomes.of((mask & ~improved)[later], outcomes[later]) if changed else None,
     )
 
 
@@ -170,8 +159,8 @@ def _estimate_threshold(
     threshold = float(criterion.threshold)
     gap = _gap_to_first_passing(criterion.operator, threshold, values)
     signed = np.where(np.isnan(values), -np.inf, sign * values)
-    known = signed[np.isfinite(signed)]
-    numbers = np.union1d(threshold_candidates(known, len(signed)), sign * (threshold + gap))
+    finite = signed[np.isfinite(signed)]
+    numbers = np.union1d(threshold_candidates(finite, len(signed)), sign * (threshold + gap))
     levels = ThresholdLevels(np.searchsorted(numbers, signed, side="right"), len(numbers))
     gain, top = _best_threshold(levels, y, np.ones(len(y)))
     if gain < LEAST_GAIN:
@@ -215,16 +204,16 @@ def _verdict(
     stale = _stale(before, now)
     if stale:
         return "stale", stale
-    wrong = [each for each in estimates if each.strictness]
-    if wrong:
-        worst = max(wrong, key=lambda each: each.distance)
+    misplaced = [estimate for estimate in estimates if estimate.strictness]
+    if misplaced:
+        worst = max(misplaced, key=lambda estimate: estimate.distance)
         low, high = worst.interval
-        what = criterion_text(worst.condition)
-        where = f"for {what}, the data put the threshold at {worst.best:g} (95 % interval {low:g} to {high:g})"
+        subject = criterion_text(worst.condition)
+        advice = f"for {subject}, the data put the threshold at {worst.best:g} (95 % interval {low:g} to {high:g})"
         return (
-            ("too strict", f"It turns away accounts that pay as often: {where}.")
+            ("too strict", f"It turns away accounts that pay as often: {advice}.")
             if worst.strictness > 0
-            else ("too lax", f"It lets through accounts that seldom pay: {where}.")
+            else ("too lax", f"It lets through accounts that seldom pay: {advice}.")
         )
     if now.note is not None:
         return "cannot tell", f"There is not enough data to judge it: {now.note}."
@@ -240,7 +229,7 @@ def _verdict(
 
 
 def _stale(before: DefinitionMetrics, now: DefinitionMetrics) -> str | None:
-    """A sentence if the definition used to separate payers and no longer does, or surely separates too little."""
+    """Explain in a sentence that the definition no longer separates payers, or never did; None if it does."""
     if now.note is not None or math.isnan(now.lift.value):
         return None
     rates = f"{_of_100(now.rate.value)} of 100 that meet it pay now ({_of_100(now.base.value)} overall)"
@@ -248,8 +237,8 @@ def _stale(before: DefinitionMetrics, now: DefinitionMetrics) -> str | None:
         return f"It does not separate payers from non-payers: {rates}."
     separated = before.note is None and before.lift.low > 1
     if separated and now.lift.low <= 1 and _fell(before, now):
-        then = f"{_of_100(before.rate.value)} of 100 ({_of_100(before.base.value)} overall)"
-        return f"It used to separate payers from non-payers and no longer does: {rates}; before, it was {then}."
+        rates_before = f"{_of_100(before.rate.value)} of 100 ({_of_100(before.base.value)} overall)"
+        return f"It used to separate payers from non-payers and no longer does: {rates}; before, it was {rates_before}."
     return None
 
 

@@ -115,12 +115,12 @@ def _fit_levels(n: Floats, k: Floats, centre: Floats) -> tuple[Floats, Floats]:
     return (k * odds - n * np.logaddexp(0, odds)).sum(axis=1), level[:, 0]
 
 
-def fit_effects(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Floats:
+def fit_effects(masks: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> Floats:
     """Fit a logistic regression with an offset: the intercept, then one effect (log-odds) per condition.
 
     Parameters
     ----------
-    met : array of shape (rows, conditions)
+    masks : array of shape (rows, conditions)
         0 or 1.
     offset, y, weight : arrays of shape (rows,)
 
@@ -131,7 +131,7 @@ def fit_effects(met: np.ndarray, offset: Floats, y: Floats, weight: Floats) -> F
     >>> fit_effects(met, np.zeros(200), y, np.ones(200)).round(2)
     array([-1.1,  2.2])
     """
-    A = np.column_stack([np.ones(len(y)), met])
+    A = np.column_stack([np.ones(len(y)), masks])
     ridge = np.full(A.shape[1], 1e-3)
     beta = np.zeros(A.shape[1])
     for _ in range(15):
@@ -188,13 +188,13 @@ def null_gain_quantile(
 
 def _null_residuals(probability: Floats, selected: np.ndarray | None, rng: np.random.Generator, draws: int) -> Floats:
     """Drawn outcomes minus their expectation after the intercept and the selected conditions are refitted, (rows, draws)."""
-    ones = np.ones((len(probability), 1))
-    A = ones if selected is None else np.hstack([ones, selected])
+    intercept = np.ones((len(probability), 1))
+    A = intercept if selected is None else np.hstack([intercept, selected])
     p = probability.astype(np.float32)[:, None]
     residual = (rng.random((len(p), draws), np.float32) < p) - p
     weighted = A * (probability * (1 - probability))[:, None]
-    fitted = np.linalg.solve(A.T @ weighted + 1e-6 * np.eye(A.shape[1]), A.T @ residual)
-    return np.asarray(residual - weighted.astype(np.float32) @ fitted.astype(np.float32))
+    coefficients = np.linalg.solve(A.T @ weighted + 1e-6 * np.eye(A.shape[1]), A.T @ residual)
+    return np.asarray(residual - weighted.astype(np.float32) @ coefficients.astype(np.float32))
 
 
 def _largest_gain(column: ThresholdLevels, residual: Floats, probability: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What came of the accounts that meet a definition, in a sentence or two."""
+"""Describe the outcomes of the accounts that meet a definition in a sentence or two."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rate_denominator(*rates: Estimate) -> int:
 
 
 def tested_text(metrics: DefinitionMetrics, rows: str, horizon: str) -> str:
-    """Say in a sentence what came of the rows that meet a definition.
+    """Describe the outcomes of the rows that meet a definition in a sentence.
 
     Parameters
     ----------
@@ -47,19 +47,19 @@ def tested_text(metrics: DefinitionMetrics, rows: str, horizon: str) -> str:
     if metrics.note == EVERYBODY:
         rate = rate_text(metrics.rate, rate_denominator(metrics.rate))
         return f"Everybody meets it, so it separates nobody: of the {metrics.rows:,} {rows}, {rate} converted within {horizon}."
-    met = f"{metrics.qualified:,} of {metrics.rows:,} {rows} meet it"
+    count = f"{metrics.qualified:,} of {metrics.rows:,} {rows} meet it"
     if metrics.note == TOO_FEW:
         return (
-            f"Too few to judge: {met} and {metrics.conversions:,} of them converted within {horizon}. "
+            f"Too few to judge: {count} and {metrics.conversions:,} of them converted within {horizon}. "
             f"At least {LEAST_QUALIFIED} {rows} and {LEAST_CONVERSIONS} conversions are needed."
         )
     rate = rate_text(metrics.rate, rate_denominator(metrics.rate, metrics.base))
     caught = f"it catches {metrics.recall.value:.0%} of the conversions"
-    return f"{met}; {rate} of them converted within {horizon}, {_against_base(metrics)}; {caught}."
+    return f"{count}; {rate} of them converted within {horizon}, {_against_base(metrics)}; {caught}."
 
 
 def later_text(later: DefinitionMetrics, since: str) -> str:
-    """Say in a sentence which figures to rely on for a definition that was found on the same data.
+    """State which figures to rely on for a definition that was found on the same data.
 
     Parameters
     ----------
@@ -79,5 +79,5 @@ def _against_base(metrics: DefinitionMetrics) -> str:
     per = rate_denominator(metrics.rate, metrics.base)
     base = f"{metrics.base.value * per:.0f} of {per:,} overall"
     if metrics.lift.low <= 1 <= metrics.lift.high:
-        return f"which cannot be told apart from {base}"
+        return f"not distinguishable from {base}"
     return f"against {base} ({metrics.lift.value:.1f} times)"

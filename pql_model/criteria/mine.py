@@ -53,7 +53,7 @@ class MinedCriterion:
     gain : float
         Log-likelihood explained beyond the other criteria.
     null_gain : float
-        What the best of all thresholds would explain by chance.
+        The gain that the best of all thresholds would reach by chance.
     threshold_interval : tuple of float or None
         The middle 95 % of the thresholds that resamples of the entities select in this column; None for listed texts.
     threshold_agreement : float
@@ -109,10 +109,10 @@ def mine_criteria(
     if not selected:
         return []
     resampling = _Resampling(search, selected, rng, entity)
-    for done in range(resamples):
+    for resample in range(resamples):
         resampling.draw()
         if progress is not None:
-            progress((done + 1) / resamples)
+            progress((resample + 1) / resamples)
     effects = search.effects(selected)
     mined = [resampling.criterion(k, effects[k], search.gain(k, selected), null_gain) for k in range(len(selected))]
     return sorted(mined, key=lambda criterion: -criterion.gain)
@@ -145,18 +145,18 @@ class _ForwardSelection:
         values = [value for family, value in self.traits.items() if family not in families]
         return np.asarray(np.sum(values, axis=0)) if values else np.zeros(len(self.y))
 
-    def offset(self, selected: Sequence[Position], weight: np.ndarray, without: str | None = None) -> np.ndarray:
+    def offset(self, selected: Sequence[Position], weight: np.ndarray, omitted: str | None = None) -> np.ndarray:
         """Log-odds of the selected conditions and the traits."""
-        families = self.families(selected) | ({without} if without is not None else set())
-        traits, met = self._trait_offset(families), self.met(selected)
-        effects = fit_effects(met, traits, self.y, weight)
-        return np.asarray(traits + effects[0] + met @ effects[1:])
+        families = self.families(selected) | ({omitted} if omitted is not None else set())
+        traits, masks = self._trait_offset(families), self.met(selected)
+        effects = fit_effects(masks, traits, self.y, weight)
+        return np.asarray(traits + effects[0] + masks @ effects[1:])
 
     def effects(self, selected: Sequence[Position]) -> np.ndarray:
         return fit_effects(self.met(selected), self._trait_offset(self.families(selected)), self.y, self.ones)[1:]
 
     def gain(self, k: int, selected: Sequence[Position]) -> float:
-        """What the k-th condition explains beyond the others; 0 if its effect is not positive."""
+        """Return the gain of the k-th condition beyond the others; 0 if its effect is not positive."""
         c, t = selected[k]
         offset = self.offset([*selected[:k], *selected[k + 1 :]], self.ones, self.family(selected[k]))
         [(gains, effects)] = threshold_gains([self.candidates[c].levels], BinnedOffset.of(offset), self.y, self.ones)
@@ -201,8 +201,8 @@ class _ForwardSelection:
         return selected, null_gain
 
     def _best_addition(self, selected: list[Position], rng: np.random.Generator) -> tuple[float, Position, float]:
-        taken = self.families(selected)
-        free = [k for k, candidate in enumerate(self.candidates) if candidate.family not in taken]
+        families = self.families(selected)
+        free = [k for k, candidate in enumerate(self.candidates) if candidate.family not in families]
         offset = self.offset(selected, self.ones)
         about_usage = [k for k in free if self.candidates[k].family not in self.traits]
         best = [self.best(about_usage, offset, self.ones)]
@@ -210,7 +210,7 @@ class _ForwardSelection:
             of_trait = [k for k in free if self.candidates[k].family == family]
             if of_trait:
                 best.append(self.best(of_trait, self.offset(selected, self.ones, family), self.ones))
-        position, net = max(best, key=lambda each: each[1])
+        position, net = max(best, key=lambda pair: pair[1])
         null_gain = null_gain_quantile(
             [self.candidates[k].levels for k in free],
             expit(offset),
@@ -248,25 +248,25 @@ class _ForwardSelection:
 
         `users who did it`, for example, can stand in for doing it and for having many users.
         """
-        family, rest = self.family(selected[k]), [*selected[:k], *selected[k + 1 :]]
+        family, remaining = self.family(selected[k]), [*selected[:k], *selected[k + 1 :]]
         plain = [c for c in self.of_family(family) if not self.candidates[c].handicap]
         if not plain:
             return selected
-        first, _ = self.best(plain, self.offset(rest, self.ones, family), self.ones)
-        taken = self.families(selected)
-        free = [c for c, each in enumerate(self.candidates) if each.family not in taken and not each.handicap]
+        first, _ = self.best(plain, self.offset(remaining, self.ones, family), self.ones)
+        families = self.families(selected)
+        free = [k for k, c in enumerate(self.candidates) if c.family not in families and not c.handicap]
         if first == NOWHERE or not free:
             return selected
-        second, _ = self.best(free, self.offset([*rest, first], self.ones), self.ones)
+        second, _ = self.best(free, self.offset([*remaining, first], self.ones), self.ones)
         if second == NOWHERE:
             return selected
-        pair = self._refit_thresholds([*rest, first, second])
-        better = self._penalised_likelihood(pair) - null_gain >= self._penalised_likelihood(selected)
-        return pair if better else selected
+        pair = self._refit_thresholds([*remaining, first, second])
+        improves = self._penalised_likelihood(pair) - null_gain >= self._penalised_likelihood(selected)
+        return pair if improves else selected
 
 
 class _Resampling:
-    """What resamples of the entities select in place of each criterion, with the others held fixed."""
+    """Return the conditions that resamples of the entities select in place of each criterion, with the others held fixed."""
 
     def __init__(
         self, search: _ForwardSelection, selected: Sequence[Position], rng: np.random.Generator, entity: np.ndarray

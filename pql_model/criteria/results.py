@@ -27,6 +27,7 @@ from pql_model.criteria.evaluate import holds, meets
 from pql_model.criteria.in_force import InForceVerdict, judge_in_force
 from pql_model.criteria.mine import MinedCriterion, mine_criteria
 from pql_model.measures import ANY
+from pql_model.payload import select_attributes
 from pql_model.statistics.multiple_testing import holm
 
 LEVEL = 0.05
@@ -66,14 +67,8 @@ class TestedDefinition:
         return self.adjusted_p < LEVEL
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            **definition_json(self.definition),
-            "earlier": self.earlier.to_dict(),
-            "tested": self.later.to_dict(),
-            "adjusted_p": self.adjusted_p,
-            "confirmed": self.confirmed,
-        }
+        figures = select_attributes(self, "id", "earlier", "adjusted_p", "confirmed", tested="later")
+        return {**definition_json(self.definition), **figures}
 
 
 @dataclass(frozen=True)
@@ -119,12 +114,7 @@ class DefinitionResult(TestedDefinition):
     near_miss: GroupOutcomes
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            **super().to_dict(),
-            "criteria": list(self.members),
-            "recommended": self.recommended,
-            "near_miss": self.near_miss.to_dict(),
-        }
+        return {**super().to_dict(), **select_attributes(self, "recommended", "near_miss", criteria="members")}
 
 
 @dataclass(frozen=True)
@@ -146,18 +136,12 @@ class InForceResult:
         payload = {
             **definition_json(self.definition),
             **self.verdict.to_dict(),
-            "earlier": self.verdict.earlier.to_dict(),
-            "tested": self.verdict.later.to_dict(),
+            **select_attributes(self.verdict, "earlier", tested="later"),
         }
         if self.comparison is not None:
-            payload["against"] = {
-                "definition": self.recommended,
-                "both": self.comparison.both.to_dict(),
-                "only_new": self.comparison.only_a.to_dict(),
-                "only_today": self.comparison.only_b.to_dict(),
-                "neither": self.comparison.neither.to_dict(),
-                "agreement": round(self.comparison.agreement, 4),
-            }
+            groups = select_attributes(self.comparison, "both", "neither", only_new="only_a", only_today="only_b")
+            agreement = round(self.comparison.agreement, 4)
+            payload["against"] = {"definition": self.recommended, **groups, "agreement": agreement}
         return payload
 
 
@@ -168,7 +152,7 @@ class CriteriaResults:
     Attributes
     ----------
     rows : str
-        What a row is, for people.
+        Description of a row.
     earlier, later : DefinitionMetrics
         Figures of all rows.
     criteria, definitions : tuple
@@ -201,11 +185,8 @@ class CriteriaResults:
             "base_rate": self.later.base.value,
             "base": {"earlier": self.earlier.base.to_dict(6), "later": self.later.base.to_dict(6)},
             "entities": {"earlier": self.earlier.entities, "later": self.later.entities},
-            "criteria": [c.to_dict() for c in self.criteria],
-            "definitions": [d.to_dict() for d in self.definitions],
-            "not_confirmed": [r.to_dict() for r in self.not_confirmed],
+            **select_attributes(self, "criteria", "definitions", "not_confirmed", "in_force"),
             "tried": {"definitions": self.tried, "tested": self.tested, "correction": CORRECTION},
-            "in_force": self.in_force.to_dict() if self.in_force is not None else None,
         }
 
 
@@ -254,7 +235,7 @@ def find_criteria(
     traits : mapping
         Family of a trait -> SHAP value on `search_rows`.
     rows : str
-        What a row is, for people.
+        Description of a row.
     in_force : Definition or None
     leads_a_week : float or None
         Number of leads that the team can work, if the policy limits it.
@@ -267,18 +248,18 @@ def find_criteria(
     at = np.flatnonzero(earlier) if search_rows is None else search_rows
     mined = mine_criteria(candidates, outcomes.converted[at].astype(float), outcomes.entity[at], traits, seed, progress)
     conditions = [m.condition for m in mined]
-    met = np.column_stack([holds(c, table) for c in conditions]) if mined else np.empty((len(table), 0), bool)
-    test = _Test(table, outcomes, earlier, later, met, conditions)
+    masks = np.column_stack([holds(c, table) for c in conditions]) if mined else np.empty((len(table), 0), bool)
+    test = _Test(table, outcomes, earlier, later, masks, conditions)
     everybody, everybody_now = test.metrics(np.ones(len(table), bool))
     weekly = everybody.leads_per_week.value
     most_share = leads_a_week / weekly if leads_a_week is not None and weekly > 0 else None
-    frontier = search_definitions(met[earlier], outcomes.converted[earlier], most_share)
+    frontier = search_definitions(masks[earlier], outcomes.converted[earlier], most_share)
     criteria = [test.criterion(k, m) for k, m in enumerate(mined)]
     definitions = [
         test.definition(f"d{k + 1}", candidate, k == frontier.recommended)
         for k, candidate in enumerate(frontier.definitions)
     ]
-    corrected = holm([each.adjusted_p for each in (*criteria, *definitions)])
+    corrected = holm([item.adjusted_p for item in (*criteria, *definitions)])
     criteria = [replace(c, adjusted_p=float(p)) for c, p in zip(criteria, corrected, strict=False)]
     definitions = [
         replace(d, adjusted_p=float(p)) for d, p in zip(definitions, corrected[len(criteria) :], strict=True)
@@ -312,26 +293,26 @@ class _Test:
     def names(self) -> list[str]:
         return [f"c{k + 1}" for k in range(len(self.conditions))]
 
-    def metrics(self, met: np.ndarray) -> tuple[DefinitionMetrics, DefinitionMetrics]:
+    def metrics(self, mask: np.ndarray) -> tuple[DefinitionMetrics, DefinitionMetrics]:
         """On earlier and on later rows."""
-        earlier, later = (evaluate_definition(met[at], self.outcomes[at]) for at in (self.earlier, self.later))
+        earlier, later = (evaluate_definition(mask[at], self.outcomes[at]) for at in (self.earlier, self.later))
         return earlier, later
 
-    def p_value(self, met: np.ndarray) -> float:
-        return p_above(met[self.later], self.outcomes.converted[self.later])
+    def p_value(self, mask: np.ndarray) -> float:
+        return p_above(mask[self.later], self.outcomes.converted[self.later])
 
     def criterion(self, k: int, mined: MinedCriterion) -> CriterionResult:
-        met = self.met[:, k]
+        mask = self.met[:, k]
         definition = Definition.joining([mined.condition], 1)
         return CriterionResult(
-            self.names[k], definition, *self.metrics(met), self.p_value(met), mined, self._overlap(k)
+            self.names[k], definition, *self.metrics(mask), self.p_value(mask), mined, self._overlap(k)
         )
 
     def _overlap(self, k: int) -> dict[str, float]:
         """By other criterion, the share of the rows meeting either one that meet both."""
-        met, outcomes = self.met[self.later], self.outcomes[self.later]
+        masks, outcomes = self.met[self.later], self.outcomes[self.later]
         shares = {
-            name: compare_definitions(met[:, k], met[:, j], outcomes).overlap
+            name: compare_definitions(masks[:, k], masks[:, j], outcomes).overlap
             for j, name in enumerate(self.names)
             if j != k
         }
@@ -340,12 +321,12 @@ class _Test:
     def definition(self, name: str, candidate: CandidateDefinition, recommended: bool) -> DefinitionResult:
         members, least = list(candidate.members), candidate.least
         count = self.met[:, members].sum(axis=1)
-        met, near_miss = count >= least, (count == least - 1) & (least > 1)
+        mask, near_miss = count >= least, (count == least - 1) & (least > 1)
         return DefinitionResult(
             name,
             Definition.joining([self.conditions[k] for k in members], least),
-            *self.metrics(met),
-            self.p_value(met),
+            *self.metrics(mask),
+            self.p_value(mask),
             tuple(self.names[k] for k in members),
             recommended,
             GroupOutcomes.of(near_miss[self.later], self.outcomes[self.later]),
@@ -356,5 +337,5 @@ class _Test:
         if best is None:
             return InForceResult(definition, verdict, None, None)
         later = self.outcomes[self.later]
-        met_new, met_today = (meets(each, self.table)[self.later] for each in (best.definition, definition))
+        met_new, met_today = (meets(part, self.table)[self.later] for part in (best.definition, definition))
         return InForceResult(definition, verdict, best.id, compare_definitions(met_new, met_today, later))

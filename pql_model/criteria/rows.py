@@ -30,7 +30,7 @@ class CriteriaRows:
     ----------
     keep : array of bool, shape (snapshots,)
     text : str
-        For people: `as of day 14 of the trial`.
+        Description, such as `as of day 14 of the trial`.
     landmark_days : float or None
         Days between sign-up and the snapshot of a trial; None in freemium.
     """
@@ -107,12 +107,12 @@ def _landmark(frame: pd.DataFrame, train: np.ndarray, age: np.ndarray) -> int:
     ages = [int(a) for a in np.unique(age[train])]
     as_of, converted = frame["as_of"].to_numpy(np.int64), frame["converted"].to_numpy(bool)
     entity = pd.factorize(frame["entity"])[0]
-    paid = np.unique(entity[train & converted])
+    payers = np.unique(entity[train & converted])
     for landmark in reversed(ages[1:]):
         # Entities that reached this age: those without a row at it had converted before.
-        reached = as_of - age + landmark <= as_of[train].max()
-        known = np.intersect1d(paid, entity[train & reached])
-        there = np.isin(known, entity[train & (age == landmark)])
-        if (~there).sum() <= MOST_BEFORE * len(known):
+        reaches_landmark = as_of - age + landmark <= as_of[train].max()
+        observed_payers = np.intersect1d(payers, entity[train & reaches_landmark])
+        has_landmark = np.isin(observed_payers, entity[train & (age == landmark)])
+        if (~has_landmark).sum() <= MOST_BEFORE * len(observed_payers):
             return landmark
     return ages[0]

@@ -19,7 +19,7 @@ from pql_model.criteria import sql_events, sql_tables
 from pql_model.criteria.evaluate import check_names
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
-from pql_model.criteria.sql_measures import SEEN, Measured, Reader, holds
+from pql_model.criteria.sql_measures import VISIBLE, MeasureExpression, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
 from pql_model.errors import DataError
 from pql_model.features.spec import Feature, criterion_feature
@@ -68,11 +68,11 @@ def definition_sql(
     statement = exp.select("entity", "as_of", *plan.labels.values()).from_("measures").where(_met(plan))
     statement = statement.order_by(col("entity"))
     for name, select in _ctes(plan, raws):
-        hint = True if engine.materialize and name == SEEN else None
+        hint = True if engine.materialize and name == VISIBLE else None
         statement = statement.with_(name, as_=select, materialized=hint, copy=False)
-    taken = {name.lower() for name in names.values()}
+    used_names = {name.lower() for name in names.values()}
     body = (
-        _rename_clashing(statement, taken)
+        _rename_clashing(statement, used_names)
         .transform(_without_parentheses)
         .sql(dialect, pretty=True, max_text_width=_WIDTH)
     )
@@ -136,7 +136,7 @@ def _plan(config: Config, definition: Definition, engine: SqlDialect, as_of: int
     return _Plan(config, definition, engine, as_of, labels, thresholds)
 
 
-def _label(subject: Feature | str, taken: set[str]) -> str:
+def _label(subject: Feature | str, used_names: set[str]) -> str:
     """A name that needs no quotes in any dialect, such as `board_created_count_first_7d`."""
     if isinstance(subject, str):
         parts = ["trait", subject]
@@ -147,7 +147,7 @@ def _label(subject: Feature | str, taken: set[str]) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", "_".join(parts).lower()).strip("_")
     name = name if name[0].isalpha() else f"of_{name}"
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}_{name[-_LONGEST_NAME // 2 + 1 :]}"
-    return next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
+    return next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(used_names) + 3))) if n not in used_names)
 
 
 def _check_mapped(config: Config, definition: Definition) -> None:
@@ -166,7 +166,7 @@ def _check_mapped(config: Config, definition: Definition) -> None:
                 remedy="write SQL for a definition without it",
             )
     check_names(
-        definition, None if any_name else events, config.entities.traits, "the definition", where="the config does not"
+        definition, None if any_name else events, config.entities.traits, "the definition", lack="the config does not"
     )
 
 
@@ -191,31 +191,31 @@ def _ctes(plan: _Plan, raws: Mapping[str, Raw]) -> Iterator[Cte]:
         label: reader.measure(feature, label, plan.thresholds[feature])
         for feature, label in ((f, plan.labels[f]) for f in plan.features)
     }
-    for each in measured.values():
-        yield from each.ctes
+    for expression in measured.values():
+        yield from expression.ctes
     yield "measures", _measures(plan, measured)
 
 
 def _trait(plan: _Plan, trait: str) -> sql_tables.Trait:
-    listed = {criterion.in_ is not None for criterion in plan.definition.criteria if criterion.trait == trait}
-    if len(listed) > 1:
+    uses_in = {criterion.in_ is not None for criterion in plan.definition.criteria if criterion.trait == trait}
+    if len(uses_in) > 1:
         raise DataError(
             f"Trait `{trait}` is compared both as a text and as a number",
             remedy="write all its conditions with `in:`, or all with `operator`",
         )
-    return sql_tables.Trait(trait, as_text=True in listed)
+    return sql_tables.Trait(trait, as_text=True in uses_in)
 
 
 def _needs(plan: _Plan) -> sql_events.Needs:
     features, config = plan.features, plan.config
-    named = frozenset(feature.event for feature in features)
+    event_names = frozenset(feature.event for feature in features)
     measures = {feature.measure for feature in features}
     values = sql_events.value_columns(value_names(config.events))
-    counted, counted_users = _counted(config)
+    count_events, counted_users = _counted(config)
     return sql_events.Needs(
-        events=None if plan.active or ANY in named else named,
+        events=None if plan.active or ANY in event_names else event_names,
         person=bool(measures & {"distinct_users", "top_user_share"}),
-        n=counted and bool(measures & {"count", "trend", "top_user_share"}),
+        n=count_events and bool(measures & {"count", "trend", "top_user_share"}),
         n_users=counted_users and "distinct_users" in measures,
         values={value: column for value, column in values.items() if value in {f.value for f in features}},
         signed_up=config.entities.columns.signed_up is not None,
@@ -229,9 +229,9 @@ def _counted(config: Config) -> tuple[bool, bool]:
 
 
 def _reader(plan: _Plan) -> Reader:
-    counted, counted_users = _counted(plan.config)
+    count_events, counted_users = _counted(plan.config)
     values = sql_events.value_columns(value_names(plan.config.events))
-    return Reader(plan.engine, counted, counted_users, values, plan.config.motion == "freemium")
+    return Reader(plan.engine, count_events, counted_users, values, plan.config.motion == "freemium")
 
 
 def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -> Iterator[Cte]:
@@ -242,24 +242,24 @@ def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -
         part = sql_events.event_part(plan.config, spec, raw, needs, f"_{place}" if len(tables) > 1 else "")
         yield from part.ctes
         parts += part.parts
-    yield SEEN, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    yield VISIBLE, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
 
 
-def _measures(plan: _Plan, measured: Mapping[str, Measured]) -> exp.Select:
+def _measures(plan: _Plan, measured: Mapping[str, MeasureExpression]) -> exp.Select:
     has_signup = plan.config.entities.columns.signed_up is not None
     traits = [col(label, "r") for label in plan.traits.values()]
     keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if has_signup else []), *traits]
-    columns = [exp.alias_(each.number, label) for label, each in measured.items()]
+    columns = [exp.alias_(expression.number, label) for label, expression in measured.items()]
     if plan.active:
         columns.append(exp.alias_(exp.Max(this=col("event_time", "e")), "last_event_at"))
     table = exp.select(col("entity", "r"), col("as_of", "r"), *traits, *columns).from_("at_risk AS r")
     if not columns:
         return table
-    table = table.join(f"{SEEN} AS e", on=col("entity", "e").eq(col("entity", "r")), join_type="left")
-    for each in measured.values():
-        if each.joined is not None:
-            on = col("entity", each.joined).eq(col("entity", "r"))
-            table = table.join(each.joined, on=on, join_type="left")
+    table = table.join(f"{VISIBLE} AS e", on=col("entity", "e").eq(col("entity", "r")), join_type="left")
+    for expression in measured.values():
+        if expression.joined is not None:
+            on = col("entity", expression.joined).eq(col("entity", "r"))
+            table = table.join(expression.joined, on=on, join_type="left")
     return table.group_by(*[key.copy() for key in keys])
 
 
@@ -268,16 +268,16 @@ def _met(plan: _Plan) -> Node:
     tests = [holds(criterion, col(plan.labels[_subject(criterion)])) for criterion in plan.definition.criteria]
     least = plan.definition.least
     if least == len(tests):
-        met: Node = exp.and_(*tests)
+        condition: Node = exp.and_(*tests)
     elif least == 1:
-        met = exp.or_(*tests)
+        condition = exp.or_(*tests)
     else:
         points: list[Node] = [exp.case().when(test, number(1)).else_(number(0)) for test in tests]
-        met = reduce(plus, points) >= number(least)
-    within = plan.config.schedule.active_within
-    if within is None:
-        return met
-    return exp.and_(met, col("last_event_at") >= minus(col("as_of"), plan.engine.interval(within)))
+        condition = reduce(plus, points) >= number(least)
+    active_within = plan.config.schedule.active_within
+    if active_within is None:
+        return condition
+    return exp.and_(condition, col("last_event_at") >= minus(col("as_of"), plan.engine.interval(active_within)))
 
 
 def _without_parentheses(node: exp.Expr) -> exp.Expr:
@@ -286,9 +286,9 @@ def _without_parentheses(node: exp.Expr) -> exp.Expr:
     return node.this if plain and isinstance(node.parent, exp.GT | exp.GTE | exp.LT | exp.LTE) else node
 
 
-def _rename_clashing(statement: exp.Select, taken: Collection[str]) -> exp.Select:
+def _rename_clashing(statement: exp.Select, used_names: Collection[str]) -> exp.Select:
     """Rename steps whose name is also that of a raw table."""
-    clashing = {cte.alias: f"{cte.alias}_step" for cte in statement.ctes if cte.alias.lower() in taken}
+    clashing = {cte.alias: f"{cte.alias}_step" for cte in statement.ctes if cte.alias.lower() in used_names}
     for cte in statement.ctes:
         cte.set("alias", exp.TableAlias(this=exp.to_identifier(clashing.get(cte.alias, cte.alias))))
     for table in statement.find_all(exp.Table):

@@ -20,8 +20,8 @@ def _path(keys: Sequence[str], unusual: str) -> str:
     """Path to a field inside JSON; `unusual` is the form of a key that is not a plain word."""
     plain = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
     quote = "'" if "'" in unusual else '"'
-    written = [key.replace("\\", "\\\\").replace(quote, f"\\{quote}") for key in keys]
-    return "".join(f".{key}" if plain.fullmatch(key) else unusual.format(key) for key in written)
+    parts = [key.replace("\\", "\\\\").replace(quote, f"\\{quote}") for key in keys]
+    return "".join(f".{key}" if plain.fullmatch(key) else unusual.format(key) for key in parts)
 
 
 def _called(function: str, x: Node, *texts: str) -> Node:
@@ -53,9 +53,9 @@ class SqlDialect:
     safe_casts = True
     materialize = False
 
-    def name(self, written: str) -> exp.Identifier:
+    def name(self, text: str) -> exp.Identifier:
         """A table or column name of the user, exactly as written."""
-        return exp.to_identifier(written, quoted=True)
+        return exp.to_identifier(text, quoted=True)
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         """The text of a field in a column that holds JSON, also as text."""
@@ -88,16 +88,16 @@ class SqlDialect:
 
     def moment(self, instant: int) -> Node:
         """A literal instant."""
-        written = to_datetime(instant).replace(tzinfo=None).isoformat(sep=" ")
-        return self.instant(exp.Literal.string(written.removesuffix(" 00:00:00")))
+        text = to_datetime(instant).replace(tzinfo=None).isoformat(sep=" ")
+        return self.instant(exp.Literal.string(text.removesuffix(" 00:00:00")))
 
     def now(self) -> Node:
         """The present instant."""
         return exp.AtTimeZone(this=exp.CurrentTimestamp(), zone=exp.Literal.string("UTC"))
 
     def interval(self, length: Duration) -> Node:
-        written = str(length)
-        return exp.Interval(this=exp.Literal.string(written[:-1]), unit=exp.var(_UNITS[written[-1]]))
+        text = str(length)
+        return exp.Interval(this=exp.Literal.string(text[:-1]), unit=exp.var(_UNITS[text[-1]]))
 
     def micros(self, start: Node, end: Node) -> Node:
         """Microseconds from one instant to another."""
@@ -154,8 +154,8 @@ class BigQuery(SqlDialect):
         return exp.CurrentTimestamp()
 
     def interval(self, length: Duration) -> Node:
-        written = str(length)
-        return exp.Interval(this=exp.Literal.number(written[:-1]), unit=exp.var(_UNITS[written[-1]]))
+        text = str(length)
+        return exp.Interval(this=exp.Literal.number(text[:-1]), unit=exp.var(_UNITS[text[-1]]))
 
 
 class Snowflake(SqlDialect):
@@ -169,9 +169,9 @@ class Snowflake(SqlDialect):
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_EXTRACT_PATH_TEXT", column, _path(path, '["{}"]').removeprefix("."))
 
-    def name(self, written: str) -> exp.Identifier:
-        plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", written) and written.upper() not in _SNOWFLAKE_WORDS.split()
-        return exp.to_identifier(written, quoted=not plain)
+    def name(self, text: str) -> exp.Identifier:
+        plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) and text.upper() not in _SNOWFLAKE_WORDS.split()
+        return exp.to_identifier(text, quoted=not plain)
 
     def now(self) -> Node:
         return self.instant(exp.Anonymous(this="SYSDATE"))  # the instant in UTC, whatever the session's time zone

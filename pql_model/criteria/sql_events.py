@@ -17,17 +17,17 @@ from pql_model.criteria.sql_dialects import Node
 from pql_model.criteria.sql_raw import (
     Cte,
     Raw,
+    aliased,
     ascending,
     col,
-    given,
+    is_present,
     literal,
-    named,
     number,
     one_of,
     or_null,
-    place,
+    plausible_time,
     plus,
-    possible,
+    row_number,
 )
 from pql_model.measures import ANY
 from pql_model.sources.events import bot_columns, value_names
@@ -102,18 +102,18 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
     usable = _usable(raw, spec, columns)
     if spec.columns.id is not None:
         star = exp.Column(this=exp.Star(), table=exp.to_identifier("e"))
-        order = place(col("row_id", "e"), *map(ascending, _order(raw, spec, columns)))
+        order = row_number(col("row_id", "e"), *map(ascending, _order(raw, spec, columns)))
         copies = exp.select(star, exp.alias_(order, "place")).from_(f"{name} AS e")
         name = f"event_copies{suffix}"
         ctes.append((name, copies.where(*usable)))
         usable = [or_null(col("row_id", "e"), col("place", "e") < 2)]
     tests = [*usable, *_visible(config, spec, raw, needs), *_of_people(config, spec, raw, columns)]
     parts = []
-    for outputs, more in _by_event(spec, needs, columns):
-        kept = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if needs.signed_up else [])]
-        part = exp.select(*kept, *[named(node, at) for at, node in outputs.items()]).from_(f"{name} AS e")
+    for outputs, conditions in _by_event(spec, needs, columns):
+        keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if needs.signed_up else [])]
+        part = exp.select(*keys, *[aliased(node, at) for at, node in outputs.items()]).from_(f"{name} AS e")
         part = part.join("at_risk AS r", on=col("entity", "r").eq(col("entity", "e")))
-        parts.append(part.where(*[test.copy() for test in tests], *more))
+        parts.append(part.where(*[test.copy() for test in tests], *conditions))
     return EventPart(ctes, parts)
 
 
@@ -136,12 +136,12 @@ def _columns(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> dict[s
     if of.id is not None:
         columns["row_id"] = raw.identifier(of.id)
     if exclude.bots:
-        agent, said = bot_columns(spec, raw.columns or ())
-        named = {"user_agent": agent, "said_bot": said}
-        columns |= {name: exp.Lower(this=raw.text(column)) for name, column in named.items() if column is not None}
+        agent, bot_flag = bot_columns(spec, raw.columns or ())
+        roles = {"user_agent": agent, "said_bot": bot_flag}
+        columns |= {name: exp.Lower(this=raw.text(column)) for name, column in roles.items() if column is not None}
     names = value_columns(value_names(config.events))
-    read = sorted(spec.values) if of.id is not None else sorted(set(spec.values) & set(needs.values))
-    columns |= {names[value]: raw.number(spec.values[value]) for value in read}
+    values = sorted(spec.values) if of.id is not None else sorted(set(spec.values) & set(needs.values))
+    columns |= {names[value]: raw.number(spec.values[value]) for value in values}
     columns |= {f"count_{i}": raw.number(column) for i, column in enumerate((spec.counts or {}).values())}
     users = {i: spec.users[event] for i, event in enumerate(spec.counts or {}) if event in spec.users}
     return columns | {f"users_{i}": raw.number(column) for i, column in users.items()}
@@ -151,12 +151,12 @@ def _usable(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Nod
     """Tests that the id, event and times are valid."""
     tests: list[Node] = []
     if spec.columns.id is not None:
-        tests.append(given(col("entity", "e")))
+        tests.append(is_present(col("entity", "e")))
     if "event_name" in columns:
         tests.append(col("event_name", "e").neq(literal("")))
-    tests += possible(raw.engine, col("event_time", "e"))
+    tests += plausible_time(raw.engine, col("event_time", "e"))
     if "known_at" in columns:
-        tests.append(or_null(col("known_at", "e"), *possible(raw.engine, col("known_at", "e"))))
+        tests.append(or_null(col("known_at", "e"), *plausible_time(raw.engine, col("known_at", "e"))))
     return tests
 
 
@@ -166,13 +166,13 @@ def _order(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node
     end = plus(time, raw.engine.interval(spec.covers)) if spec.covers is not None else time
     arrived = end
     if "known_at" in columns:
-        known = col("known_at", "e")
-        arrived = exp.Coalesce(this=known, expressions=[end])
+        known_at = col("known_at", "e")
+        arrived = exp.Coalesce(this=known_at, expressions=[end])
         if spec.covers is not None:
-            arrived = exp.case().when(known > end, known).else_(end)
-    same = ["entity", *(["event_name"] if "event_name" in columns else []), *(["person"] if spec.columns.user else [])]
+            arrived = exp.case().when(known_at > end, known_at).else_(end)
+    keys = ["entity", *(["event_name"] if "event_name" in columns else []), *(["person"] if spec.columns.user else [])]
     numbers = [name for name in columns if name.startswith(("value_", "count_", "users_"))]
-    return [arrived, *([time] if arrived is not time else []), *[col(name, "e") for name in (*same, *numbers)]]
+    return [arrived, *([time] if arrived is not time else []), *[col(name, "e") for name in (*keys, *numbers)]]
 
 
 # ---------------------------------------------------------------- the visible rows
@@ -200,8 +200,8 @@ def _of_people(config: Config, spec: EventTable, raw: Raw, columns: Mapping[str,
     if "person" in columns and config.exclude.users:
         yield or_null(person, exp.not_(one_of(person.copy(), config.exclude.users)))
     if "person" in columns and config.exclude.bots:
-        found = raw.engine.matches(exp.Lower(this=person.copy()), BOT_USERS.removeprefix("(?i)"))
-        yield or_null(person, exp.not_(found))
+        is_bot = raw.engine.matches(exp.Lower(this=person.copy()), BOT_USERS.removeprefix("(?i)"))
+        yield or_null(person, exp.not_(is_bot))
     if "user_agent" in columns:
         yield or_null(agent, exp.not_(raw.engine.matches(agent.copy(), BOT_AGENTS.removeprefix("(?i)"))))
     if "said_bot" in columns:
@@ -216,8 +216,8 @@ def _by_event(
         name: Node = col("event_name", "e") if "event_name" in columns else literal(str(spec.event))
         tests: list[Node] = []
         if needs.events is not None and "event_name" in columns:
-            written = [name_in_data(event) for event in sorted(needs.events)]
-            tests.append(name.eq(literal(written[0])) if len(written) == 1 else name.isin(*map(literal, written)))
+            names = [name_in_data(event) for event in sorted(needs.events)]
+            tests.append(name.eq(literal(names[0])) if len(names) == 1 else name.isin(*map(literal, names)))
         yield _outputs(name, spec, needs, columns, number(1), None), tests
     for i, event in enumerate(spec.counts or {}):
         if needs.events is None or event in needs.events:
@@ -234,9 +234,9 @@ def _outputs(
         outputs["person"] = col("person", "e") if spec.columns.user is not None else exp.cast(exp.null(), "TEXT")
     if needs.n:
         outputs["n"] = n.copy()
-    nothing = exp.cast(exp.null(), "DOUBLE")
+    null = exp.cast(exp.null(), "DOUBLE")
     if needs.n_users:
-        outputs["n_users"] = col(users, "e") if users is not None else nothing.copy()
+        outputs["n_users"] = col(users, "e") if users is not None else null.copy()
     for column in needs.values.values():
-        outputs[column] = col(column, "e") if column in columns else nothing.copy()
+        outputs[column] = col(column, "e") if column in columns else null.copy()
     return outputs

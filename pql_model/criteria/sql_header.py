@@ -1,4 +1,4 @@
-"""Write the comment on top of the statement: what it answers, what it expects of the tables, and what SQL cannot know."""
+"""Write the comment on top of the statement: the question it answers, its requirements on the tables, and its assumptions."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _at_risk(config: Config) -> str:
         began = f"signed up {days[0]} to {days[-1] + 1} days before (the ages that are scored)"
     else:
         began = "signed up before" if config.entities.columns.signed_up is not None else "listed"
-        within = config.schedule.active_within
-        began += f", active in the last {within.text}" if within is not None else ""
+        active_within = config.schedule.active_within
+        began += f", active in the last {active_within.text}" if active_within is not None else ""
     return f"{began}, not converted, not excluded"
 
 

@@ -16,30 +16,30 @@ from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.criteria.sql_events import name_in_data
 from pql_model.criteria.sql_raw import (
     Cte,
+    case_when,
     col,
     descending,
-    given,
+    is_present,
     literal,
     minus,
     number,
     one_of,
     over,
-    place,
     plus,
-    when,
+    row_number,
 )
 from pql_model.features.rounding import SUM_DIGITS
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.time import DAY, MINUTE, SESSION_GAP, Duration, Window
 
-SEEN = "events_seen"
+VISIBLE = "events_seen"
 """Name of the step with the visible events; its alias is `e`, and `r` is the entity at risk."""
 _COMPARE = {">=": exp.GTE, ">": exp.GT, "<=": exp.LTE, "<": exp.LT, "==": exp.EQ, "!=": exp.NEQ}
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasureExpression:
     """One number per entity: an aggregate over its events, and the steps it depends on.
 
     Attributes
@@ -78,29 +78,29 @@ class Reader:
     values: dict[str, str]
     may_lack_signup: bool
 
-    def measure(self, feature: Feature, label: str, thresholds: list[float]) -> Measured:
+    def measure(self, feature: Feature, label: str, thresholds: list[float]) -> MeasureExpression:
         """Measure a feature; `label` names its steps, and `thresholds` are what it is compared with."""
-        measured = _BY_MEASURE[feature.measure](self, feature, label)
-        value = measured.number
+        expression = _BY_MEASURE[feature.measure](self, feature, label)
+        value = expression.number
         if feature.measure == "sum" and (digits := sum_digits(thresholds)) is not None:
             value = self.engine.rounded(value, digits)
         if self.may_lack_signup and feature.window.kind == "first":
-            value = when(given(col("signed_up", "r")), value)
-        return Measured(value, measured.ctes, measured.joined)
+            value = case_when(is_present(col("signed_up", "r")), value)
+        return MeasureExpression(value, expression.ctes, expression.joined)
 
     # ------------------------------------------------------------ which events
 
-    def named(self, feature: Feature) -> list[Node]:
+    def event_tests(self, feature: Feature) -> list[Node]:
         if feature.event == ANY:
             return []
         return [col("event_name", "e").eq(literal(name_in_data(feature.event)))]
 
-    def inside(self, feature: Feature) -> Node | None:
+    def window_condition(self, feature: Feature) -> Node | None:
         """Whether a visible event counts for the feature; None if all do."""
-        tests = [*self.named(feature), *self.within(feature.window)]
+        tests = [*self.event_tests(feature), *self.window_tests(feature.window)]
         return exp.and_(*tests) if tests else None
 
-    def within(self, window: Window) -> list[Node]:
+    def window_tests(self, window: Window) -> list[Node]:
         if window.length is None:
             return []
         length, time = self.engine.interval(window.length), col("event_time", "e")
@@ -110,20 +110,20 @@ class Reader:
 
     # ------------------------------------------------------------ aggregates
 
-    def count(self, inside: Node | None) -> Node:
+    def count(self, condition: Node | None) -> Node:
         if self.counted:
-            return _or_zero(exp.Sum(this=when(inside, col("n", "e"))))
-        return exp.Count(this=when(inside, col("event_time", "e")))
+            return _or_zero(exp.Sum(this=case_when(condition, col("n", "e"))))
+        return exp.Count(this=case_when(condition, col("event_time", "e")))
 
-    def distinct(self, inside: Node | None, what: Node) -> Node:
-        return exp.Count(this=exp.Distinct(expressions=[when(inside, what)]))
+    def distinct(self, condition: Node | None, value: Node) -> Node:
+        return exp.Count(this=exp.Distinct(expressions=[case_when(condition, value)]))
 
-    def users(self, inside: Node | None) -> Node:
-        people = self.distinct(inside, col("person", "e"))
+    def users(self, condition: Node | None) -> Node:
+        people = self.distinct(condition, col("person", "e"))
         if not self.counted_users:
             return people
-        most = _or_zero(exp.Max(this=when(inside, col("n_users", "e"))))
-        return exp.Anonymous(this="GREATEST", expressions=[people, most])
+        largest = _or_zero(exp.Max(this=case_when(condition, col("n_users", "e"))))
+        return exp.Anonymous(this="GREATEST", expressions=[people, largest])
 
     def days(self, start: Node, end: Node) -> Node:
         return exp.Div(this=self.engine.double(self.engine.micros(start, end)), expression=number(DAY))
@@ -131,10 +131,10 @@ class Reader:
     def value(self, feature: Feature) -> Node:
         return col(self.values[str(feature.value)], "e")
 
-    def seen(self, *columns: Node, where: Node | None) -> exp.Select:
+    def visible(self, *columns: Node, condition: Node | None) -> exp.Select:
         """Select columns of the visible events."""
-        events = exp.select(*columns).from_(f"{SEEN} AS e")
-        return events if where is None else events.where(where)
+        events = exp.select(*columns).from_(f"{VISIBLE} AS e")
+        return events if condition is None else events.where(condition)
 
 
 def sum_digits(thresholds: list[float]) -> int | None:
@@ -161,23 +161,23 @@ def _or_zero(node: Node) -> Node:
     return exp.Coalesce(this=node, expressions=[number(0)])
 
 
-def _plain(aggregate: Callable[[Reader, Feature], Node]) -> Callable[[Reader, Feature, str], Measured]:
+def _plain(aggregate: Callable[[Reader, Feature], Node]) -> Callable[[Reader, Feature, str], MeasureExpression]:
     """A measure that is one aggregate over the visible events."""
-    return lambda reader, feature, _: Measured(aggregate(reader, feature))
+    return lambda reader, feature, _: MeasureExpression(aggregate(reader, feature))
 
 
 def _last_time(reader: Reader, feature: Feature) -> Node:
-    latest = exp.Max(this=when(reader.inside(feature), col("event_time", "e")))
+    latest = exp.Max(this=case_when(reader.window_condition(feature), col("event_time", "e")))
     return reader.days(latest, col("as_of", "r"))
 
 
 def _first_time(reader: Reader, feature: Feature) -> Node:
-    earliest = exp.Min(this=when(reader.inside(feature), col("event_time", "e")))
+    earliest = exp.Min(this=case_when(reader.window_condition(feature), col("event_time", "e")))
     return reader.days(col("signed_up", "r"), earliest)
 
 
 def _active_days(reader: Reader, feature: Feature) -> Node:
-    return reader.distinct(reader.inside(feature), reader.engine.day(col("event_time", "e")))
+    return reader.distinct(reader.window_condition(feature), reader.engine.day(col("event_time", "e")))
 
 
 def _joined(label: str, column: str) -> Node:
@@ -185,14 +185,14 @@ def _joined(label: str, column: str) -> Node:
     return exp.Max(this=col(column, label))
 
 
-def _last_value(reader: Reader, feature: Feature, label: str) -> Measured:
+def _last_value(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     value, entity = reader.value(feature), col("entity", "e")
-    latest = exp.alias_(place(entity, descending(col("event_time", "e")), descending(value)), "place")
-    inside = reader.inside(feature)
-    where = given(value) if inside is None else exp.and_(inside, given(value))
-    rows = reader.seen(entity, exp.alias_(value, "latest"), latest, where=where)
+    latest = exp.alias_(row_number(entity, descending(col("event_time", "e")), descending(value)), "place")
+    in_window = reader.window_condition(feature)
+    condition = is_present(value) if in_window is None else exp.and_(in_window, is_present(value))
+    rows = reader.visible(entity, exp.alias_(value, "latest"), latest, condition=condition)
     last = exp.select("entity", "latest").from_(f"{label}_rows").where(col("place").eq(1))
-    return Measured(_joined(label, "latest"), ((f"{label}_rows", rows), (label, last)), label)
+    return MeasureExpression(_joined(label, "latest"), ((f"{label}_rows", rows), (label, last)), label)
 
 
 def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
@@ -200,21 +200,21 @@ def _gaps(reader: Reader, feature: Feature, label: str) -> Cte:
     entity, time = col("entity", "e"), col("event_time", "e")
     before = over(exp.Lag(this=time.copy()), entity, time.copy())
     columns = (entity, time, exp.alias_(before, "time_before"))
-    return f"{label}_gaps", reader.seen(*columns, where=reader.inside(feature))
+    return f"{label}_gaps", reader.visible(*columns, condition=reader.window_condition(feature))
 
 
-def _sessions(reader: Reader, feature: Feature, label: str) -> Measured:
+def _sessions(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     time, before = col("event_time", "g"), col("time_before", "g")
-    apart = exp.or_(before.is_(exp.null()), time > plus(before, _session_gap(reader)))
-    counted = exp.Count(this=when(apart, number(1)))
-    return _of_gaps(reader, feature, label, counted)
+    starts_session = exp.or_(before.is_(exp.null()), time > plus(before, _session_gap(reader)))
+    session_count = exp.Count(this=case_when(starts_session, number(1)))
+    return _of_gaps(reader, feature, label, session_count)
 
 
-def _session_minutes(reader: Reader, feature: Feature, label: str) -> Measured:
+def _session_minutes(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     time, before = col("event_time", "g"), col("time_before", "g")
     together = time <= plus(before, _session_gap(reader))
-    spent = exp.Sum(this=when(together, reader.engine.micros(before, time)))
-    minutes = exp.Div(this=reader.engine.double(spent), expression=number(MINUTE))
+    total = exp.Sum(this=case_when(together, reader.engine.micros(before, time)))
+    minutes = exp.Div(this=reader.engine.double(total), expression=number(MINUTE))
     return _of_gaps(reader, feature, label, minutes)
 
 
@@ -222,20 +222,20 @@ def _session_gap(reader: Reader) -> Node:
     return reader.engine.interval(Duration(SESSION_GAP))
 
 
-def _of_gaps(reader: Reader, feature: Feature, label: str, aggregate: Node) -> Measured:
+def _of_gaps(reader: Reader, feature: Feature, label: str, aggregate: Node) -> MeasureExpression:
     gaps = _gaps(reader, feature, label)
     entity = col("entity", "g")
     total = exp.select(entity, exp.alias_(aggregate, "total")).from_(f"{gaps[0]} AS g").group_by(entity.copy())
-    return Measured(_or_zero(_joined(label, "total")), (gaps, (label, total)), label)
+    return MeasureExpression(_or_zero(_joined(label, "total")), (gaps, (label, total)), label)
 
 
 def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
     """Runs of consecutive active days: within one, day minus place is the same."""
     entity = col("entity", "e")
     as_of, day = col("as_of", "e"), exp.alias_(reader.engine.day(col("event_time", "e")), "active_day")
-    days = reader.seen(entity, as_of, day, where=reader.inside(feature)).distinct()
+    days = reader.visible(entity, as_of, day, condition=reader.window_condition(feature)).distinct()
     active = col("active_day", "d")
-    run = exp.alias_(minus(reader.engine.day_number(active), place(col("entity", "d"), active.copy())), "run")
+    run = exp.alias_(minus(reader.engine.day_number(active), row_number(col("entity", "d"), active.copy())), "run")
     marked = exp.select(col("entity", "d"), col("as_of", "d"), active, run).from_(f"{label}_days AS d")
     group = [col("entity", "m"), col("as_of", "m"), col("run", "m")]
     length, last = exp.Count(this=exp.Star()), exp.Max(this=col("active_day", "m"))
@@ -244,63 +244,68 @@ def _runs(reader: Reader, feature: Feature, label: str) -> tuple[Cte, ...]:
     return (f"{label}_days", days), (f"{label}_marked", marked), (f"{label}_runs", runs)
 
 
-def _of_runs(current: bool) -> Callable[[Reader, Feature, str], Measured]:
-    def build(reader: Reader, feature: Feature, label: str) -> Measured:
+def _of_runs(current: bool) -> Callable[[Reader, Feature, str], MeasureExpression]:
+    def build(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
         # a streak may end yesterday while today is not over: as_of is at most two midnights after the last active day
         ends = plus(reader.engine.instant(col("last_day", "s")), reader.engine.interval(Duration(2 * DAY)))
         unbroken = ends >= col("as_of", "s") if current else None
-        longest = exp.alias_(exp.Max(this=when(unbroken, col("days", "s"))), "days")
+        longest = exp.alias_(exp.Max(this=case_when(unbroken, col("days", "s"))), "days")
         best = exp.select(col("entity", "s"), longest).from_(f"{label}_runs AS s").group_by(col("entity", "s"))
-        return Measured(_or_zero(_joined(label, "days")), (*_runs(reader, feature, label), (label, best)), label)
+        return MeasureExpression(
+            _or_zero(_joined(label, "days")), (*_runs(reader, feature, label), (label, best)), label
+        )
 
     return build
 
 
-def _trend(reader: Reader, feature: Feature, label: str) -> Measured:
+def _trend(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     window = feature.window
     length = window.length or Duration(DAY)
     time, as_of = col("event_time", "e"), col("as_of", "e")
     start = minus(as_of, reader.engine.interval(length))
     recent = time >= start
-    earlier = exp.and_(time >= minus(as_of, reader.engine.interval(Duration(2 * length.us))), time < start)
+    in_period_before = exp.and_(time >= minus(as_of, reader.engine.interval(Duration(2 * length.us))), time < start)
     entity = col("entity", "e")
-    halves = reader.seen(
-        entity, exp.alias_(reader.count(recent), "recent"), exp.alias_(reader.count(earlier), "earlier"), where=None
+    halves = reader.visible(
+        entity,
+        exp.alias_(reader.count(recent), "recent"),
+        exp.alias_(reader.count(in_period_before), "earlier"),
+        condition=None,
     ).group_by(entity.copy())
     a, b = col("recent", "t"), col("earlier", "t")
-    both = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
-    change = exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=both)
+    total = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
+    change = exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=total)
     trend = exp.select(col("entity", "t"), exp.alias_(change, "trend")).from_(f"{label}_halves AS t")
-    return Measured(_joined(label, "trend"), ((f"{label}_halves", halves), (label, trend)), label)
+    return MeasureExpression(_joined(label, "trend"), ((f"{label}_halves", halves), (label, trend)), label)
 
 
-def _top_user_share(reader: Reader, feature: Feature, label: str) -> Measured:
+def _top_user_share(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
     entity, person = col("entity", "e"), col("person", "e")
-    inside = reader.inside(feature)
-    where = given(person) if inside is None else exp.and_(given(person), inside)
-    users = reader.seen(entity, person, exp.alias_(reader.count(None), "times"), where=where)
+    in_window = reader.window_condition(feature)
+    condition = is_present(person) if in_window is None else exp.and_(is_present(person), in_window)
+    users = reader.visible(entity, person, exp.alias_(reader.count(None), "times"), condition=condition)
     users = users.group_by(entity.copy(), person.copy())
     times = col("times", "u")
     all_of_them = exp.Nullif(this=exp.Sum(this=times.copy()), expression=number(0))
-    most = exp.Div(this=reader.engine.double(exp.Max(this=times)), expression=all_of_them)
-    share = exp.select(col("entity", "u"), exp.alias_(most, "share")).from_(f"{label}_users AS u")
+    largest_share = exp.Div(this=reader.engine.double(exp.Max(this=times)), expression=all_of_them)
+    share = exp.select(col("entity", "u"), exp.alias_(largest_share, "share")).from_(f"{label}_users AS u")
     share = share.group_by(col("entity", "u"))
-    return Measured(_joined(label, "share"), ((f"{label}_users", users), (label, share)), label)
+    return MeasureExpression(_joined(label, "share"), ((f"{label}_users", users), (label, share)), label)
 
 
-_BY_MEASURE: dict[str, Callable[[Reader, Feature, str], Measured]] = {
-    "count": _plain(lambda reader, f: reader.count(reader.inside(f))),
+_BY_MEASURE: dict[str, Callable[[Reader, Feature, str], MeasureExpression]] = {
+    "count": _plain(lambda reader, f: reader.count(reader.window_condition(f))),
     "active_days": _plain(_active_days),
-    "distinct_users": _plain(lambda reader, f: reader.users(reader.inside(f))),
+    "distinct_users": _plain(lambda reader, f: reader.users(reader.window_condition(f))),
     "days_since_last": _plain(_last_time),
     "days_to_first": _plain(_first_time),
-    "sum": _plain(lambda reader, f: _or_zero(exp.Sum(this=when(reader.inside(f), reader.value(f))))),
-    "max": _plain(lambda reader, f: exp.Max(this=when(reader.inside(f), reader.value(f)))),
+    "sum": _plain(lambda reader, f: _or_zero(exp.Sum(this=case_when(reader.window_condition(f), reader.value(f))))),
+    "max": _plain(lambda reader, f: exp.Max(this=case_when(reader.window_condition(f), reader.value(f)))),
     "last": _last_value,
-    "distinct_values": _plain(lambda reader, f: reader.distinct(reader.inside(f), reader.value(f))),
+    "distinct_values": _plain(lambda reader, f: reader.distinct(reader.window_condition(f), reader.value(f))),
     "current_streak_days": _of_runs(current=True),
     "longest_streak_days": _of_runs(current=False),
-    "breadth": _plain(lambda reader, f: reader.distinct(reader.inside(f), col("event_name", "e"))),
+    "breadth": _plain(lambda reader, f: reader.distinct(reader.window_condition(f), col("event_name", "e"))),
     "sessions": _sessions,
     "session_minutes": _session_minutes,
     "trend": _trend,

@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.sources.files import file_kind
-from pql_model.sources.scalars import EARLIEST, LATEST, MISSING_IDS, spellings
+from pql_model.sources.scalars import MISSING_IDS, spellings
+from pql_model.sources.time_forms import EARLIEST, LATEST
 
 RAW = "raw"
 """Marks a raw table among the steps of the statement."""
@@ -37,14 +38,14 @@ def number(value: float) -> Node:
     return exp.convert(int(value) if float(value).is_integer() and abs(value) < 1e15 else value)
 
 
-def named(node: Node, name: str) -> Node:
+def aliased(node: Node, name: str) -> Node:
     """`node AS name`, unless it already has that name."""
     return node.copy() if isinstance(node, exp.Column) and node.name == name else exp.alias_(node, name)
 
 
-def when(test: Node | None, then: Node) -> Node:
-    """`then` where the test holds, otherwise null."""
-    return then.copy() if test is None else exp.case().when(test.copy(), then.copy())
+def case_when(test: Node | None, value: Node) -> Node:
+    """`value` where the test holds, otherwise null."""
+    return value.copy() if test is None else exp.case().when(test.copy(), value.copy())
 
 
 def plus(time: Node, length: Node) -> Node:
@@ -55,7 +56,7 @@ def minus(time: Node, length: Node) -> Node:
     return exp.Sub(this=time.copy(), expression=length)
 
 
-def given(column: Node) -> Node:
+def is_present(column: Node) -> Node:
     """Whether a value is present."""
     return exp.not_(column.copy().is_(exp.null()))
 
@@ -69,15 +70,15 @@ def descending(node: Node) -> exp.Ordered:
     return exp.Ordered(this=node.copy(), desc=True, nulls_first=False)
 
 
-def over(function: Node, within: Node, *ranks: Node) -> Node:
-    """A window function over the rows with the same value of `within`, ordered by `ranks`."""
+def over(function: Node, partition: Node, *ranks: Node) -> Node:
+    """A window function over the rows with the same value of `partition`, ordered by `ranks`."""
     order = exp.Order(expressions=list(ranks)) if ranks else None
-    return exp.Window(this=function, partition_by=[within.copy()], order=order)
+    return exp.Window(this=function, partition_by=[partition.copy()], order=order)
 
 
-def place(within: Node, *ranks: Node) -> Node:
-    """Number the rows with the same value of `within`, ordered by `ranks`."""
-    return over(exp.RowNumber(), within, *ranks)
+def row_number(partition: Node, *ranks: Node) -> Node:
+    """Number the rows with the same value of `partition`, ordered by `ranks`."""
+    return over(exp.RowNumber(), partition, *ranks)
 
 
 def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
@@ -86,9 +87,9 @@ def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
     return text.isin(*[literal(form) for form in forms])
 
 
-def possible(engine: SqlDialect, time: Node) -> list[Node]:
-    """Tests that a time is plausible: an unset time is often stored as the year 1 or as 1970."""
-    return [time >= engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
+def plausible_time(engine: SqlDialect, time: Node) -> list[Node]:
+    """Tests that a time is plausible: an unset time is often stored as the year 1, 1900, 1970 or 9999."""
+    return [time > engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
 
 
 def or_null(column: Node, *tests: Node) -> Node:
@@ -132,16 +133,16 @@ class Raw:
 
     def identifier(self, name: str) -> Node:
         """Trimmed text; null for a text that stands for a missing id."""
-        return when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
+        return case_when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
 
     def instant(self, name: str) -> Node:
-        read = self.engine.read_instant(self.plain(name, "time"))
-        return self.engine.instant(self.engine.day(read)) if self.day_only else read
+        expression = self.engine.read_instant(self.plain(name, "time"))
+        return self.engine.instant(self.engine.day(expression)) if self.day_only else expression
 
     def number(self, name: str) -> Node:
         """A finite number, otherwise null."""
-        read = self.engine.read_double(self.plain(name, "number"))
-        return when(exp.Abs(this=read.copy()) < exp.Literal.number("1E308"), read)
+        expression = self.engine.read_double(self.plain(name, "number"))
+        return case_when(exp.Abs(this=expression.copy()) < exp.Literal.number("1E308"), expression)
 
     def select(self, columns: Mapping[str, Node]) -> exp.Select:
         """Select columns of all its rows."""
@@ -149,7 +150,7 @@ class Raw:
         names = [self.engine.name(part) for part in reversed(parts)]
         table = exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=False)))
         table.meta[RAW] = True
-        return exp.select(*[named(node, name) for name, node in columns.items()]).from_(table)
+        return exp.select(*[aliased(node, name) for name, node in columns.items()]).from_(table)
 
 
 def table_names(tables: Sequence[str]) -> dict[str, str]:
@@ -162,9 +163,9 @@ def table_names(tables: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for table in dict.fromkeys(tables):
         name = _stem(table) if file_kind(table) else table
-        taken = {other.lower() for other in names.values()}
-        copies = [name, *(f"{name}_{copy}" for copy in range(2, len(taken) + 2))]
-        names[table] = next(copy for copy in copies if copy.lower() not in taken)
+        used_names = {used_name.lower() for used_name in names.values()}
+        copies = [name, *(f"{name}_{copy}" for copy in range(2, len(used_names) + 2))]
+        names[table] = next(copy for copy in copies if copy.lower() not in used_names)
     return names
 
 

@@ -18,14 +18,14 @@ from pql_model.criteria.sql_raw import (
     ascending,
     col,
     descending,
-    given,
+    is_present,
     minus,
     number,
     one_of,
     or_null,
     over,
-    place,
-    possible,
+    plausible_time,
+    row_number,
 )
 from pql_model.sources.entities import configured_traits
 from pql_model.time import DAY, Duration
@@ -62,17 +62,17 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
     columns |= {name: raw.text(t.name) if t.as_text else raw.number(t.name) for name, t in traits.items()}
     ties = _ties(config, raw, traits)
     entity, signed_up = col("entity"), col("signed_up")
-    usable: list[Node] = [given(entity)]
-    kept: list[Node] = [entity, col("excluded"), *map(col, traits)]
+    usable: list[Node] = [is_present(entity)]
+    outputs: list[Node] = [entity, col("excluded"), *map(col, traits)]
     ranks = [descending(col("excluded")), *[ascending(col(name)) for name in ("signed_up", *ties)]]
     if spec.signed_up is not None:
-        readable = possible(raw.engine, signed_up)
+        readable = plausible_time(raw.engine, signed_up)
         usable += readable if config.motion == "trial" else [or_null(signed_up, *readable)]
-        kept.insert(1, exp.alias_(over(exp.Max(this=signed_up), entity), "signed_up"))  # another row may have it
+        outputs.insert(1, exp.alias_(over(exp.Max(this=signed_up), entity), "signed_up"))  # another row may have it
     else:
         del ranks[1]
-    ranked = exp.select(*kept, exp.alias_(place(entity, *ranks), "place")).from_("entity_rows").where(*usable)
-    return [("entity_rows", raw.select(columns | ties)), ("entities_ranked", ranked)]
+    numbered = exp.select(*outputs, exp.alias_(row_number(entity, *ranks), "place")).from_("entity_rows").where(*usable)
+    return [("entity_rows", raw.select(columns | ties)), ("entities_ranked", numbered)]
 
 
 def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, Node]:
@@ -80,10 +80,10 @@ def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, No
 
     pql orders by all traits; if the columns are not known, the statement orders by those it reads.
     """
-    read = {trait.name for trait in traits.values()}
-    known = configured_traits(config, raw.columns) if raw.columns is not None else config.entities.traits
-    order = list(known) if known is not None else [trait.name for trait in traits.values()]
-    last = max((place for place, trait in enumerate(order, 1) if trait in read), default=0)
+    trait_columns = {trait.name for trait in traits.values()}
+    trait_names = configured_traits(config, raw.columns) if raw.columns is not None else config.entities.traits
+    order = list(trait_names) if trait_names is not None else [trait.name for trait in traits.values()]
+    last = max((place for place, trait in enumerate(order, 1) if trait in trait_columns), default=0)
     return {f"tie_{place}": raw.plain(trait) for place, trait in enumerate(order[:last], 1)}
 
 
@@ -99,7 +99,7 @@ def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
     at = col("converted_at", "c")
     converted = exp.select(col("entity", "c")).distinct().from_("conversion_rows AS c")
     converted = converted.join("moment AS m", join_type="cross").where(
-        *possible(raw.engine, at), at < col("as_of", "m")
+        *plausible_time(raw.engine, at), at < col("as_of", "m")
     )
     if until is not None:
         converted = converted.where(at <= raw.engine.moment(until))
@@ -109,8 +109,8 @@ def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
 def at_risk(config: Config, engine: SqlDialect, traits: Sequence[str]) -> Cte:
     """Entities that signed up, have not converted and are not excluded; in a trial also of an age that is scored."""
     signed = [col("signed_up", "n")] if config.entities.columns.signed_up is not None else []
-    kept = [col("entity", "n"), *signed, col("as_of", "m"), *[col(trait, "n") for trait in traits]]
-    entities = exp.select(*kept).from_("entities_ranked AS n").join("moment AS m", join_type="cross")
+    columns = [col("entity", "n"), *signed, col("as_of", "m"), *[col(trait, "n") for trait in traits]]
+    entities = exp.select(*columns).from_("entities_ranked AS n").join("moment AS m", join_type="cross")
     entities = entities.join("converted AS c", on=col("entity", "c").eq(col("entity", "n")), join_type="left")
     # not `= 1`: PostgreSQL assumes that an equality is rare and would join row by row
     tests = [col("place", "n") < 2, col("excluded", "n") < 1, col("entity", "c").is_(exp.null())]

@@ -1,4 +1,4 @@
-"""Probability bands with a fixed meaning, and whether the test period confirms it."""
+"""Probability bands with a fixed meaning, and the check of that meaning on the test period."""
 
 from __future__ import annotations
 

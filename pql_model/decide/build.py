@@ -40,7 +40,7 @@ def check_policy(config: Config, events: Sequence[str], traits: Sequence[str]) -
 
 
 def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]]:
-    """List traits and values of `policy.exclude` that no row of the table has: a misspelling excludes nobody."""
+    """List traits and values of `policy.exclude` that no row of the table has: a misspelt value excludes nobody."""
     excluded = [(str(c.trait), value) for c in exclusions(config) for value in c.in_ or ()]
     traits = dict.fromkeys(trait for trait, _ in excluded)
     present = {trait: set(as_texts(table[trait_name(trait)]).dropna()) for trait in traits}
@@ -49,17 +49,17 @@ def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]
 
 def build_decider(
     config: Config,
-    later: pd.DataFrame,
+    test_frame: pd.DataFrame,
     table: pd.DataFrame,
     probability: np.ndarray,
     results: CriteriaResults,
     served: np.ndarray | None = None,
 ) -> Decider:
-    """Build what a model decides by.
+    """Build the decider of a model.
 
     Parameters
     ----------
-    later, table, probability
+    test_frame, table, probability
         Snapshots of the test period, their features and the tested model's probabilities.
     results
         The model's criteria and definitions.
@@ -75,11 +75,11 @@ def build_decider(
     counts = ~Columns.of_table(table, exclude).holds_any(exclude)
     if not counts.any():  # all are excluded: the threshold does not matter
         counts = ~counts
-    entity, converted = later["entity"].to_numpy(), later["converted"].to_numpy(bool)
+    entity, converted = test_frame["entity"].to_numpy(), test_frame["converted"].to_numpy(bool)
     served = probability if served is None else served
     period = Period(
         entity=entity[counts],
-        as_of=later["as_of"].to_numpy(np.int64)[counts],
+        as_of=test_frame["as_of"].to_numpy(np.int64)[counts],
         converted=converted[counts],
         probability=served[counts],
         repeated=config.motion == "freemium",

@@ -1,4 +1,4 @@
-"""Everything a model decides by, stored as JSON among its facts and read by batch, registry and service alike."""
+"""The rule, bands and criteria behind a model's decisions, stored as JSON among its facts for batch, registry and service."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pql_model.config.policy_settings import Policy
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
 from pql_model.decide.policy import PolicyRule
-from pql_model.errors import DataError
 from pql_model.features.spec import Feature
+from pql_model.model.artifact import require_fact
 from pql_model.payload import select_attributes
 
 KEY = "decisions"
@@ -71,23 +71,28 @@ class Decider:
     @property
     def conditions(self) -> list[BoundCriterion]:
         """Every condition that a decision reads."""
-        definitions = [each for each in (self.recommended, self.in_force) if each is not None]
-        return [*self.exclude, *self.hand_raise, *self.criteria, *(c for each in definitions for c in each.conditions)]
+        definitions = [rule for rule in (self.recommended, self.in_force) if rule is not None]
+        return [
+            *self.exclude,
+            *self.hand_raise,
+            *self.criteria,
+            *(c for rule in definitions for c in rule.conditions),
+        ]
 
     @property
     def features(self) -> list[Feature]:
         """The features that the conditions count."""
         return list(dict.fromkeys(c.feature for c in self.conditions if c.feature is not None))
 
-    def criteria_met(self, met: np.ndarray) -> list[dict[str, str | None]]:
+    def criteria_met(self, row_met: np.ndarray) -> list[dict[str, str | None]]:
         """List id and text of the criteria that one row meets.
 
         Parameters
         ----------
-        met
+        row_met
             Bool (criteria,).
         """
-        return [{"id": c.id, "text": c.text} for c, holds in zip(self.criteria, met.tolist(), strict=True) if holds]
+        return [{"id": c.id, "text": c.text} for c, holds in zip(self.criteria, row_met.tolist(), strict=True) if holds]
 
     def to_dict(self) -> dict[str, Any]:
         bands = zip(self.bands.names[:-1], self.bands.edges[:-1], strict=True)
@@ -97,7 +102,7 @@ class Decider:
     def from_dict(cls, raw: Mapping[str, Any]) -> Decider:
         """Read what `to_dict` wrote."""
         criteria = {
-            name: tuple(BoundCriterion.from_dict(each) for each in raw[name])
+            name: tuple(BoundCriterion.from_dict(criterion) for criterion in raw[name])
             for name in ("exclude", "hand_raise", "criteria")
         }
         definitions = {
@@ -117,6 +122,4 @@ class Decider:
         DataError
             If the facts hold none.
         """
-        if KEY not in facts:
-            raise DataError(f"This model has no `{KEY}` among its facts", remedy="train it with this version of pql")
-        return cls.from_dict(facts[KEY])
+        return cls.from_dict(require_fact(facts, KEY))

@@ -107,9 +107,9 @@ def decide(
 
 
 def _criteria_met(decider: Decider, columns: Columns) -> np.ndarray | None:
-    held = [columns.holds(condition) for condition in decider.criteria]
-    present = [each for each in held if each is not None]
-    if len(present) < len(held):
+    masks = [columns.holds(condition) for condition in decider.criteria]
+    present = [mask for mask in masks if mask is not None]
+    if len(present) < len(masks):
         return None
     return np.column_stack(present) if present else np.empty((columns.rows, 0), bool)
 
@@ -165,9 +165,9 @@ def summarise(decider: Decider, decisions: Decisions, probability: np.ndarray, l
         See `expected_conversions`.
     """
     pql = decisions.is_pql if decisions.is_pql is not None else np.zeros(len(probability), bool)
-    others = {name: (decisions.band == name) & ~pql for name in decider.bands.names[:0:-1]}
-    lowest = next((name for name, rows in others.items() if rows.any()), decider.bands.names[-1])
-    skipped = others[lowest]
+    non_pqls = {name: (decisions.band == name) & ~pql for name in decider.bands.names[:0:-1]}
+    lowest = next((name for name, rows in non_pqls.items() if rows.any()), decider.bands.names[-1])
+    skipped = non_pqls[lowest]
     reasons = {name: int((decisions.suppressed == name).sum()) for name in SUPPRESSED}
     return Summary(
         selected=expected_conversions(probability[pql], level_error),

@@ -12,6 +12,7 @@ from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.measures import ANY
 from pql_model.model.columns import Manifest
+from pql_model.payload import select_attributes
 from pql_model.time import DAY, Window
 
 AGE = Feature(ANY, "days_since_signup").name
@@ -51,9 +52,7 @@ class MissingCriterion:
         return {
             "criterion": self.condition.text,
             "condition": dict(self.condition.payload),
-            "value": self.value,
-            "needed": self.needed,
-            "probability": self.probability,
+            **select_attributes(self, "value", "needed", "probability"),
         }
 
 
@@ -100,63 +99,63 @@ class NearestMissing:
             return missing
         age = columns.numbers.get(AGE, np.full(columns.rows, np.nan))
         values = [columns.numbers.get(c.column, np.full(columns.rows, np.nan)) for c in self._conditions]
-        needed = [_needed(c, v, age) for c, v in zip(self._conditions, values, strict=True)]
+        targets = [_needed(c, v, age) for c, v in zip(self._conditions, values, strict=True)]
         distance = np.array(
             [
                 self._distance(c, v, n, age, as_of, columns)
-                for c, v, n in zip(self._conditions, values, needed, strict=True)
+                for c, v, n in zip(self._conditions, values, targets, strict=True)
             ]
         )
-        met = columns.meets(self.definition)
+        meets_definition = columns.meets(self.definition)
         nearest = np.argmin(distance, axis=0)
         reachable = np.isfinite(np.min(distance, axis=0)) & (
-            ~met & ~self._out_of_reach(columns, distance) if met is not None else False
+            ~meets_definition & ~self._out_of_reach(columns, distance) if meets_definition is not None else False
         )
         for k, condition in enumerate(self._conditions):
             rows = np.flatnonzero(reachable & (nearest == k))
-            then = self._probability(k, values[k][rows], needed[k][rows], age[rows], X[rows], predict)
+            probabilities = self._probability(k, values[k][rows], targets[k][rows], age[rows], X[rows], predict)
             for row, v, n, p in zip(
-                rows.tolist(), values[k][rows].tolist(), needed[k][rows].tolist(), then, strict=True
+                rows.tolist(), values[k][rows].tolist(), targets[k][rows].tolist(), probabilities, strict=True
             ):
                 missing[row] = MissingCriterion(condition, None if v != v else v, n, p)
         return missing
 
     def _out_of_reach(self, columns: Columns, distance: np.ndarray) -> np.ndarray:
         """Whether too many criteria cannot be met any more for the definition to be met."""
-        held = np.array([columns.holds(c) for c in self._conditions], bool)
-        lost = np.sum(~held & ~np.isfinite(distance), axis=0)
-        return np.asarray(lost > len(self.definition.conditions) - self.definition.least)
+        masks = np.array([columns.holds(c) for c in self._conditions], bool)
+        unreachable = np.sum(~masks & ~np.isfinite(distance), axis=0)
+        return np.asarray(unreachable > len(self.definition.conditions) - self.definition.least)
 
     def _distance(
         self,
         condition: BoundCriterion,
         value: np.ndarray,
-        needed: np.ndarray,
+        target: np.ndarray,
         age: np.ndarray,
         as_of: np.ndarray | None,
         columns: Columns,
     ) -> np.ndarray:
         """The missing part of what is needed, 0 to 1; infinite where the criterion holds or cannot be met any more."""
-        held, feature = columns.holds(condition), condition.feature
-        if held is None or feature is None:
+        mask, feature = columns.holds(condition), condition.feature
+        if mask is None or feature is None:
             return np.full(len(value), np.inf)
-        possible = ~held & _includes_present(feature.window, age) & ~np.isnan(needed)
+        possible = ~mask & _includes_present(feature.window, age) & ~np.isnan(target)
         if feature.measure in _DAYS and as_of is not None:
-            possible &= needed - np.nan_to_num(value) <= _days_left(feature.window, age, as_of)
+            possible &= target - np.nan_to_num(value) <= _days_left(feature.window, age, as_of)
         with np.errstate(invalid="ignore", divide="ignore"):
-            part = np.abs(needed - value) / np.maximum(np.abs(needed), np.abs(value))
+            part = np.abs(target - value) / np.maximum(np.abs(target), np.abs(value))
         return np.where(possible, np.nan_to_num(part, nan=1.0), np.inf)
 
     def _probability(
-        self, k: int, value: np.ndarray, needed: np.ndarray, age: np.ndarray, X: np.ndarray, predict: Predict
+        self, k: int, value: np.ndarray, target: np.ndarray, age: np.ndarray, X: np.ndarray, predict: Predict
     ) -> list[float | None]:
         if not self._moved_columns[k] or not len(X):
             return [None] * len(X)
         feature, X = self._conditions[k].feature, X.copy()
         for j, window in self._moved_columns[k]:
-            now = X[:, j]
-            moved = _moved(str(feature and feature.measure), now, value, needed, age)
-            X[:, j] = np.where(_includes_present(window, age), moved, now)
+            current = X[:, j]
+            moved = _moved(str(feature and feature.measure), current, value, target, age)
+            X[:, j] = np.where(_includes_present(window, age), moved, current)
         return [float(p) for p in predict(X)]
 
 
@@ -170,8 +169,8 @@ def _is_actionable(condition: BoundCriterion) -> bool:
     return operator in (">=", ">") and measure in (*_ADDITIVE, *_REACHED_BY_ONE_EVENT)
 
 
-def _same_behaviour(one: Feature, other: Feature) -> bool:
-    return (one.event, one.measure, one.value) == (other.event, other.measure, other.value)
+def _same_behaviour(first: Feature, second: Feature) -> bool:
+    return (first.event, first.measure, first.value) == (second.event, second.measure, second.value)
 
 
 def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np.ndarray:
@@ -191,15 +190,15 @@ def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np
     return np.full(len(value), threshold)
 
 
-def _moved(measure: str, now: np.ndarray, value: np.ndarray, needed: np.ndarray, age: np.ndarray) -> np.ndarray:
-    """What a column holds once the criterion is met."""
+def _moved(measure: str, current: np.ndarray, value: np.ndarray, target: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """The value of a column once the criterion is met."""
     if measure == "days_since_last":
-        return np.zeros(len(now))
+        return np.zeros(len(current))
     if measure == "days_to_first":
-        return np.where(np.isnan(now), age, now)
+        return np.where(np.isnan(current), age, current)
     if measure in _REACHED_BY_ONE_EVENT:
-        return needed if measure == "last" else np.fmax(now, needed)
-    return np.asarray(now + (needed - np.nan_to_num(value)))
+        return target if measure == "last" else np.fmax(current, target)
+    return np.asarray(current + (target - np.nan_to_num(value)))
 
 
 def _includes_present(window: Window, age: np.ndarray) -> np.ndarray:

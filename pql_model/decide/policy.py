@@ -103,8 +103,8 @@ def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) ->
         early = first.groupby("entity")["p"].max().reindex(best.index, fill_value=-np.inf)
     levels = np.unique(best)[::-1]
     leads = _reaching(best.to_numpy(), levels) - _reaching(early.to_numpy(), levels)
-    within = leads * (1 - hold_out) <= capacity.leads * max(1.0, periods)
-    first_over = int(np.argmin(within)) if not within.all() else len(levels)
+    affordable = leads * (1 - hold_out) <= capacity.leads * max(1.0, periods)
+    first_over = int(np.argmin(affordable)) if not affordable.all() else len(levels)
     return float(levels[max(0, first_over - 1)])
 
 
@@ -113,35 +113,37 @@ def _reaching(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.asarray(len(values) - np.searchsorted(np.sort(values), levels, side="left"))
 
 
-def _by_definition(which: Definitions, period: Period) -> PolicyRule:
+def _by_definition(source: Definitions, period: Period) -> PolicyRule:
     if period.met is None:
         return PolicyRule(
-            1.0, 0, f"no {which.replace('_', ' ')} definition was confirmed on later rows: nobody qualifies"
+            1.0, 0, f"no {source.replace('_', ' ')} definition was confirmed on later rows: nobody qualifies"
         )
-    met = int(period.met.sum())
-    level = float(np.sort(period.probability)[-met]) if met else 1.0
-    text = "the recommended definition is met" if which == "recommended" else "the definition in force is met"
-    return PolicyRule(level, None, text, definition=which)
+    count = int(period.met.sum())
+    level = float(np.sort(period.probability)[-count]) if count else 1.0
+    text = "the recommended definition is met" if source == "recommended" else "the definition in force is met"
+    return PolicyRule(level, None, text, definition=source)
 
 
-def _by_precision(least: float, period: Period) -> PolicyRule:
-    threshold = _threshold_for_precision(period.converted.astype(float), period.probability, least)
+def _by_precision(precision: float, period: Period) -> PolicyRule:
+    threshold = _threshold_for_precision(period.converted.astype(float), period.probability, precision)
     if threshold is None:
-        return PolicyRule(1.0, 0, f"no threshold reached a precision of {least:g} in the test period: nobody qualifies")
-    reached = period.probability >= threshold
+        return PolicyRule(
+            1.0, 0, f"no threshold reached a precision of {precision:g} in the test period: nobody qualifies"
+        )
+    qualifies = period.probability >= threshold
     text = (
-        f"probability at least {threshold:.3f}, which reached a precision of {least:g} in the test period: "
-        f"{int(period.converted[reached].sum()):,} of {reached.sum():,} rows converted"
+        f"probability at least {threshold:.3f}, which reached a precision of {precision:g} in the test period: "
+        f"{int(period.converted[qualifies].sum()):,} of {qualifies.sum():,} rows converted"
     )
     return PolicyRule(threshold, None, text)
 
 
-def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, least: float) -> float | None:
-    """Find the lowest threshold with a precision of at least `least`."""
+def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, precision: float) -> float | None:
+    """Find the lowest threshold with at least this precision."""
     order = np.argsort(-probability, kind="stable")
     sorted_p, hits = probability[order], np.cumsum(y[order])
     last_of_tie = np.append(sorted_p[1:] != sorted_p[:-1], True)
-    precise = last_of_tie & (hits / np.arange(1, len(order) + 1) >= least)
+    precise = last_of_tie & (hits / np.arange(1, len(order) + 1) >= precision)
     return float(sorted_p[np.flatnonzero(precise)[-1]]) if precise.any() else None
 
 
@@ -149,7 +151,7 @@ def expected_conversions(probability: np.ndarray, level_error: float = 0.0) -> E
     """Predict the number of conversions, with a 95 % interval.
 
     The interval covers chance (the Poisson binomial distribution) and, added in quadrature, the error of the overall level,
-    which was learnt from a finite number of conversions and moves until the outcomes are known.
+    which was learned from a finite number of conversions and moves until the outcomes are known.
 
     Parameters
     ----------

@@ -139,10 +139,10 @@ def _criteria_met(decider: Decider, decisions: Decisions) -> np.ndarray | None:
         return None
     texts: dict[bytes, str] = {}
     column = np.empty(len(decisions.band), object)
-    for row, met in enumerate(decisions.criteria_met):
-        key = met.tobytes()
+    for row, values in enumerate(decisions.criteria_met):
+        key = values.tobytes()
         if key not in texts:
-            texts[key] = json.dumps(decider.criteria_met(met), ensure_ascii=False)
+            texts[key] = json.dumps(decider.criteria_met(values), ensure_ascii=False)
         column[row] = texts[key]
     return column
 

@@ -84,21 +84,22 @@ def select(
     Parameters
     ----------
     before
-        What the last run left.
+        State after the last run.
     cool_down
         Microseconds within which an entity is not alerted twice.
     stay
         Ratio: a PQL stays a PQL until its probability falls below `stay` times the threshold.
     """
-    earlier = [before.entities.get(entity) for entity in rows.entity]
+    previous = [before.entities.get(entity) for entity in rows.entity]
     threshold = _threshold(rule, rows)
     qualifies = _meets_rule(rule, rows, threshold) | rows.raised
     qualified_before = np.array(
-        [_qualified_before(state, held) for state, held in zip(earlier, rows.held_out.tolist(), strict=True)], bool
+        [_qualified_before(state, holdout) for state, holdout in zip(previous, rows.held_out.tolist(), strict=True)],
+        bool,
     )
     stays = qualified_before & (qualifies | (rows.probability >= stay * threshold))
     new = qualifies & ~qualified_before
-    alerted_at = [state.alerted_at if state is not None else None for state in earlier]
+    alerted_at = [state.alerted_at if state is not None else None for state in previous]
     cooling = np.array([at is not None and as_of - at < cool_down for at in alerted_at], bool)
     queue = new & ~cooling & ~rows.excluded
     at_level = rows.raised | (rows.probability >= rule.probability)
@@ -112,7 +113,7 @@ def select(
     suppressed[new & cooling & is_pql] = COOL_DOWN
     suppressed[selected & rows.held_out] = HELD_OUT
     suppressed[(qualifies | stays) & rows.excluded] = EXCLUDED
-    state = _state_after(rows, earlier, before, as_of, selected, is_pql, newly_qualified)
+    state = _state_after(rows, previous, before, as_of, selected, is_pql, newly_qualified)
     return Selection(is_pql, newly_qualified, suppressed, state)
 
 
@@ -175,15 +176,15 @@ def _first_in_queue(queue: np.ndarray, rows: SelectionInput, at_level: np.ndarra
     order = np.flatnonzero(queue)
     order = order[np.lexsort((rows.tie[order], -rows.probability[order], ~rows.raised[order]))]
     contactable = rows.contactable[order]
-    taken = np.cumsum(contactable) - contactable  # places of those ahead in the queue
+    leads_ahead = np.cumsum(contactable) - contactable  # places of those ahead in the queue
     admitted = np.zeros(len(queue), bool)
-    admitted[order[(taken < places.total) & (at_level[order] | (taken < places.below_level))]] = True
+    admitted[order[(leads_ahead < places.total) & (at_level[order] | (leads_ahead < places.below_level))]] = True
     return admitted
 
 
 def _state_after(
     rows: SelectionInput,
-    earlier: list[EntityState | None],
+    previous: list[EntityState | None],
     before: RunState,
     as_of: int,
     selected: np.ndarray,
@@ -197,7 +198,7 @@ def _state_after(
         if state.alerted_at is not None
     }
     qualifies = (selected & ~rows.excluded).tolist()
-    columns = (rows.entity, earlier, qualifies, is_pql.tolist(), newly_qualified.tolist())
+    columns = (rows.entity, previous, qualifies, is_pql.tolist(), newly_qualified.tolist())
     for entity, state, holds, pql, new in zip(*columns, strict=True):
         since, alerted_at = (state.qualified_since, state.alerted_at) if state is not None else (None, None)
         since = as_of if since is None else since

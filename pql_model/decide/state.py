@@ -1,4 +1,4 @@
-"""What the last runs decided, in a file: which entities are PQLs, since when, and when each was alerted."""
+"""State of the last runs, kept in a file: which entities are PQLs, since when, and when each was alerted."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def previous_run(runs: Sequence[RunState], as_of: int) -> RunState | None:
     instants = [run.as_of for run in runs if run.as_of is not None]
     if instants and as_of < max(instants):
         return None
-    earlier = [run for run in runs if run.as_of is not None and run.as_of < as_of]
-    return max(earlier, key=lambda run: run.as_of or 0, default=RunState())
+    candidates = [run for run in runs if run.as_of is not None and run.as_of < as_of]
+    return max(candidates, key=lambda run: run.as_of or 0, default=RunState())
 
 
 def read_runs(path: Path) -> list[RunState]:

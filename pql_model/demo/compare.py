@@ -54,12 +54,12 @@ def compare(
     return TruthComparison((*lines, _behaviours(truth["criteria"], behaviours), _criteria(truth["criteria"], criteria)))
 
 
-def _counts(expected: dict[str, int], found: dict[str, int]) -> tuple[str, str, str, bool]:
+def _counts(expected: dict[str, int], counts: dict[str, int]) -> tuple[str, str, str, bool]:
     return (
         "unusable rows, by reason",
         _listed(expected),
-        _listed(found),
-        {k: v for k, v in expected.items() if v} == found,
+        _listed(counts),
+        {k: v for k, v in expected.items() if v} == counts,
     )
 
 
@@ -67,12 +67,12 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()) if count)
 
 
-def _leaks(planted: Sequence[str], found: Sequence[str]) -> tuple[str, str, str, bool]:
+def _leaks(planted: Sequence[str], columns: Sequence[str]) -> tuple[str, str, str, bool]:
     return (
         "columns that know the outcome",
         ", ".join(sorted(planted)),
-        ", ".join(sorted(found)),
-        sorted(planted) == sorted(found),
+        ", ".join(sorted(columns)),
+        sorted(planted) == sorted(columns),
     )
 
 
@@ -80,18 +80,18 @@ def _ranking(planted: dict[str, list[Any]], predictions: pd.DataFrame) -> list[t
     """The true probabilities set the ceiling: an honest model exceeds it only by chance."""
     true = pd.DataFrame(planted)
     true["as_of"] = pd.to_datetime(true["as_of"], utc=True).dt.as_unit("us")
-    found = predictions.assign(as_of=predictions["as_of"].dt.as_unit("us"))
-    both = found.merge(true, on=["entity", "as_of"], suffixes=("", "_true"))
-    y = both["converted"].to_numpy(bool)
-    ceiling, reached = roc_auc(both["probability_true"].to_numpy(), y), roc_auc(both["probability"].to_numpy(), y)
-    mean_true, mean_found = both["probability_true"].mean(), both["probability"].mean()
-    error = float(np.abs(both["probability_true"] - both["probability"]).mean())
+    scored = predictions.assign(as_of=predictions["as_of"].dt.as_unit("us"))
+    joined = scored.merge(true, on=["entity", "as_of"], suffixes=("", "_true"))
+    y = joined["converted"].to_numpy(bool)
+    ceiling, model_auc = roc_auc(joined["probability_true"].to_numpy(), y), roc_auc(joined["probability"].to_numpy(), y)
+    mean_true, mean_found = joined["probability_true"].mean(), joined["probability"].mean()
+    error = float(np.abs(joined["probability_true"] - joined["probability"]).mean())
     return [
         (
             "ROC-AUC on later accounts",
             f"{ceiling:.3f} (true probabilities)",
-            f"{reached:.3f}",
-            ceiling - 0.06 < reached < ceiling + 0.03,
+            f"{model_auc:.3f}",
+            ceiling - 0.06 < model_auc < ceiling + 0.03,
         ),
         (
             "mean probability",
@@ -108,15 +108,15 @@ def _behaviours(criteria: Sequence[dict[str, Any]], behaviours: Sequence[str]) -
     return "behaviours that matter", ", ".join(planted), "strongest: " + ", ".join(top), set(planted) <= set(top)
 
 
-def _criteria(planted: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> tuple[str, str, str, bool]:
+def _criteria(planted: Sequence[dict[str, Any]], mined: Sequence[dict[str, Any]]) -> tuple[str, str, str, bool]:
     """Compare criteria about usage. With few accounts some may be missed, but none should be found that was not planted."""
-    usage = [_condition_text(c) for c in found if "event" in c]
-    wanted = [_condition_text(c) for c in planted]
-    return "criteria", "; ".join(wanted), "; ".join(usage) or "none", set(usage) == set(wanted)
+    usage = [_condition_text(c) for c in mined if "event" in c]
+    texts = [_condition_text(c) for c in planted]
+    return "criteria", "; ".join(texts), "; ".join(usage) or "none", set(usage) == set(texts)
 
 
 def _condition_text(c: dict[str, Any]) -> str:
     """Short text of a condition. At day 14, `first 14d` and `ever` are the same."""
     window = "" if c["window"] in ("ever", "first 14d", "last 14d") else f", {c['window']}"
-    what = c["measure"] if c["event"] == "any" else c["event"]
-    return f"{what} {c['operator']} {c['threshold']:g}{window}"
+    subject = c["measure"] if c["event"] == "any" else c["event"]
+    return f"{subject} {c['operator']} {c['threshold']:g}{window}"

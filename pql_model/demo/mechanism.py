@@ -55,64 +55,64 @@ _EARLY, _EARLY_FROM = 0.014, 1  # share of accounts that pay early, evenly from 
 _DELAY_SHAPE, _DELAY_DAYS = 1.3, 10.0  # Weibull
 
 
-def payments(rng: np.random.Generator, who: Accounts, trial: pd.DataFrame) -> Ints:
+def payments(rng: np.random.Generator, accounts: Accounts, trial: pd.DataFrame) -> Ints:
     """Payment time of each account, or NEVER. Internal accounts never pay."""
-    decided = rng.random(who.n) < _sigmoid(_odds_at_decision(who, trial) + rng.normal(0, _NOISE, who.n))
-    age = np.where(decided, DECISION_DAY + _DELAY_DAYS * rng.weibull(_DELAY_SHAPE, who.n), np.inf)
-    early = rng.random(who.n) < _EARLY
-    age = np.where(early, rng.uniform(_EARLY_FROM, DECISION_DAY, who.n), age)
-    pays = np.isfinite(age) & ~who.internal
-    return np.where(pays, who.signed_up + (np.where(pays, age, 0) * 86_400).astype(np.int64) * SECOND, NEVER)
+    decided = rng.random(accounts.n) < _sigmoid(_odds_at_decision(accounts, trial) + rng.normal(0, _NOISE, accounts.n))
+    age = np.where(decided, DECISION_DAY + _DELAY_DAYS * rng.weibull(_DELAY_SHAPE, accounts.n), np.inf)
+    early = rng.random(accounts.n) < _EARLY
+    age = np.where(early, rng.uniform(_EARLY_FROM, DECISION_DAY, accounts.n), age)
+    pays = np.isfinite(age) & ~accounts.internal
+    return np.where(pays, accounts.signed_up + (np.where(pays, age, 0) * 86_400).astype(np.int64) * SECOND, NEVER)
 
 
-def true_probabilities(who: Accounts, trial: pd.DataFrame, paid: Ints) -> pd.DataFrame:
+def true_probabilities(accounts: Accounts, trial: pd.DataFrame, paid_at: Ints) -> pd.DataFrame:
     """account, as_of, probability and converted of every snapshot at risk at day 7 and day 14."""
     parts = []
-    for days, chance in ((7, _chance_at_7(who, trial)), (DECISION_DAY, _chance_at_14(who, trial))):
-        as_of = who.signed_up + days * DAY
-        risk = np.flatnonzero(~who.internal & (paid >= as_of) & (as_of < END))
-        converted = paid[risk] < as_of[risk] + HORIZON_DAYS * DAY
+    for days, chance in ((7, _chance_at_7(accounts, trial)), (DECISION_DAY, _chance_at_14(accounts, trial))):
+        as_of = accounts.signed_up + days * DAY
+        risk = np.flatnonzero(~accounts.internal & (paid_at >= as_of) & (as_of < END))
+        converted = paid_at[risk] < as_of[risk] + HORIZON_DAYS * DAY
         columns = {"account": risk, "as_of": as_of[risk], "probability": chance[risk], "converted": converted}
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
 
 
-def _chance_at_14(who: Accounts, trial: pd.DataFrame) -> Floats:
-    return _decides(_odds_at_decision(who, trial)) * _delay_within(HORIZON_DAYS)
+def _chance_at_14(accounts: Accounts, trial: pd.DataFrame) -> Floats:
+    return _decides(_odds_at_decision(accounts, trial)) * _delay_within(HORIZON_DAYS)
 
 
-def _chance_at_7(who: Accounts, trial: pd.DataFrame) -> Floats:
+def _chance_at_7(accounts: Accounts, trial: pd.DataFrame) -> Floats:
     """Average over the possible second weeks, in which runs and the sessions of each seat are independent.
 
     Week two contains each hour of the week once, so the weekly rhythm cancels and the mean count is rate x pace.
     """
-    invited = done_by_age(trial, who, INVITE, 7) >= _INVITES
-    missing = _RUNS - done_by_age(trial, who, AUTOMATION, 7)
-    automated = _poisson_at_least(missing, who.automating * AUTOMATING.mean(7, DECISION_DAY))
-    joins = 1 - np.exp(-who.pace * TRIAL.mean(7, DECISION_DAY))
-    shared = _seats_at_least(_USERS, np.where(seats_by_age(trial, who, 7), 1.0, joins))
-    decides = np.zeros(who.n)
+    invited = done_by_age(trial, accounts, INVITE, 7) >= _INVITES
+    missing = _RUNS - done_by_age(trial, accounts, AUTOMATION, 7)
+    automated = _poisson_at_least(missing, accounts.automating * AUTOMATING.mean(7, DECISION_DAY))
+    joins = 1 - np.exp(-accounts.pace * TRIAL.mean(7, DECISION_DAY))
+    shared = _seats_at_least(_USERS, np.where(seats_by_age(trial, accounts, 7), 1.0, joins))
+    decides = np.zeros(accounts.n)
     for runs, p_runs in ((True, automated), (False, 1 - automated)):
         for users, p_users in ((True, shared), (False, 1 - shared)):
-            odds = _odds(who, invited, np.full(who.n, runs), np.full(who.n, users))
+            odds = _odds(accounts, invited, np.full(accounts.n, runs), np.full(accounts.n, users))
             decides += p_runs * p_users * _decides(odds)
     span = DECISION_DAY - _EARLY_FROM
     early = _EARLY * 7 / span / (1 - _EARLY * (7 - _EARLY_FROM) / span)  # in week two, given not in week one
     return early + (1 - early) * decides * _delay_within(HORIZON_DAYS - 7)
 
 
-def _odds_at_decision(who: Accounts, trial: pd.DataFrame) -> Floats:
+def _odds_at_decision(accounts: Accounts, trial: pd.DataFrame) -> Floats:
     return _odds(
-        who,
-        done_by_age(trial, who, INVITE, 7) >= _INVITES,
-        done_by_age(trial, who, AUTOMATION, DECISION_DAY) >= _RUNS,
-        seats_by_age(trial, who, DECISION_DAY).sum(axis=1) >= _USERS,
+        accounts,
+        done_by_age(trial, accounts, INVITE, 7) >= _INVITES,
+        done_by_age(trial, accounts, AUTOMATION, DECISION_DAY) >= _RUNS,
+        seats_by_age(trial, accounts, DECISION_DAY).sum(axis=1) >= _USERS,
     )
 
 
-def _odds(who: Accounts, invited: Bools, automated: Bools, shared: Bools) -> Floats:
-    met = np.column_stack([invited, automated, shared])
-    odds: Floats = _BASE + met @ _WEIGHTS + np.array(list(SIZE_EFFECT.values()))[who.size]
+def _odds(accounts: Accounts, invited: Bools, automated: Bools, shared: Bools) -> Floats:
+    habits = np.column_stack([invited, automated, shared])
+    odds: Floats = _BASE + habits @ _WEIGHTS + np.array(list(SIZE_EFFECT.values()))[accounts.size]
     return odds
 
 
@@ -130,17 +130,17 @@ def _delay_within(days: int) -> float:
     return float(1 - np.exp(-((days / _DELAY_DAYS) ** _DELAY_SHAPE)))
 
 
-def _poisson_at_least(least: Ints, mean: Floats) -> Floats:
-    """Probability of at least `least` events (at most _RUNS), given their mean."""
-    fewer = [np.where(k < least, np.exp(-mean) * mean**k / factorial(k), 0.0) for k in range(_RUNS)]
+def _poisson_at_least(minimum: Ints, mean: Floats) -> Floats:
+    """Probability of at least `minimum` events (at most _RUNS), given their mean."""
+    fewer = [np.where(k < minimum, np.exp(-mean) * mean**k / factorial(k), 0.0) for k in range(_RUNS)]
     return np.asarray(1 - np.sum(fewer, axis=0))
 
 
-def _seats_at_least(least: int, active: Floats) -> Floats:
-    """Probability that at least `least` seats are active, given the probability of each (Poisson-binomial)."""
+def _seats_at_least(minimum: int, active: Floats) -> Floats:
+    """Probability that at least `minimum` seats are active, given the probability of each (Poisson-binomial)."""
     exactly = np.zeros((active.shape[0], SEATS + 1))
     exactly[:, 0] = 1
     for p in active.T[:, :, None]:
         shifted = np.pad(exactly[:, :-1], ((0, 0), (1, 0)))
         exactly = exactly * (1 - p) + shifted * p
-    return np.asarray(exactly[:, least:].sum(axis=1))
+    return np.asarray(exactly[:, minimum:].sum(axis=1))

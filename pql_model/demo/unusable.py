@@ -60,8 +60,8 @@ def with_unusable_rows(
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Mix in copies that are each corrupted in one way, and count them by reason."""
     counts = {reason: max(2, round(share * names.size)) for reason, share in SHARES.items()}
-    chosen = rng.choice(len(rows), sum(counts.values()), replace=False)
-    copies = rows.iloc[chosen].reset_index(drop=True)
+    positions = rng.choice(len(rows), sum(counts.values()), replace=False)
+    copies = rows.iloc[positions].reset_index(drop=True)
     reason = np.repeat(list(counts), list(counts.values()))
     fresh = np.flatnonzero(reason != "duplicate_id")
     copies.loc[fresh, "event_id"] = [f"e{len(rows) + number:08d}" for number in fresh]
@@ -89,7 +89,7 @@ def _corrupt(rng: np.random.Generator, rows: pd.DataFrame, at: Ints, reason: str
         rows.loc[at, "occurred"] = _alternate(at, "2031-05-17T08:00:00Z", "2099-12-31T23:59:59Z")
 
 
-def _alternate(at: Ints, one: str | None, other: str | None) -> Names:
+def _alternate(at: Ints, first: str | None, second: str | None) -> Names:
     turns = np.empty(at.size, dtype=object)
-    turns[::2], turns[1::2] = one, other
+    turns[::2], turns[1::2] = first, second
     return turns

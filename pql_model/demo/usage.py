@@ -107,49 +107,49 @@ def _sign_ups(rng: np.random.Generator, n: int) -> Ints:
     return np.asarray(START + np.sort(seconds) * SECOND)
 
 
-def trial_usage(rng: np.random.Generator, who: Accounts) -> pd.DataFrame:
+def trial_usage(rng: np.random.Generator, accounts: Accounts) -> pd.DataFrame:
     """Usage before payment: account, user, action, time. It is independent of who will pay."""
-    everyone = np.arange(who.n)
-    opened = (
-        who.signed_up + rng.integers(20, 300, who.n) * SECOND
+    everyone = np.arange(accounts.n)
+    sessions = (
+        accounts.signed_up + rng.integers(20, 300, accounts.n) * SECOND
     )  # the owner's first board, so that every owner is active
-    invited = _arrivals(rng, who.inviting, who.signed_up, INVITING)
+    invited = _arrivals(rng, accounts.inviting, accounts.signed_up, INVITING)
     return pd.concat(
         [
-            _log(everyone, 0, BOARD, opened),
-            _sessions(rng, who, who.signed_up, np.ones(who.n), TRIAL),
+            _log(everyone, 0, BOARD, sessions),
+            _sessions(rng, accounts, accounts.signed_up, np.ones(accounts.n), TRIAL),
             _log(invited[0], 0, INVITE, invited[1]),
-            _automations(rng, who.automating, who.signed_up, AUTOMATING),
+            _automations(rng, accounts.automating, accounts.signed_up, AUTOMATING),
         ]
     )
 
 
-def paid_usage(rng: np.random.Generator, who: Accounts, paid: Ints) -> pd.DataFrame:
+def paid_usage(rng: np.random.Generator, accounts: Accounts, paid_at: Ints) -> pd.DataFrame:
     """Additional usage after payment, several times that of the trial."""
-    pays = np.flatnonzero(paid != NEVER)
-    more = np.zeros(who.n)
-    more[pays] = 0.7 + 0.5 / who.pace[pays].sum(axis=1)
-    since = np.where(paid == NEVER, 0, paid)
-    automating = np.where(paid == NEVER, 0.0, 0.15 + who.automating)
-    return pd.concat([_sessions(rng, who, since, more, PAYING), _automations(rng, automating, since, PAYING)])
+    pays = np.flatnonzero(paid_at != NEVER)
+    extra = np.zeros(accounts.n)
+    extra[pays] = 0.7 + 0.5 / accounts.pace[pays].sum(axis=1)
+    since = np.where(paid_at == NEVER, 0, paid_at)
+    automating = np.where(paid_at == NEVER, 0.0, 0.15 + accounts.automating)
+    return pd.concat([_sessions(rng, accounts, since, extra, PAYING), _automations(rng, automating, since, PAYING)])
 
 
-def done_by_age(log: pd.DataFrame, who: Accounts, action: int, days: int) -> Ints:
+def done_by_age(log: pd.DataFrame, accounts: Accounts, action: int, days: int) -> Ints:
     """Number of times each account did an action in its first days."""
-    early = log[(log["action"] == action) & _before_age(log, who, days)]
-    return np.bincount(early["account"], minlength=who.n)
+    early = log[(log["action"] == action) & _before_age(log, accounts, days)]
+    return np.bincount(early["account"], minlength=accounts.n)
 
 
-def seats_by_age(log: pd.DataFrame, who: Accounts, days: int) -> Bools:
+def seats_by_age(log: pd.DataFrame, accounts: Accounts, days: int) -> Bools:
     """Seats of each account that were active in its first days."""
-    early = log[(log["user"] >= 0) & _before_age(log, who, days)]
-    seen = np.zeros((who.n, SEATS), dtype=bool)
-    seen[early["account"].to_numpy(), early["user"].to_numpy()] = True
-    return seen
+    early = log[(log["user"] >= 0) & _before_age(log, accounts, days)]
+    active = np.zeros((accounts.n, SEATS), dtype=bool)
+    active[early["account"].to_numpy(), early["user"].to_numpy()] = True
+    return active
 
 
-def _before_age(log: pd.DataFrame, who: Accounts, days: int) -> Bools:
-    return np.asarray(log["time"].to_numpy() < who.signed_up[log["account"].to_numpy()] + days * DAY)
+def _before_age(log: pd.DataFrame, accounts: Accounts, days: int) -> Bools:
+    return np.asarray(log["time"].to_numpy() < accounts.signed_up[log["account"].to_numpy()] + days * DAY)
 
 
 def _arrivals(rng: np.random.Generator, rate: Floats, since: Ints, pace: Pace) -> tuple[Ints, Ints]:
@@ -163,15 +163,15 @@ def _arrivals(rng: np.random.Generator, rate: Floats, since: Ints, pace: Pace) -
     return row[keep], time[keep]
 
 
-def _sessions(rng: np.random.Generator, who: Accounts, since: Ints, scale: Floats, pace: Pace) -> pd.DataFrame:
+def _sessions(rng: np.random.Generator, accounts: Accounts, since: Ints, scale: Floats, pace: Pace) -> pd.DataFrame:
     """Sessions of every user. Each starts with an event, so a user with a session is active."""
-    seat, begun = _arrivals(rng, (who.pace * scale[:, None]).ravel(), np.repeat(since, SEATS), pace)
+    seat, begun = _arrivals(rng, (accounts.pace * scale[:, None]).ravel(), np.repeat(since, SEATS), pace)
     size = 1 + rng.poisson(2.2, seat.size)
     first = np.repeat(np.cumsum(size) - size, size)
-    passed = np.cumsum(1 + rng.exponential(100, size.sum()).astype(np.int64))
-    time = np.repeat(begun, size) + (passed - passed[first]) * SECOND
+    elapsed = np.cumsum(1 + rng.exponential(100, size.sum()).astype(np.int64))
+    time = np.repeat(begun, size) + (elapsed - elapsed[first]) * SECOND
     account, user = np.divmod(np.repeat(seat, size), SEATS)
-    action = (rng.random(account.size)[:, None] > who.tastes[account, :-1]).sum(axis=1)
+    action = (rng.random(account.size)[:, None] > accounts.tastes[account, :-1]).sum(axis=1)
     return _log(account, user, action, time)
 
 

@@ -138,17 +138,23 @@ def make_world(accounts: int = 4000, seed: int = 7) -> World:
     if accounts < 50:
         raise DataError("There are too few accounts to plant anything in", received=accounts, allowed="50 or more")
     rng = np.random.default_rng(seed)
-    who = draw_accounts(rng, accounts)
-    trial = trial_usage(rng, who)
-    decided = payments(rng, who, trial)
-    paid = np.where(decided < END, decided, NEVER)
-    used = pd.concat([trial, paid_usage(rng, who, paid)])
-    used = used[used["time"] < END].sort_values(["time", "account", "user", "action"], ignore_index=True)
+    people = draw_accounts(rng, accounts)
+    trial = trial_usage(rng, people)
+    decided = payments(rng, people, trial)
+    paid_at = np.where(decided < END, decided, NEVER)
+    usage = pd.concat([trial, paid_usage(rng, people, paid_at)])
+    usage = usage[usage["time"] < END].sort_values(["time", "account", "user", "action"], ignore_index=True)
     names = np.array([f"acc-{number:05d}" for number in range(1, accounts + 1)], dtype=object)
-    events, set_aside = with_unusable_rows(rng, as_rows(rng, used, names), names, who.signed_up)
-    newest = max(int(used["time"].max()), int(paid[paid != NEVER].max(initial=0)))
-    truth = _truth(true_probabilities(who, trial, paid), names, newest, set_aside)
-    return World(_accounts(rng, who, names, used, paid), events, _subscriptions(rng, who, names, paid), truth, CONFIG)
+    events, set_aside = with_unusable_rows(rng, as_rows(rng, usage, names), names, people.signed_up)
+    newest = max(int(usage["time"].max()), int(paid_at[paid_at != NEVER].max(initial=0)))
+    truth = _truth(true_probabilities(people, trial, paid_at), names, newest, set_aside)
+    return World(
+        _accounts(rng, people, names, usage, paid_at),
+        events,
+        _subscriptions(rng, people, names, paid_at),
+        truth,
+        CONFIG,
+    )
 
 
 def write_world(world: World, folder: Path) -> None:
@@ -179,43 +185,49 @@ def _truth(snapshots: pd.DataFrame, names: Names, newest: int, set_aside: dict[s
     )
 
 
-def _accounts(rng: np.random.Generator, who: Accounts, names: Names, used: pd.DataFrame, paid: Ints) -> pd.DataFrame:
+def _accounts(
+    rng: np.random.Generator, accounts: Accounts, names: Names, usage: pd.DataFrame, paid_at: Ints
+) -> pd.DataFrame:
     """Accounts as exported at the end; the last two columns know the outcome."""
-    pays = paid != NEVER
-    days_paid = np.where(pays, END - np.where(pays, paid, 0), 0) / DAY
-    acts = np.bincount(used["account"], minlength=who.n)
+    pays = paid_at != NEVER
+    days_paid = np.where(pays, END - np.where(pays, paid_at, 0), 0) / DAY
+    acts = np.bincount(usage["account"], minlength=accounts.n)
     logins = 1 + rng.poisson(acts / 4) + rng.poisson(np.where(pays, 25 + 1.5 * days_paid, 0))
-    managers = rng.choice(MANAGERS, who.n)
-    regions = rng.choice(list(REGIONS), who.n, p=list(REGIONS.values()))
-    work = (rng.random(who.n) < 0.68) | who.internal
+    managers = rng.choice(MANAGERS, accounts.n)
+    regions = rng.choice(list(REGIONS), accounts.n, p=list(REGIONS.values()))
+    work = (rng.random(accounts.n) < 0.68) | accounts.internal
     return pd.DataFrame(
         {
             "account_id": names,
-            "created_at": iso_texts(who.signed_up),
-            "company_size": np.array(SIZES, dtype=object)[who.size],
+            "created_at": iso_texts(accounts.signed_up),
+            "company_size": np.array(SIZES, dtype=object)[accounts.size],
             "region": regions.astype(object),
             "email_kind": np.where(work, "work", "free").astype(object),
-            "email_domain": _domains(rng, work, who),
+            "email_domain": _domains(rng, work, accounts),
             "lifetime_logins": logins,
-            "account_manager": np.where(pays & (rng.random(who.n) < 0.97), managers, "").astype(object),
+            "account_manager": np.where(pays & (rng.random(accounts.n) < 0.97), managers, "").astype(object),
         }
     ).replace("", None)
 
 
-def _domains(rng: np.random.Generator, work: Bools, who: Accounts) -> Names:
-    own = np.array([f"company-{number}.example" for number in rng.permutation(who.n)], dtype=object)
-    free = rng.choice(np.array(["gmail.com", "outlook.com", "yahoo.com", "proton.me"], dtype=object), who.n)
-    return np.asarray(np.where(who.internal, "nimbus.test", np.where(work, own, free)), dtype=object)
+def _domains(rng: np.random.Generator, work: Bools, accounts: Accounts) -> Names:
+    own = np.array([f"company-{number}.example" for number in rng.permutation(accounts.n)], dtype=object)
+    free = rng.choice(np.array(["gmail.com", "outlook.com", "yahoo.com", "proton.me"], dtype=object), accounts.n)
+    return np.asarray(np.where(accounts.internal, "nimbus.test", np.where(work, own, free)), dtype=object)
 
 
-def _subscriptions(rng: np.random.Generator, who: Accounts, names: Names, paid: Ints) -> pd.DataFrame:
+def _subscriptions(rng: np.random.Generator, accounts: Accounts, names: Names, paid_at: Ints) -> pd.DataFrame:
     """One row per payment; some accounts pay monthly. The row order carries no information."""
-    price = np.array([29, 79, 199, 499, 59])[who.size] * rng.integers(1, 4, who.n)
-    monthly = rng.random(who.n) < 0.4
+    price = np.array([29, 79, 199, 499, 59])[accounts.size] * rng.integers(1, 4, accounts.n)
+    monthly = rng.random(accounts.n) < 0.4
     parts = []
     for month in range(4):
-        when = np.where(paid == NEVER, END, paid) + month * 30 * DAY
-        due = np.flatnonzero((when < END) & (monthly | (month == 0)))
-        parts.append(pd.DataFrame({"account_id": names[due], "paid_at": iso_texts(when[due]), "mrr": price[due]}))
+        paid_on = np.where(paid_at == NEVER, END, paid_at) + month * 30 * DAY
+        due_rows = np.flatnonzero((paid_on < END) & (monthly | (month == 0)))
+        parts.append(
+            pd.DataFrame(
+                {"account_id": names[due_rows], "paid_at": iso_texts(paid_on[due_rows]), "mrr": price[due_rows]}
+            )
+        )
     table = pd.concat(parts, ignore_index=True)
     return table.iloc[rng.permutation(len(table))].reset_index(drop=True)

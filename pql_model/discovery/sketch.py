@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import re
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from functools import cached_property
 from typing import Literal
 
 from pql_model.discovery.vocabulary import TIME_WORDS, slug, words
-from pql_model.sources.scalars import DAY_NUMBERS, EPOCH_UNITS
-from pql_model.time import DAY, SECOND, to_instant
+from pql_model.sources.time_forms import read_time
+from pql_model.time import DAY
 
 Kind = Literal["text", "number", "time", "date", "boolean"]
 
@@ -20,10 +19,8 @@ SKETCH_ROWS = 10_000
 """Number of rows that are read; `distinct` is counted over them."""
 
 _MOST = 0.95  # share of the samples: a few odd values do not change the kind of a column
-_ISO = re.compile(r"(\d{4})[-/](\d\d?)[-/](\d\d?)(?:[ T](\d\d?:\d\d.*))?")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _BOOLEAN = {"true", "false", "t", "f", "yes", "no"}
-_YEAR_2000, _YEAR_2100 = 946_684_800 * SECOND, 4_102_444_800 * SECOND
 
 
 @dataclass(frozen=True)
@@ -156,28 +153,9 @@ def sounds_like_time(name: str) -> bool:
 
 
 def parse_sample(text: str) -> int | None:
-    """Parse a time as our tables are read: ISO texts, 20260131, or epoch seconds, milli-, micro-, nanoseconds.
+    """Parse a time exactly as the tables are read, in the forms of `pql_model.sources.time_forms`.
 
     >>> parse_sample("1970-01-02"), parse_sample("soon"), parse_sample("1767225600.0") == parse_sample("2026-01-01 00:00 UTC")
     (86400000000, None, True)
     """
-    text = text.strip()
-    try:
-        if _NUMBER.fullmatch(text):
-            return _from_number(float(text))
-        iso = _ISO.fullmatch(text)
-        if iso is None:
-            return None
-        year, month, day, clock = iso.groups()
-        clock = re.sub(r"\s*(UTC|GMT|z)$", "+00:00", clock or "00:00").replace(" +", "+")
-        return to_instant(dt.datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{clock:0>5}"))
-    except (ValueError, OverflowError):  # 2026-02-30, or year 0
-        return None
-
-
-def _from_number(value: float) -> int | None:
-    if value.is_integer() and DAY_NUMBERS[0] < value < DAY_NUMBERS[1]:
-        return to_instant(dt.datetime.strptime(str(int(value)), "%Y%m%d"))
-    microseconds = next((unit for limit, unit in EPOCH_UNITS if abs(value) < limit), 1.0)
-    instant = round(value * microseconds)  # OverflowError where it is infinite
-    return instant if _YEAR_2000 <= instant < _YEAR_2100 else None
+    return read_time(text).instant

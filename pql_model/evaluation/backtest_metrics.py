@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from pql_model.evaluation.evaluate import definition_rates
+from pql_model.payload import to_payload
 from pql_model.statistics.count_metrics import RATES, Metric
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.intervals import SampleSize, interval_for
@@ -77,12 +78,12 @@ def evaluate_within(
     >>> evaluate_within(y, score, ["a", "b", "c", "d"], fold, names=["roc_auc"])["roc_auc"].value
     1.0
     """
-    truth, given, who, folds = np.asarray(y, float), np.asarray(score, float), np.asarray(entities), np.asarray(fold)
-    everyone, codes = np.unique(who, return_inverse=True)
+    truth, scores, folds = np.asarray(y, float), np.asarray(score, float), np.asarray(fold)
+    everyone, codes = np.unique(np.asarray(entities), return_inverse=True)
     parts = []
     for name in np.unique(folds):
         rows = folds == name
-        parts.append(_FoldSample(build_sample(truth[rows], given[rows], codes[rows], names), np.unique(codes[rows])))
+        parts.append(_FoldSample(build_sample(truth[rows], scores[rows], codes[rows], names), np.unique(codes[rows])))
     if not parts:
         return {name: Estimate(np.nan, np.nan, np.nan) for name in names}
     metrics = {name: METRICS[name] for name in names}
@@ -91,9 +92,11 @@ def evaluate_within(
     highest = {name: RATES[name].highest for name in names if name in RATES}
     most = dict(zip(highest, _means(parts, highest, once)[:, 0], strict=True))
     draws = [_means(parts, metrics, w) for w in bootstrap_weights(len(everyone), levels, resamples, seed)]
-    drawn = np.concatenate(draws, axis=1) if draws else np.full((len(names), 1), np.nan)
+    resampled = np.concatenate(draws, axis=1) if draws else np.full((len(names), 1), np.nan)
     units = SampleSize.of(np.bincount(codes, truth), np.bincount(codes).astype(np.float64))
-    return {name: interval_for(name, value[name], drawn[i], units, most.get(name, 1.0)) for i, name in enumerate(names)}
+    return {
+        name: interval_for(name, value[name], resampled[i], units, most.get(name, 1.0)) for i, name in enumerate(names)
+    }
 
 
 def _means(parts: Sequence[_FoldSample], metrics: dict[str, Metric], weights: Floats) -> Floats:
@@ -146,27 +149,21 @@ class FoldMetrics:
         rows, conversions = self.counts["rows"], self.counts["conversions"]
         if 0 < conversions < rows:
             return None
-        what = "no conversions" if conversions == 0 else "only conversions"
-        return f"{what} among {rows:,} snapshots: ranking is undefined, so ROC-AUC, average precision and lift are null"
+        outcome = "no conversions" if conversions == 0 else "only conversions"
+        return (
+            f"{outcome} among {rows:,} snapshots: ranking is undefined, so ROC-AUC, average precision and lift are null"
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        metrics = metrics_to_dict(self.model)
+        metrics = to_payload(self.model, 6)
         return {
             **self.counts,
             **metrics,
             "precision_at_10": metrics["precision_at_10pct"]["value"],
             "base_rate": metrics["base_rate"]["value"],
-            "calibration": {"expected": round(self.expected, 2), "observed": metrics_to_dict({"": self.observed})[""]},
+            "calibration": {"expected": round(self.expected, 2), "observed": self.observed.to_dict(6)},
             "note": self.note,
         }
-
-
-def metrics_to_dict(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    """Rounded estimates as plain values, with None for undefined ones."""
-    return {
-        name: {key: None if number is None else round(number, 6) for key, number in estimate.to_dict().items()}
-        for name, estimate in metrics.items()
-    }
 
 
 def fold_metrics(rows: pd.DataFrame, seed: int) -> FoldMetrics:

@@ -52,7 +52,7 @@ class Cutoff:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedCutoff:
     """A cut-off at which no model can be trained or evaluated, and why."""
 
     cutoff: int
@@ -67,7 +67,7 @@ class Schedule:
     """Usable cut-offs, and skipped ones."""
 
     steps: tuple[Cutoff, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedCutoff, ...]
 
 
 def read_cutoffs(cutoffs: InstantLike | Sequence[InstantLike] | None, every: str | None) -> CutoffRequest:
@@ -137,14 +137,16 @@ def plan_schedule(frame: pd.DataFrame, request: CutoffRequest, horizon: Duration
         step = cutoffs[-1] - cutoffs[-2] if len(cutoffs) > 1 else horizon.us
     ends = [*cutoffs[1:], cutoffs[-1] + step]
     steps = [_cutoff(frame, c, end, horizon, motion) for c, end in zip(cutoffs, ends, strict=True)]
-    why = [_skip_reason(frame, step) for step in steps]
-    skipped = tuple(Skipped(s.cutoff, reason) for s, reason in zip(steps, why, strict=True) if reason is not None)
+    reasons = [_skip_reason(frame, step) for step in steps]
+    skipped = tuple(
+        SkippedCutoff(s.cutoff, reason) for s, reason in zip(steps, reasons, strict=True) if reason is not None
+    )
     if len(skipped) == len(steps):
         raise no_usable_cutoff(skipped)
-    return Schedule(tuple(s for s, reason in zip(steps, why, strict=True) if reason is None), skipped)
+    return Schedule(tuple(s for s, reason in zip(steps, reasons, strict=True) if reason is None), skipped)
 
 
-def no_usable_cutoff(skipped: Sequence[Skipped]) -> NotEnoughDataError:
+def no_usable_cutoff(skipped: Sequence[SkippedCutoff]) -> NotEnoughDataError:
     """Build the error for a schedule without any usable cut-off."""
     return NotEnoughDataError(
         "No cut-off can be back-tested",
@@ -156,32 +158,32 @@ def no_usable_cutoff(skipped: Sequence[Skipped]) -> NotEnoughDataError:
 def _cutoffs_from_end(as_of: np.ndarray, converted: np.ndarray, every: Duration, horizon: Duration) -> list[int]:
     """Cut-offs counted back from the end of the data while enough conversions remain to train on."""
     end = (int(as_of.max()) // DAY + 1) * DAY
-    found: list[int] = []
+    cutoffs: list[int] = []
     cutoff = end - every.us
     while int(converted[as_of + horizon.us <= cutoff].sum()) >= MIN_TRAIN_CONVERSIONS:
-        found.append(cutoff)
+        cutoffs.append(cutoff)
         cutoff -= every.us
-    if not found:
-        known = int(converted[as_of + horizon.us <= cutoff].sum())
+    if not cutoffs:
+        conversions = int(converted[as_of + horizon.us <= cutoff].sum())
         raise NotEnoughDataError(
             f"At the last possible cut-off, {iso(cutoff)}, there are too few conversions to train on",
-            received=f"{known:,} conversions whose outcome was final by then",
+            received=f"{conversions:,} conversions whose outcome was final by then",
             allowed=f"{MIN_TRAIN_CONVERSIONS} or more",
             remedy="use a smaller step, list dates with `--cutoffs` to try anyway, or wait for more data",
         )
-    return found[::-1]
+    return cutoffs[::-1]
 
 
 def _parse_cutoffs(texts: Sequence[str], first: int, last: int, now: int) -> list[int]:
     """Parse cut-offs into sorted unique instants, reporting all invalid ones together."""
-    found, faults = set(), []
+    cutoffs, faults = set(), []
     for text in dict.fromkeys(texts):
         try:
             cutoff = parse_instant(text)
         except ValueError:
             faults.append(f"`{text}` is neither a date (2026-06-30) nor a time (2026-06-30T12:00:00Z)")
             continue
-        found.add(cutoff)
+        cutoffs.add(cutoff)
         if cutoff > now:
             faults.append(f"{text} is in the future")
         elif cutoff > last:
@@ -195,7 +197,7 @@ def _parse_cutoffs(texts: Sequence[str], first: int, last: int, now: int) -> lis
             allowed=f"dates from {iso(first)} to {iso(last)}",
             remedy="correct `--cutoffs`, or use `--every 30d`",
         )
-    return sorted(found)
+    return sorted(cutoffs)
 
 
 def _cutoff(frame: pd.DataFrame, cutoff: int, until: int, horizon: Duration, motion: str) -> Cutoff:
@@ -210,12 +212,12 @@ def _cutoff(frame: pd.DataFrame, cutoff: int, until: int, horizon: Duration, mot
 
 def _skip_reason(frame: pd.DataFrame, step: Cutoff) -> str | None:
     converted = frame["converted"].to_numpy(bool)[step.train]
-    known = int(converted.sum())
-    if known < MIN_FIT_CONVERSIONS:
-        return f"{known:,} conversions among {len(converted):,} snapshots with a final outcome by then; at least {MIN_FIT_CONVERSIONS} are needed"
-    if known == len(converted):
-        return f"all {known:,} snapshots with a final outcome by then converted"
+    conversions = int(converted.sum())
+    if conversions < MIN_FIT_CONVERSIONS:
+        return f"{conversions:,} conversions among {len(converted):,} snapshots with a final outcome by then; at least {MIN_FIT_CONVERSIONS} are needed"
+    if conversions == len(converted):
+        return f"all {conversions:,} snapshots with a final outcome by then converted"
     if not step.scored.any():
-        others = "".join(f", but {n:,} that are {reason.replace('_', ' ')}" for reason, n in step.left_out.items())
-        return f"nobody was at risk between {iso(step.cutoff)} and {iso(step.until)}{others}"
+        exclusions = "".join(f", but {n:,} that are {reason.replace('_', ' ')}" for reason, n in step.left_out.items())
+        return f"nobody was at risk between {iso(step.cutoff)} and {iso(step.until)}{exclusions}"
     return None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.evaluation.expected_vs_observed import CalibrationOverTime, OutcomeHistory, calibration_over_time
+from pql_model.payload import to_payload
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import METRICS, NEED_PROBABILITIES, evaluate, precision_at_count, reliability_table
 
@@ -47,7 +48,7 @@ class Evaluation:
 
 
 def _rounded(metrics: dict[str, Estimate]) -> dict[str, Any]:
-    payload = {name: estimate.to_dict(6) for name, estimate in metrics.items()}
+    payload = to_payload(metrics, 6)
     return {name: values["value"] if name == "base_rate" else values for name, values in payload.items()}
 
 
@@ -94,30 +95,30 @@ def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation
 def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, dict[str, Estimate]]:
     ranks = [name for name in METRICS if name not in NEED_PROBABILITIES]
     flat = np.full(len(y), rows.train_rate)
-    found = {
+    metrics = {
         "base_rate": evaluate(y, flat, entities, seed=seed, names=["brier", "log_loss", "calibration_error"]),
         "activity": evaluate(y, rows.activity, entities, seed=seed, names=ranks),
         "logistic_regression": evaluate(y, rows.logistic, entities, seed=seed),
     }
     if rows.meets_definition is not None:
-        found["definition"] = _definition(rows.meets_definition, y, entities, seed)
-    return found
+        metrics["definition"] = _definition(rows.meets_definition, y, entities, seed)
+    return metrics
 
 
-def _definition(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
+def _definition(mask: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
     """A definition as a two-level ranking, with its rates."""
-    ranking = evaluate(y, met.astype(float), entities, seed=seed, names=["roc_auc"])
-    return {**ranking, **definition_rates(met, y, entities, seed)}
+    ranking = evaluate(y, mask.astype(float), entities, seed=seed, names=["roc_auc"])
+    return {**ranking, **definition_rates(mask, y, entities, seed)}
 
 
-def definition_rates(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
+def definition_rates(mask: np.ndarray, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, Estimate]:
     """Conversion rate of the rows that meet a definition, its recall, and the share of rows that meet it.
 
-    Snapshots of one entity are mostly alike, so intervals that treat rows as trials would be too narrow.
+    Snapshots of one entity are similar, so intervals that treat rows as trials would be too narrow.
 
     Parameters
     ----------
-    met, y, entities
+    mask, y, entities
         Whether each row meets the definition, its outcome (0 or 1), and its entity, (rows,).
     """
 
@@ -126,4 +127,4 @@ def definition_rates(met: np.ndarray, y: np.ndarray, entities: np.ndarray, seed:
         return evaluate(of[among], flat, entities[among], names=["base_rate"], seed=seed)["base_rate"]
 
     everyone = np.ones(len(y), bool)
-    return {"rate": share(y, met), "recall": share(met, y == 1), "qualified_share": share(met, everyone)}
+    return {"rate": share(y, mask), "recall": share(mask, y == 1), "qualified_share": share(mask, everyone)}

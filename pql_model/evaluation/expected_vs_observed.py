@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.evaluation.drift import corrected_probability, has_moved, rate_change
+from pql_model.payload import select_attributes, to_payload
 from pql_model.snapshots.periods import month_of
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import evaluate, paired_difference
@@ -59,8 +60,8 @@ class ExpectedVsObserved:
         return FLAGS[(self.observed > self.high) - (self.observed < self.low)]
 
     def to_dict(self) -> dict[str, Any]:
-        counts = {"expected": round(self.expected, 2), "low": self.low, "high": self.high, "observed": self.observed}
-        return {**counts, "flag": self.flag, **{name: e.to_dict(6) for name, e in self.metrics.items()}}
+        counts = select_attributes(self, "expected", "low", "high", "observed", "flag", digits=2)
+        return {**counts, **to_payload(self.metrics, 6)}
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,7 @@ class CalibrationOverTime:
         """`calibration` of `pql train --json`."""
         numbers = self.months.select_dtypes("float").columns
         return {
-            "method": self.method,
-            "sentence": self.sentence,
+            **select_attributes(self, "method", "sentence", "better", "raw", "corrected"),
             "months": self.months.round(dict.fromkeys(numbers, 2)).to_dict("records"),
             "base_rate": {
                 "train": round(self.train_rate, 6),
@@ -137,10 +137,7 @@ class CalibrationOverTime:
                 "moved": self.moved,
                 "by_month": self.rates.round({"rate": 6}).to_dict("records"),
             },
-            "raw": self.raw.to_dict(),
-            "corrected": self.corrected.to_dict(),
             "log_loss_difference": self.gain.to_dict(6),
-            "better": self.better,
         }
 
 
@@ -153,11 +150,11 @@ def calibration_over_time(history: OutcomeHistory, seed: int) -> CalibrationOver
         Seed of the simulated outcomes and of the bootstrap.
     """
     frame, test = history.frame, history.test
-    later = frame[test]
-    raw = later["probability"].to_numpy(float)
-    corrected = corrected_probability(frame, history.horizon, later["as_of"].to_numpy(np.int64), raw)
-    months, sums = _by_month(later, {"": raw, "corrected_": corrected}, seed)
-    y, entities = later["converted"].to_numpy(float), later["entity"].to_numpy()
+    test_frame = frame[test]
+    raw = test_frame["probability"].to_numpy(float)
+    corrected = corrected_probability(frame, history.horizon, test_frame["as_of"].to_numpy(np.int64), raw)
+    months, sums = _by_month(test_frame, {"": raw, "corrected_": corrected}, seed)
+    y, entities = test_frame["converted"].to_numpy(float), test_frame["entity"].to_numpy()
     everyone, converted = frame["entity"].to_numpy(), frame["converted"].to_numpy(bool)
     return CalibrationOverTime(
         method=history.method,
@@ -175,32 +172,34 @@ def calibration_over_time(history: OutcomeHistory, seed: int) -> CalibrationOver
 def _with_metrics(
     sums: ExpectedVsObserved, y: np.ndarray, probability: np.ndarray, entities: np.ndarray, seed: int
 ) -> ExpectedVsObserved:
-    found = evaluate(y, probability, entities, seed=seed, names=["log_loss", "brier", "calibration_error", "base_rate"])
-    rate, level = found.pop("base_rate"), float(probability.mean())
+    metrics = evaluate(
+        y, probability, entities, seed=seed, names=["log_loss", "brier", "calibration_error", "base_rate"]
+    )
+    rate, level = metrics.pop("base_rate"), float(probability.mean())
     ratio = Estimate(rate.value / level, rate.low / level, rate.high / level)
     return ExpectedVsObserved(
-        sums.expected, sums.low, sums.high, sums.observed, {"observed_to_expected": ratio, **found}
+        sums.expected, sums.low, sums.high, sums.observed, {"observed_to_expected": ratio, **metrics}
     )
 
 
 def _by_month(
-    later: pd.DataFrame, probabilities: dict[str, np.ndarray], seed: int
+    test_frame: pd.DataFrame, probabilities: dict[str, np.ndarray], seed: int
 ) -> tuple[pd.DataFrame, dict[str, ExpectedVsObserved]]:
     """Table by month, and totals for each probability."""
-    month = month_of(later["as_of"].to_numpy(np.int64))
+    month = month_of(test_frame["as_of"].to_numpy(np.int64))
     names, place = np.unique(month, return_inverse=True)
-    observed = np.bincount(place, weights=later["converted"].to_numpy(float)).astype(int)
+    observed = np.bincount(place, weights=test_frame["converted"].to_numpy(float)).astype(int)
     table, sums = pd.DataFrame({"month": names, "rows": np.bincount(place)}), {}
     for prefix, p in probabilities.items():
-        drawn = simulated_counts(later["entity"].to_numpy(), p, place, seed)
-        low, high = _central_range(drawn)
+        simulated = simulated_counts(test_frame["entity"].to_numpy(), p, place, seed)
+        low, high = _central_range(simulated)
         table[f"{prefix}expected"] = np.bincount(place, weights=p)
         table[f"{prefix}low"], table[f"{prefix}high"] = low, high
         if not prefix:
             table["observed"] = observed
         outside = (observed > high).astype(int) - (observed < low)
         table[f"{prefix}flag"] = [FLAGS[int(side)] for side in outside]
-        bottom, top = _central_range(drawn.sum(axis=0, keepdims=True))
+        bottom, top = _central_range(simulated.sum(axis=0, keepdims=True))
         sums[prefix] = ExpectedVsObserved(float(p.sum()), int(bottom[0]), int(top[0]), int(observed.sum()), {})
     return table, sums
 
@@ -214,20 +213,20 @@ def simulated_counts(
     widest range; for entities with a single snapshot it is exact (a Poisson-binomial count).
     """
     rng = np.random.default_rng(seed)
-    codes, known = pd.factorize(entities)
+    codes, names = pd.factorize(entities)
     order = np.argsort(group, kind="stable")
     codes, p = codes[order], probability[order]
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     counts, step = [], max(1, _CELLS // max(len(p), 1))
     for first in range(0, draws, step):
-        uniform = rng.random((len(known), min(step, draws - first)))
+        uniform = rng.random((len(names), min(step, draws - first)))
         counts.append(np.add.reduceat((uniform[codes] < p[:, None]).astype(np.int32), starts, axis=0))
     return np.concatenate(counts, axis=1)
 
 
-def _central_range(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _central_range(simulated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Central 95 % of each row, as whole numbers that cover at least that share."""
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=1, method="inverted_cdf")
+    low, high = np.quantile(simulated, [0.025, 0.975], axis=1, method="inverted_cdf")
     return low.astype(int), high.astype(int)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from pql_model.errors import listed
 from pql_model.evaluation.verdict import MIN_TEST_CONVERSIONS, Verdict
 from pql_model.model.artifact import FittedModel
+from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import paired_difference
 
@@ -40,11 +41,6 @@ class ChampionComparison:
     roc_auc: Estimate
     log_loss: Estimate
     calibration_error: Estimate
-
-    def to_dict(self) -> dict[str, Any]:
-        names = ("roc_auc", "log_loss", "calibration_error")
-        differences = {name: getattr(self, name).to_dict() for name in names}
-        return {"champion": self.champion, "rows": self.rows, "conversions": self.conversions, **differences}
 
 
 @dataclass(frozen=True)
@@ -81,13 +77,8 @@ class Promotion:
         return self.mode == "force"
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "promoted": self.promoted,
-            "reason": self.reason,
-            "mode": self.mode,
-            "gate": {"promoted": self.gate.passed, "reason": self.gate.text},
-            "comparison": self.comparison.to_dict() if self.comparison else None,
-        }
+        gate = {"promoted": self.gate.passed, "reason": self.gate.text}
+        return {**select_attributes(self, "promoted", "reason", "mode", "comparison"), "gate": gate}
 
 
 def decide_promotion(verdict: Verdict, against: ChampionComparison | Incomparable | None, mode: Promote) -> Promotion:
@@ -116,7 +107,7 @@ def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable |
     verdict
         Verdict on the challenger.
     against
-        Comparison with the champion, why none is possible, or None if there is no champion.
+        Comparison with the champion, the reason why none is possible, or None if there is no champion.
     """
     if not verdict.usable:
         return GateDecision(False, f"the verdict is {verdict.name}")
@@ -142,36 +133,41 @@ def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable |
 
 
 def compare_with_champion(
-    champion: FittedModel, version: str, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame, seed: int
+    champion: FittedModel,
+    version: str,
+    challenger: FittedModel,
+    table: pd.DataFrame,
+    test_frame: pd.DataFrame,
+    seed: int,
 ) -> ChampionComparison | Incomparable:
-    """Compare both models on the newest rows, which neither has learnt from.
+    """Compare both models on the newest rows, on which neither was trained.
 
     Parameters
     ----------
     version
         Version of the champion.
-    table, later
+    table, test_frame
         Features, and entity, as_of, signed_up, converted, of the test rows of the challenger.
     """
     target = ("horizon", "motion", "entity")
-    other = {key: champion.facts.get(key) for key in target}
-    if other != {key: challenger.facts[key] for key in target}:
-        return Incomparable(f"the champion predicts something else ({other}); use `--promote force`")
+    champion_target = {key: champion.facts.get(key) for key in target}
+    if champion_target != {key: challenger.facts[key] for key in target}:
+        return Incomparable(f"the champion predicts something else ({champion_target}); use `--promote force`")
     if missing := [name for name in champion.manifest.names if name not in table.columns]:
         return Incomparable(f"columns of the champion are missing ({listed(missing)}), so the two cannot be compared")
-    begins = later["signed_up" if challenger.facts["motion"] == "trial" else "as_of"].to_numpy(np.int64)
+    begins = test_frame["signed_up" if challenger.facts["motion"] == "trial" else "as_of"].to_numpy(np.int64)
     new = begins >= champion.facts["labels_until"]
-    y, entities = later["converted"].to_numpy(float)[new], later["entity"].to_numpy()[new]
+    y, entities = test_frame["converted"].to_numpy(float)[new], test_frame["entity"].to_numpy()[new]
     converters = len(set(entities[y == 1]))
     if converters < MIN_TEST_CONVERSIONS or y.all():
         return Incomparable(
-            f"the champion has learnt from part of this test period; in the {len(y):,} rows after that, "
+            f"the champion was trained on part of this test period; in the {len(y):,} rows after that, "
             f"{converters} entities converted, and {MIN_TEST_CONVERSIONS} are needed to compare"
         )
-    ours, theirs = challenger.probability(table[new]), champion.probability(table[new])
+    challenger_probability, champion_probability = challenger.probability(table[new]), champion.probability(table[new])
 
     def difference(name: str) -> Estimate:
-        return paired_difference(y, ours, theirs, entities, name, seed=seed)
+        return paired_difference(y, challenger_probability, champion_probability, entities, name, seed=seed)
 
     return ChampionComparison(
         version, len(y), int(y.sum()), difference("roc_auc"), difference("log_loss"), difference("calibration_error")

@@ -141,16 +141,16 @@ def _folds(folds: dict[str, Any] | None) -> list[str]:
     """How many folds it was tuned on, and which were left out."""
     if folds is None:
         return []
-    how = {
+    description = {
         "expanding": "later and later in time",
         "grouped": "by entity, as too few conversions fall into folds in time",
     }
-    left = [f"- Left out: {fold}." for fold in folds["left_out"]]
+    omissions = [f"- Left out: {fold}." for fold in folds["left_out"]]
     return [
-        f"Tuned and calibrated on {folds['used']} folds of the training rows, {how[folds['kind']]}.",
+        f"Tuned and calibrated on {folds['used']} folds of the training rows, {description[folds['kind']]}.",
         "",
-        *left,
-        *([""] if left else []),
+        *omissions,
+        *([""] if omissions else []),
     ]
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 _LONGEST = 50
 _BLUE, _ORANGE, _GREY = "#1f5fa8", "#d1690e", "#8a8f98"
@@ -19,17 +21,8 @@ def plot_calibration(reliability: pd.DataFrame, path: Path) -> Path:
     axes = figure.subplots()
     top = float(max(reliability["high"].max(), reliability["predicted"].max())) * 1.05
     axes.plot([0, top], [0, top], color=_GREY, linestyle=":", label="perfect")
-    below, above = reliability["observed"] - reliability["low"], reliability["high"] - reliability["observed"]
-    axes.errorbar(
-        reliability["predicted"],
-        reliability["observed"],
-        yerr=[below.clip(lower=0), above.clip(lower=0)],
-        fmt="o",
-        color=_BLUE,
-        ecolor=_BLUE,
-        elinewidth=1,
-        label="a tenth of the test rows, 95 % interval",
-    )
+    label = "a tenth of the test rows, 95 % interval"
+    _plot_intervals(axes, reliability["predicted"], reliability.rename(columns={"observed": "value"}), label)
     axes.set(xlabel="predicted probability", ylabel="share that converted", title="Calibration")
     axes.legend(frameon=False, loc="upper left")
     return _save(figure, path)
@@ -46,17 +39,7 @@ def plot_months(months: pd.DataFrame, path: Path) -> Path:
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(months))
-    below, above = months["expected"] - months["low"], months["high"] - months["expected"]
-    axes.errorbar(
-        place - 0.1,
-        months["expected"],
-        yerr=[below.clip(lower=0), above.clip(lower=0)],
-        fmt="o",
-        color=_BLUE,
-        ecolor=_BLUE,
-        elinewidth=1,
-        label="expected, 95 % interval",
-    )
+    _plot_intervals(axes, place - 0.1, months.rename(columns={"expected": "value"}), "expected, 95 % interval")
     axes.plot(
         place + 0.1, months["corrected_expected"], "^", color=_GREY, label="expected, corrected by the newest outcomes"
     )
@@ -87,12 +70,12 @@ def plot_tradeoff(y: np.ndarray, scores: dict[str, np.ndarray], path: Path) -> P
 
 def plot_importance(importance: pd.DataFrame, path: Path, top: int = 15) -> Path:
     """Mean absolute log-odds by behaviour on the test rows."""
-    shown = importance.head(top).iloc[::-1]
-    figure = Figure(figsize=(6.4, 0.32 * len(shown) + 1.2), layout="constrained")
+    rows = importance.head(top).iloc[::-1]
+    figure = Figure(figsize=(6.4, 0.32 * len(rows) + 1.2), layout="constrained")
     axes = figure.subplots()
-    names = shown["behaviour"].map(lambda name: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
-    axes.barh(range(len(shown)), shown["mean_abs"], color=_BLUE)
-    axes.set_yticks(range(len(shown)), names.str.replace("$", r"\$", regex=False))
+    names = rows["behaviour"].map(lambda name: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…")
+    axes.barh(range(len(rows)), rows["mean_abs"], color=_BLUE)
+    axes.set_yticks(range(len(rows)), names.str.replace("$", r"\$", regex=False))
     axes.set(xlabel="mean absolute change of the log-odds", title="Most important behaviours")
     return _save(figure, path)
 
@@ -109,25 +92,16 @@ def plot_folds(table: pd.DataFrame, path: Path) -> Path:
     above, below = figure.subplots(2, sharex=True)
     folds = table[table["cutoff"] != "pooled"]
     place = {cutoff: i for i, cutoff in enumerate(folds["cutoff"].unique())}
-    drawn = (
+    parts = (
         ("model", "roc_auc", _BLUE, above),
         ("logistic_regression", "roc_auc", _ORANGE, above),
         ("model", "observed_conversions", _GREY, below),
         ("model", "expected_conversions", _BLUE, below),
     )
-    for k, (of, metric, colour, axes) in enumerate(drawn):
+    for k, (of, metric, colour, axes) in enumerate(parts):
         part = folds[(folds["of"] == of) & (folds["metric"] == metric)]
-        left, right = part["value"] - part["low"], part["high"] - part["value"]
-        axes.errorbar(
-            part["cutoff"].map(place) + (k % 2 - 0.5) * 0.12,
-            part["value"],
-            yerr=[left.clip(lower=0), right.clip(lower=0)],
-            fmt="o",
-            color=colour,
-            ecolor=colour,
-            elinewidth=1,
-            label=of.replace("_", " ") if axes is above else metric.split("_")[0],
-        )
+        label = of.replace("_", " ") if axes is above else metric.split("_")[0]
+        _plot_intervals(axes, part["cutoff"].map(place) + (k % 2 - 0.5) * 0.12, part, label, colour)
     above.axhline(0.5, color=_GREY, linestyle=":")
     above.set(ylabel="ROC-AUC, 95 % interval", title="Back-test: each model until the next cut-off")
     below.set(ylabel="conversions", xlabel="cut-off")
@@ -135,6 +109,13 @@ def plot_folds(table: pd.DataFrame, path: Path) -> Path:
     for axes in (above, below):
         axes.legend(frameon=False)
     return _save(figure, path)
+
+
+def _plot_intervals(axes: Axes, x: ArrayLike, table: pd.DataFrame, label: str, colour: str = _BLUE) -> None:
+    """Plot `value` with error bars from `low` to `high`."""
+    below, above = table["value"] - table["low"], table["high"] - table["value"]
+    ends = [below.clip(lower=0), above.clip(lower=0)]
+    axes.errorbar(x, table["value"], yerr=ends, fmt="o", color=colour, ecolor=colour, elinewidth=1, label=label)
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -45,11 +45,11 @@ class StatisticalPower:
         """Count from a frame of entity, as_of, converted and masks over its rows."""
         converted, entity = frame["converted"].to_numpy(bool), frame["entity"]
         months = (int(frame["as_of"].max()) - int(frame["as_of"].min())) / _MONTH
-        paid = entity[test & converted].nunique()
+        conversions = entity[test & converted].nunique()
         return cls(
             train=int(entity[train & converted].nunique()),
-            test=int(paid),
-            test_others=int(entity[test].nunique() - paid),
+            test=int(conversions),
+            test_others=int(entity[test].nunique() - conversions),
             everyone=int(entity[converted].nunique()),
             months=months,
         )
@@ -81,7 +81,7 @@ class StatisticalPower:
         shares = [
             (have + usual * _SHARES_FROM) / known for have, usual in zip((self.train, self.test), _SHARES, strict=True)
         ]
-        missing = max(wanted / share for wanted, share in zip((train, test), shares, strict=True)) - self.everyone
+        missing = max(target / share for target, share in zip((train, test), shares, strict=True)) - self.everyone
         return max(missing, 0.0) / max(self._monthly, 1e-9)
 
     def detectable_auc(self) -> float:
@@ -99,9 +99,9 @@ class StatisticalPower:
         return math.ceil(1 / (12 * error**2 * max(1 - rate, 1e-9)))
 
 
-def _null_error(conversions: int, others: int) -> float:
+def _null_error(conversions: int, non_conversions: int) -> float:
     """Standard error of the ROC-AUC without any signal."""
-    return math.sqrt((conversions + others + 1) / (12 * max(conversions, 1) * max(others, 1)))
+    return math.sqrt((conversions + non_conversions + 1) / (12 * max(conversions, 1) * max(non_conversions, 1)))
 
 
 def conversions_to_narrow(estimate: Estimate, target: float, conversions: int) -> float:

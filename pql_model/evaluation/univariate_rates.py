@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from pql_model.features.spec import Feature
+from pql_model.payload import select_attributes
 from pql_model.snapshots.spacing import non_overlapping
 from pql_model.statistics.estimate import Estimate, wilson
 from pql_model.statistics.multiple_testing import holm
@@ -38,9 +39,6 @@ class Group:
     @classmethod
     def of(cls, converted: np.ndarray) -> Group:
         return cls(len(converted), int(converted.sum()), wilson(int(converted.sum()), len(converted)))
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"looks": self.looks, "conversions": self.conversions, "rate": self.rate.to_dict(6)}
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,8 @@ class BehaviourRate:
         return self.p_value < _LEVEL
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "event": self.event,
-            "at_least": self.more_than + 1,
-            "did": self.did.to_dict(),
-            "did_not": self.did_not.to_dict(),
-            "p_value": round(self.p_value, 6),
-            "stands_out": self.stands_out,
-        }
+        rates = select_attributes(self, "event", "did", "did_not", "p_value", "stands_out", digits=6)
+        return {**rates, "at_least": self.more_than + 1}
 
 
 @dataclass(frozen=True)
@@ -101,12 +93,8 @@ class UnivariateRates:
 
     def to_dict(self) -> dict[str, Any]:
         """`supported` of `pql train --json`."""
-        return {
-            "sentence": self.sentence,
-            "base_rate": self.base.to_dict(),
-            "looked_at": len(self.behaviours),
-            "behaviours": [single.to_dict() for single in self.behaviours],
-        }
+        rates = select_attributes(self, "sentence", "behaviours", base_rate="base", digits=6)
+        return {**rates, "looked_at": len(self.behaviours)}
 
 
 def univariate_rates(
@@ -127,16 +115,16 @@ def univariate_rates(
     """
     looks = non_overlapping(frame, horizon)
     converted = frame["converted"].to_numpy(bool)[looks]
-    found: list[BehaviourRate] = []
+    rates: list[BehaviourRate] = []
     for event in events:
         name = Feature(event, "count").name
-        if len(found) < MAX_BEHAVIOURS and name in table and name not in quarantined:
-            found += _split_by_threshold(event, table[name].to_numpy(float)[looks], converted)[
-                : MAX_BEHAVIOURS - len(found)
+        if len(rates) < MAX_BEHAVIOURS and name in table and name not in quarantined:
+            rates += _split_by_threshold(event, table[name].to_numpy(float)[looks], converted)[
+                : MAX_BEHAVIOURS - len(rates)
             ]
-    corrected = holm([single.p_value for single in found])
-    behaviours = [replace(single, p_value=p) for single, p in zip(found, corrected.tolist(), strict=True)]
-    order = np.argsort([single.p_value for single in found], kind="stable")
+    corrected = holm([single.p_value for single in rates])
+    behaviours = [replace(single, p_value=p) for single, p in zip(rates, corrected.tolist(), strict=True)]
+    order = np.argsort([single.p_value for single in rates], kind="stable")
     return UnivariateRates(Group.of(converted), tuple(behaviours[i] for i in order))
 
 
@@ -144,11 +132,11 @@ def _split_by_threshold(event: str, counts: np.ndarray, converted: np.ndarray) -
     """Test "at least once" and "more than the median of those who did it", if both groups are large enough."""
     did = counts > 0
     thresholds = dict.fromkeys([0, int(np.median(counts[did]))]) if did.any() else {}
-    found = []
+    rates = []
     for more_than in thresholds:
-        met = counts > more_than
-        if _LEAST_SHARE <= met.mean() <= 1 - _LEAST_SHARE:
-            sides = Group.of(converted[met]), Group.of(converted[~met])
+        mask = counts > more_than
+        if _LEAST_SHARE <= mask.mean() <= 1 - _LEAST_SHARE:
+            sides = Group.of(converted[mask]), Group.of(converted[~mask])
             cells = [[side.conversions, side.looks - side.conversions] for side in sides]
-            found.append(BehaviourRate(event, more_than, *sides, float(fisher_exact(cells).pvalue)))
-    return found
+            rates.append(BehaviourRate(event, more_than, *sides, float(fisher_exact(cells).pvalue)))
+    return rates

@@ -65,13 +65,13 @@ def _with_interval(estimate: Estimate) -> str:
 
 def _too_few(power: StatisticalPower) -> Verdict:
     need = f"{MIN_TRAIN_CONVERSIONS} to train on and {MIN_TEST_CONVERSIONS} to test on"
-    enough = MIN_TRAIN_CONVERSIONS, MIN_TEST_CONVERSIONS
-    sooner = power.months_until(*enough) > LONGEST_MONTHS
+    minimum = MIN_TRAIN_CONVERSIONS, MIN_TEST_CONVERSIONS
+    sooner = power.months_until(*minimum) > LONGEST_MONTHS
     return Verdict(
         "too_few_conversions",
         f"There are {power.train} conversions to train on and {power.test} to test on; below "
         f"{MIN_TRAIN_CONVERSIONS} and {MIN_TEST_CONVERSIONS} no figure can be trusted.",
-        f"More conversions: at the current pace, {power.pace}, there will be {need} {power.wait(*enough)}"
+        f"More conversions: at the current pace, {power.pace}, there will be {need} {power.wait(*minimum)}"
         f"{'; an earlier step than the payment as the conversion would get there sooner' if sooner else ''}.",
     )
 
@@ -86,28 +86,28 @@ def _no_signal(auc: Estimate, power: StatisticalPower) -> Verdict:
 
 def _more_to_see(power: StatisticalPower) -> str:
     """Recommend more conversions if the test could miss a useful signal, otherwise more informative events."""
-    seen = power.detectable_auc()
-    if seen <= READY_AUC_LOW:
+    detectable = power.detectable_auc()
+    if detectable <= READY_AUC_LOW:
         return (
             f"Events that show the product's value, or a later snapshot: {power.test} conversions in the test are "
-            f"enough to detect a ROC-AUC of {seen:.2f}, so more of them would not help."
+            f"enough to detect a ROC-AUC of {detectable:.2f}, so more of them would not help."
         )
-    enough = power.conversions_to_detect(READY_AUC_LOW)
+    target = power.conversions_to_detect(READY_AUC_LOW)
     return (
-        f"More conversions: with {power.test} in the test a signal below ROC-AUC {seen:.2f} is likely to be missed; "
-        f"{enough} would detect one of {READY_AUC_LOW:.2f}, {power.wait(0, enough)} at the current pace, {power.pace}."
+        f"More conversions: with {power.test} in the test a signal below ROC-AUC {detectable:.2f} is likely to be missed; "
+        f"{target} would detect one of {READY_AUC_LOW:.2f}, {power.wait(0, target)} at the current pace, {power.pace}."
     )
 
 
 def _to_be_ready(auc: Estimate, lift: Estimate, power: StatisticalPower) -> str:
     """Recommend more conversions if they would narrow the interval enough, otherwise more informative events."""
-    needed, small = max(
+    target, small = max(
         (conversions_to_narrow(auc, READY_AUC_LOW, power.test), f"ROC-AUC {auc.value:.2f}"),
         (conversions_to_narrow(lift, READY_LIFT_LOW, power.test), f"a lift of {lift.value:.1f}"),
     )
-    if needed > _TOO_MANY * power.test:
+    if target > _TOO_MANY * power.test:
         return f"More informative events: {small} itself is small, and more conversions would only narrow the interval around it."
     return (
-        f"More conversions: if the figures stay the same, about {needed:.0f} in the test instead of {power.test} would narrow "
-        f"the interval enough, {power.wait(0, int(needed))} at the current pace, {power.pace}."
+        f"More conversions: if the figures stay the same, about {target:.0f} in the test instead of {power.test} would narrow "
+        f"the interval enough, {power.wait(0, int(target))} at the current pace, {power.pace}."
     )

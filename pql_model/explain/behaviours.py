@@ -42,7 +42,7 @@ class Behaviour:
     direction
         Whether more of it (more often, more recently, a larger value) goes with a higher probability.
     column
-        The column that tells most of its contribution; of those that tell as much the shortest window.
+        The column that explains most of its contribution; among equally good ones, that with the shortest window.
     columns
         All columns of it, the strongest first, with their share of the total.
     curve
@@ -92,20 +92,20 @@ def behaviours(
     entity, converted
         Of the same rows; entities are what is resampled.
     """
-    where = [behaviour_of(column) for column in manifest.columns]
-    names = list(dict.fromkeys(where))
-    total = np.column_stack([_sum(contributions, where, name) for name in names]) if names else np.empty((0, 0))
+    keys = [behaviour_of(column) for column in manifest.columns]
+    names = list(dict.fromkeys(keys))
+    total = np.column_stack([_sum(contributions, keys, name) for name in names]) if names else np.empty((0, 0))
     shares = _shares(np.abs(total), entity, converted, seed)
     strength = np.abs(contributions[:, :-1]).mean(axis=0)
-    whole = max(float(np.abs(total).mean(axis=0).sum()), 1e-12)
-    found = []
+    total_strength = max(float(np.abs(total).mean(axis=0).sum()), 1e-12)
+    results = []
     for k, (part, name) in enumerate(names):
-        members = [j for j, key in enumerate(where) if key == (part, name)]
-        ordered = sorted(members, key=lambda j: (-strength[j], j))
-        j = _telling(total[:, k], ordered, table, manifest)
+        members = [j for j, key in enumerate(keys) if key == (part, name)]
+        by_strength = sorted(members, key=lambda j: (-strength[j], j))
+        j = _telling(total[:, k], by_strength, table, manifest)
         values = _values(manifest.columns[j], table)
         faint = shares[k].value < FAINT
-        found.append(
+        results.append(
             Behaviour(
                 name=name,
                 part=part,
@@ -113,15 +113,17 @@ def behaviours(
                 direction=_direction(manifest.columns[j], values, total[:, k]),
                 shape="none" if faint or values is None else _shape(values, total[:, k]),
                 column=manifest.columns[j],
-                columns=tuple((manifest.columns[i], float(strength[i] / whole)) for i in ordered if strength[i] > 0),
+                columns=tuple(
+                    (manifest.columns[i], float(strength[i] / total_strength)) for i in by_strength if strength[i] > 0
+                ),
                 curve=_curve(manifest.columns[j], table, total[:, k]),
             )
         )
-    return sorted(found, key=lambda b: (-b.share.value, b.name))
+    return sorted(results, key=lambda b: (-b.share.value, b.name))
 
 
-def _sum(contributions: np.ndarray, where: Sequence[tuple[str, str]], name: tuple[str, str]) -> np.ndarray:
-    return np.asarray(contributions[:, [j for j, key in enumerate(where) if key == name]].sum(axis=1))
+def _sum(contributions: np.ndarray, keys: Sequence[tuple[str, str]], name: tuple[str, str]) -> np.ndarray:
+    return np.asarray(contributions[:, [j for j, key in enumerate(keys) if key == name]].sum(axis=1))
 
 
 def _shares(sizes: np.ndarray, entity: np.ndarray, converted: np.ndarray, seed: int) -> list[Estimate]:
@@ -132,8 +134,8 @@ def _shares(sizes: np.ndarray, entity: np.ndarray, converted: np.ndarray, seed: 
     by_entity = np.zeros((len(names), sizes.shape[1]))
     np.add.at(by_entity, code, sizes)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES) @ by_entity
-    draws = drawn / drawn.sum(axis=1, keepdims=True)
+    resampled = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES) @ by_entity
+    draws = resampled / resampled.sum(axis=1, keepdims=True)
     units = SampleSize.of(np.bincount(code, converted), np.bincount(code))
     value = by_entity.sum(axis=0) / by_entity.sum()
     return [percentile_interval(float(v), draws[:, k], units) for k, v in enumerate(value)]
@@ -171,10 +173,10 @@ def _direction(column: ModelColumn, values: np.ndarray | None, total: np.ndarray
         return "mixed"
     if column.kind == "feature" and parse_feature(column.name).measure in LESS_IS_MORE:
         values = -values
-    known = ~np.isnan(values)
-    if known.sum() < 3 or len(np.unique(values[known])) < 2 or np.ptp(total[known]) == 0:
+    present = ~np.isnan(values)
+    if present.sum() < 3 or len(np.unique(values[present])) < 2 or np.ptp(total[present]) == 0:
         return "mixed"
-    ranks = pd.DataFrame({"value": values[known], "total": total[known]}).rank()
+    ranks = pd.DataFrame({"value": values[present], "total": total[present]}).rank()
     correlation = float(ranks["value"].corr(ranks["total"]))
     return "+" if correlation >= CLEAR else "-" if correlation <= -CLEAR else "mixed"
 
@@ -184,8 +186,9 @@ def _shape(values: np.ndarray, total: np.ndarray) -> Shape:
 
     Each is fitted by least squares to the behaviour's contribution over the value.
     """
-    known = ~np.isnan(values)
-    x, y = np.minimum(values[known], np.quantile(values[known], 0.99)) if known.any() else values[known], total[known]
+    present = ~np.isnan(values)
+    x, y = values[present], total[present]
+    x = np.minimum(x, np.quantile(x, 0.99)) if len(x) else x
     if len(np.unique(x)) < 2 or np.ptp(y) == 0:
         return "none"
     line = _line_fit(x, y)
@@ -229,9 +232,9 @@ def _curve(column: ModelColumn, table: pd.DataFrame, total: np.ndarray) -> tuple
         payload = groups.agg(["mean", "size"]).sort_values("size", ascending=False).head(_POINTS)
         return tuple(_point(str(value), row["mean"], row["size"]) for value, row in payload.iterrows())
     values = as_numbers(table[column.name])
-    known = ~np.isnan(values)
-    x, y = values[known], total[known]
-    points = [_point(None, float(total[~known].mean()), int((~known).sum()))] if (~known).any() else []
+    present = ~np.isnan(values)
+    x, y = values[present], total[present]
+    points = [_point(None, float(total[~present].mean()), int((~present).sum()))] if (~present).any() else []
     if not len(x):
         return tuple(points)
     if len(np.unique(x)) > _POINTS:
@@ -240,8 +243,8 @@ def _curve(column: ModelColumn, table: pd.DataFrame, total: np.ndarray) -> tuple
     else:
         group = np.unique(x, return_inverse=True)[1]
     for g in np.unique(group):
-        here = group == g
-        points.append(_point(round(float(np.median(x[here])), 4), float(y[here].mean()), int(here.sum())))
+        in_group = group == g
+        points.append(_point(round(float(np.median(x[in_group])), 4), float(y[in_group].mean()), int(in_group.sum())))
     return tuple(points)
 
 

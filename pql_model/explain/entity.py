@@ -33,9 +33,6 @@ class WaterfallStep:
     probability: float
     effect: float
 
-    def to_dict(self) -> dict[str, object]:
-        return {"part": self.part, "log_odds": self.log_odds, "probability": self.probability, "effect": self.effect}
-
 
 @dataclass(frozen=True)
 class ExplainedRow:
@@ -73,20 +70,20 @@ def explain_row(model: FittedModel, table: pd.DataFrame) -> ExplainedRow:
         If the table lacks columns of the model.
     """
     contributions = model.predictor.contributions(model.manifest.matrix(table))
-    found = explain(contributions, table, model.manifest, model.calibration, top=None)
-    adds = {"base": float(found.base[0]), **{part: float(getattr(found, part)[0]) for part in STEP_ORDER}}
+    reasons = explain(contributions, table, model.manifest, model.calibration, top=None)
+    adds = {"base": float(reasons.base[0]), **{part: float(getattr(reasons, part)[0]) for part in STEP_ORDER}}
     margins = np.cumsum(list(adds.values()))
     margins[-1] = contributions.sum(axis=1)[0]  # exactly the margin of the scored row
     after = model.calibration.apply(margins)
     moved = 100 * np.diff(after, prepend=0.0)
     steps = (WaterfallStep(*of, float(p), float(by)) for of, p, by in zip(adds.items(), after, moved, strict=True))
-    tested = model.facts.get("test") or {}
-    rate = tested["conversions"] / tested["rows"] if tested.get("rows") else None
+    test_period = model.facts.get("test") or {}
+    rate = test_period["conversions"] / test_period["rows"] if test_period.get("rows") else None
     return ExplainedRow(
         float(after[-1]),
         float(model.score(after[-1:])[0]),
         tuple(steps),
-        tuple(found.rows[0]),
+        tuple(reasons.rows[0]),
         rate,
         float(np.mean(model.reference)),
     )

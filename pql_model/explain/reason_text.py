@@ -79,9 +79,9 @@ def format_amount(name: str, amount: float) -> str:
     """
     if name.lower() not in _BYTES:
         return _quantity(amount, name.removesuffix("s") if name.lower() in _UNITS else name, name)
-    whole = amount * _BYTES[name.lower()]
-    step = min(int(math.log10(max(abs(whole), 1)) / 3 + 1e-9), len(_SIZES) - 1)
-    return f"{format_number(float(f'{whole / 1000.0**step:.3g}'))} {_SIZES[step]}"
+    total_bytes = amount * _BYTES[name.lower()]
+    step = min(int(math.log10(max(abs(total_bytes), 1)) / 3 + 1e-9), len(_SIZES) - 1)
+    return f"{format_number(float(f'{total_bytes / 1000.0**step:.3g}'))} {_SIZES[step]}"
 
 
 # ---------------------------------------------------------------- traits and missing values
@@ -94,8 +94,8 @@ def _trait(column: ModelColumn, value: Value) -> str:
         plain = abs(value) < 10_000 and value == round(value)  # such as a year, which is not an amount
         return f"{column.text} is {round(value) if plain else format_number(value)}"
     if column.kind == "category" and value not in column.categories:
-        other = "a rare value" if OTHER in column.categories else "new to the model"
-        return f"{column.text} is {value}, {other}"
+        unknown = "a rare value" if OTHER in column.categories else "new to the model"
+        return f"{column.text} is {value}, {unknown}"
     return f"{column.text} is {value}"
 
 
@@ -104,14 +104,14 @@ def _missing(feature: Feature, age: float | None) -> str:
     needs_signup = feature.needs_signup
     if feature.rule.empty is not None or feature == AGE or (needs_signup and age is None):
         return f"{feature.text}: unknown"
-    when = _window_text(feature.window, age)
+    window = _window_text(feature.window, age)
     if feature.measure == "trend":
-        return f"not active {when}, nor {_period_before(feature.window)}"
+        return f"not active {window}, nor {_period_before(feature.window)}"
     if feature.measure == "top_user_share":
-        return f"no event that names a user {when}"
+        return f"no event that names a user {window}"
     if feature.value is not None:
-        return f"no {feature.value} of `{feature.event}` {when}"
-    return f"not active {when}" if feature.event == ANY else f"no `{feature.event}` {when}"
+        return f"no {feature.value} of `{feature.event}` {window}"
+    return f"not active {window}" if feature.event == ANY else f"no `{feature.event}` {window}"
 
 
 # ---------------------------------------------------------------- times
@@ -156,12 +156,12 @@ def _count(f: Feature, value: float, age: float | None) -> str:
 
 
 def _active_days(f: Feature, value: float, age: float | None) -> str:
-    when, what = _window_text(f.window, age), "active" if f.event == ANY else f"`{f.event}`"
+    window, subject = _window_text(f.window, age), "active" if f.event == ANY else f"`{f.event}`"
     if not value:
-        return f"not active {when}" if f.event == ANY else f"no {what} {when}"
+        return f"not active {window}" if f.event == ANY else f"no {subject} {window}"
     if f.window.length is not None and f.window.length.us <= DAY:
-        return f"{what} {when}"
-    return f"{what} on {_of_days(f.window, value, age)}"
+        return f"{subject} {window}"
+    return f"{subject} on {_of_days(f.window, value, age)}"
 
 
 def _of_days(window: Window, value: float, age: float | None) -> str:
@@ -205,17 +205,17 @@ def _last(f: Feature, value: float, age: float | None) -> str:
 
 
 def _values(f: Feature, value: float, age: float | None) -> str:
-    many = _quantity(value, "value", "different values") if value else "no value"
-    return f"{many} of {f.value} in `{f.event}` {_window_text(f.window, age)}"
+    distinct = _quantity(value, "value", "different values") if value else "no value"
+    return f"{distinct} of {f.value} in `{f.event}` {_window_text(f.window, age)}"
 
 
 def _streak(f: Feature, value: float, age: float | None) -> str:
-    when = "" if f.window.kind == "ever" else f" {_window_text(f.window, age)}"
+    window = "" if f.window.kind == "ever" else f" {_window_text(f.window, age)}"
     if f.measure == "current_streak_days":
         days = f"active {_quantity(value, 'day')} in a row until now"
-        return f"{days if value else 'no active day today or yesterday'}{when}"
+        return f"{days if value else 'no active day today or yesterday'}{window}"
     return (
-        f"longest streak {_quantity(value, 'active day')}{when}"
+        f"longest streak {_quantity(value, 'active day')}{window}"
         if value
         else f"not active {_window_text(f.window, age)}"
     )
@@ -231,26 +231,26 @@ def _sessions(f: Feature, value: float, age: float | None) -> str:
 
 def _session_minutes(f: Feature, value: float, age: float | None) -> str:
     if value >= 120:
-        spent = _quantity(round(value / 60, 1), "hour")
+        duration = _quantity(round(value / 60, 1), "hour")
     elif value >= 0.5:
-        spent = _quantity(round(value), "minute")
+        duration = _quantity(round(value), "minute")
     else:
-        spent = "less than a minute" if value else "no minutes"
-    return f"{spent} in sessions {_window_text(f.window, age)}"
+        duration = "less than a minute" if value else "no minutes"
+    return f"{duration} in sessions {_window_text(f.window, age)}"
 
 
 def _trend(f: Feature, value: float, age: float | None) -> str:
-    now, before = _window_text(f.window, age), _period_before(f.window)
+    window, before = _window_text(f.window, age), _period_before(f.window)
     if value >= 1:
-        return f"active {now}, not {before}"
+        return f"active {window}, not {before}"
     if value <= -1:
-        return f"not active {now}, but {before}"
+        return f"not active {window}, but {before}"
     ratio = (1 + value) / (1 - value)
     if ratio >= 1.05:
-        much = f"{format_number(round(ratio, 1 if ratio < 10 else 0))} times"
+        ratio_text = f"{format_number(round(ratio, 1 if ratio < 10 else 0))} times"
     else:
-        much = "about" if ratio >= 0.95 else f"{max(ratio, 0.01):.0%}"
-    return f"{much} as active {now} as {before}"
+        ratio_text = "about" if ratio >= 0.95 else f"{max(ratio, 0.01):.0%}"
+    return f"{ratio_text} as active {window} as {before}"
 
 
 def _top_share(f: Feature, value: float, age: float | None) -> str:

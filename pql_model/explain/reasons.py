@@ -128,10 +128,10 @@ def explain(
 
 def families_of(manifest: Manifest) -> dict[tuple[str, str], list[int]]:
     """Return (part, behaviour) -> its columns, in the order of the manifest."""
-    found: dict[tuple[str, str], list[int]] = {}
+    families: dict[tuple[str, str], list[int]] = {}
     for j, column in enumerate(manifest.columns):
-        found.setdefault(behaviour_of(column), []).append(j)
-    return found
+        families.setdefault(behaviour_of(column), []).append(j)
+    return families
 
 
 def _columns(sums: Sequence[np.ndarray], rows: int) -> np.ndarray:
@@ -147,18 +147,18 @@ def _sum(values: np.ndarray, columns: Sequence[int]) -> np.ndarray:
 
 
 def _main_columns(by_column: np.ndarray, sums: np.ndarray, families: Sequence[list[int]]) -> np.ndarray:
-    """Return, per row and behaviour, the column that contributes most in the direction of the sum; of ties the first."""
-    found = np.empty(sums.shape, dtype=np.int64)
+    """Return, per row and behaviour, the column that contributes most in the direction of the sum, the first one in a tie."""
+    main_columns = np.empty(sums.shape, dtype=np.int64)
     for b, columns in enumerate(families):
         values = np.round(by_column[:, columns], TIED) * np.where(sums[:, b] < 0, -1.0, 1.0)[:, None]
-        found[:, b] = np.array(columns)[np.argmax(values, axis=1)] if len(values) else 0
-    return found
+        main_columns[:, b] = np.array(columns)[np.argmax(values, axis=1)] if len(values) else 0
+    return main_columns
 
 
 def _effects(margin: np.ndarray, strongest: np.ndarray, calibration: Calibration) -> np.ndarray:
     """Return the percentage points of probability that go with each contribution."""
-    without = calibration.apply(margin[:, None] - strongest)
-    return np.asarray(100 * (calibration.apply(margin)[:, None] - without))
+    probability_without = calibration.apply(margin[:, None] - strongest)
+    return np.asarray(100 * (calibration.apply(margin)[:, None] - probability_without))
 
 
 class _ValueTexts:
@@ -198,5 +198,5 @@ def behaviour_shares(contributions: np.ndarray, manifest: Manifest) -> pd.DataFr
         for (part, behaviour), columns in families_of(manifest).items()
     ]
     table = pd.DataFrame(rows).sort_values(["mean_abs", "behaviour"], ascending=[False, True], ignore_index=True)
-    whole = table["mean_abs"].sum()
-    return table.assign(share=table["mean_abs"] / whole if whole else 0.0)
+    total = table["mean_abs"].sum()
+    return table.assign(share=table["mean_abs"] / total if total else 0.0)

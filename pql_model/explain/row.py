@@ -58,12 +58,14 @@ class Explainer:
         sums = [_sum(contributions, members) for members in self._members]
         order = sorted(zip([-_rounded(abs(total)) for total in sums], range(len(sums)), strict=True))
         strongest = [b for _, b in order[: self._top] if sums[b] != 0]
-        found = [self._reason(b, sums[b], contributions, values, age) for b in strongest]
+        explained = [self._reason(b, sums[b], contributions, values, age) for b in strongest]
         margin = float(np.sum(np.asarray(contributions)))
-        shown = self._calibration.apply(np.array([margin, *(margin - sums[b] for b in strongest)]))
+        probabilities = self._calibration.apply(np.array([margin, *(margin - sums[b] for b in strongest)]))
         reasons = [
-            Reason(key[1], key[0], log_odds, float(100 * (shown[0] - shown[k + 1])), column, value, statement)
-            for k, (key, log_odds, column, value, statement) in enumerate(found)
+            Reason(name, part, log_odds, float(100 * (probabilities[0] - without)), column, value, statement)
+            for ((part, name), log_odds, column, value, statement), without in zip(
+                explained, probabilities[1:], strict=True
+            )
         ]
         usage, fit, timing = (_sum(sums, part) for part in self._parts)
         return RowReasons(usage, fit, timing, float(contributions[-1]), reasons)

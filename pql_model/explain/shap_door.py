@@ -72,16 +72,16 @@ def explanation(model: FittedModel, table: pd.DataFrame, by: By = "column") -> s
     X = model.manifest.matrix(table)
     contributions = model.predictor.contributions(X)
     values, base = contributions[:, :-1], contributions[:, -1]
-    shown = _shown(table, model.manifest, X)
+    display = _shown(table, model.manifest, X)
     if by == "column":
         names = [column.text for column in model.manifest.columns]
-        return shap.Explanation(values, base, X, display_data=shown, feature_names=names)
+        return shap.Explanation(values, base, X, display_data=display, feature_names=names)
     families = families_of(model.manifest)
     sums = np.column_stack([values[:, columns].sum(axis=1) for columns in families.values()])
     strength = np.abs(values).sum(axis=0)
     strongest = [max(columns, key=lambda j: strength[j]) for columns in families.values()]
     return shap.Explanation(
-        sums, base, X[:, strongest], display_data=shown[:, strongest], feature_names=_behaviour_names(list(families))
+        sums, base, X[:, strongest], display_data=display[:, strongest], feature_names=_behaviour_names(list(families))
     )
 
 
@@ -107,8 +107,8 @@ def contributions_from(explainer: Any, X: np.ndarray) -> np.ndarray:
     >>> contributions_from(explainer, np.array([[2.0, 0.0]])).tolist()
     [[1.0, -3.0, 4.5]]
     """
-    found = explainer(X)
-    values, base = np.asarray(found.values), np.asarray(found.base_values)
+    explanation = explainer(X)
+    values, base = np.asarray(explanation.values), np.asarray(explanation.base_values)
     if values.ndim == 3:  # one block per class: the last is that of a conversion
         values, base = values[:, :, -1], base[..., -1]
     return np.column_stack([values, np.broadcast_to(base, len(X))])
@@ -128,8 +128,8 @@ def write_shap_plots(folder: Path, model: FittedModel, table: pd.DataFrame, seed
     """
     if not len(table):
         return []
-    some = table.sample(min(MOST_PLOTTED, len(table)), random_state=seed)
-    reasons = explanation(model, some, by="behaviour")
+    sample = table.sample(min(MOST_PLOTTED, len(table)), random_state=seed)
+    reasons = explanation(model, sample, by="behaviour")
     reasons.feature_names = [_printable(name) for name in reasons.feature_names]
     best = int(np.argmax(reasons.values.sum(axis=1)))
     drawings: dict[str, Callable[[], object]] = {
@@ -144,7 +144,7 @@ def _draw(path: Path, drawing: Callable[[], object]) -> Path:
     figure = plt.figure(figsize=(8, 5))  # first: a notebook's backend turns interactive mode on with its first figure
     try:
         with plt.ioff(), warnings.catch_warnings():  # shap turns interactive mode off and leaves it off
-            warnings.simplefilter("ignore")  # of shap about its own colours, and of an emoji that the font lacks
+            warnings.simplefilter("ignore")  # warnings about shap's own colours, and about emoji that the font lacks
             drawing()
             plt.gcf().savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
     finally:
@@ -153,16 +153,16 @@ def _draw(path: Path, drawing: Callable[[], object]) -> Path:
 
 
 def _shown(table: pd.DataFrame, manifest: Manifest, X: np.ndarray) -> np.ndarray:
-    """Return what a person reads: the texts of categories instead of their codes."""
-    shown = X.astype(object)
+    """Return the values to display: the texts of categories instead of their codes."""
+    display = X.astype(object)
     for j in manifest.categorical:
         texts = as_texts(table[manifest.columns[j].name]).astype(object)
-        shown[:, j] = texts.where(texts.notna(), "(missing)").to_numpy()
-    return shown
+        display[:, j] = texts.where(texts.notna(), "(missing)").to_numpy()
+    return display
 
 
 def _behaviour_names(families: list[tuple[str, str]]) -> list[str]:
-    """Name behaviours; a trait that is called as an event is told apart by its part."""
+    """Name behaviours; a trait with the name of an event gets its part as well."""
     counts = Counter(name for _, name in families)
     return [name if counts[name] == 1 else f"{name} ({part})" for part, name in families]
 

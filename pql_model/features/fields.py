@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from pql_model.errors import InputError, did_you_mean, nearest
-from pql_model.sources.scalars import EARLIEST, LARGEST, LATEST
-from pql_model.time import to_instant, to_instants
+from pql_model.sources.scalars import LARGEST
+from pql_model.sources.time_forms import EARLIEST, LATEST, read_time, read_time_number
+from pql_model.time import to_instants
 
 TIME_HELP = (
-    "an ISO 8601 date or time between 1900 and 2199, such as 2026-06-30 or 2026-06-30T12:00:00+02:00; "
+    "an ISO 8601 date or time between 1900 and 2199, such as 2026-06-30 or 2026-06-30T12:00:00+02:00, or an epoch; "
     "without an offset it is UTC, and 1970-01-01T00:00:00Z counts as a time that was never set"
 )
 NUMBER_HELP = "a finite number with an absolute value up to 1e300, true (1) or false (0)"
@@ -23,7 +24,6 @@ _TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-_is_time = re.compile(_TIME).fullmatch
 _are_times = re.compile(f"(?:{_TIME}\n)*").fullmatch
 
 
@@ -51,11 +51,12 @@ Schema = dict[str, Any]
 NUMBER_SCHEMA: Schema = {"type": ["number", "boolean", "null"], "minimum": -LARGEST, "maximum": LARGEST}
 TIME_SCHEMA: Schema = {
     "type": "string",
-    "description": "ISO 8601. A date is its midnight; a time without an offset is UTC.",
+    "description": "ISO 8601. A date is its midnight; a time without an offset is UTC. The other forms that a table "
+    "may have, such as an epoch, are read in the same way.",
     "pattern": r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]([01][0-9]|2[0-3]):[0-5][0-9]"
     r"(:[0-5][0-9](\.[0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?$",
 }
-"""The pattern is stricter than `_TIME`, since a schema cannot check the calendar."""
+"""The recommended form: a schema cannot check the calendar, and the tables' other forms are read as well."""
 
 
 def text_schema(most: int, least: int = 0) -> Schema:
@@ -145,14 +146,10 @@ def text_in(raw: object, at: str, key: str, most: int) -> str:
 
 
 def parse_time(raw: object) -> int | None:
-    """Parse a time as microseconds since 1970, UTC; None if invalid. Numbers are invalid, because their unit is unknown."""
-    if not isinstance(raw, str) or _is_time(raw) is None:
-        return None
-    try:
-        instant = to_instant(datetime.fromisoformat(raw))
-    except ValueError:  # 30 February
-        return None
-    return instant if EARLIEST <= instant < LATEST and instant != 0 else None
+    """Parse a time as microseconds since 1970, UTC, in any form that a table may have; None if it cannot be read."""
+    if isinstance(raw, str):
+        return read_time(raw).instant
+    return read_time_number(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else None
 
 
 def parse_times(raws: Sequence[object]) -> Sequence[int | None]:
@@ -171,7 +168,7 @@ def _parse_quickly(raws: Sequence[Any]) -> Sequence[int] | None:
         instants = to_instants(map(datetime.fromisoformat, raws))
     except (TypeError, ValueError):  # one is not a text, has no offset, or is 30 February
         return None
-    return instants if min(instants) >= EARLIEST and max(instants) < LATEST and 0 not in instants else None
+    return instants if min(instants) > EARLIEST and max(instants) < LATEST and 0 not in instants else None
 
 
 def instant_in(raw: object, at: str, key: str) -> int:

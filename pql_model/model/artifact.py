@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,7 @@ class FittedModel:
         1,001 quantiles of the probability in the reference population (the test period); they turn a
         probability into a score.
     facts
-        What a reader of the folder wants to know: name, horizon, training period, training rows.
+        Facts about the model for its readers: name, horizon, training period, training rows.
     tested
         The model whose test figures these are, where this one was refitted on all rows with a final outcome.
 
@@ -153,6 +154,19 @@ class FittedModel:
                 received=folder,
                 remedy="export the model again",
             ) from error
+
+
+def require_fact(facts: Mapping[str, Any], key: str) -> Any:
+    """Return a fact of a model.
+
+    Raises
+    ------
+    DataError
+        If the model does not have it.
+    """
+    if key not in facts:
+        raise DataError(f"This model has no `{key}` among its facts", remedy="train it with this version of pql")
+    return facts[key]
 
 
 def reference_quantiles(probability: np.ndarray) -> tuple[float, ...]:

@@ -40,8 +40,8 @@ class DesignMatrix:
             if column.kind == "category":
                 parts += [(values == code).astype(float) for code in range(len(column.categories))]
                 continue
-            filled = np.where(missing, self.fill[j], values)
-            parts.append(np.sign(filled) * np.log1p(np.abs(filled)))
+            imputed = np.where(missing, self.fill[j], values)
+            parts.append(np.sign(imputed) * np.log1p(np.abs(imputed)))
             if self.has_missing[j]:
                 parts.append(missing.astype(float))
         return np.column_stack(parts)

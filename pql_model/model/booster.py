@@ -56,10 +56,10 @@ class Params:
     def for_lightgbm(
         self, seed: int, monotone: Sequence[int] = (), others: Mapping[str, object] | None = None
     ) -> dict[str, object]:
-        chosen = {k: v for k, v in self.__dict__.items() if k not in ("rounds", "averaged")}
+        tuned = {k: v for k, v in self.__dict__.items() if k not in ("rounds", "averaged")}
         if any(monotone):
-            chosen["monotone_constraints"] = list(monotone)
-        return {**FIXED, **(others or {}), **chosen, "seed": seed, "num_threads": min(4, os.cpu_count() or 1)}
+            tuned["monotone_constraints"] = list(monotone)
+        return {**FIXED, **(others or {}), **tuned, "seed": seed, "num_threads": min(4, os.cpu_count() or 1)}
 
 
 def priors(rows: int) -> tuple[Params, Params]:

@@ -2,7 +2,7 @@
 
 A boosted model ranks well but its odds are off. A calibration is a monotone map, learned from margins of
 rows the model did not see, such that the mean probability is the observed rate (Niculescu-Mizil &
-Caruana 2005, "Predicting good probabilities with supervised learning"). It is plain numbers, so JSON holds it.
+Caruana 2005, "Predicting good probabilities with supervised learning"). It consists of plain numbers, which JSON can store.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ class Calibration:
     note: str = ""
 
     def __post_init__(self) -> None:
-        wrong = _fault(self)
-        if wrong:
+        fault = _fault(self)
+        if fault:
             raise DataError(
-                f"This is not a calibration: {wrong}",
+                f"This is not a calibration: {fault}",
                 received=self.kind,
                 remedy="use the file that training wrote, unchanged",
             )
@@ -84,11 +84,11 @@ class Calibration:
         DataError
             If a margin is NaN or infinite.
         """
-        given = _finite(margin)
+        margins = _finite(margin)
         if self.kind != "isotonic":
             with np.errstate(over="ignore"):
-                return _inside(expit(self.slope * given + self.intercept))
-        x, (thresholds, probabilities) = expit(given), self._points
+                return _inside(expit(self.slope * margins + self.intercept))
+        x, (thresholds, probabilities) = expit(margins), self._points
         following = np.minimum(np.searchsorted(thresholds, x, side="right"), len(thresholds) - 1)
         # a line may end a rounding error above its end, which would break the order
         return _inside(np.minimum(np.interp(x, thresholds, probabilities), probabilities[following]))
@@ -276,8 +276,8 @@ def _logistic_slope(z: Floats, target: Floats, w: Floats) -> float:
         if np.abs(gradient).max() <= 1e-10 * w.sum():
             break
         hessian = X.T @ (X * (w * p * (1 - p))[:, None]) + 1e-12 * np.eye(2)
-        step, now, size = np.linalg.solve(hessian, gradient), loss(beta), 1.0
-        allowed = now + 1e-12 * abs(now)  # a full step near the end changes the loss by less than its rounding
+        step, current_loss, size = np.linalg.solve(hessian, gradient), loss(beta), 1.0
+        allowed = current_loss + 1e-12 * abs(current_loss)  # near the end, a full step changes less than rounding does
         while size > 1e-10 and loss(beta - size * step) > allowed - 1e-4 * size * (gradient @ step):
             size /= 2
         beta = beta - size * step
@@ -286,15 +286,15 @@ def _logistic_slope(z: Floats, target: Floats, w: Floats) -> float:
 
 def _isotonic(m: Floats, truth: Floats, w: Floats) -> Calibration:
     """Isotonic regression on sigmoid(margin), as scikit-learn's, but for blocks at exactly 0 or 1."""
-    from sklearn.isotonic import IsotonicRegression  # the service applies calibrations and needs none of this
+    from sklearn.isotonic import IsotonicRegression  # the service only applies calibrations
 
     x = expit(m)
-    fitted = IsotonicRegression(out_of_bounds="clip").fit(x, truth, sample_weight=w)
-    curve, own = fitted.y_thresholds_, fitted.predict(x)
+    isotonic = IsotonicRegression(out_of_bounds="clip").fit(x, truth, sample_weight=w)
+    curve, own = isotonic.y_thresholds_, isotonic.predict(x)
     if curve[0] == curve[-1]:
         return _constant(float(w @ truth), float(w.sum()), "higher margins do not convert more often")
     p = _off_the_edges(curve, float(w[own <= 0].sum()), float(w[own >= 1].sum()))
-    return Calibration("isotonic", thresholds=tuple(fitted.X_thresholds_.tolist()), probabilities=tuple(p.tolist()))
+    return Calibration("isotonic", thresholds=tuple(isotonic.X_thresholds_.tolist()), probabilities=tuple(p.tolist()))
 
 
 def _off_the_edges(p: Floats, at_zero: float, at_one: float) -> Floats:
@@ -302,7 +302,7 @@ def _off_the_edges(p: Floats, at_zero: float, at_one: float) -> Floats:
 
     k conversions among the n rows of the block: "none of 20 converted" is 2.4 %, not never.
     """
-    within = p[(p > 0) & (p < 1)]
-    lowest, highest = (within[0], within[-1]) if len(within) else (0.5, 0.5)
+    interior = p[(p > 0) & (p < 1)]
+    lowest, highest = (interior[0], interior[-1]) if len(interior) else (0.5, 0.5)
     low, high = min(0.5 / (at_zero + 1), lowest), max((at_one + 0.5) / (at_one + 1), highest)
     return np.where(p <= 0, low, np.where(p >= 1, high, p))

@@ -103,8 +103,8 @@ class Manifest:
         return cls(tuple(ModelColumn(c["name"], c["kind"], tuple(c["categories"])) for c in raw["columns"]))
 
     def without(self, names: Iterable[str]) -> Manifest:
-        gone = set(names)
-        return Manifest(tuple(c for c in self.columns if c.name not in gone))
+        omitted = set(names)
+        return Manifest(tuple(c for c in self.columns if c.name not in omitted))
 
 
 def as_numbers(column: pd.Series) -> np.ndarray:
@@ -124,8 +124,8 @@ def as_texts(column: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(column) or pd.api.types.is_bool_dtype(column) or column.dtype == object:
         column = column.map(_plain, na_action="ignore")
     texts = column.astype("string").str.strip()
-    other = {text: value for text in texts.dropna().unique() if (value := canonical_value(text)) != text}
-    return (texts.replace(other) if other else texts).mask(texts == "")
+    respelled = {text: value for text in texts.dropna().unique() if (value := canonical_value(text)) != text}
+    return (texts.replace(respelled) if respelled else texts).mask(texts == "")
 
 
 def _plain(value: Any) -> Any:
@@ -138,8 +138,8 @@ def _plain(value: Any) -> Any:
 def _codes(column: pd.Series, spec: ModelColumn) -> np.ndarray:
     texts = as_texts(column)
     code = {canonical_value(text): float(i) for i, text in enumerate(spec.categories)}
-    other = code.get(OTHER, np.nan)
-    mapped = texts.map(lambda text: code.get(text, other), na_action="ignore")
+    other_code = code.get(OTHER, np.nan)
+    mapped = texts.map(lambda text: code.get(text, other_code), na_action="ignore")
     return mapped.astype("Float64").to_numpy(np.float64, na_value=np.nan)
 
 
@@ -182,8 +182,8 @@ def type_traits(table: pd.DataFrame, traits: Sequence[str]) -> Typed:
             unused[trait] = "a date or time, undated itself: it may know the future"
         elif _is_number(column, texts):
             columns.append(ModelColumn(trait_name(trait), "number"))
-        elif kept := _categories(texts):
-            columns.append(ModelColumn(trait_name(trait), "category", kept))
+        elif categories := _categories(texts):
+            columns.append(ModelColumn(trait_name(trait), "category", categories))
         else:
             shared = f"{distinct:,} different values, none shared by {_least_rows(texts)} entities"
             unused[trait] = f"an identifier or free text: {shared}"
@@ -193,8 +193,8 @@ def type_traits(table: pd.DataFrame, traits: Sequence[str]) -> Typed:
 def _is_date(column: pd.Series, texts: pd.Series) -> bool:
     if pd.api.types.is_datetime64_any_dtype(column) or (column.dtype == object and _holds_dates(column)):
         return True
-    filled = texts.dropna()
-    return bool(len(filled) and filled.map(lambda text: _DATE.fullmatch(text) is not None).mean() > 0.9)
+    present = texts.dropna()
+    return bool(len(present) and present.map(lambda text: _DATE.fullmatch(text) is not None).mean() > 0.9)
 
 
 def _holds_dates(column: pd.Series) -> bool:
@@ -205,8 +205,8 @@ def _holds_dates(column: pd.Series) -> bool:
 def _is_number(column: pd.Series, texts: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return True
-    filled = texts.notna()
-    return bool(filled.any()) and not np.isnan(as_numbers(column)[filled.to_numpy()]).any()
+    present = texts.notna()
+    return bool(present.any()) and not np.isnan(as_numbers(column)[present.to_numpy()]).any()
 
 
 def _categories(texts: pd.Series) -> tuple[str, ...]:
@@ -228,19 +228,19 @@ def looks_like_id(trait: str) -> bool:
 
 def drop_uninformative(table: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], dict[str, int]]:
     """Return the informative feature columns of the training rows: neither constant nor the copy of an earlier one."""
-    kept: list[str] = []
-    seen: set[bytes] = set()
+    informative: list[str] = []
+    digests: set[bytes] = set()
     constant = repeated = 0
     for name in names:
         values = table[name].to_numpy(np.float64)
-        filled = values[~np.isnan(values)]
-        if len(filled) == 0 or (len(filled) == len(values) and (filled == filled[0]).all()):
+        present = values[~np.isnan(values)]
+        if len(present) == 0 or (len(present) == len(values) and (present == present[0]).all()):
             constant += 1
             continue
         digest = hashlib.blake2b(np.nan_to_num(values, nan=-1.0e300).tobytes(), digest_size=16).digest()
-        if digest in seen:
+        if digest in digests:
             repeated += 1
             continue
-        seen.add(digest)
-        kept.append(name)
-    return kept, {"constant": constant, "same_as_another": repeated}
+        digests.add(digest)
+        informative.append(name)
+    return informative, {"constant": constant, "same_as_another": repeated}

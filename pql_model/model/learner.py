@@ -1,4 +1,4 @@
-"""What a learner must offer to be trained, calibrated, explained, exported and served like the built-in LightGBM."""
+"""Protocols that a learner follows to be trained, calibrated, explained, exported and served like the built-in one."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """The result of tuning.
 
     Attributes
@@ -159,6 +159,6 @@ class Tuned:
 class TunableLearner(Learner, Protocol):
     """A learner that chooses its hyperparameters itself, on the folds it is given and nothing later."""
 
-    def tune(self, rows: TrainingRows, folds: Folds, budget: Budget, progress: Progress | None) -> Tuned:
+    def tune(self, rows: TrainingRows, folds: Folds, budget: Budget, progress: Progress | None) -> TuningResult:
         """Search for hyperparameters."""
         ...

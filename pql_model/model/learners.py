@@ -67,16 +67,16 @@ def learner_named(name: str) -> Learner:
     LearnerError
         If none is registered, with how to register it.
     """
-    known = {**_built_in(), **_registered}
-    if name in known:
-        return known[name]
-    offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-    if name in offered:
-        found = offered[name].load()
-        learner: Learner = found() if isinstance(found, type) else found
+    learners = {**_built_in(), **_registered}
+    if name in learners:
+        return learners[name]
+    plugins = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name in plugins:
+        plugin = plugins[name].load()
+        learner: Learner = plugin() if isinstance(plugin, type) else plugin
         register_learner(learner)
         return learner
-    names = sorted({*known, *offered})
+    names = sorted({*learners, *plugins})
     raise LearnerError(
         f"No learner is registered under the name `{name}`{did_you_mean(nearest(name, names))}",
         received=name,

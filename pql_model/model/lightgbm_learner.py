@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from pql_model.model.booster import Ensemble, Params, bin_rows, fit_ensemble, priors
-from pql_model.model.learner import Budget, Progress, TrainingRows, Tuned
+from pql_model.model.learner import Budget, Progress, TrainingRows, TuningResult
 from pql_model.model.split import Folds
 
 _PARAMS = frozenset(Params.__dataclass_fields__)
@@ -71,7 +71,7 @@ class LightGBM:
         """Read back what `Ensemble.save` returned."""
         return Ensemble.from_texts([files[f"booster_{k}.txt"] for k in range(len(files))])
 
-    def tune(self, rows: TrainingRows, folds: Folds, budget: Budget, progress: Progress | None) -> Tuned:
+    def tune(self, rows: TrainingRows, folds: Folds, budget: Budget, progress: Progress | None) -> TuningResult:
         """Search with Optuna, and average the best settings with the priors."""
         from pql_model.model.tune import tune  # a service loads models and needs no Optuna
 

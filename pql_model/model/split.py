@@ -1,7 +1,7 @@
 """Out of time: the test period is later than every training label, with the horizon between them.
 
-Why a gap: a label looks ahead by one horizon. Without the gap a training label would already tell what
-happens in the test period, which nobody knew at that time.
+Why a gap: a label looks ahead by one horizon. Without the gap, training labels would reveal outcomes
+of the test period, which nobody knew at that time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Fold:
-    """Row positions within the training rows: learn on `fit`, check on `check`."""
+    """Row positions within the training rows: train on `fit`, evaluate on `check`."""
 
     fit: np.ndarray
     check: np.ndarray
@@ -99,15 +99,15 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
     for share in _TEST_SHARES:
         start = int(np.quantile(begins, 1 - share, method="nearest"))
         train, test = as_of + horizon.us <= start, begins >= start
-        learned, judged = int(converted[train].sum()), int(converted[test].sum())
-        if learned and judged and not converted[train].all() and not converted[test].all():
-            if best is None or min(learned, judged) > best[0]:
-                best = (min(learned, judged), start, train, test)
-            if learned >= judged:
+        train_conversions, test_conversions = int(converted[train].sum()), int(converted[test].sum())
+        if train_conversions and test_conversions and not converted[train].all() and not converted[test].all():
+            if best is None or min(train_conversions, test_conversions) > best[0]:
+                best = (min(train_conversions, test_conversions), start, train, test)
+            if train_conversions >= test_conversions:
                 break
     if best is None:
-        few = int(frame["entity"][converted].nunique())
-        if few < MIN_FIT_CONVERSIONS:
+        conversions = int(frame["entity"][converted].nunique())
+        if conversions < MIN_FIT_CONVERSIONS:
             raise too_few_conversions("There are too few conversions to hold out a later test period", frame)
         period = f"{iso(int(as_of.min()))} to {iso(int(as_of.max()))}"
         raise NotEnoughDataError(
@@ -121,9 +121,9 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
 
 
 def too_few_conversions(what: str, frame: pd.DataFrame, rows: str = "snapshots") -> TooFewConversionsError:
-    """The refusal, with the base rate, which even few conversions tell."""
-    paid = frame.groupby("entity")["converted"].any()
-    conversions, entities = int(paid.sum()), len(paid)
+    """Build the error for too few conversions, with the base rate, which even few conversions determine."""
+    converted = frame.groupby("entity")["converted"].any()
+    conversions, entities = int(converted.sum()), len(converted)
     return TooFewConversionsError(
         what,
         entities=entities,
@@ -165,33 +165,33 @@ def tuning_folds(frame: pd.DataFrame, horizon: Duration, motion: str, seed: int)
 
 
 def _in_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> tuple[list[Fold], tuple[str, ...]]:
-    """Check on the stretches between cuts; learn from what was final when each began. The second says what is left out."""
+    """Check on the rows between two cuts and fit on outcomes that were final at the first; also list unusable folds."""
     as_of, begins = frame["as_of"].to_numpy(np.int64), _begins(frame, motion)
     converted = frame["converted"].to_numpy(bool)
     cuts = [int(np.quantile(begins[converted], share, method="nearest")) for share in _FOLD_SHARES]
     ends = [*cuts[1:], np.iinfo(np.int64).max]
     folds, left_out = [], []
-    for cut, end in zip(cuts, ends, strict=True):
-        fit = np.flatnonzero(as_of + horizon.us <= cut)
-        check = np.flatnonzero((begins >= cut) & (begins < end))
+    for start, end in zip(cuts, ends, strict=True):
+        fit = np.flatnonzero(as_of + horizon.us <= start)
+        check = np.flatnonzero((begins >= start) & (begins < end))
         if _enough(converted, fit, MIN_FIT_CONVERSIONS) and _enough(converted, check, MIN_CHECK_CONVERSIONS):
             folds.append(Fold(fit, check))
         else:
             left_out.append(
-                f"from {iso(cut)}: {converted[fit].sum():,} conversions in {len(fit):,} rows to learn from, "
+                f"from {iso(start)}: {converted[fit].sum():,} conversions in {len(fit):,} rows to learn from, "
                 f"{converted[check].sum():,} in {len(check):,} to check on; {MIN_FIT_CONVERSIONS} and {MIN_CHECK_CONVERSIONS} "
                 "are needed, and rows without one"
             )
     return folds, tuple(left_out)
 
 
-def _enough(converted: np.ndarray, rows: np.ndarray, least: int) -> bool:
+def _enough(converted: np.ndarray, rows: np.ndarray, minimum: int) -> bool:
     positives = int(converted[rows].sum())
-    return positives >= least and positives < len(rows)
+    return positives >= minimum and positives < len(rows)
 
 
 def _by_entity(frame: pd.DataFrame, converted: np.ndarray, seed: int) -> tuple[Fold, ...]:
-    """Entities dealt out in turn, converters and others apart, so that each fold has its share of both."""
+    """Assign entities to folds in turn, converters and others separately, so that each fold has its share of both."""
     codes, names = pd.factorize(frame["entity"], sort=True)
     ever = np.zeros(len(names), bool)
     np.logical_or.at(ever, codes, converted)

@@ -16,7 +16,7 @@ from pql_model.errors import NotEnoughDataError
 from pql_model.model.age_level import LevelledPredictor, fit_age_level
 from pql_model.model.calibrate import Calibration, fit_calibration
 from pql_model.model.columns import Manifest
-from pql_model.model.learner import Budget, Learner, Predictor, Progress, TrainingRows, TunableLearner, Tuned
+from pql_model.model.learner import Budget, Learner, Predictor, Progress, TrainingRows, TunableLearner, TuningResult
 from pql_model.model.learners import check_monotone, check_predictor
 from pql_model.model.lightgbm_learner import LightGBM
 from pql_model.model.split import Folds, tuning_folds
@@ -33,18 +33,18 @@ class Fit:
 
     predictor: Predictor
     calibration: Calibration
-    tuned: Tuned
+    tuned: TuningResult
     folds: Folds
 
 
 def digest(frame: pd.DataFrame, X: np.ndarray, names: list[str], salt: str) -> str:
     """Digest exactly what the model sees: rows, outcomes, columns, values."""
-    whole = hashlib.sha256(salt.encode())
-    whole.update("\n".join(names).encode())
+    sha = hashlib.sha256(salt.encode())
+    sha.update("\n".join(names).encode())
     for column in ("entity", "as_of", "converted"):
-        whole.update(pd.util.hash_array(frame[column].to_numpy()).tobytes())
-    whole.update(np.ascontiguousarray(X).tobytes())
-    return whole.hexdigest()[:16]
+        sha.update(pd.util.hash_array(frame[column].to_numpy()).tobytes())
+    sha.update(np.ascontiguousarray(X).tobytes())
+    return sha.hexdigest()[:16]
 
 
 def learner_digest(learner: Learner) -> str:
@@ -97,7 +97,7 @@ def fit_model(
     NotEnoughDataError
         If there are no columns, or too few conversions to tune on.
     LearnerError
-        If the learner does not keep its part of the protocol.
+        If the learner does not follow the protocol.
     """
     if not manifest.columns:
         raise NotEnoughDataError(
@@ -112,10 +112,10 @@ def fit_model(
     tuned = None
     if isinstance(learner, TunableLearner):
         tuned = learner.tune(*_thinned(rows, folds, frame, horizon, motion), budget, progress)
-    chosen = tuned.learner if tuned is not None else learner
-    fit = _fit_on_folds(chosen, rows, folds)
+    fitted_learner = tuned.learner if tuned is not None else learner
+    fit = _fit_on_folds(fitted_learner, rows, folds)
     if tuned is None:
-        tuned = Tuned(learner, learner.params, _score(folds, fit.margins, rows.y))
+        tuned = TuningResult(learner, learner.params, _score(folds, fit.margins, rows.y))
     return Fit(fit.predictor, fit.calibration, tuned, folds)
 
 
@@ -207,9 +207,9 @@ def _thinned(
     rows: TrainingRows, folds: Folds, frame: pd.DataFrame, horizon: Duration, motion: str
 ) -> tuple[TrainingRows, Folds]:
     """Keep whole entities, chosen by a hash of their name, where there are more rows than tuning needs."""
-    most = min(MAX_TUNING_ROWS, MAX_TUNING_CELLS // max(rows.X.shape[1], 1))
-    if len(frame) <= most:
+    max_rows = min(MAX_TUNING_ROWS, MAX_TUNING_CELLS // max(rows.X.shape[1], 1))
+    if len(frame) <= max_rows:
         return rows, folds
     place = pd.util.hash_array(frame["entity"].to_numpy(dtype=object)) / 2.0**64
-    kept = np.flatnonzero(place < most / len(frame))
-    return rows.take(kept), tuning_folds(frame.iloc[kept], horizon, motion, rows.seed)
+    sample = np.flatnonzero(place < max_rows / len(frame))
+    return rows.take(sample), tuning_folds(frame.iloc[sample], horizon, motion, rows.seed)

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from sklearn.metrics import roc_auc_score
 
 from pql_model.model.booster import SMALLEST_LEAF, Ensemble, Params
-from pql_model.model.learner import Budget, Learner, Progress, TrainingRows, Trial, Tuned
+from pql_model.model.learner import Budget, Learner, Progress, TrainingRows, Trial, TuningResult
 from pql_model.model.split import Folds
 from pql_model.statistics.estimate import Z95
 from pql_model.statistics.metrics import paired_difference
@@ -108,16 +108,16 @@ def suggest(trial: optuna.trial.BaseTrial, rows: int, learner: SearchSpace) -> P
     for name, (low, high) in learner.search.items():
         log = space[name].log if name in space else False
         space[name] = _Range(low, high, log and low > 0)
-    whole = {name for name, default in asdict(Params()).items() if type(default) is int}
-    drawn: dict[str, Any] = {}
+    integers = {name for name, default in asdict(Params()).items() if type(default) is int}
+    suggestion: dict[str, Any] = {}
     for name, ends in space.items():
         if name not in fixed:
-            draw: Callable[..., Any] = trial.suggest_int if name in whole else trial.suggest_float
-            kind = int if name in whole else float
-            drawn[name] = draw(name, kind(ends.low), kind(ends.high), log=ends.log)
+            draw: Callable[..., Any] = trial.suggest_int if name in integers else trial.suggest_float
+            kind = int if name in integers else float
+            suggestion[name] = draw(name, kind(ends.low), kind(ends.high), log=ends.log)
     if "extra_trees" not in fixed:
-        drawn["extra_trees"] = trial.suggest_categorical("extra_trees", [True, False])
-    return Params(**{"averaged": SEEDS, **fixed, **drawn})
+        suggestion["extra_trees"] = trial.suggest_categorical("extra_trees", [True, False])
+    return Params(**{"averaged": SEEDS, **fixed, **suggestion})
 
 
 def _free(learner: SearchSpace) -> set[str]:
@@ -131,13 +131,13 @@ def tune(
     folds: Folds,
     budget: Budget,
     progress: Progress | None = None,
-) -> Tuned:
+) -> TuningResult:
     """Search for hyperparameters; a study whose journal exists resumes where it stopped.
 
     Parameters
     ----------
     learner : SearchSpace
-        What it fixes or searches otherwise than by default.
+        What it fixes, or searches in other ranges than the default.
     rows, folds : TrainingRows, Folds
         Training rows and the folds within them.
     budget : Budget
@@ -156,26 +156,26 @@ def tune(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=1),
     )
     problem = _Problem(learner, rows, folds)
-    known, started = problem.priors, time.monotonic()
-    trials = affordable(budget.trials, int(rows.y.sum())) if _free(learner) else len(known)
-    while len(done := _finished(study)) < trials:
+    priors, started = problem.priors, time.monotonic()
+    trials = affordable(budget.trials, int(rows.y.sum())) if _free(learner) else len(priors)
+    while len(finished := _finished(study)) < trials:
         out_of_time = budget.timeout is not None and time.monotonic() - started > budget.timeout
-        if out_of_time and len(done) >= len(known):
+        if out_of_time and len(finished) >= len(priors):
             break
-        if len(done) < len(known) and not _waiting(study):  # also where a run was killed in its first trials
-            study.enqueue_trial({k: v for k, v in asdict(known[len(done)]).items() if k != "averaged"})
+        if len(finished) < len(priors) and not _waiting(study):  # also where a run was killed in its first trials
+            study.enqueue_trial({k: v for k, v in asdict(priors[len(finished)]).items() if k != "averaged"})
         # A fresh seed for each trial, and no regard to trials left open: a resumed search proposes what an
         # uninterrupted one would have proposed.
         study.sampler = optuna.samplers.TPESampler(
-            seed=rows.seed + 7919 * len(done), n_startup_trials=10, constant_liar=False
+            seed=rows.seed + 7919 * len(finished), n_startup_trials=10, constant_liar=False
         )
         _one_trial(study, problem)
         if progress is not None:
             progress(len(_finished(study)), trials, _best(study).value or float("nan"))
     best = _best(study)
-    tried = tuple(_record(number, trial) for number, trial in enumerate(_finished(study)))
+    trials_run = tuple(_record(number, trial) for number, trial in enumerate(_finished(study)))
     tuned = learner.with_settings(_averaged(study, problem))
-    return Tuned(tuned, asdict(_params(best, learner)), float(best.value or 0.0), tried)
+    return TuningResult(tuned, asdict(_params(best, learner)), float(best.value or 0.0), trials_run)
 
 
 def _storage(journal: Path | None) -> BaseStorage:
@@ -183,8 +183,8 @@ def _storage(journal: Path | None) -> BaseStorage:
         return optuna.storages.InMemoryStorage()
     journal.parent.mkdir(parents=True, exist_ok=True)
     if journal.exists():  # a run that was killed in the middle of a line
-        written = journal.read_bytes()
-        journal.write_bytes(written[: written.rfind(b"\n") + 1])
+        content = journal.read_bytes()
+        journal.write_bytes(content[: content.rfind(b"\n") + 1])
     return JournalStorage(JournalFileBackend(str(journal)))
 
 
@@ -213,24 +213,24 @@ def _params(trial: optuna.trial.FrozenTrial, learner: SearchSpace) -> Params:
 def _averaged(study: optuna.Study, problem: _Problem) -> tuple[Params, ...]:
     """Return the priors that the best setting does not clearly beat, and the best settings found.
 
-    The best of many looks better than it is: the largest of n standard normals is about sqrt(2 ln n). A prior is left
+    The best of many trials looks better than it is: the largest of n standard normals is about sqrt(2 ln n). A prior is left
     out only if the lead over it exceeds that many of its standard errors. A setting that was found must beat at least
     one prior.
     """
-    known, tried, ranked = problem.priors, _finished(study), _ranked(study)
-    first, best = tried[: len(known)], ranked[0]  # the first trials are the priors, and never pruned
+    priors, finished, ranked = problem.priors, _finished(study), _ranked(study)
+    first, best = finished[: len(priors)], ranked[0]  # the first trials are the priors, and never pruned
     if best in first:
-        return known
-    luck = np.sqrt(2 * np.log(len(tried)))
-    leads = [_lead(problem, _params(best, problem.learner), prior) for prior in known]
-    remaining = [prior for prior, (lead, error) in zip(known, leads, strict=True) if lead <= luck * error]
-    least = min(trial.value or 0.0 for trial in first)
-    better = [
+        return priors
+    luck = np.sqrt(2 * np.log(len(finished)))
+    leads = [_lead(problem, _params(best, problem.learner), prior) for prior in priors]
+    remaining = [prior for prior, (lead, error) in zip(priors, leads, strict=True) if lead <= luck * error]
+    minimum = min(trial.value or 0.0 for trial in first)
+    candidates = [
         _params(trial, problem.learner)
         for trial in ranked[:MOST_FOUND]
-        if trial not in first and (trial.value or 0.0) > least
+        if trial not in first and (trial.value or 0.0) > minimum
     ]
-    return (*remaining, *better)
+    return (*remaining, *candidates)
 
 
 def _lead(problem: _Problem, first: Params, second: Params) -> tuple[float, float]:
@@ -239,9 +239,11 @@ def _lead(problem: _Problem, first: Params, second: Params) -> tuple[float, floa
     names = rows.entities if rows.entities is not None else np.arange(len(rows.y))
     differences, weights = [], []
     for step, fold in enumerate(folds):
-        ours, theirs = (_fold_margin(problem, params, step) for params in (first, second))
+        first_margin, second_margin = (_fold_margin(problem, params, step) for params in (first, second))
         y = rows.y[fold.check]
-        differences.append(paired_difference(y, ours, theirs, names[fold.check], resamples=300, seed=rows.seed))
+        differences.append(
+            paired_difference(y, first_margin, second_margin, names[fold.check], resamples=300, seed=rows.seed)
+        )
         weights.append(float(y.sum()))
     share = np.array(weights) / sum(weights)
     errors = np.array([(estimate.high - estimate.low) / (2 * Z95) for estimate in differences])

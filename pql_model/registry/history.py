@@ -1,4 +1,4 @@
-"""What the registry remembers of a product: its champions in their order, and each version as its tags describe it."""
+"""The registry's record of a product: its champions in order, and each version as its tags describe it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pql_model.statistics.estimate import Estimate
 from pql_model.time import iso
@@ -17,7 +16,7 @@ CHAMPIONS_TAG = "champions"
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A version of the registered model. What its tags do not say is None.
+    """A version of the registered model. Fields that its tags do not have are None.
 
     Attributes
     ----------
@@ -26,7 +25,7 @@ class ModelVersion:
     roc_auc : Estimate or None
         On its own test rows, so it does not compare two versions.
     promotion : str or None
-        What was decided after its training, and why.
+        The decision after its training, and the reason.
     """
 
     version: str
@@ -39,13 +38,6 @@ class ModelVersion:
     forced: bool
     promoted_at: str | None
     rolled_back_at: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            **vars(self),
-            "aliases": list(self.aliases),
-            "roc_auc": self.roc_auc.to_dict() if self.roc_auc else None,
-        }
 
 
 def parse_version(

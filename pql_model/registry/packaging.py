@@ -1,4 +1,4 @@
-"""What MLflow stores of a model: the pyfunc, its code, requirements, signature and input example."""
+"""The parts of a model that MLflow stores: the pyfunc, its code, requirements, signature and input example."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OUTPUTS = {
 }
 """The columns of a scored row that a model gives without the memory of earlier runs."""
 _REQUIRED = ("lightgbm", "mlflow", "numpy", "pandas", "pydantic", "scikit-learn", "scipy")
-"""What the carried code imports to score a table. This package is not among them: its code is stored with the model."""
+"""Packages that the stored code imports to score a table. This package is not among them: its code is stored with the model."""
 
 
 def log_model(model: FittedModel, example: pd.DataFrame | None = None) -> Any:
@@ -115,5 +115,5 @@ def signature(model: FittedModel) -> ModelSignature:
     optional = [name for name in dict.fromkeys([*decisions, AGE]) if name not in required]
     columns = [(name, False) for name in ("entity", "as_of")]
     columns += [(name, True) for name in required] + [(name, False) for name in optional]
-    inputs = Schema([ColSpec(AnyType(), name, required=needed) for name, needed in columns])
+    inputs = Schema([ColSpec(AnyType(), name, required=is_required) for name, is_required in columns])
     return ModelSignature(inputs, Schema([ColSpec(kind, name, required=False) for name, kind in _OUTPUTS.items()]))

@@ -42,6 +42,6 @@ def config_path(arguments: Sequence[str]) -> Path | None:
     for folder in map(Path, arguments[2:]):
         project = folder / "MLproject"
         if project.is_file() and project.read_text(encoding="utf-8").startswith(PROJECT):
-            named = [value.split("=", 1)[1] for value in arguments if value.startswith(("config=", "-Pconfig="))]
-            return folder / (named[-1] if named else "pql.yaml")
+            paths = [value.split("=", 1)[1] for value in arguments if value.startswith(("config=", "-Pconfig="))]
+            return folder / (paths[-1] if paths else "pql.yaml")
     return None

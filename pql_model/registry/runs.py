@@ -156,7 +156,7 @@ class Runs(Connection):
 
 
 def _grouped(values: Mapping[str, Mapping[str, _Value]]) -> dict[str, _Value]:
-    return {f"{group}/{name}": value for group, named in values.items() for name, value in named.items()}
+    return {f"{group}/{name}": value for group, metrics in values.items() for name, value in metrics.items()}
 
 
 def _numbers(metrics: Mapping[str, Mapping[str, float | Estimate]]) -> dict[str, float]:

@@ -60,7 +60,7 @@ def _beats(new: DefinitionMetrics, today: DefinitionMetrics) -> bool:
 
 
 def _sentence(results: CriteriaResults, verdict: str, name: str) -> str:
-    """Why the badge is what it is."""
+    """Explain the badge."""
     best = results.recommended
     model = "" if verdict in ("ready", "weak") else f" The model behind the scores is not ready ({verdict})."
     if best is None:

@@ -1,4 +1,4 @@
-"""Section 3: what goes with conversion."""
+"""Section 3: behaviours that go with conversion."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ class BehavioursSection:
 
 def behaviours(view: View) -> BehavioursSection:
     """Prepare section 3: rates above and below each threshold, and a curve for each behaviour."""
-    shown = list(view.growth["behaviours"])[:MOST]
-    split = [node for node in shown if node["above"] and node["below"]]
+    top = list(view.growth["behaviours"])[:MOST]
+    split = [node for node in top if node["above"] and node["below"]]
     lead = next((node for node in split if _separates(view, node)), None)
-    curves = [_curve(view, node, at) for at, node in enumerate(shown) if len(node["curve"]) > 1]
+    curves = [_curve(view, node, at) for at, node in enumerate(top) if len(node["curve"]) > 1]
     preposition = "where" if lead is not None and str(lead["words"]).startswith("`") else "with"
-    return BehavioursSection(shown, split, lead, preposition, _chart(view, split) if split else None, curves)
+    return BehavioursSection(top, split, lead, preposition, _chart(view, split) if split else None, curves)
 
 
 def measured(behaviour: GrowthNode) -> str:
-    """What is counted, without a threshold.
+    """Name the quantity of a behaviour, without a threshold.
 
     >>> measured(GrowthNode({"words": "at least 5 `x` ever", "shown": "x.count.ever",
     ...                      "features": [{"name": "x.count.ever", "words": "number of `x` ever"}]}))
@@ -74,10 +74,10 @@ def measured(behaviour: GrowthNode) -> str:
 
 
 def _separates(view: View, node: GrowthNode) -> bool:
-    """Whether those who meet the threshold and the rest are told apart."""
+    """Whether the rates above and below the threshold differ beyond chance."""
     above, below = node["above"], node["below"]
-    judged = view.can_judge(above) and view.can_judge(below)
-    return judged and not numbers.overlap(above["rate"].raw, below["rate"].raw)
+    judgeable = view.can_judge(above) and view.can_judge(below)
+    return judgeable and not numbers.overlap(above["rate"].raw, below["rate"].raw)
 
 
 def _chart(view: View, split: list[GrowthNode]) -> Markup:

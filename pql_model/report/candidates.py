@@ -51,7 +51,7 @@ def rule_rows(view: View) -> list[RuleRow]:
 
 
 def _meaning(rule: GrowthNode) -> tuple[list[str], int]:
-    """Equal for two rules that say the same."""
+    """A key that is equal for equivalent rules."""
     lines = sorted(condition_yaml(condition) for condition in rule["conditions"].raw)
     join = rule.raw.get("join", "all")
     return lines, len(lines) if join == "all" else rule["k"].raw if join == "at_least_k" else 1
@@ -119,7 +119,7 @@ class RulePoint:
 
 @dataclass(frozen=True)
 class Futures:
-    """What the next 100 leads may bring: counts of conversions, by value."""
+    """Possible conversions among the next 100 leads: counts by value."""
 
     counts: dict[int, int]
     title: str

@@ -1,4 +1,4 @@
-"""The report's charts: dots with intervals, curves, weeks, calibration, a hundred people, fifty futures."""
+"""The report's charts: dots with intervals, curves, weeks, calibration, icon arrays, quantile dotplots."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ def dots(rows: Sequence[tuple[str, Sequence[Mark]]], per: int, title: str, width
     tops = [mark.estimate["high"] or mark.estimate["value"] or 0 for _, marks in rows for mark in marks]
     scale = ticks(max([*tops, 0.001]), 3 if width == NARROW else 5)
     to_x = Scale(0, scale[-1], 8, width - aside)
-    y, drawn = 4.0, []
+    y, elements = 4.0, []
     for label, marks in rows:
         y += 14
-        drawn.append(text(0, y, cut(label, width), "t strong"))
+        elements.append(text(0, y, cut(label, width), "t strong"))
         for mark in marks:
             y += 20
             if mark.estimate["value"] is not None and mark.kind != "few":
-                drawn += [
+                elements += [
                     band_across(mark.estimate, to_x, y - 4, mark.kind),
                     dot(to_x(mark.estimate["value"]), y - 4, mark.kind),
                 ]
-            drawn.append(text(width - aside + 12, y, mark.text, "t dim" if mark.kind == "few" else "t"))
+            elements.append(text(width - aside + 12, y, mark.text, "t dim" if mark.kind == "few" else "t"))
         y += 14
     axis = axis_below(to_x, y, _rates(scale, per), 8, f"how many of {per:,} convert")
-    return picture(width, y + 40, title, axis, *drawn)
+    return picture(width, y + 40, title, axis, *elements)
 
 
 def cut(label: str, width: float) -> str:
@@ -69,8 +69,8 @@ def cut(label: str, width: float) -> str:
     >>> cut("abcdefghijkl", 50)
     'abcdef…'
     """
-    most = int(width / _LETTER)
-    return label if len(label) <= most else f"{label[: most - 1].rstrip()}…"
+    max_letters = int(width / _LETTER)
+    return label if len(label) <= max_letters else f"{label[: max_letters - 1].rstrip()}…"
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,16 @@ def curve(
 ) -> Markup:
     """A rate against a threshold or a volume, with its interval and labelled points."""
     height, left, right, top = 236, 40.0, width - 12.0, 26.0
-    everything = [*line_, *((point.x, point.estimate) for point in points)]
-    scale = ticks(max([e["high"] or e["value"] or 0 for _, e in everything] + [0.001]), 4)
-    across = ticks(max([x for x, _ in everything] + [1]), 4 if width == NARROW else 6)
-    low = 0.0 if min([x for x, _ in everything] + [0]) >= 0 else min(x for x, _ in everything)
+    extent = [*line_, *((point.x, point.estimate) for point in points)]
+    scale = ticks(max([e["high"] or e["value"] or 0 for _, e in extent] + [0.001]), 4)
+    across = ticks(max([x for x, _ in extent] + [1]), 4 if width == NARROW else 6)
+    low = 0.0 if min([x for x, _ in extent] + [0]) >= 0 else min(x for x, _ in extent)
     to_x, to_y = Scale(low, across[-1], left, right), Scale(0, scale[-1], height - 44, top)
-    known = [(to_x(x), e) for x, e in line_ if e["value"] is not None]
-    area = [(x, to_y(e["high"])) for x, e in known if e["high"] is not None]
-    area += [(x, to_y(e["low"])) for x, e in reversed(known) if e["low"] is not None]
-    drawn = [path(area, "band rule", closed=True), path([(x, to_y(e["value"])) for x, e in known], "line rule")]
-    drawn += [_labelled(point, to_x, to_y, width) for point in points if point.estimate["value"] is not None]
+    values = [(to_x(x), e) for x, e in line_ if e["value"] is not None]
+    area = [(x, to_y(e["high"])) for x, e in values if e["high"] is not None]
+    area += [(x, to_y(e["low"])) for x, e in reversed(values) if e["low"] is not None]
+    marks = [path(area, "band rule", closed=True), path([(x, to_y(e["value"])) for x, e in values], "line rule")]
+    marks += [_labelled(point, to_x, to_y, width) for point in points if point.estimate["value"] is not None]
     return picture(
         width,
         height,
@@ -105,7 +105,7 @@ def curve(
         text(0, 12, f"of {per:,} convert", "t dim"),
         axis_left(to_y, left, _rates(scale, per), right),
         axis_below(to_x, height - 44, [(at, numbers.number(at)) for at in across], height - 48, name),
-        *(drawn if known else drawn[2:]),
+        *(marks if values else marks[2:]),
     )
 
 
@@ -134,7 +134,7 @@ class Week:
 def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) -> Markup:
     """The rate of the rule and of everyone, week by week; unfinished weeks are hatched and have no mark.
 
-    `later` is the index of the first week that had no part in choosing the rule.
+    `later` is the index of the first week that was not used to choose the rule.
     """
     height, left, right, top = 220, 40.0, width - 8.0, 26.0
     tops = [e["high"] or 0 for week in rows if week.finished for e in (week.estimate, week.everyone) if e]
@@ -142,35 +142,35 @@ def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) ->
     to_y = Scale(0, scale[-1], height - 36, top)
     gap = (right - left) / max(len(rows), 1)
     thick = min(8.0, gap / 3)
-    drawn: list[str] = []
+    marks: list[str] = []
     labels: list[str] = []
     if 0 < later < len(rows):
         x = left + gap * later
-        drawn += [line(x, top - 8, x, height - 36, "line all dashed"), text(x + 5, 14, "later weeks", "t dim")]
+        marks += [line(x, top - 8, x, height - 36, "line all dashed"), text(x + 5, 14, "later weeks", "t dim")]
     every = max(1, math.ceil(len(rows) / (_WEEKS_SHOWN if width != NARROW else 4)))
     for at, week in enumerate(rows):
         x = left + gap * (at + 0.5)
         if at % every == 0:
             labels.append(text(x, height - 18, week.label, "t dim", "middle"))
         if not week.finished:
-            drawn.append(_hatched(x - gap / 2, top, gap, height - 36 - top))
+            marks.append(_hatched(x - gap / 2, top, gap, height - 36 - top))
             continue
         if week.everyone:
-            drawn.append(dot(x, to_y(week.everyone["value"]), "all", min(4, thick / 2 + 1)))
+            marks.append(dot(x, to_y(week.everyone["value"]), "all", min(4, thick / 2 + 1)))
         if week.estimate:
-            drawn += [
+            marks += [
                 band_up(week.estimate, x, to_y, "rule", thick),
                 dot(x, to_y(week.estimate["value"]), "rule", min(5, thick / 2 + 1)),
             ]
         elif week.value is not None:
-            drawn.append(dot(x, to_y(week.value), "few"))
+            marks.append(dot(x, to_y(week.value), "few"))
     return picture(
         width,
         height,
         title,
         text(0, 12, f"of {per:,} convert", "t dim"),
         axis_left(to_y, left, _rates(scale, per), right),
-        *drawn,
+        *marks,
         *labels,
     )
 
@@ -190,12 +190,12 @@ def calibration(groups: Sequence[tuple[float, Estimate]], per: int, title: str, 
     side = min(width, 380)
     scale = ticks(max([*(p for p, _ in groups), *(e["high"] or 0 for _, e in groups), 0.001]), 4)
     to_x, to_y = Scale(0, scale[-1], 40, side - 14), Scale(0, scale[-1], side - 90, 26)
-    drawn = [line(to_x(0), to_y(0), to_x(scale[-1]), to_y(scale[-1]), "line all dashed")]
-    for predicted, seen in groups:
-        if seen["value"] is not None:
-            drawn += [
-                band_up(seen, to_x(predicted), to_y, "rule"),
-                dot(to_x(predicted), to_y(seen["value"]), "rule", 4),
+    marks = [line(to_x(0), to_y(0), to_x(scale[-1]), to_y(scale[-1]), "line all dashed")]
+    for predicted, observed in groups:
+        if observed["value"] is not None:
+            marks += [
+                band_up(observed, to_x(predicted), to_y, "rule"),
+                dot(to_x(predicted), to_y(observed["value"]), "rule", 4),
             ]
     return picture(
         side,
@@ -204,23 +204,23 @@ def calibration(groups: Sequence[tuple[float, Estimate]], per: int, title: str, 
         text(0, 12, f"converted, of {per:,}", "t dim"),
         axis_left(to_y, 40, _rates(scale, per), side - 14),
         axis_below(to_x, side - 90, _rates(scale, per), side - 94, f"predicted, of {per:,}"),
-        *drawn,
+        *marks,
     )
 
 
 def icons(rate: float, per: int, title: str) -> Markup:
     """A hundred people (or a thousand); those who convert are filled."""
     across, size = (10, 17.0) if per == 100 else (40, 6.0)
-    filled = math.floor(rate * per + 0.5)
+    converted = math.floor(rate * per + 0.5)
     places = [(size * (at % across), size * (at // across)) for at in range(per)]
     side = size * 0.76
     squares = [
         f"M{coordinate(x)} {coordinate(y)}h{coordinate(side)}v{coordinate(side)}h-{coordinate(side)}z"
         for x, y in places
     ]
-    drawn = [f'<path d="{"".join(squares[:filled])}" class="icon yes"/>'] if filled else []
-    drawn += [f'<path d="{"".join(squares[filled:])}" class="icon no"/>'] if filled < per else []
-    return picture(across * size, size * math.ceil(per / across), title, *drawn)
+    marks = [f'<path d="{"".join(squares[:converted])}" class="icon yes"/>'] if converted else []
+    marks += [f'<path d="{"".join(squares[converted:])}" class="icon no"/>'] if converted < per else []
+    return picture(across * size, size * math.ceil(per / across), title, *marks)
 
 
 def futures(conversions: int, qualified: int, leads: int = 100, count: int = 50) -> list[int]:
@@ -251,22 +251,22 @@ def dotplot(values: Sequence[int], title: str, name: str, width: int) -> Markup:
     """Fifty equally likely outcomes, stacked (quantile dotplot: Fernandes et al., CHI 2018)."""
     low, high = min(values), max(values)
     bins = 14 if width == NARROW else 24
-    each = max(1, math.ceil((high - low + 1) / bins))
+    bin_width = max(1, math.ceil((high - low + 1) / bins))
     to_x = Scale(low, max(high, low + 1), 20, width - 20)
     stacks: dict[int, int] = {}
     for value in values:
-        at = low + (value - low) // each * each
+        at = low + (value - low) // bin_width * bin_width
         stacks[at] = stacks.get(at, 0) + 1
-    radius = min(6.0, (width - 40) / max((high - low) / each, 1) / 2 - 0.5)
+    radius = min(6.0, (width - 40) / max((high - low) / bin_width, 1) / 2 - 0.5)
     base = 2 * radius * max(stacks.values()) + 12
-    drawn = [
+    marks = [
         dot(to_x(at), base - radius * (2 * up + 1) - 2, "rule", radius - 0.5)
         for at, tall in stacks.items()
         for up in range(tall)
     ]
     across = sorted({low, values[len(values) // 2], high})
     axis = axis_below(to_x, base, [(at, str(at)) for at in across], base - 4, name)
-    return picture(width, base + 40, title, axis, *drawn)
+    return picture(width, base + 40, title, axis, *marks)
 
 
 def _rates(scale: Sequence[float], per: int) -> list[tuple[float, str]]:

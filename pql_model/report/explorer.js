@@ -367,21 +367,21 @@
     if (!judgeable(later.x[0], later.n[0])) return counted(later) + ".";
     const who = rule.criteria.length ? " that meet this rule, " : " in general, ";
     const rate = frequency(later.rate.value);
-    return "Of " + whole(data.per) + " " + data.many + who + (rate.includes("than") ? "" : "about ") + rate + " convert within " + data.horizon +
+    return "Of " + whole(data.per) + " " + data.entities + who + (rate.includes("than") ? "" : "about ") + rate + " convert within " + data.horizon +
       " days (95 % interval " + interval(later.rate) + ").";
   }
 
   function near(result) {
     if (!result.near) return "";
     const cell = counted(result.near);
-    return "Near misses: " + amount(add(result.near.yes, result.near.no)) + " " + data.many + " lack exactly one; of these " + cell + " convert.";
+    return "Near misses: " + amount(add(result.near.yes, result.near.no)) + " " + data.entities + " lack exactly one; of these " + cell + " convert.";
   }
 
   function cells(result, empty) {
     if (!result.cells || empty) return [];
     const named = [["both", "both rules"], ["onlyNew", "only this rule"], ["onlyToday", "only today’s rule"], ["neither", "neither"]];
     const rows = named.map(([key, label]) => [label, amount(add(result.cells[key].yes, result.cells[key].no)), counted(result.cells[key])]);
-    return [tableOf("Compared with today’s rule, later weeks", ["found by", data.many, "convert"], rows)];
+    return [tableOf("Compared with today’s rule, later weeks", ["found by", data.entities, "convert"], rows)];
   }
 
   function without(rule) {
@@ -392,7 +392,7 @@
       const later = evaluate(rest).later;
       return [withoutBackticks(byId.get(id).text), amount(later.n), counted(later)];
     });
-    return [tableOf("Which criterion earns its place: the rule without it, later weeks", ["without", data.many, "convert"], rows)];
+    return [tableOf("Which criterion earns its place: the rule without it, later weeks", ["without", data.entities, "convert"], rows)];
   }
 
   function same(one, other) {

@@ -33,7 +33,7 @@ _PERIODS = ("earlier", "later")
 
 
 def explorer_data(bits: pd.DataFrame, criteria: list[dict[str, Any]], mode: Mode = "counts") -> dict[str, Any]:
-    """Make the second argument of `render_page`, to be stored beside growth.json (JSON, some 300 KB at most).
+    """Build the second argument of `render_page`, to be stored beside growth.json (JSON, some 300 KB at most).
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def explorer_data(bits: pd.DataFrame, criteria: list[dict[str, Any]], mode: Mode
     _check(bits, criteria)
     period = np.array([_PERIODS.index(name) for name in bits["period"]], dtype=np.int64)
     converted = bits["converted"].to_numpy(bool)
-    later = bits["as_of"].to_numpy(np.int64)[period == 1]
+    later_as_of = bits["as_of"].to_numpy(np.int64)[period == 1]
     return {
         "mode": mode,
         "criteria": [_criterion(criterion) for criterion in criteria],
@@ -72,7 +72,7 @@ def explorer_data(bits: pd.DataFrame, criteria: list[dict[str, Any]], mode: Mode
             for at, name in enumerate(_PERIODS)
         },
         "today": TODAY in bits,
-        "whole_weeks": len(whole_weeks(later)),
+        "whole_weeks": len(whole_weeks(later_as_of)),
         **(_counts(bits, criteria, period) if mode == "counts" else _rows(bits, criteria, period)),
     }
 
@@ -110,23 +110,23 @@ def _counts(bits: pd.DataFrame, criteria: list[dict[str, Any]], period: np.ndarr
     depth = max(d for d in range(1, MOST_CRITERIA + 1) if d == 1 or _sets(len(criteria), d) <= MOST_SETS)
     converted = bits["converted"].to_numpy(np.int64)
     today = bits[TODAY].to_numpy(np.int64) if TODAY in bits else np.zeros(len(bits), np.int64)
-    found = _all_sets(
+    sizes = _all_sets(
         bits,
         criteria,
         np.where(period == 0, 2 - converted, 4 + 4 * today + 2 * _whole(bits, period) + 1 - converted),
         depth,
     )
-    yes, no = found[:, 4::2].sum(axis=1), found[:, 5::2].sum(axis=1)
-    with_today = {"yes": found[:, 8] + found[:, 10], "no": found[:, 9] + found[:, 11]}
-    weekly = found[:, [6, 7, 10, 11]].sum(axis=1)
-    streams = {"earlier_yes": found[:, 1], "earlier_no": found[:, 2], "later_yes": yes, "later_no": no}
+    yes, no = sizes[:, 4::2].sum(axis=1), sizes[:, 5::2].sum(axis=1)
+    with_today = {"yes": sizes[:, 8] + sizes[:, 10], "no": sizes[:, 9] + sizes[:, 11]}
+    weekly = sizes[:, [6, 7, 10, 11]].sum(axis=1)
+    streams = {"earlier_yes": sizes[:, 1], "earlier_no": sizes[:, 2], "later_yes": yes, "later_no": no}
     streams["weekly"] = np.where((yes < LEAST_SHOWN) | (no < LEAST_SHOWN), 0, weekly)
-    if TODAY in bits:  # the rest of a cell, without today's rule, must not be small either
-        for name, whole in (("yes", yes), ("no", no)):
-            rest = whole - with_today[name]
-            streams[f"today_{name}"] = np.where((rest > 0) & (rest < LEAST_SHOWN), 0, with_today[name])
-    shown = {name: encode(np.maximum(values - (LEAST_SHOWN - 1), 0)) for name, values in streams.items()}
-    return {"most": min(depth, len(criteria)), "counts": {"least": LEAST_SHOWN, **shown}}
+    if TODAY in bits:  # the remainder of a cell, without today's rule, must not be small either
+        for name, members in (("yes", yes), ("no", no)):
+            remainder = members - with_today[name]
+            streams[f"today_{name}"] = np.where((remainder > 0) & (remainder < LEAST_SHOWN), 0, with_today[name])
+    encoded = {name: encode(np.maximum(values - (LEAST_SHOWN - 1), 0)) for name, values in streams.items()}
+    return {"most": min(depth, len(criteria)), "counts": {"least": LEAST_SHOWN, **encoded}}
 
 
 def _sets(criteria: int, depth: int) -> int:
@@ -144,28 +144,28 @@ def _all_sets(bits: pd.DataFrame, criteria: list[dict[str, Any]], group: np.ndar
     """How many rows of each group meet all criteria of each set, (sets, 12); sets by size, then in order."""
     packed, starts = _packed(bits[[criterion["id"] for criterion in criteria]].to_numpy(bool), group)
     everyone, _ = _packed(np.ones((len(bits), 1), bool), group)
-    found = [_popcount(everyone, starts)]
+    sizes = [_popcount(everyone, starts)]
     level: list[tuple[int, np.ndarray]] = [(-1, everyone[0])]
     for size in range(1, depth + 1):
         longer: list[tuple[int, np.ndarray]] = []
-        for last, met in level:
-            block = packed[last + 1 :] & met
+        for last, members in level:
+            block = packed[last + 1 :] & members
             if len(block):
-                found.append(_popcount(block, starts))
+                sizes.append(_popcount(block, starts))
             if size < depth:
                 longer += [(last + 1 + at, row) for at, row in enumerate(block)]
         level = longer
-    return np.concatenate(found)
+    return np.concatenate(sizes)
 
 
 def _packed(columns: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bits by column, rows sorted into 12 groups, each group padded to whole 64-bit words (and at least one)."""
     parts, starts, at = [], [], 0
     for code in range(12):
-        mine = columns[group == code]
-        words = max(1, -(-len(mine) // 64))
+        members = columns[group == code]
+        words = max(1, -(-len(members) // 64))
         padded = np.zeros((words * 64, columns.shape[1]), bool)
-        padded[: len(mine)] = mine
+        padded[: len(members)] = members
         parts.append(np.ascontiguousarray(np.packbits(padded.T, axis=1)).view(np.uint64))
         starts.append(at)
         at += words
@@ -198,25 +198,25 @@ def _rows(bits: pd.DataFrame, criteria: list[dict[str, Any]], period: np.ndarray
     """Groups of rows with equal period, week and outcome; the bits of each group start at a new 32-bit word."""
     ids = [criterion["id"] for criterion in criteria] + ([TODAY] if TODAY in bits else [])
     cohort, lead = week_of(bits["begins"].to_numpy(np.int64)), week_of(bits["as_of"].to_numpy(np.int64))
-    whole = set(whole_weeks(bits["as_of"].to_numpy(np.int64)[period == 1]).tolist())
+    full_weeks = set(whole_weeks(bits["as_of"].to_numpy(np.int64)[period == 1]).tolist())
     keys = pd.DataFrame(
         {"period": period, "week": cohort, "lead": lead, "converted": bits["converted"].to_numpy(np.int64)}
     )
     columns = bits[ids].to_numpy(bool)
     groups, padded = [], []
-    found, group = np.unique(keys.to_numpy(np.int64), axis=0, return_inverse=True)
-    for at, key in enumerate(found.tolist()):
-        here = columns[group == at]
-        here = here[np.lexsort(here.T[::-1])]  # sorted by their bits, so that nothing of their order is left
-        full = np.zeros((-(-len(here) // 32) * 32, len(ids)), bool)
-        full[: len(here)] = here
+    distinct, group = np.unique(keys.to_numpy(np.int64), axis=0, return_inverse=True)
+    for at, key in enumerate(distinct.tolist()):
+        members = columns[group == at]
+        members = members[np.lexsort(members.T[::-1])]  # sorted by their bits, so that nothing of their order is left
+        full = np.zeros((-(-len(members) // 32) * 32, len(ids)), bool)
+        full[: len(members)] = members
         padded.append(full)
-        inside = key[2] in whole and key[0] == 1
-        groups.append([key[0], iso(key[1]), iso(key[2]) if inside else None, key[3], len(here)])
-    everything = np.concatenate(padded) if padded else np.zeros((0, len(ids)), bool)
+        in_full_week = key[2] in full_weeks and key[0] == 1
+        groups.append([key[0], iso(key[1]), iso(key[2]) if in_full_week else None, key[3], len(members)])
+    matrix = np.concatenate(padded) if padded else np.zeros((0, len(ids)), bool)
     return {
         "most": None,
-        "rows": {"groups": groups, "bits": {name: _letters(everything[:, at]) for at, name in enumerate(ids)}},
+        "rows": {"groups": groups, "bits": {name: _letters(matrix[:, at]) for at, name in enumerate(ids)}},
     }
 
 

@@ -14,7 +14,7 @@ from pql_model.report.view import View
 
 @dataclass(frozen=True)
 class ExplorerSection:
-    """The criteria to tick by group, what the script reads, and the rules shown where no script runs."""
+    """The criteria to tick by group, the data of the script, and the rules that are shown without scripts."""
 
     script_data: dict[str, Any] | None = None
     groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -28,17 +28,17 @@ def explorer_section(view: View) -> ExplorerSection:
     groups: dict[str, list[dict[str, Any]]] = {}
     for criterion in view.explorer["criteria"]:
         groups.setdefault(criterion["group"], []).append(criterion)
-    ordered = {group: sorted(criteria, key=_natural_order) for group, criteria in groups.items()}
-    return ExplorerSection(script_data(view, view.explorer), ordered, rule_rows(view))
+    sorted_groups = {group: sorted(criteria, key=_natural_order) for group, criteria in groups.items()}
+    return ExplorerSection(script_data(view, view.explorer), sorted_groups, rule_rows(view))
 
 
 def _natural_order(criterion: dict[str, Any]) -> list[tuple[int, str]]:
-    """So that `10 or more` comes after `5 or more`."""
+    """Sort key that puts `10 or more` after `5 or more`."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", criterion["short"])]
 
 
 def script_data(view: View, explorer: dict[str, Any]) -> dict[str, Any]:
-    """The explorer's data, and what the script must know of the page."""
+    """The explorer's data, and the facts about the page that its script needs."""
     criteria = explorer["criteria"]
     ids = {criterion["id"] for criterion in criteria}
     definitions = [rule for rule in view.data["definitions"] if set(rule["criteria"]) <= ids]
@@ -61,7 +61,7 @@ def script_data(view: View, explorer: dict[str, Any]) -> dict[str, Any]:
             for week in weeks
         ],
         "per": view.per,
-        "many": view.many,
+        "entities": view.entities,
         "horizon": view.data["horizon_days"],
         "product": view.data["product"],
         "everyone": view.data["base"]["later"]["value"],
@@ -73,8 +73,8 @@ def _start(rule: dict[str, Any]) -> dict[str, Any]:
 
 
 def _strip(view: View, name: str) -> list[list[int]]:
-    none = {"qualified": 0, "conversions": 0}
-    counts = (week["by_definition"].get(name, none) for week in view.data["weeks"])
+    zero = {"qualified": 0, "conversions": 0}
+    counts = (week["by_definition"].get(name, zero) for week in view.data["weeks"])
     return [[count["qualified"], count["conversions"]] for count in counts]
 
 

@@ -38,7 +38,7 @@ class Findings:
     Attributes
     ----------
     text
-        What a row is, such as `as of day 14 of the trial`.
+        Description of a row, such as `as of day 14 of the trial`.
     table, outcomes, earlier, later
         Criteria rows, and which of them are earlier and later ones, bool (rows,).
     variants
@@ -129,16 +129,16 @@ def growth_object(
 
 def offered_criteria(findings: Findings) -> list[dict[str, Any]]:
     """List the criteria of the explorer: those found, those of the rule in force, and other thresholds of the same columns."""
-    offered: list[dict[str, Any]] = []
-    known: set[str] = set()
+    criteria: list[dict[str, Any]] = []
+    ids: set[str] = set()
 
     def add(name: str, condition: Criterion, group: str) -> None:
         payload = criterion_json(condition)
-        if str(payload) in known or len(offered) == MOST_OFFERED:
+        if str(payload) in ids or len(criteria) == MOST_OFFERED:
             return
-        known.add(str(payload))
+        ids.add(str(payload))
         text, short = criterion_text(condition), criterion_short(condition)
-        offered.append({"id": name, "text": text, "short": short, "group": group, "conditions": [payload]})
+        criteria.append({"id": name, "text": text, "short": short, "group": group, "conditions": [payload]})
 
     for criterion in findings.results.criteria:
         add(criterion.id, criterion.definition.criteria[0], family_text(criterion.mined.family))
@@ -149,7 +149,7 @@ def offered_criteria(findings: Findings) -> list[dict[str, Any]]:
     for criterion in findings.results.criteria:
         for k, condition in enumerate(findings.variants.get(criterion.id, ())):
             add(f"{criterion.id}v{k + 1}", condition, family_text(criterion.mined.family))
-    return offered
+    return criteria
 
 
 def explorer_bits(findings: Findings) -> pd.DataFrame:
@@ -165,8 +165,8 @@ def explorer_bits(findings: Findings) -> pd.DataFrame:
             "converted": outcomes.converted,
         }
     )
-    for each in offered_criteria(findings):
-        bits[each["id"]] = holds(Criterion.model_validate(each["conditions"][0]), table)
+    for criterion in offered_criteria(findings):
+        bits[criterion["id"]] = holds(Criterion.model_validate(criterion["conditions"][0]), table)
     if findings.results.in_force is not None:
         bits[TODAY] = meets(findings.results.in_force.definition, table)
     return bits
@@ -234,15 +234,15 @@ def _behaviour(behaviour: Behaviour, findings: Findings) -> dict[str, Any]:
 
 
 def _median_criterion(behaviour: Behaviour, findings: Findings) -> Criterion | None:
-    """A threshold at the median of the earlier rows that did it, where no criterion was found."""
+    """A criterion with its threshold at the median of the earlier rows that did it, where none was found."""
     column = behaviour.column
     if column.kind == "category":
         return None
     values = as_numbers(findings.table[column.name][findings.earlier])
-    done = values[~np.isnan(values) & (values > 0)]
-    if len(np.unique(done)) < 2:
+    positive = values[~np.isnan(values) & (values > 0)]
+    if len(np.unique(positive)) < 2:
         return None
-    middle = roundest(*np.quantile(done, [0.4, 0.6]))
+    middle = roundest(*np.quantile(positive, [0.4, 0.6]))
     if column.kind == "number":
         return Criterion.model_validate({"trait": column.text, "operator": ">=", "threshold": middle})
     feature = parse_feature(column.name)
@@ -261,22 +261,22 @@ def _median_criterion(behaviour: Behaviour, findings: Findings) -> Criterion | N
 
 
 def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
-    """Outcomes of the rows past each value of the condition's column."""
+    """Outcomes of the rows beyond each value of the condition's column."""
     if condition.threshold is None:
         return []
     values = criterion_values(condition, table)
     falling = condition.operator in ("<=", "<")
-    known = values[~np.isnan(values)]
-    if not len(known):
+    present = values[~np.isnan(values)]
+    if not len(present):
         return []
-    levels = np.unique(known)
+    levels = np.unique(present)
     levels = np.unique(
         np.r_[condition.threshold, levels[np.unique(np.linspace(0, len(levels) - 1, _CURVE).astype(int))]]
     )
     points = []
     for level in levels:
-        past = values <= level if falling else values >= level
-        cell = GroupOutcomes.of(np.asarray(past), outcomes)
+        mask = values <= level if falling else values >= level
+        cell = GroupOutcomes.of(np.asarray(mask), outcomes)
         points.append({"threshold": round(float(level), 6), **cell.to_dict()})
     return points
 
@@ -287,14 +287,18 @@ def _volume(later: Outcomes) -> list[dict[str, Any]]:
         return []
     order = np.argsort(-later.probability, kind="stable")
     weeks = max(len(whole_weeks(later.as_of)), 1)
-    inside = np.isin(week_of(later.as_of), whole_weeks(later.as_of))
+    in_full_week = np.isin(week_of(later.as_of), whole_weeks(later.as_of))
     points = []
     for share in _SHARES:
         best = np.zeros(len(later), bool)
         best[order[: max(1, round(share * len(later)))]] = True
         rate = wilson(int((best & later.converted).sum()), int(best.sum()))
         points.append(
-            {"share": share, "leads_per_week": round(float((best & inside).sum() / weeks), 2), "rate": rate.to_dict(6)}
+            {
+                "share": share,
+                "leads_per_week": round(float((best & in_full_week).sum() / weeks), 2),
+                "rate": rate.to_dict(6),
+            }
         )
     return points
 
@@ -312,19 +316,19 @@ def _weeks(findings: Findings) -> list[dict[str, Any]]:
     finished_before = findings.observed_until - findings.horizon - age
     payload = []
     for monday in range(int(week.min()), int(week_of(np.array([findings.observed_until]))[0]) + 1, WEEK):
-        here = week == monday
+        in_week = week == monday
         finished = monday + WEEK <= finished_before
-        counted = {
-            name: {"qualified": int((here & met).sum()), "conversions": int((here & met & outcomes.converted).sum())}
-            for name, met in rules.items()
+        counts = {
+            name: {"qualified": int(met.sum()), "conversions": int((met & outcomes.converted).sum())}
+            for name, met in ((name, in_week & mask) for name, mask in rules.items())
         }
         payload.append(
             {
                 "week": iso(monday),
-                "entities": int(here.sum()),
-                "conversions": int((here & outcomes.converted).sum()),
+                "entities": int(in_week.sum()),
+                "conversions": int((in_week & outcomes.converted).sum()),
                 "finished": finished,
-                "by_definition": counted,
+                "by_definition": counts,
             }
         )
     return payload
@@ -336,27 +340,27 @@ def _profiles(findings: Findings) -> dict[str, list[dict[str, Any]]]:
     if best is None:
         return {"call": [], "leave": [], "near": []}
     table = findings.table[findings.later]
-    each = np.column_stack([holds(c.definition.criteria[0], table) for c in findings.results.criteria])
+    masks = np.column_stack([holds(c.definition.criteria[0], table) for c in findings.results.criteria])
     call = [_profile(definition_text(best.definition), meets(best.definition, table), outcomes)]
-    most = np.asarray(each.all(axis=1))
-    if each.shape[1] > 1 and most.any():
-        call.append(_profile(f"meets all {each.shape[1]} criteria", most, outcomes))
-    none = np.asarray(~each.any(axis=1))
-    leave = [_profile("meets none of the criteria", none, outcomes)]
+    meets_all = np.asarray(masks.all(axis=1))
+    if masks.shape[1] > 1 and meets_all.any():
+        call.append(_profile(f"meets all {masks.shape[1]} criteria", meets_all, outcomes))
+    meets_none = np.asarray(~masks.any(axis=1))
+    leave = [_profile("meets none of the criteria", meets_none, outcomes)]
     return {"call": call, "leave": leave, "near": _near(best, table, outcomes)}
 
 
 def _near(best: DefinitionResult, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
     members = best.definition.criteria
-    held = np.column_stack([holds(c, table) for c in members])
-    near = held.sum(axis=1) == best.definition.least - 1
+    masks = np.column_stack([holds(c, table) for c in members])
+    near = masks.sum(axis=1) == best.definition.least - 1
     payload = []
     for k, criterion in enumerate(members):
-        lacks = near & ~held[:, k]
+        lacks = near & ~masks[:, k]
         if lacks.any() and best.definition.least > 1:
             payload.append(_profile(f"only lacks: {criterion_text(criterion)}", lacks, outcomes))
     return payload
 
 
-def _profile(text: str, here: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:
-    return {"text": text, **GroupOutcomes.of(here, outcomes).to_dict()}
+def _profile(text: str, mask: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:
+    return {"text": text, **GroupOutcomes.of(mask, outcomes).to_dict()}

@@ -1,4 +1,4 @@
-"""Data health in the growth report: what was seen, what it does to the figures, and what to do."""
+"""Data health in the growth report: what was found, its effect on the figures, and what to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def health_lines(
     warnings: Sequence[str],
     moved: str | None,
 ) -> list[dict[str, str]]:
-    """List what was seen in the data: `level` (red, amber, ok), `saw`, `does`, `todo`.
+    """List the findings about the data: `level` (red, amber, ok), `saw`, `does`, `todo`.
 
     Parameters
     ----------
@@ -88,14 +88,14 @@ def _unusable(set_aside: Mapping[str, int], rows_read: int) -> list[dict[str, st
     share = rows / rows_read if rows_read else 0.0
     if share < MUCH:
         return []
-    most = ", ".join(
+    largest = ", ".join(
         f"{reason.replace('_', ' ')} {count:,}" for reason, count in sorted(set_aside.items(), key=lambda r: -r[1])[:3]
     )
     level = "red" if share >= TOO_MUCH else "amber"
     return [
         _line(
             level,
-            f"{share:.0%} of the event rows cannot be used: {most}.",
+            f"{share:.0%} of the event rows cannot be used: {largest}.",
             "Counts are lower than they really were.",
             "`pql check` shows them by table and reason.",
         )

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from markupsafe import escape as escape_html
 
-# control and bidirectional marks: an event name must not reverse the sentence it stands in
+# control and bidirectional marks: an event name must not reverse the sentence around it
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
@@ -50,13 +50,13 @@ def without_backticks(text: object) -> str:
 
 
 def capitalise(text: str) -> Markup:
-    """Start with a capital letter, also where the first letter stands inside an element.
+    """Start with a capital letter, even if the first letter is inside an element.
 
     >>> capitalise(Markup("<b>at</b> least")), capitalise("at least")
     (Markup('<b>At</b> least'), Markup('At least'))
     """
     first = re.compile(r"^((?:<[^>]*>)*)([^<&])")
-    return Markup(first.sub(lambda found: found[1] + found[2].upper(), str(escape_html(text))))  # noqa: S704 (escaped)
+    return Markup(first.sub(lambda match: match[1] + match[2].upper(), str(escape_html(text))))  # noqa: S704 (escaped)
 
 
 def json_block(content: Any) -> Markup:

@@ -1,4 +1,4 @@
-"""How the report writes numbers: natural frequencies, intervals beside them, and no word that claims a cause.
+"""Number formats of the report: natural frequencies with intervals, and no word that claims a cause.
 
 Every function returns plain text. Rates are shares between 0 and 1.
 """
@@ -45,8 +45,8 @@ def denominator(rates: Iterable[float | None]) -> int:
     >>> denominator([0.31, 0.004]), denominator([0.004, None])
     (100, 1000)
     """
-    known = [rate for rate in rates if rate is not None]
-    return 1000 if known and max(known) < 0.01 else 100
+    values = [rate for rate in rates if rate is not None]
+    return 1000 if values and max(values) < 0.01 else 100
 
 
 def frequency(rate: float | None, per: int = 100) -> str:
@@ -66,7 +66,7 @@ def frequency(rate: float | None, per: int = 100) -> str:
 
 
 def complement(rate: float, per: int = 100) -> str:
-    """How many of `per` do not, so that both counts add up.
+    """The count of `per` that do not, so that both counts add up.
 
     >>> complement(0.314)
     '69'
@@ -113,7 +113,7 @@ def number(value: float | None) -> str:
 
 
 def percent(rate: float | None) -> str:
-    """For tables.
+    """A percentage for tables.
 
     >>> percent(0.314), percent(0.0623), percent(0.99999)
     ('31 %', '6.2 %', '100 %')
@@ -162,24 +162,24 @@ def counts(conversions: int, qualified: int) -> str:
     return f"{conversions:,} of {qualified:,}"
 
 
-def overlap(one: Estimate, other: Estimate) -> bool:
-    """Whether two intervals share a point and cannot be told apart.
+def overlap(first: Estimate, second: Estimate) -> bool:
+    """Whether two intervals share a point, so that the figures are not distinguishable.
 
     >>> overlap({"low": 0.1, "high": 0.2}, {"low": 0.2, "high": 0.3})
     True
     """
-    if None in (one["low"], one["high"], other["low"], other["high"]):
+    if None in (first["low"], first["high"], second["low"], second["high"]):
         return True
-    return bool(one["low"] <= other["high"] and other["low"] <= one["high"])
+    return bool(first["low"] <= second["high"] and second["low"] <= first["high"])
 
 
-def plural(count: int, noun: str, many: str | None = None) -> str:
+def plural(count: int, noun: str, plural_form: str | None = None) -> str:
     """A count with its noun.
 
     >>> plural(1, "account"), plural(1200, "account"), plural(0, "entry", "entries")
     ('1 account', '1,200 accounts', '0 entries')
     """
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else plural_form or noun + 's'}"
 
 
 def join_words(parts: list[str], word: str = "and") -> str:
@@ -207,7 +207,7 @@ def day(iso: str | None) -> str:
 
 
 def short_day(iso: str) -> str:
-    """For the axis of a chart.
+    """A short date for the axis of a chart.
 
     >>> short_day("2026-03-02")
     '2 Mar'
@@ -250,7 +250,7 @@ STYLES: dict[str, Callable[[Any, int], str]] = {
     "count": lambda value, _: f"{value:,}",
     "day": lambda value, _: day(value),
 }
-"""How the page prints a number of the growth object; an interval is printed from its whole estimate."""
+"""Formats for a number of the growth object; an interval is printed from its whole estimate."""
 
 
 def _rounded(value: float) -> int:

@@ -1,4 +1,4 @@
-"""Sections 7 and 8: week by week, and whom to call."""
+"""Sections 7 and 8: the rule week by week, and the accounts to call."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class WeeksSection:
 def weeks(view: View) -> WeeksSection:
     """Prepare section 7."""
     series = str(view.best["id"]) if view.best is not None else "in_force" if view.in_force is not None else None
-    drawn = [_week(week, series) for week in view.data["weeks"]]
-    both = [(w.estimate["value"], w.everyone["value"]) for w in drawn if w.finished and w.estimate and w.everyone]
+    rows = [_week(week, series) for week in view.data["weeks"]]
+    pairs = [(w.estimate["value"], w.everyone["value"]) for w in rows if w.finished and w.estimate and w.everyone]
     start = view.data["periods"]["later"]["from"]
-    later = next((at for at, week in enumerate(view.data["weeks"]) if start and week["week"] >= start), 0)
+    later_start = next((at for at, week in enumerate(view.data["weeks"]) if start and week["week"] >= start), 0)
     title = "Rate of the rule and of everyone, by week"
     return WeeksSection(
         series,
-        len(both),
-        numbers.plural(len(both), "week"),
-        sum(rule > everyone for rule, everyone in both),
-        sum(not week.finished for week in drawn),
-        both_widths(lambda width: charts.weeks(drawn, later, view.per, title, width)),
+        len(pairs),
+        numbers.plural(len(pairs), "week"),
+        sum(rule > everyone for rule, everyone in pairs),
+        sum(not week.finished for week in rows),
+        both_widths(lambda width: charts.weeks(rows, later_start, view.per, title, width)),
     )
 
 

@@ -35,7 +35,7 @@ SECTIONS: dict[str, Callable[[View], object]] = {
     "limits": limits,
     "method": method,
 }
-"""Name of a section, of its template and of its anchor -> what prepares it, in the order of the page."""
+"""Name of a section, its template and its anchor -> the function that prepares it, in the order of the page."""
 ROWS_WARNING = "This file contains account data (without names). Do not forward it."
 
 
@@ -45,9 +45,9 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
     Parameters
     ----------
     growth : dict
-        Everything the page shows: see `docs/report.md`. Its texts are untrusted and are escaped.
+        The content of the page: see `docs/report.md`. Its texts are untrusted and are escaped.
     explorer : dict or None
-        What `explorer_data` made, or None to leave the explorer out.
+        Data from `explorer_data`, or None to leave the explorer out.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
     sections = {name: prepare(view) for name, prepare in SECTIONS.items()}
     body = render("body.html.j2", view, sections=sections, rows_warning=ROWS_WARNING)
     policy = _policy(style, script)
-    # a line break less in the style or the script, and the policy would refuse them
+    # one line break less in the style or the script, and the policy would reject them
     return render("page.html.j2", view, keep_line_breaks=True, body=body, style=style, script=script, policy=policy)
 
 
@@ -69,7 +69,7 @@ def render_section(name: str, view: View) -> str:
 
 
 def write_page(path: Path, html: str) -> None:
-    """Write the page whole or not at all; UTF-8 with LF, or the policy would refuse the page's own script."""
+    """Write the page atomically, as UTF-8 with LF: otherwise the policy would reject the page's own script."""
     atomic_write(path, lambda unfinished: unfinished.write_bytes(html.encode("utf-8")))
 
 

@@ -1,6 +1,6 @@
 """The templates of the report: the one door to Jinja.
 
-Everything is escaped unless it is `Markup`. A number is printed by a filter, which names its place in the growth object.
+Everything is escaped unless it is `Markup`. A number is printed by a filter, which adds its path in the growth object.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def render(template: str, view: View, *, keep_line_breaks: bool = False, **conte
         .render(
             view=view,
             growth=view.growth,
-            one=view.one,
-            many=view.many,
+            entity=view.entity,
+            entities=view.entities,
             per=f"{view.per:,}",
             horizon=view.growth["horizon_days"],
             everyone=view.print_number(view.growth["base"]["later"]["value"], "frequency"),
@@ -67,7 +67,7 @@ def _environment() -> Environment:
 
 
 def _finalize(value: Any) -> Any:
-    """Text from the data without characters that could reverse the sentence it stands in."""
+    """Text from the data without characters that could reverse the sentence around it."""
     return value if isinstance(value, Markup) else without_controls(str(value))
 
 

@@ -13,7 +13,7 @@ from pql_model.report.numbers import Estimate
 from pql_model.statistics.estimate import Z95
 
 WIDE, NARROW = 720, 320
-"""Charts are drawn both_widths, for a desk and for a telephone: a scaled-down picture cannot be read."""
+"""Charts are drawn in two widths, for desktop and phone, since a scaled-down picture is not readable."""
 
 _MIDDLE_HALF = 0.6745 / Z95
 """Where the middle 50 % of a normal distribution ends, as a share of the way to the ends of its 95 %."""
@@ -79,9 +79,9 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line x1="{coordinate(x1)}" y1="{coordinate(y1)}" x2="{coordinate(x2)}" y2="{coordinate(y2)}" class="{kind}"/>'
 
 
-def box(x: float, y: float, width: float, height: float, kind: str, **more: str) -> str:
+def box(x: float, y: float, width: float, height: float, kind: str, **attributes: str) -> str:
     """A rectangle."""
-    extra = "".join(f' {key}="{escape(value)}"' for key, value in more.items())
+    extra = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
     size = f'width="{coordinate(max(width, 0))}" height="{coordinate(max(height, 0))}"'
     return f'<rect x="{coordinate(x)}" y="{coordinate(y)}" {size} class="{kind}"{extra}/>'
 
@@ -93,8 +93,8 @@ def text(x: float, y: float, label: str, kind: str = "t", anchor: str = "start")
 
 def path(points: Sequence[tuple[float, float]], kind: str, closed: bool = False) -> str:
     """A line through points, or the area inside it."""
-    drawn = " ".join(f"{'L' if at else 'M'}{coordinate(x)} {coordinate(y)}" for at, (x, y) in enumerate(points))
-    return f'<path d="{drawn}{"Z" if closed else ""}" class="{kind}"/>'
+    commands = " ".join(f"{'L' if at else 'M'}{coordinate(x)} {coordinate(y)}" for at, (x, y) in enumerate(points))
+    return f'<path d="{commands}{"Z" if closed else ""}" class="{kind}"/>'
 
 
 def dot(x: float, y: float, kind: str, size: float = 5) -> str:
@@ -141,12 +141,12 @@ def ends(estimate: Estimate) -> tuple[tuple[float, float], tuple[float, float]]:
 
 def axis_below(to_x: Scale, y: float, marks: Sequence[tuple[float, str]], top: float, name: str = "") -> str:
     """Numbers under a chart, with faint lines up to `top`."""
-    drawn = [
+    elements = [
         line(to_x(at), top, to_x(at), y, "grid") + text(to_x(at), y + 16, label, "t dim", "middle")
         for at, label in marks
     ]
-    named = [text((to_x.start + to_x.end) / 2, y + 34, name, "t dim", "middle")] if name else []
-    return "".join([*drawn, *named])
+    title = [text((to_x.start + to_x.end) / 2, y + 34, name, "t dim", "middle")] if name else []
+    return "".join([*elements, *title])
 
 
 def axis_left(to_y: Scale, x: float, marks: Sequence[tuple[float, str]], right: float) -> str:

@@ -1,4 +1,4 @@
-"""Sections 9 to 12: calibration, data health, what is not known, and how the report was made."""
+"""Sections 9 to 12: calibration, data health, limits, and how the report was made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pql_model.report.view import GrowthNode, View
 
 @dataclass(frozen=True)
 class ScoreSection:
-    """Groups of rows by predicted probability, and in how many the interval of the outcomes holds the prediction."""
+    """Groups of rows by predicted probability, and the number whose interval includes the prediction."""
 
     groups: list[GrowthNode]
     matching: int = 0
@@ -38,7 +38,7 @@ def score(view: View) -> ScoreSection:
 
 @dataclass(frozen=True)
 class HealthSection:
-    """What was seen in the data; the heading names the worst."""
+    """Findings about the data; the heading names the worst."""
 
     heading: str
     levels: dict[str, str] = field(default_factory=lambda: {"red": "▲ red", "amber": "◆ amber", "ok": "● fine"})
@@ -57,7 +57,7 @@ def health(view: View) -> HealthSection:
 
 @dataclass(frozen=True)
 class LimitsSection:
-    """What the page cannot tell, and the experiment that would."""
+    """The limits of the page, and the experiment that would overcome them."""
 
     not_causes: str = numbers.NOT_CAUSES
 
@@ -96,7 +96,7 @@ _PRIVACY = {
 
 @dataclass(frozen=True)
 class MethodSection:
-    """The model card: formulas, terms, excluded columns, versions, and what the file holds."""
+    """The model card: formulas, terms, excluded columns, versions, and the contents of the file."""
 
     leaks: str
     formulas: list[str]

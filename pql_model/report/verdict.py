@@ -1,4 +1,4 @@
-"""Sections 1 and 2: what to do, and the new rule against today's."""
+"""Sections 1 and 2: the recommendation, and the new rule against today's."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def today(view: View) -> TodaySection:
         return TodaySection()
     against = view.in_force["against"]
     marks = [
-        (f"{label}: {against[name]['entities'].raw:,} {view.many}", [view.mark(against[name], _KINDS[name])])
+        (f"{label}: {against[name]['entities'].raw:,} {view.entities}", [view.mark(against[name], _KINDS[name])])
         for name, label in _CELLS.items()
     ]
     title = "How many convert among those that both rules, one of them or neither finds"

@@ -17,7 +17,7 @@ from pql_model.report.markup import names, without_controls
 
 @dataclass(frozen=True, eq=False)
 class GrowthNode:
-    """A value of the growth object and its path there, so that a number is printed with its place.
+    """A value of the growth object and its path there, so that a number is printed with its path.
 
     >>> root = GrowthNode({"base": {"later": {"value": 0.061}}})
     >>> root["base"]["later"]["value"].path, root["base"]["later"]["value"].raw
@@ -53,14 +53,14 @@ class GrowthNode:
 
 @dataclass(frozen=True)
 class View:
-    """The growth object, and what the explorer computes from.
+    """The growth object and the data of the explorer.
 
     Parameters
     ----------
     data
         The growth object: see `docs/report.md`.
     explorer
-        What `explorer_data` made, or None.
+        Data from `explorer_data`, or None.
     """
 
     data: dict[str, Any]
@@ -76,16 +76,16 @@ class View:
         return numbers.denominator(_rates(self.data))
 
     @property
-    def one(self) -> str:
+    def entity(self) -> str:
         return str(self.data["entity"])
 
     @property
-    def many(self) -> str:
-        return f"{self.one}s"
+    def entities(self) -> str:
+        return f"{self.entity}s"
 
     @property
     def mode(self) -> str:
-        """What the explorer computes from: counts, rows or off."""
+        """Mode of the explorer: counts, rows or off."""
         return str(self.explorer["mode"]) if self.explorer else "off"
 
     @cached_property
@@ -110,7 +110,7 @@ class View:
         return tested["note"].raw != TOO_FEW and tested["rate"]["value"].known
 
     def print_number(self, node: GrowthNode, style: str) -> Markup:
-        """Print a number in one of `numbers.STYLES`, in a `<span>` that names its place in the growth object.
+        """Print a number in one of `numbers.STYLES`, in a `<span>` that names its path in the growth object.
 
         >>> data = {"base": {"later": {"value": 0.061}}}
         >>> view = View(data)
@@ -137,19 +137,19 @@ def rule_text(rule: GrowthNode) -> Markup:
     """
     text, count = str(rule["text"]), len(rule["conditions"])
     parts = text.partition(" of: ")[2].split("; ")
-    if len(parts) == count > 1:  # else a name holds a `; `
+    if len(parts) == count > 1:  # otherwise a name contains a `; `
         text = numbers.join_criteria(parts, rule["join"].raw, rule["k"].raw)
     return names(text)
 
 
 def _rates(at: Any) -> Iterator[float | None]:
-    """Every rate that the page prints as `of 100`, but for those of a few rows: 1 of 1 must not decide for the page."""
+    """Every rate that the page prints as `of 100`, except those of a few rows: 1 of 1 must not decide for the page."""
     if isinstance(at, dict):
-        seen = at.get("qualified", at.get("entities"))
-        few = seen is not None and "conversions" in at and not numbers.judgeable(seen, at["conversions"])
+        count = at.get("qualified", at.get("entities"))
+        unjudgeable = count is not None and "conversions" in at and not numbers.judgeable(count, at["conversions"])
         for key, value in at.items():
             if key in ("rate", "base_rate", "observed") and isinstance(value, dict):
-                yield None if few else value.get("value")
+                yield None if unjudgeable else value.get("value")
             elif key != "explorer":
                 yield from _rates(value)
     elif isinstance(at, list):

@@ -45,7 +45,7 @@ class LogRow:
     as_of
         None if a caller of the service sent finished features without `as_of`.
     inputs
-        What the boosters read, in the order of the model's manifest; NaN for missing.
+        Inputs of the model, in the order of its manifest; NaN for missing.
     """
 
     entity: str

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 
 from pql_model.config.schema import Config
 from pql_model.errors import DataError
+from pql_model.score_log.database_table import LogTable
 from pql_model.score_log.files import log_files, write_log
 from pql_model.score_log.schema import INDEX_SCHEMA, REPLAY_SCHEMA, decode_columns, encode_lists
-from pql_model.score_log.table import LogTable
 
 _ORDER = ("scored_at", "entity", "inputs_digest")
 
@@ -105,7 +105,7 @@ def select_rows(parts: Sequence[LogPart], selection: RowSelection) -> tuple[pa.T
     """Read the selected rows, in the order of the parts, and count all that match."""
     matches = [selection.positions(part.index()) for part in parts]
     positions = np.concatenate([np.empty(0, np.int64), *matches])
-    part_of = np.repeat(np.arange(len(parts)), [len(each) for each in matches])
+    part_of = np.repeat(np.arange(len(parts)), [len(matched) for matched in matches])
     sample = _spread(len(positions), selection.limit)
     tables = [parts[k].rows(positions[sample[part_of[sample] == k]]) for k in np.unique(part_of[sample])]
     return pa.concat_tables([REPLAY_SCHEMA.empty_table(), *tables]), len(positions)

@@ -1,1 +1,1 @@
-"""The model in service: a bundle of text and JSON, and what answers from it."""
+"""The scoring service: a bundle of text and JSON, and the endpoints over it."""

@@ -148,11 +148,11 @@ class Service:
     def _guard(self, path: str, handler: Handler) -> _Endpoint:
         async def respond(request: Request) -> Response:
             began = time.perf_counter()
-            counted = 0 if path == "/metrics" else 1  # metrics matter most under overload
-            self._in_flight += counted
+            slots = 0 if path == "/metrics" else 1  # metrics matter most under overload
+            self._in_flight += slots
             self.metrics.in_flight.inc()
             try:
-                if counted:
+                if slots:
                     self._refuse_overload()
                 await asyncio.sleep(0)  # count all requests that arrived together before processing any of them
                 response = await self._dispatch(path, handler, request, began)
@@ -166,7 +166,7 @@ class Service:
                 _log_internal_error(error)
                 response = ProblemError(500, "fault", "Internal error of the service; it has been logged").response()
             finally:
-                self._in_flight -= counted
+                self._in_flight -= slots
                 self.metrics.in_flight.dec()
             seconds = time.perf_counter() - began
             method = method_label(request.method)
@@ -196,9 +196,9 @@ class Service:
             text = "An API key in the URL ends up in logs; send it in a header"
             raise ProblemError(400, "key_in_address", text, allowed=_KEY_HELP)
         key = request.headers.get("x-api-key")
-        scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if key is None and scheme.lower() == "bearer":
-            key = rest.strip()
+            key = token.strip()
         if not self.keys.allow(key):
             text = "The API key is wrong" if key else "An API key is required"
             raise ProblemError(401, "key", text, allowed=_KEY_HELP, headers={"www-authenticate": "Bearer"})

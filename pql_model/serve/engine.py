@@ -42,7 +42,7 @@ class Answer:
     set_aside, unknown_events
         Reason, or unknown name -> number of events.
     inputs
-        What the boosters read, in the order of the manifest.
+        Inputs of the model, in the order of the manifest.
     unknown_values, unknown_traits
         Values and traits that the product does not have, and that were ignored.
     """
@@ -142,7 +142,7 @@ class ScoringEngine:
         now: int,
         present: Container[str] | None = None,
     ) -> tuple[dict[str, Any], np.ndarray]:
-        """Build the scored row, and what the boosters read.
+        """Build the scored row and the inputs of the model.
 
         Conditions on features that are not in `present` are undecided; None means that all are present.
         """
@@ -199,7 +199,7 @@ class ScoringEngine:
         self, numbers: Sequence[float], traits: Mapping[str, Trait], present: Container[str] | None
     ) -> Columns:
         """Arrays of one value that the conditions read; an absent feature is an absent column."""
-        read = {
+        columns = {
             name: np.array([numbers[position]])
             for name, position in self._deciding_features
             if present is None or name in present
@@ -211,8 +211,8 @@ class ScoringEngine:
                 texts[condition.column] = np.array([text_of(raw)], object)
             else:
                 number = number_of(raw)
-                read[condition.column] = np.array([np.nan if number is None else number])
-        return Columns(1, read, texts)
+                columns[condition.column] = np.array([np.nan if number is None else number])
+        return Columns(1, columns, texts)
 
     def _of_features(self, raw: Mapping[str, Any], now: int) -> Answer:
         """Score finished features, as a feature store has them: column name -> number."""

@@ -1,4 +1,4 @@
-"""The landing page at `/`: what the service is, which model answers, and a form to try it."""
+"""The landing page at `/`: a description of the service and its model, and a form to try it."""
 
 from __future__ import annotations
 
@@ -63,21 +63,23 @@ def landing_page(bundle: Bundle) -> tuple[str, str]:
     """Render the page and the content security policy to send with it."""
     about, esc = bundle.about, html.escape
     entity = esc(str(about["entity"]))
-    one = f"a {entity}" if entity == "user" else f"an {entity}"
+    entity_text = f"a {entity}" if entity == "user" else f"an {entity}"
     example = json.dumps(example_request(bundle), indent=2, ensure_ascii=False)
-    rows = "".join(f"<tr><td><code>{esc(path)}</code></td><td>{esc(what)}</td></tr>" for path, what in _PATHS)
+    rows = "".join(
+        f"<tr><td><code>{esc(path)}</code></td><td>{esc(description)}</td></tr>" for path, description in _PATHS
+    )
     trained = about["trained_on"]
     text = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{esc(bundle.name)}: product-qualified leads</title><style>{_STYLE}</style></head><body><main>
 <h1>How likely is this {entity} to pay?</h1>
-<p>For <strong>{esc(bundle.name)}</strong>, this service says how likely {one} is to pay within {esc(str(about["horizon"]))} of a given
+<p>For <strong>{esc(bundle.name)}</strong>, this service says how likely {entity_text} is to pay within {esc(str(about["horizon"]))} of a given
 instant, why, and whether it is a lead. It was trained on {trained["entities"]:,} {entity}s, {trained["converting_entities"]:,} of which
 converted, between {esc(str(trained["from"])[:10])} and {esc(str(trained["to"])[:10])}.</p>
 <p class="quiet">Version {esc(bundle.version)}, verdict {esc(str(about["verdict"]))}. It predicts; it does not say what would make
-{one} pay.</p>
+{entity_text} pay.</p>
 <h2>Try it</h2>
-<label for="body">{one.capitalize()} and its events</label><textarea id="body" spellcheck="false">{esc(example)}</textarea>
+<label for="body">{entity_text.capitalize()} and its events</label><textarea id="body" spellcheck="false">{esc(example)}</textarea>
 <label for="key">API key, if the service requires one</label><input id="key" type="password" autocomplete="off">
 <button id="go" type="button">Score</button>
 <pre id="result" aria-live="polite">The result appears here.</pre>

@@ -35,7 +35,7 @@ _REMARKS: dict[str, Schema] = {
     **{name: {"type": "object"} for name in ("set_aside", "unknown_events", "unknown_values")},
     "unknown_traits": {"type": "array", "items": _TEXT},
 }
-"""What an answer has besides the scored row."""
+"""Fields of an answer besides the scored row."""
 
 
 def example_request(bundle: Bundle) -> dict[str, Any]:
@@ -63,9 +63,12 @@ def openapi(bundle: Bundle, max_batch: int) -> dict[str, Any]:
         Maximum number of entities in a batch.
     """
     example = example_request(bundle)
-    anything = {"description": "An invalid entity gets a Problem in its row."}
+    partial = {"description": "An invalid entity gets a Problem in its row."}
     rows = {"type": "array", "items": {"anyOf": [_ref("Row"), _ref("Problem")]}}
-    found = {"rows": {"type": "array", "items": {"type": "object"}}, "missing": {"type": "array", "items": _TEXT}}
+    rows_and_missing = {
+        "rows": {"type": "array", "items": {"type": "object"}},
+        "missing": {"type": "array", "items": _TEXT},
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -85,14 +88,14 @@ def openapi(bundle: Bundle, max_batch: int) -> dict[str, Any]:
             "/score": _post("Score one entity", _ref("Entity"), _ref("Row"), example),
             "/score_batch": _post(
                 f"Score up to {max_batch:,} entities; an invalid one gives an error in its row",
-                _entities({"anyOf": [_ref("Entity"), anything]}, max_batch),
+                _entities({"anyOf": [_ref("Entity"), partial]}, max_batch),
                 object_schema({"rows": rows, "errors": {"type": "integer"}}),
                 [example],
             ),
             "/lookup": _post(
                 "The latest batch scores of entities",
                 _entities(_TEXT, max_batch),
-                object_schema(found),
+                object_schema(rows_and_missing),
                 {"entities": ["acme"]},
                 ("404",),
             ),
@@ -143,9 +146,9 @@ def _json(schema: Any, example: Any = None) -> Schema:
     return {"application/json": {"schema": schema, **({"example": example} if example is not None else {})}}
 
 
-def _errors(*more: str) -> Schema:
+def _errors(*codes: str) -> Schema:
     problem = {"description": "What is wrong, and what is allowed", "content": _json(_ref("Problem"))}
-    return dict.fromkeys(sorted({"400", "401", "405", "429", *more}), problem)
+    return dict.fromkeys(sorted({"400", "401", "405", "429", *codes}), problem)
 
 
 def _post(summary: str, request: Schema, response: Schema, example: Any, errors: Sequence[str] = ()) -> Schema:

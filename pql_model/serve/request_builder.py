@@ -56,16 +56,16 @@ def _traits(sources: Sources, entities: list[str]) -> dict[str, dict[str, Any]]:
 
 def _dated(sources: Sources, snapshots: Any) -> dict[str, list[dict[str, Any]]]:
     """Every dated value of the entities, also those that no snapshot may see yet."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    tables: dict[str, list[dict[str, Any]]] = {}
     for part in sources.dated:
         for row in part.table.semi_join(snapshots, "entity").to_pyarrow().to_pylist():
-            known = {"known_at": iso(row["known_at"])} if row["known_at"] is not None else {}
+            arrival = {"known_at": iso(row["known_at"])} if row["known_at"] is not None else {}
             for i, name in enumerate(part.names):
                 value = _scalar(float(v) if isinstance(v := row[f"value_{i}"], Decimal) else v)
                 if value is not None:
-                    dated = {"name": name, "time": iso(row["time"]), "value": value, **known}
-                    found.setdefault(row["entity"], []).append(dated)
-    return found
+                    dated = {"name": name, "time": iso(row["time"]), "value": value, **arrival}
+                    tables.setdefault(row["entity"], []).append(dated)
+    return tables
 
 
 def _scalar(value: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any
 
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
-from pql_model.errors import DataError, InputError
+from pql_model.errors import InputError
 from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import Incoming
+from pql_model.model.artifact import require_fact
 from pql_model.serve.trait_encoding import text_of
 from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, iso
@@ -50,7 +51,7 @@ def scope_facts(config: Config, known_events: Sequence[str], traits: Sequence[st
 
 @dataclass(frozen=True)
 class Scope:
-    """ReadingRules for reading raw data, and the entities that the model covers.
+    """Rules for reading raw data, and the entities that the model covers.
 
     Attributes
     ----------
@@ -76,9 +77,7 @@ class Scope:
         DataError
             If the facts hold none.
         """
-        if KEY not in facts:
-            raise DataError(f"This model has no `{KEY}` among its facts", remedy="train it with this version of pql")
-        raw = facts[KEY]
+        raw = require_fact(facts, KEY)
         rules = ReadingRules(
             known_events=frozenset(raw["known_events"]),
             needs_signup=raw["needs_signup"],
@@ -94,8 +93,8 @@ class Scope:
         )
         ages = raw["ages"]
         excluded = {name: frozenset(map(canonical_value, values)) for name, values in raw["excluded_traits"].items()}
-        covered = (float(ages[0]), float(ages[1])) if ages is not None else None
-        return cls(rules, covered, raw["active_within"], excluded)
+        age_range = (float(ages[0]), float(ages[1])) if ages is not None else None
+        return cls(rules, age_range, raw["active_within"], excluded)
 
     def refuse_excluded(self, incoming: Incoming) -> None:
         """Refuse entities that the config excludes, as the batch does.
@@ -121,11 +120,11 @@ class Scope:
             Naming the ages it covers, or how recent an event must be.
         """
         self.refuse_excluded(incoming)
-        within = self.active_within
-        if within is not None and not any(row.time >= incoming.as_of - within for row in incoming.events):
+        active_within = self.active_within
+        if active_within is not None and not any(row.time >= incoming.as_of - active_within for row in incoming.events):
             raise InputError(
                 "events",
-                received=f"none that counts in the last {within / DAY:g} days before as_of",
+                received=f"none that counts in the last {active_within / DAY:g} days before as_of",
                 allowed="at least one: the model was trained on active entities only",
             )
         if incoming.signed_up is not None:

@@ -92,10 +92,10 @@ class ScoreLogWriter:
         """Write the remaining answers; those that cannot be written are lost."""
         self.flush()
         with self._lock:
-            lost, self._waiting = len(self._waiting), []
-        if lost:
-            self._count("lost", lost)
-            self._notify("score_log_lost", f"{lost} rows")
+            unwritten, self._waiting = len(self._waiting), []
+        if unwritten:
+            self._count("lost", unwritten)
+            self._notify("score_log_lost", f"{unwritten} rows")
 
     def _report(self, failing: bool, why: str) -> None:
         if failing != self._failing:

@@ -66,11 +66,11 @@ def over_http(url: str, key: str | None, version: str) -> ScoringClient:
         for batch in _batches(requests):
             body = json.dumps({"entities": batch}).encode()
             rows += _post(url, urllib.request.Request(f"{url.rstrip('/')}/score_batch", body, headers))  # noqa: S310 (checked above)
-        others = {row["model_version"] for row in rows if "error" not in row} - {version}
-        if others:
+        other_versions = {row["model_version"] for row in rows if "error" not in row} - {version}
+        if other_versions:
             raise DataError(
                 "The service serves another version",
-                received=", ".join(sorted(others)),
+                received=", ".join(sorted(other_versions)),
                 allowed=version,
                 remedy="name it with `--model`, or export again",
             )

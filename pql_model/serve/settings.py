@@ -69,9 +69,9 @@ class Settings:
             scores=_path(variables, "PQL_SCORES"),
             score_log=_path(variables, "PQL_SCORE_LOG"),
             max_body=int(_number(variables, "PQL_MAX_BODY_MB", cls.max_body / MEGABYTE) * MEGABYTE),
-            max_batch=int(_number(variables, "PQL_MAX_BATCH", cls.max_batch, least=1)),
+            max_batch=int(_number(variables, "PQL_MAX_BATCH", cls.max_batch, minimum=1)),
             deadline_seconds=_number(variables, "PQL_DEADLINE_SECONDS", cls.deadline_seconds),
-            max_in_flight=int(_number(variables, "PQL_MAX_IN_FLIGHT", cls.max_in_flight, least=1)),
+            max_in_flight=int(_number(variables, "PQL_MAX_IN_FLIGHT", cls.max_in_flight, minimum=1)),
         )
 
 
@@ -93,7 +93,7 @@ def _keys(text: str | None) -> tuple[str, ...]:
     return keys
 
 
-def _number(variables: Mapping[str, str], name: str, default: float, least: float = 1e-6) -> float:
+def _number(variables: Mapping[str, str], name: str, default: float, minimum: float = 1e-6) -> float:
     text = variables.get(name)
     if not text:
         return default
@@ -101,8 +101,8 @@ def _number(variables: Mapping[str, str], name: str, default: float, least: floa
         number = float(text)
     except ValueError:
         number = -1.0
-    if not least <= number < 1e9:
+    if not minimum <= number < 1e9:
         raise DataError(
-            f"{name} ({_HELP[name]}) is not a valid number", received=text, allowed=f"from {least:g} to 1e9"
+            f"{name} ({_HELP[name]}) is not a valid number", received=text, allowed=f"from {minimum:g} to 1e9"
         )
     return number

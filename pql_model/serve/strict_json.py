@@ -49,7 +49,7 @@ def parse(body: bytes) -> Any:
         raise _refused("The body is not UTF-8", f"byte {error.object[error.start]:#x} at {error.start}") from error
     _refuse_depth(body)
     try:
-        parsed = json.loads(
+        value = json.loads(
             text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant, parse_float=_finite
         )
     except JsonError:
@@ -59,8 +59,8 @@ def parse(body: bytes) -> Any:
     except ValueError as error:  # Python's limit for the digits of an integer
         raise _refused("The body has an integer that is too long", "more than 4,300 digits") from error
     if "\\u" in text or "\\U" in text:
-        _refuse_surrogates(parsed)
-    return parsed
+        _refuse_surrogates(value)
+    return value
 
 
 def _refused(what: str, received: str) -> JsonError:
@@ -71,7 +71,7 @@ def _refuse_depth(body: bytes) -> None:
     """Check the depth before parsing, since the parser uses one stack frame per level.
 
     Matching pairs of brackets are removed from the inside out, one level per round, which is fast for almost every body.
-    Brackets in strings are told apart only if that does not end with nothing left; if they hide a level, the parser's own
+    Brackets in strings are distinguished only if that does not end with nothing left; if they hide a level, the parser's own
     limit applies.
     """
     pairs = body.translate(_TO_SQUARE, _NOT_BRACKETS)
@@ -87,14 +87,14 @@ def _refuse_depth(body: bytes) -> None:
 
 
 def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    parsed = dict(pairs)
-    if len(parsed) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         keys: set[str] = set()
         for key, _ in pairs:
             if key in keys:
                 raise _refused("Duplicate key in the JSON body", _shown(key))
             keys.add(key)
-    return parsed
+    return mapping
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -108,9 +108,9 @@ def _finite(text: str) -> float:
     return number
 
 
-def _refuse_surrogates(parsed: Any) -> None:
+def _refuse_surrogates(value: Any) -> None:
     try:
-        json.dumps(parsed, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise _refused("A string has a lone surrogate", f"{ord(error.object[error.start]):#x}") from error
 

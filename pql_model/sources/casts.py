@@ -14,19 +14,26 @@ import ibis.expr.datatypes as dt
 
 from pql_model.errors import DataError
 from pql_model.measures import ANY
-from pql_model.sources.scalars import (
-    CLOCK_TIME,
-    DAY_NUMBERS,
+from pql_model.sources.scalars import EVENT_CALLED_ANY, LARGEST, MISSING_IDS, WHOLE_NUMBER
+from pql_model.sources.time_forms import (
+    DIGIT_FORMS,
     EARLIEST,
-    EPOCH_UNITS,
-    EVENT_CALLED_ANY,
-    LARGEST,
+    EPOCHS,
+    FIRST_EPOCH,
+    HAS_CLOCK,
+    HAS_OFFSET,
+    ISO,
     LATEST,
-    MISSING_IDS,
+    NEVER,
+    NEVER_BEFORE,
+    NEVER_FROM,
+    NEVER_NUMBERS,
+    NEVER_TEXT,
+    NO_TIME,
     NUMBER,
-    SMALLEST_EPOCH,
-    UTC_OFFSET,
-    WHOLE_NUMBER,
+    PLAIN_CENTURY,
+    REWRITES,
+    ZONED,
 )
 from pql_model.time import DAY
 
@@ -40,11 +47,6 @@ _UNTIDY = rf"{_UNTRIMMED}|\.0+$|(?i:^({'|'.join(map(re.escape, MISSING_IDS))})$)
 @ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
 def _epoch_us(when: dt.timestamp) -> int:  # type: ignore[empty-body]
     """DuckDB's microseconds since the epoch."""
-
-
-@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
-def _try_strptime(text: str, form: str) -> dt.timestamp:
-    """DuckDB's reading of a time in a given form; null where the text has another form."""
 
 
 def text(column: Column) -> Column:
@@ -106,17 +108,23 @@ class Times:
         int64 microseconds UTC; null where the value cannot be read.
     has_offset
         Whether the text states its offset from UTC; null where this does not apply (dates, numbers, timestamps).
+        Meaningful where there is an instant.
     present
-        Whether there is a value at all.
+        Whether there is a value at all; false for one that stands for "never", such as 9999-12-31.
+    never
+        Whether there is a value that stands for "never".
     """
 
     instant: Column
     has_offset: Column
     present: Column
+    never: Column
 
 
 def times(column: Column, resolution: str = "instant") -> Times:
-    """Read times: timestamps, dates, ISO texts (naive means UTC), or epoch seconds, milli-, micro-, nanoseconds.
+    """Read times: timestamps, dates, texts and numbers in the forms of `pql_model.sources.time_forms`.
+
+    A time without an offset is UTC.
 
     Raises
     ------
@@ -124,42 +132,70 @@ def times(column: Column, resolution: str = "instant") -> Times:
         If the column has a type that cannot hold times.
     """
     kind = column.type()
-    has_offset = ibis.null("boolean")
-    present = column.notnull()
+    has_offset: Column = ibis.null("boolean")
     if kind.is_timestamp() or kind.is_date():
         instant = _epoch_us(column.cast("timestamp('UTC')"))
+        never = (instant < NEVER_BEFORE) | (instant >= NEVER_FROM) | instant.isin(NEVER)
+        instant = _plausible(instant)
     elif kind.is_numeric() and not kind.is_boolean():
-        instant = _from_number(column.cast("float64"))
+        instant, never = _plausible(_from_number(column)), column.isin(NEVER_NUMBERS)
     elif kind.is_string():
         raw = text(column)
-        present = raw.notnull()
-        is_number = raw.re_search(NUMBER)
-        from_iso = _epoch_us(raw.try_cast("timestamp('UTC')"))
-        instant = ibis.ifelse(is_number, _from_number(raw.try_cast("float64")), from_iso)
-        has_offset = ibis.ifelse(
-            ~is_number & raw.re_search(CLOCK_TIME), raw.re_search(UTC_OFFSET), ibis.null("boolean")
-        )
+        instant, never = _plausible(_from_text(raw)), raw.lower().isin(NO_TIME) | raw.re_search(NEVER_TEXT)
+        never = ibis.ifelse(raw.startswith(PLAIN_CENTURY), False, never)
+        has_offset = ibis.ifelse(raw.re_search(HAS_CLOCK), raw.re_search(HAS_OFFSET), has_offset)
+        column = raw
     else:
         raise DataError(f"A column of times has the type {kind}", allowed="timestamps, dates, ISO texts, epoch numbers")
-    possible = (instant >= EARLIEST) & (instant < LATEST) & (instant != 0)  # 0 is how an unset time is stored
-    instant = ibis.ifelse(possible, instant, ibis.null("int64"))
-    has_offset = ibis.ifelse(instant.notnull(), has_offset, ibis.null("boolean"))
+    never = never.fill_null(False)
     if resolution == "day":
         instant = instant - ((instant % DAY) + DAY) % DAY
-    return Times(instant, has_offset, present)
+    return Times(instant, has_offset, column.notnull() & ~never, never)
 
 
-def _from_number(value: Column) -> Column:
-    """Read epoch numbers, whose size gives the unit, and dates such as 20260131."""
-    size = value.abs()
-    digits = value.try_cast("int64").cast("string")
-    *smaller, (_, largest_unit) = EPOCH_UNITS
-    microseconds = ibis.cases(*[(size < limit, unit) for limit, unit in smaller], else_=largest_unit)
+def _plausible(instant: Column) -> Column:
+    """Null outside the years that a time may have. Written so that `instant`, which is long, occurs once."""
+    inside = ibis.least(ibis.greatest(instant, EARLIEST), LATEST)
+    return inside.nullif(EARLIEST).nullif(LATEST).nullif(0)
+
+
+def _from_text(raw: Column) -> Column:
+    rewritten = raw
+    for pattern, to in REWRITES:
+        rewritten = rewritten.re_replace(pattern, to)
     return ibis.cases(
-        ((size > DAY_NUMBERS[0]) & (size < DAY_NUMBERS[1]), _epoch_us(_try_strptime(digits, "%Y%m%d"))),
-        (size < SMALLEST_EPOCH, ibis.null("int64")),
-        else_=(value * microseconds).try_cast("int64"),  # rounds; null for what is not finite
+        (raw.re_search(f"^{ISO}$"), _from_iso(raw)),
+        (raw.re_search(f"^{NUMBER}$"), _from_number(raw)),
+        else_=_from_iso(rewritten.re_extract(f"^(?:{ISO}|{ZONED})$", 0)),
     )
+
+
+def _from_iso(raw: Column) -> Column:
+    return _epoch_us(raw.try_cast("timestamp('UTC')"))
+
+
+def _from_number(column: Column) -> Column:
+    """Read dates written without separators, and epochs, whose size gives the unit; from numbers or their texts."""
+    value = column.try_cast("float64")
+    digits = _digits(column)
+    for pattern, iso in {form.pattern: form.iso for form in DIGIT_FORMS}.items():
+        digits = digits.re_replace(pattern, iso)
+    is_date = ibis.or_(*((value >= form.low) & (value < form.high) for form in DIGIT_FORMS))
+    date = _from_iso(ibis.ifelse(is_date, digits, ibis.null("string")).re_extract(f"^{ISO}$", 0))
+    *smaller, (_, largest) = EPOCHS
+    unit = ibis.cases(*((value.abs() < limit, unit) for limit, unit in smaller), else_=largest)
+    epoch = (value * unit).try_cast("int64")  # rounds; null for what is not finite
+    return ibis.coalesce(date, ibis.greatest(epoch, FIRST_EPOCH - 1).nullif(FIRST_EPOCH - 1))
+
+
+def _digits(column: Column) -> Column:
+    """The digits of whole numbers, also of those written as 20260131.0 or 2.0260131e7."""
+    if column.type().is_integer():
+        return column.cast("string")
+    whole = column.try_cast("float64").try_cast("int64").cast("string")
+    if not column.type().is_string():
+        return ibis.ifelse(column == column.floor(), whole, ibis.null("string"))
+    return ibis.ifelse(column.lower().contains("e"), whole, column.re_replace(r"^\+|\.0+$", ""))
 
 
 def refuse_mixed_offsets(source: str, key: str, with_offset: int, without: int) -> None:

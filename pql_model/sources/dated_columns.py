@@ -106,7 +106,8 @@ def _stage(con: Connection, config: Config, spec: OwnFeature, number: int, entit
         for row in t.filter(t.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
     }
     offsets = (
-        t.aggregate(with_offset=t.count(where=t.has_offset), naive=t.count(where=~t.has_offset))
+        t.filter(t.time.notnull())
+        .aggregate(with_offset=lambda r: r.count(where=r.has_offset), naive=lambda r: r.count(where=~r.has_offset))
         .to_pyarrow()
         .to_pylist()[0]
     )
@@ -136,7 +137,7 @@ def _known(raw: Any, keys: DatedKeys, config: Config) -> tuple[Any, Any]:
     if keys.known_at is None:
         return ibis.null("int64"), ibis.literal(False)
     read = times(raw.column(keys.known_at, "features.columns.known_at"), config.resolution)
-    return read.instant, read.present & read.instant.isnull()
+    return read.instant, (read.present | read.never) & read.instant.isnull()
 
 
 def check_event_features(config: Config, events: Sequence[str]) -> None:

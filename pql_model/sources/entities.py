@@ -95,8 +95,8 @@ def read_entities(con: Connection, config: Config) -> Entities:
         staged.aggregate(
             no_entity=staged.count(where=~named),
             unparsable_time=staged.count(where=named & unreadable),
-            with_offset=staged.count(where=staged.has_offset),
-            naive=staged.count(where=~staged.has_offset),
+            with_offset=staged.count(where=staged.signed_up.notnull() & staged.has_offset),
+            naive=staged.count(where=staged.signed_up.notnull() & ~staged.has_offset),
             **{mark: staged.count(where=staged[mark]) for mark in marks},
         )
     )
@@ -244,8 +244,8 @@ def read_conversions(con: Connection, config: Config, entities: Table) -> Conver
             no_entity=t.count(where=t.entity.isnull()),
             unparsable_time=t.count(where=t.entity.notnull() & t.time.isnull()),
             unknown_entity=t.count(where=t.entity.notnull() & t.time.notnull() & t.known.isnull()),
-            with_offset=t.count(where=t.has_offset),
-            naive=t.count(where=~t.has_offset),
+            with_offset=t.count(where=t.time.notnull() & t.has_offset),
+            naive=t.count(where=t.time.notnull() & ~t.has_offset),
             rows=t.count(),
         )
     )

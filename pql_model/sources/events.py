@@ -118,7 +118,7 @@ def _times(raw: RawTable, spec: EventTable, at: str, resolution: str) -> dict[st
         no_offset = ibis.null("boolean")
         return {**columns, "known_at": end, "known_has_offset": no_offset, "known_readable": ibis.literal(True)}
     known = times(raw.column(spec.columns.known_at, f"{at}.columns.known_at"), resolution)
-    readable = known.instant.notnull() | ~known.present
+    readable = known.instant.notnull() | ~(known.present | known.never)  # what arrives "never" must not count at once
     return {
         **columns,
         "known_at": known.instant if spec.covers is None else ibis.greatest(known.instant, end),
@@ -216,8 +216,8 @@ def _refuse_mixed(spec: EventTable, staged: Table) -> None:
         staged.aggregate(
             with_offset=staged.count(where=readable & staged.has_offset),
             naive=staged.count(where=readable & ~staged.has_offset),
-            known_with_offset=staged.count(where=staged.known_has_offset),
-            known_naive=staged.count(where=~staged.known_has_offset),
+            known_with_offset=staged.count(where=staged.known_at.notnull() & staged.known_has_offset),
+            known_naive=staged.count(where=staged.known_at.notnull() & ~staged.known_has_offset),
         )
     )
     refuse_mixed_offsets(spec.table, spec.columns.time, counts["with_offset"], counts["naive"])

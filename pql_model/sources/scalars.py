@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 
 from pql_model.measures import ANY
-from pql_model.time import SECOND
 
 MISSING_IDS = ("nan", "null", "none", "nil", "<na>", "\\n", "nat", "(null)", "undefined")
 """Lower-case texts that programs write for a missing id. As an id, one would be an entity that did everything."""
@@ -20,20 +19,8 @@ SPACES = "\t\n\v\f\r "
 WHOLE_NUMBER = r"^(-?[0-9]+)\.0+$"
 """A whole number written as a float; group 1 is how an id or a trait writes it."""
 
-NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+]?\d+)?$"
-"""A text in a column of times that is an epoch number or a date such as 20260131."""
 LARGEST = 1e300
 """Largest absolute value of a number: the sum of many such numbers is still finite, and anything larger is an error."""
-
-CLOCK_TIME = r"\d\d?:\d\d"
-UTC_OFFSET = r"\d\d?:\d\d.*([A-Za-z]|[+-]\d\d(:?\d\d)?)$"
-EARLIEST, LATEST = -2_208_988_800 * SECOND, 7_258_118_400 * SECOND  # the years 1900 and 2200
-SMALLEST_EPOCH = 1e8
-"""Smaller numbers are not epochs (this one lies in 1973) but spreadsheet serials, ages or an unset 0."""
-EPOCH_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (float("inf"), 1e-3))
-"""Absolute value of an epoch below which a unit applies -> microseconds in the unit: seconds, milli-, micro-, nano-."""
-DAY_NUMBERS = (19_000_100, 21_010_000)
-"""Between these, both excluded, a number is a date written as YYYYMMDD."""
 
 BOT_USERS = (
     r"(?i)^([^@]*[^a-z@])?(bots?|robots?|crawler|spider|[a-z]+-?crawler|googlebot|bingbot|yandexbot|baiduspider"

@@ -79,9 +79,9 @@ def calibration_error(
     if not len(score):
         return Estimate(math.nan, math.nan, math.nan)
     table = _sum_by_bin(score, bins, positives, rows)
-    seen = float(table.share @ np.abs(table.gap))
+    observed = float(table.share @ np.abs(table.gap))
     if rows.shape[1] < 2:
-        return Estimate(seen, math.nan, math.nan)
+        return Estimate(observed, math.nan, math.nan)
     units = SampleSize.of(positives.sum(axis=0), rows.sum(axis=0))
     noise = _normal_draws(len(table.share)) @ table.root.T * units.correction
     chance = float(table.share @ table.spread(table.predicted))
@@ -89,7 +89,7 @@ def calibration_error(
     direction = _direction(table, units.entities)
 
     def as_large(error: float) -> float:
-        return float(np.mean(_simulated_errors(table, direction, error, noise) >= seen))
+        return float(np.mean(_simulated_errors(table, direction, error, noise) >= observed))
 
     def upper_tail(error: float) -> float:
         """All 5 % where chance exceeds the error, so that chance alone never rules out an error of its own size."""

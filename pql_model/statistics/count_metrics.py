@@ -57,8 +57,8 @@ class LevelCounts:
 
     def nan_unless_both_classes(self, values: Floats) -> Floats:
         """Return `values` with NaN for resamples that hold one class only, where ranking is undefined."""
-        both = (self.total_positives > 0) & (self.total_positives < self.total_rows)
-        return np.where(both, values, np.nan)
+        has_both = (self.total_positives > 0) & (self.total_positives < self.total_rows)
+        return np.where(has_both, values, np.nan)
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
@@ -117,9 +117,9 @@ def _observed_over_expected(tally: LevelCounts) -> Floats:
     return _per_expected(tally, tally.total_positives)
 
 
-def _per_expected(tally: LevelCounts, counted: Floats) -> Floats:
+def _per_expected(tally: LevelCounts, counts: Floats) -> Floats:
     expected = _sum_over_levels(tally.score[:, None], tally.rows)
-    return np.where(expected > 0, _ratio(counted, expected), np.nan)
+    return np.where(expected > 0, _ratio(counts, expected), np.nan)
 
 
 def _base_rate(tally: LevelCounts) -> Floats:
@@ -129,11 +129,11 @@ def _base_rate(tally: LevelCounts) -> Floats:
 def precision(tally: LevelCounts, count: Floats | float) -> Floats:
     """Rate of the `count` best rows (count > 0, may be fractional), in expectation over random tie-breaking."""
     count = np.asarray(np.minimum(count, tally.total_rows))
-    cut = np.minimum((tally.cumulative_rows < count).sum(axis=0), len(tally.score) - 1)
-    at = (cut, np.arange(len(count)))
+    level = np.minimum((tally.cumulative_rows < count).sum(axis=0), len(tally.score) - 1)
+    at = (level, np.arange(len(count)))
     too_many = tally.cumulative_rows[at] - count  # rows of the level at the cut beyond `count`
-    found = tally.cumulative_positives[at] - too_many * _ratio(tally.positives[at], tally.rows[at])
-    return np.asarray(np.clip(found / count, 0, 1))
+    positives = tally.cumulative_positives[at] - too_many * _ratio(tally.positives[at], tally.rows[at])
+    return np.asarray(np.clip(positives / count, 0, 1))
 
 
 def _precision_at_share(tally: LevelCounts, share: float) -> Floats:

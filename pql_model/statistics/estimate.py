@@ -15,7 +15,7 @@ Z95 = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and its 95 % interval; NaN where there is nothing to say.
+    """A number and its 95 % interval; NaN where undefined.
 
     >>> Estimate(0.8, 0.7, float("nan")).to_dict()
     {'value': 0.8, 'low': 0.7, 'high': None}

@@ -75,11 +75,11 @@ def interval_for(name: str, value: float, draws: Floats, units: SampleSize, high
         return rate_interval(value, draws, units, min(trials, units.rarer) if rate.caught else trials, highest)
     if name in NEED_PROBABILITIES:
         return percentile_interval(value, draws, units)
-    found = percentile_interval(value, draws, units)
+    interval = percentile_interval(value, draws, units)
     if units.rarer < 2:  # a single conversion cannot vary
-        return Estimate(found.value, math.nan, math.nan)
-    perfect = found.high - found.low < 1e-9 and min(found.value, 1 - found.value) < 1e-9
-    return wilson(round(found.value) * units.rarer, units.rarer) if perfect else found
+        return Estimate(interval.value, math.nan, math.nan)
+    perfect = interval.high - interval.low < 1e-9 and min(interval.value, 1 - interval.value) < 1e-9
+    return wilson(round(interval.value) * units.rarer, units.rarer) if perfect else interval
 
 
 def percentile_interval(value: float, draws: Floats, units: SampleSize) -> Estimate:
@@ -108,8 +108,8 @@ def rate_interval(value: float, draws: Floats, units: SampleSize, trials: float,
     share, spread = min(1.0, value / highest), float(np.std(usable, ddof=1)) / highest * units.correction
     if min(share, 1 - share) < 1e-9:
         n = max(1, int(trials))
-        found = wilson(n * round(share), n)
+        interval = wilson(n * round(share), n)
     else:
-        found = wilson_around(share, share * (1 - share) / spread**2 if spread > 1e-9 else math.inf)
-    low, high = found.low * highest, found.high * highest
+        interval = wilson_around(share, share * (1 - share) / spread**2 if spread > 1e-9 else math.inf)
+    low, high = interval.low * highest, interval.high * highest
     return Estimate(float(value), float(min(low, value)), float(max(high, value)))

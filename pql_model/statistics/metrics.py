@@ -87,15 +87,15 @@ def bootstrap_weights(n: int, levels: int, resamples: int, seed: int) -> Iterato
     step = max(1, min(64, _CELLS // max(levels, n)))
     for start in range(0, resamples, step):
         width = min(step, resamples - start)
-        drawn = generator.integers(0, n, size=(width, n)) * width + np.arange(width)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=n * width).reshape(n, width).astype(np.float64)
+        resampled = generator.integers(0, n, size=(width, n)) * width + np.arange(width)[:, None]
+        yield np.bincount(resampled.ravel(), minlength=n * width).reshape(n, width).astype(np.float64)
 
 
-def _as_floats(values: ArrayLike, what: str) -> Floats:
+def _as_floats(values: ArrayLike, noun: str) -> Floats:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{what} must be numbers, one per row", received=error) from error
+        raise DataError(f"{noun} must be numbers, one per row", received=error) from error
 
 
 def _validate(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequence[str]) -> None:
@@ -115,7 +115,7 @@ def _validate(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequ
             allowed="one of each per row",
         )
     needing = listed(sorted(NEED_PROBABILITIES.intersection(names)))
-    for bad, what, remedy in (
+    for bad, problem, remedy in (
         (~np.isin(truth, (0, 1)), "Outcomes must be 0 or 1", "leave out rows that are not mature"),
         (~np.isfinite(score), "Predictions must be finite", "score these rows, or leave them out"),
         (codes < 0, "Every row must have an entity", "name the entity, which is what the bootstrap resamples"),
@@ -126,17 +126,17 @@ def _validate(truth: Floats, score: Floats, codes: NDArray[np.intp], names: Sequ
         ),
     ):
         if bad.any():
-            raise DataError(what, received=f"{bad.sum():,} rows that break this rule", remedy=remedy)
+            raise DataError(problem, received=f"{bad.sum():,} rows that break this rule", remedy=remedy)
 
 
 def build_sample(y: ArrayLike, score: ArrayLike, entities: ArrayLike, names: Sequence[str], bins: int = BINS) -> Sample:
     """Validate the rows for the named metrics and sum them by level and entity."""
-    truth, given = _as_floats(y, "Outcomes"), _as_floats(score, "Predictions")
-    codes, known = pd.factorize(pd.Series(entities), sort=True)
-    _validate(truth, given, codes, names)
-    ascending, level = np.unique(given, return_inverse=True)
+    truth, scores = _as_floats(y, "Outcomes"), _as_floats(score, "Predictions")
+    codes, categories = pd.factorize(pd.Series(entities), sort=True)
+    _validate(truth, scores, codes, names)
+    ascending, level = np.unique(scores, return_inverse=True)
     best_first = len(ascending) - 1 - level
-    shape = (len(ascending), len(known))
+    shape = (len(ascending), len(categories))
     rows, positives = (sparse.coo_array((w, (best_first, codes)), shape).tocsr() for w in (np.ones_like(truth), truth))
     sizes = np.bincount(best_first, minlength=len(ascending))
     middle = (np.cumsum(sizes) - sizes / 2) / max(
@@ -191,17 +191,17 @@ def evaluate(
     >>> evaluate([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], ["a", "b", "c", "d"])["roc_auc"].value
     0.75
     """
-    chosen = list(METRICS) if names is None else list(names)
-    sample = build_sample(y, probability, entities, chosen)
-    drawn = [name for name in chosen if name != "calibration_error"]
-    value, draws = _bootstrap(sample, [METRICS[name] for name in drawn], resamples, seed)
-    found = {
+    metric_names = list(METRICS) if names is None else list(names)
+    sample = build_sample(y, probability, entities, metric_names)
+    resampled_names = [name for name in metric_names if name != "calibration_error"]
+    value, draws = _bootstrap(sample, [METRICS[name] for name in resampled_names], resamples, seed)
+    values = {
         name: interval_for(name, value[i], draws[i], sample.units, _max_value(sample, name))
-        for i, name in enumerate(drawn)
+        for i, name in enumerate(resampled_names)
     }
-    if "calibration_error" in chosen:
-        found["calibration_error"] = calibration_error(sample.score, sample.bins, sample.positives, sample.rows)
-    return {name: found[name] for name in chosen}
+    if "calibration_error" in metric_names:
+        values["calibration_error"] = calibration_error(sample.score, sample.bins, sample.positives, sample.rows)
+    return {name: values[name] for name in metric_names}
 
 
 def _max_value(sample: Sample, name: str) -> float:
@@ -276,14 +276,14 @@ def reliability_table(
     )
     rows = []
     for i, levels in enumerate(levels_of):
-        inside, conversions = sample.rows[levels], sample.positives[levels].sum()
-        rate = rate_interval(value[i], draws[i], sample.units, len(np.unique(inside.indices)))
-        predicted = sample.score[levels] @ inside.sum(axis=1) / inside.sum()
-        rows.append((i + 1, predicted, rate.value, rate.low, rate.high, int(inside.sum()), int(conversions)))
+        level_rows, conversions = sample.rows[levels], sample.positives[levels].sum()
+        rate = rate_interval(value[i], draws[i], sample.units, len(np.unique(level_rows.indices)))
+        predicted = sample.score[levels] @ level_rows.sum(axis=1) / level_rows.sum()
+        rows.append((i + 1, predicted, rate.value, rate.low, rate.high, int(level_rows.sum()), int(conversions)))
     return pd.DataFrame(rows, columns=["bin", "predicted", "observed", "low", "high", "n", "conversions"])
 
 
 def _rate_of_levels(tally: LevelCounts, levels: NDArray[np.intp]) -> Floats:
     rows = tally.rows[levels].sum(axis=0)
-    found = tally.positives[levels].sum(axis=0)
-    return np.asarray(np.divide(found, rows, out=np.full_like(rows, np.nan), where=rows > 0))
+    positives = tally.positives[levels].sum(axis=0)
+    return np.asarray(np.divide(positives, rows, out=np.full_like(rows, np.nan), where=rows > 0))

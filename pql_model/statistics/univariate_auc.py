@@ -17,13 +17,13 @@ _WIDEST = 12.0  # log-odds
 _MIN_ROWS, _MIN_SHARE = 10, 0.02
 
 
-def corrected_z(tried: int) -> float:
-    """One-sided normal quantile, Bonferroni-corrected for `tried` columns.
+def corrected_z(tests: int) -> float:
+    """One-sided normal quantile, Bonferroni-corrected for the number of tests.
 
     >>> round(corrected_z(1), 2), round(corrected_z(500), 2)
     (1.64, 3.72)
     """
-    return float(norm.isf(FAMILY / max(tried, 1)))
+    return float(norm.isf(FAMILY / max(tests, 1)))
 
 
 def roc_auc(score: np.ndarray, y: np.ndarray) -> float:
@@ -70,13 +70,13 @@ def best_auc(numbers: np.ndarray | None, texts: np.ndarray, y: np.ndarray) -> fl
     y
         Outcomes, bool, (rows,).
     """
-    found = []
+    aucs = []
     if numbers is not None:
         in_order = roc_auc(np.where(np.isnan(numbers), -np.inf, numbers), y)
-        found += [max(in_order, 1 - in_order), roc_auc(cross_fitted_rate(_binned(numbers), y), y)]
+        aucs += [max(in_order, 1 - in_order), roc_auc(cross_fitted_rate(_binned(numbers), y), y)]
     if pd.Series(texts).nunique() <= len(texts) / 2:
-        found.append(roc_auc(cross_fitted_rate(texts, y), y))
-    return max(found, default=0.5)
+        aucs.append(roc_auc(cross_fitted_rate(texts, y), y))
+    return max(aucs, default=0.5)
 
 
 def cross_fitted_rate(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -85,10 +85,10 @@ def cross_fitted_rate(groups: np.ndarray, y: np.ndarray) -> np.ndarray:
     for outcome in (y, ~y):  # both halves hold equally many conversions
         half[outcome] = np.arange(int(outcome.sum())) % 2 == 0
     score = np.empty(len(y))
-    for mine, other in ((half, ~half), (~half, half)):
-        rate = pd.Series(y[other].astype(float)).groupby(groups[other]).agg(["sum", "count"])
+    for fold, rest in ((half, ~half), (~half, half)):
+        rate = pd.Series(y[rest].astype(float)).groupby(groups[rest]).agg(["sum", "count"])
         smooth = (rate["sum"] + y.mean()) / (rate["count"] + 1)
-        score[mine] = pd.Series(groups[mine]).map(smooth).fillna(y.mean()).to_numpy()
+        score[fold] = pd.Series(groups[fold]).map(smooth).fillna(y.mean()).to_numpy()
     return score
 
 
@@ -150,7 +150,7 @@ class CategoryContrast:
     ratio: OddsRatio
 
 
-def category_contrast(texts: np.ndarray, y: np.ndarray, tried: int) -> CategoryContrast | None:
+def category_contrast(texts: np.ndarray, y: np.ndarray, tests: int) -> CategoryContrast | None:
     """Compare the categories with the highest and lowest rates among those that hold 2 % of the rows (missing is one)."""
     groups = pd.Series(y).groupby(texts).agg(["sum", "count"])
     groups = groups[groups["count"] >= max(_MIN_ROWS, _MIN_SHARE * len(y))]
@@ -159,5 +159,5 @@ def category_contrast(texts: np.ndarray, y: np.ndarray, tried: int) -> CategoryC
     groups = groups.assign(rate=groups["sum"] / groups["count"]).sort_values("rate", kind="stable")
     worst, best = groups.index[0], groups.index[-1]
     (c, a), (m, n) = (groups[name].iloc[[0, -1]].astype(int).tolist() for name in ("sum", "count"))
-    ratio = odds_ratio(a, n - a, c, m - c, corrected_z(tried * len(groups)))
+    ratio = odds_ratio(a, n - a, c, m - c, corrected_z(tests * len(groups)))
     return CategoryContrast(str(best) or "nothing", a / n, str(worst) or "nothing", c / m, ratio)

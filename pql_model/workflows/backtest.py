@@ -20,12 +20,12 @@ from pql_model.config.instant import InstantLike
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features, meets
 from pql_model.errors import NotEnoughDataError
-from pql_model.evaluation.backtest_metrics import FoldMetrics, fold_metrics, metrics_to_dict
+from pql_model.evaluation.backtest_metrics import FoldMetrics, fold_metrics
 from pql_model.evaluation.backtest_schedule import (
     Cutoff,
     CutoffRequest,
     Schedule,
-    Skipped,
+    SkippedCutoff,
     no_usable_cutoff,
     plan_schedule,
     read_cutoffs,
@@ -39,7 +39,8 @@ from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import check_monotone, monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import fit_model, learner_digest
-from pql_model.progress import Listener, Stages
+from pql_model.payload import select_attributes, to_payload
+from pql_model.progress import Listener, Stages, tuning_progress
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.dated_columns import check_event_features
 from pql_model.sources.duckdb_session import Connection, open_session
@@ -70,8 +71,7 @@ class BacktestFold:
 
     def to_dict(self) -> dict[str, Any]:
         """An element of `folds` of `pql backtest --json`."""
-        baselines = {name: metrics_to_dict(metrics) for name, metrics in self.figures.baselines.items()}
-        return {**self.facts, **self.figures.to_dict(), "baselines": baselines}
+        return {**self.facts, **self.figures.to_dict(), "baselines": to_payload(self.figures.baselines, 6)}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class BacktestResult:
     """
 
     folds: tuple[BacktestFold, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedCutoff, ...]
     pooled: FoldMetrics
     unseen: FoldMetrics | None
     predictions: pd.DataFrame
@@ -105,12 +105,9 @@ class BacktestResult:
         """The object that `pql backtest --json` prints."""
         unseen = self.unseen.to_dict() if self.unseen else None
         return {
-            "folds": [fold.to_dict() for fold in self.folds],
-            "skipped": [skipped.to_dict() for skipped in self.skipped],
+            **select_attributes(self, "folds", "skipped", "trials", "seconds"),
             "pooled": {**self.pooled.to_dict(), "folds": len(self.folds), "unseen_entities": unseen},
-            "baselines": {name: metrics_to_dict(metrics) for name, metrics in self.pooled.baselines.items()},
-            "trials": self.trials,
-            "seconds": self.seconds,
+            "baselines": to_payload(self.pooled.baselines, 6),
             "files": {path.stem: str(path) for path in sorted(self.folder.iterdir())},
         }
 
@@ -159,16 +156,16 @@ def backtest(
     >>> [fold["cutoff"] for fold in result.to_dict()["folds"]], result.pooled.model["roc_auc"].value > 0.5
     (['2025-07-01', '2025-08-01'], True)
     """
-    asked = read_cutoffs(cutoffs, every)
+    request = read_cutoffs(cutoffs, every)
     config, learner = extend_config(config, learner=learner, params=params, search=search, features=features)
     stages = Stages(listener)
     with open_session() as con:
-        past = _read_past(con, config, asked, stages)
+        history = _read_past(con, config, request, stages)
 
-    store, finished, skipped = FoldStore(config.home), {}, list(past.schedule.skipped)
-    for number, step in enumerate(past.schedule.steps):
-        with stages(f"cut-off {iso(step.cutoff)} ({number + 1} of {len(past.schedule.steps)})"):
-            task = _fold_task(config, past, step)
+    store, finished, skipped = FoldStore(config.home), {}, list(history.schedule.skipped)
+    for number, step in enumerate(history.schedule.steps):
+        with stages(f"cut-off {iso(step.cutoff)} ({number + 1} of {len(history.schedule.steps)})"):
+            task = _fold_task(config, history, step)
             key = fold_key(config, trials, task, learner_digest(learner))
             fold = store.find(key)
             if fold is not None:
@@ -177,7 +174,7 @@ def backtest(
                 try:
                     fold = _fit(config, task, trials, learner, stages.listener)
                 except NotEnoughDataError as error:
-                    skipped.append(Skipped(step.cutoff, str(error)))
+                    skipped.append(SkippedCutoff(step.cutoff, str(error)))
                     continue
                 store.keep(key, fold)
             finished[key] = fold
@@ -188,9 +185,9 @@ def backtest(
         folds = tuple(BacktestFold(fold_metrics(fold.rows, config.seed), fold.facts) for fold in finished.values())
         predictions = pd.concat([fold.rows for fold in finished.values()], ignore_index=True)
         pooled, unseen = fold_metrics(predictions, config.seed), None
-        seen = predictions["in_training"].to_numpy(bool)
-        if seen.any() and not seen.all():
-            unseen = fold_metrics(predictions[~seen], config.seed)
+        in_training = predictions["in_training"].to_numpy(bool)
+        if in_training.any() and not in_training.all():
+            unseen = fold_metrics(predictions[~in_training], config.seed)
     with stages("write"):
         name = uuid.uuid4().hex
         draft = config.home / "runs" / f".{name}"
@@ -206,7 +203,7 @@ def backtest(
 
 
 @dataclass(frozen=True)
-class Past:
+class BacktestData:
     """What all folds share, read and computed once. A feature never depends on anything later than its snapshot.
 
     Attributes
@@ -229,53 +226,53 @@ class Past:
     evidence: dict[int, LeakEvidence]
 
 
-def _read_past(con: Connection, config: Config, asked: CutoffRequest, stages: Stages) -> Past:
+def _read_past(con: Connection, config: Config, request: CutoffRequest, stages: Stages) -> BacktestData:
     with stages("read"):
         sources = read_sources(con, config)
         for warning in sources.warnings:
             stages.listener.say(warning)
     with stages("snapshots"):
         snapshots = label_snapshots(con, config, sources)
-        schedule = plan_schedule(snapshots.frame, asked, config.horizon, config.motion, time.now())
+        schedule = plan_schedule(snapshots.frame, request, config.horizon, config.motion, time.now())
         for skip in schedule.skipped:
             stages.listener.say(f"Cut-off {iso(skip.cutoff)} is skipped: {skip.reason}.")
     with stages("features"):
         final_at = snapshots.table.as_of + config.horizon.us
-        offered = {
+        offered_events = {
             step.cutoff: offer_events(
                 sources.events.table, snapshots.table.filter(final_at <= step.cutoff), config, step.cutoff
             )
             for step in schedule.steps
         }
         traits = sources.traits
-        known = next(iter(offered.values())).known
-        check_names(config.definition, known, traits)
-        check_monotone(config.monotone, known, traits)
-        check_event_features(config, known)
-        candidates = [feature for one in offered.values() for feature in candidate_features(config, one)]
-        wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition)])
-        table = feature_table(sources, snapshots.table, list(wanted), trait_names(traits), stages.listener.share)
+        names = next(iter(offered_events.values())).known
+        check_names(config.definition, names, traits)
+        check_monotone(config.monotone, names, traits)
+        check_event_features(config, names)
+        candidates = [feature for events in offered_events.values() for feature in candidate_features(config, events)]
+        features = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition)])
+        table = feature_table(sources, snapshots.table, list(features), trait_names(traits), stages.listener.share)
     with stages("evidence of leaks"):
         evidence = {step.cutoff: read_leak_evidence(con, config, sources, step.cutoff) for step in schedule.steps}
-    return Past(snapshots.frame, table, schedule, offered, traits, evidence)
+    return BacktestData(snapshots.frame, table, schedule, offered_events, traits, evidence)
 
 
-def _fold_task(config: Config, past: Past, step: Cutoff) -> FoldTask:
+def _fold_task(config: Config, history: BacktestData, step: Cutoff) -> FoldTask:
     """Prepare a fold: training rows as known at the cut-off, and the rows to score as that model sees them."""
-    frame, candidates = past.frame, candidate_features(config, past.offered[step.cutoff])
+    frame, candidates = history.frame, candidate_features(config, history.offered[step.cutoff])
     converted = frame["converted"].to_numpy(bool)
-    chosen = choose_columns(
-        config, past.table, step.train, converted, candidates, past.traits, past.evidence[step.cutoff]
+    selection = choose_columns(
+        config, history.table, step.train, converted, candidates, history.traits, history.evidence[step.cutoff]
     )
-    later, table = frame[step.scored], chosen.table[step.scored]
-    rows = later[["entity", "as_of", "converted"]].reset_index(drop=True)
+    scored, table = frame[step.scored], selection.table[step.scored]
+    rows = scored[["entity", "as_of", "converted"]].reset_index(drop=True)
     rows.insert(0, "cutoff", step.cutoff)
     rows["activity"] = table[ACTIVITY].to_numpy(float)
     rows["base_rate"] = converted[step.train].mean()
-    rows["in_training"] = later["entity"].isin(frame["entity"][step.train]).to_numpy(bool)
+    rows["in_training"] = scored["entity"].isin(frame["entity"][step.train]).to_numpy(bool)
     if config.definition:
         rows["meets_definition"] = meets(config.definition, table)
-    manifest = chosen.manifest
+    manifest = selection.manifest
     facts = {
         "cutoff": iso(step.cutoff),
         "scored_from": iso(step.cutoff),
@@ -283,10 +280,10 @@ def _fold_task(config: Config, past: Past, step: Cutoff) -> FoldTask:
         "left_out": step.left_out,
         "train": describe(frame, step.train),
         "features": len(manifest.columns),
-        "quarantined": sorted(finding.column for finding in chosen.findings if finding.action == "quarantined"),
+        "quarantined": sorted(finding.column for finding in selection.findings if finding.action == "quarantined"),
     }
     return FoldTask(
-        frame[step.train], manifest.matrix(chosen.table[step.train]), manifest, rows, manifest.matrix(table), facts
+        frame[step.train], manifest.matrix(selection.table[step.train]), manifest, rows, manifest.matrix(table), facts
     )
 
 
@@ -299,7 +296,7 @@ def _fit(config: Config, task: FoldTask, trials: int, learner: Learner, listener
         config.motion,
         config.seed,
         Budget(trials),
-        progress=lambda done, planned, best: listener.share(done / planned, f"ROC-AUC {best:.3f} on folds"),
+        progress=tuning_progress(listener),
         monotone=monotone_directions(config.monotone, task.manifest),
         learner=learner,
     )

@@ -49,7 +49,7 @@ class FoldTask:
 
 @dataclass(frozen=True)
 class FinishedFold:
-    """Predictions of one fold, as `model.pooled.measure` reads them, and facts about it."""
+    """Predictions of one fold, as `fold_metrics` reads them, and facts about it."""
 
     rows: pd.DataFrame
     facts: dict[str, Any]
@@ -90,13 +90,13 @@ def fold_key(config: Config, trials: int, task: FoldTask, learner: str = "") -> 
     payload = [dump_config(config), learner, trials, task.facts, task.manifest.to_dict(), _software()]
     signed_up = task.frame["signed_up"].to_numpy(np.float64, na_value=np.nan)
     names = [*task.manifest.names, "signed_up"]
-    learnt = digest(task.frame, np.column_stack([task.X, signed_up]), names, json.dumps(payload))
-    beside = task.rows.drop(columns=["entity", "as_of", "converted"]).to_numpy(np.float64)
-    return digest(task.rows, np.column_stack([task.X_rows, beside]), names, learnt)
+    training_digest = digest(task.frame, np.column_stack([task.X, signed_up]), names, json.dumps(payload))
+    baselines = task.rows.drop(columns=["entity", "as_of", "converted"]).to_numpy(np.float64)
+    return digest(task.rows, np.column_stack([task.X_rows, baselines]), names, training_digest)
 
 
 def _software() -> list[str]:
-    """The versions of the libraries, and our own modules as they are: a fixed bug must not survive in old folds."""
+    """Versions of the libraries and digests of our own modules: a fixed bug must not survive in old folds."""
     own = hashlib.sha256()
     for module in sorted(files("pql_model.model").iterdir(), key=lambda entry: entry.name):
         if module.name.endswith(".py"):
@@ -106,8 +106,8 @@ def _software() -> list[str]:
 
 def fingerprint(fit: Fit, manifest: Manifest) -> str:
     """A digest of the fitted model; equal digests mean equal probabilities."""
-    whole = json.dumps([fit.predictor.save(), fit.calibration.to_dict(), manifest.to_dict()])
-    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+    content = json.dumps([fit.predictor.save(), fit.calibration.to_dict(), manifest.to_dict()])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def write_backtest_files(folder: Path, config: Config, rows: pd.DataFrame, figures: dict[str, FoldMetrics]) -> None:
@@ -132,13 +132,13 @@ def write_backtest_files(folder: Path, config: Config, rows: pd.DataFrame, figur
 def tidy(figures: dict[str, FoldMetrics]) -> pd.DataFrame:
     """One figure a row: cutoff, of (the model or a baseline), metric, value, low, high."""
     lines: list[dict[str, Any]] = []
-    for cutoff, found in figures.items():
+    for cutoff, fold in figures.items():
         lines += [
             {"cutoff": cutoff, "of": of, "metric": metric, **vars(estimate)}
-            for of, metrics in {"model": found.model, **found.baselines}.items()
+            for of, metrics in {"model": fold.model, **fold.baselines}.items()
             for metric, estimate in metrics.items()
         ]
-        promised = {"metric": "expected_conversions", "value": found.expected, "low": np.nan, "high": np.nan}
-        there_were = {"metric": "observed_conversions", **vars(found.observed)}
-        lines += [{"cutoff": cutoff, "of": "model", **line} for line in (promised, there_were)]
+        expected = {"metric": "expected_conversions", "value": fold.expected, "low": np.nan, "high": np.nan}
+        there_were = {"metric": "observed_conversions", **vars(fold.observed)}
+        lines += [{"cutoff": cutoff, "of": "model", **line} for line in (expected, there_were)]
     return pd.DataFrame(lines)

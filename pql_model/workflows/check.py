@@ -1,4 +1,4 @@
-"""`pql check`: what the data contain and what is wrong with them. Trains nothing."""
+"""`pql check`: count usable and unusable rows and audit the data. Trains nothing."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.errors import NotEnoughDataError
 from pql_model.model.split import describe
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
 from pql_model.sources.coverage import weekly_counts
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.entities import no_conversions_error
 from pql_model.sources.read import Sources, read_sources
 from pql_model.time import iso
-from pql_model.workflows.prepare import Prepared, audit_entities, prepare_from
+from pql_model.workflows.prepare import TrainingData, audit_entities, prepare_from
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """Counts, audit and, where nothing can be trained, the reason.
+    """Counts, audit and, where training is not possible, the reason.
 
     Attributes
     ----------
     sources
         The tables as they were read.
     prepared
-        The snapshots and features of a training, or None where nothing can be trained.
+        The snapshots and features of a training, or None where training is not possible.
     findings, traits_not_used
         The leakage audit, and the traits that are not used, with the reason.
     error
-        Why nothing can be trained, or None.
+        Why training is not possible, or None.
     """
 
     sources: Sources
-    prepared: Prepared | None
+    prepared: TrainingData | None
     findings: tuple[Finding, ...]
     traits_not_used: dict[str, str]
     error: NotEnoughDataError | None
@@ -48,12 +49,10 @@ class CheckResult:
     seconds: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that `pql check --json` prints, with `error` where nothing can be trained."""
+        """The object that `pql check --json` prints, with `error` where training is not possible."""
         sources = self.sources
         payload = {
-            "events": self.events,
-            "entities": self.entities,
-            "conversions": self.conversions,
+            **select_attributes(self, "events", "entities", "conversions"),
             "rows_read": sources.events.rows_read,
             "set_aside": sources.events.by_reason(),
             "set_aside_by_table": {
@@ -63,11 +62,8 @@ class CheckResult:
             },
             "observed_until": iso(sources.observed_until),
             **self._of_training(),
-            "leakage": [finding.to_dict() for finding in self.findings],
-            "traits_not_used": self.traits_not_used,
-            "weeks": self.weeks,
+            **select_attributes(self, "traits_not_used", "weeks", "seconds", leakage="findings"),
             "warnings": list(sources.warnings),
-            "seconds": self.seconds,
         }
         return {**payload, "error": self.error.to_dict()} if self.error is not None else payload
 
@@ -125,8 +121,8 @@ def check(config: Config | str | Path, *, listener: Listener | None = None) -> C
             findings, unused = prepared.findings, prepared.typed.unused
         else:
             with stages("audit"):
-                found, typed = audit_entities(con, config, sources)
-            findings, unused = tuple(found), typed.unused
+                leaks, typed = audit_entities(con, config, sources)
+            findings, unused = tuple(leaks), typed.unused
     return CheckResult(
         sources, prepared, findings, unused, error, events, entities, conversions, by_week, stages.seconds
     )

@@ -1,4 +1,4 @@
-"""`pql criteria test`: what came of the accounts that meet a definition. Needs no model."""
+"""`pql criteria test`: the outcomes of the accounts that meet a definition. Needs no model."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from pql_model.errors import ConfigError, Fault, NotEnoughDataError
 from pql_model.features.catalogue import event_names
 from pql_model.features.table import feature_table, trait_table
 from pql_model.model.split import Split, out_of_time
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import open_session
@@ -45,11 +46,11 @@ class DefinitionTest:
     met, outcomes : array of bool, Outcomes
         Whether each row meets the definition, and the outcomes of the rows.
     rows : str
-        What a row is, for people.
+        Description of a row.
     text : str
         The result in a sentence or two.
     notes : tuple of str
-        What to know about the definition, a sentence each.
+        Remarks on the definition, a sentence each.
     """
 
     definition: Definition
@@ -70,16 +71,8 @@ class DefinitionTest:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql criteria test --json` prints."""
-        return {
-            "definition": definition_json(self.definition),
-            "tested": self.tested.to_dict(),
-            "later": self.later.to_dict() if self.later is not None else None,
-            "earlier": self.earlier.to_dict() if self.earlier is not None else None,
-            "rows": self.rows,
-            "words": self.text,
-            "notes": list(self.notes),
-            "seconds": self.seconds,
-        }
+        names = ("tested", "later", "earlier", "rows", "notes", "seconds")
+        return {"definition": definition_json(self.definition), **select_attributes(self, *names, words="text")}
 
 
 def test_criteria(
@@ -140,14 +133,14 @@ def test_criteria(
             features = definition_features(definition)
             table = feature_table(sources, snapshots.table, features, traits, stages.listener.share)[rows.keep]
     outcomes = Outcomes.of_snapshots(snapshots.frame[rows.keep], config.motion)
-    met = meets(definition, table)
-    metrics = evaluate_definition(met, outcomes)
-    earlier, later = _by_period(met, outcomes, split, rows)
+    mask = meets(definition, table)
+    metrics = evaluate_definition(mask, outcomes)
+    earlier, later = _by_period(mask, outcomes, split, rows)
     notes += _notes(definition, snapshots.frame[rows.keep], table, metrics)
     unit = "snapshots" if rows.landmark_days is None else f"{config.entity}s"
     text = _text(metrics, later, split, unit, config.horizon.text)
     return DefinitionTest(
-        definition, metrics, earlier, later, met, outcomes, rows.text, text, tuple(notes), stages.seconds
+        definition, metrics, earlier, later, mask, outcomes, rows.text, text, tuple(notes), stages.seconds
     )
 
 
@@ -164,7 +157,8 @@ def _check_definition(definition: Definition, source: str, config: Config, sourc
     names = event_names(sources.events.table)
     check_names(definition, names, sources.traits, source)
     values = [value for table in config.events for value in table.values]
-    faults = [Fault("", sentence) for sentence in unreadable(definition, values, _has_signup(config))]
+    has_signup = config.entities.columns.signed_up is not None
+    faults = [Fault("", sentence) for sentence in unreadable(definition, values, has_signup)]
     faults += trivial_conditions(definition, len(names))
     if faults:
         raise ConfigError(source, faults)
@@ -179,18 +173,18 @@ def _split(frame: pd.DataFrame, config: Config) -> Split | NotEnoughDataError:
 
 
 def _by_period(
-    met: np.ndarray, outcomes: Outcomes, split: Split | NotEnoughDataError, rows: CriteriaRows
+    mask: np.ndarray, outcomes: Outcomes, split: Split | NotEnoughDataError, rows: CriteriaRows
 ) -> tuple[DefinitionMetrics | None, DefinitionMetrics | None]:
     """Figures of the earlier and of the later period."""
     if isinstance(split, NotEnoughDataError):
         return None, None
     early, late = split.train[rows.keep], split.test[rows.keep]
-    return evaluate_definition(met[early], outcomes[early]), evaluate_definition(met[late], outcomes[late])
+    return evaluate_definition(mask[early], outcomes[early]), evaluate_definition(mask[late], outcomes[late])
 
 
 def _notes(definition: Definition, frame: pd.DataFrame, table: pd.DataFrame, metrics: DefinitionMetrics) -> list[str]:
-    known = frame[frame["signed_up"].notna()]
-    notes = window_notes(definition, known["signed_up"].to_numpy(np.int64), known["as_of"].to_numpy(np.int64))
+    signed_up, as_of = frame.loc[frame["signed_up"].notna(), ["signed_up", "as_of"]].to_numpy(np.int64).T
+    notes = window_notes(definition, signed_up, as_of)
     return [*notes, *(unmet_notes(definition, table) if metrics.note == NOBODY else [])]
 
 
@@ -201,13 +195,9 @@ def _text(
     unit: str,
     horizon: str,
 ) -> str:
-    tested = tested_text(metrics, unit, horizon)
+    sentence = tested_text(metrics, unit, horizon)
     if metrics.note is not None:
-        return tested
+        return sentence
     if later is None or isinstance(split, NotEnoughDataError):
-        return f"{tested} The history is too short to check it on later {unit}."
-    return f"{tested} {later_text(later, iso(split.test_start)[:10])}"
-
-
-def _has_signup(config: Config) -> bool:
-    return config.entities.columns.signed_up is not None
+        return f"{sentence} The history is too short to check it on later {unit}."
+    return f"{sentence} {later_text(later, iso(split.test_start)[:10])}"

@@ -75,12 +75,12 @@ def criteria_sql(
     config = config if isinstance(config, Config) else load_config(config)
     instant = read_optional_instant(as_of)
     dialect_of(dialect)  # rejected before anything is read
-    chosen, place = _choose(config, definition)
+    resolved, place = _choose(config, definition)
     stages = Stages(listener)
     with stages("look at the tables"), open_session() as con:
         schema = probe_schema(con, config)
-    check_names(chosen, schema.events, [*schema.traits, *config.dated_names], place)
-    return SqlResult(dialect, definition_sql(config, chosen, dialect, instant, schema.columns), chosen)
+    check_names(resolved, schema.events, [*schema.traits, *config.dated_names], place)
+    return SqlResult(dialect, definition_sql(config, resolved, dialect, instant, schema.columns), resolved)
 
 
 def _choose(config: Config, definition: Definition | str | Path | None) -> tuple[Definition, str]:
@@ -92,7 +92,7 @@ def _choose(config: Config, definition: Definition | str | Path | None) -> tuple
     if config.definition is not None:
         return config.definition, "`definition:` in the config"
     criteria = list_criteria(config, model="champion")
-    best = next((each for each in criteria.results["definitions"] if each["recommended"]), None)
+    best = next((entry for entry in criteria.results["definitions"] if entry["recommended"]), None)
     if best is None:
         raise DataError(
             "There is no definition to write as SQL: none is in force, and the champion recommends none",

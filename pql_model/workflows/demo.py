@@ -1,4 +1,4 @@
-"""`pql demo`: a simulated product with a known truth, through the ordinary workflows."""
+"""`pql demo`: a simulated product with a known truth, run through the ordinary workflows."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def demo(
     trials: int = DEFAULT_TRIALS,
     listener: Listener | None = None,
 ) -> DemoResult:
-    """Simulate a product, train on it, score it, and compare what was found with what was planted."""
+    """Simulate a product, train on it, score it, and compare the results with the planted truth."""
     listener = listener if listener is not None else Silent()
     listener.stage("make data")
     path = make_demo(folder, accounts, seed)

@@ -18,6 +18,7 @@ from pql_model.explain.condition_text import condition_text
 from pql_model.explain.entity import ExplainedRow, explain_row
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
+from pql_model.payload import select_attributes, to_payload
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.snapshots.eligibility import Eligibility, eligibility
@@ -38,7 +39,7 @@ class CriterionStatus:
 
 @dataclass(frozen=True)
 class EntityExplanation:
-    """The score of one entity, and how it comes about.
+    """The score of one entity and its explanation.
 
     Attributes
     ----------
@@ -68,21 +69,15 @@ class EntityExplanation:
             "probability": row.probability if row else None,
             "score": row.score if row else None,
             **{part: parts.get(part) for part in ("usage", "fit", "timing", "base")},
-            "steps": [step.to_dict() for step in row.steps] if row else [],
+            "steps": to_payload(row.steps) if row else [],
             "base_rate": row.base_rate if row else None,
             "average_probability": row.average if row else None,
             "horizon": str(self.horizon),
             "horizon_words": self.horizon.text,
-            "reasons": [reason.to_dict() for reason in row.reasons] if row else [],
+            "reasons": to_payload(row.reasons) if row else [],
             "behaviours": [
-                {
-                    "behaviour": r.behaviour,
-                    "part": r.part,
-                    "contribution": r.log_odds,
-                    "effect": r.effect,
-                    "words": r.text,
-                }
-                for r in (row.behaviours if row else [])
+                select_attributes(reason, "behaviour", "part", "effect", contribution="log_odds", words="text")
+                for reason in (row.behaviours if row else [])
             ],
             "at_risk": at.why_not is None,
             "why_not": at.why_not,
@@ -155,8 +150,10 @@ def explain_entity(
             )
     with stages("explain"):
         explained = explain_row(registered.model, table) if table is not None else None
-        held, conditions = _in_force(config.definition, table)
-    return EntityExplanation(name, at, explained, held, conditions, registered, config.horizon, stages.seconds)
+        meets_definition, conditions = _in_force(config.definition, table)
+    return EntityExplanation(
+        name, at, explained, meets_definition, conditions, registered, config.horizon, stages.seconds
+    )
 
 
 def _in_force(

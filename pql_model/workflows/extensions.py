@@ -1,4 +1,4 @@
-"""What a data scientist passes to Python beside `pql.yaml`: a learner, hyperparameters, a search space, features."""
+"""Arguments that extend `pql.yaml` from Python: a learner, hyperparameters, a search space, features."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def extend_config(
         register_learner(learner)
     name = learner if isinstance(learner, str) else learner.name if learner is not None else None
     own = {"learner": name, "params": params, "search": search}
-    if given := {key: value for key, value in own.items() if value is not None}:
-        kept = config.model.model_dump(exclude_none=True) if name in (None, config.model.learner) else {}
-        settings = parse_part({**kept, **given}, ModelSettings, _CALL)
+    if overrides := {key: value for key, value in own.items() if value is not None}:
+        base = config.model.model_dump(exclude_none=True) if name in (None, config.model.learner) else {}
+        settings = parse_part({**base, **overrides}, ModelSettings, _CALL)
         config = config.model_copy(update={"model": settings}).at(config.home)
     if learner is not None and not isinstance(learner, str):
         return config, learner
@@ -62,7 +62,7 @@ def with_features(config: Config | str | Path, features: Sequence[Feature | OwnF
     config : Config, str or Path
         A config or the path of a `pql.yaml`.
     features : sequence of Feature or mapping
-        A `Feature`, or what an item under `features:` of the config holds. The `table` of dated columns may be a
+        A `Feature`, or a mapping like an item under `features:` of the config. The `table` of dated columns may be a
         `pandas.DataFrame`; it is written to `.pql/features/` beside the config.
 
     Returns
@@ -108,7 +108,7 @@ def _declared(item: Feature | Mapping[str, Any], home: Path) -> dict[str, Any]:
 
 
 def _written(frame: pd.DataFrame, home: Path) -> str:
-    """Write a table under a name that says its content: the same data give the same config, and a run can resume."""
+    """Write a table under a digest of its content: the same data give the same config, and a run can resume."""
     # DuckDB reads no nanoseconds with a time zone, and the rest of pql knows microseconds only.
     content = frame.to_parquet(None, index=False, coerce_timestamps="us", allow_truncated_timestamps=True)
     name = f".pql/features/{hashlib.sha256(content).hexdigest()[:16]}.parquet"

@@ -1,4 +1,4 @@
-"""The feature table itself: what the model reads, as a file for a notebook or another tool, with its manifest beside it."""
+"""`pql features`: the feature table of the model as a file, with its manifest beside it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.extensions import with_features
-from pql_model.workflows.prepare import Prepared, features_of, prepare_from, trait_names
+from pql_model.workflows.prepare import TrainingData, features_of, prepare_from, trait_names
 
 _KINDS = (".parquet", ".csv")
 
@@ -41,7 +41,7 @@ class FeatureTable:
     manifest
         The model's columns, in order.
     output, manifest_path
-        Where the table and its manifest lie.
+        Paths of the table and of its manifest.
     """
 
     table: pd.DataFrame
@@ -72,7 +72,7 @@ def write_features(
 ) -> FeatureTable:
     """Write the feature table: the training snapshots with their labels, or everybody at risk at one instant.
 
-    The columns are those a training would give the model: without what says nothing, and without what the leakage audit
+    The columns are those a training would give the model: without uninformative ones, and without those that the leakage audit
     quarantines.
 
     Parameters
@@ -92,7 +92,7 @@ def write_features(
     Returns
     -------
     FeatureTable
-        The table and where it lies.
+        The table and its path.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def write_features(
     """
     config = with_features(config, features)
     path = Path(output)
-    beside = path.with_suffix(".manifest.json")
-    _check_output(path, beside)
+    manifest_path = path.with_suffix(".manifest.json")
+    _check_output(path, manifest_path)
     instant = read_optional_instant(as_of)
     stages = Stages(listener)
     with open_session() as con:
@@ -124,12 +124,12 @@ def write_features(
         about = {"as_of": time.iso(instant) if instant is not None else None, "rows": len(table)}
         text = json.dumps({**about, **_described(data.manifest)}, ensure_ascii=False, indent=1)
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(beside, lambda at: at.write_text(text, encoding="utf-8"))
+        atomic_write(manifest_path, lambda at: at.write_text(text, encoding="utf-8"))
         atomic_write(path, lambda at: (table.to_csv if path.suffix == ".csv" else table.to_parquet)(at, index=False))
-    return FeatureTable(table, data.manifest, path, beside, instant)
+    return FeatureTable(table, data.manifest, path, manifest_path, instant)
 
 
-def _labelled(data: Prepared) -> pd.DataFrame:
+def _labelled(data: TrainingData) -> pd.DataFrame:
     frame, split = data.snapshots.frame, data.split
     part = np.where(split.train, "train", np.where(split.test, "test", "left_out"))
     keys = {**_keys(frame), "converted": data.converted, "split": part}
@@ -167,12 +167,12 @@ def _unit(column: ModelColumn) -> str | None:
     return feature.value if feature.rule.unit == "of the value" else feature.rule.unit
 
 
-def _check_output(path: Path, beside: Path) -> None:
+def _check_output(path: Path, manifest_path: Path) -> None:
     if path.suffix not in _KINDS:
         raise DataError(
             "Features are written as parquet or csv", received=path, allowed="a file that ends in .parquet or .csv"
         )
-    if path.exists() and not beside.exists():
+    if path.exists() and not manifest_path.exists():
         raise DataError(
             "The file to write exists and was not written by `pql features`: there is no manifest beside it",
             received=path,

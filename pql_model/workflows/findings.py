@@ -1,4 +1,4 @@
-"""Collect what goes with conversion: behaviours and criteria, the part of a training that growth teams read."""
+"""Collect the criteria and behaviours of a training, which growth teams read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pql_model.explain.behaviours import behaviours
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import ModelColumn
 from pql_model.report.growth import Findings
-from pql_model.workflows.prepare import Prepared, candidate_features
+from pql_model.workflows.prepare import TrainingData, candidate_features
 
 MOST_SEARCHED = 15_000
 """Rows that are searched; more of them do not move a threshold."""
@@ -25,7 +25,7 @@ MOST_SEARCHED = 15_000
 
 def collect_findings(
     config: Config,
-    data: Prepared,
+    data: TrainingData,
     model: FittedModel,
     contributions: np.ndarray,
     probability: np.ndarray,
@@ -36,7 +36,7 @@ def collect_findings(
     Parameters
     ----------
     config : Config
-    data : Prepared
+    data : TrainingData
     model : FittedModel
     contributions : array of shape (rows, columns + 1)
         SHAP values of the test rows.
@@ -47,14 +47,17 @@ def collect_findings(
     """
     frame, test = data.snapshots.frame, data.split.test
     rows = criteria_rows(frame, data.split.train, config.motion, config.horizon)
-    kept, table = frame[rows.keep], data.table[rows.keep].reset_index(drop=True)
-    outcomes = Outcomes.of_snapshots(kept, config.motion, probability[rows.keep])
+    criteria_frame, table = frame[rows.keep], data.table[rows.keep].reset_index(drop=True)
+    outcomes = Outcomes.of_snapshots(criteria_frame, config.motion, probability[rows.keep])
     split = criteria_split(frame, rows.keep, data.split, config.motion, config.horizon)
     earlier, later = split.train[rows.keep], split.test[rows.keep]
-    searched = _sampled(_searchable(config, kept, earlier, outcomes), outcomes.entity)
-    here = table.iloc[searched]
+    searched = _sampled(_searchable(config, criteria_frame, earlier, outcomes), outcomes.entity)
+    sample = table.iloc[searched]
     candidates = candidate_columns(
-        _columns(config, data), here, kept["signed_up"].to_numpy(float)[searched], outcomes.as_of[searched]
+        _columns(config, data),
+        sample,
+        criteria_frame["signed_up"].to_numpy(float)[searched],
+        outcomes.as_of[searched],
     )
     capacity = config.policy.capacity if config.policy is not None else None
     results = find_criteria(
@@ -63,7 +66,7 @@ def collect_findings(
         outcomes,
         earlier,
         later,
-        _trait_contributions(model, here),
+        _trait_contributions(model, sample),
         rows=rows.text,
         in_force=config.definition,
         seed=config.seed,
@@ -94,7 +97,7 @@ def collect_findings(
     )
 
 
-def _columns(config: Config, data: Prepared) -> list[ModelColumn]:
+def _columns(config: Config, data: TrainingData) -> list[ModelColumn]:
     """The columns that can become criteria, including features that the model omits as copies of others."""
     guilty = set(quarantined(data.findings))
     features = [feature.name for feature in candidate_features(config, data.offered) if feature.name not in guilty]
@@ -113,14 +116,14 @@ def _trait_contributions(model: FittedModel, table: pd.DataFrame) -> dict[str, n
     return {family_of(column): contributions[:, j] for j, column in traits}
 
 
-def _searchable(config: Config, kept: pd.DataFrame, earlier: np.ndarray, outcomes: Outcomes) -> np.ndarray:
+def _searchable(config: Config, frame: pd.DataFrame, earlier: np.ndarray, outcomes: Outcomes) -> np.ndarray:
     """Positions of the earlier rows; in freemium of those on which every `first` window is over, if enough are."""
     longest = max((length.us for length in config.windows.first), default=0)
-    known = kept["signed_up"].notna().to_numpy(bool)
-    age = outcomes.as_of - kept["signed_up"].fillna(0).to_numpy(np.int64)
-    over = earlier & known & (age >= longest)
-    enough = 2 * outcomes.converted[over].sum() >= outcomes.converted[earlier].sum()
-    return np.flatnonzero(over if enough and config.motion == "freemium" else earlier)
+    signup_known = frame["signed_up"].notna().to_numpy(bool)
+    age = outcomes.as_of - frame["signed_up"].fillna(0).to_numpy(np.int64)
+    over = earlier & signup_known & (age >= longest)
+    sufficient = 2 * outcomes.converted[over].sum() >= outcomes.converted[earlier].sum()
+    return np.flatnonzero(over if sufficient and config.motion == "freemium" else earlier)
 
 
 def _sampled(rows: np.ndarray, entity: np.ndarray) -> np.ndarray:

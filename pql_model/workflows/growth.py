@@ -19,17 +19,17 @@ from pql_model.report.explorer import explorer_data
 from pql_model.report.growth import Findings, explorer_bits, growth_object, offered_criteria
 from pql_model.report.health import health_lines
 from pql_model.report.page import render_page, write_page
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 REPORT = "growth_report.html"
 CRITERIA = "criteria.json"
 _VERSIONS = ("lightgbm", "scikit-learn", "numpy")
-"""What the model card of the report names."""
+"""Packages whose versions the model card of the report lists."""
 GROWTH, EXPLORER, BITS = "growth.json", "explorer.json", "explorer_rows.parquet"
 
 
 def build_growth_report(
-    config: Config, data: Prepared, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
+    config: Config, data: TrainingData, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
 ) -> dict[str, Any]:
     """Collect every number of the growth report."""
     calibration = evaluation.calibration_over_time
@@ -73,17 +73,17 @@ def build_growth_report(
 
 
 def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any]) -> None:
-    """Write criteria, the report and what it is made of into a run's folder."""
+    """Write the criteria, the report and its data into a run's folder."""
     payload = findings.to_dict()
     _write(folder / CRITERIA, json.dumps(payload, ensure_ascii=False, indent=1))
     best = findings.results.recommended
     if best is not None:
         _write(folder / "criteria.yaml", criteria_yaml(payload, growth["product"]))
-    offered, bits = offered_criteria(findings), explorer_bits(findings)
-    explorer = explorer_data(bits, offered, "counts")
+    criteria, bits = offered_criteria(findings), explorer_bits(findings)
+    explorer = explorer_data(bits, criteria, "counts")
     bits.to_parquet(folder / BITS, index=False)
     _write(folder / GROWTH, json.dumps(growth, ensure_ascii=False, indent=1))
-    _write(folder / EXPLORER, json.dumps({"offered": offered, "data": explorer}, ensure_ascii=False))
+    _write(folder / EXPLORER, json.dumps({"offered": criteria, "data": explorer}, ensure_ascii=False))
     write_page(folder / REPORT, render_page(growth, explorer))
 
 

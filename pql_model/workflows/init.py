@@ -79,12 +79,12 @@ def init(
         logs = [
             sketch_table(con, _relative(table, home), home, f"events_{i}") for i, table in enumerate(_globs(events))
         ]
-        others = {
+        sketches = {
             kind: sketch_table(con, _relative(table, home), home, kind)
             for kind, table in (("entities", entities), ("conversions", conversions))
             if table
         }
-    draft = draft_config(name or home.name, logs, others.get("entities"), others.get("conversions"))
+    draft = draft_config(name or home.name, logs, sketches.get("entities"), sketches.get("conversions"))
     atomic_write(path, lambda at: at.write_text(draft.text, encoding="utf-8"))
     return InitResult(path, draft.notes)
 

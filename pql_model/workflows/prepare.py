@@ -36,31 +36,37 @@ from pql_model.sources.read import Sources, read_sources
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Everything a model needs, and what was left out on the way."""
+class ColumnSelection:
+    """The columns a model may read, chosen by the training rows alone, and the table with its traits typed."""
+
+    table: pd.DataFrame
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+    typed: Typed
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TrainingData(ColumnSelection):
+    """The data of a training, and what was left out."""
 
     sources: Sources
     snapshots: LabelledSnapshots
     split: Split
-    table: pd.DataFrame
-    manifest: Manifest
-    findings: tuple[Finding, ...]
     offered: OfferedEvents
-    typed: Typed
-    dropped: dict[str, int]
 
     @property
     def converted(self) -> np.ndarray:
         return self.snapshots.frame["converted"].to_numpy(bool)
 
 
-def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | None = None) -> Prepared:
+def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | None = None) -> TrainingData:
     """Read, snapshot, split, compute features, audit.
 
     Parameters
     ----------
     con
-        An open workbench.
+        An open DuckDB session.
     also
         The manifest of another model (the champion) whose features are computed too, so that both can be compared.
     """
@@ -73,8 +79,8 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
 
 def prepare_from(
     con: Connection, config: Config, sources: Sources, stages: Stages, also: Manifest | None = None
-) -> Prepared:
-    """The same from sources that are read: snapshot, split, compute features, audit."""
+) -> TrainingData:
+    """Snapshot, split, compute features and audit sources that are already read."""
     with stages("snapshots"):
         snapshots = label_snapshots(con, config, sources)
         split = out_of_time(snapshots.frame, config.horizon, config.motion)
@@ -87,40 +93,19 @@ def prepare_from(
         check_monotone(config.monotone, offered.known, traits)
         check_event_features(config, offered.known)
         candidates = candidate_features(config, offered)
-        theirs = [feature for feature in features_of(also) if has_value(sources, feature)]
-        wanted = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *theirs])
-        table = feature_table(sources, snapshots.table, list(wanted), trait_names(traits), stages.listener.share)
+        extra = [feature for feature in features_of(also) if has_value(sources, feature)]
+        features = dict.fromkeys([*candidates, Feature(ANY, "count"), *definition_features(config.definition), *extra])
+        table = feature_table(sources, snapshots.table, list(features), trait_names(traits), stages.listener.share)
     with stages("audit"):
         evidence = read_leak_evidence(con, config, sources, split.test_start, sources.observed_until)
-        chosen = choose_columns(
+        selection = choose_columns(
             config, table, split.train, snapshots.frame["converted"].to_numpy(bool), candidates, traits, evidence
         )
-        for name in idle_names(config.monotone, chosen.manifest):
+        for name in idle_names(config.monotone, selection.manifest):
             stages.listener.say(f"`monotone` names `{name}`, of which this model reads nothing that it could hold.")
         for trait, value in idle_exclusions(config, table):
             stages.listener.say(f"`policy: {{exclude: ...}}` names `{value}` of `{trait}`, which no snapshot has.")
-    return Prepared(
-        sources,
-        snapshots,
-        split,
-        chosen.table,
-        chosen.manifest,
-        chosen.findings,
-        offered,
-        chosen.typed,
-        chosen.dropped,
-    )
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The columns a model may read, chosen by the training rows alone, and the table with its traits typed."""
-
-    table: pd.DataFrame
-    manifest: Manifest
-    findings: tuple[Finding, ...]
-    typed: Typed
-    dropped: dict[str, int]
+    return TrainingData(**vars(selection), sources=sources, snapshots=snapshots, split=split, offered=offered)
 
 
 def choose_columns(
@@ -131,33 +116,33 @@ def choose_columns(
     candidates: Sequence[Feature],
     traits: Sequence[str],
     evidence: LeakEvidence,
-) -> Chosen:
-    """Type the traits, drop what says nothing, quarantine what knows the outcome.
+) -> ColumnSelection:
+    """Type the traits, drop uninformative columns, and quarantine those that leak the outcome.
 
     Parameters
     ----------
     table
-        Feature table of all snapshots; of those that are not in `train` nothing is looked at.
+        Feature table of all snapshots; the choice uses only those in `train`.
     train, converted
         Training rows and outcomes, bool, (rows,).
     candidates
         Features the model may have.
     evidence
-        What the sources tell of leaks beside the table.
+        Evidence of leaks in the sources, beyond the table.
     """
     typed = _typed(config, table[train], traits, config.dated_names)
     table = Manifest(typed.columns).conform(table)
-    kept, dropped = drop_uninformative(table[train], [feature.name for feature in candidates])
-    manifest = Manifest((*(ModelColumn(name, "feature") for name in kept), *typed.columns))
+    informative, dropped = drop_uninformative(table[train], [feature.name for feature in candidates])
+    manifest = Manifest((*(ModelColumn(name, "feature") for name in informative), *typed.columns))
     monotone_directions(config.monotone, manifest)  # refuses categories now, before anything slow
     findings = audit(table[train], converted[train], manifest, typed.unused, config.allow, evidence)
-    return Chosen(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)
+    return ColumnSelection(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)
 
 
 def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[list[Finding], Typed]:
-    """The part of the audit that needs no snapshots, for data that are too little to train on.
+    """Run the part of the audit that needs no snapshots, for data that cannot be trained on.
 
-    All entities are judged, by whether they converted at any time.
+    The outcome is whether an entity converted at any time.
     """
     table = trait_table(sources, trait_names(sources.entities.traits)).rename_axis("entity").reset_index()
     typed = _typed(config, table, sources.entities.traits)
@@ -170,7 +155,7 @@ def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[l
 
 
 def candidate_features(config: Config, offered: OfferedEvents) -> list[Feature]:
-    """The features a model may have, of the events that are offered to it."""
+    """Return the features that a model may use, given the events offered to it."""
     offers = offer_features(config, offered.events, config.entities.columns.signed_up is not None, has_users(config))
     return list(dict.fromkeys([*offers, *declared_features(config)]))
 

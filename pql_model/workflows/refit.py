@@ -15,21 +15,21 @@ from pql_model.model.learner import Learner
 from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import refit_model
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 REFIT = "refit"
 """Key in the facts of a model: the rows that it was refitted on, and its level."""
 
 
 def refit(
-    config: Config, data: Prepared, X: np.ndarray, tested: FittedModel, learner: Learner
+    config: Config, data: TrainingData, X: np.ndarray, tested: FittedModel, learner: Learner
 ) -> tuple[FittedModel, np.ndarray]:
     """Fit the tested settings on all rows with a final outcome; the newest of them set the level.
 
     Parameters
     ----------
     config : Config
-    data : Prepared
+    data : TrainingData
     X : numpy.ndarray
         Matrix of all snapshots with a final outcome, (rows, columns).
     tested : FittedModel

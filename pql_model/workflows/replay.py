@@ -20,7 +20,7 @@ from pql_model.features.table import feature_table, has_value
 from pql_model.model.artifact import FittedModel
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Tracking
-from pql_model.score_log.replay import InputChange, ReplayedRow, differing_parts, input_changes
+from pql_model.score_log.row_replay import InputChange, ReplayedRow, differing_parts, input_changes
 from pql_model.score_log.schema import LogRow, inputs_digest, log_rows
 from pql_model.score_log.store import RowSelection, read_scores
 from pql_model.snapshots.grid import requested_grid
@@ -149,9 +149,9 @@ def replay(
         models = _ModelCache(config)
         results = _replay_with_models(logged, models)
     with stages("data"), open_session() as con:
-        rest = [k for k, row in enumerate(logged) if k not in results and row.as_of is not None]
-        replayed = _replay_with_data(con, config, [logged[k] for k in rest], models, stages)
-        results |= dict(zip(rest, replayed, strict=True))
+        remaining = [k for k, row in enumerate(logged) if k not in results and row.as_of is not None]
+        replayed = _replay_with_data(con, config, [logged[k] for k in remaining], models, stages)
+        results |= dict(zip(remaining, replayed, strict=True))
     every = tuple(results.get(k, ReplayedRow(row, "same")) for k, row in enumerate(logged))
     return ReplayResult(location, in_log, every, stages.seconds)
 
@@ -217,13 +217,13 @@ def _replay_with_data(
     if not rows:
         return []
     sources = read_sources(con, config)
-    fitted = {row.model_version: model for row in rows if isinstance(model := models.get(row), FittedModel)}
-    reasons, table = _features_now(con, config, sources, rows, list(fitted.values()), stages)
+    fitted_models = {row.model_version: model for row in rows if isinstance(model := models.get(row), FittedModel)}
+    reasons, table = _features_now(con, config, sources, rows, list(fitted_models.values()), stages)
     position = {key: k for k, key in enumerate(zip(table["entity"], table["as_of"].tolist(), strict=True))}
-    matrices = {v: m.manifest.matrix(table.reindex(columns=m.manifest.names)) for v, m in fitted.items()}
+    matrices = {v: m.manifest.matrix(table.reindex(columns=m.manifest.names)) for v, m in fitted_models.items()}
     replayed = []
     for row in rows:
-        key, model = _key(row), fitted[row.model_version]
+        key, model = _key(row), fitted_models[row.model_version]
         if key in position:
             changes = input_changes(row.inputs, matrices[row.model_version][position[key]], model.manifest)
             replayed.append(_with_changes(row, changes, sources.observed_until))
@@ -239,8 +239,8 @@ def _with_changes(row: LogRow, changes: tuple[InputChange, ...], observed_until:
         return ReplayedRow(row, "same")
     if row.as_of is not None and row.as_of > observed_until:
         return ReplayedRow(row, "not_in_data", f"the data end before, at {time.iso(observed_until)}", changes)
-    more = f"; {len(changes) - 1} more" if len(changes) > 1 else ""
-    return ReplayedRow(row, "inputs_changed", changes[0].sentence + more, changes)
+    suffix = f"; {len(changes) - 1} more" if len(changes) > 1 else ""
+    return ReplayedRow(row, "inputs_changed", changes[0].sentence + suffix, changes)
 
 
 def _features_now(

@@ -123,11 +123,11 @@ def write_report(
     registered = _choose_version(tracking, model)
     growth = json.loads(run_file(tracking, registered, GROWTH))
     growth["model"]["version"] = registered.version
-    stored = json.loads(run_file(tracking, registered, EXPLORER))
-    data = stored["data"] if explorer == "counts" else {"mode": "off"}
+    explorer_file = json.loads(run_file(tracking, registered, EXPLORER))
+    data = explorer_file["data"] if explorer == "counts" else {"mode": "off"}
     if explorer == "rows":
         bits = pd.read_parquet(io.BytesIO(run_file(tracking, registered, BITS)))
-        data = explorer_data(bits, stored["offered"], "rows")
+        data = explorer_data(bits, explorer_file["offered"], "rows")
     path = Path(output) if output is not None else config.home / file_name(data, Path(REPORT).stem)
     write_page(path, render_page(growth, data))
     return ReportResult(path, _describe(registered), explorer)

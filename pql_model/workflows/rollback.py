@@ -9,6 +9,7 @@ from typing import Any
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, ModelNotFoundError, PqlError
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Silent
 from pql_model.registry.history import ModelVersion
 from pql_model.registry.tracking import CHAMPION, PREVIOUS, Tracking
@@ -17,7 +18,7 @@ _WAITING = "A training in this folder is using the registry. Waiting for it to f
 
 
 @dataclass(frozen=True)
-class Models:
+class ModelVersions:
     """The versions of a product's model, newest first."""
 
     name: str
@@ -29,7 +30,7 @@ class Models:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql models --json` prints."""
-        return {"name": self.name, "models": [version.to_dict() for version in self.versions]}
+        return select_attributes(self, "name", models="versions")
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,10 @@ class RollbackResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql rollback --json` prints."""
-        return {
-            "name": self.name,
-            "champion": self.champion.to_dict(),
-            "before": self.before.to_dict() if self.before else None,
-            "was_champion": self.was_champion,
-            "words": self.text,
-        }
+        return select_attributes(self, "name", "champion", "before", "was_champion", words="text")
 
 
-def models(config: Config | str | Path) -> Models:
+def models(config: Config | str | Path) -> ModelVersions:
     """List the registered versions with verdict, ROC-AUC, aliases, dates and the decision of the promotion gate.
 
     Parameters
@@ -76,7 +71,7 @@ def models(config: Config | str | Path) -> Models:
     ()
     """
     config = config if isinstance(config, Config) else load_config(config)
-    return Models(config.name, tuple(Tracking(config).versions()))
+    return ModelVersions(config.name, tuple(Tracking(config).versions()))
 
 
 def rollback(
@@ -118,7 +113,7 @@ def rollback(
     listener = listener or Silent()
     tracking = Tracking(config)
     with tracking.exclusive(lambda: listener.say(_WAITING)):
-        versions = Models(config.name, tuple(tracking.versions()))
+        versions = ModelVersions(config.name, tuple(tracking.versions()))
         champion = versions.with_alias(CHAMPION)
         target = _previous(versions, champion) if to is None else _version(versions, str(to))
         if target == champion:
@@ -135,14 +130,14 @@ def rollback(
                 remedy="restore its files, or name another version with `--to`; the champion was not changed",
             ) from error
         tracking.promote(target.version, by="rollback")
-        after = Models(config.name, tuple(tracking.versions()))
+        after = ModelVersions(config.name, tuple(tracking.versions()))
     current, before = after.with_alias(CHAMPION), _version(after, champion.version) if champion else None
     return RollbackResult(
         config.name, current or target, before, target.promoted_at is not None or PREVIOUS in target.aliases
     )
 
 
-def _previous(versions: Models, champion: ModelVersion | None) -> ModelVersion:
+def _previous(versions: ModelVersions, champion: ModelVersion | None) -> ModelVersion:
     target = versions.with_alias(PREVIOUS)
     if target is not None:
         return target
@@ -156,13 +151,13 @@ def _previous(versions: Models, champion: ModelVersion | None) -> ModelVersion:
     )
 
 
-def _version(versions: Models, version: str) -> ModelVersion:
-    known = {entry.version: entry for entry in versions.versions}
-    if version not in known:
+def _version(versions: ModelVersions, version: str) -> ModelVersion:
+    by_version = {entry.version: entry for entry in versions.versions}
+    if version not in by_version:
         raise ModelNotFoundError(
             f"There is no such version of the model `{versions.name}`",
             received=version,
-            allowed=list(known),
-            remedy="`pql models` lists the versions" if known else "train with `pql train`",
+            allowed=list(by_version),
+            remedy="`pql models` lists the versions" if by_version else "train with `pql train`",
         )
-    return known[version]
+    return by_version[version]

@@ -1,4 +1,4 @@
-"""The files a training leaves behind, beside MLflow's copy of them."""
+"""The files of a training, which MLflow copies into its run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pql_model.evaluation.plots import plot_calibration, plot_importance, plot_m
 from pql_model.evaluation.univariate_rates import UnivariateRates
 from pql_model.evaluation.verdict import Verdict
 from pql_model.model.artifact import FittedModel
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 METRICS = "metrics.json"
 
@@ -29,7 +29,7 @@ def write_run_files(
     evaluation: Evaluation,
     verdict: Verdict,
     promotion: Promotion,
-    data: Prepared,
+    data: TrainingData,
     rows: TestRows,
     importance: pd.DataFrame,
     supported: UnivariateRates | None,

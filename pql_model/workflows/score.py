@@ -132,7 +132,7 @@ def score(
     with stages("load model"):
         tracking = Tracking(config)
         registered = tracking.load(model)
-        fitted, decider = registered.model, Decider.of_facts(registered.model.facts)
+        fitted_model, decider = registered.model, Decider.of_facts(registered.model.facts)
         in_force = tracking.champion() in (None, registered.version)
     with open_session() as con:
         with stages("read"):
@@ -141,16 +141,16 @@ def score(
             instant = requested if requested is not None else newest
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
-            others = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
+            not_at_risk = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
         with stages("features"):
-            features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
+            features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = {trait: trait_name(trait) for trait in sources.traits}
             _refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
     with stages("score"), file_lock(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
         before = previous_run(read_runs(memory), instant)
         decided = decided_rows(
-            fitted, table, decider, as_of=instant, before=before if before is not None else RunState()
+            fitted_model, table, decider, as_of=instant, before=before if before is not None else RunState()
         )
         rows = _with_origin(decided, registered, instant)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,10 +161,10 @@ def score(
             write_runs(memory, [before, decided.decisions.state])
     # Written last, so that the log has no rows of a run that failed.
     log = append_scores(config, _log_tables(registered, table, rows))
-    not_scored = {row["reason"]: row["rows"] for row in sorted(others, key=lambda row: -row["rows"])}
+    not_scored = {row["reason"]: row["rows"] for row in sorted(not_at_risk, key=lambda row: -row["rows"])}
     probability = decided.rows["probability"].to_numpy()
-    summary = summarise(decider, decided.decisions, probability, level_error(fitted.facts))
-    notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted, instant, newest))
+    summary = summarise(decider, decided.decisions, probability, level_error(fitted_model.facts))
+    notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted_model, instant, newest))
     for note in notes:
         stages.listener.say(note)
     return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, log, notes, stages.seconds)
@@ -189,9 +189,9 @@ def _log_tables(registered: RegisteredModel, table: pd.DataFrame, rows: pd.DataF
         yield log_table(chunk, list(inputs), "score", [registered.name] * len(chunk))
 
 
-def _memory_notes(instant: int, earlier: bool, in_force: bool) -> Iterator[str]:
-    """Say why the next run will not build on this one."""
-    if earlier:
+def _memory_notes(instant: int, has_previous: bool, in_force: bool) -> Iterator[str]:
+    """Explain why the next run will not build on this one."""
+    if has_previous:
         yield "This instant is earlier than that of the last scoring run: decided as a first run, and not remembered."
     elif not in_force:
         yield "Scored with a model other than the champion: its decisions are not remembered for the next run."
@@ -200,16 +200,18 @@ def _memory_notes(instant: int, earlier: bool, in_force: bool) -> Iterator[str]:
 
 
 def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -> Iterator[str]:
-    """Say what makes decisions differ from what the config suggests."""
+    """Explain why decisions may differ from the config."""
     gap = max([time.DAY, *(2 * table.covers.us for table in config.events if table.covers is not None)])
     if instant - newest > gap:
         yield (
             f"The newest event is of {time.iso(newest)}, {(instant - newest) / time.DAY:,.0f} days before this "
             "instant: accounts active since then look idle."
         )
-    then, now = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
-    changed = [key for key in (*_DECIDING, *_READING) if then.get(key) != now.get(key)]
-    deciding, reading = (" and ".join(f"`{key}:`" for key in changed if key in keys) for keys in (_DECIDING, _READING))
+    trained_config, current_config = (yaml.safe_load(text) for text in (model.facts["config"], dump_config(config)))
+    deciding, reading = (
+        " and ".join(f"`{key}:`" for key in keys if trained_config.get(key) != current_config.get(key))
+        for keys in (_DECIDING, _READING)
+    )
     if deciding:
         yield f"The config's {deciding} changed since this model was trained; the model decides as it was trained."
     if reading:

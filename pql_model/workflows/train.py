@@ -1,4 +1,4 @@
-"""The training pipeline: from raw tables to a registered model with numbers that can be defended.
+"""The training pipeline: from raw tables to a registered, evaluated model.
 
 Read it from top to bottom: `train` is the whole run. `pipelines/train.py` schedules it.
 """
@@ -45,7 +45,8 @@ from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import DEFAULT_TRIALS, Fit, digest, fit_model, learner_digest
-from pql_model.progress import Listener, Stages
+from pql_model.payload import select_attributes, to_payload
+from pql_model.progress import Listener, Stages, tuning_progress
 from pql_model.registry.history import version_tags
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.report.growth import Findings
@@ -55,7 +56,7 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
-from pql_model.workflows.prepare import Prepared, prepare
+from pql_model.workflows.prepare import TrainingData, prepare
 from pql_model.workflows.refit import REFIT, refit
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
@@ -81,13 +82,13 @@ class TrainResult:
     findings
         Criteria and behaviours, as the growth report shows them.
     supported
-        What the data still support if the verdict refuses the model, otherwise None.
+        Rates of single behaviours if the verdict refuses the model, otherwise None.
     """
 
     registered: RegisteredModel
     verdict: Verdict
     promotion: Promotion
-    prepared: Prepared
+    prepared: TrainingData
     fit: Fit
     evaluation: Evaluation
     importance: pd.DataFrame
@@ -115,7 +116,6 @@ class TrainResult:
             "verdict": self.verdict.name,
             "verdict_sentence": self.verdict.sentence,
             "verdict_would_change": self.verdict.would_change,
-            "supported": self.supported.to_dict() if self.supported else None,
             "snapshots": {
                 "train": describe(frame, prepared.split.train),
                 "test": describe(frame, prepared.split.test),
@@ -124,9 +124,9 @@ class TrainResult:
             "refit": model.model.facts.get(REFIT),
             **self.evaluation.to_dict(),
             "calibration": self.evaluation.calibration_over_time.to_dict(),
-            "leakage": [finding.to_dict() for finding in prepared.findings],
+            "leakage": to_payload(prepared.findings),
             "traits_not_used": prepared.typed.unused,
-            "promotion": self.promotion.to_dict(),
+            **select_attributes(self, "supported", "promotion", "seconds"),
             "folds": self.fit.folds.to_dict(),
             "features": len(model.model.manifest.columns),
             "events_offered": prepared.offered.text,
@@ -134,7 +134,6 @@ class TrainResult:
             "behaviours": self.importance.to_dict("records"),
             "recommended": best.to_dict() if best is not None else None,
             "in_force": self.findings.results.to_dict()["in_force"],
-            "seconds": self.seconds,
             "peak_memory_mb": peak_memory_mb(),
             "report": str(self.folder / REPORT),
             "files": _by_name(sorted(self.folder.iterdir())),
@@ -209,24 +208,22 @@ def train(
                 config.motion,
                 config.seed,
                 Budget(trials, timeout, path),
-                progress=lambda done, planned, best: stages.listener.share(
-                    done / planned, f"ROC-AUC {best:.3f} on folds"
-                ),
+                progress=tuning_progress(stages.listener),
                 monotone=monotone_directions(config.monotone, data.manifest),
                 learner=learner,
             )
 
     with stages("evaluate"):
-        table, later = data.table[test_rows], frame[test_rows]
+        table, test_frame = data.table[test_rows], frame[test_rows]
         everyone = fit.calibration.apply(fit.predictor.margin(X))
         probability = everyone[test_rows]
         rows = TestRows(
-            frame=later,
+            frame=test_frame,
             probability=probability,
             activity=table[ACTIVITY].to_numpy(),
             logistic=logistic_regression(X[train_rows], data.converted[train_rows], X[test_rows], data.manifest),
             train_rate=float(data.converted[train_rows].mean()),
-            in_training=later["entity"].isin(frame["entity"][train_rows]).to_numpy(),
+            in_training=test_frame["entity"].isin(frame["entity"][train_rows]).to_numpy(),
             history=OutcomeHistory(
                 frame.assign(probability=everyone), train_rows, test_rows, config.horizon, fit.calibration.kind
             ),
@@ -254,12 +251,12 @@ def train(
         model, served = tested, None
         if verdict.usable:
             model, served = refit(config, data, X, tested, fit.tuned.learner)
-        decider = build_decider(config, later, table, probability, findings.results, served)
+        decider = build_decider(config, test_frame, table, probability, findings.results, served)
         model = replace(model, facts={**model.facts, DECIDER: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
-        against = _against(tracking, tested, table, later, config.seed) if verdict.usable else None
+        against = _against(tracking, tested, table, test_frame, config.seed) if verdict.usable else None
         promotion = decide_promotion(verdict, against, promote)
         with _draft(config.home / "runs") as draft:
             write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported)
@@ -281,10 +278,10 @@ def train(
 
 def _by_name(paths: list[Path]) -> dict[str, str]:
     """Index files by their stem, or by their full name if another file has the same stem."""
-    named: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for path in paths:
-        named[path.name if path.stem in named else path.stem] = str(path)
-    return named
+        by_name[path.name if path.stem in by_name else path.stem] = str(path)
+    return by_name
 
 
 def _champion_manifest(tracking: Tracking) -> Manifest | None:
@@ -297,7 +294,7 @@ def _champion_manifest(tracking: Tracking) -> Manifest | None:
 
 
 def _against(
-    tracking: Tracking, challenger: FittedModel, table: pd.DataFrame, later: pd.DataFrame, seed: int
+    tracking: Tracking, challenger: FittedModel, table: pd.DataFrame, test_frame: pd.DataFrame, seed: int
 ) -> ChampionComparison | Incomparable | None:
     """Compare with the current champion, which another training may have promoted since this one began."""
     try:
@@ -306,12 +303,12 @@ def _against(
         return Incomparable(f"the champion cannot be compared with. {error}")
     if champion is None:
         return None
-    return compare_with_champion(champion.model.held_back, champion.version, challenger, table, later, seed)
+    return compare_with_champion(champion.model.held_back, champion.version, challenger, table, test_frame, seed)
 
 
 @contextmanager
 def _draft(runs: Path) -> Iterator[Path]:
-    """Provide a folder to rename once it is complete, after removing the drafts of killed trainings: we hold the lock."""
+    """Provide a folder to rename once it is complete, after removing the drafts of killed trainings; the caller holds the lock."""
     for stale in runs.glob(".train-*"):
         shutil.rmtree(stale, ignore_errors=True)
     draft = runs / f".train-{uuid.uuid4().hex}"
@@ -321,7 +318,7 @@ def _draft(runs: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[str, Any]:
+def _facts(config: Config, data: TrainingData, fit: Fit, verdict: Verdict) -> dict[str, Any]:
     frame, split = data.snapshots.frame, data.split
     return {
         "name": config.name,
@@ -340,7 +337,7 @@ def _facts(config: Config, data: Prepared, fit: Fit, verdict: Verdict) -> dict[s
     }
 
 
-def _supported(data: Prepared, config: Config) -> UnivariateRates:
+def _supported(data: TrainingData, config: Config) -> UnivariateRates:
     """Base rate and rates of single behaviours, shown instead of a model that cannot be trusted."""
     guilty = quarantined(data.findings)
     return univariate_rates(data.snapshots.frame, data.table, data.offered.events, config.horizon, guilty)

@@ -1,4 +1,4 @@
-"""What a training tells MLflow: names, descriptions, parameters, metrics and tags that read well on its pages."""
+"""The record of a training in MLflow: names, descriptions, parameters, metrics and tags."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pql_model.evaluation.verdict import Verdict
 from pql_model.model.split import describe
 from pql_model.model.train import Fit
 from pql_model.registry.tracking import Dataset, TrainingRecord
-from pql_model.workflows.prepare import Prepared
+from pql_model.workflows.prepare import TrainingData
 
 
 def training_record(
     files: Path,
     config: Config,
-    data: Prepared,
+    data: TrainingData,
     fit: Fit,
     evaluation: Evaluation,
     verdict: Verdict,
@@ -95,7 +95,7 @@ def training_record(
 
 
 def gate_tag(promotion: Promotion) -> str:
-    """The decision in a word or two: `passed`, `failed`, `forced` or `switched off`.
+    """Return the decision in a word or two: `passed`, `failed`, `forced` or `switched off`.
 
     The whole reason is in `promotion.json` and in the tag `promotion` of the version.
     """

@@ -13,7 +13,7 @@ from pql_model.progress import Listener
 
 @dataclass(frozen=True)
 class TuningJournal:
-    """A journal by the digest of what is tuned: the same data, config and number of trials have the same one."""
+    """A journal, named by a digest of data and config and by the number of trials."""
 
     path: Path
 
@@ -27,16 +27,16 @@ class TuningJournal:
 
     @contextmanager
     def open(self, listener: Listener) -> Iterator[Path]:
-        """Nobody else tunes on it meanwhile: two at once would see each other's trials and choose differently."""
+        """Hold the journal's lock: two trainings at once would see each other's trials and choose differently."""
         with file_lock(
             self._lock, lambda: listener.say("Another training of the same data is tuning; waiting for it.")
         ):
-            # Optuna's own lock, should its holder have been killed: Optuna would wait half a minute for it.
+            # Optuna's own lock, in case its holder was killed: Optuna would wait half a minute for it.
             self.path.with_name(f"{self.path.name}.lock").unlink(missing_ok=True)
             yield self.path
 
     def forget(self) -> None:
-        """Remove it, unless another training has taken it up meanwhile: that one will."""
-        with file_lock(self._lock) as ours:
-            if ours:
+        """Remove the journal, unless another training is using it and will remove it."""
+        with file_lock(self._lock) as acquired:
+            if acquired:
                 self.path.unlink(missing_ok=True)

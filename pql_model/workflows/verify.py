@@ -18,6 +18,7 @@ from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
 from pql_model.model.split import out_of_time
+from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Tracking
 from pql_model.score_log.row_diff import RowDiff, compare_rows
@@ -57,9 +58,7 @@ class VerifyResult:
         return {
             "snapshots": "training" if self.as_of is None else "at_risk",
             "as_of": time.iso(self.as_of) if self.as_of is not None else None,
-            "rows": self.rows,
-            "same": self.same,
-            "paths": [path.to_dict() for path in self.paths],
+            **select_attributes(self, "rows", "same", "paths"),
         }
 
 
@@ -75,7 +74,7 @@ def verify(
 ) -> VerifyResult:
     """Send snapshots through every path to a score and compare each number with the batch.
 
-    The pyfunc gets their features. The engine and the service get their raw events as the data have them today, including
+    The pyfunc gets their features. The engine and the service get their raw events from today's data, including
     those after the snapshot.
 
     Parameters
@@ -113,9 +112,9 @@ def verify(
     stages = Stages(listener)
     tracking = Tracking(config)
     registered = tracking.load(model)
-    fitted, version = registered.model, registered.version
-    decider = Decider.of_facts(fitted.facts)
-    clients = {"in process": in_process(version, fitted)}
+    fitted_model, version = registered.model, registered.version
+    decider = Decider.of_facts(fitted_model.facts)
+    clients = {"in process": in_process(version, fitted_model)}
     if url is not None:
         clients[url] = over_http(url, key, version)
     with open_session() as con:
@@ -125,10 +124,10 @@ def verify(
             sample = population.sample(min(rows, len(population)), random_state=config.seed)
             snapshots = con.create_table("verified_snapshots", sample)
         with stages("batch"):
-            features = list(dict.fromkeys([*features_of(fitted.manifest), *decider.features, AGE]))
+            features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = trait_names(sources.traits)
             table = feature_table(sources, snapshots, features, traits, stages.listener.share)
-            batch = decided_rows(fitted, table, decider).rows.to_dict("records")
+            batch = decided_rows(fitted_model, table, decider).rows.to_dict("records")
             requests: list[Request] = list(entity_requests(sources, snapshots))
     with stages("pyfunc"):
         paths = [compare_rows("pyfunc", batch, tracking.predict(registered, table).to_dict("records"))]

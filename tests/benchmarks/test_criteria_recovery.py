@@ -134,7 +134,7 @@ def test_people_of_the_account_are_a_behaviour_of_their_own(benchmark, worlds):
     assert benchmark.standing(rule, [busy, people]) == ("exactly", people)
 
 
-def record(size, how, false=(), kind="planted", rules=(), **more):
+def record(size, how, false=(), kind="planted", rules=(), **overrides):
     planted = [{"planted": "x", "found": each, "inside": each != "missed" or None} for each in how]
     return {
         "kind": kind,
@@ -146,7 +146,7 @@ def record(size, how, false=(), kind="planted", rules=(), **more):
         "traits": [],
         "not_confirmed": [],
         "rules": list(rules),
-        **more,
+        **overrides,
     }
 
 

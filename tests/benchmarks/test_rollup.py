@@ -47,8 +47,8 @@ def seen_users(rollup, *events, as_of=100):
     """Users of account `a` at `as_of`; an event is (account, user, time, known_at)."""
     columns = {"entity": "string", "user": "string", "time": "int64", "known_at": "int64"}
     log = ibis.memtable([dict(zip(columns, event, strict=True)) for event in events], schema=columns)
-    asked = {"entity": "string", "as_of": "int64", "signed_up": "int64"}
-    snapshots = ibis.memtable([{"entity": "a", "as_of": as_of, "signed_up": 0}], schema=asked)
+    arguments = {"entity": "string", "as_of": "int64", "signed_up": "int64"}
+    snapshots = ibis.memtable([{"entity": "a", "as_of": as_of, "signed_up": 0}], schema=arguments)
     data = SimpleNamespace(
         sources=SimpleNamespace(events=SimpleNamespace(table=log)), snapshots=SimpleNamespace(table=snapshots)
     )

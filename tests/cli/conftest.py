@@ -10,10 +10,10 @@ def run(capsys):
     """Run the command line in this process: exit code, stdout, stderr."""
 
     def run_(*arguments):
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             main([str(argument) for argument in arguments])
         payload = capsys.readouterr()
-        return left.value.code, payload.out, payload.err
+        return exit_info.value.code, payload.out, payload.err
 
     return run_
 

@@ -38,7 +38,7 @@ def only_json(text):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(run, command):
+def test_every_command_has_help(run, command):
     code, out, _ = run(command, "--help")
     assert code == 0
     assert f"Usage: pql {command}" in out
@@ -86,7 +86,7 @@ def test_score_for_people_names_the_first_and_why(run, config, tmp_path):
     assert "too_old" in out
 
 
-def test_explain_says_it_as_json_or_for_people(run, config, trained):
+def test_explain_prints_json_or_text(run, config, trained):
     code, out, err = run("explain", "acc-00007", "-c", config, "--as-of", "2025-06-01", "--json")
     payload = only_json(out)
     assert code == 0
@@ -126,7 +126,7 @@ def test_backtest_prints_one_json_object_or_a_table(run, config):
     assert "2101-01-01 is in the future" in " ".join(err.split())
 
 
-def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):
+def test_init_writes_a_config_and_reports_its_guesses(run, tmp_path):
     write_world(make_world(100), tmp_path)
     arguments = [
         "--events",
@@ -147,7 +147,7 @@ def test_init_writes_a_config_and_says_what_it_guessed(run, tmp_path):
     assert "The config already exists" in err
 
 
-def test_models_lists_the_versions_and_rollback_refuses_what_it_cannot_do(run, config):
+def test_models_lists_the_versions_and_rollback_refuses_an_unknown_one(run, config):
     code, out, _ = run("models", "-c", config, "--json")
     assert (code, only_json(out)["models"][-1]["version"]) == (0, "1")
     code, out, _ = run("models", "-c", config)
@@ -158,18 +158,18 @@ def test_models_lists_the_versions_and_rollback_refuses_what_it_cannot_do(run, c
     assert "There is no such version of the model `nimbus-boards`. Received: 99." in " ".join(err.split())
 
 
-def test_rollback_says_what_it_did(run, monkeypatch):
+def test_rollback_prints_its_sentence_or_json(run, monkeypatch):
     payload = {"words": "Version 1 of [x] is champion again."}
-    asked = {}
+    arguments = {}
 
     def rolled(config, *, to, listener):
-        asked["to"] = to
+        arguments["to"] = to
         return type("Result", (), {"to_dict": lambda self: payload})()
 
     monkeypatch.setattr(cli.pql_model, "rollback", rolled, raising=False)
     assert run("rollback")[:2] == (0, "Version 1 of [x] is champion again.\n")
     assert only_json(run("rollback", "--to", "1", "--json")[1]) == payload
-    assert asked == {"to": "1"}
+    assert arguments == {"to": "1"}
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,8 @@ def test_an_interruption_says_that_no_partial_files_were_left_behind(run, monkey
 
 
 @pytest.mark.slow
-def test_a_process_of_its_own_prints_nothing_but_the_object(config, tmp_path):
-    done = subprocess.run(
+def test_a_separate_process_prints_only_the_json_object(config, tmp_path):
+    process = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -249,8 +249,8 @@ def test_a_process_of_its_own_prints_nothing_but_the_object(config, tmp_path):
         text=True,
         env={**os.environ, "PYTHONWARNINGS": "default"},
     )
-    assert done.returncode == 0, done.stderr
-    assert only_json(done.stdout)["rows"] > 0
+    assert process.returncode == 0, process.stderr
+    assert only_json(process.stdout)["rows"] > 0
 
 
 @pytest.mark.parametrize(("promoted", "option"), [(True, ""), (False, " --model challenger")])

@@ -41,10 +41,10 @@ def refused(capsys):
     """Run a command that must fail with exit 2; the sentence, the same on stderr and in the JSON object."""
 
     def run(home, command="check"):
-        with pytest.raises(SystemExit, match=r"^[02]$") as left:
+        with pytest.raises(SystemExit, match=r"^[02]$") as exit_info:
             main([command, "-c", str(home / "pql.yaml"), "--json"])
         payload = capsys.readouterr()
-        assert left.value.code == 2, payload.err
+        assert exit_info.value.code == 2, payload.err
         assert payload.out.count("\n") == 1
         message = json.loads(payload.out)["error"]["message"]
         assert " ".join(message.split()) in " ".join(payload.err.split())
@@ -57,10 +57,10 @@ def refused(capsys):
 @pytest.fixture
 def accepted(capsys):
     def run(home, command="check", *more):
-        with pytest.raises(SystemExit, match=r"^[02]$") as left:
+        with pytest.raises(SystemExit, match=r"^[02]$") as exit_info:
             main([command, "-c", str(home / "pql.yaml"), "--json", *more])
         payload = capsys.readouterr()
-        assert left.value.code == 0, payload.err
+        assert exit_info.value.code == 0, payload.err
         assert payload.out.count("\n") == 1
         return json.loads(payload.out)
 
@@ -136,7 +136,7 @@ def test_check_shows_its_counts_where_nothing_can_be_trained(home, capsys):
     assert "Error: There are no conversions" in payload.err
 
 
-def test_the_object_of_such_a_check_holds_both(home, capsys):
+def test_the_json_of_such_a_check_has_counts_and_error(home, capsys):
     (home / "conversions.csv").write_text("account,time\n")
     with pytest.raises(SystemExit, match=r"^2$"):
         main(["check", "-c", str(home / "pql.yaml"), "--json"])
@@ -230,7 +230,7 @@ def test_the_same_entity_twice_with_different_sign_ups(home, refused):
     )
 
 
-def test_ids_that_never_meet(home, refused):
+def test_ids_that_match_in_no_table(home, refused):
     text = (home / "events.csv").read_text().replace("\na", "\nuser-")
     (home / "events.csv").write_text(text)
     assert refused(home).startswith("No entity of events.csv is listed in accounts.csv: the ids do not match")
@@ -282,7 +282,7 @@ def test_an_event_name_with_emoji_quotes_comma_and_brackets_is_trained_on(tmp_pa
     assert all(name.isascii() and not set(name) & set('",:[]{}') for name in names)
 
 
-def test_features_that_tell_nothing_are_refused_in_words(tmp_path, refused, with_store):
+def test_uninformative_features_are_refused_with_an_explanation(tmp_path, refused, with_store):
     with_store(tmp_path)
     # nobody does anything twice or differently, and there are no traits
     many = [{"account": f"a{i}", "signed_up": day(i)} for i in range(120)]

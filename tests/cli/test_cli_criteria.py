@@ -22,10 +22,10 @@ def run(capsys, config, tmp_path):
     def run_(text, *more):
         path = tmp_path / "rule.yaml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             main(["criteria", "test", str(path), "-c", str(config), *more])
         payload = capsys.readouterr()
-        return left.value.code, payload.out, payload.err
+        return exit_info.value.code, payload.out, payload.err
 
     return run_
 
@@ -45,7 +45,7 @@ def refused(run):
     return refused_
 
 
-def test_it_prints_one_json_object_and_progress_goes_to_stderr(run):
+def test_criteria_test_prints_one_json_object_and_progress_goes_to_stderr(run):
     code, out, err = run(RULE, "--json")
     assert (code, out.count("\n")) == (0, 1)
     payload = json.loads(out)
@@ -54,7 +54,7 @@ def test_it_prints_one_json_object_and_progress_goes_to_stderr(run):
     assert "features ..." in err
 
 
-def test_people_read_the_rule_its_figures_and_its_months(run):
+def test_the_text_output_has_the_rule_its_figures_and_its_months(run):
     code, out, _ = run("any: [{event: '[red]upload', at_least: 8}, {event: login, at_least: 8}]")
     text = " ".join(out.split())
     assert code == 0
@@ -70,7 +70,7 @@ def test_people_read_the_rule_its_figures_and_its_months(run):
         assert words in text
 
 
-def test_every_command_of_the_group_explains_itself(capsys):
+def test_every_command_of_the_group_has_help(capsys):
     for arguments in (["criteria", "--help"], ["criteria", "test", "--help"]):
         with pytest.raises(SystemExit, match=r"^0$"):
             main(arguments)
@@ -119,7 +119,7 @@ def test_every_command_of_the_group_explains_itself(capsys):
         ("all: [{event: any, measure: active_days, at_least: 30, within: first 7d}]", "nobody can meet it"),
     ],
 )
-def test_a_file_that_is_no_rule_for_these_data_is_refused_in_a_sentence(refused, text, sentence):
+def test_a_file_that_is_not_a_rule_for_these_data_is_refused_in_a_sentence(refused, text, sentence):
     assert sentence in refused(text)
 
 

@@ -10,7 +10,7 @@ def test_features_prints_one_json_object_and_writes_table_and_manifest(run, conf
     assert json.loads((tmp_path / "f.manifest.json").read_text())["hash"] == payload["hash"]
 
 
-def test_features_for_people_says_where_they_lie(run, config, tmp_path):
+def test_features_as_text_names_the_files(run, config, tmp_path):
     code, out, _ = run("features", "-c", config, "-o", tmp_path / "f.parquet")
     assert code == 0
     assert "rows with" in out

@@ -16,7 +16,7 @@ def text_of(terminal):
     return console.file.getvalue()
 
 
-def test_where_nobody_watches_there_is_a_line_for_each_stage():
+def test_without_a_terminal_each_stage_is_a_line():
     assert text_of(terminal=False).splitlines() == ["read [x] ...", "  3 rows of [y] are odd", "fit ..."]
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pql_model.cli.app import main
 from pql_model.cli.replay import show_replay
-from pql_model.score_log.replay import InputChange, ReplayedRow
+from pql_model.score_log.row_replay import InputChange, ReplayedRow
 from pql_model.score_log.schema import LogRow
 from pql_model.time import to_instant
 from pql_model.workflows.replay import ReplayResult
@@ -38,11 +38,13 @@ RESULT = ReplayResult(
 @pytest.fixture
 def run(capsys, monkeypatch):
     def run_(found, *arguments):
-        asked = {}
-        monkeypatch.setattr("pql_model.replay", lambda *of, **more: asked.update(of=of, **more) or found, raising=False)
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        received = {}
+        monkeypatch.setattr(
+            "pql_model.replay", lambda *of, **more: received.update(of=of, **more) or found, raising=False
+        )
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             main(["replay", *arguments])
-        return left.value.code, capsys.readouterr().out, asked
+        return exit_info.value.code, capsys.readouterr().out, received
 
     return run_
 
@@ -58,7 +60,7 @@ def test_the_options_are_those_of_the_public_door(run):
     assert json.loads(out)["results"]["inputs_changed"] == 9
 
 
-def test_it_ends_with_0_only_if_every_row_comes_out(run):
+def test_the_exit_code_is_0_only_if_every_row_is_reproduced(run):
     same = ReplayResult("score_log", 1, RESULT.rows[:1])
     assert run(same)[0] == 0
     assert run(same)[2]["of"][1] is None
@@ -67,7 +69,7 @@ def test_it_ends_with_0_only_if_every_row_comes_out(run):
         assert not ReplayResult("score_log", 1, (replayed,)).same
 
 
-def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
+def test_the_json_counts_the_results_and_shows_the_first_rows_of_each():
     payload = json.loads(json.dumps(RESULT.to_dict(), allow_nan=False))
     assert (payload["rows"], payload["rows_in_log"], payload["same"], payload["without_as_of"]) == (13, 5_000, False, 1)
     assert payload["results"] == {
@@ -93,7 +95,7 @@ def test_the_json_says_what_came_of_the_rows_and_shows_the_first_of_each():
     }
 
 
-def test_people_see_the_counts_and_the_first_rows_that_differ():
+def test_the_text_output_has_counts_and_the_first_rows_that_differ():
     console = Console(file=io.StringIO(), width=160, color_system=None)
     show_replay(console, RESULT.to_dict())
     text = " ".join(console.file.getvalue().split())

@@ -16,7 +16,7 @@ class Answer:
         return {"words": self.text}
 
 
-def test_a_result_is_one_json_object_on_one_line_with_json_and_text_for_people_without(capsys):
+def test_a_result_is_one_line_of_json_with_the_option_and_text_without(capsys):
     for as_json in (True, False):
         emit(Answer("naïve [x]"), as_json, lambda console, payload: say(console, payload["words"]))
     assert capsys.readouterr().out == '{"words": "naïve [x]"}\nnaïve [x]\n'

@@ -33,10 +33,10 @@ def run(capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", [str(Path("pipelines") / "days.py")])
 
     def run_(*arguments):
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             run_script(command, arguments)
         payload = capsys.readouterr()
-        return left.value.code, payload.out, " ".join(payload.err.split())
+        return exit_info.value.code, payload.out, " ".join(payload.err.split())
 
     return run_
 
@@ -60,13 +60,13 @@ def test_a_function_becomes_a_script_with_options_and_help(run):
     ],
 )
 def test_exit_codes_and_errors_are_those_of_pql(run, arguments, code, kind, message):
-    found, out, err = run(*arguments, "--json")
+    result, out, err = run(*arguments, "--json")
     error = json.loads(out)["error"]
-    assert (found, error["type"]) == (code, kind)
+    assert (result, error["type"]) == (code, kind)
     assert message in err
     assert message in error["message"]
-    found, out, _ = run(*arguments)
-    assert (found, out) == (code, "")
+    result, out, _ = run(*arguments)
+    assert (result, out) == (code, "")
 
 
 def test_a_command_that_stops_after_its_result_prints_the_error_on_stderr_only(run):

@@ -16,7 +16,7 @@ def started(monkeypatch):
     return calls
 
 
-def test_export_says_what_it_wrote(run, config, tmp_path):
+def test_export_names_the_folder_size_and_version(run, config, tmp_path):
     code, words, _ = run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
     again, payload, _ = run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1", "--json")
 
@@ -26,7 +26,7 @@ def test_export_says_what_it_wrote(run, config, tmp_path):
     assert json.loads(payload)["model"]["version"] == "1"
 
 
-def test_serve_runs_the_bundle_it_is_given(run, config, tmp_path, started, monkeypatch):
+def test_serve_runs_the_given_bundle(run, config, tmp_path, started, monkeypatch):
     run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
     monkeypatch.chdir(tmp_path)
     code, out, err = run("serve", "--bundle", "boards", "--host", "0.0.0.0", "--port", "3100")
@@ -38,7 +38,7 @@ def test_serve_runs_the_bundle_it_is_given(run, config, tmp_path, started, monke
     assert environment["PQL_BUNDLE"] == str(tmp_path / "boards")
 
 
-def test_a_link_to_a_bundle_stays_one_that_it_may_be_turned_to_another(run, config, tmp_path, started):
+def test_a_link_to_a_bundle_is_not_resolved_so_it_can_be_changed_later(run, config, tmp_path, started):
     run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
     (tmp_path / "current").symlink_to(tmp_path / "boards")
     run("serve", "--bundle", tmp_path / "current")
@@ -56,7 +56,7 @@ def test_serve_exports_the_champion_first(run, config, started):
     assert os.path.exists(os.path.join(environment["PQL_BUNDLE"], "BUNDLE.json"))
 
 
-def test_serve_says_whether_it_will_ask_for_a_key(run, config, tmp_path, started, monkeypatch):
+def test_serve_states_whether_requests_need_a_key(run, config, tmp_path, started, monkeypatch):
     run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
     monkeypatch.delenv("PQL_API_KEYS", raising=False)
     payload = [run("serve", "--bundle", tmp_path / "boards")[2]]
@@ -72,7 +72,7 @@ def test_serve_says_whether_it_will_ask_for_a_key(run, config, tmp_path, started
     ("name", "value", "words"),
     [("PQL_API_KEYS", "short", "An API key is too short"), ("PQL_MAX_BATCH", "many", "PQL_MAX_BATCH")],
 )
-def test_serve_refuses_a_setting_before_it_starts_anything(
+def test_serve_refuses_an_invalid_setting_before_it_starts_anything(
     run, config, tmp_path, started, monkeypatch, name, value, words
 ):
     run("export", "-c", config, "-o", tmp_path / "boards", "--model", "1")
@@ -84,7 +84,7 @@ def test_serve_refuses_a_setting_before_it_starts_anything(
     assert started == []
 
 
-def test_serve_refuses_what_is_no_bundle_before_it_starts_anything(run, tmp_path, started):
+def test_serve_refuses_an_invalid_bundle_before_it_starts_anything(run, tmp_path, started):
     code, _, err = run("serve", "--bundle", tmp_path)
 
     assert code == 2
@@ -135,7 +135,7 @@ def test_an_interruption_is_left_to_the_service(monkeypatch):
     assert serving._wait_for(["pql"], {}) == 130
 
 
-def test_verify_compares_and_says_so(run, config):
+def test_verify_prints_the_comparison(run, config):
     code, words, _ = run("verify", "-c", config, "--as-of", "2025-11-20", "--model", "1", "--rows", "5")
     assert code == 0
     assert "5 snapshots at risk at 2025-11-20" in " ".join(words.split())
@@ -146,8 +146,8 @@ def test_verify_ends_with_1_where_anything_differs(run, config, monkeypatch):
     from pql_model.score_log.row_diff import NUMBERS, RowDiff
     from pql_model.workflows.verify import VerifyResult
 
-    found = VerifyResult(None, 3, (RowDiff("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
-    monkeypatch.setattr("pql_model.verify", lambda *_, **__: found, raising=False)
+    result = VerifyResult(None, 3, (RowDiff("in process", 3, dict.fromkeys(NUMBERS, 0.5), {"reasons": 2}),))
+    monkeypatch.setattr("pql_model.verify", lambda *_, **__: result, raising=False)
     code, words, _ = run("verify", "-c", config)
     assert code == 1
     assert "in process: reasons differs in 2 rows" in words

@@ -68,7 +68,7 @@ def decided(rows=0, suppressed=None, name="very_low"):
     }
 
 
-def test_accounts_not_worth_a_call_are_counted_with_the_conversions_they_would_cost(console):
+def test_accounts_not_worth_a_call_are_counted_with_the_conversions_missed(console):
     result = {
         "rows": 3000,
         "as_of": "2026-01-01",

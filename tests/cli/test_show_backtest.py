@@ -53,14 +53,14 @@ def found():
     }
 
 
-def shown(found):
+def render(found):
     console = Console(file=io.StringIO(), width=80, color_system=None)
     show_backtest(console, found)
     return console.file.getvalue()
 
 
 def test_each_cut_off_has_a_line_that_fits_a_narrow_terminal(found):
-    text = shown(found)
+    text = render(found)
     lines = [line.split() for line in text.splitlines()]
     assert max(map(len, text.splitlines())) <= 80
     assert ["2025-05-01", "77", "1,200", "20", "18.4", "0.731", "(0.651", "to", "0.810)", "25%"] in lines
@@ -68,7 +68,7 @@ def test_each_cut_off_has_a_line_that_fits_a_narrow_terminal(found):
 
 
 def test_an_unknown_figure_is_a_dash_and_its_reason_is_given(found):
-    text = shown(found)
+    text = render(found)
     assert ["2025-06-01", "77", "1,200", "0", "18.4", "-", "25%"] in [line.split() for line in text.splitlines()]
     assert "2025-06-01: no conversion among 1,200 snapshots." in text
     assert "2025-06-01: 3 rows left out: in_training" in text
@@ -76,11 +76,11 @@ def test_an_unknown_figure_is_a_dash_and_its_reason_is_given(found):
 
 
 def test_the_baselines_are_compared_with_the_model(found):
-    text = shown(found)
+    text = render(found)
     assert "activity" in text
     assert "0.600 (0.500 to -)" in text
     assert "runs/[bold]/predictions.parquet" in text
     assert "base rate" not in text  # it has no ROC-AUC
     known = copy.deepcopy(found)
     known["pooled"]["unseen_entities"] = found["pooled"]
-    assert "the model, on entities that were in no training" in shown(known)
+    assert "the model, on entities that were in no training" in render(known)

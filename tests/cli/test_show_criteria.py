@@ -28,7 +28,7 @@ def part(**changes):
 
 
 @pytest.fixture
-def shown(capsys):
+def render(capsys):
     def show(**changes):
         payload = {
             "definition": {"text": "at least 5 `[bold]x`"},
@@ -50,8 +50,8 @@ def lines(text):
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_all_earlier_and_later_stand_side_by_side_in_eighty_columns(shown):
-    text = shown()
+def test_all_earlier_and_later_figures_fit_side_by_side_in_80_columns(render):
+    text = render()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
     payload = lines(text)
@@ -64,23 +64,23 @@ def test_all_earlier_and_later_stand_side_by_side_in_eighty_columns(shown):
     assert "It is [so]." in payload
 
 
-def test_the_bars_of_the_months_are_proportional_to_the_rate(shown):
-    payload = lines(shown())
+def test_the_bars_of_the_months_are_proportional_to_the_rate(render):
+    payload = lines(render())
     assert "2026-01 120 48 40 (32 to 49) " + "█" * 24 in payload
     assert "2026-02 80 16 20 (13 to 30) " + "█" * 12 in payload
     assert "2026-03 0 0 -" in payload
 
 
-def test_without_a_later_period_there_is_one_column_and_notes_are_shown(shown):
-    text = shown(earlier=None, later=None, notes=["`first 30d` is not over."], tested=part(note="too few to judge"))
+def test_without_a_later_period_there_is_one_column_and_notes_are_shown(render):
+    text = render(earlier=None, later=None, notes=["`first 30d` is not over."], tested=part(note="too few to judge"))
     assert "Note: `first 30d` is not over." in lines(text)
     assert "all: too few to judge" in lines(text)
     assert "later" not in text
 
 
-def test_rates_below_one_percent_are_counts_of_a_thousand(shown):
+def test_rates_below_one_percent_are_counts_of_a_thousand(render):
     small = part(rate=estimate(0.004, 0.002, 0.008), base_rate=estimate(0.001, 0.0005, 0.002))
-    assert "of 1,000 of them convert 4 (2 to 8)" in lines(shown(tested=small, earlier=None, later=None))
+    assert "of 1,000 of them convert 4 (2 to 8)" in lines(render(tested=small, earlier=None, later=None))
 
 
 # ---------------------------------------------------------------- pql criteria list
@@ -161,7 +161,7 @@ FOUND = {
 
 
 @pytest.fixture
-def listed(capsys):
+def render_list(capsys):
     def show(width=200, **changes):
         show_criteria_list(Console(width=width), {**FOUND, **changes})
         return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
@@ -169,8 +169,8 @@ def listed(capsys):
     return show
 
 
-def test_a_criterion_has_its_text_its_figures_and_the_interval_of_its_threshold(listed):
-    lines = listed()
+def test_a_criterion_has_its_text_its_figures_and_the_interval_of_its_threshold(render_list):
+    lines = render_list()
     at = lines.index("c1 at least 3 `[red]Invited` in the first 7 days")
     assert lines[at + 1] == "23% (19 to 29) of 262 convert, lift 2.7 (2.3 to 3.2), 54% caught"
     assert lines[at + 2] == (
@@ -178,13 +178,13 @@ def test_a_criterion_has_its_text_its_figures_and_the_interval_of_its_threshold(
     )
 
 
-def test_a_list_of_values_has_no_threshold(listed):
-    lines = listed(criteria=[FIT])
+def test_a_list_of_values_has_no_threshold(render_list):
+    lines = render_list(criteria=[FIT])
     assert not [line for line in lines if line.startswith("threshold")]
 
 
-def test_definitions_are_written_by_the_ids_of_their_criteria(listed):
-    lines = listed()
+def test_definitions_are_written_by_the_ids_of_their_criteria(render_list):
+    lines = render_list()
     assert [line.split(" 262")[0] for line in lines if line[:2] in ("d1", "d2", "d3")] == [
         "d1 c1 and c2",
         "d2 c1 or c2",
@@ -193,15 +193,15 @@ def test_definitions_are_written_by_the_ids_of_their_criteria(listed):
     assert "Recommended either" in lines
 
 
-def test_the_definition_in_force_has_its_verdict_and_what_it_wastes(listed):
-    lines = listed()
+def test_the_definition_in_force_has_its_verdict_and_what_it_wastes(render_list):
+    lines = render_list()
     assert "In force at least 2 `Board`: too lax" in lines
     assert "It wastes 478, of whom 8.2% (6.0 to 11.0) converted." in lines
     assert not [line for line in lines if line.startswith("It misses")]
 
 
-def test_an_empty_list_says_that_nothing_was_confirmed(listed):
-    lines = listed(criteria=[], definitions=[], in_force=None, behaviours=[])
+def test_an_empty_list_says_that_nothing_was_confirmed(render_list):
+    lines = render_list(criteria=[], definitions=[], in_force=None, behaviours=[])
     assert "No definition was confirmed on later accounts." in lines
 
 
@@ -210,5 +210,5 @@ def test_the_list_fits_into_80_columns(capsys):
     assert max(len(line) for line in capsys.readouterr().out.splitlines()) <= 80
 
 
-def test_the_list_says_once_that_it_predicts_and_does_not_cause(listed):
-    assert sum("Only an experiment can show" in line for line in listed()) == 1
+def test_the_list_states_once_that_it_predicts_and_does_not_cause(render_list):
+    assert sum("Only an experiment can show" in line for line in render_list()) == 1

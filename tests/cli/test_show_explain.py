@@ -55,7 +55,7 @@ FOUND = {
 
 
 @pytest.fixture
-def shown():
+def render():
     def show(**changes):
         console = Console(file=io.StringIO(), width=80, color_system=None)
         show_explain(console, {**FOUND, **changes})
@@ -64,15 +64,15 @@ def shown():
     return show
 
 
-def test_the_probability_has_figures_to_compare_it_with(shown):
-    text = " ".join(shown().split())
+def test_the_probability_is_shown_beside_the_base_rate(render):
+    text = " ".join(render().split())
     assert "acme 🦊, as of 2026-01-05 (boards version 3)" in text
     assert "It converts within 30 days with a probability of 40% (score 99.5 of 100" in text
     assert "10% on average, 9.2% of the test period converted" in text
 
 
-def test_steps_lead_from_the_base_to_the_probability_with_bars(shown):
-    lines = [" ".join(line.split()) for line in shown().splitlines()]
+def test_steps_lead_from_the_base_to_the_probability_with_bars(render):
+    lines = [" ".join(line.split()) for line in render().splitlines()]
     way = [
         "base, before anything is known 10.0%",
         "fit (traits) +1.0 █",
@@ -84,8 +84,8 @@ def test_steps_lead_from_the_base_to_the_probability_with_bars(shown):
     assert lines[at : at + 5] == way
 
 
-def test_behaviours_that_raise_and_lower_it_are_listed_with_their_values(shown):
-    text = shown()
+def test_behaviours_that_raise_and_lower_it_are_listed_with_their_values(render):
+    text = render()
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert f"4 `Teammate Invited` in the first 7 days +11.9 {'█' * 14}" in lines
     assert "no `🎉 [b]party` so far -2.0 █████" in lines
@@ -93,51 +93,51 @@ def test_behaviours_that_raise_and_lower_it_are_listed_with_their_values(shown):
     assert "size is small" not in text  # it adds nothing
 
 
-def test_of_many_behaviours_the_strongest_are_shown_and_the_others_counted(shown):
-    text = shown(behaviours=[behaviour(1 - k / 20, f"said {k}") for k in range(10)])
+def test_the_strongest_of_many_behaviours_are_shown_and_the_others_counted(render):
+    text = render(behaviours=[behaviour(1 - k / 20, f"said {k}") for k in range(10)])
     assert "said 5" in text
     assert "said 6" not in text
     assert "and 4 smaller ones: `--json` lists them" in text
     assert "Lowers it: nothing." in text
 
 
-def test_each_condition_of_the_definition_is_met_or_missing(shown):
-    text = shown()
+def test_each_condition_of_the_definition_is_met_or_missing(render):
+    text = render()
     assert "The definition in force: not met." in text
     assert "met      3 `a` so far; needs at least 2" in text
     assert "missing  no `b` so far; needs at least 1" in text
-    assert "definition in force" not in shown(meets_definition=None, conditions=[])
+    assert "definition in force" not in render(meets_definition=None, conditions=[])
 
 
-def test_it_claims_to_predict_and_names_no_cause(shown):
-    text = shown().lower()
+def test_the_text_claims_to_predict_and_names_no_cause(render):
+    text = render().lower()
     assert "predicts" in text
     assert not any(word in text for word in ("causes", "because", "drives", "leads to"))
 
 
-def test_an_entity_not_at_risk_has_the_reason_before_the_figures(shown):
-    text = " ".join(shown(at_risk=False, why_not="too_old", why_not_words="it is 40.0 days old").split())
+def test_an_entity_not_at_risk_has_the_reason_before_the_figures(render):
+    text = " ".join(render(at_risk=False, why_not="too_old", why_not_words="it is 40.0 days old").split())
     assert text.index("Not at risk (too_old): it is 40.0 days old.") < text.index("The model's answer all the same")
 
 
-def test_where_there_is_nothing_to_explain_only_the_reason_is_shown(shown):
-    text = shown(
+def test_without_an_explanation_only_the_reason_is_shown(render):
+    text = render(
         probability=None, steps=[], behaviours=[], at_risk=False, why_not="not_signed_up_yet", why_not_words="it"
     )
     assert len(text.splitlines()) == 2
 
 
-def test_an_unknown_base_rate_is_left_out(shown):
-    assert "converted)" not in shown(base_rate=None)
+def test_an_unknown_base_rate_is_left_out(render):
+    assert "converted)" not in render(base_rate=None)
 
 
-def test_no_line_is_wider_than_80_columns_whatever_the_names_are(shown):
-    text = shown(behaviours=[behaviour(0.9, "`" + "long name " * 30 + "x" * 200 + "`")], entity="e" * 300)
+def test_no_line_is_wider_than_80_columns_whatever_the_names_are(render):
+    text = render(behaviours=[behaviour(0.9, "`" + "long name " * 30 + "x" * 200 + "`")], entity="e" * 300)
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
-def test_hostile_names_are_shown_without_effect(shown):
-    text = shown(
+def test_hostile_names_are_shown_without_effect(render):
+    text = render(
         entity=EVIL,
         behaviours=[behaviour(0.9, EVIL), behaviour(-0.9, EVIL)],
         conditions=[{"held": False, "words": EVIL}],

@@ -28,7 +28,7 @@ OLD = {
 
 
 @pytest.fixture
-def shown(capsys):
+def render(capsys):
     def show(*models):
         show_models(Console(width=200), {"name": "tiny", "models": list(models)})
         return capsys.readouterr().out
@@ -36,13 +36,13 @@ def shown(capsys):
     return show
 
 
-def test_each_version_has_a_line_and_its_promotion(shown):
-    text = shown(MODEL, OLD)
+def test_each_version_has_a_line_and_its_promotion(render):
+    text = render(MODEL, OLD)
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert "2 2026-03-01 weak 0.710 (0.650 to -) champion 2026-03-01" in lines
     assert "1 2026-02-01 - - previous 2026-03-01, rolled back 2026-03-02" in lines
     assert "2: promoted: [it] is better" in lines
 
 
-def test_without_versions_it_says_how_to_train_one(shown):
-    assert shown() == "tiny has no versions yet. Train one with `pql train`.\n"
+def test_without_versions_the_command_that_trains_one_is_shown(render):
+    assert render() == "tiny has no versions yet. Train one with `pql train`.\n"

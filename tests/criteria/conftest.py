@@ -42,7 +42,7 @@ class Crowd:
 def crowd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Crowd:
     config = write(tmp_path_factory.mktemp(request.param), request.param, entities=110, seed=4)
     conditions = {measure: list(_conditions(measure)) for measure in MEASURES}
-    everything = Definition.model_validate({"any": [c for found in conditions.values() for c in found]})
+    everything = Definition.model_validate({"any": [c for result in conditions.values() for c in result]})
     return Crowd(config, in_duckdb(config), judged(config, everything, AS_OF), conditions)
 
 

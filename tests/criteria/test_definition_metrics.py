@@ -26,13 +26,19 @@ def first(n, of):
 
 def test_the_figures_of_a_definition_are_counts_and_shares():
     converted = first(30, 400) | (np.arange(400) >= 380)  # 30 of those who meet it, 20 of the others
-    found = evaluate_definition(first(100, 400), outcomes(converted))
-    assert (found.rows, found.entities, found.qualified, found.conversions, found.share) == (400, 400, 100, 30, 0.25)
-    assert (found.base.value, found.rate.value, found.lift.value, found.recall.value) == (0.125, 0.3, 2.4, 0.6)
-    assert (found.rate.low, found.rate.high) == pytest.approx((0.2189, 0.3958), abs=1e-4)
-    assert (found.recall.low, found.recall.high) == pytest.approx((0.4618, 0.7239), abs=1e-4)
-    assert found.note is None
-    assert found.fidelity is None
+    metrics = evaluate_definition(first(100, 400), outcomes(converted))
+    assert (metrics.rows, metrics.entities, metrics.qualified, metrics.conversions, metrics.share) == (
+        400,
+        400,
+        100,
+        30,
+        0.25,
+    )
+    assert (metrics.base.value, metrics.rate.value, metrics.lift.value, metrics.recall.value) == (0.125, 0.3, 2.4, 0.6)
+    assert (metrics.rate.low, metrics.rate.high) == pytest.approx((0.2189, 0.3958), abs=1e-4)
+    assert (metrics.recall.low, metrics.recall.high) == pytest.approx((0.4618, 0.7239), abs=1e-4)
+    assert metrics.note is None
+    assert metrics.fidelity is None
 
 
 def test_the_variance_of_the_lift_follows_the_delta_method():
@@ -42,8 +48,8 @@ def test_the_variance_of_the_lift_follows_the_delta_method():
     both = [[pa, pa, pa], [pa, p1, pa], [pa, pa, pk]]  # share of rows in both of two groups
     covariance = (np.array(both) - np.outer([pa, p1, pk], [pa, p1, pk])) / rows
     half = 1.959964 * math.sqrt(gradient @ covariance @ gradient)
-    found = lift_of(a, n1, k, rows)
-    assert (found.low, found.high) == pytest.approx((2.4 * math.exp(-half), 2.4 * math.exp(half)), rel=1e-6)
+    lift = lift_of(a, n1, k, rows)
+    assert (lift.low, lift.high) == pytest.approx((2.4 * math.exp(-half), 2.4 * math.exp(half)), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -59,31 +65,31 @@ def test_the_intervals_contain_the_truth_nineteen_times_in_twenty(rows, share, r
         qualified = rng.binomial(rows, share)
         caught = rng.binomial(qualified, rate)
         everyone = caught + rng.binomial(rows - qualified, others)
-        found = {"rate": wilson(caught, qualified), "base": wilson(everyone, rows), "recall": wilson(caught, everyone)}
-        found["lift"] = lift_of(caught, qualified, everyone, rows)
-        for name, estimate in found.items():
+        result = {"rate": wilson(caught, qualified), "base": wilson(everyone, rows), "recall": wilson(caught, everyone)}
+        result["lift"] = lift_of(caught, qualified, everyone, rows)
+        for name, estimate in result.items():
             held[name] += estimate.low <= truth[name] <= estimate.high
     assert all(930 <= count <= 980 for count in held.values()), held
 
 
 def test_a_lift_without_conversions_still_has_an_upper_end():
-    found = evaluate_definition(first(50, 500), outcomes(np.arange(500) >= 450))
-    assert (found.rate.value, found.lift.value, found.lift.low) == (0.0, 0.0, 0.0)
-    assert found.lift.high == pytest.approx(found.rate.high / 0.1) == pytest.approx(0.7135, abs=1e-4)
+    metrics = evaluate_definition(first(50, 500), outcomes(np.arange(500) >= 450))
+    assert (metrics.rate.value, metrics.lift.value, metrics.lift.low) == (0.0, 0.0, 0.0)
+    assert metrics.lift.high == pytest.approx(metrics.rate.high / 0.1) == pytest.approx(0.7135, abs=1e-4)
 
 
 def test_a_definition_that_everybody_meets_has_a_lift_of_exactly_one():
-    found = evaluate_definition(np.ones(200, bool), outcomes(first(40, 200)))
-    assert (found.lift.value, found.lift.low, found.lift.high) == (1.0, 1.0, 1.0)
-    assert (found.note, found.recall.value) == ("everybody meets it", 1.0)
+    metrics = evaluate_definition(np.ones(200, bool), outcomes(first(40, 200)))
+    assert (metrics.lift.value, metrics.lift.low, metrics.lift.high) == (1.0, 1.0, 1.0)
+    assert (metrics.note, metrics.recall.value) == ("everybody meets it", 1.0)
 
 
 def test_a_definition_that_nobody_meets_has_no_rate():
-    found = evaluate_definition(np.zeros(200, bool), outcomes(first(40, 200)))
-    assert found.note == "nobody meets it"
-    assert math.isnan(found.rate.value)
-    assert math.isnan(found.lift.value)
-    assert found.recall.value == 0.0
+    metrics = evaluate_definition(np.zeros(200, bool), outcomes(first(40, 200)))
+    assert metrics.note == "nobody meets it"
+    assert math.isnan(metrics.rate.value)
+    assert math.isnan(metrics.lift.value)
+    assert metrics.recall.value == 0.0
 
 
 @pytest.mark.parametrize(
@@ -103,8 +109,8 @@ def test_fewer_than_30_qualified_or_5_conversions_are_too_few(qualified, convers
 
 def test_leads_per_week_use_whole_weeks():
     days = [0, 1, 2, 6, 7, 21, 27, 28]  # four weeks and the Monday of a fifth, which is cut off; the third has none
-    found = evaluate_definition(np.ones(8, bool), outcomes(np.zeros(8), days)).leads_per_week
-    assert (found.value, found.low, found.high) == (7 / 4, 0, 4)
+    metrics = evaluate_definition(np.ones(8, bool), outcomes(np.zeros(8), days)).leads_per_week
+    assert (metrics.value, metrics.low, metrics.high) == (7 / 4, 0, 4)
     one = evaluate_definition(first(3, 8), outcomes(np.zeros(8), days)).leads_per_week
     assert (one.value, one.low, one.high) == (3 / 4, 0, 3)
     assert math.isnan(evaluate_definition(np.ones(2, bool), outcomes(np.zeros(2), [1, 5])).leads_per_week.value)
@@ -112,9 +118,9 @@ def test_leads_per_week_use_whole_weeks():
 
 def test_months_follow_as_of_and_count_an_entity_once_each():
     days = [0, 1, 26, 27, 28]  # 2026-01-05, 06, 31, 02-01, 02-02
-    found = evaluate_definition(first(4, 5), outcomes([1, 0, 0, 1, 1], days, ["a", "b", "a", "a", "b"]))
-    assert found.entities == 2
-    payload = [(m.month, m.entities, m.qualified, m.conversions, m.rate.value) for m in found.months]
+    metrics = evaluate_definition(first(4, 5), outcomes([1, 0, 0, 1, 1], days, ["a", "b", "a", "a", "b"]))
+    assert metrics.entities == 2
+    payload = [(m.month, m.entities, m.qualified, m.conversions, m.rate.value) for m in metrics.months]
     assert payload == [("2026-01", 2, 3, 1, 1 / 3), ("2026-02", 2, 1, 1, 1.0)]
 
 

@@ -101,12 +101,12 @@ def any_criterion(event, measure):
 @pytest.mark.parametrize(
     ("event", "measure"), [("Sent", m) for m in EVENT_MEASURES] + [("any", m) for m in ENTITY_MEASURES]
 )
-def test_no_measure_is_without_words_and_the_json_reads_back(event, measure):
-    found = any_criterion(event, measure)
-    assert "at least 2" in criterion_text(found)
-    assert "≥ 2" in criterion_short(found)
-    assert "{" not in criterion_text(found) + criterion_short(found)
-    assert Criterion.model_validate(json.loads(json.dumps(criterion_json(found)))) == found
+def test_every_measure_has_a_text_and_its_json_reads_back(event, measure):
+    result = any_criterion(event, measure)
+    assert "at least 2" in criterion_text(result)
+    assert "≥ 2" in criterion_short(result)
+    assert "{" not in criterion_text(result) + criterion_short(result)
+    assert Criterion.model_validate(json.loads(json.dumps(criterion_json(result)))) == result
 
 
 def test_traits_are_listed_or_compared():
@@ -119,7 +119,7 @@ def test_traits_are_listed_or_compared():
     assert criterion_json(seats) == {"trait": "seats", "operator": "<", "threshold": 5}
 
 
-def test_the_short_form_names_the_measure_only_where_it_is_no_count():
+def test_the_short_form_names_the_measure_unless_it_is_a_count():
     short = [
         criterion_short(criterion(event="Sent", at_least=2000)),
         criterion_short(criterion(event="Sent", measure="sum", value="mb", more_than=0.5, within="last 7d")),

@@ -21,18 +21,18 @@ from pql_model.statistics.estimate import wilson
 def people(seed=0, rows=3000, criteria=4):
     rng = np.random.default_rng(seed)
     pace = rng.random(rows)
-    met = rng.random((rows, criteria)) < pace[:, None] * rng.uniform(0.3, 0.9, criteria)
-    converted = rng.random(rows) < 0.04 + 0.1 * met.sum(axis=1)
-    return met, converted
+    masks = rng.random((rows, criteria)) < pace[:, None] * rng.uniform(0.3, 0.9, criteria)
+    converted = rng.random(rows) < 0.04 + 0.1 * masks.sum(axis=1)
+    return masks, converted
 
 
-def everything(met, converted):
+def everything(masks, converted):
     """(members, least, qualified, conversions) of every definition of up to three criteria."""
     definitions = []
     for many in (1, 2, 3):
-        for members in combinations(range(met.shape[1]), many):
+        for members in combinations(range(masks.shape[1]), many):
             for least in range(1, many + 1):
-                rows = [sum(row[k] for k in members) >= least for row in met.tolist()]
+                rows = [sum(row[k] for k in members) >= least for row in masks.tolist()]
                 paid = sum(a and b for a, b in zip(rows, converted.tolist(), strict=True))
                 definitions.append((members, least, sum(rows), paid))
     return definitions
@@ -40,8 +40,8 @@ def everything(met, converted):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_definition_of_up_to_three_criteria_is_tried_and_counted(seed):
-    met, converted = people(seed)
-    frontier, byhand = search_definitions(met, converted), everything(met, converted)
+    masks, converted = people(seed)
+    frontier, byhand = search_definitions(masks, converted), everything(masks, converted)
     assert frontier.tried == len(byhand) == 4 * 1 + 6 * 2 + 4 * 3
     for one in frontier.definitions:
         assert (one.members, one.least, one.qualified, one.conversions) in byhand
@@ -49,8 +49,8 @@ def test_every_definition_of_up_to_three_criteria_is_tried_and_counted(seed):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_definition_is_dominated_or_nearly_matched_by_a_simpler_one_on_the_frontier(seed):
-    met, converted = people(seed)
-    every = [CandidateDefinition(*d) for d in everything(met, converted) if d[2] >= 30 and d[3] >= 5]
+    masks, converted = people(seed)
+    every = [CandidateDefinition(*d) for d in everything(masks, converted) if d[2] >= 30 and d[3] >= 5]
     kept = _frontier(every)
     for one in every:
         rate = wilson(one.conversions, one.qualified).low
@@ -82,24 +82,24 @@ def test_a_clearly_better_definition_stays_although_it_is_less_simple():
 
 
 def test_a_small_definition_does_not_win_by_chance():
-    met = np.zeros((2000, 2), bool)
-    met[:30, 0] = met[:400, 1] = True
+    masks = np.zeros((2000, 2), bool)
+    masks[:30, 0] = masks[:400, 1] = True
     converted = np.zeros(2000, bool)
     converted[:18] = True  # 60 of 100, but of 30 only
     converted[30:240] = True
-    assert search_definitions(met, converted).definitions[0].members == (1,)
+    assert search_definitions(masks, converted).definitions[0].members == (1,)
 
 
 def test_definitions_met_by_too_few_or_by_everybody_are_dropped():
-    met = np.zeros((1000, 3), bool)
-    met[:29, 0] = met[:, 1] = met[:200, 2] = True
+    masks = np.zeros((1000, 3), bool)
+    masks[:29, 0] = masks[:, 1] = masks[:200, 2] = True
     converted = np.arange(1000) % 4 == 0
-    assert {d.members for d in search_definitions(met, converted).definitions} == {(2,)}
+    assert {d.members for d in search_definitions(masks, converted).definitions} == {(2,)}
 
 
 def test_the_recommended_definition_has_the_largest_youden_index():
-    met, converted = people(3)
-    frontier = search_definitions(met, converted)
+    masks, converted = people(3)
+    frontier = search_definitions(masks, converted)
 
     def youden(one):
         return one.conversions / converted.sum() - (one.qualified - one.conversions) / (~converted).sum()
@@ -108,17 +108,17 @@ def test_the_recommended_definition_has_the_largest_youden_index():
 
 
 def test_the_recommended_definition_stays_within_the_workable_share():
-    met, converted = people(3)
-    free, held = search_definitions(met, converted), search_definitions(met, converted, most_share=0.1)
+    masks, converted = people(3)
+    free, held = search_definitions(masks, converted), search_definitions(masks, converted, most_share=0.1)
     assert free.definitions[free.recommended].qualified > 300
     assert held.definitions[held.recommended].qualified <= 300
-    least = search_definitions(met, converted, most_share=1e-6)
+    least = search_definitions(masks, converted, most_share=1e-6)
     assert least.definitions[least.recommended].qualified == min(d.qualified for d in least.definitions)
 
 
 def test_at_most_eight_definitions_remain_from_strict_to_lax():
-    met, converted = people(1, rows=6000, criteria=8)
-    frontier = search_definitions(met, converted)
+    masks, converted = people(1, rows=6000, criteria=8)
+    frontier = search_definitions(masks, converted)
     assert frontier.tried == 8 + 28 * 2 + 56 * 3
     assert 4 <= len(frontier.definitions) <= MOST_DEFINITIONS
     rates = [d.rate_low for d in frontier.definitions]
@@ -126,15 +126,18 @@ def test_at_most_eight_definitions_remain_from_strict_to_lax():
 
 
 def test_without_criteria_or_conversions_there_are_no_definitions():
-    met, converted = people()
-    for frontier in (search_definitions(met[:, :0], converted), search_definitions(met, np.zeros(len(met), bool))):
+    masks, converted = people()
+    for frontier in (
+        search_definitions(masks[:, :0], converted),
+        search_definitions(masks, np.zeros(len(masks), bool)),
+    ):
         assert frontier.definitions == ()
         assert frontier.recommended is None
 
 
 def test_a_world_in_which_everybody_converts_is_accepted():
-    met, _ = people()
-    assert search_definitions(met, np.ones(len(met), bool)).recommended is not None
+    masks, _ = people()
+    assert search_definitions(masks, np.ones(len(masks), bool)).recommended is not None
 
 
 def test_the_number_that_must_hold_decides_how_criteria_are_joined():

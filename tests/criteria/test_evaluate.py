@@ -63,8 +63,8 @@ def test_a_threshold_of_zero_is_a_threshold():
 
 
 def test_each_feature_of_a_definition_is_listed_once_and_traits_are_not():
-    found = definition_features(definition(all=[INVITED, {**INVITED, "at_least": 5}, SMALL]))
-    assert found == [Feature("Teammate Invited", "count", Window.parse("first 7d"))]
+    features = definition_features(definition(all=[INVITED, {**INVITED, "at_least": 5}, SMALL]))
+    assert features == [Feature("Teammate Invited", "count", Window.parse("first 7d"))]
     assert definition_features(None) == []
 
 

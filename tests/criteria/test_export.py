@@ -15,9 +15,9 @@ def rule(name, raw, recommended=False, rate=TESTED):
 
 
 def written(tmp_path, *definitions, criteria=(), product="boards"):
-    found = {"definitions": list(definitions), "criteria": list(criteria), "rows": "as of day 14 of the trial"}
+    result = {"definitions": list(definitions), "criteria": list(criteria), "rows": "as of day 14 of the trial"}
     path = tmp_path / "criteria.yaml"
-    path.write_text(criteria_yaml(found, product), encoding="utf-8")
+    path.write_text(criteria_yaml(result, product), encoding="utf-8")
     return path
 
 
@@ -95,10 +95,14 @@ def test_a_definition_loads_back_as_a_definition(tmp_path, join, k):
     head = f"at_least_k: {k}\nof:\n" if k else f"{join}:\n"
     lines = "".join(f"  - {condition_yaml(condition)}\n" for condition in conditions)
     (tmp_path / "d.yaml").write_text(head + lines, encoding="utf-8")
-    found = load_definition(tmp_path / "d.yaml")
+    reloaded = load_definition(tmp_path / "d.yaml")
 
-    assert found.least == {"all": 3, "any": 1, "at_least_k": 2}[join]
-    assert (found.criteria[0].threshold, found.criteria[1].value, found.criteria[2].in_) == (
+    assert reloaded.least == {"all": 3, "any": 1, "at_least_k": 2}[join]
+    assert (
+        reloaded.criteria[0].threshold,
+        reloaded.criteria[1].value,
+        reloaded.criteria[2].in_,
+    ) == (
         5,
         "gigabytes",
         ["51-200", "yes"],

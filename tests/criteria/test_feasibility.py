@@ -86,10 +86,10 @@ def test_possible_conditions_pass(condition):
 
 
 def test_all_faults_are_reported_together_each_with_its_position():
-    found = faults(
+    result = faults(
         {"event": "Sent", "at_least": 0}, {"event": "Sent", "at_least": 1}, entity("top_user_share", more_than=2)
     )
-    assert [line.split(":")[0] for line in found] == ["all.0", "all.2"]
+    assert [line.split(":")[0] for line in result] == ["all.0", "all.2"]
     third = definition({"event": "Sent", "at_least": 0}, join="any")
     assert [fault.path for fault in trivial_conditions(third)] == ["any.0"]
 

@@ -55,10 +55,10 @@ def verdict(rule, chance_of=rates, seed=0, **how):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("threshold", "word"), [(2, "too lax"), (5, "about right"), (9, "too strict")])
 def test_a_threshold_is_judged_by_the_outcomes(threshold, word, seed):
-    found = verdict({"all": [boards(threshold)]}, seed=seed)
-    assert found.verdict == word
-    assert found.thresholds[0].threshold == threshold
-    assert found.thresholds[0].best == 5
+    judgement = verdict({"all": [boards(threshold)]}, seed=seed)
+    assert judgement.verdict == word
+    assert judgement.thresholds[0].threshold == threshold
+    assert judgement.thresholds[0].best == 5
 
 
 def test_the_verdict_is_a_sentence_with_the_better_threshold():
@@ -88,11 +88,11 @@ def test_a_lax_definition_wastes_leads_and_a_strict_one_misses_them():
     assert strict.misses.rate.value > 0.2
 
 
-def test_a_right_definition_misses_and_wastes_nothing():
-    found = verdict({"all": [boards(5)]})
-    assert (found.misses, found.wastes) == (None, None)
-    assert found.to_dict()["misses"] is None
-    assert found.to_dict()["thresholds"][0]["says"] == "about right"
+def test_a_correct_definition_misses_and_wastes_nothing():
+    judgement = verdict({"all": [boards(5)]})
+    assert (judgement.misses, judgement.wastes) == (None, None)
+    assert judgement.to_dict()["misses"] is None
+    assert judgement.to_dict()["thresholds"][0]["says"] == "about right"
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_right_definition_misses_and_wastes_nothing():
     [(">", 4, "about right", 4), (">", 4.5, "about right", 4.5), (">", 1, "too lax", 4), (">", 8, "too strict", 4)],
 )
 def test_the_best_threshold_keeps_the_operator_more_than(operator, threshold, word, best):
-    found = verdict({"all": [boards(threshold, operator)]})
-    assert (found.verdict, found.thresholds[0].best) == (word, best)
+    judgement = verdict({"all": [boards(threshold, operator)]})
+    assert (judgement.verdict, judgement.thresholds[0].best) == (word, best)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_the_best_threshold_keeps_the_operator_more_than(operator, threshold, wo
     ],
 )
 def test_a_larger_upper_limit_is_laxer(operator, threshold, word, best):
-    found = verdict({"all": [boards(threshold, operator)]}, low=0.3, high=0.05)
-    assert (found.verdict, found.thresholds[0].best) == (word, best)
+    judgement = verdict({"all": [boards(threshold, operator)]}, low=0.3, high=0.05)
+    assert (judgement.verdict, judgement.thresholds[0].best) == (word, best)
 
 
 def test_a_threshold_that_splits_the_same_rows_is_right():
@@ -139,23 +139,27 @@ def test_a_threshold_between_round_numbers_is_about_right():
 def test_a_threshold_of_one_can_be_right():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({BOARDS.name: rng.integers(0, 2, ROWS), INVITED.name: 0})
-    found, _ = judged({"all": [boards(1)]}, table, rng, rates(table, 1))
-    assert (found.verdict, found.thresholds[0].best, found.thresholds[0].interval) == ("about right", 1, (1, 1))
+    judgement, _ = judged({"all": [boards(1)]}, table, rng, rates(table, 1))
+    assert (judgement.verdict, judgement.thresholds[0].best, judgement.thresholds[0].interval) == (
+        "about right",
+        1,
+        (1, 1),
+    )
 
 
 def test_a_definition_that_no_longer_separates_is_stale():
     rng, table = people()
     chance = np.where(LATER, 0.15, rates(table))
-    found, _ = judged({"all": [boards(5)]}, table, rng, chance)
-    assert found.verdict == "stale"
-    assert found.earlier.lift.low > 1.3
-    assert "15 of 100 that meet it pay now (15 overall)" in found.sentence or "no longer does" in found.sentence
+    judgement, _ = judged({"all": [boards(5)]}, table, rng, chance)
+    assert judgement.verdict == "stale"
+    assert judgement.earlier.lift.low > 1.3
+    assert "15 of 100 that meet it pay now (15 overall)" in judgement.sentence or "no longer does" in judgement.sentence
 
 
 def test_a_definition_that_never_separated_is_stale():
-    found = verdict({"all": [boards(5)]}, lambda table: np.full(len(table), 0.2))
-    assert found.verdict == "stale"
-    assert found.sentence.startswith("It does not separate payers from non-payers: ")
+    judgement = verdict({"all": [boards(5)]}, lambda table: np.full(len(table), 0.2))
+    assert judgement.verdict == "stale"
+    assert judgement.sentence.startswith("It does not separate payers from non-payers: ")
 
 
 def test_a_lower_base_rate_alone_does_not_make_a_definition_stale():
@@ -166,55 +170,60 @@ def test_a_lower_base_rate_alone_does_not_make_a_definition_stale():
 
 def test_few_rows_give_no_verdict():
     rng, table = people(rows=90)
-    found, _ = judged({"all": [boards(5)]}, table, rng, rates(table), np.arange(90) >= 54)
-    assert (found.verdict, found.thresholds) == ("cannot tell", ())
-    assert found.sentence == "There is not enough data to judge it: too few to judge."
+    judgement, _ = judged({"all": [boards(5)]}, table, rng, rates(table), np.arange(90) >= 54)
+    assert (judgement.verdict, judgement.thresholds) == ("cannot tell", ())
+    assert judgement.sentence == "There is not enough data to judge it: too few to judge."
 
 
 def test_few_conversions_on_either_side_give_no_verdict():
     rng, table = people(rows=900)
-    found, _ = judged({"all": [boards(5)]}, table, rng, rates(table, low=0.02, high=0.03), np.arange(900) >= 300)
-    assert found.verdict == "cannot tell"
+    judgement, _ = judged({"all": [boards(5)]}, table, rng, rates(table, low=0.02, high=0.03), np.arange(900) >= 300)
+    assert judgement.verdict == "cannot tell"
 
 
 def test_a_definition_that_nobody_meets_gives_no_verdict():
     rng, table = people()
-    found, _ = judged({"all": [boards(40)]}, table, rng, np.full(ROWS, 0.004))
-    assert found.verdict == "cannot tell"
-    assert found.sentence == "There is not enough data to judge it: nobody meets it."
+    judgement, _ = judged({"all": [boards(40)]}, table, rng, np.full(ROWS, 0.004))
+    assert judgement.verdict == "cannot tell"
+    assert judgement.sentence == "There is not enough data to judge it: nobody meets it."
 
 
 def test_a_threshold_that_nobody_reaches_can_be_too_strict():
-    found = verdict({"all": [boards(40)]})
-    assert (found.verdict, found.thresholds[0].best) == ("too strict", 5)
-    assert found.misses.conversions > 100
+    judgement = verdict({"all": [boards(40)]})
+    assert (judgement.verdict, judgement.thresholds[0].best) == ("too strict", 5)
+    assert judgement.misses.conversions > 100
 
 
 def test_a_definition_without_thresholds_gives_no_verdict():
     rng = np.random.default_rng(0)
     size = rng.choice(["small", "large"], ROWS)
     table = pd.DataFrame({"trait.size": size})
-    found, _ = judged({"all": [{"trait": "size", "in": ["large"]}]}, table, rng, np.where(size == "large", 0.3, 0.1))
-    assert found.verdict == "cannot tell"
-    assert found.sentence.startswith("It has no threshold that could be too lax or too strict: ")
+    judgement, _ = judged(
+        {"all": [{"trait": "size", "in": ["large"]}]}, table, rng, np.where(size == "large", 0.3, 0.1)
+    )
+    assert judgement.verdict == "cannot tell"
+    assert judgement.sentence.startswith("It has no threshold that could be too lax or too strict: ")
 
 
 @pytest.mark.parametrize(("threshold", "at", "word"), [(5, 2, "about right"), (5, 4, "too strict"), (2, 2, "too lax")])
 def test_with_all_each_criterion_is_judged_where_the_others_hold(threshold, at, word):
-    found = verdict({"all": [boards(threshold), invited(at)]}, invited_at=2)
-    assert found.verdict == word
-    assert {each.condition.event: each.best for each in found.thresholds}["Board Created"] == 5
+    judgement = verdict({"all": [boards(threshold), invited(at)]}, invited_at=2)
+    assert judgement.verdict == word
+    assert {each.condition.event: each.best for each in judgement.thresholds}["Board Created"] == 5
     if word == "too strict":
-        assert "Teammate Invited" in found.sentence
+        assert "Teammate Invited" in judgement.sentence
 
 
 def test_with_any_each_criterion_is_judged_where_no_other_holds():
     rng, table = people()
     either = (table[BOARDS.name] >= 7) | (table[INVITED.name] >= 4)
-    found, _ = judged({"any": [boards(3), invited(4)]}, table, rng, np.where(either, 0.3, 0.04))
-    assert found.verdict == "too lax"
-    assert {each.condition.event: each.best for each in found.thresholds} == {"Board Created": 7, "Teammate Invited": 4}
-    assert found.thresholds[0].rows == int((table[INVITED.name] < 4).sum())
+    judgement, _ = judged({"any": [boards(3), invited(4)]}, table, rng, np.where(either, 0.3, 0.04))
+    assert judgement.verdict == "too lax"
+    assert {each.condition.event: each.best for each in judgement.thresholds} == {
+        "Board Created": 7,
+        "Teammate Invited": 4,
+    }
+    assert judgement.thresholds[0].rows == int((table[INVITED.name] < 4).sum())
 
 
 def test_with_at_least_two_each_criterion_is_judged_where_exactly_one_other_holds():
@@ -225,9 +234,9 @@ def test_with_at_least_two_each_criterion_is_judged_where_exactly_one_other_hold
     chance = np.where(np.sum(held, axis=0) >= 2, 0.35, 0.04)
     for threshold, word in ((5, "about right"), (2, "too lax"), (8, "too strict")):
         rule = {"at_least_k": 2, "of": [boards(threshold), invited(2), exported]}
-        found, _ = judged(rule, table, np.random.default_rng(1), chance)
-        assert found.verdict == word
-        assert found.thresholds[0].rows == int((held[1] ^ held[2]).sum())
+        judgement, _ = judged(rule, table, np.random.default_rng(1), chance)
+        assert judgement.verdict == word
+        assert judgement.thresholds[0].rows == int((held[1] ^ held[2]).sum())
 
 
 def test_listed_texts_are_applied_and_not_judged():
@@ -235,25 +244,25 @@ def test_listed_texts_are_applied_and_not_judged():
     table["trait.size"] = rng.choice(["small", "large"], ROWS)
     large = (table["trait.size"] == "large").to_numpy()
     chance = np.where(large, rates(table), 0.03)
-    found, _ = judged({"all": [boards(2), {"trait": "size", "in": ["large"]}]}, table, rng, chance)
-    assert found.verdict == "too lax"
-    assert [each.condition for each in found.thresholds] == [criterion(**boards(2))]
-    assert found.thresholds[0].rows == int(large.sum())
+    judgement, _ = judged({"all": [boards(2), {"trait": "size", "in": ["large"]}]}, table, rng, chance)
+    assert judgement.verdict == "too lax"
+    assert [each.condition for each in judgement.thresholds] == [criterion(**boards(2))]
+    assert judgement.thresholds[0].rows == int(large.sum())
 
 
 def test_a_missing_number_never_passes():
     rng, table = people()
     table[BOARDS.name] = np.where(rng.random(ROWS) < 0.3, np.nan, table[BOARDS.name])
-    found, _ = judged({"all": [boards(5)]}, table, rng, rates(table))
-    assert (found.verdict, found.thresholds[0].rows) == ("about right", ROWS)
+    judgement, _ = judged({"all": [boards(5)]}, table, rng, rates(table))
+    assert (judgement.verdict, judgement.thresholds[0].rows) == ("about right", ROWS)
 
 
 def test_the_figures_are_those_of_earlier_and_later_rows():
     rng, table = people()
-    found, outcomes = judged({"all": [boards(5), invited(2)]}, table, rng, rates(table))
+    judgement, outcomes = judged({"all": [boards(5), invited(2)]}, table, rng, rates(table))
     met = meets(Definition.model_validate({"all": [boards(5), invited(2)]}), table)
-    assert found.later.qualified == int((met & LATER).sum())
-    assert found.earlier.conversions == int((met & ~LATER & outcomes.converted).sum())
+    assert judgement.later.qualified == int((met & LATER).sum())
+    assert judgement.earlier.conversions == int((met & ~LATER & outcomes.converted).sum())
 
 
 def test_the_same_seed_gives_the_same_verdict():

@@ -40,8 +40,8 @@ def naive_level(offset, y, weight):
 def naive_gains(column, offset, y, weight):
     gains, effects = [], []
     for threshold in range(column.count):
-        met = column.met(threshold)
-        (above, high), (below, low) = (naive_level(offset[m], y[m], weight[m]) for m in (met, ~met))
+        masks = column.met(threshold)
+        (above, high), (below, low) = (naive_level(offset[m], y[m], weight[m]) for m in (masks, ~masks))
         gains.append(above + below - naive_level(offset, y, weight)[0])
         effects.append(high - low)
     return np.array(gains), np.array(effects)
@@ -93,10 +93,10 @@ def test_a_row_meets_the_thresholds_below_its_level():
 
 def test_effects_equal_those_of_a_plain_logistic_regression():
     columns, _, y, weight = drawn()
-    met = np.column_stack([columns[0].met(1), columns[1].met(0)]).astype(float)
-    plain = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(met, y, sample_weight=weight)
+    masks = np.column_stack([columns[0].met(1), columns[1].met(0)]).astype(float)
+    plain = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(masks, y, sample_weight=weight)
     expected = [plain.intercept_[0], *plain.coef_[0]]
-    assert fit_effects(met, np.zeros(len(y)), y, weight) == pytest.approx(expected, abs=2e-3)
+    assert fit_effects(masks, np.zeros(len(y)), y, weight) == pytest.approx(expected, abs=2e-3)
 
 
 def test_an_offset_is_held_fixed():
@@ -107,9 +107,9 @@ def test_an_offset_is_held_fixed():
 
 
 def test_identical_conditions_share_one_effect():
-    met = np.repeat([[0.0, 0.0], [1.0, 1.0]], 100, axis=0)
+    masks = np.repeat([[0.0, 0.0], [1.0, 1.0]], 100, axis=0)
     y = np.r_[np.tile([0, 0, 0, 1], 25), np.tile([0, 1, 1, 1], 25)].astype(float)
-    assert fit_effects(met, np.zeros(200), y, np.ones(200)) == pytest.approx([-1.0986, 1.0986, 1.0986], abs=0.01)
+    assert fit_effects(masks, np.zeros(200), y, np.ones(200)) == pytest.approx([-1.0986, 1.0986, 1.0986], abs=0.01)
 
 
 def gains_by_chance(columns, probability, worlds):
@@ -160,15 +160,15 @@ def test_negative_effects_do_not_count():
 
 def test_the_null_gain_allows_for_fitted_effects():
     columns = many_columns()
-    met = np.column_stack([columns[0].met(2), columns[1].met(3)]).astype(float)
-    probability = expit(-3 + 1.5 * met.sum(axis=1))
+    masks = np.column_stack([columns[0].met(2), columns[1].met(3)]).astype(float)
+    probability = expit(-3 + 1.5 * masks.sum(axis=1))
     rng, best = np.random.default_rng(3), []
     for _ in range(150):
         y = (rng.random(1500) < probability).astype(float)
-        effects = fit_effects(met, np.zeros(1500), y, np.ones(1500))
-        gains = threshold_gains(columns[2:], BinnedOffset.of(effects[0] + met @ effects[1:]), y, np.ones(1500))
+        effects = fit_effects(masks, np.zeros(1500), y, np.ones(1500))
+        gains = threshold_gains(columns[2:], BinnedOffset.of(effects[0] + masks @ effects[1:]), y, np.ones(1500))
         best.append(max(np.where(effect > 0, gain, 0).max() for gain, effect in gains))
-    payload = null_gain_quantile(columns[2:], probability, np.random.default_rng(2), draws=500, selected=met)
+    payload = null_gain_quantile(columns[2:], probability, np.random.default_rng(2), draws=500, selected=masks)
     plain = null_gain_quantile(columns[2:], probability, np.random.default_rng(2), draws=500)
     assert 0.01 <= np.mean(np.array(best) > payload) <= 0.1
     assert payload < plain - 0.3

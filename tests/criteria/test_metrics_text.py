@@ -20,8 +20,8 @@ def test_the_figures_of_a_definition_make_a_sentence():
         "100 overall (3.0 times); it catches 60% of the conversions."
     )
     assert tested(400, 42, 1000, 100) == (
-        "400 of 1,000 accounts meet it; about 10 of 100 (95 % interval 8 to 14) of them converted within 30 days, which cannot be told "
-        "apart from 10 of 100 overall; it catches 42% of the conversions."
+        "400 of 1,000 accounts meet it; about 10 of 100 (95 % interval 8 to 14) of them converted within 30 days, not "
+        "distinguishable from 10 of 100 overall; it catches 42% of the conversions."
     )
     assert (
         "about 4 of 1,000 (95 % interval 2 to 7) of them converted within 30 days, against 2 of 1,000 overall"

@@ -63,11 +63,11 @@ def test_a_merely_correlated_behaviour_is_not_selected():
     values = product(rng, 6000)
     boards = criterion(event="Board Created", at_least=5)
     shadow = values[feature("Board Created")] + rng.integers(0, 3, 6000)  # without an effect, but strongly correlated
-    drawn = planted(rng, {**values, feature("Board Opened"): shadow}, [(boards, 1.8)])
+    world = planted(rng, {**values, feature("Board Opened"): shadow}, [(boards, 1.8)])
     alone = planted(rng, {feature("Board Opened"): shadow, feature("Export Made"): values[feature("Export Made")]}, [])
-    alone = Planted(alone.table, alone.columns, alone.candidates, drawn.y)
+    alone = Planted(alone.table, alone.columns, alone.candidates, world.y)
     assert [m.condition.event for m in alone.mine()][:1] == ["Board Opened"]  # selected if the other is absent
-    assert [m.condition for m in drawn.mine()] == [boards]
+    assert [m.condition for m in world.mine()] == [boards]
 
 
 def test_noise_yields_no_criteria():
@@ -104,16 +104,16 @@ def test_windows_with_the_same_values_are_listed_as_identical():
 
 
 def test_another_seed_changes_only_the_resamples():
-    drawn = world(1)[0]
-    first, again, other = drawn.mine(8), drawn.mine(8), drawn.mine(8, seed=1)
+    sample = world(1)[0]
+    first, again, other = sample.mine(8), sample.mine(8), sample.mine(8, seed=1)
     assert first == again
     assert [m.condition for m in first] == [m.condition for m in other]
     assert first != other
 
 
 def test_the_order_of_the_rows_does_not_matter():
-    drawn = world(1)[0]
-    order = np.random.default_rng(0).permutation(len(drawn.y))
+    sample = world(1)[0]
+    order = np.random.default_rng(0).permutation(len(sample.y))
     turned = [
         CandidateColumn(
             c.family,
@@ -123,26 +123,26 @@ def test_the_order_of_the_rows_does_not_matter():
             c.handicap,
             c.identical,
         )
-        for c in drawn.candidates
+        for c in sample.candidates
     ]
-    again = mine_criteria(turned, drawn.y[order], np.arange(len(order)), {}, 7, resamples=1)
+    again = mine_criteria(turned, sample.y[order], np.arange(len(order)), {}, 7, resamples=1)
     assert [m.condition for m in again] == [m.condition for m in found(1)]
 
 
 def test_progress_is_reported_to_the_end():
     payload = []
-    drawn = world(0)[0]
-    mine_criteria(drawn.candidates, drawn.y, np.arange(len(drawn.y)), {}, 7, payload.append, resamples=4)
+    sample = world(0)[0]
+    mine_criteria(sample.candidates, sample.y, np.arange(len(sample.y)), {}, 7, payload.append, resamples=4)
     assert payload == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_whole_entities_are_resampled():
     rng = np.random.default_rng(0)
     made = np.tile(rng.poisson(4.0, 600), 4)  # each entity four times adds no information
-    drawn = planted(rng, {feature("Export Made"): made}, [(criterion(event="Export Made", at_least=5), 1.0)])
-    y = np.tile(drawn.y[:600], 4)
-    [whole] = mine_criteria(drawn.candidates, y, np.tile(np.arange(600), 4), {}, 7, resamples=80)
-    [apart] = mine_criteria(drawn.candidates, y, np.arange(2400), {}, 7, resamples=80)
+    world = planted(rng, {feature("Export Made"): made}, [(criterion(event="Export Made", at_least=5), 1.0)])
+    y = np.tile(world.y[:600], 4)
+    [whole] = mine_criteria(world.candidates, y, np.tile(np.arange(600), 4), {}, 7, resamples=80)
+    [apart] = mine_criteria(world.candidates, y, np.arange(2400), {}, 7, resamples=80)
     assert whole.condition == apart.condition
     assert whole.threshold_agreement < apart.threshold_agreement - 0.1
 
@@ -154,21 +154,21 @@ def with_size(seed=0, effect=1.0):
     size = rng.choice(["1-10", "11-50", "51-200"], 6000, p=[0.5, 0.3, 0.2])
     rule = [(criterion(trait="size", **{"in": ["51-200"]}), effect), (criterion(event="Export Made", at_least=4), 1.5)]
     kinds = {"size": ("category", ("1-10", "11-50", "51-200"))}
-    drawn = planted(rng, {**values, "size": size}, rule, trait_kinds=kinds)
-    return drawn, {"trait: size": np.where(size == "51-200", effect, 0.0) - 0.2 * effect}, rule
+    world = planted(rng, {**values, "size": size}, rule, trait_kinds=kinds)
+    return world, {"trait: size": np.where(size == "51-200", effect, 0.0) - 0.2 * effect}, rule
 
 
 def test_a_trait_and_a_behaviour_each_become_a_criterion():
-    drawn, shap, rule = with_size()
-    found = drawn.mine(traits=shap)
+    world, shap, rule = with_size()
+    found = world.mine(traits=shap)
     assert {m.condition.model_dump_json() for m in found} == {c.model_dump_json() for c, _ in rule}
     assert [m.threshold_interval is None for m in found] == [m.condition.in_ is not None for m in found]
 
 
 def test_a_fixed_trait_does_not_hide_a_behaviour():
-    drawn, shap, rule = with_size(effect=2.5)
-    candidates = [c for c in drawn.candidates if not c.family.startswith("trait")]
-    found = mine_criteria(candidates, drawn.y, np.arange(6000), shap, 7, resamples=1)
+    world, shap, rule = with_size(effect=2.5)
+    candidates = [c for c in world.candidates if not c.family.startswith("trait")]
+    found = mine_criteria(candidates, world.y, np.arange(6000), shap, 7, resamples=1)
     assert [m.condition for m in found] == [rule[1][0]]
 
 
@@ -213,13 +213,13 @@ def test_a_selected_behaviour_whose_effect_turns_negative_is_dropped():
     made = rng.poisson(2.5, 6000)
     shadow = np.minimum(made, 4) + (rng.random(6000) < 0.3)
     y = (rng.random(6000) < expit(-3 + 2.5 * (made >= 3) - 0.8 * (shadow >= 4))).astype(float)
-    drawn = planted(rng, {feature("Export Made"): made, feature("Draft Saved"): shadow}, [])
-    found = Planted(drawn.table, drawn.columns, drawn.candidates, y).mine(5)
+    world = planted(rng, {feature("Export Made"): made, feature("Draft Saved"): shadow}, [])
+    found = Planted(world.table, world.columns, world.candidates, y).mine(5)
     assert [m.condition.event for m in found] == ["Export Made"]
 
 
 def test_without_candidates_or_without_both_outcomes_nothing_is_found():
-    drawn = world(0)[0]
-    assert mine_criteria([], drawn.y, np.arange(len(drawn.y)), {}, 7) == []
-    assert mine_criteria(drawn.candidates, np.zeros(len(drawn.y)), np.arange(len(drawn.y)), {}, 7, resamples=1) == []
-    assert mine_criteria(drawn.candidates, np.ones(len(drawn.y)), np.arange(len(drawn.y)), {}, 7, resamples=1) == []
+    sample = world(0)[0]
+    assert mine_criteria([], sample.y, np.arange(len(sample.y)), {}, 7) == []
+    assert mine_criteria(sample.candidates, np.zeros(len(sample.y)), np.arange(len(sample.y)), {}, 7, resamples=1) == []
+    assert mine_criteria(sample.candidates, np.ones(len(sample.y)), np.arange(len(sample.y)), {}, 7, resamples=1) == []

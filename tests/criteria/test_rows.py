@@ -121,29 +121,29 @@ def year(accounts, share, motion="trial", seed=0):
 def test_a_fifth_of_the_rows_is_later_if_it_has_enough_conversions(motion, searched):
     frame, split = year(3000, 0.1, motion)
     keep = np.ones(3000, bool)
-    found = criteria_split(frame, keep, split, motion, HORIZON)
+    result = criteria_split(frame, keep, split, motion, HORIZON)
     assert split.test.mean() == pytest.approx(0.35, abs=0.01)
-    assert found.test.mean() == pytest.approx(0.20, abs=0.01)
-    assert found.train.mean() == pytest.approx(searched, abs=0.015)
-    assert (frame["as_of"][found.train].max() + HORIZON.us) <= found.test_start
-    assert found.left_out == {"gap": int((~found.train & ~found.test).sum())}
+    assert result.test.mean() == pytest.approx(0.20, abs=0.01)
+    assert result.train.mean() == pytest.approx(searched, abs=0.015)
+    assert (frame["as_of"][result.train].max() + HORIZON.us) <= result.test_start
+    assert result.left_out == {"gap": int((~result.train & ~result.test).sum())}
 
 
 def test_with_fewer_conversions_more_rows_are_later():
     shares = {}
     for share in (0.1, 0.075, 0.059, 0.04):
         frame, split = year(3000, share)
-        found = criteria_split(frame, np.ones(3000, bool), split, "trial", HORIZON)
-        shares[share] = round(found.test.mean(), 2)
-        assert frame["converted"][found.test].sum() >= 50 or found is split
+        result = criteria_split(frame, np.ones(3000, bool), split, "trial", HORIZON)
+        shares[share] = round(result.test.mean(), 2)
+        assert frame["converted"][result.test].sum() >= 50 or result is split
     assert list(shares.values()) == [0.2, 0.25, 0.3, 0.35]
 
 
 def test_later_rows_never_precede_the_test_period_of_the_model():
     frame, split = year(6000, 0.2)
-    found = criteria_split(frame, np.ones(6000, bool), split, "trial", HORIZON)
-    assert not (found.test & split.train).any()
-    assert split.test[found.test].all()
+    result = criteria_split(frame, np.ones(6000, bool), split, "trial", HORIZON)
+    assert not (result.test & split.train).any()
+    assert split.test[result.test].all()
 
 
 def test_a_model_with_a_smaller_test_period_keeps_its_split():

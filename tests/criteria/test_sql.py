@@ -38,8 +38,8 @@ def rule(*conditions, join="all"):
     return Definition.model_validate({join: list(conditions)})
 
 
-def at_least(event, threshold, within="ever", **more):
-    return {"event": event, "at_least": threshold, "within": within, **more}
+def at_least(event, threshold, within="ever", **overrides):
+    return {"event": event, "at_least": threshold, "within": within, **overrides}
 
 
 def remapped(config, **changed):
@@ -150,8 +150,8 @@ ACCOUNTS = [
 AT_DAY_7 = at("2026-01-08")
 
 
-def used(account, time, **more):
-    return {"account": account, "event": "used", "time": time, "known_at": None, "row": None, **more}
+def used(account, time, **overrides):
+    return {"account": account, "event": "used", "time": time, "known_at": None, "row": None, **overrides}
 
 
 EVENTS = [

@@ -18,26 +18,26 @@ WEEKLY = {
 }
 
 
-def needs(events=None, **more):
+def needs(events=None, **overrides):
     plain = {"person": False, "n": False, "n_users": False, "values": {}, "signed_up": True, "until": None}
-    return Needs(None if events is None else frozenset(events), **{**plain, **more})
+    return Needs(None if events is None else frozenset(events), **{**plain, **overrides})
 
 
 def part_of(table, wanted, motion="trial", columns=None, **config):
     product = config_of(motion, events=[table], **config)
     raw = Raw(DIALECTS["duckdb"], table["table"], "e", columns=columns)
-    found = event_part(product, product.events[0], raw, wanted, "")
-    return dict(found.ctes), [part.sql("duckdb") for part in found.parts]
+    result = event_part(product, product.events[0], raw, wanted, "")
+    return dict(result.ctes), [part.sql("duckdb") for part in result.parts]
 
 
-def test_only_events_that_are_asked_for_are_read():
+def test_only_the_events_of_the_definition_are_read():
     assert "e.event_name = 'Invited'" in part_of(LOG, needs(["Invited"]))[1][0]
     assert "e.event_name IN ('A', 'B')" in part_of(LOG, needs(["B", "A"]))[1][0]
     assert "e.event_name =" not in part_of(LOG, needs())[1][0]
 
 
 @pytest.mark.parametrize(("table", "expected"), [(LOG, True), (LESSONS, False), (WEEKLY, True)])
-def test_a_table_that_cannot_hold_them_is_left_out(table, expected):
+def test_a_table_that_cannot_contain_them_is_left_out(table, expected):
     assert concerns(config_of("trial", events=[table]).events[0], needs(["Mail"])) is expected
     assert concerns(config_of("trial", events=[table]).events[0], needs())
 
@@ -46,7 +46,7 @@ def test_a_table_of_one_event_names_it():
     assert "'lesson' AS event_name" in part_of(LESSONS, needs())[1][0]
 
 
-def test_each_count_becomes_rows_of_its_event_known_when_the_time_it_covers_is_over():
+def test_each_count_becomes_an_event_that_is_known_when_its_period_ends():
     parts = part_of(WEEKLY, needs(n=True))[1]
 
     assert len(parts) == 2
@@ -90,7 +90,7 @@ def test_bots_and_excluded_users_are_left_out_and_nobody_else():
     assert "REGEXP" not in without
 
 
-def test_users_are_no_persons_inside_users():
+def test_persons_are_null_where_users_convert():
     assert "CAST(NULL AS TEXT) AS person" in part_of(LOG, needs(person=True), entity="user")[1][0]
 
 
@@ -98,6 +98,6 @@ def test_values_get_plain_names_that_differ():
     assert value_columns(["a b", "a-b", "Größe"]) == {"a b": "value_a_b", "a-b": "value_a_b_1", "Größe": "value_gr_e"}
 
 
-def test_an_event_called_any_has_another_name_everywhere_else():
+def test_an_event_called_any_has_its_own_name_in_definitions():
     assert name_in_data("any (event)") == "any"
     assert name_in_data("Invited") == "Invited"

@@ -17,7 +17,7 @@ def comment(config, dialect="duckdb", definition=RULE, as_of=AS_OF, known=True, 
     return header(config, definition, DIALECTS[dialect], as_of, {raw.table: raw for raw in raws}, known)
 
 
-def test_it_states_the_definition_the_accounts_and_the_instant():
+def test_the_header_states_the_definition_the_accounts_and_the_instant():
     text = comment(config_of("trial", snapshots={"at_days": [3, 7]}))
 
     assert text.splitlines()[:3] == [
@@ -40,7 +40,7 @@ def test_freemium_states_the_activity_required(signed_up, within, words):
     assert words in comment(config_of("freemium", signed_up=signed_up, snapshots=snapshots))
 
 
-def test_it_lists_the_columns_read_and_their_types():
+def test_the_header_lists_the_columns_read_and_their_types():
     raw = Raw(DIALECTS["duckdb"], "data/e.csv", "e")
     raw.text("who")
     raw.instant("at")
@@ -62,11 +62,11 @@ def test_it_lists_the_columns_read_and_their_types():
         ("duckdb", {"observed_until": "2026-06-30"}, True, "`observed_until` has no effect here"),
     ],
 )
-def test_it_states_what_sql_needs_and_cannot_know(dialect, config, known, sentence):
+def test_the_header_states_the_assumptions_of_the_statement(dialect, config, known, sentence):
     assert sentence in comment(config_of("trial", **config), dialect, known=known)
 
 
-def test_it_omits_what_does_not_apply():
+def test_the_header_omits_assumptions_that_do_not_apply():
     text = comment(config_of("trial", observed_until="2026-01-01"), "bigquery")
     for word in ("UTC session:", "makes it fail", "truncated to", "not known", "observed_until"):
         assert word not in text

@@ -43,7 +43,7 @@ def same(ours, theirs, tolerance):
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_duckdb_measures_what_our_engine_measures(crowd, measure):
+def test_duckdb_gives_the_measures_of_the_batch(crowd, measure):
     wrong, varied = compared(crowd, crowd.warehouse, "duckdb", measure)
 
     assert wrong == []
@@ -51,7 +51,7 @@ def test_duckdb_measures_what_our_engine_measures(crowd, measure):
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_postgres_measures_what_our_engine_measures(crowd, crowd_in_postgres, measure):
+def test_postgres_gives_the_measures_of_the_batch(crowd, crowd_in_postgres, measure):
     assert compared(crowd, crowd_in_postgres, "postgres", measure)[0] == []
 
 
@@ -71,6 +71,6 @@ def test_a_sum_is_rounded_as_finely_as_our_engine_does_near_the_threshold(thresh
         ({"trait": "size", "in": ["51-200", 7]}, "seen IN ('51-200', '7', '7.0')"),
     ],
 )
-def test_a_condition_is_written_as_people_write_it(condition, written):
+def test_a_condition_is_written_in_plain_sql(condition, written):
     criterion = Definition.model_validate({"all": [condition]}).criteria[0]
     assert holds(criterion, col("seen")).sql() == written

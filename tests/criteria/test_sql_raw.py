@@ -3,13 +3,23 @@
 import pytest
 
 from pql_model.criteria.sql_dialects import DIALECTS
-from pql_model.criteria.sql_raw import Raw, col, given, number, one_of, or_null, possible, table_names, when
+from pql_model.criteria.sql_raw import (
+    Raw,
+    case_when,
+    col,
+    is_present,
+    number,
+    one_of,
+    or_null,
+    plausible_time,
+    table_names,
+)
 
 DUCKDB = DIALECTS["duckdb"]
 
 
-def raw(**more):
-    return Raw(DUCKDB, "data/events.csv", "events", **more)
+def raw(**overrides):
+    return Raw(DUCKDB, "data/events.csv", "events", **overrides)
 
 
 def test_a_column_is_read_as_text_time_or_number_and_remembered():
@@ -58,11 +68,11 @@ def test_a_file_is_one_name_and_a_table_may_have_a_schema(table, name, written):
         ("analytics.events", "analytics.events"),
     ],
 )
-def test_a_table_is_called_by_what_names_it(table, name):
+def test_a_table_is_named_after_its_file_or_table(table, name):
     assert table_names([table]) == {table: name}
 
 
-def test_two_files_of_one_name_are_told_apart():
+def test_two_files_with_the_same_name_get_different_names():
     assert list(table_names(["a/x.csv", "b/X.csv", "a/x.csv", "c/x.csv"]).values()) == ["x", "X_2", "x_3"]
 
 
@@ -85,20 +95,20 @@ def test_listed_values_match_however_they_are_written(values, truths, written):
 
 
 @pytest.mark.parametrize(("value", "written"), [(2.0, "2"), (-3.0, "-3"), (0.1, "0.1"), (1e300, "1e+300"), (0, "0")])
-def test_numbers_are_written_as_people_write_them(value, written):
+def test_numbers_are_written_without_needless_decimals(value, written):
     assert number(value).sql() == written
 
 
 def test_a_time_is_possible_after_1900_before_2200_and_not_at_zero():
-    assert [test.sql("duckdb") for test in possible(DUCKDB, col("t"))] == [
-        "t >= CAST('1900-01-01' AS TIMESTAMP)",
+    assert [test.sql("duckdb") for test in plausible_time(DUCKDB, col("t"))] == [
+        "t > CAST('1900-01-01' AS TIMESTAMP)",
         "t < CAST('2200-01-01' AS TIMESTAMP)",
         "t <> CAST('1970-01-01' AS TIMESTAMP)",
     ]
 
 
-def test_small_words():
-    assert given(col("a")).sql() == "NOT a IS NULL"
+def test_small_expressions():
+    assert is_present(col("a")).sql() == "NOT a IS NULL"
     assert or_null(col("a"), col("a").eq(1)).sql() == "(a IS NULL OR a = 1)"
-    assert when(None, col("a")).sql() == "a"
-    assert when(col("b"), col("a")).sql() == "CASE WHEN b THEN a END"
+    assert case_when(None, col("a")).sql() == "a"
+    assert case_when(col("b"), col("a")).sql() == "CASE WHEN b THEN a END"

@@ -48,7 +48,7 @@ def test_in_freemium_a_sign_up_may_be_unknown_or_not_mapped():
     assert "signed_up" not in ranked(config_of("freemium", signed_up=None), raw())
 
 
-def test_conversions_after_the_end_of_the_data_are_not_known():
+def test_conversions_after_the_end_of_the_data_are_ignored():
     until = parse_instant("2026-01-05")
 
     assert "c.converted_at <= CAST('2026-01-05' AS TIMESTAMP)" in conversions(config_of("trial"), raw(), until)[1][
@@ -64,7 +64,7 @@ def test_conversions_after_the_end_of_the_data_are_not_known():
         (["e", "s", "plan", "size", "region"], "signed_up, tie_1, tie_2)"),  # up to the trait that is read
     ],
 )
-def test_of_several_rows_the_first_by_its_traits_counts_as_in_our_engine(columns, order):
-    found = ranked(config_of("trial"), raw(columns), trait_size=Trait("size", as_text=True))
+def test_the_first_of_several_rows_by_its_traits_counts_as_in_the_batch(columns, order):
+    result = ranked(config_of("trial"), raw(columns), trait_size=Trait("size", as_text=True))
 
-    assert f"ORDER BY excluded DESC, {order}" in found.replace(" NULLS LAST", "")
+    assert f"ORDER BY excluded DESC, {order}" in result.replace(" NULLS LAST", "")

@@ -31,9 +31,9 @@ def test_a_trained_model_contains_its_decider(trained, config):
     of_tested = built(trained, config)
     assert decider == replace(of_tested, rule=decider.rule)
     assert decider.rule.probability != of_tested.rule.probability  # that of the served model, out of fold
-    found = trained.findings.results
-    assert [c.id for c in decider.criteria] == [c.id for c in found.criteria]
-    assert decider.recommended.id == found.recommended.id
+    result = trained.findings.results
+    assert [c.id for c in decider.criteria] == [c.id for c in result.criteria]
+    assert decider.recommended.id == result.recommended.id
     assert decider.definition == decider.in_force
     assert "rule" in model.facts[KEY]
 

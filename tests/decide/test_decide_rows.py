@@ -46,7 +46,7 @@ def test_rows_have_the_columns_of_a_scored_row_in_order(model, table):
 def test_criteria_met_is_json_with_id_and_text(model, table):
     rows = decided_rows(model, table, DECIDER).rows
     for payload, invited, size in zip(rows["criteria_met"], table.iloc[:, 2], table["trait.size"], strict=True):
-        met = [found["id"] for found in json.loads(payload)]
+        met = [result["id"] for result in json.loads(payload)]
         assert met == (["c1"] if invited >= 3 else []) + (["c2"] if size == "large" else [])
     assert "at least 3 `Teammate Invited` in the first 7 days" in "".join(rows["criteria_met"])
 
@@ -54,11 +54,11 @@ def test_criteria_met_is_json_with_id_and_text(model, table):
 def test_a_row_that_misses_the_definition_has_its_nearest_missing_condition(model, table):
     rows = decided_rows(model, table, DECIDER).rows
     payload = [None if pd.isna(text) else json.loads(text) for text in rows["nearest_missing"]]
-    assert [found is not None for found in payload] == [
+    assert [result is not None for result in payload] == [
         not met and age < 7
         for met, age in zip(rows["meets_definition"], table["any.days_since_signup.ever"], strict=True)
     ]
-    k = next(k for k, found in enumerate(payload) if found is not None)
+    k = next(k for k, result in enumerate(payload) if result is not None)
     assert (payload[k]["criterion"], payload[k]["needed"]) == ("at least 3 `Teammate Invited` in the first 7 days", 3)
     then = table.iloc[[k]].assign(**{"Teammate+Invited.count.first_7d": 3.0})
     assert payload[k]["probability"] == pytest.approx(model.probability(then)[0], abs=1e-12)

@@ -26,8 +26,8 @@ COLUMNS = Columns(
 P = np.array([0.5, 0.3, 0.01, 0.005])
 
 
-def decider(rule=ABOVE, **more):
-    return Decider("shop", rule, BANDS, criteria=(INVITED, EXPORTED), recommended=DEFINITION, **more)
+def decider(rule=ABOVE, **overrides):
+    return Decider("shop", rule, BANDS, criteria=(INVITED, EXPORTED), recommended=DEFINITION, **overrides)
 
 
 def test_a_batch_has_bands_criteria_definition_and_new_pqls():

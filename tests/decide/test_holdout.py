@@ -25,10 +25,10 @@ def test_a_hash_is_the_first_53_bits_of_a_sha256():
 
 def test_another_process_with_another_hash_seed_agrees():
     code = "from pql_model.decide.holdout import unit_hash; print(unit_hash('shop', '42'))"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": "12345"}, capture_output=True, text=True
     )
-    assert float(done.stdout) == unit_hash("shop", "42")
+    assert float(process.stdout) == unit_hash("shop", "42")
 
 
 def test_the_hold_out_has_the_requested_share():

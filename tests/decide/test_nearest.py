@@ -67,9 +67,9 @@ def one(condition, row=None, as_of=None):
 INVITED = {"event": "Invite", "at_least": 3, "within": "first 7d"}
 
 
-def test_it_says_the_criterion_what_is_there_what_it_takes_and_the_probability_then():
-    found, _ = one(INVITED, {"Invite.count.first_7d": 1.0})
-    assert found.to_dict() == {
+def test_the_result_has_the_criterion_its_value_its_target_and_the_new_probability():
+    result, _ = one(INVITED, {"Invite.count.first_7d": 1.0})
+    assert result.to_dict() == {
         "criterion": "at least 3 `Invite` in the first 7 days",
         "condition": {"event": "Invite", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3},
         "value": 1.0,
@@ -78,22 +78,22 @@ def test_it_says_the_criterion_what_is_there_what_it_takes_and_the_probability_t
     }
 
 
-def test_what_is_missing_is_added_to_every_window_that_holds_the_present():
+def test_a_missing_amount_is_added_to_every_window_that_includes_the_present():
     row = {
         "Invite.count.first_7d": 1.0,
         "Invite.count.first_14d": 1.0,
         "Invite.count.last_7d": 1.0,
         "Invite.count.ever": 1.0,
     }
-    _, then = one(INVITED, row)
-    assert [then[name] for name in NAMES[:5]] == [3, 3, 3, 3, 0]  # of another measure nothing is known
+    _, changed = one(INVITED, row)
+    assert [changed[name] for name in NAMES[:5]] == [3, 3, 3, 3, 0]  # of another measure nothing is known
 
 
-def test_a_first_window_that_is_over_is_left_alone():
-    _, then = one(
+def test_a_first_window_that_is_over_stays_unchanged():
+    _, changed = one(
         {"event": "Invite", "at_least": 3}, {AGE: 10.0, "Invite.count.first_7d": 1.0, "Invite.count.ever": 1.0}
     )
-    assert [then[name] for name in NAMES[:4]] == [1, 2, 2, 3]
+    assert [changed[name] for name in NAMES[:4]] == [1, 2, 2, 3]
 
 
 @pytest.mark.parametrize(("age", "open_"), [(6.999, True), (7.0, False), (np.nan, False)])
@@ -101,39 +101,39 @@ def test_a_first_window_can_be_met_until_it_is_over(age, open_):
     assert (one(INVITED, {AGE: age})[0] is not None) == open_
 
 
-def test_the_nearest_lacks_the_smallest_part_of_what_it_needs():
+def test_the_nearest_criterion_lacks_the_smallest_share_of_its_target():
     both = {"all": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 10}]}
     payload, _ = tell(
         both, {"Invite.count.first_7d": 1.0, "Invite.active_days.ever": 9.0}, {"Invite.count.first_7d": 2.0}
     )
-    assert [found.condition.criterion.measure for found in payload] == ["active_days", "count"]
+    assert [result.condition.criterion.measure for result in payload] == ["active_days", "count"]
 
 
 ACTIVE = {"event": "Invite", "measure": "active_days", "at_least": 10}
 
 
-def test_what_is_met_or_over_is_not_the_nearest():
+def test_a_criterion_that_is_met_or_over_is_never_the_nearest():
     [met], _ = tell({"all": [INVITED, ACTIVE]}, {"Invite.count.first_7d": 5.0})
     [over], _ = tell({"any": [INVITED, ACTIVE]}, {"Invite.count.first_7d": 2.0, AGE: 8.0})
     assert (met.condition.criterion.measure, over.condition.criterion.measure) == ("active_days", "active_days")
 
 
-def test_where_the_definition_cannot_be_met_any_more_nothing_that_is_open_is_told():
+def test_no_criterion_is_given_if_the_definition_can_no_longer_be_met():
     seats = {"trait": "seats", "operator": ">=", "threshold": 5}  # may change by itself
     rows = [{AGE: age, "trait.seats": 1.0} for age in (3.0, 8.0)]
-    assert [found is not None for found in tell({"all": [INVITED, ACTIVE, seats]}, *rows)[0]] == [True, False]
-    assert [found is not None for found in tell({"at_least_k": 2, "of": [INVITED, ACTIVE, seats]}, *rows)[0]] == [
+    assert [result is not None for result in tell({"all": [INVITED, ACTIVE, seats]}, *rows)[0]] == [True, False]
+    assert [result is not None for result in tell({"at_least_k": 2, "of": [INVITED, ACTIVE, seats]}, *rows)[0]] == [
         True,
         True,
     ]
 
 
-def test_who_meets_the_definition_lacks_nothing():
+def test_an_entity_that_meets_the_definition_lacks_nothing():
     any_of = {"any": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 10}]}
     assert tell(any_of, {"Invite.count.first_7d": 3.0})[0] == [None]
 
 
-def test_nothing_that_an_account_does_changes_a_trait_or_the_time():
+def test_traits_elapsed_time_upper_limits_and_trends_are_out_of_reach():
     for condition in (
         {"trait": "seats", "operator": ">=", "threshold": 5},
         {"event": "any", "measure": "days_since_signup", "at_least": 9},
@@ -143,19 +143,19 @@ def test_nothing_that_an_account_does_changes_a_trait_or_the_time():
         assert one(condition)[0] is None
 
 
-def test_a_column_that_is_not_there_is_not_missing():
+def test_a_criterion_on_an_absent_column_is_never_the_nearest():
     assert one({"event": "Board", "at_least": 3})[0] is None
 
 
-def test_of_an_event_that_the_model_does_not_read_there_is_no_probability():
+def test_an_event_that_the_model_does_not_read_gives_no_probability():
     book = BoundDefinition(Definition.model_validate({"all": [{"event": "Board", "at_least": 3}]}))
-    found = NearestMissing(book, MANIFEST).find(
+    missing = NearestMissing(book, MANIFEST).find(
         Columns(1, {"Board.count.ever": np.array([1.0])}), np.zeros((1, len(NAMES))), Seen()
     )
-    assert (found[0].value, found[0].probability) == (1.0, None)
+    assert (missing[0].value, missing[0].probability) == (1.0, None)
 
 
-def test_more_than_asks_for_the_next_whole_number():
+def test_more_than_requires_the_next_whole_number():
     assert one({"event": "Invite", "more_than": 2})[0].needed == 3
     assert one({"event": "Invite", "more_than": 2.5})[0].needed == 3
     assert one({"event": "Invite", "at_least": 2.5})[0].needed == 3  # nobody invites half a teammate
@@ -167,38 +167,38 @@ def test_exactly_can_be_reached_from_below_only():
     assert one(exactly, {"Invite.count.ever": 3.0})[0] is None
 
 
-def test_the_last_export_is_now_if_it_is_done_now():
+def test_days_since_the_last_event_become_zero():
     recent = {"event": "Export", "measure": "days_since_last", "at_most": 2}
-    found, then = one(recent, {"Export.days_since_last.ever": 5.0})
-    assert (found.value, found.needed, then["Export.days_since_last.ever"]) == (5, 2, 0)
+    result, changed = one(recent, {"Export.days_since_last.ever": 5.0})
+    assert (result.value, result.needed, changed["Export.days_since_last.ever"]) == (5, 2, 0)
     assert one(recent)[0].value is None  # never done
 
 
 @pytest.mark.parametrize(("age", "done", "open_"), [(3.0, np.nan, True), (5.1, np.nan, False), (3.0, 6.0, False)])
-def test_a_first_export_must_not_be_late(age, done, open_):
+def test_a_first_event_can_be_too_late(age, done, open_):
     soon = {"event": "Export", "measure": "days_to_first", "at_most": 5}
-    found, then = one(soon, {AGE: age, "Export.days_to_first.ever": done})
-    assert (found is not None) == open_
+    result, changed = one(soon, {AGE: age, "Export.days_to_first.ever": done})
+    assert (result is not None) == open_
     if open_:
-        assert then["Export.days_to_first.ever"] == age
+        assert changed["Export.days_to_first.ever"] == age
 
 
 @pytest.mark.parametrize("measure", ["max", "last"])
-def test_one_event_of_the_size_asked_for_is_enough(measure):
+def test_one_event_of_the_required_size_is_enough(measure):
     big = {"event": "File", "measure": measure, "value": "mb", "at_least": 50}
-    found, then = one(big, {f"File.{measure}.mb.ever": 10.0})
-    assert (found.value, found.needed, then[f"File.{measure}.mb.ever"]) == (10, 50, 50)
+    result, changed = one(big, {f"File.{measure}.mb.ever": 10.0})
+    assert (result.value, result.needed, changed[f"File.{measure}.mb.ever"]) == (10, 50, 50)
 
 
 @pytest.mark.parametrize(("left", "open_"), [(30 * HOUR, True), (24 * HOUR, False)])
-def test_days_that_the_window_has_no_more_room_for_cannot_be_met(left, open_):
+def test_active_days_beyond_the_end_of_the_window_are_out_of_reach(left, open_):
     """At 12:00, 30 hours hold a part of two UTC days and 24 hours a part of two: but three are needed."""
     days = {"event": "Invite", "measure": "active_days", "at_least": 3, "within": "first 7d"}
     row = {"Invite.active_days.first_7d": 1.0 if open_ else 0.0, AGE: 7 - left / DAY}
     assert (one(days, row, as_of=100 * DAY + 12 * HOUR)[0] is not None) == open_
 
 
-def test_many_rows_are_told_as_each_alone():
+def test_many_rows_give_the_same_results_as_each_row_alone():
     rng = np.random.default_rng(3)
     rows = [
         {
@@ -211,13 +211,13 @@ def test_many_rows_are_told_as_each_alone():
     join = {"at_least_k": 2, "of": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 4}]}
     together, _ = tell(join, *rows)
     alone = [tell(join, row)[0][0] for row in rows]
-    assert [found and (found.condition, found.value) for found in together] == [
-        found and (found.condition, found.value) for found in alone
+    assert [result and (result.condition, result.value) for result in together] == [
+        result and (result.condition, result.value) for result in alone
     ]
-    assert 5 < sum(found is None for found in together) < 55
+    assert 5 < sum(result is None for result in together) < 55
 
 
-def test_of_nobody_nothing_is_missing():
+def test_an_empty_table_gives_no_missing_criteria():
     assert tell({"all": [INVITED]}, {})[0] != []
     assert (
         NearestMissing(BoundDefinition(Definition.model_validate({"all": [INVITED]})), MANIFEST).find(

@@ -13,11 +13,11 @@ def policy(**raw):
     return Policy.model_validate(raw)
 
 
-def period(probability=P, converted=Y, days=None, entity=None, **more):
+def period(probability=P, converted=Y, days=None, entity=None, **overrides):
     """One entity per row over ten days by default."""
     rows = np.arange(len(probability))
     as_of = np.asarray(rows if days is None else days) * DAY
-    return Period(rows if entity is None else np.array(entity), as_of, converted, probability, **more)
+    return Period(rows if entity is None else np.array(entity), as_of, converted, probability, **overrides)
 
 
 def rule_of(y=Y, p=P, **raw):

@@ -14,14 +14,14 @@ AT = 100 * DAY
 ABOVE = PolicyRule(0.2, None, "probability at least 0.2")
 
 
-def rows_of(p, entity="abcdefghijklmnopqrstuvwxyz", **more):
+def rows_of(p, entity="abcdefghijklmnopqrstuvwxyz", **overrides):
     n = len(p)
     usual = {
         "met": None,
         **dict.fromkeys(("raised", "excluded", "held_out"), np.zeros(n, bool)),
         "tie": np.arange(n) / n,
     }
-    arrays = {name: np.array(values) if values is not None else None for name, values in more.items()}
+    arrays = {name: np.array(values) if values is not None else None for name, values in overrides.items()}
     return SelectionInput(entity=list(entity[:n]), probability=np.array(p, float), **{**usual, **arrays})
 
 

@@ -39,8 +39,8 @@ def lines(**changes):
 
 
 def test_results_as_planted_agree():
-    found = lines()
-    assert list(found) == [
+    result = lines()
+    assert list(result) == [
         "unusable rows, by reason",
         "columns that know the outcome",
         "ROC-AUC on later accounts",
@@ -48,9 +48,9 @@ def test_results_as_planted_agree():
         "behaviours that matter",
         "criteria",
     ]
-    assert all(line["agrees"] for line in found.values())
-    assert found["unusable rows, by reason"]["planted"] == "4 bot, 2 no_entity"
-    assert found["ROC-AUC on later accounts"]["planted"] == "1.000 (true probabilities)"
+    assert all(line["agrees"] for line in result.values())
+    assert result["unusable rows, by reason"]["planted"] == "4 bot, 2 no_entity"
+    assert result["ROC-AUC on later accounts"]["planted"] == "1.000 (true probabilities)"
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_the_truth_is_as_hard_as_real_products_are(world: World) -> None:
     assert 200_000 <= len(world.events) <= 320_000
 
 
-def test_the_truth_agrees_with_what_the_files_say(world: World, snapshots: pd.DataFrame) -> None:
+def test_the_truth_agrees_with_the_written_files(world: World, snapshots: pd.DataFrame) -> None:
     mature = snapshots[snapshots["mature"]]
     assert world.truth.base_rate == pytest.approx(mature["converted"].mean(), abs=1e-12)
     auc = roc_auc(mature["probability"].to_numpy(), mature["converted"].to_numpy())
@@ -179,7 +179,7 @@ def test_the_chance_at_day_14_reads_the_criteria_met_before_and_the_size_and_not
     assert one_met[-1] > small[False, False, False]
 
 
-def test_deleting_what_came_later_changes_neither_chance_nor_payment() -> None:
+def test_deleting_later_events_changes_neither_chance_nor_payment() -> None:
     who = draw_accounts(np.random.default_rng(1), 400)
     log = trial_usage(np.random.default_rng(2), who)
     age = log["time"].to_numpy() - who.signed_up[log["account"]]

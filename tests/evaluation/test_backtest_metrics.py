@@ -31,8 +31,8 @@ def within(table, **options):
 def test_a_single_fold_equals_the_ordinary_metrics():
     table = rows(folds=1)
     plain = evaluate(table["converted"], table["probability"], table["entity"], names=RANKS, seed=3)
-    found = within(table, seed=3)
-    assert {name: pytest.approx(vars(estimate)) for name, estimate in found.items()} == {
+    metrics = within(table, seed=3)
+    assert {name: pytest.approx(vars(estimate)) for name, estimate in metrics.items()} == {
         name: vars(estimate) for name, estimate in plain.items()
     }
 
@@ -40,13 +40,13 @@ def test_a_single_fold_equals_the_ordinary_metrics():
 def test_ranks_are_compared_inside_a_fold_and_each_conversion_counts_once():
     table = rows(folds=3)
     table["converted"] &= (table["cutoff"] < 2) | (table.index % 3 == 0)
-    found = within(table, resamples=1)
+    metrics = within(table, resamples=1)
     parts = [part for _, part in table.groupby("cutoff")]
     bought = [part["converted"].sum() for part in parts]
     for name, metric in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
         values = [metric(part["converted"], part["probability"]) for part in parts]
-        assert found[name].value == pytest.approx(np.average(values, weights=bought))
-    assert found["roc_auc"].value != pytest.approx(roc_auc_score(table["converted"], table["probability"]), abs=1e-3)
+        assert metrics[name].value == pytest.approx(np.average(values, weights=bought))
+    assert metrics["roc_auc"].value != pytest.approx(roc_auc_score(table["converted"], table["probability"]), abs=1e-3)
 
 
 def test_the_level_of_a_fold_does_not_move_the_ranks():
@@ -64,9 +64,11 @@ def test_the_top_tenth_is_that_of_each_fold():
             "converted": [True] + [False] * 9 + [True, False, True, True] + [False] * 16,
         }
     )
-    found = within(table, resamples=1)
-    assert found["precision_at_10pct"].value == pytest.approx(2 / 3)  # of 1 + 2 rows
-    assert found["lift_at_10pct"].value == pytest.approx(10 * 2 / 4)  # two of four conversions, in a tenth of the rows
+    metrics = within(table, resamples=1)
+    assert metrics["precision_at_10pct"].value == pytest.approx(2 / 3)  # of 1 + 2 rows
+    assert metrics["lift_at_10pct"].value == pytest.approx(
+        10 * 2 / 4
+    )  # two of four conversions, in a tenth of the rows
 
 
 def test_the_unit_is_the_entity_across_folds_not_the_row():

@@ -48,7 +48,7 @@ def test_training_uses_final_snapshots_and_scoring_runs_to_the_next_cut_off(thir
     assert days_of(second.scored) == list(range(55, 70))  # as long as the step before
 
 
-def test_a_snapshot_whose_horizon_ends_a_microsecond_after_the_cut_off_is_not_learnt_from(thirty):
+def test_a_snapshot_whose_horizon_ends_a_microsecond_after_the_cut_off_is_not_trained_on(thirty):
     thirty.loc[30, "as_of"] += 1
     assert days_of(walk(thirty, 40).steps[0].train) == list(range(30))
 
@@ -64,7 +64,7 @@ def test_a_single_cut_off_is_used_for_one_horizon(thirty):
     assert (iso(only.cutoff), iso(only.until)) == dated([40, 50])
 
 
-def test_cut_offs_are_put_in_order_and_repeated_ones_dropped(thirty):
+def test_cut_offs_are_sorted_and_repeated_ones_dropped(thirty):
     asked = CutoffRequest(("2025-03-01", "2025-02-20", "2025-03-01", "2025-03-01T00:00:00Z"))
     steps = plan_schedule(thirty, asked, HORIZON, "trial", NOW).steps
     assert [iso(step.cutoff) for step in steps] == ["2025-02-20", "2025-03-01"]
@@ -105,9 +105,9 @@ def test_a_freemium_entity_is_scored_repeatedly(thirty):
 
 
 def test_a_cut_off_with_too_few_conversions_before_it_is_skipped_with_its_reason(thirty):
-    found = walk(thirty, 20, 40)
-    assert [iso(step.cutoff) for step in found.steps] == list(dated([40]))
-    assert [skip.to_dict() for skip in found.skipped] == [
+    result = walk(thirty, 20, 40)
+    assert [iso(step.cutoff) for step in result.steps] == list(dated([40]))
+    assert [skip.to_dict() for skip in result.skipped] == [
         {
             "cutoff": "2025-01-21",
             "reason": "6 conversions among 11 snapshots with a final outcome by then; at least 10 are needed",

@@ -34,14 +34,14 @@ def rows(n=200, **changes):
 
 def test_the_model_and_its_baselines_are_measured_on_the_same_rows():
     given = rows()
-    found = evaluate.evaluate_test(given, None, 7)
-    assert found.test["roc_auc"].value == pytest.approx(roc_auc_score(given.frame["converted"], given.probability))
-    assert found.baselines["activity"]["roc_auc"].value == pytest.approx(
+    evaluation = evaluate.evaluate_test(given, None, 7)
+    assert evaluation.test["roc_auc"].value == pytest.approx(roc_auc_score(given.frame["converted"], given.probability))
+    assert evaluation.baselines["activity"]["roc_auc"].value == pytest.approx(
         roc_auc_score(given.frame["converted"], given.activity)
     )
-    assert list(found.baselines) == ["base_rate", "activity", "logistic_regression"]
-    assert "precision_at_capacity" not in found.test
-    assert found.unseen is None
+    assert list(evaluation.baselines) == ["base_rate", "activity", "logistic_regression"]
+    assert "precision_at_capacity" not in evaluation.test
+    assert evaluation.unseen is None
 
 
 def test_the_capacity_has_a_precision_of_its_own():
@@ -51,9 +51,9 @@ def test_the_capacity_has_a_precision_of_its_own():
 
 def test_entities_never_seen_in_training_are_evaluated_separately():
     known = np.arange(200) < 100
-    found = evaluate.evaluate_test(rows(in_training=known), None, 7)
+    evaluation = evaluate.evaluate_test(rows(in_training=known), None, 7)
     later = rows().frame["converted"].to_numpy()[100:]
-    assert found.unseen["base_rate"].value == pytest.approx(later.mean())
+    assert evaluation.unseen["base_rate"].value == pytest.approx(later.mean())
     assert evaluate.evaluate_test(rows(in_training=np.ones(200, bool)), None, 7).unseen is None
 
 
@@ -61,11 +61,11 @@ def test_the_definition_in_force_has_rate_recall_and_share():
     met = np.zeros(200, bool)
     met[:50] = True
     y = rows().frame["converted"].to_numpy()
-    found = evaluate.evaluate_test(rows(meets_definition=met), None, 7).baselines["definition"]
-    assert found["rate"].value == pytest.approx(y[:50].mean())
-    assert found["recall"].value == pytest.approx(y[:50].sum() / y.sum())
-    assert found["qualified_share"].value == 0.25
-    assert found["rate"].low < found["rate"].value < found["rate"].high
+    evaluation = evaluate.evaluate_test(rows(meets_definition=met), None, 7).baselines["definition"]
+    assert evaluation["rate"].value == pytest.approx(y[:50].mean())
+    assert evaluation["recall"].value == pytest.approx(y[:50].sum() / y.sum())
+    assert evaluation["qualified_share"].value == 0.25
+    assert evaluation["rate"].low < evaluation["rate"].value < evaluation["rate"].high
 
 
 def test_copies_of_snapshots_do_not_narrow_the_interval_of_a_definition():
@@ -77,9 +77,9 @@ def test_copies_of_snapshots_do_not_narrow_the_interval_of_a_definition():
 
 
 def test_a_definition_that_nobody_meets_has_no_rate():
-    found = evaluate.evaluate_test(rows(meets_definition=np.zeros(200, bool)), None, 7).baselines["definition"]
-    assert math.isnan(found["rate"].value)
-    assert found["recall"].value == 0
+    evaluation = evaluate.evaluate_test(rows(meets_definition=np.zeros(200, bool)), None, 7).baselines["definition"]
+    assert math.isnan(evaluation["rate"].value)
+    assert evaluation["recall"].value == 0
 
 
 def test_calibration_over_time_covers_the_whole_history():

@@ -46,17 +46,17 @@ def test_a_champion_that_cannot_be_compared_stays():
 
 
 def test_a_clearly_better_ranking_is_promoted_and_the_reason_has_the_figures():
-    found = gate_decision(READY, differences(roc_auc=(0.03, 0.01, 0.05)))
-    assert found.text == (
+    decision = gate_decision(READY, differences(roc_auc=(0.03, 0.01, 0.05)))
+    assert decision.text == (
         "promoted: ROC-AUC differs by +0.030 (+0.010 to +0.050) on the same 1,000 later rows as version 3"
     )
 
 
 @pytest.mark.parametrize("roc_auc", [(0.03, 0.0, 0.06), (0.0, 0.0, 0.0), (0.03, NAN, NAN), (-0.03, -0.06, 0.0)])
 def test_a_difference_whose_interval_reaches_zero_does_not_promote(roc_auc):
-    found = gate_decision(READY, differences(roc_auc=roc_auc))
-    assert not found.passed
-    assert found.why.endswith("; the difference is within noise")
+    decision = gate_decision(READY, differences(roc_auc=roc_auc))
+    assert not decision.passed
+    assert decision.why.endswith("; the difference is within noise")
 
 
 def test_a_clearly_worse_ranking_is_called_worse():
@@ -84,9 +84,9 @@ def test_a_better_ranking_with_clearly_worse_probabilities_is_refused():
 
 
 def test_a_champion_whose_probabilities_have_drifted_is_replaced_by_one_that_ranks_as_well():
-    found = gate_decision(READY, differences(roc_auc=(0.0, -0.029, 0.02), log_loss=(-0.02, -0.03, -0.01)))
-    assert found.passed
-    assert found.why.endswith("and its probabilities are better: log loss differs by -0.0200 (-0.0300 to -0.0100)")
+    decision = gate_decision(READY, differences(roc_auc=(0.0, -0.029, 0.02), log_loss=(-0.02, -0.03, -0.01)))
+    assert decision.passed
+    assert decision.why.endswith("and its probabilities are better: log loss differs by -0.0200 (-0.0300 to -0.0100)")
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def challenger():
     return model()
 
 
-def test_a_model_beside_itself_differs_by_nothing(challenger):
-    found = compare_with_champion(challenger, "1", challenger, *rows(), seed=7)
-    assert (found.rows, found.conversions) == (400, int(rows()[1]["converted"].sum()))
-    assert found.roc_auc == found.log_loss == found.calibration_error == Estimate(0.0, 0.0, 0.0)
+def test_a_model_compared_with_itself_has_no_difference(challenger):
+    comparison = compare_with_champion(challenger, "1", challenger, *rows(), seed=7)
+    assert (comparison.rows, comparison.conversions) == (400, int(rows()[1]["converted"].sum()))
+    assert comparison.roc_auc == comparison.log_loss == comparison.calibration_error == Estimate(0.0, 0.0, 0.0)
 
 
 def test_the_differences_are_challenger_minus_champion(challenger):
@@ -161,17 +161,19 @@ def test_the_differences_are_challenger_minus_champion(challenger):
     assert other.log_loss.value == pytest.approx(-back.log_loss.value) != 0
 
 
-def test_both_models_are_compared_on_rows_that_neither_has_learnt_from(challenger):
-    found = compare_with_champion(model(labels_until=300 * DAY), "1", challenger, *rows(), seed=7)
-    assert (found.rows, found.conversions) == (100, int(rows()[1]["converted"][300:].sum()))
+def test_both_models_are_compared_on_rows_that_neither_was_trained_on(challenger):
+    comparison = compare_with_champion(model(labels_until=300 * DAY), "1", challenger, *rows(), seed=7)
+    assert (comparison.rows, comparison.conversions) == (100, int(rows()[1]["converted"][300:].sum()))
 
 
 def test_in_freemium_a_row_is_as_new_as_its_as_of():
     freemium = model(motion="freemium")
     table, frame = rows(signed_up=np.zeros(400, int))
     frame["signed_up"] = pd.Series(pd.NA, index=frame.index, dtype="Int64")
-    found = compare_with_champion(model(motion="freemium", labels_until=300 * DAY), "1", freemium, table, frame, seed=7)
-    assert found.rows == 100
+    comparison = compare_with_champion(
+        model(motion="freemium", labels_until=300 * DAY), "1", freemium, table, frame, seed=7
+    )
+    assert comparison.rows == 100
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_in_freemium_a_row_is_as_new_as_its_as_of():
         (
             {"labels_until": 395 * DAY},
             [],
-            "the champion has learnt from part of this test period; in the 5 rows after",
+            "the champion was trained on part of this test period; in the 5 rows after",
         ),
         (
             {"labels_until": 999 * DAY},
@@ -195,8 +197,8 @@ def test_in_freemium_a_row_is_as_new_as_its_as_of():
         ({}, ["trait.size"], "columns of the champion are missing (trait.size), so the two cannot be compared"),
     ],
 )
-def test_where_there_are_no_common_rows_the_reason_is_given(challenger, champion, gone, why):
+def test_without_common_rows_the_reason_is_given(challenger, champion, gone, why):
     table, frame = rows()
-    found = compare_with_champion(model(**champion), "1", challenger, table.drop(columns=gone), frame, seed=7)
-    assert isinstance(found, Incomparable)
-    assert why in found.why
+    comparison = compare_with_champion(model(**champion), "1", challenger, table.drop(columns=gone), frame, seed=7)
+    assert isinstance(comparison, Incomparable)
+    assert why in comparison.why

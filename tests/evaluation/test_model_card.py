@@ -79,7 +79,7 @@ def test_the_card_names_missing_results():
     assert "nan" not in text
 
 
-def test_a_refused_model_has_a_card_with_what_the_data_do_support():
+def test_the_card_of_a_refused_model_has_the_univariate_rates():
     frame = pd.DataFrame({"entity": np.arange(100), "as_of": 0, "converted": np.arange(100) < 20})
     table = pd.DataFrame({"invite%7Call.count.ever": np.arange(100) % 2})
     supported = univariate_rates(frame, table, ["invite|all"], Duration.parse("7d"))

@@ -54,7 +54,7 @@ def test_folds_are_drawn_also_where_one_has_nothing_to_rank(tmp_path):
     assert plot_folds(pd.DataFrame(lines), tmp_path / "a.png").read_bytes().startswith(PNG)
 
 
-def test_months_are_drawn_with_what_was_expected_and_what_came(tmp_path):
+def test_months_are_drawn_with_expected_and_observed_conversions(tmp_path):
     for n in (1, 7):
         months = pd.DataFrame(
             {

@@ -23,9 +23,9 @@ def test_an_entity_that_converts_in_four_snapshots_is_one_conversion():
         }
     )
     train = np.array([True] * 5 + [False] * 3)
-    found = StatisticalPower.of(frame, train, ~train)
-    assert (found.train, found.test, found.test_others, found.everyone) == (1, 2, 1, 3)
-    assert found.months == pytest.approx(2.0, abs=0.01)
+    power = StatisticalPower.of(frame, train, ~train)
+    assert (power.train, power.test, power.test_others, power.everyone) == (1, 2, 1, 3)
+    assert power.months == pytest.approx(2.0, abs=0.01)
 
 
 def test_the_wait_uses_the_current_pace_and_the_shares():

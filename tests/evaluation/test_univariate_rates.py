@@ -22,13 +22,13 @@ def test_the_base_rate_has_an_interval_and_a_strong_behaviour_stands_out():
     converted = np.arange(200) < 30
     invite = np.where(np.arange(200) < 25, 1, 0) + np.where(np.arange(200) >= 175, 1, 0)
     frame, table = looks(converted, {"invite": invite, "login": np.arange(200) % 2})
-    found = univariate_rates(frame, table, ["login", "invite"], HORIZON)
-    assert found.base.rate.value == 0.15
-    assert (found.base.rate.low, found.base.rate.high) == pytest.approx((0.1071, 0.2061), abs=1e-4)
-    first, second = found.behaviours
+    rates = univariate_rates(frame, table, ["login", "invite"], HORIZON)
+    assert rates.base.rate.value == 0.15
+    assert (rates.base.rate.low, rates.base.rate.high) == pytest.approx((0.1071, 0.2061), abs=1e-4)
+    first, second = rates.behaviours
     assert (first.event, first.stands_out, second.event, second.stands_out) == ("invite", True, "login", False)
     assert (first.did.conversions, first.did.looks, first.did_not.conversions, first.did_not.looks) == (25, 50, 5, 150)
-    assert found.sentence == (
+    assert rates.sentence == (
         "30 of 200 converted, 15.0% (95 % interval 10.7% to 20.6%). "
         "Of 2 behaviours tested, 1 stands out: invite: at least once."
     )
@@ -50,26 +50,26 @@ def test_p_values_are_corrected_for_the_number_tested():
 def test_no_behaviour_stands_out_without_signal():
     rng = np.random.default_rng(3)
     frame, table = looks(rng.random(300) < 0.1, {f"e{k}": rng.poisson(1.0, 300) for k in range(20)})
-    found = univariate_rates(frame, table, [f"e{k}" for k in range(20)], HORIZON)
-    assert len(found.behaviours) == 12
-    assert found.sentence.endswith("Of 12 behaviours tested, none stands out.")
+    rates = univariate_rates(frame, table, [f"e{k}" for k in range(20)], HORIZON)
+    assert len(rates.behaviours) == 12
+    assert rates.sentence.endswith("Of 12 behaviours tested, none stands out.")
 
 
 def test_frequent_use_is_compared_too():
     frame, table = looks(np.arange(100) < 20, {"invite": np.where(np.arange(100) < 40, 5, np.arange(100) % 2)})
-    found = univariate_rates(frame, table, ["invite"], HORIZON)
-    assert sorted(single.text for single in found.behaviours) == ["invite: at least once"]
+    rates = univariate_rates(frame, table, ["invite"], HORIZON)
+    assert sorted(single.text for single in rates.behaviours) == ["invite: at least once"]
     frame, table = looks(np.arange(100) < 20, {"invite": np.arange(100) % 10})
-    found = univariate_rates(frame, table, ["invite"], HORIZON)
-    assert {single.text for single in found.behaviours} == {"invite: at least once", "invite: at least 6 times"}
+    rates = univariate_rates(frame, table, ["invite"], HORIZON)
+    assert {single.text for single in rates.behaviours} == {"invite: at least once", "invite: at least 6 times"}
 
 
 @pytest.mark.parametrize("counts", [np.zeros(100, int), np.ones(100, int), np.arange(100) == 0])
 def test_events_done_by_nobody_or_everybody_are_not_compared(counts):
     frame, table = looks(np.arange(100) < 20, {"invite": counts.astype(int)})
-    found = univariate_rates(frame, table, ["invite", "not computed"], HORIZON)
-    assert found.behaviours == ()
-    assert found.sentence.endswith("No behaviour is common enough to compare.")
+    rates = univariate_rates(frame, table, ["invite", "not computed"], HORIZON)
+    assert rates.behaviours == ()
+    assert rates.sentence.endswith("No behaviour is common enough to compare.")
 
 
 def test_a_quarantined_behaviour_is_not_shown():
@@ -89,8 +89,8 @@ def test_a_conversion_seen_from_four_snapshots_counts_once():
     shuffled = frame.sample(frac=1, random_state=2).reset_index(drop=True)
     kept = shuffled.loc[non_overlapping(shuffled, HORIZON)].sort_values(["entity", "as_of"])
     assert kept["as_of"].tolist() == [0, 30 * DAY, 3 * DAY]
-    found = univariate_rates(frame, pd.DataFrame(index=frame.index), [], HORIZON)
-    assert (found.base.conversions, found.base.looks) == (1, 3)
+    rates = univariate_rates(frame, pd.DataFrame(index=frame.index), [], HORIZON)
+    assert (rates.base.conversions, rates.base.looks) == (1, 3)
 
 
 def test_the_json_has_the_base_rate_and_both_sides_of_each_behaviour():

@@ -32,8 +32,8 @@ def payload(curve, columns=(COUNT,), values=None, share_of_other=0.5, kinds=None
     contributions = np.zeros((N, len(names) + 1))
     contributions[:, 0] = curve(values)
     contributions[:, len(columns)] = share_of_other * RNG.normal(size=N)
-    found = behaviours(contributions, table, manifest, np.arange(N), RNG.random(N) < 0.1, seed=7)
-    return {b.name: b for b in found}
+    behaviour_list = behaviours(contributions, table, manifest, np.arange(N), RNG.random(N) < 0.1, seed=7)
+    return {b.name: b for b in behaviour_list}
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def payload(curve, columns=(COUNT,), values=None, share_of_other=0.5, kinds=None
         (lambda x: np.random.default_rng(1).normal(size=len(x)), "none"),
     ],
 )
-def test_the_shape_is_that_of_the_curve(curve, shape):
+def test_the_shape_follows_the_curve(curve, shape):
     assert payload(curve)["Invited"].shape == shape
 
 
-def test_a_faint_behaviour_has_no_shape():
+def test_a_behaviour_with_a_small_contribution_has_no_shape():
     assert payload(lambda x: 0.0005 * (x >= 5), share_of_other=1.0)["Invited"].shape == "none"
 
 
 @pytest.mark.parametrize(("slope", "direction"), [(0.3, "+"), (-0.3, "-")])
-def test_the_direction_is_that_of_more_of_it(slope, direction):
+def test_the_direction_is_the_effect_of_a_larger_value(slope, direction):
     assert payload(lambda x: slope * x)["Invited"].direction == direction
     recent = payload(lambda x: -slope * x, columns=(RECENT,))["Invited"]
     assert recent.direction == direction, "more recent is more of it"
@@ -65,34 +65,34 @@ def test_noise_has_no_direction():
 
 
 def test_windows_of_one_event_are_one_behaviour_and_add_up():
-    found = payload(lambda x: 0.3 * x, columns=(COUNT, WEEK))
-    assert set(found) == {"Invited", "Search"}
-    assert sum(b.share.value for b in found.values()) == pytest.approx(1)
-    assert found["Invited"].share.low < found["Invited"].share.value < found["Invited"].share.high
+    result = payload(lambda x: 0.3 * x, columns=(COUNT, WEEK))
+    assert set(result) == {"Invited", "Search"}
+    assert sum(b.share.value for b in result.values()) == pytest.approx(1)
+    assert result["Invited"].share.low < result["Invited"].share.value < result["Invited"].share.high
 
 
-def test_of_windows_that_tell_as_much_the_shortest_is_shown():
+def test_the_shortest_of_equally_informative_windows_is_shown():
     manifest = Manifest((ModelColumn(COUNT, "feature"), ModelColumn(WEEK, "feature")))
     table = pd.DataFrame({COUNT: VALUES, WEEK: VALUES})
     contributions = np.column_stack([0.2 * (VALUES >= 4), 0.1 * (VALUES >= 4), np.zeros(N)])
-    [found] = behaviours(contributions, table, manifest, np.arange(N), VALUES > 6, seed=7)
-    assert found.column.name == WEEK
-    assert [c.name for c, _ in found.columns] == [COUNT, WEEK], "the strongest first"
+    [behaviour_list] = behaviours(contributions, table, manifest, np.arange(N), VALUES > 6, seed=7)
+    assert behaviour_list.column.name == WEEK
+    assert [c.name for c, _ in behaviour_list.columns] == [COUNT, WEEK], "the strongest first"
 
 
-def test_the_window_that_tells_most_is_shown_although_it_is_longer():
+def test_the_most_informative_window_is_shown_even_if_it_is_longer():
     manifest = Manifest((ModelColumn(COUNT, "feature"), ModelColumn(WEEK, "feature")))
     early = np.minimum(VALUES, RNG.poisson(2, N))
     table = pd.DataFrame({COUNT: VALUES, WEEK: early})
     contributions = np.column_stack([0.2 * (VALUES >= 5), 0.1 * (VALUES >= 5), np.zeros(N)])
-    [found] = behaviours(contributions, table, manifest, np.arange(N), VALUES > 6, seed=7)
-    assert found.column.name == COUNT
+    [behaviour_list] = behaviours(contributions, table, manifest, np.arange(N), VALUES > 6, seed=7)
+    assert behaviour_list.column.name == COUNT
 
 
-def test_the_curve_holds_every_row_once_and_the_mean_contribution():
-    found = payload(lambda x: 1.0 * (x >= 5), values=np.where(VALUES == 0, np.nan, VALUES))["Invited"]
-    assert sum(point["rows"] for point in found.curve) == N
-    by_value = {point["value"]: point["contribution"] for point in found.curve}
+def test_the_curve_counts_every_row_once_and_averages_the_contributions():
+    result = payload(lambda x: 1.0 * (x >= 5), values=np.where(VALUES == 0, np.nan, VALUES))["Invited"]
+    assert sum(point["rows"] for point in result.curve) == N
+    by_value = {point["value"]: point["contribution"] for point in result.curve}
     assert by_value[None] == 0
     assert by_value[4.0] == 0
     assert by_value[5.0] == 1
@@ -102,9 +102,16 @@ def test_a_trait_is_shown_by_its_values():
     sizes = np.array(["a", "b"], dtype=object)[RNG.integers(0, 2, N)]
     manifest = Manifest((ModelColumn(SIZE, "category", ("a", "b")),))
     contributions = np.column_stack([np.where(sizes == "b", 0.5, -0.5), np.zeros(N)])
-    [found] = behaviours(contributions, pd.DataFrame({SIZE: sizes}), manifest, np.arange(N), sizes == "b", seed=7)
-    assert (found.name, found.part, found.shape, found.direction) == ("size", "fit", "none", "mixed")
-    assert {p["value"]: p["contribution"] for p in found.curve} == {"a": -0.5, "b": 0.5}
+    [behaviour_list] = behaviours(
+        contributions, pd.DataFrame({SIZE: sizes}), manifest, np.arange(N), sizes == "b", seed=7
+    )
+    assert (behaviour_list.name, behaviour_list.part, behaviour_list.shape, behaviour_list.direction) == (
+        "size",
+        "fit",
+        "none",
+        "mixed",
+    )
+    assert {p["value"]: p["contribution"] for p in behaviour_list.curve} == {"a": -0.5, "b": 0.5}
 
 
 def test_the_interval_counts_entities_and_not_rows():

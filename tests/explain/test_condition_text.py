@@ -48,6 +48,6 @@ from pql_model.explain.condition_text import condition_text
         ),
     ],
 )
-def test_what_is_there_stands_beside_what_is_asked_for(criterion, row, words):
+def test_the_value_is_shown_beside_the_threshold(criterion, row, words):
     table = pd.DataFrame({name: [value] for name, value in row.items()})
     assert condition_text(Criterion.model_validate(criterion), table) == words

@@ -91,7 +91,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "value", "age", "words"), CASES)
-def test_a_value_is_told_as_people_say_it(name, value, age, words):
+def test_a_value_is_written_in_plain_english(name, value, age, words):
     assert value_text(ModelColumn(name, "feature"), value, age) == words
 
 
@@ -99,13 +99,13 @@ def test_every_measure_has_its_cases():
     assert {parse_feature(name).measure for name, *_ in CASES} == set(MEASURES)
 
 
-def test_an_age_that_is_not_known_is_none():
+def test_an_unknown_age_is_none():
     column = ModelColumn(f"{INVITED}.count.first_7d", "feature")
     assert value_text(column, 2.0, float("nan")) == value_text(column, 2.0, None)
 
 
 @pytest.mark.parametrize("event", ["🎉 party", "{x}[0]", "50% `off`", "[red]", ""])
-def test_whatever_the_event_is_called_its_name_stands_as_it_is(event):
+def test_any_event_name_is_written_unchanged(event):
     for rule in MEASURES.values():
         for window in [EVER, Window.parse("first 7d"), Window.parse("last 1d")]:
             if rule.window not in ("any", window.kind):
@@ -134,7 +134,7 @@ def test_whatever_the_event_is_called_its_name_stands_as_it_is(event):
         (ModelColumn("trait.seats", "number"), None, "seats is unknown"),
     ],
 )
-def test_a_trait_is_told_with_its_value(column, value, words):
+def test_a_trait_is_written_with_its_value(column, value, words):
     assert value_text(column, value) == words
 
 

@@ -20,8 +20,8 @@ def model():
 
 def payload(contributions, table, manifest=MANIFEST, **kwargs):
     """The reasons of each row as a scored row holds them."""
-    found = explain(contributions, table, manifest, kwargs.pop("calibration", AS_IT_IS), **kwargs)
-    return [[reason.to_dict() for reason in reasons] for reasons in found.rows]
+    result = explain(contributions, table, manifest, kwargs.pop("calibration", AS_IT_IS), **kwargs)
+    return [[reason.to_dict() for reason in reasons] for reasons in result.rows]
 
 
 def zeros(rows=1):
@@ -60,17 +60,17 @@ def held_out(rows, cells):
 def test_the_parts_behaviours_and_the_base_value_add_up_to_the_margin(model, cells):
     table = held_out(40, cells)
     contributions = model.predictor.contributions(MANIFEST.matrix(table))
-    found = explain(contributions, table, MANIFEST, model.calibration, top=None)
+    result = explain(contributions, table, MANIFEST, model.calibration, top=None)
     margin = model.margin(table)
-    np.testing.assert_allclose(found.usage + found.fit + found.timing + found.base, margin, atol=1e-6, rtol=0)
-    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in found.rows])
-    np.testing.assert_allclose(behaviours + found.base, margin, atol=1e-6, rtol=0)
+    np.testing.assert_allclose(result.usage + result.fit + result.timing + result.base, margin, atol=1e-6, rtol=0)
+    behaviours = np.array([sum(reason.log_odds for reason in reasons) for reasons in result.rows])
+    np.testing.assert_allclose(behaviours + result.base, margin, atol=1e-6, rtol=0)
     for part in ("usage", "fit", "timing"):
-        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in found.rows]
-        np.testing.assert_allclose(sums, getattr(found, part), atol=1e-9, rtol=0)
+        sums = [sum(r.log_odds for r in reasons if r.part == part) for reasons in result.rows]
+        np.testing.assert_allclose(sums, getattr(result, part), atol=1e-9, rtol=0)
 
 
-def test_columns_of_one_behaviour_are_one_reason_told_by_the_loudest():
+def test_columns_of_one_behaviour_give_one_reason_with_the_strongest_column():
     contributions = zeros()
     contributions[0, :2] = [0.5, 0.2]  # both about Teammate Invited
     (reasons,) = payload(contributions, row(**{"Teammate+Invited.count.first_7d": 3.0}))
@@ -106,7 +106,7 @@ def test_the_effect_is_the_probability_less_the_one_without_the_behaviour(calibr
     assert [reason["effect"] for reason in reasons] == effects
 
 
-def test_the_column_that_tells_speaks_in_the_direction_of_the_sum():
+def test_the_column_of_a_reason_has_the_sign_of_the_sum():
     contributions = zeros()
     contributions[0, :2] = [0.5, -0.9]
     ((reason,),) = payload(contributions, row())
@@ -114,14 +114,14 @@ def test_the_column_that_tells_speaks_in_the_direction_of_the_sum():
     assert reason["column"] == "Teammate+Invited.active_days.ever"
 
 
-def test_reasons_come_strongest_first_and_at_most_three():
+def test_there_are_at_most_three_reasons_with_the_strongest_first():
     contributions = zeros()
     contributions[0, [0, 2, 3, 4]] = [0.1, -0.4, 0.3, 0.2]
     (reasons,) = payload(contributions, row())
     assert [r["column"] for r in reasons] == ["any.days_since_signup.ever", "trait.seats", "trait.size"]
 
 
-def test_what_says_nothing_is_no_reason_but_stands_in_the_whole_list():
+def test_a_zero_contribution_is_no_reason_but_is_in_the_full_list():
     assert payload(zeros(), row()) == [[]]
     (whole,) = payload(zeros(), row(), top=None)
     assert [(r["behaviour"], r["part"], r["sign"]) for r in whole] == [
@@ -134,20 +134,20 @@ def test_what_says_nothing_is_no_reason_but_stands_in_the_whole_list():
 
 
 @pytest.mark.parametrize("signs", [[1, 1, 1], [-1, 1, -1], [1, -1, 1]])
-def test_of_equals_the_first_of_the_manifest_comes_first(signs):
+def test_equal_reasons_follow_the_order_of_the_manifest(signs):
     contributions = zeros()
     contributions[0, 2:5] = np.array(signs) * np.array([0.3, 0.1 + 0.2, 0.3])  # 0.1 + 0.2 is a little more than 0.3
     (reasons,) = payload(contributions, row())
     assert [r["behaviour"] for r in reasons] == ["time since sign-up", "seats", "size"]
 
 
-def test_of_columns_that_speak_equally_loud_the_first_tells():
+def test_the_first_of_equally_strong_columns_is_used():
     contributions = zeros()
     contributions[0, :2] = [0.3, 0.1 + 0.2]
     assert payload(contributions, row())[0][0]["column"] == "Teammate+Invited.count.first_7d"
 
 
-def test_a_row_has_the_same_sums_to_the_last_bit_alone_and_among_others(model):
+def test_a_row_has_bit_identical_sums_alone_and_among_others(model):
     table, _ = small_table(seed=5)
     contributions = model.predictor.contributions(MANIFEST.matrix(table))
     together = explain(contributions, table, MANIFEST, model.calibration, top=None)
@@ -170,13 +170,13 @@ def test_a_trait_and_an_event_of_one_name_are_two_behaviours():
 @pytest.mark.parametrize(
     ("value", "words"), [(None, "unknown"), ("n/a", "unknown"), ("12", "12"), (True, "1"), (2.5, "2.5")]
 )
-def test_a_number_is_told_as_the_model_reads_it(value, words):
+def test_a_number_is_written_as_the_model_reads_it(value, words):
     contributions = zeros()
     contributions[0, 3] = 1.0
     assert payload(contributions, row(**{"trait.seats": value}))[0][0]["words"] == f"seats is {words} (+)"
 
 
-def test_a_category_is_told_as_text_and_a_missing_one_as_unknown():
+def test_a_category_is_written_as_text_and_a_missing_one_as_unknown():
     contributions = zeros()
     contributions[0, 4] = -1.0
     for value, words in (
@@ -191,7 +191,7 @@ def test_a_category_is_told_as_text_and_a_missing_one_as_unknown():
 @pytest.mark.parametrize(
     ("age", "when"), [(3.0, "so far, of the first 7 days"), (7.0, "in the first 7 days"), (None, "in the first 7 days")]
 )
-def test_a_first_window_that_is_not_over_says_so_where_the_age_is_known(age, when):
+def test_an_open_first_window_is_mentioned_where_the_age_is_known(age, when):
     contributions = zeros()
     contributions[0, 0] = 1.0
     table = row(**{"Teammate+Invited.count.first_7d": 2.0, "any.days_since_signup.ever": age})
@@ -199,28 +199,28 @@ def test_a_first_window_that_is_not_over_says_so_where_the_age_is_known(age, whe
 
 
 def test_no_rows_have_no_reasons():
-    found = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST, AS_IT_IS)
-    assert (found.rows, found.usage.shape) == ([], (0,))
+    reasons = explain(zeros(0), small_table(rows=1)[0][:0], MANIFEST, AS_IT_IS)
+    assert (reasons.rows, reasons.usage.shape) == ([], (0,))
 
 
 def test_a_model_without_columns_has_no_reasons():
-    found = explain(np.array([[-1.0]]), pd.DataFrame(index=[0]), Manifest(()), AS_IT_IS, top=None)
-    assert (found.rows, found.usage.tolist(), found.base.tolist()) == ([[]], [0.0], [-1.0])
+    reasons = explain(np.array([[-1.0]]), pd.DataFrame(index=[0]), Manifest(()), AS_IT_IS, top=None)
+    assert (reasons.rows, reasons.usage.tolist(), reasons.base.tolist()) == ([[]], [0.0], [-1.0])
 
 
-def test_shares_of_behaviours_add_up_to_one_the_strongest_first():
+def test_shares_of_behaviours_add_up_to_one_in_descending_order():
     contributions = zeros(2)
     contributions[:, 0] = [1.0, -1.0]
     contributions[:, 1] = [1.0, 1.0]  # adds to the first within the behaviour
     contributions[:, 4] = [3.0, 0.0]
-    found = behaviour_shares(contributions, MANIFEST)
-    assert found["behaviour"].tolist() == ["size", "Teammate Invited", "seats", "time since sign-up"]
-    assert found["mean_abs"].tolist() == [1.5, 1.0, 0.0, 0.0]
-    assert found["share"].tolist() == [0.6, 0.4, 0.0, 0.0]
-    assert found["part"].tolist() == ["fit", "usage", "fit", "timing"]
+    result = behaviour_shares(contributions, MANIFEST)
+    assert result["behaviour"].tolist() == ["size", "Teammate Invited", "seats", "time since sign-up"]
+    assert result["mean_abs"].tolist() == [1.5, 1.0, 0.0, 0.0]
+    assert result["share"].tolist() == [0.6, 0.4, 0.0, 0.0]
+    assert result["part"].tolist() == ["fit", "usage", "fit", "timing"]
 
 
-def test_a_model_that_looks_at_nothing_has_shares_of_zero():
+def test_a_constant_model_has_shares_of_zero():
     assert behaviour_shares(zeros(), MANIFEST)["share"].tolist() == [0.0] * 4
 
 
@@ -231,7 +231,7 @@ def test_the_table_is_not_changed():
     pd.testing.assert_frame_equal(table, before)
 
 
-def test_a_behaviour_that_did_not_happen_is_told_as_never():
+def test_a_behaviour_that_never_happened_is_written_as_such():
     manifest = Manifest(
         (ModelColumn("Teammate+Invited.days_since_last.ever", "feature"), ModelColumn("x.max.mb.ever", "feature"))
     )

@@ -36,7 +36,7 @@ NUMBER = st.one_of(st.none(), st.integers(0, 50).map(float), st.floats(0, 1e6))
     st.sampled_from([None, "1-10", "51-200", "other"]),
     st.sampled_from(CALIBRATIONS),
 )
-def test_one_row_alone_is_told_as_in_a_table(contributions, numbers, size, calibration: Calibration):
+def test_one_row_is_explained_as_in_a_table(contributions, numbers, size, calibration: Calibration):
     values = [*numbers[:5], size, numbers[5]]
     table = pd.DataFrame(
         {

@@ -13,14 +13,14 @@ def model():
     return small_model()
 
 
-def test_the_probability_is_that_of_the_model(model):
+def test_scored_rows_have_the_probability_of_the_model(model):
     table, _ = small_table(seed=9)
     rows = scored_rows(model, table)
     np.testing.assert_allclose(rows["probability"], model.probability(table), rtol=0, atol=1e-9)
     assert rows["score"].tolist() == model.score(rows["probability"].to_numpy()).tolist()
 
 
-def test_usage_fit_timing_and_base_are_the_margin(model):
+def test_usage_fit_timing_and_base_add_up_to_the_margin(model):
     table, _ = small_table(seed=9)
     rows = scored_rows(model, table)
     base = model.predictor.contributions(model.manifest.matrix(table))[:, -1]
@@ -46,7 +46,7 @@ def test_the_columns_are_those_of_a_scored_row(model):
     assert rows["feature_set"].unique().tolist() == [model.manifest.hash]
 
 
-def test_reasons_are_json_in_the_words_of_people(model):
+def test_reasons_are_json_with_plain_text(model):
     reasons = json.loads(scored_rows(model, small_table(rows=1)[0])["reasons"].iloc[0])
     assert 1 <= len(reasons) <= 3
     assert set(reasons[0]) == {"sign", "log_odds", "effect", "behaviour", "part", "column", "value", "words"}

@@ -32,8 +32,10 @@ def test_the_contributions_are_those_of_the_tree_explainer(model):
 
 def test_values_and_base_sum_to_the_margin_by_column_and_by_behaviour(model):
     for by in ("column", "behaviour"):
-        found = explanation(model, TABLE, by=by)
-        np.testing.assert_allclose(found.values.sum(axis=1) + found.base_values, model.margin(TABLE), atol=1e-9)
+        shap_values = explanation(model, TABLE, by=by)
+        np.testing.assert_allclose(
+            shap_values.values.sum(axis=1) + shap_values.base_values, model.margin(TABLE), atol=1e-9
+        )
 
 
 def test_a_behaviour_is_the_sum_of_its_columns_and_shows_the_strongest(model):
@@ -47,7 +49,7 @@ def test_a_behaviour_is_the_sum_of_its_columns_and_shows_the_strongest(model):
     assert len(families_of(MANIFEST)) == summed.values.shape[1]
 
 
-def test_a_linear_learner_gives_what_the_linear_explainer_gives():
+def test_a_linear_learner_gives_the_values_of_the_linear_explainer():
     predictor = Logistic().fit(TrainingRows(X, Y, MANIFEST))
     Z = np.nan_to_num((design(X, predictor.categories) - predictor.center) / predictor.scale)
     background = shap.maskers.Independent(Z, max_samples=len(Z))
@@ -61,24 +63,24 @@ def test_a_linear_learner_gives_what_the_linear_explainer_gives():
     np.testing.assert_allclose(theirs.sum(axis=1), predictor.margin(X), rtol=0, atol=1e-9)
 
 
-def test_an_explainer_of_two_classes_gives_those_of_the_second():
+def test_an_explainer_of_two_classes_gives_the_values_of_the_second():
     class Two:
         def __call__(self, X):
             values = np.stack([-X, X], axis=2)
             return shap.Explanation(values, np.tile([0.3, 0.7], (len(X), 1)), X)
 
-    found = contributions_from(Two(), np.array([[1.0, 2.0]]))
-    assert found.tolist() == [[1.0, 2.0, 0.7]]
+    contributions = contributions_from(Two(), np.array([[1.0, 2.0]]))
+    assert contributions.tolist() == [[1.0, 2.0, 0.7]]
 
 
 @pytest.mark.parametrize("by", ["column", "behaviour"])
-def test_the_plots_of_shap_take_it_as_it_is(model, by):
-    found = explanation(model, TABLE, by=by)
+def test_the_plots_of_shap_accept_the_explanation(model, by):
+    shap_values = explanation(model, TABLE, by=by)
     try:
-        shap.plots.beeswarm(found, show=False)
-        shap.plots.bar(found, show=False)
-        shap.plots.waterfall(found[0], show=False)
-        shap.plots.scatter(found[:, 0], show=False)
+        shap.plots.beeswarm(shap_values, show=False)
+        shap.plots.bar(shap_values, show=False)
+        shap.plots.waterfall(shap_values[0], show=False)
+        shap.plots.scatter(shap_values[:, 0], show=False)
     finally:
         plt.close("all")
 
@@ -107,18 +109,18 @@ def test_names_with_dollars_and_emojis_are_drawn(tmp_path):
     assert len(write_shap_plots(tmp_path, model, table, seed=7)) == 3
 
 
-def test_what_cannot_be_explained(model):
+def test_unsupported_explanations_are_refused(model):
     with pytest.raises(DataError, match=r"is by column or by behaviour. Received: event. Allowed: column, behaviour"):
         explanation(model, TABLE, by="event")
     with pytest.raises(FeatureMismatchError, match=r"lacks 1 of 5 columns: trait.seats"):
         explanation(model, TABLE.drop(columns="trait.seats"))
 
 
-def test_what_serves_does_not_import_shap():
+def test_serving_does_not_import_shap():
     code = (
         "import sys, pql_model.serve.app, pql_model.serve.bundle, pql_model.serve.engine, pql_model.registry.tracking\n"
         "print(*[name for name in ('shap', 'numba', 'optuna') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == []
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.split() == []

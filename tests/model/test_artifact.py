@@ -75,7 +75,7 @@ def test_an_altered_file_is_refused(folder, name):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": 2}', b'{"format": 2, "sha256": 3}'])
-def test_a_model_file_that_is_none_is_refused(folder, content):
+def test_an_invalid_model_file_is_refused(folder, content):
     (folder / "model.json").write_bytes(content)
     with pytest.raises(DataError, match="This folder does not hold a complete model"):
         FittedModel.load(folder)

@@ -38,7 +38,7 @@ def test_contributions_are_averaged_over_the_boosters_too():
     np.testing.assert_allclose(ensemble.contributions(X), (one + other) / 2, rtol=0, atol=1e-12)
 
 
-def test_boosters_of_different_sizes_and_of_no_split_at_all_are_joined():
+def test_boosters_of_different_sizes_and_without_splits_are_joined():
     data = training_data(X, Y, MANIFEST.names, MANIFEST.categorical)
     sizes = (Params(rounds=3, averaged=1), Params(rounds=40, averaged=1, num_leaves=15, min_data_in_leaf=5))
     constant = Params(rounds=2, averaged=1, min_data_in_leaf=400)
@@ -66,7 +66,7 @@ def test_an_empty_table_has_no_margins():
     assert ensemble.contributions(X[:0]).shape == (0, 6)
 
 
-def test_a_text_that_is_no_model_is_refused():
+def test_a_text_that_is_not_a_model_is_refused():
     with pytest.raises(DataError, match="This is not a LightGBM model"):
         Ensemble.from_texts(["tree\nversion=nonsense\n"])
 

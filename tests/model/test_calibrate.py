@@ -49,30 +49,30 @@ def test_conversions_are_counted_with_their_weights():
 
 def test_the_true_slope_and_intercept_are_found_on_20_000_rows():
     margin, y = world(20_000, 0.8, -2.9)
-    found = fit_calibration(margin, y)
-    assert found.kind == "platt"
+    calibration = fit_calibration(margin, y)
+    assert calibration.kind == "platt"
     assert 500 < y.sum() < 1000
-    assert found.slope == pytest.approx(0.8, abs=0.08)
-    assert found.intercept == pytest.approx(-2.9, abs=0.1)
+    assert calibration.slope == pytest.approx(0.8, abs=0.08)
+    assert calibration.intercept == pytest.approx(-2.9, abs=0.1)
 
 
 def test_platt_is_the_logistic_regression_on_the_smoothed_targets():
     margin, y = FEW
-    found = fit_calibration(margin, y)
+    calibration = fit_calibration(margin, y)
     positive, negative = y.sum(), len(y) - y.sum()
     high, low = (positive + 1) / (positive + 2), 1 / (negative + 2)
     weight = np.concatenate([np.where(y == 1, high, low), np.where(y == 1, 1 - high, 1 - low)])
     doubled = np.concatenate([margin, margin]).reshape(-1, 1)
     reference = LogisticRegression(C=np.inf, tol=1e-10).fit(doubled, np.repeat([1, 0], len(y)), weight)
-    assert found.slope == pytest.approx(reference.coef_[0, 0], rel=1e-5)
+    assert calibration.slope == pytest.approx(reference.coef_[0, 0], rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_the_mean_probability_of_platt_is_the_observed_rate(scale):
     margin, y = FEW
-    found = fit_calibration(margin * scale + 3 * scale, y)
-    assert found.kind == "platt"
-    assert abs(found.apply(margin * scale + 3 * scale).mean() - y.mean()) < 1e-9
+    calibration = fit_calibration(margin * scale + 3 * scale, y)
+    assert calibration.kind == "platt"
+    assert abs(calibration.apply(margin * scale + 3 * scale).mean() - y.mean()) < 1e-9
 
 
 def test_weights_act_as_repeated_rows():
@@ -86,11 +86,11 @@ def test_weights_act_as_repeated_rows():
 
 def test_separable_classes_get_a_finite_slope_and_no_certainty():
     margin, y = np.arange(40.0), np.repeat([0, 1], 20)
-    found = fit_calibration(margin, y)
-    assert found.kind == "platt"
-    assert 0 < found.slope < 10
-    assert found.apply(margin).mean() == pytest.approx(0.5, abs=1e-9)
-    assert 0.9 < found.apply([39.0])[0] < 1
+    calibration = fit_calibration(margin, y)
+    assert calibration.kind == "platt"
+    assert 0 < calibration.slope < 10
+    assert calibration.apply(margin).mean() == pytest.approx(0.5, abs=1e-9)
+    assert 0.9 < calibration.apply([39.0])[0] < 1
 
 
 # Isotonic
@@ -99,12 +99,12 @@ def test_separable_classes_get_a_finite_slope_and_no_certainty():
 def test_isotonic_equals_scikit_learn_where_no_block_is_at_0_or_1():
     margin, y = MANY
     margin = np.clip(margin.round(1), -3, 1)
-    found = fit_calibration(margin, y)
+    calibration = fit_calibration(margin, y)
     reference = IsotonicRegression(out_of_bounds="clip").fit(expit(margin), y)
     anywhere = np.random.default_rng(2).normal(-1, 3, 5000)
-    assert found.kind == "isotonic"
-    assert len(found.thresholds) > 20
-    np.testing.assert_array_equal(found.apply(anywhere), reference.predict(expit(anywhere)))
+    assert calibration.kind == "isotonic"
+    assert len(calibration.thresholds) > 20
+    np.testing.assert_array_equal(calibration.apply(anywhere), reference.predict(expit(anywhere)))
 
 
 def test_isotonic_equals_scikit_learn_between_the_blocks_at_0_and_1():
@@ -127,9 +127,9 @@ def test_the_mean_probability_of_isotonic_is_the_observed_rate_up_to_half_a_row_
 def test_a_block_without_conversions_keeps_the_chance_that_its_size_allows():
     margin = np.concatenate([np.full(19, -5.0), np.zeros(3000), np.full(9, 5.0)])
     y = np.concatenate([np.zeros(19), np.tile([0, 1], 1500), np.ones(9)])
-    found = fit_calibration(margin, y)
-    assert found.kind == "isotonic"
-    assert found.apply([-5.0, 0.0, 5.0]).tolist() == pytest.approx([0.5 / 20, 0.5, 9.5 / 10])
+    calibration = fit_calibration(margin, y)
+    assert calibration.kind == "isotonic"
+    assert calibration.apply([-5.0, 0.0, 5.0]).tolist() == pytest.approx([0.5 / 20, 0.5, 9.5 / 10])
 
 
 def test_a_short_block_without_conversions_never_passes_its_neighbour():
@@ -139,9 +139,9 @@ def test_a_short_block_without_conversions_never_passes_its_neighbour():
     assert low == rest == pytest.approx(0.05)
 
 
-def test_perfectly_separated_classes_meet_no_0_and_no_1():
-    found = fit_calibration(np.repeat([-1.0, 1.0], 1500), np.repeat([0, 1], 1500))
-    assert found.apply([-1.0, 1.0]).tolist() == pytest.approx([0.5 / 1501, 1500.5 / 1501])
+def test_perfectly_separated_classes_get_no_probability_of_0_or_1():
+    calibration = fit_calibration(np.repeat([-1.0, 1.0], 1500), np.repeat([0, 1], 1500))
+    assert calibration.apply([-1.0, 1.0]).tolist() == pytest.approx([0.5 / 1501, 1500.5 / 1501])
 
 
 # The order and the range
@@ -149,10 +149,10 @@ def test_perfectly_separated_classes_meet_no_0_and_no_1():
 
 @pytest.mark.parametrize("rows", [FEW, MANY], ids=["platt", "isotonic"])
 def test_a_higher_margin_never_gets_a_lower_probability(rows):
-    found = fit_calibration(*rows)
+    calibration = fit_calibration(*rows)
     new = np.random.default_rng(3).normal(-1, 2, 20_000)
     margins = np.sort(np.concatenate([new, rows[0], [-1e308, -800, 800, 1e308]]))
-    probability = found.apply(margins)
+    probability = calibration.apply(margins)
     assert (np.diff(probability) >= 0).all()
     assert probability.min() > 0
     assert probability.max() < 1
@@ -165,8 +165,8 @@ def test_a_higher_margin_never_gets_a_lower_probability(rows):
 @examples(60)
 def test_any_isotonic_curve_is_monotone_and_strictly_inside(points, margins):
     thresholds, probabilities = (tuple(sorted(part)) for part in zip(*points, strict=True))
-    found = Calibration("isotonic", thresholds=thresholds, probabilities=probabilities)
-    probability = found.apply(np.sort(margins))
+    calibration = Calibration("isotonic", thresholds=thresholds, probabilities=probabilities)
+    probability = calibration.apply(np.sort(margins))
     assert (np.diff(probability) >= 0).all()
     assert ((probability > 0) & (probability < 1)).all()
 
@@ -188,27 +188,27 @@ def test_the_shape_of_the_margins_is_kept():
 @pytest.mark.parametrize(("conversions", "expected"), [(0, 0.5 / 101), (100, 100.5 / 101), (4, 0.04)])
 def test_too_few_of_a_class_give_the_rate_to_everybody(conversions, expected):
     y = np.arange(100) < conversions
-    found = fit_calibration(np.arange(100.0), y)
-    assert found.kind == "constant"
-    assert found.note.startswith(f"{conversions} of 100 rows convert: too few to learn a slope")
-    assert found.apply([-50.0, 0.0, 50.0]).tolist() == pytest.approx([expected] * 3, rel=1e-12)
+    calibration = fit_calibration(np.arange(100.0), y)
+    assert calibration.kind == "constant"
+    assert calibration.note.startswith(f"{conversions} of 100 rows convert: too few to learn a slope")
+    assert calibration.apply([-50.0, 0.0, 50.0]).tolist() == pytest.approx([expected] * 3, rel=1e-12)
 
 
 def test_equal_margins_give_the_rate_to_everybody():
-    found = fit_calibration(np.full(100, 2.5), np.arange(100) < 30)
-    assert found.kind == "constant"
-    assert found.note == "all margins are equal: there is no slope to learn; every margin gets 0.3"
-    assert found.apply([2.5]).tolist() == pytest.approx([0.3], rel=1e-12)
+    calibration = fit_calibration(np.full(100, 2.5), np.arange(100) < 30)
+    assert calibration.kind == "constant"
+    assert calibration.note == "all margins are equal: there is no slope to learn; every margin gets 0.3"
+    assert calibration.apply([2.5]).tolist() == pytest.approx([0.3], rel=1e-12)
 
 
 @pytest.mark.parametrize("rows", [FEW, MANY], ids=["platt", "isotonic"])
-def test_margins_that_rank_backwards_give_the_rate_to_everybody_and_say_so(rows):
+def test_margins_that_rank_backwards_give_the_rate_to_everybody_with_a_warning(rows):
     # perfectly backwards, so that isotonic regression too finds a single block
     y = np.sort(rows[1])
-    found = fit_calibration(-np.arange(len(y), dtype=float) / len(y), y)
-    assert found.kind == "constant"
-    assert "higher margins do not convert more often" in found.note
-    assert found.apply([0.0])[0] == pytest.approx(y.mean(), rel=1e-12)
+    calibration = fit_calibration(-np.arange(len(y), dtype=float) / len(y), y)
+    assert calibration.kind == "constant"
+    assert "higher margins do not convert more often" in calibration.note
+    assert calibration.apply([0.0])[0] == pytest.approx(y.mean(), rel=1e-12)
 
 
 def test_rows_without_weight_do_not_count():
@@ -217,7 +217,7 @@ def test_rows_without_weight_do_not_count():
     assert extra == fit_calibration(margin, y)
 
 
-def test_no_row_is_refused():
+def test_an_empty_table_is_refused():
     with pytest.raises(NotEnoughDataError, match="no row to calibrate on"):
         fit_calibration([], [])
     with pytest.raises(NotEnoughDataError, match="no row to calibrate on"):
@@ -253,7 +253,7 @@ def test_a_margin_that_is_not_finite_is_refused():
     [fit_calibration(*FEW), fit_calibration(*MANY), fit_calibration([1.0, 2.0], [0, 1])],
     ids=["platt", "isotonic", "constant"],
 )
-def test_json_gives_back_the_same_calibration_bit_for_bit(found):
+def test_json_round_trip_is_bit_identical(found):
     again = Calibration.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
     margins = np.linspace(-30, 30, 1001)
     assert again == found
@@ -275,7 +275,7 @@ def test_json_gives_back_the_same_calibration_bit_for_bit(found):
         ({"probabilities": [0.1, 0.3, 1.0]}, "must lie between 0 and 1"),
     ],
 )
-def test_json_that_is_no_calibration_is_refused(change, message):
+def test_json_that_is_not_a_calibration_is_refused(change, message):
     with pytest.raises(DataError, match=message):
         Calibration.from_dict(ISOTONIC.to_dict() | change)
 

@@ -59,17 +59,17 @@ def same(matrix, rows):
     ],
 )
 def test_numbers_and_booleans_are_numbers_however_they_are_stored(values, dtype):
-    found = typed(values, dtype=dtype)
+    types = typed(values, dtype=dtype)
 
-    assert found.columns == (ModelColumn("trait.plan", "number"),)
-    assert found.unused == {}
+    assert types.columns == (ModelColumn("trait.plan", "number"),)
+    assert types.unused == {}
 
 
 @pytest.mark.parametrize("dtype", ["str", object, "category"])
 def test_texts_shared_by_several_entities_are_a_category_in_alphabetical_order(dtype):
-    found = typed(["pro", "free", "pro", "free", None, " free "], dtype=dtype)
+    types = typed(["pro", "free", "pro", "free", None, " free "], dtype=dtype)
 
-    assert found.columns == (ModelColumn("trait.plan", "category", ("free", "pro")),)
+    assert types.columns == (ModelColumn("trait.plan", "category", ("free", "pro")),)
 
 
 def test_one_word_among_numbers_makes_a_category():
@@ -77,9 +77,9 @@ def test_one_word_among_numbers_makes_a_category():
 
 
 def test_rare_texts_are_put_together():
-    found = typed(["free"] * 3 + ["pro"] * 2 + ["custom deal"])
+    types = typed(["free"] * 3 + ["pro"] * 2 + ["custom deal"])
 
-    assert found.columns[0].categories == ("free", "pro", OTHER)
+    assert types.columns[0].categories == ("free", "pro", OTHER)
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_rare_texts_are_put_together():
 )
 @pytest.mark.parametrize("dtype", [object, None])
 def test_dates_are_not_used_because_they_may_know_the_future(values, dtype):
-    found = typed(values, dtype=dtype)
+    types = typed(values, dtype=dtype)
 
-    assert found.columns == ()
-    assert found.unused == {"plan": "a date or time, undated itself: it may know the future"}
+    assert types.columns == ()
+    assert types.unused == {"plan": "a date or time, undated itself: it may know the future"}
 
 
 def test_texts_of_which_few_look_like_dates_are_a_category():
@@ -106,23 +106,23 @@ def test_texts_of_which_few_look_like_dates_are_a_category():
 
 
 @pytest.mark.parametrize("values", [["pro"] * 4, [7] * 4, [True] * 4, [None] * 4, ["", " ", None, ""], []])
-def test_what_is_the_same_for_everyone_is_not_used(values):
+def test_a_constant_trait_is_not_used(values):
     assert typed(values, dtype=object).unused == {"plan": "constant"}
 
 
 @pytest.mark.parametrize("values", [[7, 7, None], ["true", None, "true"]])
-def test_whether_a_value_is_there_at_all_is_something_to_learn_from(values):
+def test_a_trait_that_is_sometimes_missing_is_used(values):
     assert typed(values, dtype=object).columns == (ModelColumn("trait.plan", "number"),)
 
 
 def test_texts_that_differ_for_everyone_are_not_used():
-    found = typed([f"user-{n}" for n in range(200)])
+    types = typed([f"user-{n}" for n in range(200)])
 
-    assert found.columns == ()
-    assert found.unused["plan"] == "an identifier or free text: 200 different values, none shared by 4 entities"
+    assert types.columns == ()
+    assert types.unused["plan"] == "an identifier or free text: 200 different values, none shared by 4 entities"
 
 
-def test_at_most_50_categories_are_kept_the_commonest_first_and_of_equals_the_first_by_name():
+def test_the_50_most_frequent_categories_are_kept_with_ties_broken_by_name():
     common = [f"common {n:02}" for n in range(30) for _ in range(21)]
     rare = [f"rare {n:02}" for n in range(60) for _ in range(20)]
     values = pd.Series([*common, *rare, *[f"single {n}" for n in range(100)]])
@@ -139,17 +139,17 @@ def test_many_entities_must_share_a_text_where_there_are_many_entities():
     assert typed(values).columns[0].categories == ("free", OTHER)
 
 
-def test_traits_keep_their_order_and_each_says_why_it_is_not_used():
+def test_traits_keep_their_order_and_unused_ones_have_a_reason():
     table = pd.DataFrame({"trait.b": ["1", "2"], "trait.a": [1, 1], "trait.c": [0.5, None]})
 
-    found = type_traits(table, ["c", "a", "b"])
+    types = type_traits(table, ["c", "a", "b"])
 
-    assert [column.name for column in found.columns] == ["trait.c", "trait.b"]
-    assert found.unused == {"a": "constant"}
+    assert [column.name for column in types.columns] == ["trait.c", "trait.b"]
+    assert types.unused == {"a": "constant"}
 
 
 @pytest.mark.parametrize("trait", ["company size", "a.b.c", 'a "quoted", {x}[0]:', "größe 🦊", "count.ever"])
-def test_the_column_of_a_trait_is_plain_has_one_dot_and_reads_back(trait):
+def test_the_column_name_of_a_trait_is_plain_and_reads_back(trait):
     name = trait_name(trait)
 
     assert name.count(".") == 1
@@ -162,19 +162,19 @@ def test_the_column_of_a_trait_is_plain_has_one_dot_and_reads_back(trait):
     "trait",
     ["id", "ID", "account_id", "accountId", "user-id", "crm.key", "email", "workEmail", "first name", "uuid", "Phone"],
 )
-def test_these_names_identify(trait):
+def test_names_that_identify_an_entity(trait):
     assert looks_like_id(trait)
 
 
 @pytest.mark.parametrize("trait", ["paid", "bid", "email_kind", "valid", "monkey", "region", "company_size", "idle"])
-def test_these_names_describe(trait):
+def test_names_that_describe_an_entity(trait):
     assert not looks_like_id(trait)
 
 
 # ---------------------------------------------------------------- numbers and texts
 
 
-def test_what_is_no_finite_number_is_missing():
+def test_values_that_are_not_finite_numbers_are_missing():
     values = pd.Series([" 12 ", "true", "FALSE", None, "x", "inf", "nan", "1e3", ""])
 
     same(as_numbers(values), [12, 1, 0, nan, nan, nan, nan, 1000, nan])
@@ -183,7 +183,7 @@ def test_what_is_no_finite_number_is_missing():
 
 @pytest.mark.parametrize("values", [[], [None, None]])
 @pytest.mark.parametrize("dtype", [object, "str", "float64", "boolean"])
-def test_nothing_is_missing_whatever_its_type(values, dtype):
+def test_null_values_of_any_type_are_missing(values, dtype):
     column = pd.Series(values, dtype=dtype)
 
     same(as_numbers(column), [nan] * len(values))
@@ -192,7 +192,7 @@ def test_nothing_is_missing_whatever_its_type(values, dtype):
 
 
 @pytest.mark.parametrize("dtype", [object, "float64"])
-def test_a_whole_number_has_the_same_text_whatever_stands_beside_it(dtype):
+def test_a_whole_number_has_the_same_text_whatever_the_other_values(dtype):
     alone = as_texts(pd.Series([1.0], dtype=dtype))
     beside = as_texts(pd.Series([1.0, 2.5, None, 1e20, float("inf")], dtype=dtype))
 
@@ -200,7 +200,7 @@ def test_a_whole_number_has_the_same_text_whatever_stands_beside_it(dtype):
     assert beside.fillna("missing").tolist() == ["1", "2.5", "missing", "100000000000000000000", "inf"]
 
 
-def test_a_text_of_a_truth_or_of_a_whole_number_is_called_as_the_truth_or_the_number():
+def test_texts_of_booleans_and_whole_numbers_match_the_values():
     assert as_texts(pd.Series([" TRUE", "False", "7.0", "-7.00", "007", "0.70", "v1.0", "true story"])).tolist() == [
         "true",
         "false",
@@ -318,7 +318,7 @@ def test_a_bar_in_a_category_does_not_make_two_manifests_alike():
     assert one.hash != two.hash
 
 
-def test_the_json_names_each_column_in_words_too():
+def test_the_json_has_a_text_for_each_column():
     assert MANIFEST.to_dict() == {
         "hash": MANIFEST.hash,
         "columns": [
@@ -363,7 +363,7 @@ def test_constant_columns_and_copies_are_dropped_and_counted():
     assert dropped == {"constant": 2, "same_as_another": 2}
 
 
-def test_of_two_copies_the_one_named_first_stays():
+def test_the_first_of_two_identical_columns_stays():
     table = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]})
 
     assert drop_uninformative(table, ["b", "a"])[0] == ["b"]
@@ -381,13 +381,13 @@ def test_a_conforming_table_has_numbers_as_floats_and_categories_as_texts_or_non
     table = pd.DataFrame(
         {"entity": ["a", "b", "c"], "trait.seats": ["5", "n/a", None], "trait.size": [1.0, np.nan, 2.0]}
     )
-    found = manifest.conform(table)
-    assert found["trait.seats"].dtype == np.float64
-    assert found["trait.seats"].iloc[0] == 5
-    assert found["trait.seats"].isna().tolist() == [False, True, True]
-    assert found["trait.size"].tolist() == ["1", None, "2"]
+    result = manifest.conform(table)
+    assert result["trait.seats"].dtype == np.float64
+    assert result["trait.seats"].iloc[0] == 5
+    assert result["trait.seats"].isna().tolist() == [False, True, True]
+    assert result["trait.size"].tolist() == ["1", None, "2"]
     assert table["trait.seats"].tolist()[:2] == ["5", "n/a"]  # the given table is not changed
-    np.testing.assert_array_equal(manifest.matrix(found), manifest.matrix(table))
+    np.testing.assert_array_equal(manifest.matrix(result), manifest.matrix(table))
 
 
 def test_a_table_that_conforms_stays_as_it_is():

@@ -6,7 +6,7 @@ from pql_model.model.learner import Learner, Predictor, TrainingRows, TunableLea
 from pql_model.model.lightgbm_learner import LightGBM
 
 
-def test_rows_are_taken_with_all_that_belongs_to_them():
+def test_taking_rows_takes_their_outcomes_and_entities():
     table, y = small_table(20)
     rows = TrainingRows(MANIFEST.matrix(table), y, MANIFEST, 3, table["entity"].to_numpy(), (1, 0, 0, 0, 0))
     part = rows.take(np.array([4, 2]))
@@ -16,7 +16,7 @@ def test_rows_are_taken_with_all_that_belongs_to_them():
     assert (part.seed, part.monotone, part.manifest) == (3, (1, 0, 0, 0, 0), MANIFEST)
 
 
-def test_the_protocols_tell_learners_and_predictors_apart():
+def test_the_protocols_distinguish_learners_from_predictors():
     table, y = small_table(60)
     rows = TrainingRows(MANIFEST.matrix(table), y, MANIFEST)
     assert isinstance(LightGBM(), TunableLearner)

@@ -80,7 +80,7 @@ def test_the_config_configures_lightgbm():
         (Logistic(name="My Model"), "The name of a learner cannot be used. Received: 'My Model'"),
     ],
 )
-def test_what_cannot_be_registered(learner, message):
+def test_invalid_learners_cannot_be_registered(learner, message):
     with pytest.raises(LearnerError, match=message):
         register_learner(learner)
 
@@ -110,7 +110,7 @@ def test_a_predictor_that_could_not_be_served_is_refused(wrong, message):
         check_predictor(Logistic(), _Wrong(predictor, **wrong), ROWS)
 
 
-def test_a_predictor_that_reads_back_differently_is_refused():
+def test_a_predictor_that_changes_when_reloaded_is_refused():
     forgetful = Logistic()
     object.__setattr__(forgetful, "load", lambda files: replace(Logistic().load(files), intercept=0.0))
     with pytest.raises(LearnerError, match="`load` does not give back what `save` wrote"):

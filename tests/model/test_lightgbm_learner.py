@@ -31,7 +31,7 @@ def test_parameters_outside_a_setting_reach_lightgbm():
     assert "[max_bin: 127]" in LightGBM(settings=setting).fit(ROWS).texts()[0]
 
 
-def test_what_is_fixed_holds_for_the_priors_and_ranges_clip_them():
+def test_fixed_parameters_hold_for_the_priors_and_ranges_clip_them():
     own = LightGBM(fixed={"learning_rate": 0.2, "max_bin": 15}, search={"rounds": [10, 130]})
     forest, stumps = own.priors(10_000)
     assert (forest.learning_rate, stumps.learning_rate) == (0.2, 0.2)

@@ -30,12 +30,12 @@ def training_rows(rows=400):
     return frame, MANIFEST.matrix(table)
 
 
-def test_the_fit_is_calibrated_on_rows_that_were_not_seen():
+def test_the_fit_is_calibrated_on_out_of_fold_rows():
     frame, X = training_rows()
-    found = fit_model(frame, X, MANIFEST, HORIZON, "trial", 7, Budget(1))
-    assert found.folds.kind == "expanding"
-    assert found.calibration.kind == "platt"
-    p = found.calibration.apply(found.predictor.margin(X))
+    fit = fit_model(frame, X, MANIFEST, HORIZON, "trial", 7, Budget(1))
+    assert fit.folds.kind == "expanding"
+    assert fit.calibration.kind == "platt"
+    p = fit.calibration.apply(fit.predictor.margin(X))
     assert abs(p.mean() - frame["converted"].mean()) < 0.06
 
 
@@ -51,7 +51,7 @@ def test_more_rows_than_tuning_needs_are_thinned_by_whole_entities(monkeypatch):
     assert max(fold.check.max() for fold in folds.folds) < len(thin.y)
 
 
-def test_out_of_fold_margins_are_those_of_rows_that_were_not_seen():
+def test_out_of_fold_margins_come_from_models_that_did_not_see_the_row():
     table, y = small_table(rows=300)
     rows = TrainingRows(MANIFEST.matrix(table), y, MANIFEST)
     at = np.arange(300)

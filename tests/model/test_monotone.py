@@ -31,18 +31,18 @@ def held(**monotone):
     return {name: way for name, way in zip(MANIFEST.names, directions, strict=True) if way}
 
 
-def test_without_any_every_column_is_free():
+def test_without_constraints_every_column_is_free():
     assert monotone_directions({}, MANIFEST) == (0,) * 10
 
 
-def test_an_event_holds_what_is_0_where_it_never_happened_and_not_how_long_ago_it_was():
+def test_an_event_constrains_its_amounts_but_not_its_recency():
     assert held(File__Uploaded="increasing") == {
         "File+Uploaded.count.last_7d": 1,
         "File+Uploaded.sum.megabytes.ever": 1,
     }
 
 
-def test_all_events_together_do_the_same():
+def test_any_event_constrains_its_amounts_but_not_its_recency():
     assert held(any="decreasing") == {"any.count.ever": -1, "any.breadth.ever": -1}
 
 
@@ -51,13 +51,13 @@ def test_a_trait_is_named_as_in_the_table_or_by_its_column():
     assert monotone_directions({"trait.team+seats": "increasing"}, MANIFEST)[8] == 1
 
 
-def test_a_column_goes_before_its_event_whichever_comes_first():
+def test_a_column_takes_precedence_over_its_event():
     column, event = {"File+Uploaded.count.last_7d": "decreasing"}, {"File Uploaded": "increasing"}
     for monotone in (column | event, event | column):
         assert monotone_directions(monotone, MANIFEST)[:2] == (-1, 1)
 
 
-def test_any_column_of_a_feature_can_be_held_by_its_name():
+def test_any_feature_column_can_be_constrained_by_name():
     assert monotone_directions({"File+Uploaded.days_since_last.ever": "decreasing"}, MANIFEST)[3] == -1
 
 
@@ -70,7 +70,7 @@ def test_a_category_has_no_order_and_is_refused(name):
         monotone_directions({name: "increasing"}, MANIFEST)
 
 
-def test_the_measures_that_an_event_holds_are_those_of_how_much():
+def test_the_measures_that_an_event_constrains_are_amounts():
     amounts = {name for name in (*EVENT_MEASURES, *ENTITY_MEASURES) if MEASURES[name].empty == 0}
     assert amounts == {
         "count",
@@ -86,7 +86,7 @@ def test_the_measures_that_an_event_holds_are_those_of_how_much():
     }
 
 
-def test_a_name_that_holds_nothing_is_told():
+def test_a_name_that_constrains_no_column_is_reported():
     asked = dict.fromkeys(("File Uploaded", "Page Viewed", "region", "any.trend.last_7d"), "increasing")
     assert idle_names(asked, MANIFEST) == ["Page Viewed", "region"]
 
@@ -97,7 +97,7 @@ EVENTS, TRAITS = ["File Uploaded", "plan"], ["size", "plan", "team seats"]
 @pytest.mark.parametrize(
     "name", ["any", "File Uploaded", "size", "trait.team+seats", "File+Uploaded.count.last_9d", "plan.count.ever"]
 )
-def test_names_that_the_data_have_are_accepted(name):
+def test_names_in_the_data_are_accepted(name):
     check_monotone({name: "increasing"}, EVENTS, TRAITS)
 
 
@@ -110,6 +110,6 @@ def test_names_that_the_data_have_are_accepted(name):
         ("plan", r"which is an event and a trait. .*`trait.plan` for the trait, `plan.count.ever` and the like"),
     ],
 )
-def test_names_that_they_do_not_have_or_have_twice_are_refused(name, payload):
+def test_absent_and_ambiguous_names_are_refused(name, payload):
     with pytest.raises(DataError, match=payload):
         check_monotone({name: "increasing"}, EVENTS, TRAITS)

@@ -79,7 +79,7 @@ def test_every_training_label_is_final_before_the_test_period_begins(data, motio
 
 @given(st.data(), motions)
 @FEW
-def test_both_parts_hold_both_classes(data, motion):
+def test_both_parts_contain_both_classes(data, motion):
     frame = data.draw(frames(motion))
     split = split_or_none(frame, motion)
     if split is None:
@@ -91,7 +91,7 @@ def test_both_parts_hold_both_classes(data, motion):
 
 @given(st.data())
 @FEW
-def test_in_a_trial_the_two_parts_hold_different_entities(data):
+def test_in_a_trial_the_two_parts_have_different_entities(data):
     frame = data.draw(frames("trial"))
     split = split_or_none(frame, "trial")
     if split is None:
@@ -168,7 +168,7 @@ def test_every_fold_learns_and_checks_both_classes_on_different_rows(data, motio
 
 @pytest.mark.parametrize("motion", ["trial", "freemium"])
 @pytest.mark.parametrize("seed", range(4))
-def test_an_expanding_fold_checks_what_came_after_its_labels_were_final(motion, seed):
+def test_an_expanding_fold_checks_rows_after_its_labels_were_final(motion, seed):
     frame = snapshots(motion, entities=300, days=300, rate=0.3, seed=seed).sample(frac=1, random_state=seed)
     made = tuning_folds(frame, HORIZON, motion, seed=7)
 
@@ -225,7 +225,7 @@ def test_too_short_a_history_is_folded_by_entity_each_fold_with_its_share_of_con
         assert theirs in (converters.sum() // GROUP_FOLDS, converters.sum() // GROUP_FOLDS + 1)
 
 
-def test_a_fold_that_cannot_be_used_is_told_with_its_reason():
+def test_an_unusable_fold_is_reported_with_its_reason():
     days = np.arange(200)
     made = tuning_folds(plain(days % 4 == 0, days), Duration.parse("40d"), "trial", seed=7)
 
@@ -237,7 +237,7 @@ def test_a_fold_that_cannot_be_used_is_told_with_its_reason():
     assert made.to_dict() == {"kind": "expanding", "used": 3, "left_out": [payload]}
 
 
-def test_folds_by_entity_tell_why_there_are_none_in_time_and_which_hold_one_class_only():
+def test_folds_by_entity_report_why_folds_in_time_failed_and_which_have_one_class():
     made = tuning_folds(plain(np.arange(20) < 3, range(20)), HORIZON, "trial", seed=7)
 
     assert (made.kind, len(made.folds)) == ("grouped", 3)
@@ -248,7 +248,7 @@ def test_folds_by_entity_tell_why_there_are_none_in_time_and_which_hold_one_clas
 
 @pytest.mark.parametrize("days", [10, 300], ids=["grouped", "expanding"])
 @pytest.mark.parametrize("motion", ["trial", "freemium"])
-def test_folds_hold_the_same_snapshots_however_the_rows_are_ordered_and_indexed(motion, days):
+def test_folds_do_not_depend_on_the_order_or_index_of_the_rows(motion, days):
     frame = snapshots(motion, entities=120, days=days, rate=0.3, seed=2)
     shuffled = frame.sample(frac=1, random_state=1).set_axis(np.zeros(len(frame), int))
 
@@ -260,7 +260,7 @@ def test_folds_hold_the_same_snapshots_however_the_rows_are_ordered_and_indexed(
     assert rows(frame) == rows(shuffled)
 
 
-def test_another_seed_deals_the_entities_otherwise():
+def test_another_seed_assigns_the_entities_to_other_folds():
     frame = snapshots("trial", entities=60, days=10, rate=0.3, seed=5)
     one, two = (tuning_folds(frame, HORIZON, "trial", seed).folds[0].check for seed in (1, 2))
 
@@ -302,7 +302,7 @@ def test_conversions_on_one_side_only_are_refused():
         out_of_time(plain(days > 185, days), HORIZON, "trial")
 
 
-def test_fewer_than_ten_conversions_on_one_side_are_too_few_and_the_base_rate_is_told():
+def test_fewer_than_ten_conversions_on_one_side_are_too_few_and_the_base_rate_is_given():
     days = np.arange(200)
 
     with pytest.raises(TooFewConversionsError, match=r"later test.*4 of 200 entities converted, 2.0%") as payload:

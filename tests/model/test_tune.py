@@ -35,14 +35,14 @@ def quick(monkeypatch):
     monkeypatch.setattr(tuning, "_fold_score", score)
 
 
-def test_the_same_seed_twice_tries_and_chooses_the_same():
+def test_the_same_seed_gives_the_same_trials_and_result():
     once, twice = tune(3), tune(3)
     assert once == twice
     assert [trial.number for trial in once.trials] == [0, 1, 2]
     assert tune(3, seed=8).trials[2].params != once.trials[2].params
 
 
-def test_the_first_two_trials_are_the_priors_however_few_were_asked_for(quick):
+def test_the_first_two_trials_are_the_priors_even_with_a_smaller_budget(quick):
     tried = tune(1).trials
     assert [Params(**trial.params) for trial in tried] == list(priors(300))
 
@@ -53,7 +53,7 @@ def test_few_conversions_allow_few_trials(conversions, tried):
 
 
 @pytest.mark.parametrize("killed_after", [1, 11])
-def test_a_study_killed_between_trials_goes_on_as_if_nothing_had_happened(quick, tmp_path, killed_after):
+def test_a_study_killed_between_trials_resumes_with_the_same_result(quick, tmp_path, killed_after):
     def stop(done, planned, best):
         if done == killed_after:
             raise KeyboardInterrupt("killed")
@@ -68,7 +68,7 @@ def test_a_study_killed_between_trials_goes_on_as_if_nothing_had_happened(quick,
 
 
 @pytest.mark.parametrize("killed_in", [0, 4])
-def test_a_study_killed_within_a_trial_tries_it_again(quick, tmp_path, monkeypatch, killed_in):
+def test_a_study_killed_within_a_trial_repeats_it(quick, tmp_path, monkeypatch, killed_in):
     unbroken = tune(12)
     plain, calls = tuning._one_trial, []
 
@@ -86,7 +86,7 @@ def test_a_study_killed_within_a_trial_tries_it_again(quick, tmp_path, monkeypat
     assert tune(12, journal=tmp_path / "a.journal") == unbroken
 
 
-def test_a_journal_cut_in_the_middle_of_a_line_is_taken_up(quick, tmp_path):
+def test_a_journal_cut_in_the_middle_of_a_line_is_resumed(quick, tmp_path):
     journal = tmp_path / "a.journal"
     tune(4, journal=journal)
     journal.write_bytes(journal.read_bytes()[:-9])
@@ -101,7 +101,7 @@ def scored(monkeypatch, first, second, others, lead=(0.0, 0.01)):
     return tune(6)
 
 
-def test_what_was_found_is_averaged_with_the_priors_unless_it_clearly_beats_them(monkeypatch):
+def test_the_best_trial_is_averaged_with_the_priors_unless_it_clearly_beats_them(monkeypatch):
     alike = scored(monkeypatch, 0.70, 0.70, 0.72, lead=(0.02, 0.02))
     assert alike.learner.settings[:2] == priors(300)
     assert len(alike.learner.settings) == 5
@@ -111,15 +111,15 @@ def test_what_was_found_is_averaged_with_the_priors_unless_it_clearly_beats_them
     assert clearly.score == pytest.approx(0.72)
 
 
-def test_what_beats_no_prior_is_not_averaged(monkeypatch):
-    found = scored(monkeypatch, 0.72, 0.71, 0.70)
-    assert found.learner.settings == priors(300)
-    assert Params(**found.params) == replace(priors(300)[0], averaged=SEEDS)
+def test_a_trial_that_beats_no_prior_is_not_averaged(monkeypatch):
+    averaged = scored(monkeypatch, 0.72, 0.71, 0.70)
+    assert averaged.learner.settings == priors(300)
+    assert Params(**averaged.params) == replace(priors(300)[0], averaged=SEEDS)
 
 
 def test_settings_between_the_two_priors_join_both(monkeypatch):
-    found = scored(monkeypatch, 0.72, 0.70, 0.71)
-    assert found.learner.settings == priors(300)  # a prior is the best: nothing can beat it by luck
+    averaged = scored(monkeypatch, 0.72, 0.70, 0.71)
+    assert averaged.learner.settings == priors(300)  # a prior is the best: nothing can beat it by luck
     best_found = scored(monkeypatch, 0.70, 0.69, 0.71).learner.settings
     assert best_found[:2] == priors(300)
 

@@ -26,10 +26,10 @@ def run(capsys, monkeypatch):
 
     def run_(name, *arguments):
         monkeypatch.setattr("sys.argv", [str(SCRIPTS[name]), *map(str, arguments)])
-        with pytest.raises(SystemExit, match=r"^\d+$") as left:
+        with pytest.raises(SystemExit, match=r"^\d+$") as exit_info:
             runpy.run_path(str(SCRIPTS[name]), run_name="__main__")
         payload = capsys.readouterr()
-        return left.value.code, payload.out, " ".join(payload.err.split())
+        return exit_info.value.code, payload.out, " ".join(payload.err.split())
 
     return run_
 
@@ -48,12 +48,12 @@ def own_config(config, tmp_path):
     return tmp_path / "pql.yaml"
 
 
-def test_the_scripts_that_a_team_schedules_are_there():
+def test_the_documented_scripts_exist():
     assert set(SCRIPTS) == {"backtest", "check", "daily", "report", "score", "train", "weekly"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_explains_itself(run, name):
+def test_every_script_has_help(run, name):
     code, out, _ = run(name, "--help")
     assert code == 0
     assert f"Usage: {name}.py" in out
@@ -62,7 +62,7 @@ def test_a_script_explains_itself(run, name):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_stands_on_the_public_door_and_on_the_command_lines_helpers(name):
+def test_a_script_uses_only_the_public_door_and_the_helpers_of_the_command_line(name):
     modules = set()
     for node in ast.walk(ast.parse(SCRIPTS[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -136,7 +136,7 @@ def test_backtest_gives_the_pooled_figure_with_its_interval(run, config):
 
 
 @pytest.mark.slow
-def test_train_never_promotes_when_told_so(run, own_config):
+def test_train_with_promote_never_does_not_promote(run, own_config):
     code, out, _ = run("train", "-c", own_config, "--trials", "1", "--promote", "never")
     assert code == 0
     assert "nimbus-boards version 2: " in out
@@ -157,7 +157,7 @@ def test_weekly_trains_and_writes_the_report(run, own_config):
 
 def test_a_copy_of_a_script_runs_outside_the_clone(config, tmp_path):
     shutil.copy(SCRIPTS["check"], tmp_path / "nightly.py")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "nightly.py", "--config", str(config), "--json"],
         cwd=tmp_path,
         capture_output=True,
@@ -165,5 +165,5 @@ def test_a_copy_of_a_script_runs_outside_the_clone(config, tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["entities"] == 1200
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout)["entities"] == 1200

@@ -58,14 +58,14 @@ def hanging():
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_a_server_that_is_down_is_reported_soon(tmp_path):
+def test_a_server_that_is_down_is_reported_quickly(tmp_path):
     began = time.monotonic()
     with pytest.raises(PqlError, match=r"The MLflow server does not answer. .*Fix: check MLFLOW_TRACKING_URI"):
         Tracking(config_in(tmp_path), f"http://127.0.0.1:{free_port()}")
     assert time.monotonic() - began < 60
 
 
-def test_a_server_that_hangs_is_waited_for_as_long_as_the_user_says(tmp_path, hanging, monkeypatch):
+def test_a_server_that_hangs_is_given_up_after_the_configured_timeout(tmp_path, hanging, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     began = time.monotonic()
@@ -75,7 +75,7 @@ def test_a_server_that_hangs_is_waited_for_as_long_as_the_user_says(tmp_path, ha
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_server_that_refuses_is_reported_with_what_to_set(tmp_path, status):
+def test_a_server_that_refuses_is_reported_with_the_variables_to_set(tmp_path, status):
     with (
         answering(status, "<html>no</html>") as uri,
         pytest.raises(PqlError, match=r"refuses access.*Fix: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME"),
@@ -148,7 +148,7 @@ def test_a_registry_that_refuses_gets_no_version_and_the_next_try_makes_version_
     assert fresh.register(logged, {}).version == "1"
 
 
-def test_a_registry_that_cannot_be_read_is_not_an_empty_one(fresh, tmp_path, monkeypatch):
+def test_an_unreadable_registry_is_not_taken_for_an_empty_one(fresh, tmp_path, monkeypatch):
     """Else a training would find no champion and promote itself."""
 
     def denied(*_, **__):

@@ -17,7 +17,7 @@ def test_the_environment_is_left_as_it_was(logged, config, home, monkeypatch):
     assert os.environ["MLFLOW_TRACKING_URI"] == mlflow.get_tracking_uri() == f"sqlite:///{home / 'other.db'}"
 
 
-def test_the_store_is_made_whole_or_not_at_all(tmp_path, monkeypatch):
+def test_the_store_is_created_completely_or_not_at_all(tmp_path, monkeypatch):
     class Killed:
         def __init__(self, uri, _):
             self.path = uri.removeprefix("sqlite:///")
@@ -45,7 +45,7 @@ def test_an_experiment_that_another_training_makes_at_the_same_moment_is_used(co
     assert tracking._experiment_id(config.home) == tracking.experiment_id
 
 
-def test_a_tracking_server_that_makes_no_sense_is_refused_in_words(config):
+def test_an_invalid_tracking_uri_is_refused_with_an_explanation(config):
     with pytest.raises(
         PqlError, match=r"MLflow cannot be used: .*Received: nonsense://here. Fix: check MLFLOW_TRACKING_URI"
     ):

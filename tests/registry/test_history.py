@@ -32,12 +32,12 @@ def test_the_history_after_a_promotion(champions, current, version, after):
         (["1", "2"], None, ["1", "2"], "2"),  # the alias was deleted
     ],
 )
-def test_the_champion_before_this_one(champions, current, existing, before):
+def test_the_previous_champion(champions, current, existing, before):
     assert previous_champion(champions, current, existing) == before
 
 
 @pytest.mark.parametrize(("tag", "found"), [(None, []), ("[1, 2]", ["1", "2"]), ("nonsense", []), ("{}", [])])
-def test_a_tag_that_a_person_has_spoilt_is_no_history(tag, found):
+def test_an_invalid_history_tag_is_ignored(tag, found):
     assert parse_champions(tag) == found
 
 
@@ -46,18 +46,18 @@ def version(**tags):
 
 
 def test_a_version_is_read_from_its_tags():
-    found = version(
+    result = version(
         **version_tags("ready", Estimate(0.7, 0.6, float("nan")), "forced", "why"), promoted_at="2026-01-02"
     )
-    assert (found.trained_at, found.forced, found.promotion) == ("2026-01-01", True, "why")
-    assert found.to_dict()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
-    assert found.to_dict()["aliases"] == ["champion"]
+    assert (result.trained_at, result.forced, result.promotion) == ("2026-01-01", True, "why")
+    assert result.to_dict()["roc_auc"] == {"value": 0.7, "low": 0.6, "high": None}
+    assert result.to_dict()["aliases"] == ["champion"]
 
 
 def test_a_version_registered_by_other_means_has_no_figures():
-    found = parse_version("1", 0, None, {"roc_auc": "high"}, [])
-    assert (found.verdict, found.roc_auc, found.run_id) == (None, None, "")
-    assert found.to_dict()["roc_auc"] is None
+    model_version = parse_version("1", 0, None, {"roc_auc": "high"}, [])
+    assert (model_version.verdict, model_version.roc_auc, model_version.run_id) == (None, None, "")
+    assert model_version.to_dict()["roc_auc"] is None
 
 
 @pytest.mark.parametrize("gate", ["passed", "forced"])
@@ -69,5 +69,5 @@ def test_a_promotion_that_never_happened_is_not_reported_as_one(gate):
 
 
 @pytest.mark.parametrize("gate", ["failed", "switched off"])
-def test_what_was_not_to_be_promoted_keeps_its_reason(gate):
+def test_a_version_that_was_not_promoted_keeps_its_reason(gate):
     assert version(promotion="not promoted: equal", gate=gate).promotion == "not promoted: equal"

@@ -22,7 +22,7 @@ from pql_model.registry.packaging import requirements
 from pql_model.registry.tracking import Tracking
 
 
-def test_the_model_that_is_stored_holds_no_pickle(logged, home):
+def test_the_stored_model_contains_no_pickle(logged, home):
     stored = [path for path in (home / "mlruns" / "models").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert {path.suffix for path in stored} == {".txt", ".json", ".yaml", ".py", ".zip", ""}  # "" is MLmodel
     (code,) = [path for path in stored if path.suffix == ".zip"]
@@ -122,11 +122,11 @@ def test_requirements_name_ranges_and_cover_what_the_stored_code_imports():
 
 def imported_by(start):
     """Every package from elsewhere that importing a module of ours imports, directly or not."""
-    root, waiting, read, found = Path(pql_model.__file__).parent.parent, [start], set(), set()
+    root, waiting, read, result = Path(pql_model.__file__).parent.parent, [start], set(), set()
     while waiting:
         module = waiting.pop()
         if not module.startswith("pql_model"):
-            found.add(module.split(".")[0])
+            result.add(module.split(".")[0])
             continue
         path = root / (module.replace(".", "/") + ".py")
         if module in read or not path.exists():
@@ -137,7 +137,7 @@ def imported_by(start):
                 waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             elif isinstance(node, ast.Import):
                 waiting += [alias.name for alias in node.names]
-    return found - set(sys.stdlib_module_names) - {"__future__"}
+    return result - set(sys.stdlib_module_names) - {"__future__"}
 
 
 ISOLATED = """
@@ -155,7 +155,7 @@ def expect_its_own_code(python, local, folder):
     """Score in a process without this repository and without the installed package on its path."""
     small_table(rows=20)[0].to_parquet(folder / "table.parquet")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
+    process = subprocess.run(
         [str(python), "-c", ISOLATED, str(local), str(folder / "table.parquet")],
         cwd=folder,
         env=environment,
@@ -163,14 +163,14 @@ def expect_its_own_code(python, local, folder):
         text=True,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    payload = json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr[-2000:]
+    payload = json.loads(process.stdout)
     assert Path(payload["code"]) == local / "code" / "pql_model.zip" / "pql_model" / "__init__.py"
     expected = small_model().probability(small_table(rows=20)[0])
     np.testing.assert_allclose(payload["probability"], expected, rtol=0, atol=1e-12)
 
 
-def test_the_stored_model_brings_its_own_code(logged, home, tmp_path):
+def test_the_stored_model_includes_its_code(logged, home, tmp_path):
     expect_its_own_code(sys.executable, next((home / "mlruns" / "models").rglob("MLmodel")).parent, tmp_path)
 
 

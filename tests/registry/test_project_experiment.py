@@ -122,7 +122,7 @@ def test_every_other_entry_point_runs(train_in, entry):
     assert client.search_runs(["0"]) == []
 
 
-def test_every_entry_point_is_run_here():
+def test_every_entry_point_is_tested():
     project = yaml.safe_load((ROOT / "MLproject").read_text())
     assert set(project["entry_points"]) == {"train", *ENTRIES}
 

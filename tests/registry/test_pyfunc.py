@@ -46,11 +46,11 @@ def scored(trained, table, tmp_path_factory):
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", SCRIPT, model, *paths, missing], env=environment, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    return pd.read_parquet(paths[1]), missing, done.stdout
+    assert process.returncode == 0, process.stderr
+    return pd.read_parquet(paths[1]), missing, process.stdout
 
 
 def test_plain_mlflow_gives_the_probabilities_of_the_training(trained, scored):

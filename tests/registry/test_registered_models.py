@@ -49,11 +49,11 @@ def versions(tracking, home, number):
     return [tracking.register(logged, {"verdict": "ready"}).version for _ in range(number)]
 
 
-def test_what_has_no_version_has_no_list_and_no_champion(fresh):
+def test_a_model_without_versions_has_an_empty_list_and_no_champion(fresh):
     assert (fresh.versions(), fresh.champion()) == ([], None)
 
 
-def test_a_version_has_all_its_tags_from_the_start_and_nobody_but_it_is_the_challenger(fresh, tmp_path):
+def test_a_version_has_all_its_tags_from_the_start_and_is_the_only_challenger(fresh, tmp_path):
     made = add(fresh, tmp_path, **version_tags("weak", Estimate(0.7, 0.6, 0.8), "failed", "why"))
     (only,) = fresh.versions()
     assert (only.version, only.aliases, only.run_id) == ("1", ("challenger",), made.run_id)
@@ -62,7 +62,7 @@ def test_a_version_has_all_its_tags_from_the_start_and_nobody_but_it_is_the_chal
     assert only.trained_at > "2026"
 
 
-def test_champions_are_remembered_in_their_order_and_the_way_back_is_shown(fresh, tmp_path):
+def test_champions_are_recorded_in_order(fresh, tmp_path):
     versions(fresh, tmp_path, 3)
     for version in ("1", "2", "3"):
         fresh.promote(version)
@@ -80,14 +80,14 @@ def test_champions_are_remembered_in_their_order_and_the_way_back_is_shown(fresh
     assert fresh.versions()[0].rolled_back_at is None
 
 
-def test_a_champion_made_by_hand_in_mlflow_is_known_once_it_is_replaced(fresh, tmp_path):
+def test_a_champion_set_by_hand_in_mlflow_is_recorded_once_it_is_replaced(fresh, tmp_path):
     versions(fresh, tmp_path, 2)
     fresh.client.set_registered_model_alias(fresh.name, "champion", "1")
     fresh.promote("2")
     assert fresh.versions()[1].aliases == ("previous",)
 
 
-def test_a_model_whose_files_are_gone_is_an_error_that_names_it(fresh, tmp_path):
+def test_a_model_whose_files_are_missing_is_named_in_the_error(fresh, tmp_path):
     versions(fresh, tmp_path, 1)
     shutil.rmtree(tmp_path / "mlruns" / "models")
     with pytest.raises(
@@ -96,7 +96,7 @@ def test_a_model_whose_files_are_gone_is_an_error_that_names_it(fresh, tmp_path)
         fresh.load("1")
 
 
-def test_what_was_stored_scores_a_table_as_it_comes(logged, config):
+def test_the_stored_model_scores_tables_of_other_column_types(logged, config):
     table = small_table(rows=20)[0]
     odd = table.assign(**{"trait.seats": table["trait.seats"].astype("string"), "trait.size": [True, 12.0] * 10})
     for given in (table, odd):
@@ -105,7 +105,7 @@ def test_what_was_stored_scores_a_table_as_it_comes(logged, config):
         assert rows["reasons"].tolist() == scored_rows(small_model(), given)["reasons"].tolist()
 
 
-def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_store):
+def test_reasons_use_an_age_that_the_model_does_not_read(tmp_path, with_store):
     """A trial with one landmark: every age is the same, and no column."""
     table, y = small_table()
     manifest = MANIFEST.without([AGE])
@@ -120,7 +120,7 @@ def test_the_words_ask_for_an_age_that_the_model_does_not_read(tmp_path, with_st
     assert any("so far, of the first 7 days" in reasons for reasons in payload)
 
 
-def test_what_the_model_reads_as_a_number_and_a_condition_as_a_text_is_both_to_the_stored_model(tmp_path, with_store):
+def test_a_trait_may_be_a_number_for_the_model_and_a_text_for_a_condition(tmp_path, with_store):
     """As a number, true would be 1 and 007 be 7, and no condition would hold."""
     asked = [BoundCriterion(Criterion.model_validate({"trait": t, "in": ["true"]}), t) for t in ("seats", "new")]
     decider = replace(Decider.of_facts(small_model().facts), criteria=tuple(asked))
@@ -137,6 +137,6 @@ def test_what_the_model_reads_as_a_number_and_a_condition_as_a_text_is_both_to_t
     assert met == [["seats"], [], ["seats", "new"]] * 2
 
 
-def test_a_stored_model_that_cannot_be_asked_is_said(logged, config):
+def test_a_stored_model_that_fails_is_reported(logged, config):
     with pytest.raises(DataError, match=r"MLflow cannot score with version 99 .*`pql models` lists them"):
         Tracking(config).predict(replace(logged, version="99"), small_table(rows=2)[0])

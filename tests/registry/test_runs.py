@@ -12,7 +12,7 @@ from pql_model.registry.runs import PLACE
 from pql_model.registry.tracking import Tracking
 
 
-def test_a_run_holds_parameters_metrics_with_their_intervals_tags_and_files(logged, client):
+def test_a_run_has_parameters_metrics_with_intervals_tags_and_files(logged, client):
     run = client.get_run(logged.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == {"model/num_leaves": "7", "tuning/trials": "2"}
@@ -52,8 +52,8 @@ def test_the_logged_model_has_the_metrics_of_its_run(logged, client):
 def test_every_trial_is_a_run_inside_the_run(logged, client):
     experiment = client.get_run(logged.run_id).info.experiment_id
     runs = client.search_runs([experiment], f"tags.mlflow.parentRunId = '{logged.run_id}'")
-    found = sorted((r.info.run_name, r.info.status, r.data.params, r.data.metrics) for r in runs)
-    assert found == [
+    result = sorted((r.info.run_name, r.info.status, r.data.params, r.data.metrics) for r in runs)
+    assert result == [
         ("trial 0", "FINISHED", {"model/num_leaves": "7"}, {"fold/roc_auc": 0.71}),
         ("trial 1", "KILLED", {"model/num_leaves": "3"}, {}),
     ]
@@ -70,7 +70,7 @@ def project_run(tracking, monkeypatch, name, experiment="0"):
 @pytest.mark.parametrize(
     ("name", "after"), [(None, "2026-01-01 00:00 ready"), ("nightly", "nightly")], ids=["generated", "own"]
 )
-def test_the_run_that_mlflow_run_has_opened_is_continued(fresh, tmp_path, monkeypatch, name, after):
+def test_a_run_opened_by_mlflow_run_is_continued(fresh, tmp_path, monkeypatch, name, after):
     run_id = project_run(fresh, monkeypatch, name, fresh.experiment_id)
     logged = fresh.log(small_model(), record(tmp_path))
     assert logged.run_id == run_id
@@ -95,7 +95,7 @@ def test_an_active_run_of_the_caller_becomes_the_parent(fresh, tmp_path):
     assert fresh.client.get_run(logged.run_id).data.tags["mlflow.parentRunId"] == outer.info.run_id
 
 
-def test_no_entry_point_has_a_parameter_that_a_run_logs_too(logged, client):
+def test_no_entry_point_parameter_is_also_logged_by_the_run(logged, client):
     project = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())
     parameters = {name for entry in project["entry_points"].values() for name in entry.get("parameters", {})}
     assert parameters

@@ -64,7 +64,7 @@ def test_plain_mlflow_loads_the_champion_from_another_folder(served, tmp_path):
         "model = mlflow.pyfunc.load_model('models:/small-trial@champion')\n"
         "print(model.predict(pd.read_parquet(sys.argv[1]))['probability'].to_json(orient='values'))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "table.parquet")],
         cwd=tmp_path,
         env=environment(tmp_path, MLFLOW_TRACKING_URI=uri),
@@ -72,9 +72,9 @@ def test_plain_mlflow_loads_the_champion_from_another_folder(served, tmp_path):
         text=True,
         timeout=300,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert process.returncode == 0, process.stderr[-2000:]
     expected = second.registered.model.probability(table)
-    np.testing.assert_allclose(json.loads(done.stdout), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(json.loads(process.stdout), expected, rtol=0, atol=1e-9)
 
 
 def test_mlflow_models_serve_answers_with_scored_rows_and_names_missing_columns(served, tmp_path):

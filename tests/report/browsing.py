@@ -62,17 +62,17 @@ def tick(page: Any, *ids: str) -> None:
 
 def definitions(most: int, count: int = 200) -> list[dict[str, Any]]:
     chance, ids = random.Random(5), [one["id"] for one in explorer_criteria()]
-    found = []
+    items = []
     for _ in range(count):
         chosen = chance.sample(ids, chance.randint(1, most))
-        found.append(
+        items.append(
             {
                 "criteria": chosen,
                 "join": chance.choice(["all", "any", "at_least_k"]),
                 "k": chance.randint(1, len(chosen)),
             }
         )
-    return found
+    return items
 
 
 def meeting(table: pd.DataFrame, rule: dict[str, Any], less: int = 0) -> np.ndarray:
@@ -103,12 +103,12 @@ def same_cells(result: dict[str, Any], table: pd.DataFrame, rule: dict[str, Any]
 def axe(page: Any) -> dict[str, Any]:
     from axe_playwright_python.base import AXE_FILE_PATH
 
-    found: dict[str, Any] = page.evaluate(
+    result: dict[str, Any] = page.evaluate(
         f"async (rules) => {{ {Path(AXE_FILE_PATH).read_text('utf-8')}; "
         "return axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']}); }",
         RULES,
     )
-    return found
+    return result
 
 
 def violations(found: dict[str, Any]) -> list[str]:

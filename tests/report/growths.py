@@ -119,9 +119,9 @@ def _both(table: pd.DataFrame, met: pd.Series) -> dict[str, Any]:
 
 
 def _criteria(table: pd.DataFrame) -> list[dict[str, Any]]:
-    found = []
+    items = []
     for name, event, at in _offered()[: len(_MINED)]:
-        found.append(
+        items.append(
             {
                 "id": name,
                 "text": _words(event, at),
@@ -135,7 +135,7 @@ def _criteria(table: pd.DataFrame) -> list[dict[str, Any]]:
                 **_both(table, table[event] >= at),
             }
         )
-    return found
+    return items
 
 
 def _met(table: pd.DataFrame, parts: list[str], least: int) -> pd.Series:
@@ -157,7 +157,7 @@ def _least(parts: list[str], join: str, k: int | None) -> int:
 def _definitions(table: pd.DataFrame) -> list[dict[str, Any]]:
     texts = {name: _words(event, at) for name, event, at in _offered()}
     shorts = {name: f"{event} {at}+" for name, event, at in _offered()}
-    found = []
+    items = []
     for name, parts, join, k in _DEFINITIONS:
         least = _least(parts, join, k)
         held = sum((_met(table, [part], 1).astype(int) for part in parts), start=pd.Series(0, index=table.index))
@@ -165,7 +165,7 @@ def _definitions(table: pd.DataFrame) -> list[dict[str, Any]]:
         conversions = int((near & table["converted"]).sum())
         word = {"all": " and ", "any": " or "}.get(join, "; ")
         prefix = f"at least {k} of: " if join == "at_least_k" else f"{join} of: "
-        found.append(
+        items.append(
             {
                 "id": name,
                 "text": prefix + "; ".join(texts[part] for part in parts),
@@ -187,7 +187,7 @@ def _definitions(table: pd.DataFrame) -> list[dict[str, Any]]:
                 **_both(table, held >= least),
             }
         )
-    return found
+    return items
 
 
 def _in_force(table: pd.DataFrame) -> dict[str, Any]:
@@ -219,11 +219,11 @@ def _cell(part: pd.DataFrame) -> dict[str, Any]:
 
 
 def _behaviours(table: pd.DataFrame) -> list[dict[str, Any]]:
-    later, found = table[table["period"] == "later"], []
+    later, result = table[table["period"] == "later"], []
     for at, (event, window, _, weight, thresholds) in enumerate(_BEHAVIOURS[:7]):
         cut = thresholds[len(thresholds) // 2]
         share = 0.3 / (at + 1) + 0.02
-        found.append(
+        result.append(
             {
                 "behaviour": event,
                 "part": "usage",
@@ -255,11 +255,11 @@ def _behaviours(table: pd.DataFrame) -> list[dict[str, Any]]:
                 ],
             }
         )
-    return found
+    return result
 
 
 def _weeks(table: pd.DataFrame) -> list[dict[str, Any]]:
-    weeks, found = week_of(table["begins"].to_numpy()), []
+    weeks, result = week_of(table["begins"].to_numpy()), []
     new, today = _met(table, ["c1", "c2"], 2), table["Teammate Invited"] >= 2
     for week in range(_WEEKS + 3):
         start = MONDAY + week * 7 * DAY
@@ -268,7 +268,7 @@ def _weeks(table: pd.DataFrame) -> list[dict[str, Any]]:
             name: {"qualified": int((part & met).sum()), "conversions": int((part & met & table["converted"]).sum())}
             for name, met in (("d1", new), ("in_force", today))
         }
-        found.append(
+        result.append(
             {
                 "week": iso(start),
                 "entities": int(part.sum()) or 700,
@@ -277,16 +277,16 @@ def _weeks(table: pd.DataFrame) -> list[dict[str, Any]]:
                 "by_definition": rules,
             }
         )
-    return found
+    return result
 
 
 def _volume(table: pd.DataFrame) -> list[dict[str, Any]]:
     later = table[table["period"] == "later"].sort_values("probability", ascending=False, kind="stable")
-    found = []
+    items = []
     for share in (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5):
         top = later.head(int(share * len(later)))
-        found.append({"leads_per_week": len(top) / (_WEEKS - _LATER_FROM), "rate": _cell(top)["rate"], "share": share})
-    return found
+        items.append({"leads_per_week": len(top) / (_WEEKS - _LATER_FROM), "rate": _cell(top)["rate"], "share": share})
+    return items
 
 
 def _calibration(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -419,31 +419,31 @@ def growth() -> dict[str, Any]:
 
 def nothing_found() -> dict[str, Any]:
     """A world of noise: no criterion, no definition; the rule in force is all there is."""
-    found = growth()
-    found["criteria"], found["definitions"], found["behaviours"] = [], [], []
-    found["badge"] |= {
+    result = growth()
+    result["criteria"], result["definitions"], result["behaviours"] = [], [], []
+    result["badge"] |= {
         "name": "do_not_use",
         "sentence": "No behaviour goes with paying here, beyond what chance gives.",
         "would_change": "More conversions, or events that are not recorded yet.",
     }
-    found["in_force"]["against"] = None
-    found["profiles"] = {"call": [], "leave": [], "near": []}
-    for week in found["weeks"]:
+    result["in_force"]["against"] = None
+    result["profiles"] = {"call": [], "leave": [], "near": []}
+    for week in result["weeks"]:
         week["by_definition"].pop("d1")
-    return found
+    return result
 
 
 def no_rule_in_force() -> dict[str, Any]:
-    found = growth()
-    found["in_force"] = None
-    for week in found["weeks"]:
+    result = growth()
+    result["in_force"] = None
+    for week in result["weeks"]:
         week["by_definition"].pop("in_force")
-    return found
+    return result
 
 
 def too_few() -> dict[str, Any]:
     """A table of 150 accounts: 3 of 11 who meet the rule converted."""
-    found = growth()
+    result = growth()
     nothing = {"value": None, "low": None, "high": None}
     rows = {
         "entities": 150,
@@ -460,24 +460,24 @@ def too_few() -> dict[str, Any]:
         "leads_per_week": nothing,
         "note": "too few to judge",
     }
-    found["definitions"] = found["definitions"][:1]
-    found["definitions"][0] |= {"tested": rows, "recommended": False, "near_miss": None}
-    found["criteria"] = [criterion | {"tested": rows} for criterion in found["criteria"][:2]]
-    found["base"]["later"] = wilson(9, 150).to_dict(6)
-    found["badge"] |= {
+    result["definitions"] = result["definitions"][:1]
+    result["definitions"][0] |= {"tested": rows, "recommended": False, "near_miss": None}
+    result["criteria"] = [criterion | {"tested": rows} for criterion in result["criteria"][:2]]
+    result["base"]["later"] = wilson(9, 150).to_dict(6)
+    result["badge"] |= {
         "name": "do_not_use",
         "sentence": "Only 11 later accounts meet the rule: too few to judge.",
         "would_change": "About 20 more leads that meet it.",
     }
     cell = {"entities": 11, "conversions": 3, "rate": wilson(3, 11).to_dict(6)}
-    found["in_force"]["against"] |= {"both": cell, "only_new": {"entities": 0, "conversions": 0, "rate": nothing}}
-    found["in_force"]["verdict"], found["in_force"]["sentence"] = "cannot tell", "Too few accounts meet it to judge."
-    return found
+    result["in_force"]["against"] |= {"both": cell, "only_new": {"entities": 0, "conversions": 0, "rate": nothing}}
+    result["in_force"]["verdict"], result["in_force"]["sentence"] = "cannot tell", "Too few accounts meet it to judge."
+    return result
 
 
 def few_everywhere() -> dict[str, Any]:
     """Rates below 1 % throughout: the page counts of 1,000."""
-    found = growth()
+    result = growth()
 
     def shrink(at: Any) -> None:
         if isinstance(at, dict):
@@ -494,5 +494,5 @@ def few_everywhere() -> dict[str, Any]:
             for item in at:
                 shrink(item)
 
-    shrink(found)
-    return found
+    shrink(result)
+    return result

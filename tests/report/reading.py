@@ -18,18 +18,18 @@ class Node:
     text: str = ""
 
     def all(self, tag: str, **wanted: str) -> list[Node]:
-        found = [
+        result = [
             child
             for child in self.children
             if child.tag == tag
             and all(child.attributes.get(k.rstrip("_").replace("_", "-")) == v for k, v in wanted.items())
         ]
-        return found + [node for child in self.children for node in child.all(tag, **wanted)]
+        return result + [node for child in self.children for node in child.all(tag, **wanted)]
 
     def one(self, tag: str, **wanted: str) -> Node:
-        found = self.all(tag, **wanted)
-        assert len(found) == 1, f"{len(found)} of <{tag}> with {wanted}"
-        return found[0]
+        result = self.all(tag, **wanted)
+        assert len(result) == 1, f"{len(result)} of <{tag}> with {wanted}"
+        return result[0]
 
     def text_content(self) -> str:
         """The text a reader sees; a line break inside it is a space."""

@@ -26,7 +26,7 @@ def test_a_long_label_stays_inside_the_picture():
     assert cut("short", 320) == "short"
 
 
-def test_a_hundred_people_are_a_hundred_squares():
+def test_an_icon_array_has_a_square_per_person():
     yes, no = (read(icons(0.31, 100, "x")).one("path", class_=f"icon {kind}") for kind in ("yes", "no"))
 
     assert (yes.attributes["d"].count("M"), no.attributes["d"].count("M")) == (31, 69)
@@ -34,7 +34,7 @@ def test_a_hundred_people_are_a_hundred_squares():
     assert read(icons(0.0, 100, "x")).all("path", class_="icon yes") == []
 
 
-def test_fifty_futures_are_the_quantiles_of_a_beta_binomial():
+def test_the_quantile_dots_follow_a_beta_binomial():
     values = futures(30, 100)
 
     assert len(values) == 50
@@ -49,7 +49,7 @@ def test_a_dotplot_has_fifty_dots():
     assert len(read(dotplot([0] * 50, "x", "of 100", 320)).all("circle")) == 50
 
 
-def test_unfinished_weeks_are_hatched_and_hold_no_dot():
+def test_unfinished_weeks_are_hatched_and_have_no_dot():
     done = Week("1 Jan", True, RANGE, 0.3, None)
     page = read(weeks([done, done, Week("15 Jan", False, None, None, None)], 1, 100, "x", 720))
 

@@ -21,32 +21,32 @@ def page(payload, data) -> Node:
 
 def test_a_page_without_explorer_says_what_to_run_instead():
     for data in (None, {"mode": "off"}):
-        found = page(growth(), data)
-        assert "pql criteria test FILE" in found.text_content()
-        assert found.all("script") == []
+        html = page(growth(), data)
+        assert "pql criteria test FILE" in html.text_content()
+        assert html.all("script") == []
 
 
 def test_without_a_script_the_tested_rules_are_shown(data):
-    found = page(growth(), data)
+    html = page(growth(), data)
 
-    assert len(found.table("still")) == 8
-    assert "hidden" in found.one("div", id="x").attributes
+    assert len(html.table("still")) == 8
+    assert "hidden" in html.one("div", id="x").attributes
 
 
 def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
-    found = page(growth(), data)
+    html = page(growth(), data)
 
-    assert len(found.all("input", type="checkbox")) == 30
-    assert [legend.text_content() for legend in found.all("legend")][:3] == [
+    assert len(html.all("input", type="checkbox")) == 30
+    assert [legend.text_content() for legend in html.all("legend")][:3] == [
         "A lead meets",
         "Board Created",
         "Automation Created",
     ]
-    first = found.all("fieldset")[1]
+    first = html.all("fieldset")[1]
     assert [label.text_content() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
 
 
-def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
+def test_the_script_starts_with_the_recommended_rule_and_has_todays(data):
     payload = script_data(View(growth(), data), data)
 
     assert payload["starts"] == {
@@ -56,7 +56,7 @@ def test_the_script_starts_with_the_recommended_rule_and_knows_todays(data):
     assert [len(strip["weeks"]) for strip in payload["strips"]] == [29, 29, 29]
 
 
-def test_a_rule_in_force_that_the_criteria_cannot_say_has_no_button(data):
+def test_a_rule_in_force_that_the_criteria_cannot_express_has_no_button(data):
     payload = growth()
     payload["in_force"]["conditions"] = [condition("Board Created", 99)]
 

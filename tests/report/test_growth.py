@@ -12,7 +12,7 @@ def growth(trained):
     return json.loads((trained.folder / "growth.json").read_text(encoding="utf-8"))
 
 
-def test_the_weeks_hold_every_row_once(trained, growth):
+def test_every_row_is_in_exactly_one_week(trained, growth):
     assert sum(week["entities"] for week in growth["weeks"]) == len(trained.findings.outcomes)
     assert sum(week["conversions"] for week in growth["weeks"]) == int(trained.findings.outcomes.converted.sum())
     starts = [parse_instant(week["week"]) for week in growth["weeks"]]
@@ -36,7 +36,7 @@ def test_above_and_below_a_threshold_are_all_later_rows(trained, growth):
         assert behaviour["above"]["entities"] + behaviour["below"]["entities"] == later
 
 
-def test_the_curve_falls_in_volume_and_holds_the_threshold(growth):
+def test_the_curve_falls_in_volume_and_includes_the_threshold(growth):
     for behaviour in growth["behaviours"]:
         counts = [point["entities"] for point in behaviour["curve"]]
         assert counts == sorted(counts, reverse=True) or counts == sorted(counts)
@@ -59,7 +59,7 @@ def test_the_explorer_offers_each_condition_once(trained):
     assert set(explorer_bits(trained.findings).columns) >= {each["id"] for each in offered}
 
 
-def test_the_object_is_a_function_of_what_it_is_given(trained, growth):
+def test_the_growth_object_depends_only_on_its_arguments(trained, growth):
     product = {key: growth[key] for key in ("product", "entity", "motion", "horizon_days", "made_at", "config_digest")}
     calibration = trained.evaluation.calibration_over_time
     again = growth_object(

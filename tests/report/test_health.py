@@ -23,12 +23,12 @@ def test_quarantined_is_amber_and_allowed_is_red():
     ]
 
 
-def test_a_trait_is_called_by_its_own_name():
+def test_a_trait_is_shown_by_its_own_name():
     [line] = health_lines([Finding("trait.lifetime+logins", "suspicious", "why", 0.9, "kept")], {}, 10, [], None)
     assert line["saw"] == "`lifetime logins`: why"
 
 
-def test_unusable_rows_matter_by_their_share():
+def test_the_status_of_unusable_rows_depends_on_their_share():
     assert levels(set_aside={"bot": 99}) == ["ok"]
     assert levels(set_aside={"bot": 100}) == ["amber"]
     assert levels(set_aside={"bot": 200, "duplicate": 100}) == ["red"]

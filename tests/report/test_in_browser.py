@@ -211,14 +211,14 @@ def test_200_definitions_in_rows_mode_give_exactly_the_librarys_numbers(visit):
             rows = (table["period"] == period).to_numpy()
             met, converted = meeting(table, rule)[rows], table["converted"].to_numpy()[rows]
             n, x, everyone = int(met.sum()), int((met & converted).sum()), int(converted.sum())
-            found = result[period]
-            assert (found["n"], found["x"]) == ([n, n], [x, x])
+            actual = result[period]
+            assert (actual["n"], actual["x"]) == ([n, n], [x, x])
             if n:
-                close(found["rate"], wilson(x, n))
-                close(found["lift"], lift_of(x, n, everyone, len(met)))
-            close(found["recall"], wilson(x, everyone))
+                close(actual["rate"], wilson(x, n))
+                close(actual["lift"], lift_of(x, n, everyone, len(met)))
+            close(actual["recall"], wilson(x, everyone))
             weekly = pd.DataFrame({"week": weeks[rows], "n": met, "x": met & converted}).groupby("week").sum()
-            assert found["weeks"] == {week: [int(row["n"]), int(row["x"])] for week, row in weekly.iterrows()}
+            assert actual["weeks"] == {week: [int(row["n"]), int(row["x"])] for week, row in weekly.iterrows()}
         later = (table["period"] == "later").to_numpy()
         close(result["later"]["leads"], leads_per_week(meeting(table, rule)[later], seen))
         same_cells(result, table, rule, exact=True)
@@ -233,17 +233,17 @@ def test_200_definitions_in_counts_mode_are_exact_or_bounded_where_small_counts_
             rows = (table["period"] == period).to_numpy()
             met, converted = meeting(table, rule)[rows], table["converted"].to_numpy()[rows]
             n, x, everyone = int(met.sum()), int((met & converted).sum()), int(converted.sum())
-            found = result[period]
-            assert found["n"][0] <= n <= found["n"][1]
-            assert found["x"][0] <= x <= found["x"][1]
-            if found["known"]:
+            actual = result[period]
+            assert actual["n"][0] <= n <= actual["n"][1]
+            assert actual["x"][0] <= x <= actual["x"][1]
+            if actual["known"]:
                 known += 1
-                close(found["rate"], wilson(x, n))
-                close(found["lift"], lift_of(x, n, everyone, len(met)))
-                close(found["recall"], wilson(x, everyone))
-            if period == "later" and found["leads"] is not None:
+                close(actual["rate"], wilson(x, n))
+                close(actual["lift"], lift_of(x, n, everyone, len(met)))
+                close(actual["recall"], wilson(x, everyone))
+            if period == "later" and actual["leads"] is not None:
                 expected = leads_per_week(met, seen).value
-                assert found["leads"]["value"] == pytest.approx(expected, rel=1e-9)
+                assert actual["leads"]["value"] == pytest.approx(expected, rel=1e-9)
         same_cells(result, table, rule, exact=False)
 
     assert known > 250  # of 400
@@ -272,20 +272,20 @@ def test_every_criterion_changes_the_result(visit):
     assert len(seen) == 31
 
 
-def test_how_the_criteria_are_joined_changes_the_result(visit):
+def test_all_any_and_at_least_change_the_result(visit):
     page = visit()
     tick(page, "c3")
-    found = {}
+    result = {}
     for label in ("all of them", "any of them", "at least"):
         page.get_by_label(label, exact=True).check()
-        found[label] = text(page, "later-rate")
+        result[label] = text(page, "later-rate")
     page.locator("#x-k").fill("2")
-    found["at least 2"] = text(page, "later-rate")
+    result["at least 2"] = text(page, "later-rate")
     table = bits()
     later = table[table["period"] == "later"]
     expected = [int((later[["c1", "c2", "c3"]].sum(axis=1) >= least).sum()) for least in (3, 1, 1, 2)]
 
-    assert [int(re.search(r"of ([\d,]+)\)", payload)[1].replace(",", "")) for payload in found.values()] == expected
+    assert [int(re.search(r"of ([\d,]+)\)", payload)[1].replace(",", "")) for payload in result.values()] == expected
 
 
 def test_at_least_k_is_kept_between_1_and_the_number_of_ticked_criteria(visit):
@@ -320,7 +320,7 @@ def test_a_file_of_counts_takes_four_criteria_and_no_fifth(visit):
     assert page.locator("#x input[name=criterion]:enabled").count() == 30
 
 
-def test_from_the_fifth_rule_on_the_reader_is_told_how_many_were_tried(visit):
+def test_from_the_fifth_rule_on_the_number_of_rules_tried_is_shown(visit):
     page = visit()
     for name in ("c3", "c3", "c4", "c4", "c5", "c5"):  # three rules, and the first one again and again
         tick(page, name)
@@ -329,7 +329,7 @@ def test_from_the_fifth_rule_on_the_reader_is_told_how_many_were_tried(visit):
     assert "You have tried 5 rules. The best of many looks better than it will be" in text(page, "honest")
 
 
-def test_near_misses_and_what_each_criterion_is_worth_are_told(visit):
+def test_near_misses_and_the_value_of_each_criterion_are_shown(visit):
     page = visit()
     miss = growth()["definitions"][0]["near_miss"]
 
@@ -340,7 +340,7 @@ def test_near_misses_and_what_each_criterion_is_worth_are_told(visit):
     assert f"({single['conversions']} of {single['qualified']})" in rows[0]
 
 
-def test_a_rule_in_the_address_comes_back(visit):
+def test_a_rule_in_the_address_is_restored(visit):
     page = visit()
     page.get_by_label("any of them", exact=True).check()
     tick(page, "c4")
@@ -351,7 +351,7 @@ def test_a_rule_in_the_address_comes_back(visit):
 
 
 @pytest.mark.parametrize("hash_", ["#rule=nobody,%E0%A4%A&join=none&k=x", "#rule=", "#health"])
-def test_an_address_that_makes_no_sense_does_no_harm(visit, hash_):
+def test_an_invalid_address_is_ignored(visit, hash_):
     page = visit("counts", hash_)
 
     assert page.heard == []
@@ -380,7 +380,7 @@ def test_the_copied_definition_loads_back_as_the_same_rule(visit, label, least):
     assert text(page, "copied")
 
 
-def test_a_rule_that_nobody_was_asked_about_has_a_weekly_strip_in_rows_mode_only(visit):
+def test_a_new_rule_has_a_weekly_strip_in_rows_mode_only(visit):
     for name, strips in (("rows", 1), ("counts", 0)):
         page = visit(name)
         tick(page, "c4")
@@ -388,7 +388,7 @@ def test_a_rule_that_nobody_was_asked_about_has_a_weekly_strip_in_rows_mode_only
     assert visit().locator("#x-strip svg circle").count() == 26
 
 
-def test_the_live_line_waits_until_the_reader_is_done(visit):
+def test_the_live_region_is_updated_once_the_reader_pauses(visit):
     page = visit()
     first = text(page, "live")
     tick(page, "c3")
@@ -421,7 +421,7 @@ def test_a_sorted_column_goes_down_and_up(visit):
         assert rates == sorted(rates, key=lambda rate: way * rate)
 
 
-def test_what_the_script_writes_claims_no_cause_either(visit):
+def test_the_texts_of_the_script_claim_no_cause_either(visit):
     page = visit()
     tick(page, "c3")
     page.get_by_label("any of them", exact=True).check()
@@ -442,29 +442,29 @@ def test_what_the_script_writes_claims_no_cause_either(visit):
         ("nothing", {"color_scheme": "dark"}, None),
     ],
 )
-def test_axe_finds_nothing_to_mend(visit, name, options, media):
+def test_axe_finds_no_violations(visit, name, options, media):
     page = visit(name, bypass_csp=True, **options)
     page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
     if media:
         page.emulate_media(media=media)
-    found = axe(page)
+    result = axe(page)
 
-    assert violations(found) == []
-    assert len(found["passes"]) > 20
+    assert violations(result) == []
+    assert len(result["passes"]) > 20
 
 
-def test_axe_would_find_what_is_broken(visit):
+def test_axe_detects_a_violation(visit):
     page = visit(bypass_csp=True)
     page.evaluate(
         """() => { document.documentElement.removeAttribute('lang'); document.querySelector('svg title').remove();
         document.querySelector('#x button').textContent = ''; document.querySelector('h2').remove(); }"""
     )
-    found = {rule["id"] for rule in axe(page)["violations"]}
+    result = {rule["id"] for rule in axe(page)["violations"]}
 
-    assert {"html-has-lang", "svg-img-alt", "button-name"} <= found
+    assert {"html-has-lang", "svg-img-alt", "button-name"} <= result
 
 
-def test_a_rule_is_built_and_read_with_the_keyboard_alone(visit):
+def test_a_rule_can_be_built_and_read_with_the_keyboard_alone(visit):
     page = visit()
     reached, steps = [], 0
     while steps < 200:
@@ -541,7 +541,7 @@ def test_without_scripts_the_page_is_complete_and_says_how_to_open_the_explorer(
     assert page.locator("#today tbody tr").last.is_visible()
 
 
-def test_printed_every_section_table_and_the_rule_of_the_explorer_are_there(visit, folder):
+def test_the_printed_page_has_every_section_table_and_the_rule_of_the_explorer(visit, folder):
     from pypdf import PdfReader
 
     page = visit()

@@ -21,7 +21,7 @@ def test_counts_of_100_are_whole_and_halves_go_up():
     assert [numbers.frequency(rate) for rate in (0.005, 0.025, 0.3149, 0.315)] == ["1", "3", "31", "32"]
 
 
-def test_a_rate_that_rounds_to_none_is_fewer_than_1_and_to_all_more_than_99():
+def test_extreme_rates_are_fewer_than_1_or_more_than_99():
     assert (numbers.frequency(0.0049), numbers.frequency(0.0), numbers.frequency(0.996), numbers.frequency(1.0)) == (
         "fewer than 1",
         "0",
@@ -39,7 +39,7 @@ def test_a_lower_end_of_0_prints_fewer_than_1():
     assert numbers.interval({"value": 0.0, "low": 0.0, "high": 0.004}) == "fewer than 1"
 
 
-def test_both_frames_add_up_to_100():
+def test_converting_and_not_converting_add_up_to_100():
     for at in range(1001):
         assert (
             numbers.frequency(at / 1000).isdecimal() is False
@@ -47,7 +47,7 @@ def test_both_frames_add_up_to_100():
         )
 
 
-def test_one_decimal_below_10_and_none_above():
+def test_percentages_have_one_decimal_below_10_and_none_above():
     assert [numbers.number(value) for value in (0.04, 5.16, 9.94, 9.96, 31.4, -2.34, 0)] == [
         "0",
         "5.2",

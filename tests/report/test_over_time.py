@@ -10,11 +10,11 @@ def section(payload, name="weeks") -> Node:
 
 
 def test_weeks_that_are_not_finished_are_hatched_and_not_counted():
-    found = section(growth())
+    html = section(growth())
 
-    assert "The last 3 weeks are not finished" in found.text_content()
-    assert [row[2:] for row in found.table("weeks")[-3:]] == [["–", "–", "–"]] * 3
-    assert len(found.all("rect", class_="unfinished")) == 2 * 3
+    assert "The last 3 weeks are not finished" in html.text_content()
+    assert [row[2:] for row in html.table("weeks")[-3:]] == [["–", "–", "–"]] * 3
+    assert len(html.all("rect", class_="unfinished")) == 2 * 3
 
 
 def test_the_finding_counts_only_weeks_that_can_be_judged():
@@ -28,29 +28,29 @@ def test_the_finding_counts_only_weeks_that_can_be_judged():
     assert enough < 26
 
 
-def test_one_unfinished_week_is_said_in_the_singular():
+def test_one_unfinished_week_is_singular():
     payload = growth()
     payload["weeks"] = payload["weeks"][:-2]
 
     assert "The last week is not finished" in section(payload).text_content()
 
 
-def test_where_no_rule_was_found_todays_is_followed():
-    found = section(nothing_found())
+def test_without_a_recommended_rule_todays_rule_is_shown():
+    html = section(nothing_found())
 
-    assert "Filled circle with its 95 % interval: today’s rule." in found.text_content()
+    assert "Filled circle with its 95 % interval: today’s rule." in html.text_content()
 
 
 def test_without_any_rule_everyone_is_shown():
     payload = no_rule_in_force()
     payload["definitions"] = []
-    found = section(payload)
+    html = section(payload)
 
-    assert found.one("h2").text_content() == "Too few leads a week to follow the rule week by week"
-    assert found.table("weeks")[0][3:] == ["–", "–"]
+    assert html.one("h2").text_content() == "Too few leads a week to follow the rule week by week"
+    assert html.table("weeks")[0][3:] == ["–", "–"]
 
 
-def test_no_weeks_are_no_error():
+def test_a_report_without_weeks_is_rendered():
     payload = growth()
     payload["weeks"] = []
 
@@ -65,7 +65,7 @@ def test_near_misses_are_shown_with_their_rate():
     assert "names no account" in payload.text_content()
 
 
-def test_whom_to_call_and_whom_to_leave_stand_in_one_table():
+def test_accounts_to_call_and_to_skip_share_one_table():
     assert [row[1] for row in section(growth(), "call").table("profiles")] == [
         "Call first",
         "One step short",
@@ -80,6 +80,6 @@ def test_few_near_misses_give_a_count_and_no_rate():
     assert "12 accounts are one step short of the rule: too few to judge." in section(payload, "call").text_content()
 
 
-def test_no_near_miss_is_no_error():
+def test_a_report_without_near_misses_is_rendered():
     for payload in (too_few(), nothing_found()):
         assert section(payload, "call").one("h2").text_content() == "Whom to call, and whom to leave"

@@ -67,7 +67,7 @@ def test_rendering_does_not_change_the_growth_object(explorer):
     assert payload == growth()
 
 
-def test_the_twelve_sections_stand_in_order_each_headed_by_its_finding(page):
+def test_the_twelve_sections_are_in_order_each_headed_by_its_finding(page):
     _, _, tree = page
     sections = tree.one("main").all("section")
 
@@ -76,7 +76,7 @@ def test_the_twelve_sections_stand_in_order_each_headed_by_its_finding(page):
     assert len(tree.all("h1")) == 1
 
 
-def test_the_policy_comes_right_after_the_charset_and_names_the_hash_of_the_pages_own_style_and_script(page):
+def test_the_content_security_policy_follows_the_charset_and_has_the_hashes_of_style_and_script(page):
     _, html, tree = page
     charset, policy = tree.one("head").all("meta")[:2]
     content = str(policy.attributes["content"])
@@ -179,7 +179,7 @@ def test_hostile_texts_change_no_element_of_the_page():
         assert skeleton(read(first)) == skeleton(read(second))
 
 
-def test_no_word_on_the_page_claims_a_cause_but_the_one_sentence_that_says_so(page):
+def test_only_the_disclaimer_speaks_of_causes(page):
     _, _, tree = page
     text = " ".join(tree.one("body").text_content().split())
 
@@ -237,7 +237,7 @@ def _same(text: str, how: str, value: Any, per: int) -> None:
             assert abs(shown - number) <= slack + 1e-9, (text, how, value)
 
 
-def test_a_lift_stands_only_where_the_rate_and_the_rate_of_everyone_stand_too(page):
+def test_a_lift_is_shown_only_beside_both_rates(page):
     _, _, tree = page
     for table in tree.all("table"):
         headings = [heading.text_content() for heading in table.one("thead").all("th")]
@@ -258,40 +258,40 @@ def test_every_chart_has_a_role_a_title_a_caption_and_its_numbers_as_a_table(pag
 
 def _ticks(svg: Node, anchor: str, axis: str, scale: float) -> tuple[float, float]:
     """From the numbers at an axis: place at 0 and places per unit."""
-    found = []
+    items = []
     for label in svg.all("text", class_="t dim", text_anchor=anchor):
         words_ = label.text_content().replace(",", "")
         if re.fullmatch(r"-?\d+(\.\d+)?", words_):
-            found.append((float(words_) / scale, float(str(label.attributes[axis]))))
-    (low, start), (high, end) = found[0], found[-1]
+            items.append((float(words_) / scale, float(str(label.attributes[axis]))))
+    (low, start), (high, end) = items[0], items[-1]
     slope = (end - start) / (high - low)
     return start - low * slope, slope
 
 
-def test_the_marks_of_the_calibration_stand_where_its_table_says():
+def test_the_marks_of_the_calibration_chart_match_its_table():
     tree = read(render_page(growth(), None))
     svg = tree.one("section", id="score").all("svg")[0]
     left, x_step = _ticks(svg, "middle", "x", 100)
     base, y_step = _ticks(svg, "end", "y", 100)
-    found = [
+    result = [
         ((float(c.attributes["cx"]) - left) / x_step, (float(c.attributes["cy"]) + 4 - base) / y_step)
         for c in svg.all("circle")
     ]
 
-    for (x, y), row in zip(found, tree.table("calibration"), strict=True):
+    for (x, y), row in zip(result, tree.table("calibration"), strict=True):
         assert math.isclose(x * 100, float(row[0].split()[0]), abs_tol=0.6)
         assert math.isclose(y * 100, float(row[3].split()[0]), abs_tol=0.6)
 
 
-def test_the_marks_of_the_weeks_stand_where_their_table_says():
+def test_the_marks_of_the_weekly_chart_match_its_table():
     tree = read(render_page(growth(), None))
     svg = tree.one("section", id="weeks").all("svg")[0]
     base, step = _ticks(svg, "end", "y", 100)
-    found = [(float(c.attributes["cy"]) + 4 - base) / step for c in svg.all("circle")]
+    result = [(float(c.attributes["cy"]) + 4 - base) / step for c in svg.all("circle")]
     rows = [row for row in tree.table("weeks") if row[3] != "–"]
 
     assert len(rows) == 26
-    for rate, row in zip(found, rows, strict=True):
+    for rate, row in zip(result, rows, strict=True):
         assert math.isclose(rate, int(row[4]) / int(row[3]), abs_tol=0.01)
 
 
@@ -323,7 +323,7 @@ def test_no_account_is_in_the_file_not_even_encoded(mode):
     assert not [name for name in (*CANARIES, "w000017") for content in inside if name.encode() in content]
 
 
-def test_a_file_with_rows_says_so_on_top_and_in_its_name():
+def test_a_file_with_rows_is_marked_on_top_and_in_its_name():
     rows = explorer_data(bits(), explorer_criteria(), "rows")
 
     assert ROWS_WARNING in read(render_page(growth(), rows)).one("header").text_content()
@@ -331,7 +331,7 @@ def test_a_file_with_rows_says_so_on_top_and_in_its_name():
     assert file_name(rows, "growth_report") == "growth_report-with-account-data.html"
 
 
-def test_the_seed_of_the_config_and_its_digest_are_named(page):
+def test_the_seed_and_the_digest_of_the_config_are_shown(page):
     _, _, tree = page
 
     assert "ab12cd34ef56" in tree.one("section", id="method").text_content()

@@ -20,14 +20,14 @@ def test_the_sentence_compares_those_with_a_behaviour_and_the_rest_and_claims_no
     ) in payload
 
 
-def test_intent_is_marked_apart_from_value():
+def test_intent_and_value_are_marked_differently():
     kinds = {row[0]: row[5] for row in section(growth()).table("behaviours")}
 
     assert kinds["at least 2 Pricing Viewed in the last 7 days"].startswith("intent")
     assert kinds["at least 5 Board Created in the first 7 days"].startswith("value")
 
 
-def test_each_behaviour_has_its_curve_with_the_number_of_those_past_each_value():
+def test_each_behaviour_has_its_curve_with_the_count_beyond_each_value():
     rows = section(growth()).table("curve-0")
     counts = [int(row[1].replace(",", "")) for row in rows]
 
@@ -35,7 +35,7 @@ def test_each_behaviour_has_its_curve_with_the_number_of_those_past_each_value()
     assert counts == sorted(counts, reverse=True)
 
 
-def test_a_threshold_from_above_reads_or_less():
+def test_an_upper_threshold_reads_or_less():
     payload = growth()
     payload["behaviours"][0]["curve"].reverse()
 
@@ -54,10 +54,10 @@ def test_too_few_on_one_side_give_counts_and_no_finding():
     payload = growth()
     few = {"entities": 12, "conversions": 3, "rate": {"value": 0.25, "low": 0.1, "high": 0.5}}
     payload["behaviours"] = [payload["behaviours"][0] | {"above": few}]
-    found = section(payload)
+    html = section(payload)
 
-    assert found.one("h2").text_content() == "What goes with conversion: cannot tell these apart yet"
-    assert found.table("behaviours")[0][1] == "3 of 12: too few to judge"
+    assert html.one("h2").text_content() == "What goes with conversion: cannot tell these apart yet"
+    assert html.table("behaviours")[0][1] == "3 of 12: too few to judge"
 
 
 def test_a_behaviour_that_does_not_separate_is_not_the_finding():
@@ -67,15 +67,15 @@ def test_a_behaviour_that_does_not_separate_is_not_the_finding():
     assert section(payload).one("h2").text_content() == "Teammate Invited goes with conversion: 16 against 4 of 100"
 
 
-def test_nothing_found_says_so():
+def test_without_behaviours_the_page_says_so():
     assert section(nothing_found()).one("h2").text_content() == "No behaviour goes with conversion beyond chance"
 
 
-def test_what_is_measured_falls_back_on_the_words():
+def test_the_name_of_a_measure_falls_back_on_its_text():
     assert measured(GrowthNode({"words": "at least 5 `x`", "features": []})) == "at least 5 `x`"
 
 
-def test_a_value_that_is_a_text_or_missing_is_shown_as_such():
+def test_text_and_missing_values_are_shown_as_such():
     payload = growth()
     payload["behaviours"][0]["shap"] = [
         {"value": "51-200", "contribution": 0.2, "entities": 3},

@@ -49,7 +49,7 @@ def test_the_heading_counts_the_rules_that_are_better_than_todays():
     )
 
 
-def test_it_is_said_on_which_weeks_rules_were_picked_and_scored_and_how_many_were_tried():
+def test_the_weeks_of_selection_and_scoring_and_the_number_of_rules_tried_are_stated():
     payload = section(growth()).text_content()
 
     assert (
@@ -73,7 +73,7 @@ def test_a_rule_is_ranked_against_todays_only_where_their_intervals_do_not_overl
     assert standing(View(payload), View(payload).growth["definitions"][0]) == verdict
 
 
-def test_a_rule_that_could_be_chance_is_called_that():
+def test_a_rule_that_could_be_chance_is_marked():
     payload = growth()
     payload["definitions"][0]["adjusted_p"] = 0.06
 
@@ -86,18 +86,18 @@ def test_too_few_get_counts_and_no_figure_and_no_rank():
     assert row[1:] == ["3 of 11: too few to judge", "–", "–", "–", "–", "too few to judge"]
 
 
-def test_what_was_not_confirmed_is_listed_apart():
+def test_unconfirmed_rules_are_listed_separately():
     payload = growth()
     payload["not_confirmed"] = [copy.deepcopy(payload["definitions"][1]) | {"adjusted_p": 0.4}]
 
     assert section(payload).table("not-confirmed")[0][3] == "0.400"
 
 
-def test_nothing_found_leaves_todays_rule_alone_in_the_table():
-    found = section(nothing_found())
+def test_without_other_rules_the_table_has_todays_rule_only():
+    html = section(nothing_found())
 
-    assert found.one("h2").text_content() == "No rule was found that holds"
-    assert len(found.table("rules")) == 1
+    assert html.one("h2").text_content() == "No rule was found that holds"
+    assert len(html.table("rules")) == 1
 
 
 def test_windows_that_cannot_be_told_apart_are_both_shown():
@@ -106,14 +106,12 @@ def test_windows_that_cannot_be_told_apart_are_both_shown():
     assert any("hard to tell apart: at least 2 Automation Created ever (21 %)" in row[4] for row in notes)
 
 
-def test_the_best_rate_is_told_for_about_as_many_leads_as_the_rule_gives():
-    found = section(growth(), "volume")
+def test_the_best_rate_is_given_for_a_similar_number_of_leads():
+    html = section(growth(), "volume")
 
-    assert (
-        found.one("h2").text_content() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
-    )
-    assert len(found.all("circle", class_="dot rule")) == 2 * (3 + 50)  # twice: three rules, and fifty futures
-    assert len(found.all("path", class_="dot today")) == 2
+    assert html.one("h2").text_content() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
+    assert len(html.all("circle", class_="dot rule")) == 2 * (3 + 50)  # twice: three rules, and fifty futures
+    assert len(html.all("path", class_="dot today")) == 2
 
 
 def test_without_a_model_there_is_no_curve():
@@ -124,7 +122,7 @@ def test_without_a_model_there_is_no_curve():
 
 
 def test_without_a_rule_the_curve_stands_alone():
-    found = section(nothing_found(), "volume")
+    html = section(nothing_found(), "volume")
 
-    assert found.one("h2").text_content().startswith("If the team can work")
-    assert found.all("table", data_table="futures") == []
+    assert html.one("h2").text_content().startswith("If the team can work")
+    assert html.all("table", data_table="futures") == []

@@ -16,15 +16,15 @@ SEVEN = explorer_criteria()[:7]
 
 
 def decode(text: str) -> list[int]:
-    found, value, shift = [], 0, 0
+    result, value, shift = [], 0, 0
     for letter in text:
         code = LETTERS.index(letter)
         value += (code & 31) << shift
         shift += 5
         if code < 32:
-            found.append(value)
+            result.append(value)
             value = shift = 0
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_part_with_todays_rule_is_withheld_where_it_or_the_rest_is_small(sma
     assert decode(counted["counts"][f"today_{side}"]) == expected
 
 
-def test_leads_of_whole_weeks_are_given_only_where_both_outcomes_are(small, counted):
+def test_leads_of_whole_weeks_are_published_only_where_both_outcomes_are(small, counted):
     later = small["period"] == "later"
     whole = later & np.isin(week_of(small["as_of"].to_numpy()), whole_weeks(small.loc[later, "as_of"].to_numpy()))
     expected = []
@@ -80,21 +80,21 @@ def test_leads_of_whole_weeks_are_given_only_where_both_outcomes_are(small, coun
     assert [max(n, 0) for n in expected] == decode(counted["counts"]["weekly"])
 
 
-def test_numbers_of_any_size_come_back():
+def test_numbers_of_any_size_round_trip():
     numbers = [0, 1, 31, 32, 33, 1023, 1024, 32767, 32768, 9_999_999]
 
     assert decode(encode(np.array(numbers))) == numbers
 
 
-def test_rows_come_back_as_the_same_rows_in_no_order(small):
+def test_rows_round_trip_without_their_order(small):
     payload = explorer_data(small, SEVEN, "rows")["rows"]
     columns = {
         name: [(LETTERS.index(letter) >> bit) & 1 for letter in text for bit in range(6)]
         for name, text in payload["bits"].items()
     }
-    found, at = [], 0
+    result, at = [], 0
     for later, week, _, converted, rows in payload["groups"]:
-        found += [(later, week, converted, *(columns[name][row] for name in columns)) for row in range(at, at + rows)]
+        result += [(later, week, converted, *(columns[name][row] for name in columns)) for row in range(at, at + rows)]
         at += -(-rows // 32) * 32
     weeks = pd.to_datetime(week_of(small["begins"].to_numpy()), unit="us").strftime("%Y-%m-%d")
     ids = [f"c{at + 1}" for at in range(7)] + ["in_force"]
@@ -106,7 +106,7 @@ def test_rows_come_back_as_the_same_rows_in_no_order(small):
         strict=True,
     )
 
-    assert sorted(found) == sorted(expected)
+    assert sorted(result) == sorted(expected)
 
 
 def test_the_order_of_the_rows_leaves_no_trace(small):
@@ -124,19 +124,19 @@ def test_no_entity_is_in_the_data(mode):
     assert not [name for name in (*CANARIES, "w000001") if name in text]
 
 
-def test_off_holds_nothing(small):
+def test_off_has_no_data(small):
     assert explorer_data(small, SEVEN, "off") == {"mode": "off"}
     assert explorer_data(small, [], "counts") == {"mode": "off"}
 
 
-def test_without_a_rule_in_force_there_is_nothing_of_it(small):
+def test_without_a_rule_in_force_its_counts_are_absent(small):
     payload = explorer_data(small.drop(columns="in_force"), SEVEN, "counts")
 
     assert payload["today"] is False
     assert "today_yes" not in payload["counts"]
 
 
-def test_many_criteria_are_counted_less_deep():
+def test_many_criteria_are_combined_in_smaller_sets():
     table = bits().head(500)
     criteria = explorer_criteria()
     more = [{**criteria[0], "id": f"x{at}"} for at in range(30)]
@@ -146,7 +146,7 @@ def test_many_criteria_are_counted_less_deep():
     assert explorer_data(table, criteria[:2], "counts")["most"] == 2
 
 
-def test_a_period_without_rows_is_no_error(small):
+def test_a_period_without_rows_is_accepted(small):
     payload = explorer_data(small[small["period"] == "earlier"], SEVEN, "counts")
 
     assert payload["base"]["later"] == {"rows": 0, "conversions": 0}

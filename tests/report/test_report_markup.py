@@ -16,7 +16,7 @@ def test_a_name_cannot_end_an_attribute_or_an_element():
     assert page.text_content() == EVIL
 
 
-def test_marks_that_reverse_text_or_ring_a_bell_are_replaced():
+def test_control_characters_are_replaced():
     assert escape("a\u202eb\x07\ud800") == "a\ufffdb\ufffd\ufffd"
 
 

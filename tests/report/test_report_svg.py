@@ -10,7 +10,7 @@ def test_a_picture_has_a_role_and_its_finding_as_title():
     assert (svg.attributes["role"], svg.one("title").text_content()) == ("img", "a < b")
 
 
-def test_a_chart_is_drawn_for_a_desk_and_for_a_telephone():
+def test_a_chart_is_drawn_in_a_wide_and_a_narrow_version():
     page = read(both_widths(lambda width: picture(width, 10, "x")))
 
     assert [svg.attributes["width"] for svg in page.all("svg")] == [str(WIDE), str(NARROW)]
@@ -27,14 +27,14 @@ def test_a_scale_of_one_value_does_not_divide_by_zero():
 
 @pytest.mark.parametrize("high", [0.001, 0.037, 0.31, 0.5, 1, 7, 33, 990, 0.0])
 def test_ticks_reach_the_highest_value_with_few_marks(high):
-    found = ticks(high, 5)
+    marks = ticks(high, 5)
 
-    assert found[0] == 0
-    assert found[-1] >= high
-    assert 2 <= len(found) <= 7
+    assert marks[0] == 0
+    assert marks[-1] >= high
+    assert 2 <= len(marks) <= 7
 
 
-def test_the_darker_half_lies_inside_the_band():
+def test_the_darker_half_is_inside_the_band():
     (low, high), (inner_low, inner_high) = ends({"value": 0.3, "low": 0.2, "high": 0.5})
 
     assert low < inner_low < 0.3 < inner_high < high

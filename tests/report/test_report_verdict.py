@@ -17,7 +17,7 @@ def text_of(node: Node) -> str:
 @pytest.mark.parametrize(
     ("name", "label"), [("use", "● Use"), ("use_with_care", "◐ Use with care"), ("do_not_use", "○ Do not use yet")]
 )
-def test_the_badge_is_said_in_words_and_by_its_shape(name, label):
+def test_the_badge_has_a_text_and_a_shape(name, label):
     payload = growth()
     payload["badge"]["name"] = name
 
@@ -42,7 +42,7 @@ def test_the_four_numbers_have_their_intervals():
     ]
 
 
-def test_of_a_thousand_where_all_rates_are_below_one_percent():
+def test_rates_are_per_thousand_if_all_are_below_one_percent():
     assert "Of 1,000 accounts that meet this rule" in text_of(section(few_everywhere()))
     assert section(few_everywhere()).one("path", class_="icon yes").attributes["d"].count("M") == 2
 
@@ -56,7 +56,7 @@ def test_too_few_are_given_as_counts_without_a_rate():
     assert payload.all("svg") == []
 
 
-def test_where_nothing_was_found_the_page_says_so_first():
+def test_without_a_rule_the_page_says_so_first():
     payload = section(nothing_found())
 
     assert text_of(payload.one("h2")) == "No rule can be recommended yet"
@@ -90,7 +90,7 @@ def test_both_rules_are_compared_on_the_leads_that_only_one_of_them_finds():
     assert "Verdict: too lax" in text_of(today)
 
 
-def test_the_better_rule_is_named_also_if_it_is_todays():
+def test_the_better_rule_is_named_even_if_it_is_todays():
     payload = growth()
     cells = payload["in_force"]["against"]
     cells["only_new"], cells["only_today"] = cells["only_today"], cells["only_new"]
@@ -106,13 +106,13 @@ def test_rules_whose_intervals_overlap_are_not_ranked():
     assert "cannot tell these apart" in text_of(read(render_section("today", View(payload))).one("h2"))
 
 
-def test_too_few_between_the_rules_give_no_finding():
+def test_too_few_leads_of_only_one_rule_give_no_finding():
     today = read(render_section("today", View(too_few()))).one("section")
 
     assert text_of(today.one("h2")) == "The new rule against today’s: too few to judge"
 
 
-def test_the_rule_in_force_is_judged_by_itself_where_no_other_was_found():
+def test_the_rule_in_force_is_judged_alone_without_a_recommended_rule():
     today = read(render_section("today", View(nothing_found()))).one("section")
 
     assert text_of(today.one("h2")) == "Today’s rule: too lax"

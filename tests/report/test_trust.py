@@ -11,7 +11,7 @@ def section(payload, name, explorer=None) -> Node:
     return read(render_section(name, View(payload, explorer))).one("section")
 
 
-def test_a_group_matches_where_the_interval_of_the_outcomes_holds_the_prediction():
+def test_a_group_matches_if_the_interval_of_its_rate_includes_the_prediction():
     payload = growth()
     kept = sum(
         group["observed"]["low"] <= group["predicted"] <= group["observed"]["high"] for group in payload["calibration"]
@@ -43,7 +43,7 @@ def test_missing_calibration_is_stated():
         ([], "Nothing in the data speaks"),
     ],
 )
-def test_the_heading_of_data_health_says_the_worst(levels, heading):
+def test_the_heading_of_data_health_is_the_worst_status(levels, heading):
     payload = growth()
     payload["health"] = [{"level": level, "saw": "a", "does": "b", "todo": "c"} for level in levels]
 
@@ -54,14 +54,14 @@ def test_rows_set_aside_are_listed_by_reason():
     assert "unparsable time12" in section(growth(), "health").text_content()
 
 
-def test_what_the_page_cannot_tell_is_said_once_with_the_test_that_would_settle_it():
+def test_the_limits_of_the_page_are_stated_once_with_the_experiment_that_would_decide():
     payload = section(growth(), "limits").text_content()
 
     assert payload.count(NOT_CAUSES) == 1
     assert "leave one in ten of them, chosen at random, alone for 30 days" in payload
 
 
-def test_the_model_card_names_what_is_needed_to_do_it_again():
+def test_the_model_card_has_what_is_needed_to_reproduce_it():
     payload = section(growth(), "method").text_content()
 
     for part in (
@@ -78,7 +78,7 @@ def test_the_model_card_names_what_is_needed_to_do_it_again():
         assert part in payload
 
 
-def test_a_model_that_is_not_registered_has_no_version_and_allowed_columns_are_no_leaks():
+def test_an_unregistered_model_has_no_version_and_allowed_columns_are_not_leaks():
     payload = growth()
     payload["model"]["version"], payload["facts"]["leakage"] = (
         None,
@@ -90,7 +90,7 @@ def test_a_model_that_is_not_registered_has_no_version_and_allowed_columns_are_n
     assert "columns excluded for leakagenone" in words
 
 
-def test_the_reader_is_told_what_is_in_the_file():
+def test_the_contents_of_the_file_are_stated():
     assert "only the counts you can read" in section(growth(), "method").text_content()
     for mode, says in (("counts", "not a formal guarantee"), ("rows", "do not forward it")):
         assert says in section(growth(), "method", {"mode": mode}).text_content()

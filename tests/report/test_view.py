@@ -18,7 +18,7 @@ def test_one_denominator_holds_for_the_whole_page():
     assert View(few_everywhere()).per == 1000
 
 
-def test_one_of_one_does_not_decide_the_denominator():
+def test_a_rate_of_a_single_row_does_not_decide_the_denominator():
     payload = few_everywhere()
     cell = {"entities": 1, "conversions": 1, "rate": {"value": 1.0, "low": 0.2, "high": 1.0}}
     payload["behaviours"][0]["curve"].append({"threshold": 99, **cell})
@@ -37,13 +37,13 @@ def test_too_few_rows_have_no_rate():
     assert view.mark(against["only_new"], "rule").text == "nobody"
 
 
-def test_a_rule_with_a_semicolon_in_a_name_is_left_as_it_was_written():
+def test_a_rule_with_a_semicolon_in_a_name_is_unchanged():
     rule = {"text": "all of: 1 `a; b`; 2 `c`", "conditions": [{}, {}], "join": "all", "k": None}
 
     assert rule_text(GrowthNode(rule)) == "all of: 1 <b>a; b</b>; 2 <b>c</b>"
 
 
-def test_a_number_is_printed_with_its_place():
+def test_a_number_carries_its_path():
     view = View(few_everywhere())
     rate = view.growth["definitions"][0]["tested"]["rate"]
 

@@ -26,10 +26,10 @@ def compared(**answer):
 
 
 def test_equal_rows_have_no_differences():
-    found = compared(reasons=[{"behaviour": "login", "contribution": 0.5}], criteria_met=[])
-    assert (found.rows, found.refused, found.same) == (1, 0, True)
-    assert found.largest == dict.fromkeys(NUMBERS, 0.0)
-    assert found.different == dict.fromkeys((*NUMBERS, *SAME), 0)
+    diff = compared(reasons=[{"behaviour": "login", "contribution": 0.5}], criteria_met=[])
+    assert (diff.rows, diff.refused, diff.same) == (1, 0, True)
+    assert diff.largest == dict.fromkeys(NUMBERS, 0.0)
+    assert diff.different == dict.fromkeys((*NUMBERS, *SAME), 0)
 
 
 @pytest.mark.parametrize(
@@ -54,29 +54,29 @@ def test_equal_rows_have_no_differences():
     ],
 )
 def test_a_different_value_is_counted(column, value):
-    found = compared(**{column: value})
-    assert found.different[column] == 1
-    assert sum(found.different.values()) == 1
-    assert not found.same
+    diff = compared(**{column: value})
+    assert diff.different[column] == 1
+    assert sum(diff.different.values()) == 1
+    assert not diff.same
 
 
 def test_a_difference_below_the_tolerance_is_reported_but_not_counted():
-    found = compared(probability=0.25 + 1e-12, reasons=[{"behaviour": "login", "contribution": 0.5 - 1e-12}])
-    assert found.largest["probability"] == pytest.approx(1e-12, rel=1e-3)
-    assert found.same
+    diff = compared(probability=0.25 + 1e-12, reasons=[{"behaviour": "login", "contribution": 0.5 - 1e-12}])
+    assert diff.largest["probability"] == pytest.approx(1e-12, rel=1e-3)
+    assert diff.same
 
 
 def test_the_largest_difference_of_all_rows_is_reported():
     rows = [ROW, ROW, ROW]
-    found = compare_rows("service", rows, [ROW | {"usage": 0.5 + d} for d in (0.1, -0.3, 0.2)])
-    assert found.largest["usage"] == pytest.approx(0.3)
-    assert found.different["usage"] == 3
+    diff = compare_rows("service", rows, [ROW | {"usage": 0.5 + d} for d in (0.1, -0.3, 0.2)])
+    assert diff.largest["usage"] == pytest.approx(0.3)
+    assert diff.different["usage"] == 3
 
 
 def test_an_error_is_a_refusal_with_its_message():
-    found = compare_rows("service", [ROW, ROW], [{"error": {"message": "no"}}, ROW])
-    assert (found.rows, found.refused, found.first_refusal, found.same) == (2, 1, "acme: no", False)
-    assert found.to_dict()["refused"] == {"rows": 1, "first": "acme: no"}
+    diff = compare_rows("service", [ROW, ROW], [{"error": {"message": "no"}}, ROW])
+    assert (diff.rows, diff.refused, diff.first_refusal, diff.same) == (2, 1, "acme: no", False)
+    assert diff.to_dict()["refused"] == {"rows": 1, "first": "acme: no"}
 
 
 def test_a_missing_answer_is_an_error():

@@ -15,7 +15,7 @@ def file(tmp_path):
     return path
 
 
-def test_without_keys_none_is_needed():
+def test_without_keys_requests_need_none():
     assert not ApiKeys().needed
 
 

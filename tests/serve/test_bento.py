@@ -21,11 +21,11 @@ BENTO = [sys.executable, "-m", "bentoml"]
 NOT_NEEDED = ("duckdb", "ibis", "matplotlib", "mlflow", "optuna", "shap", "sqlglot", "typer", "yaml")
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**overrides: str) -> dict[str, str]:
     """No package of this folder, no bundle of somebody else, no network."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("PQL_")}
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    return {**kept, **nowhere, "NO_PROXY": "127.0.0.1", "BENTOML_DO_NOT_TRACK": "true", **more}
+    return {**kept, **nowhere, "NO_PROXY": "127.0.0.1", "BENTOML_DO_NOT_TRACK": "true", **overrides}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def home(bundle, tmp_path_factory):
     shutil.copy(ROOT / "bentofile.yaml", context)
     shutil.copytree(ROOT / "pql_model", context / "pql_model", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(bundle.path, context / "models" / "bundle")
-    done = subprocess.run(
+    process = subprocess.run(
         [*BENTO, "build", "-o", "tag"],
         cwd=context,
         env=environment(BENTOML_HOME=str(home)),
@@ -43,7 +43,7 @@ def home(bundle, tmp_path_factory):
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr
     shutil.rmtree(context)
     return home
 
@@ -163,6 +163,6 @@ def test_the_service_imports_neither_the_registry_nor_the_warehouse(bundle):
         "import sys; from pathlib import Path; from pql_model.serve.app import Service; from pql_model.serve.settings import Settings; "
         f"Service(Settings(bundle=Path({str(bundle.path)!r}))).app(); print(*(n for n in {NOT_NEEDED!r} if n in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
-    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+    assert (process.returncode, process.stdout.split()) == (0, []), process.stderr

@@ -40,8 +40,8 @@ def decider(bundle):
             {"event": "Teammate Invited", "at_least": 1, "within": "last 7d"},
         ]
     }
-    found = Decider.of_facts(bundle.model.facts)
-    return replace(found, in_force=BoundDefinition(TypeAdapter(Definition).validate_python(rule)))
+    decider = Decider.of_facts(bundle.model.facts)
+    return replace(decider, in_force=BoundDefinition(TypeAdapter(Definition).validate_python(rule)))
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +70,10 @@ def requests(home, scored):
     log = log[~agent & pd.to_datetime(log["occurred"], errors="coerce", utc=True, format="ISO8601").notna()]
     accounts = pd.read_csv(home / "accounts.csv", dtype=str).drop_duplicates("account_id").set_index("account_id")
     traits = [name for name in accounts.columns if name != "created_at"]
-    found = {}
+    result = {}
     for name, as_of in scored.index:
         rows = log[log["account_id"].str.strip() == name]
-        found[name, as_of] = {
+        result[name, as_of] = {
             "entity": name,
             "signed_up": accounts.loc[name, "created_at"],
             "as_of": as_of,
@@ -89,7 +89,7 @@ def requests(home, scored):
                 for r in rows.itertuples()
             ],
         }
-    return found
+    return result
 
 
 def plain(value):

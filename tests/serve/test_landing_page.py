@@ -51,7 +51,7 @@ def test_the_page_of_a_user_product_speaks_of_users(bundle):
     assert "account" not in text.split("<h2>For programs")[0]
 
 
-def test_the_page_says_nothing_of_leads_without_a_decision(payload):
+def test_the_page_does_not_mention_leads_without_a_decider(payload):
     assert 'row.is_pql === null ? "" : row.is_pql ? "a lead. " : "not a lead. "' in payload[0]
 
 

@@ -314,8 +314,8 @@ def test_a_service_without_a_log_does_not_import_pyarrow(bundle):
         f"s = Service(Settings(bundle=Path({str(bundle.path)!r}))); s.app(); "
         "print(*(n for n in ('pql_model.serve.score_log_writer', 'pql_model.score_log.schema', 'pyarrow.parquet') if n in sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (process.returncode, process.stdout.split()) == (0, []), process.stderr
 
 
 def test_two_services_write_into_one_folder(bundle, entity, tmp_path):

@@ -74,9 +74,9 @@ def test_duration_and_status_are_counted():
     metrics.answered("/score", "POST", 422, 0.003)
     metrics.reloaded("reload_failed")
 
-    found = series(metrics.text().decode())
-    assert found['pql_requests_total{endpoint="/score",method="POST",status="422"}'] == 1
-    assert found['pql_request_seconds_bucket{endpoint="/score",le="0.002"}'] == 0
-    assert found['pql_request_seconds_bucket{endpoint="/score",le="0.005"}'] == 2
-    assert found['pql_request_seconds_sum{endpoint="/score"}'] == pytest.approx(0.006)
-    assert found['pql_bundle_reloads_total{result="reload_failed"}'] == 1
+    result = series(metrics.text().decode())
+    assert result['pql_requests_total{endpoint="/score",method="POST",status="422"}'] == 1
+    assert result['pql_request_seconds_bucket{endpoint="/score",le="0.002"}'] == 0
+    assert result['pql_request_seconds_bucket{endpoint="/score",le="0.005"}'] == 2
+    assert result['pql_request_seconds_sum{endpoint="/score"}'] == pytest.approx(0.006)
+    assert result['pql_bundle_reloads_total{result="reload_failed"}'] == 1

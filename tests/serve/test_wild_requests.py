@@ -98,9 +98,9 @@ def test_any_request_is_scored_or_refused_and_leaves_no_state(engine, entity):
     @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
     @given(body=bodies | anything)
     def check(body):
-        found = judged(engine, body)
-        became[found] += 1
-        assert found in ("scored", "refused")
+        judgement = judged(engine, body)
+        became[judgement] += 1
+        assert judgement in ("scored", "refused")
 
     check()
     assert min(became["scored"], became["refused"]) > 10

@@ -28,20 +28,20 @@ def worlds(how_many, n, bend=1.0, lift=0.0, seed=0):
 
 
 def test_one_bin_has_the_error_and_interval_of_its_rate():
-    found = error([1] * 2000 + [0] * 8000, [0.3] * 10_000)
+    result = error([1] * 2000 + [0] * 8000, [0.3] * 10_000)
     rate = wilson(2000, 10_000)  # 0.1923 to 0.2080
-    assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.3 - rate.high, 0.3 - rate.low), abs=1e-4)
+    assert (result.value, result.low, result.high) == pytest.approx((0.1, 0.3 - rate.high, 0.3 - rate.low), abs=1e-4)
 
 
 def test_the_error_is_symmetric_in_direction():
-    found = error([1] * 2000 + [0] * 8000, [0.1] * 10_000)
-    assert (found.value, found.low, found.high) == pytest.approx((0.1, 0.0923, 0.1080), abs=1e-4)
+    result = error([1] * 2000 + [0] * 8000, [0.1] * 10_000)
+    assert (result.value, result.low, result.high) == pytest.approx((0.1, 0.0923, 0.1080), abs=1e-4)
 
 
 def test_an_exact_rate_has_zero_error_with_a_wide_interval():
-    found = error([1, 0, 0, 0] * 5, [0.25] * 20)
-    assert (found.value, found.low) == (0.0, 0.0)
-    assert found.high == pytest.approx(np.sqrt(0.25 * 0.75 / 20), rel=0.2)  # the standard error of a rate of 20 rows
+    result = error([1, 0, 0, 0] * 5, [0.25] * 20)
+    assert (result.value, result.low) == (0.0, 0.0)
+    assert result.high == pytest.approx(np.sqrt(0.25 * 0.75 / 20), rel=0.2)  # the standard error of a rate of 20 rows
 
 
 def test_the_error_is_corrected_for_chance():
@@ -61,9 +61,9 @@ def test_the_interval_of_perfect_probabilities_covers_zero_in_most_samples():
 
 
 def test_the_interval_of_wrong_probabilities_holds_their_error_in_most_samples():
-    found = [error(y, p) for y, p in worlds(60, 300, bend=1.6, lift=0.3)]
-    assert sum(e.low <= 0.0543 <= e.high for e in found) >= 52
-    assert sum(e.low > 0 for e in found) >= 20
+    result = [error(y, p) for y, p in worlds(60, 300, bend=1.6, lift=0.3)]
+    assert sum(e.low <= 0.0543 <= e.high for e in result) >= 52
+    assert sum(e.low > 0 for e in result) >= 20
 
 
 def test_repeated_snapshots_add_no_information():
@@ -81,25 +81,25 @@ def test_the_order_of_the_rows_changes_nothing():
 
 
 def test_a_tie_is_never_split():
-    found = error([1, 0] * 100, [0.25] * 100 + [0.75] * 100)
-    assert found.value == pytest.approx(0.25, abs=0.005)  # both bins are off by 0.25
+    result = error([1, 0] * 100, [0.25] * 100 + [0.75] * 100)
+    assert result.value == pytest.approx(0.25, abs=0.005)  # both bins are off by 0.25
 
 
 @pytest.mark.parametrize("outcome", [0.0, 1.0])
 def test_one_class_has_an_error_and_an_interval(outcome):
-    found = error([outcome] * 50, np.linspace(0.2, 0.6, 50))
-    assert 0 <= found.low <= found.value <= found.high <= 1
-    assert found.high > found.low
+    result = error([outcome] * 50, np.linspace(0.2, 0.6, 50))
+    assert 0 <= result.low <= result.value <= result.high <= 1
+    assert result.high > result.low
 
 
 @pytest.mark.parametrize("p", [[0.0, 1.0] * 10, [0.0] * 20, [1.0] * 20])
 def test_probabilities_of_exactly_zero_and_one_are_measured_too(p):
-    found = error([0, 1, 1, 0] * 5, p)
-    assert 0 <= found.low <= found.value <= found.high <= 1
-    assert found.value == pytest.approx(0.5, abs=0.02)
+    result = error([0, 1, 1, 0] * 5, p)
+    assert 0 <= result.low <= result.value <= result.high <= 1
+    assert result.value == pytest.approx(0.5, abs=0.02)
 
 
-def test_one_entity_has_no_interval_and_no_rows_have_nothing():
+def test_one_entity_has_no_interval_and_no_rows_have_no_value():
     alone = error([0, 1, 1], [0.1, 0.2, 0.3], ["a", "a", "a"])
     assert alone.value > 0
     assert math.isnan(alone.low)

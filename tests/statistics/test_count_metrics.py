@@ -24,11 +24,11 @@ def test_a_metric_is_measured_in_every_resample_at_once():
     assert of("brier") == pytest.approx([(0.01 + 0.5 + 0.01) / 4, (0.02 + 0.5) / 4])
 
 
-def test_the_calibration_seen_is_the_mean_gap_of_the_bins():
+def test_the_raw_calibration_error_is_the_mean_gap_of_the_bins():
     assert of("calibration_error") == pytest.approx([(0.1 + 0.0 + 0.1) / 4, 0.2 / 4])
 
 
-def test_observed_over_expected_is_the_conversions_for_each_that_was_promised():
+def test_observed_over_expected_divides_conversions_by_the_sum_of_probabilities():
     assert of("observed_over_expected") == pytest.approx([2 / 2.0, 3 / 2.8])
 
 
@@ -51,7 +51,7 @@ def test_precision_takes_part_of_a_level_pro_rata():
         ("lift_at_20pct", [2.0, 4 / 3]),  # if all of the best converted
     ],
 )
-def test_a_rate_knows_its_maximum(name, highest):
+def test_each_rate_has_its_maximum(name, highest):
     assert RATES[name].highest(TALLY).tolist() == pytest.approx(highest)
 
 

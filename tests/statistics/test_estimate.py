@@ -20,9 +20,9 @@ def test_an_estimate_is_rounded_on_request():
 @pytest.mark.parametrize(("successes", "n"), [(0, 20), (20, 20), (3, 17), (450, 1000), (1, 1)])
 def test_wilson_equals_scipy(successes, n):
     reference = binomtest(successes, n).proportion_ci(method="wilson")
-    found = wilson(successes, n)
-    assert (found.low, found.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
-    assert 0 <= found.low <= found.value <= found.high <= 1
+    result = wilson(successes, n)
+    assert (result.low, result.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
+    assert 0 <= result.low <= result.value <= result.high <= 1
 
 
 def test_wilson_without_trials_is_undefined():

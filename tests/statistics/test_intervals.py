@@ -14,14 +14,14 @@ NAN = float("nan")
 
 
 def test_for_many_entities_the_interval_is_the_middle_95_per_cent_of_the_draws():
-    found = percentile_interval(0.5, DRAWS, MANY)
-    assert (found.low, found.high) == pytest.approx((0.025, 0.975), abs=1e-4)
+    result = percentile_interval(0.5, DRAWS, MANY)
+    assert (result.low, result.high) == pytest.approx((0.025, 0.975), abs=1e-4)
 
 
-def test_for_25_entities_it_reaches_out_to_student_s_t():
-    found = percentile_interval(0.5, DRAWS, SampleSize(500, 25))
+def test_for_25_entities_the_interval_widens_to_student_s_t():
+    result = percentile_interval(0.5, DRAWS, SampleSize(500, 25))
     tail = norm.cdf(-2.0639 * math.sqrt(25 / 24))  # t of 24 degrees
-    assert (found.low, found.high) == pytest.approx((tail, 1 - tail), abs=1e-5)
+    assert (result.low, result.high) == pytest.approx((tail, 1 - tail), abs=1e-5)
     assert tail == pytest.approx(0.0176, abs=1e-4)
 
 
@@ -29,7 +29,7 @@ def test_resamples_without_a_value_are_left_out():
     assert percentile_interval(0.5, np.append(DRAWS, [NAN] * 500), MANY) == percentile_interval(0.5, DRAWS, MANY)
 
 
-def test_an_interval_reaches_its_value():
+def test_an_interval_is_extended_to_its_value():
     assert percentile_interval(2.0, DRAWS, MANY).high == 2.0
     assert percentile_interval(-1.0, DRAWS, MANY).low == -1.0
 
@@ -37,19 +37,19 @@ def test_an_interval_reaches_its_value():
 def test_draws_that_vary_like_100_trials_give_the_interval_of_100_trials():
     spread = math.sqrt(0.3 * 0.7 / 100)
     draws = 0.3 + spread * np.tile([1.0, -1.0], 500) * math.sqrt(999 / 1000)
-    found, expected = rate_interval(0.3, draws, MANY, trials=400), wilson(30, 100)
-    assert vars(found) == pytest.approx(vars(expected), rel=1e-4)
+    result, expected = rate_interval(0.3, draws, MANY, trials=400), wilson(30, 100)
+    assert vars(result) == pytest.approx(vars(expected), rel=1e-4)
 
 
 def test_a_rate_in_other_units_is_the_same_interval_stretched():
     draws = np.random.default_rng(0).normal(0.3, 0.05, 500)
     plain = rate_interval(0.3, draws, MANY, trials=100)
-    found = rate_interval(3.0, 10 * draws, MANY, trials=100, highest=10.0)
-    assert vars(found) == pytest.approx({name: 10 * number for name, number in vars(plain).items()})
+    result = rate_interval(3.0, 10 * draws, MANY, trials=100, highest=10.0)
+    assert vars(result) == pytest.approx({name: 10 * number for name, number in vars(plain).items()})
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_at_either_end_the_entities_count_whatever_the_draws(value):
+def test_a_rate_of_zero_or_one_uses_the_number_of_entities(value):
     assert rate_interval(value, np.full(50, value), MANY, trials=20.9) == wilson(int(20 * value), 20)
     assert rate_interval(value, DRAWS, MANY, trials=0.3) == wilson(int(value), 1)
 
@@ -68,8 +68,8 @@ def test_half_as_many_trials_vary_more():
 
 @pytest.mark.parametrize("units", [SampleSize(1, 1), SampleSize(0, 0)])
 def test_one_entity_has_no_interval(units):
-    for found in (percentile_interval(0.5, DRAWS, units), rate_interval(0.5, DRAWS, units, 1)):
-        assert found.to_dict() == {"value": 0.5, "low": None, "high": None}
+    for result in (percentile_interval(0.5, DRAWS, units), rate_interval(0.5, DRAWS, units, 1)):
+        assert result.to_dict() == {"value": 0.5, "low": None, "high": None}
 
 
 def test_no_value_has_no_interval_and_no_draws_have_none():

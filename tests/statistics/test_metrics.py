@@ -52,14 +52,14 @@ def world(n=400, entities=150, digits=2, seed=0):
 
 
 def values(y, p, entities=None, **options):
-    found = evaluate(y, p, np.arange(len(y)) if entities is None else entities, resamples=20, **options)
-    return {name: estimate.value for name, estimate in found.items()}
+    metrics = evaluate(y, p, np.arange(len(y)) if entities is None else entities, resamples=20, **options)
+    return {name: estimate.value for name, estimate in metrics.items()}
 
 
 # Values
 
 
-def test_the_registry_holds_the_agreed_names():
+def test_the_registry_has_the_documented_names():
     assert list(METRICS) == NAMES
     assert list(evaluate(*world(), resamples=2)) == NAMES
 
@@ -82,10 +82,10 @@ def test_log_loss_of_a_certain_mistake_is_that_of_1e_15():
 
 def test_precision_and_lift_take_the_best_share_of_the_rows():
     y = [1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]
-    found = values(y, np.linspace(0.9, 0.1, 20))
-    assert [found[f"precision_at_{k}pct"] for k in (5, 10, 20)] == [1.0, 1.0, 0.75]
-    assert [found[f"lift_at_{k}pct"] for k in (5, 10, 20)] == pytest.approx([5.0, 5.0, 3.75])
-    assert found["base_rate"] == 0.2
+    result = values(y, np.linspace(0.9, 0.1, 20))
+    assert [result[f"precision_at_{k}pct"] for k in (5, 10, 20)] == [1.0, 1.0, 0.75]
+    assert [result[f"lift_at_{k}pct"] for k in (5, 10, 20)] == pytest.approx([5.0, 5.0, 3.75])
+    assert result["base_rate"] == 0.2
 
 
 def test_a_tie_at_the_cut_counts_as_random_order_would_on_average():
@@ -108,10 +108,10 @@ def test_a_fractional_row_counts_in_part():
     assert values(y, p)["precision_at_5pct"] == pytest.approx(1.0)
 
 
-def test_metrics_of_the_order_take_any_score():
-    found = evaluate([0, 1, 1], [3, 12, 40], ["a", "b", "c"], names=["roc_auc", "lift_at_20pct"], resamples=50)
-    assert found["roc_auc"].value == 1.0
-    assert list(found) == ["roc_auc", "lift_at_20pct"]
+def test_ranking_metrics_accept_any_score():
+    metrics = evaluate([0, 1, 1], [3, 12, 40], ["a", "b", "c"], names=["roc_auc", "lift_at_20pct"], resamples=50)
+    assert metrics["roc_auc"].value == 1.0
+    assert list(metrics) == ["roc_auc", "lift_at_20pct"]
 
 
 # The bootstrap
@@ -122,12 +122,12 @@ def by_hand(name, y, p, entities, resamples, seed):
     rng = np.random.default_rng(seed)
     known = np.unique(entities)
     rows_of = [np.flatnonzero(entities == entity) for entity in known]
-    found = []
+    items = []
     for _ in range(resamples):
         rows = np.concatenate([rows_of[i] for i in rng.integers(0, len(known), len(known))])
         if 0 < y[rows].sum() < len(rows):
-            found.append(evaluate(y[rows], p[rows], np.arange(len(rows)), names=[name], resamples=0)[name].value)
-    return np.array(found)
+            items.append(evaluate(y[rows], p[rows], np.arange(len(rows)), names=[name], resamples=0)[name].value)
+    return np.array(items)
 
 
 def with_conversion(y, entities):
@@ -137,7 +137,7 @@ def with_conversion(y, entities):
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "calibration_error"])
 def test_the_interval_comes_from_the_draws_of_rows_written_out_by_hand(name):
     y, p, entities = world(n=120, entities=40)
-    found = evaluate(y, p, entities, names=[name], resamples=100, seed=3)[name]
+    metrics = evaluate(y, p, entities, names=[name], resamples=100, seed=3)[name]
     draws, n = by_hand(name, y, p, entities, 100, 3), min(with_conversion(y, entities))
     wider = np.sqrt(n / (n - 1))
     if name not in RATES:
@@ -147,12 +147,12 @@ def test_the_interval_comes_from_the_draws_of_rows_written_out_by_hand(name):
         base = y.mean()
         share = 0.05 * (1 + name.count("10")) * (4 if "20" in name else 1)
         highest = {"b": 1.0, "p": 1.0, "o": 1 / p.mean(), "l": 1 / max(share, base)}[name[0]]
-        q, error = found.value / highest, wider * draws.std(ddof=1) / highest
+        q, error = metrics.value / highest, wider * draws.std(ddof=1) / highest
         trials = q * (1 - q) / error**2
         z = norm.ppf(0.975)
         middle, half = q + z**2 / (2 * trials), z * np.sqrt(q * (1 - q) / trials + z**2 / (4 * trials**2))
         expected = np.array([middle - half, middle + half]) / (1 + z**2 / trials) * highest
-    assert [found.low, found.high] == pytest.approx(expected, rel=1e-9)
+    assert [metrics.low, metrics.high] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", SKLEARN)
@@ -160,14 +160,14 @@ def test_the_interval_equals_that_of_scikit_learn_on_rows_written_out(name):
     y, p, entities = world(n=120, entities=40)
     rng = np.random.default_rng(3)
     known = np.unique(entities)
-    found = []
+    items = []
     for _ in range(60):
         drawn = known[rng.integers(0, len(known), len(known))]
         rows = np.concatenate([np.flatnonzero(entities == entity) for entity in drawn])
-        found.append(SKLEARN[name](y[rows], p[rows]))
+        items.append(SKLEARN[name](y[rows], p[rows]))
     estimate = evaluate(y, p, entities, names=[name], resamples=60, seed=3)[name]
     tail = 100 * norm.cdf(-SampleSize(40, min(with_conversion(y, entities))).half_width_in_sd)
-    assert [estimate.low, estimate.high] == pytest.approx(np.percentile(found, [tail, 100 - tail]), rel=1e-9)
+    assert [estimate.low, estimate.high] == pytest.approx(np.percentile(items, [tail, 100 - tail]), rel=1e-9)
 
 
 def test_further_snapshots_of_the_same_entities_do_not_narrow_the_interval():
@@ -191,8 +191,8 @@ def test_the_interval_covers_the_true_auc_in_most_worlds():
         entity = np.repeat(np.arange(120), 3)
         # the three snapshots of an entity share most of their noise, so they are nearly one observation
         noise = np.sqrt(0.8) * np.repeat(rng.normal(size=120), 3) + np.sqrt(0.2) * rng.normal(size=360)
-        found = evaluate(y, y + noise, entity, names=["roc_auc"], resamples=300)["roc_auc"]
-        covered += found.low <= truth <= found.high
+        metrics = evaluate(y, y + noise, entity, names=["roc_auc"], resamples=300)["roc_auc"]
+        covered += metrics.low <= truth <= metrics.high
     assert 50 <= covered <= 60
 
 
@@ -210,10 +210,10 @@ def test_the_seed_decides_and_the_size_of_the_chunks_does_not(monkeypatch):
     assert evaluate(y, p, entities, resamples=50, names=["roc_auc"]) == first
 
 
-def test_an_interval_holds_its_value():
+def test_an_interval_contains_its_value():
     for seed in range(5):
-        for name, found in evaluate(*world(seed=seed), resamples=100).items():
-            assert found.low <= found.value <= found.high, name
+        for name, result in evaluate(*world(seed=seed), resamples=100).items():
+            assert result.low <= result.value <= result.high, name
 
 
 # Degenerate samples
@@ -223,73 +223,73 @@ def test_an_interval_holds_its_value():
 def test_one_class_has_no_rank_metric_and_certainly_not_one_half(outcome):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = evaluate([outcome] * 20, np.linspace(0.1, 0.9, 20), range(20), resamples=50)
+        metrics = evaluate([outcome] * 20, np.linspace(0.1, 0.9, 20), range(20), resamples=50)
     for name in ("roc_auc", "average_precision", "lift_at_5pct", "lift_at_10pct", "lift_at_20pct"):
-        assert found[name].to_dict() == {"value": None, "low": None, "high": None}
-    assert found["base_rate"].value == found["precision_at_10pct"].value == outcome
-    assert found["brier"].high > found["brier"].low
+        assert metrics[name].to_dict() == {"value": None, "low": None, "high": None}
+    assert metrics["base_rate"].value == metrics["precision_at_10pct"].value == outcome
+    assert metrics["brier"].high > metrics["brier"].low
 
 
 def test_resamples_with_one_class_are_skipped():
     y, p = [1, 1] + [0] * 8, [0.9, 0.2, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
-    found = evaluate(y, p, range(10), names=["roc_auc"], resamples=200)["roc_auc"]
-    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
+    metrics = evaluate(y, p, range(10), names=["roc_auc"], resamples=200)["roc_auc"]
+    assert (metrics.value, metrics.low, metrics.high) == (0.5, 0.0, 1.0)
 
 
 def test_one_conversion_has_no_interval_of_its_rank():
-    found = evaluate([1] + [0] * 9, np.linspace(0.9, 0.1, 10), range(10), resamples=200)
-    assert found["roc_auc"].to_dict() == {"value": 1.0, "low": None, "high": None}
-    assert found["average_precision"].low != found["average_precision"].low
-    assert found["base_rate"].low < 0.1 < found["base_rate"].high
+    metrics = evaluate([1] + [0] * 9, np.linspace(0.9, 0.1, 10), range(10), resamples=200)
+    assert metrics["roc_auc"].to_dict() == {"value": 1.0, "low": None, "high": None}
+    assert metrics["average_precision"].low != metrics["average_precision"].low
+    assert metrics["base_rate"].low < 0.1 < metrics["base_rate"].high
 
 
 def test_a_perfect_ranking_of_few_rows_has_a_wide_interval():
-    found = evaluate([1] * 8 + [0] * 40, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["roc_auc"]
-    assert found == wilson(8, 8)
-    assert found.low == pytest.approx(0.676, abs=1e-3)
+    metrics = evaluate([1] * 8 + [0] * 40, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["roc_auc"]
+    assert metrics == wilson(8, 8)
+    assert metrics.low == pytest.approx(0.676, abs=1e-3)
 
 
 def test_no_conversion_among_the_best_has_a_lift_interval_above_zero():
-    found = evaluate([0] * 40 + [1] * 8, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["lift_at_10pct"]
-    assert (found.value, found.low) == (0.0, 0.0)
-    assert found.high == pytest.approx(wilson(0, 4).high * 6)  # of 4.8 rows, and six times the base rate is the most
+    metrics = evaluate([0] * 40 + [1] * 8, np.linspace(0.9, 0.1, 48), range(48), resamples=100)["lift_at_10pct"]
+    assert (metrics.value, metrics.low) == (0.0, 0.0)
+    assert metrics.high == pytest.approx(wilson(0, 4).high * 6)  # of 4.8 rows, and six times the base rate is the most
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_interval_leaves_the_range_of_its_metric(seed):
     y, p, entities = world(n=60, entities=25, digits=1, seed=seed)
-    found = evaluate(y, p, entities, resamples=100)
-    for name, estimate in found.items():
+    metrics = evaluate(y, p, entities, resamples=100)
+    for name, estimate in metrics.items():
         highest = {"lift": 1 / y.mean(), "log_": 34.6, "obse": 1 / p.mean()}.get(name[:4], 1.0)
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= highest + 1e-9, name
 
 
 def test_no_conversion_among_20_has_an_interval_above_zero():
-    found = evaluate([0] * 20, np.linspace(0.1, 0.9, 20), range(20), resamples=50)
-    assert found["base_rate"] == wilson(0, 20)
-    assert found["precision_at_20pct"] == wilson(0, 4)
-    assert found["precision_at_5pct"] == wilson(0, 1)
+    metrics = evaluate([0] * 20, np.linspace(0.1, 0.9, 20), range(20), resamples=50)
+    assert metrics["base_rate"] == wilson(0, 20)
+    assert metrics["precision_at_20pct"] == wilson(0, 4)
+    assert metrics["precision_at_5pct"] == wilson(0, 1)
     assert evaluate([1] * 20, np.linspace(0.1, 0.9, 20), range(20), resamples=50)["base_rate"] == wilson(20, 20)
 
 
 def test_snapshots_of_two_entities_that_never_convert_count_as_two():
-    found = evaluate([0] * 20, np.linspace(0.1, 0.9, 20), ["a", "b"] * 10, names=["base_rate"], resamples=50)
-    assert found["base_rate"] == wilson(0, 2)
+    metrics = evaluate([0] * 20, np.linspace(0.1, 0.9, 20), ["a", "b"] * 10, names=["base_rate"], resamples=50)
+    assert metrics["base_rate"] == wilson(0, 2)
 
 
 def test_one_entity_has_values_and_no_interval():
-    found = evaluate([0, 1, 1], [0.1, 0.2, 0.3], ["a", "a", "a"], resamples=50)
-    assert found["roc_auc"].to_dict() == {"value": 1.0, "low": None, "high": None}
-    assert found["base_rate"].to_dict() == {"value": 2 / 3, "low": None, "high": None}
+    metrics = evaluate([0, 1, 1], [0.1, 0.2, 0.3], ["a", "a", "a"], resamples=50)
+    assert metrics["roc_auc"].to_dict() == {"value": 1.0, "low": None, "high": None}
+    assert metrics["base_rate"].to_dict() == {"value": 2 / 3, "low": None, "high": None}
 
 
 def test_no_rows_have_no_values():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = evaluate([], [], [], resamples=50)
+        metrics = evaluate([], [], [], resamples=50)
         assert precision_at_count([], [], [], 5).to_dict() == {"value": None, "low": None, "high": None}
         assert len(reliability_table([], [], [])) == 0
-    assert all(estimate.to_dict() == {"value": None, "low": None, "high": None} for estimate in found.values())
+    assert all(estimate.to_dict() == {"value": None, "low": None, "high": None} for estimate in metrics.values())
 
 
 @pytest.mark.parametrize(
@@ -320,16 +320,16 @@ def test_an_unknown_metric_is_refused_with_the_nearest_name():
 
 def test_precision_at_a_capacity_is_the_rate_of_the_best_rows():
     y, p, entities = world(digits=15)
-    found = precision_at_count(y, p, entities, 50, resamples=200)
-    assert found.value == pytest.approx(y[np.argsort(-p)[:50]].mean(), rel=1e-12)
-    assert found.low < found.value < found.high
+    result = precision_at_count(y, p, entities, 50, resamples=200)
+    assert result.value == pytest.approx(y[np.argsort(-p)[:50]].mean(), rel=1e-12)
+    assert result.low < result.value < result.high
 
 
 def test_a_capacity_above_the_number_of_rows_takes_them_all():
     assert precision_at_count([1, 0, 0, 0], [0.9, 0.5, 0.3, 0.1], list("abcd"), 99, resamples=20).value == 0.25
 
 
-def test_a_capacity_of_nothing_is_refused():
+def test_a_capacity_of_zero_is_refused():
     with pytest.raises(DataError, match="capacity must be positive"):
         precision_at_count([1, 0], [0.9, 0.5], ["a", "b"], 0)
 
@@ -337,12 +337,12 @@ def test_a_capacity_of_nothing_is_refused():
 def test_a_paired_difference_uses_the_same_resamples_for_both():
     y, p, entities = world(digits=15)
     other = np.clip(p + np.random.default_rng(6).normal(0, 0.02, len(p)), 0, 1)
-    found = paired_difference(y, p, other, entities, resamples=200)
+    difference = paired_difference(y, p, other, entities, resamples=200)
     alone = evaluate(y, p, entities, names=["roc_auc"], resamples=200)["roc_auc"]
-    assert found.value == pytest.approx(roc_auc_score(y, p) - roc_auc_score(y, other), abs=1e-12)
-    assert found.high - found.low < 0.5 * (alone.high - alone.low)
+    assert difference.value == pytest.approx(roc_auc_score(y, p) - roc_auc_score(y, other), abs=1e-12)
+    assert difference.high - difference.low < 0.5 * (alone.high - alone.low)
     back = paired_difference(y, other, p, entities, resamples=200)
-    assert (back.low, back.high) == pytest.approx((-found.high, -found.low), abs=1e-12)
+    assert (back.low, back.high) == pytest.approx((-difference.high, -difference.low), abs=1e-12)
 
 
 def test_a_model_does_not_differ_from_itself_nor_from_its_own_ranks():

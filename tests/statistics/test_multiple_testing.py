@@ -12,7 +12,7 @@ def test_a_larger_p_value_never_becomes_the_smaller_one():
     assert holm([0.02, 0.011, 0.01]).tolist() == pytest.approx([0.03, 0.03, 0.03])
 
 
-def test_none_exceeds_one_and_no_tests_need_no_correction():
+def test_p_values_never_exceed_one_and_no_tests_need_no_correction():
     assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
     assert holm([]).tolist() == []
     assert holm([0.04]).tolist() == [0.04]

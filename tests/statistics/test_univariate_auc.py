@@ -31,7 +31,7 @@ def test_a_single_class_is_chance():
 
 
 @pytest.mark.parametrize("conversions", [8, 20, 60, 500])
-def test_a_column_of_noise_is_surely_above_chance_in_no_more_than_five_families_of_a_hundred(conversions):
+def test_the_family_wise_error_rate_of_noise_columns_is_five_percent(conversions):
     rng, z = np.random.default_rng(conversions), corrected_z(20)
     y = outcomes(conversions, 9 * conversions)
     accused = sum(
@@ -41,7 +41,7 @@ def test_a_column_of_noise_is_surely_above_chance_in_no_more_than_five_families_
     assert accused <= 4  # both ends of a column are tried, so two in twenty are expected
 
 
-def test_the_more_columns_are_tried_the_further_away_the_bound_lies():
+def test_the_bound_widens_with_the_number_of_columns():
     y = outcomes()
     assert auc_lower_bound(0.8, y, corrected_z(500)) < auc_lower_bound(0.8, y, corrected_z(5)) < 0.8
 
@@ -68,7 +68,7 @@ def test_a_key_shared_by_one_outcome_is_detected():
     assert best_auc(None, texts_of(key), y) > 0.95
 
 
-def test_a_column_of_its_own_values_only_cannot_be_read_as_categories():
+def test_a_column_of_distinct_values_is_not_read_as_categories():
     y = outcomes()
     assert best_auc(None, texts_of(range(len(y))), y) == 0.5
 
@@ -89,21 +89,21 @@ def test_an_empty_cell_has_an_odds_ratio_with_a_low_bound():
 def test_the_categories_furthest_apart_are_those_with_enough_rows():
     y = np.repeat([True, False], [200, 800])
     texts = np.array(["won"] * 190 + ["open"] * 10 + ["open"] * 790 + ["rare"] * 10, object)
-    found = category_contrast(texts, y, tried=10)
-    assert (found.best, found.worst, round(found.best_rate, 2), round(found.worst_rate, 4)) == (
+    contrast = category_contrast(texts, y, tests=10)
+    assert (contrast.best, contrast.worst, round(contrast.best_rate, 2), round(contrast.worst_rate, 4)) == (
         "won",
         "open",
         1,
         0.0125,
     )
-    assert found.ratio.low > 100
+    assert contrast.ratio.low > 100
 
 
-def test_missing_is_a_category_called_nothing():
+def test_missing_values_are_a_category_of_their_own():
     y = np.repeat([True, False], [100, 100])
-    found = category_contrast(np.repeat(np.array(["x", ""], object), 100), y, tried=1)
-    assert (found.best, found.worst) == ("x", "nothing")
+    contrast = category_contrast(np.repeat(np.array(["x", ""], object), 100), y, tests=1)
+    assert (contrast.best, contrast.worst) == ("x", "nothing")
 
 
 def test_a_single_category_has_no_contrast():
-    assert category_contrast(np.full(100, "x", object), outcomes(10, 90), tried=1) is None
+    assert category_contrast(np.full(100, "x", object), outcomes(10, 90), tests=1) is None

@@ -84,7 +84,7 @@ def test_the_json_has_every_field_of_the_contract(payload):
     assert payload["skipped"] == []
 
 
-def test_the_predictions_are_those_rows_and_the_figures_can_be_repeated_from_them(payload):
+def test_the_figures_can_be_recomputed_from_the_predictions(payload):
     table = pd.read_parquet(payload["files"]["predictions"])
     assert {"cutoff", "entity", "as_of", "converted", "probability", "logistic_regression", "activity"} <= set(table)
     for fold in payload["folds"]:
@@ -99,7 +99,7 @@ def test_the_predictions_are_those_rows_and_the_figures_can_be_repeated_from_the
         assert Path(payload["files"][name]).stat().st_size > 100
 
 
-def test_who_was_scored_is_what_the_files_say(small, payload):
+def test_the_scored_entities_agree_with_the_raw_files(small, payload):
     """By hand from the tables: landmarks in the period, not converted before, of nobody that was learnt from."""
     accounts, paid = (pd.read_parquet(small.parent / f"{name}.parquet") for name in ("accounts", "paid"))
     grid = accounts.merge(pd.DataFrame({"age": [3, 7]}), how="cross").merge(
@@ -118,7 +118,7 @@ def test_who_was_scored_is_what_the_files_say(small, payload):
     assert payload["folds"][0]["conversions"] == (later["paid"] < later["as_of"] + pd.Timedelta(days=14)).sum()
 
 
-def test_nothing_is_left_on_the_way(small, whole):
+def test_no_intermediate_files_are_left(small, whole):
     assert list((small.parent / ".pql" / "backtest").iterdir()) == []
     assert [path.name for path in (small.parent / "runs").iterdir()] == [whole.folder.name]
     assert whole.folder.name.startswith("backtest-")
@@ -178,7 +178,7 @@ def alter_trial(home, cutoff, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nothing_at_or_after_the_cut_off_changes_what_a_model_learns_from(tmp_path, seed):
+def test_nothing_at_or_after_the_cut_off_changes_the_training_rows(tmp_path, seed):
     columns = {"entity": "account", "signed_up": "created"}
     entities = {"table": "accounts.parquet", "columns": columns, "earlier": {"table": "earlier.parquet"}}
     config = trial(tmp_path, offer={"events": 3, "min_entities": 5}, entities=entities)
@@ -197,7 +197,7 @@ def test_nothing_at_or_after_the_cut_off_changes_what_a_model_learns_from(tmp_pa
     assert not same(training_half(config, FIRST), before)
 
 
-def test_nor_does_it_change_the_model(tmp_path, payload):
+def test_nothing_at_or_after_the_cut_off_changes_the_model(tmp_path, payload):
     definition = {"all": [{"event": "login", "at_least": 6, "within": "first 7d"}]}
     config = trial(tmp_path, definition=definition)
     alter_trial(tmp_path, FIRST, seed=9)
@@ -207,7 +207,7 @@ def test_nor_does_it_change_the_model(tmp_path, payload):
     assert again["roc_auc"] != payload["folds"][0]["roc_auc"]
 
 
-def test_in_freemium_a_row_that_happened_before_but_arrived_after_is_not_known_either(tmp_path):
+def test_in_freemium_a_row_that_arrived_after_the_cut_off_is_not_visible(tmp_path):
     config, _ = freemium_files(tmp_path)
     text = config.read_text() + "observed_until: 2025-07-25\n"
     config.write_text(text)
@@ -248,7 +248,7 @@ def broken_off(config, monkeypatch):
     assert counted.fits == 1
 
 
-def test_a_run_that_was_broken_off_goes_on_with_its_finished_folds(tmp_path, monkeypatch, whole):
+def test_an_interrupted_run_resumes_with_its_finished_folds(tmp_path, monkeypatch, whole):
     definition = {"all": [{"event": "login", "at_least": 6, "within": "first 7d"}]}
     config = trial(tmp_path, definition=definition)
     broken_off(config, monkeypatch)
@@ -262,7 +262,7 @@ def test_a_run_that_was_broken_off_goes_on_with_its_finished_folds(tmp_path, mon
     assert list((tmp_path / ".pql" / "backtest").iterdir()) == []
 
 
-def test_a_finished_fold_of_other_data_or_another_question_is_not_taken_over(tmp_path, monkeypatch, whole):
+def test_a_finished_fold_of_other_data_or_settings_is_not_reused(tmp_path, monkeypatch, whole):
     config = trial(tmp_path)
     broken_off(config, monkeypatch)
     scored = whole.predictions.query("converted and not in_training")["entity"].iloc[0]
@@ -276,12 +276,12 @@ def test_a_finished_fold_of_other_data_or_another_question_is_not_taken_over(tmp
     assert fewer.folds[0].figures.counts["conversions"] < whole.folds[0].figures.counts["conversions"]
 
 
-def test_two_back_tests_at_once_give_what_one_gives(small, whole):
-    found, failed = {}, []
+def test_two_concurrent_back_tests_give_the_results_of_one(small, whole):
+    result, failed = {}, []
 
     def run(name):
         try:
-            found[name] = backtest(small, cutoffs=f"{SECOND},{FIRST}", trials=1)
+            result[name] = backtest(small, cutoffs=f"{SECOND},{FIRST}", trials=1)
         except Exception as error:
             failed.append(error)
             raise
@@ -292,31 +292,31 @@ def test_two_back_tests_at_once_give_what_one_gives(small, whole):
     for thread in threads:
         thread.join()
     assert not failed
-    assert lasting(found["a"]) == lasting(found["b"]) == lasting(whole)
-    assert found["a"].folder != found["b"].folder
+    assert lasting(result["a"]) == lasting(result["b"]) == lasting(whole)
+    assert result["a"].folder != result["b"].folder
     assert list((small.parent / ".pql" / "backtest").iterdir()) == []
 
 
 # ---------------------------------------------------------------- folds that cannot be what they should
 
 
-def test_a_fold_without_conversions_is_told_as_such_and_a_past_without_is_skipped(tmp_path):
+def test_a_fold_without_conversions_has_a_note_and_a_history_without_is_skipped(tmp_path):
     config = trial(tmp_path)
     paid = pd.read_parquet(tmp_path / "paid.parquet")
     until = pd.Timestamp("2025-06-25", tz="UTC")
     paid[~paid["time"].between(pd.Timestamp(SECOND, tz="UTC"), until)].to_parquet(
         tmp_path / "paid.parquet", index=False
     )
-    found = backtest(config, cutoffs=["2025-01-25", FIRST, SECOND, "2025-06-05"], trials=1).to_dict()
-    assert [skip["cutoff"] for skip in found["skipped"]] == ["2025-01-25"]
-    assert "conversions among" in found["skipped"][0]["reason"]
-    assert [fold["cutoff"] for fold in found["folds"]] == [FIRST, SECOND, "2025-06-05"]
-    silent = found["folds"][1]
+    result = backtest(config, cutoffs=["2025-01-25", FIRST, SECOND, "2025-06-05"], trials=1).to_dict()
+    assert [skip["cutoff"] for skip in result["skipped"]] == ["2025-01-25"]
+    assert "conversions among" in result["skipped"][0]["reason"]
+    assert [fold["cutoff"] for fold in result["folds"]] == [FIRST, SECOND, "2025-06-05"]
+    silent = result["folds"][1]
     assert silent["conversions"] == 0
     assert silent["roc_auc"] == {"value": None, "low": None, "high": None}
     assert silent["note"].startswith("no conversions among")
-    assert found["pooled"]["roc_auc"]["value"] > 0.5
-    assert found["pooled"]["note"] is None
+    assert result["pooled"]["roc_auc"]["value"] > 0.5
+    assert result["pooled"]["note"] is None
 
 
 def test_a_fold_whose_fit_is_refused_is_skipped_and_all_of_them_are_an_error(small, monkeypatch, whole):
@@ -329,15 +329,15 @@ def test_a_fold_whose_fit_is_refused_is_skipped_and_all_of_them_are_an_error(sma
 
     monkeypatch.setattr(module, "fit_model", refused)
     refuse_all = False
-    found = backtest(small, cutoffs=[FIRST, SECOND], trials=1).to_dict()
-    assert found["skipped"] == [{"cutoff": SECOND, "reason": "Nothing tells one from another."}]
-    assert [fold["cutoff"] for fold in found["folds"]] == [FIRST]
+    result = backtest(small, cutoffs=[FIRST, SECOND], trials=1).to_dict()
+    assert result["skipped"] == [{"cutoff": SECOND, "reason": "Nothing tells one from another."}]
+    assert [fold["cutoff"] for fold in result["folds"]] == [FIRST]
     refuse_all = True
     with pytest.raises(NotEnoughDataError, match=f"{FIRST}: Nothing tells one.*{SECOND}: Nothing tells one"):
         backtest(small, cutoffs=[FIRST, SECOND], trials=1)
 
 
-def test_cut_offs_that_cannot_be_used_are_refused_all_at_once(small, monkeypatch):
+def test_unusable_cut_offs_are_reported_together(small, monkeypatch):
     monkeypatch.setattr(time, "now", lambda: time.parse_instant("2026-06-01"))
     with pytest.raises(DataError, match=r"3 cut-offs cannot be used.*`yesterday` is neither.*too early.*in the future"):
         backtest(small, cutoffs=["yesterday", FIRST, "2020-01-01", "2027-01-01"])
@@ -346,15 +346,15 @@ def test_cut_offs_that_cannot_be_used_are_refused_all_at_once(small, monkeypatch
 # ---------------------------------------------------------------- freemium, and a step
 
 
-def test_freemium_by_a_step_is_also_told_for_entities_that_were_in_no_training(tmp_path):
+def test_freemium_has_separate_figures_for_entities_that_were_in_no_training(tmp_path):
     config, _ = freemium_files(tmp_path, accounts=260)
-    found = backtest(config, every="28d", trials=1).to_dict()
-    assert len(found["folds"]) >= 2
-    steps = [np.datetime64(fold["scored_to"]) - np.datetime64(fold["cutoff"]) for fold in found["folds"]]
+    result = backtest(config, every="28d", trials=1).to_dict()
+    assert len(result["folds"]) >= 2
+    steps = [np.datetime64(fold["scored_to"]) - np.datetime64(fold["cutoff"]) for fold in result["folds"]]
     assert set(steps) == {np.timedelta64(28, "D")}
-    assert all(fold["train"]["conversions"] >= 50 for fold in found["folds"])
-    assert found["folds"][0]["scored_to"] == found["folds"][1]["cutoff"]
-    assert np.datetime64(found["folds"][0]["cutoff"]) > START
-    unseen = found["pooled"]["unseen_entities"]
-    assert 0 < unseen["entities"] < found["pooled"]["entities"]
-    assert all(fold["left_out"] == {} for fold in found["folds"])
+    assert all(fold["train"]["conversions"] >= 50 for fold in result["folds"])
+    assert result["folds"][0]["scored_to"] == result["folds"][1]["cutoff"]
+    assert np.datetime64(result["folds"][0]["cutoff"]) > START
+    unseen = result["pooled"]["unseen_entities"]
+    assert 0 < unseen["entities"] < result["pooled"]["entities"]
+    assert all(fold["left_out"] == {} for fold in result["folds"])

@@ -19,17 +19,17 @@ def fold():
     return FinishedFold(rows, {"cutoff": "2025-01-01", "left_out": {}, "train": {"rows": 2, "from": None}})
 
 
-def test_a_fold_is_read_back_as_it_was_kept(tmp_path, fold):
+def test_a_fold_reads_back_as_it_was_written(tmp_path, fold):
     store = FoldStore(tmp_path)
     store.keep("abc", fold)
-    found = store.find("abc")
-    pd.testing.assert_frame_equal(found.rows, fold.rows)
-    assert found.facts == fold.facts
+    missing = store.find("abc")
+    pd.testing.assert_frame_equal(missing.rows, fold.rows)
+    assert missing.facts == fold.facts
     assert store.find("abd") is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1", b"not a table at all"])
-def test_a_fold_that_cannot_be_read_is_as_if_there_was_none(tmp_path, fold, damage):
+def test_an_unreadable_fold_is_treated_as_missing(tmp_path, fold, damage):
     store = FoldStore(tmp_path)
     store.keep("abc", fold)
     (store.folder / "abc.parquet").write_bytes(damage)
@@ -38,7 +38,7 @@ def test_a_fold_that_cannot_be_read_is_as_if_there_was_none(tmp_path, fold, dama
     assert store.find("abc") is None
 
 
-def test_a_forgotten_fold_is_gone_also_when_another_run_was_first(tmp_path, fold):
+def test_removing_a_fold_twice_is_accepted(tmp_path, fold):
     store = FoldStore(tmp_path)
     store.keep("abc", fold)
     store.forget(["abc", "never"])
@@ -81,11 +81,11 @@ def test_the_same_fold_has_the_same_key(config):
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_a_fold_that_differs_in_anything_it_depends_on_has_another_key(config, changed):
+def test_any_difference_in_data_gives_another_key(config, changed):
     assert fold_key(config, 3, replace(task(), **changed)) != fold_key(config, 3, task())
 
 
-def test_so_has_one_of_another_config_budget_or_software(config, monkeypatch):
+def test_another_config_budget_or_library_version_gives_another_key(config, monkeypatch):
     keys = {
         fold_key(config, 3, task()),
         fold_key(config, 4, task()),

@@ -11,8 +11,8 @@ from pql_model.workflows.check import check
 
 @pytest.fixture(scope="module")
 def payload(trained):
-    found = check(trained.folder.parent.parent / "pql.yaml")
-    return json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    result = check(trained.folder.parent.parent / "pql.yaml")
+    return json.loads(json.dumps(result.to_dict(), allow_nan=False))
 
 
 def test_the_json_has_every_field_of_the_contract(payload):
@@ -31,7 +31,7 @@ def _payers(trained):
     return pd.read_csv(trained.folder / "../../subscriptions.csv")["account_id"].nunique()
 
 
-def test_the_leaks_are_those_that_were_planted(payload):
+def test_the_planted_leaks_are_found(payload):
     truth = {"trait.lifetime_logins", "trait.account_manager"}
     assert {leak["column"] for leak in payload["leakage"] if leak["action"] == "quarantined"} == truth
 
@@ -42,7 +42,7 @@ def test_the_snapshots_and_features_are_those_of_the_training(trained, payload):
     assert payload["features"] == trained_json["features"]
 
 
-def test_every_week_of_the_log_is_there(payload):
+def test_every_week_of_the_log_is_listed(payload):
     weeks = [week["week"] for week in payload["weeks"]]
     assert len(weeks) > 50
     assert sum(week["events"] for week in payload["weeks"]) == payload["events"]
@@ -55,7 +55,7 @@ def test_nothing_is_written(tmp_path):
     assert sorted(p.name for p in tmp_path.rglob("*")) == before
 
 
-def test_a_log_of_two_thousand_event_names_says_what_was_left_out(tmp_path):
+def test_event_names_beyond_the_limit_are_counted(tmp_path):
     names = ["login", *(f"event {i}" for i in range(2000))]
     config = trial_files(tmp_path, names=names, each=40, offer={"events": 2, "min_entities": 5})
     payload = check(config).to_dict()
@@ -94,7 +94,7 @@ def test_without_conversions_there_are_counts_and_no_audit(tmp_path):
     assert payload["error"]["message"].startswith("There are no conversions: paid.parquet has 0 rows")
 
 
-def test_data_that_can_be_trained_on_have_no_error(payload):
+def test_trainable_data_have_no_error(payload):
     assert "error" not in payload
 
 

@@ -58,10 +58,10 @@ def test_the_figures_are_those_counted_by_hand_from_the_files(trial):
     rows = naive_trial(trial)
     met = rows[rows["met"]]
     assert 40 < len(met) < 360
-    found = result.tested
-    assert (found.rows, found.qualified, found.conversions) == (len(rows), len(met), int(met["converted"].sum()))
-    assert found.rate.value == pytest.approx(met["converted"].mean())
-    assert found.base.value == pytest.approx(rows["converted"].mean())
+    actual = result.tested
+    assert (actual.rows, actual.qualified, actual.conversions) == (len(rows), len(met), int(met["converted"].sum()))
+    assert actual.rate.value == pytest.approx(met["converted"].mean())
+    assert actual.base.value == pytest.approx(rows["converted"].mean())
     assert sorted(map(int, result.qualified)) == sorted(met.index)
     assert (result.rows, result.notes) == ("as of day 7 of the trial", ())
 
@@ -91,7 +91,7 @@ def test_a_file_a_definition_and_a_key_in_another_file_give_the_same(trial, tmp_
     assert payload[0] == payload[1] == payload[2]
 
 
-def test_the_json_is_what_other_programs_read(trial):
+def test_the_json_has_every_field_of_the_contract(trial):
     payload = json.loads(json.dumps(test_criteria(trial, definition(EIGHT)).to_dict(), allow_nan=False))
     assert payload["definition"] == {
         "text": "at least 8 `login` in the first 5 days",
@@ -142,7 +142,7 @@ def test_a_history_too_short_to_split_still_has_its_figures(tmp_path):
     assert result.text.endswith("The history is too short to check it on later accounts.")
 
 
-def test_nobody_meets_it_and_why(trial):
+def test_a_definition_that_nobody_meets_is_explained(trial):
     result = test_criteria(trial, definition({"event": "login", "at_least": 500}, {"event": "upload", "at_least": 1}))
     assert result.text == f"Nobody meets it: 0 of {result.tested.rows:,} accounts."
     assert result.notes[0].startswith(
@@ -153,7 +153,7 @@ def test_nobody_meets_it_and_why(trial):
     assert result.qualified == []
 
 
-def test_everybody_meets_it(trial):
+def test_a_definition_that_everybody_meets_is_evaluated(trial):
     result = test_criteria(trial, definition({"event": "any", "at_least": 1}))
     assert result.tested.note == "everybody meets it"
     assert result.text.startswith("Everybody meets it, so it separates nobody: of the ")
@@ -168,7 +168,7 @@ def test_fewer_than_thirty_are_too_few_to_judge(trial):
     )
 
 
-def test_a_first_window_longer_than_the_landmark_says_so(trial):
+def test_a_first_window_longer_than_the_landmark_is_noted(trial):
     result = test_criteria(trial, definition({"event": "login", "at_least": 8, "within": "first 30d"}))
     rows = result.tested.rows
     assert result.notes == (f"`first 30d` is still open at all {rows} rows: only events up to that point are counted.",)
@@ -193,7 +193,7 @@ def test_traits_are_compared_and_listed(trial):
     assert listed.qualified == compared.qualified != []
 
 
-def test_every_fault_that_is_certain_is_told_at_once_before_anything_is_counted(trial):
+def test_all_impossible_conditions_are_reported_together_before_anything_is_counted(trial):
     rule = definition(
         {"event": "login", "at_least": 0},
         {"event": "any", "measure": "active_days", "at_least": 30, "within": "first 7d"},
@@ -225,12 +225,12 @@ def test_a_window_from_sign_up_needs_a_sign_up(tmp_path):
     )
 
 
-def test_without_conversions_there_is_nothing_to_judge(tmp_path):
+def test_without_conversions_a_definition_cannot_be_tested(tmp_path):
     config = trial_files(tmp_path, accounts=40)
     pd.read_parquet(tmp_path / "paid.parquet").head(0).to_parquet(tmp_path / "paid.parquet")
     with pytest.raises(NotEnoughDataError, match=r"paid\.parquet"):
         test_criteria(config, definition(EIGHT))
 
 
-def test_it_stands_at_the_public_door(trial):
+def test_test_criteria_is_public(trial):
     assert pql_model.test_criteria is test_criteria

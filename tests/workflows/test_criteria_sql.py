@@ -27,20 +27,20 @@ def config(tmp_path):
     return product(tmp_path, ACCOUNTS, EVENTS, [], definition=IN_FORCE)
 
 
-def ask(capsys, config, *more):
+def ask(capsys, config, *arguments):
     with pytest.raises(SystemExit, match=r"^[012]$") as done:
-        main(["criteria", "sql", "-c", str(config.home / "pql.yaml"), *more])
+        main(["criteria", "sql", "-c", str(config.home / "pql.yaml"), *arguments])
     return done.value.code, capsys.readouterr()
 
 
-def test_the_definition_in_force_gives_whom_score_says_meet_it(config):
+def test_the_statement_selects_the_entities_that_score_marks(config):
     result = criteria_sql(config, dialect="duckdb", as_of="2026-01-08")
     table = judged(config, config.definition, at("2026-01-08"))
 
     assert who(asked(in_duckdb(config), result.sql)) == sorted(table["entity"][table["met"]]) == ["a"]
 
 
-def test_a_file_brings_another_definition(config, tmp_path):
+def test_a_file_can_define_another_rule(config, tmp_path):
     (tmp_path / "rule.yaml").write_text(yaml.safe_dump({"definition": {"all": [{"trait": "size", "in": ["11-50"]}]}}))
     result = criteria_sql(config, dialect="duckdb", as_of="2026-01-08", definition=tmp_path / "rule.yaml")
 
@@ -48,16 +48,18 @@ def test_a_file_brings_another_definition(config, tmp_path):
 
 
 @pytest.mark.parametrize(("joined", "least"), [({"join": "any"}, 1), ({"join": "at_least_k", "k": 1}, 1), ({}, 1)])
-def test_where_none_is_in_force_the_champion_recommends_one(config, monkeypatch, joined, least):
-    found = CriteriaList("x", {"version": "3"}, {"definitions": [{**FOUND, "recommended": False}, {**FOUND, **joined}]})
-    monkeypatch.setattr(module, "list_criteria", lambda *_, **__: found)
+def test_without_a_definition_in_force_the_recommended_one_is_used(config, monkeypatch, joined, least):
+    actual = CriteriaList(
+        "x", {"version": "3"}, {"definitions": [{**FOUND, "recommended": False}, {**FOUND, **joined}]}
+    )
+    monkeypatch.setattr(module, "list_criteria", lambda *_, **__: actual)
     result = criteria_sql(without_rule(config), dialect="duckdb", as_of="2026-01-08")
 
     assert result.definition.least == least
     assert who(asked(in_duckdb(config), result.sql)) == ["b"]
 
 
-def test_without_any_definition_it_says_what_to_do(config, monkeypatch, with_store):
+def test_without_any_definition_the_error_has_a_fix(config, monkeypatch, with_store):
     with_store(config.home)
     with pytest.raises(ModelNotFoundError, match="There is no champion"):
         criteria_sql(without_rule(config), dialect="duckdb")
@@ -75,7 +77,7 @@ def without_rule(config):
     return load_config(path)
 
 
-def test_names_that_the_data_do_not_have_are_refused_with_the_nearest(config, tmp_path):
+def test_unknown_names_are_refused_with_the_nearest(config, tmp_path):
     rules = {"event": {"event": "logins", "at_least": 1}, "trait": {"trait": "sise", "in": ["1"]}}
     for kind, condition in rules.items():
         (tmp_path / "rule.yaml").write_text(yaml.safe_dump({"all": [condition]}))
@@ -109,7 +111,7 @@ def test_an_unknown_dialect_is_refused_before_anything_is_read(config, capsys):
     assert "Allowed: duckdb, postgres, bigquery" in json.loads(printed.out)["error"]["message"]
 
 
-def test_help_teaches_by_example(config, capsys):
+def test_the_help_has_examples(config, capsys):
     code, printed = ask(capsys, config, "--help")
 
     assert code == 0

@@ -24,13 +24,13 @@ def test_the_json_has_every_field_of_the_contract(result, payload):
     assert (result.folder / payload["report"]).exists()
 
 
-def test_the_scores_are_of_the_model_that_was_trained_whether_promoted_or_not(result, payload):
+def test_the_scores_come_from_the_trained_model_whether_promoted_or_not(result, payload):
     rows = pd.read_parquet(payload["scores"])
     assert set(rows["model_version"]) == {result.trained.registered.version}
     assert len(rows) == payload["score"]["rows"] > 0
 
 
-def test_what_was_planted_stands_beside_what_was_found(payload):
+def test_planted_and_found_results_are_compared(payload):
     lines = {line["what"]: line for line in payload["truth"]["comparison"]}
     assert lines["unusable rows, by reason"]["agrees"]
     assert lines["columns that know the outcome"]["agrees"]

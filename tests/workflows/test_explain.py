@@ -134,8 +134,8 @@ def test_an_entity_has_no_explanation_before_its_sign_up(config, scored):
 
 
 def test_as_of_defaults_to_the_newest_event_and_the_id_is_stripped(config, scored, tmp_path):
-    found = explain_entity(config, f" {scored['entity'][0]}\n")
-    assert found.eligibility.as_of == score(config, output=tmp_path / "newest.parquet").as_of
+    result = explain_entity(config, f" {scored['entity'][0]}\n")
+    assert result.eligibility.as_of == score(config, output=tmp_path / "newest.parquet").as_of
 
 
 @pytest.mark.parametrize("files", [lambda home: freemium_files(home, accounts=40)[0], weekly_counts])

@@ -25,7 +25,7 @@ def own(tmp_path_factory, with_store):
     return config, pql_model.train(config, learner=Logistic(C=0.1), promote="force")
 
 
-def test_a_learner_of_ones_own_is_calibrated_judged_and_registered(own):
+def test_a_custom_learner_is_calibrated_evaluated_and_registered(own):
     _, result = own
     model = result.registered.model
     assert model.learner == "own_logistic"
@@ -37,14 +37,14 @@ def test_a_learner_of_ones_own_is_calibrated_judged_and_registered(own):
     assert set(result.evaluation.baselines) >= {"activity", "logistic_regression"}
 
 
-def test_its_scores_are_the_same_from_batch_registry_and_service(own):
+def test_a_custom_learner_gives_the_same_scores_in_batch_registry_and_service(own):
     config, _ = own
     verified = pql_model.verify(config, model="1", rows=80)
     assert verified.same
     assert [path.path for path in verified.paths] == ["pyfunc", "in process"]
 
 
-def test_its_reasons_add_up_to_the_margin(own):
+def test_the_reasons_of_a_custom_learner_add_up_to_the_margin(own):
     config, result = own
     rows = pql_model.score(config, as_of="2025-07-20", model="1").rows
     model = result.registered.model
@@ -53,7 +53,7 @@ def test_its_reasons_add_up_to_the_margin(own):
     np.testing.assert_allclose(model.calibration.apply(margin.to_numpy()), rows["probability"], rtol=0, atol=1e-9)
 
 
-def test_it_is_explained_and_exported_as_text(own, tmp_path):
+def test_a_custom_learner_is_explained_and_exported_as_text(own, tmp_path):
     config, result = own
     entity = result.prepared.snapshots.frame["entity"].iloc[0]
     explained = pql_model.explain_entity(config, str(entity), model="1", as_of="2025-01-10").explained
@@ -74,14 +74,14 @@ def test_a_process_that_does_not_know_the_learner_says_how_to_register_it(own, m
     assert len(pql_model.score(config, model="1", as_of="2025-07-20").rows)
 
 
-def test_a_back_test_trains_it_at_each_cut_off(own):
+def test_a_back_test_trains_a_custom_learner_at_each_cut_off(own):
     config, _ = own
     result = pql_model.backtest(config, cutoffs=["2025-05-01", "2025-06-01"], learner=Logistic(C=0.1))
     assert [fold.facts["parameters"] for fold in result.folds] == [{"C": 0.1}, {"C": 0.1}]
     assert result.predictions["probability"].between(0, 1, inclusive="neither").all()
 
 
-def test_arguments_replace_what_the_config_says(tmp_path):
+def test_arguments_override_the_config(tmp_path):
     config = load_config(trial_files(tmp_path, model={"params": {"num_leaves": 4}, "search": {"rounds": [20, 30]}}))
     same, learner = extend_config(config)
     assert same is config
@@ -102,7 +102,7 @@ def test_arguments_replace_what_the_config_says(tmp_path):
         ({"learner": Logistic(), "params": {"rounds": 4}}, "`params` and `search` belong to the learner `lightgbm`"),
     ],
 )
-def test_arguments_that_cannot_be_used(tmp_path, arguments, message):
+def test_invalid_arguments_are_refused(tmp_path, arguments, message):
     with pytest.raises(ConfigError, match=f"(?s){message}"):
         extend_config(trial_files(tmp_path), **arguments)
 
@@ -143,7 +143,7 @@ def dated(tmp_path_factory, with_store):
     return pql_model.with_features(config, features), result
 
 
-def test_own_features_reach_the_model_as_they_were_known(dated):
+def test_own_features_reach_the_model_point_in_time(dated):
     config, result = dated
     names = result.registered.model.manifest.names
     assert {"trait.nps", "trait.plan", "upload.days_to_first.ever"} <= set(names)
@@ -153,8 +153,8 @@ def test_own_features_reach_the_model_as_they_were_known(dated):
         as_of = pd.Timestamp(row.as_of, unit="us", tz="UTC")
         mine = table[(table["entity"] == row.entity) & (table["at"] < as_of) & (table["loaded"] < as_of)]
         right = mine.sort_values("at")["nps"].iloc[-1] if len(mine) else None
-        found = rows.loc[row.Index, "trait.nps"]
-        assert found == right or (pd.isna(found) and right is None)
+        actual = rows.loc[row.Index, "trait.nps"]
+        assert actual == right or (pd.isna(actual) and right is None)
 
 
 def test_own_features_are_served_with_the_numbers_of_the_batch(dated):
@@ -164,7 +164,7 @@ def test_own_features_are_served_with_the_numbers_of_the_batch(dated):
     assert [path.path for path in verified.paths] == ["pyfunc", "in process"]
 
 
-def test_a_service_takes_dated_values_or_the_value_as_a_trait(dated, tmp_path):
+def test_the_service_accepts_dated_values_or_the_value_as_a_trait(dated, tmp_path):
     config, _ = dated
     engine = ScoringEngine(pql_model.export(config, model="1", output=tmp_path / "bundle").bundle)
     now = 1_800_000_000_000_000
@@ -199,7 +199,7 @@ def test_the_same_table_gives_the_same_config(dated):
     assert (config.home / one.features[-1].table).is_file()
 
 
-def test_sql_says_that_it_cannot_read_a_dated_column(dated):
+def test_sql_refuses_a_dated_column(dated):
     config, _ = dated
     definition = {"all": [{"trait": "nps", "operator": ">=", "threshold": 5}]}
     rule = Definition.model_validate(definition)

@@ -95,11 +95,11 @@ for point in points:
 def killed(tmp_path_factory, with_store):
     """What each kill left, the training after them all, and one more."""
     config = trial_files(with_store(tmp_path_factory.mktemp("killed")))
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", DRIVER, str(config), str(TRIALS), *POINTS], capture_output=True, text=True, timeout=600
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    left = dict(zip(POINTS, map(json.loads, done.stdout.splitlines()), strict=True))
+    assert process.returncode == 0, process.stderr[-3000:]
+    left = dict(zip(POINTS, map(json.loads, process.stdout.splitlines()), strict=True))
     resumed = train(config, trials=TRIALS, promote="force")
     return config, left, resumed, train(config, trials=TRIALS, promote="never")
 
@@ -109,14 +109,14 @@ kill = pytest.mark.kill
 
 @kill
 @pytest.mark.parametrize("point", ["tuning", "logging", "logged"])
-def test_killed_before_it_registers_a_training_leaves_no_version(killed, point):
+def test_a_training_killed_before_registering_leaves_no_version(killed, point):
     _, left, _, _ = killed
     assert (left[point]["versions"], left[point]["aliases"]) == ({}, {})
     assert left[point]["journals"] == 1  # tuning need not be done again
 
 
 @kill
-def test_killed_from_then_on_it_leaves_a_whole_version_with_its_run_and_its_folder(killed):
+def test_a_training_killed_after_registering_leaves_a_complete_version(killed):
     _, left, _, _ = killed
     assert left["registered"]["versions"] == {"1": []}
     assert left["champion"]["versions"] == {"1": [], "2": ["challenger", "champion"]}
@@ -126,7 +126,7 @@ def test_killed_from_then_on_it_leaves_a_whole_version_with_its_run_and_its_fold
 
 
 @kill
-def test_a_version_that_was_to_be_promoted_when_its_training_was_killed_says_so(killed):
+def test_a_version_whose_promotion_was_interrupted_is_marked(killed):
     _, left, _, _ = killed
     assert left["registered"]["promotion"]["1"].startswith(
         "not promoted: its training was interrupted before that (promoted"
@@ -134,7 +134,7 @@ def test_a_version_that_was_to_be_promoted_when_its_training_was_killed_says_so(
 
 
 @kill
-def test_the_next_training_closes_the_run_and_sweeps_the_draft(killed):
+def test_the_next_training_closes_the_run_and_removes_the_draft(killed):
     _, left, _, _ = killed
     assert (left["logging"]["folders"], left["logging"]["status"]) == (["draft"], ["RUNNING"])
     assert "draft" not in left["logged"]["folders"]
@@ -143,7 +143,7 @@ def test_the_next_training_closes_the_run_and_sweeps_the_draft(killed):
 
 
 @kill
-def test_the_training_after_them_resumes_completes_and_gives_what_an_unbroken_one_gives(killed):
+def test_the_next_training_resumes_and_gives_the_result_of_an_uninterrupted_one(killed):
     config, _, resumed, unbroken = killed
     assert (resumed.registered.version, unbroken.registered.version) == ("3", "4")
     assert resumed.registered.model.predictor.save() == unbroken.registered.model.predictor.save()
@@ -158,7 +158,7 @@ def test_the_training_after_them_resumes_completes_and_gives_what_an_unbroken_on
 
 
 @kill
-def test_the_champion_that_the_history_missed_is_the_way_back_all_the_same(killed):
+def test_rollback_restores_a_champion_that_is_missing_from_the_history(killed):
     config, _, _, _ = killed
     assert rollback(config).text == "Version 2 of small-trial is champion again instead of version 3."
 
@@ -169,7 +169,7 @@ TRAIN = "import json, sys, pql_model; print(json.dumps(pql_model.train(sys.argv[
 
 
 @kill
-def test_two_trainings_of_a_new_product_at_once_both_finish_and_are_whole(tmp_path):
+def test_two_concurrent_first_trainings_both_complete(tmp_path):
     config = trial_files(tmp_path, accounts=600)  # no `mlflow.db` yet: both will want to make it
     both = [
         subprocess.Popen(

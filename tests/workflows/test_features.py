@@ -18,7 +18,7 @@ def written(config, tmp_path_factory):
     return pql_model.write_features(config, output=tmp_path_factory.mktemp("features") / "f.parquet")
 
 
-def test_the_training_snapshots_come_with_labels_and_split_and_the_models_columns(trained, written):
+def test_training_snapshots_have_labels_split_and_model_columns(trained, written):
     table = pd.read_parquet(written.output)
     prepared = trained.prepared
     assert list(table.columns) == ["entity", "as_of", "converted", "split", *prepared.manifest.names]
@@ -31,7 +31,7 @@ def test_the_training_snapshots_come_with_labels_and_split_and_the_models_column
     assert written.to_dict()["hash"] == trained.registered.model.manifest.hash
 
 
-def test_the_manifest_beside_it_says_what_each_column_is(written):
+def test_the_manifest_describes_each_column(written):
     about = json.loads(written.manifest_path.read_text(encoding="utf-8"))
     columns = {column["name"]: column for column in about["columns"]}
     assert (about["hash"], about["rows"], about["as_of"]) == (written.manifest.hash, len(written.table), None)
@@ -41,7 +41,7 @@ def test_the_manifest_beside_it_says_what_each_column_is(written):
     assert columns["trait.company_size"]["categories"]
 
 
-def test_at_an_instant_it_has_everybody_at_risk_with_the_same_columns(config, written, tmp_path):
+def test_at_an_instant_the_table_has_every_entity_at_risk_with_the_same_columns(config, written, tmp_path):
     now = pql_model.write_features(config, output=tmp_path / "now.csv", as_of="2025-11-20")
     scored = pql_model.score(config, as_of="2025-11-20", model="1", output=tmp_path / "s.parquet").rows
     table = pd.read_csv(tmp_path / "now.csv", dtype={"entity": str})
@@ -50,7 +50,7 @@ def test_at_an_instant_it_has_everybody_at_risk_with_the_same_columns(config, wr
     assert now.to_dict()["as_of"] == "2025-11-20"
 
 
-def test_what_is_not_a_feature_table_is_not_overwritten(config, tmp_path):
+def test_a_file_that_is_not_a_feature_table_is_not_overwritten(config, tmp_path):
     (tmp_path / "events.csv").write_text("mine")
     with pytest.raises(DataError, match="exists and was not written by `pql features`"):
         pql_model.write_features(config, output=tmp_path / "events.csv")

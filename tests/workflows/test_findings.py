@@ -26,7 +26,7 @@ def test_each_account_is_one_row_at_one_age(findings):
     assert findings.text == "as of day 14 of the trial"
 
 
-def test_the_rows_carry_the_probability_that_the_model_gives_them(trained, findings):
+def test_the_rows_have_the_probability_of_the_model(trained, findings):
     model = trained.registered.model.held_back
     assert findings.outcomes.probability == pytest.approx(model.probability(findings.table), abs=1e-12)
 
@@ -44,7 +44,7 @@ def test_the_rule_in_force_is_judged_on_the_later_rows(trained, findings):
     assert findings.results.in_force.verdict.verdict in {"too lax", "too strict", "about right", "stale", "cannot tell"}
 
 
-def test_the_behaviours_are_those_of_the_model_and_their_shares_add_up(findings):
+def test_the_behaviours_of_the_model_have_shares_that_add_up(findings):
     assert sum(b.share.value for b in findings.behaviours) == pytest.approx(1)
     assert {"Teammate Invited", "Automation Run"} <= {b.name for b in findings.behaviours}
 

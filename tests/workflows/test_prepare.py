@@ -21,25 +21,25 @@ def prepared(config, also=None):
 
 
 def test_the_table_has_a_row_for_each_snapshot_in_the_order_of_the_labels(folder):
-    found = prepared(trial_files(folder))
-    frame = found.snapshots.frame
-    assert found.table["entity"].tolist() == frame["entity"].tolist()
-    assert found.table["as_of"].tolist() == frame["as_of"].tolist()
-    assert len(found.converted) == len(frame) == len(found.split.train) == len(found.split.test)
-    assert {"login.count.first_7d", "any.count.ever", "trait.seats"} <= set(found.table.columns)
+    result = prepared(trial_files(folder))
+    frame = result.snapshots.frame
+    assert result.table["entity"].tolist() == frame["entity"].tolist()
+    assert result.table["as_of"].tolist() == frame["as_of"].tolist()
+    assert len(result.converted) == len(frame) == len(result.split.train) == len(result.split.test)
+    assert {"login.count.first_7d", "any.count.ever", "trait.seats"} <= set(result.table.columns)
 
 
-def test_an_excluded_entity_is_counted_and_not_learnt_from(folder):
-    found = prepared(trial_files(folder, exclude={"entities": {"seats": [3]}}))
-    assert found.snapshots.left_out["excluded"] > 0
-    assert not (found.table["trait.seats"] == 3).any()
+def test_an_excluded_entity_is_counted_and_not_trained_on(folder):
+    result = prepared(trial_files(folder, exclude={"entities": {"seats": [3]}}))
+    assert result.snapshots.left_out["excluded"] > 0
+    assert not (result.table["trait.seats"] == 3).any()
 
 
-def test_what_only_the_definition_reads_is_computed_and_not_given_to_the_model(folder):
+def test_features_of_the_definition_alone_are_computed_but_not_given_to_the_model(folder):
     definition = {"all": [{"event": "login", "at_least": 2, "within": "first 5d"}]}
-    found = prepared(trial_files(folder, definition=definition))
-    assert "login.count.first_5d" in found.table.columns
-    assert "login.count.first_5d" not in found.manifest.names
+    result = prepared(trial_files(folder, definition=definition))
+    assert "login.count.first_5d" in result.table.columns
+    assert "login.count.first_5d" not in result.manifest.names
 
 
 def test_a_definition_that_names_an_event_the_data_do_not_have_is_refused(folder):
@@ -53,7 +53,7 @@ def test_monotone_names_an_event_or_trait_of_the_data(folder):
         prepared(trial_files(folder, monotone={"logn": "increasing"}))
 
 
-def test_a_value_that_the_policy_excludes_and_nobody_has_is_said(folder, monkeypatch):
+def test_an_excluded_value_that_no_entity_has_is_reported(folder, monkeypatch):
     heard = []
     monkeypatch.setattr(Silent, "say", lambda self, sentence: heard.append(sentence))
     prepared(trial_files(folder, policy={"probability": 0.2, "exclude": {"seats": [3, "three"]}}))
@@ -67,7 +67,7 @@ def test_the_policy_names_events_and_traits_of_the_data(folder):
         prepared(trial_files(folder, policy={"probability": 0.2, "exclude": {"seat": [3]}}))
 
 
-def test_monotone_is_not_for_a_trait_of_categories(tmp_path):
+def test_monotone_is_refused_for_a_categorical_trait(tmp_path):
     config = trial_files(tmp_path, monotone={"size": "increasing"})
     accounts = pd.read_parquet(tmp_path / "accounts.parquet")
     accounts["size"] = ["small", "large"] * (len(accounts) // 2)
@@ -76,11 +76,11 @@ def test_monotone_is_not_for_a_trait_of_categories(tmp_path):
         prepared(config)
 
 
-def test_the_features_of_another_model_are_computed_too_as_far_as_they_can_be(folder):
+def test_the_features_of_another_model_are_computed_where_possible(folder):
     also = Manifest((ModelColumn("login.count.first_3d", "feature"), ModelColumn("login.sum.mb.ever", "feature")))
-    found = prepared(trial_files(folder), also)
-    assert "login.count.first_3d" in found.table.columns
-    assert "login.sum.mb.ever" not in found.table.columns
+    result = prepared(trial_files(folder), also)
+    assert "login.count.first_3d" in result.table.columns
+    assert "login.sum.mb.ever" not in result.table.columns
     assert features_of(None) == []
 
 
@@ -90,8 +90,8 @@ def test_a_column_that_is_named_like_an_id_is_used_only_when_it_is_listed(folder
     plain, listed = (
         load_config(trial_files(folder, entities=e)) for e in (entities, {**entities, "traits": ["region_id"]})
     )
-    found = _typed(plain, table, ("region_id",))
-    assert found.unused == {"region_id": "its name suggests an identifier; list it under `traits` to use it"}
+    result = _typed(plain, table, ("region_id",))
+    assert result.unused == {"region_id": "its name suggests an identifier; list it under `traits` to use it"}
     assert [column.name for column in _typed(listed, table, ("region_id",)).columns] == ["trait.region_id"]
 
 

@@ -219,10 +219,10 @@ def test_a_version_that_was_replaced_under_the_same_number_is_detected(home, mon
     original = Tracking.load_if_registered
 
     def find(self, version="champion"):
-        found = original(self, version)
-        raw = found.model.calibration.to_dict()
+        actual = original(self, version)
+        raw = actual.model.calibration.to_dict()
         other = Calibration.from_dict({**raw, "intercept": raw["intercept"] + 0.01})
-        return replace(found, model=replace(found.model, calibration=other))
+        return replace(actual, model=replace(actual.model, calibration=other))
 
     monkeypatch.setattr(Tracking, "load_if_registered", find)
     result = replay(home / "pql.yaml", rows=3)

@@ -19,9 +19,9 @@ def test_the_criteria_are_those_that_the_training_found(trained, config):
 
 
 def test_the_yaml_loads_back(trained, config, tmp_path):
-    found = list_criteria(config, model="1")
+    result = list_criteria(config, model="1")
     best = trained.findings.results.recommended
-    (tmp_path / "criteria.yaml").write_text(found.to_yaml(), encoding="utf-8")
+    (tmp_path / "criteria.yaml").write_text(result.to_yaml(), encoding="utf-8")
     assert best is not None
     assert load_definition(tmp_path / "criteria.yaml") == best.definition
 

@@ -34,7 +34,7 @@ def registry(config, monkeypatch):
     return tracking
 
 
-def test_the_champion_before_is_champion_again_and_twice_goes_back_two(config, registry):
+def test_rollback_restores_the_previous_champion_and_twice_the_one_before(config, registry):
     first = rollback(config)
     assert (first.champion.version, first.before.version, registry.champion()) == ("2", "3", "2")
     assert first.text == "Version 2 of small-world is champion again instead of version 3."
@@ -48,7 +48,7 @@ def test_the_champion_before_is_champion_again_and_twice_goes_back_two(config, r
     assert registry.champion() == "1"
 
 
-def test_a_version_can_be_named_also_one_further_back_and_one_that_never_was_champion(config, registry, monkeypatch):
+def test_any_version_can_be_named_even_one_that_never_was_champion(config, registry, monkeypatch):
     assert rollback(config, to=1).text == "Version 1 of small-world is champion again instead of version 3."
     monkeypatch.setattr(module.Tracking, "load", lambda self, alias: None)
     never = rollback(config, to="4")
@@ -57,18 +57,18 @@ def test_a_version_can_be_named_also_one_further_back_and_one_that_never_was_cha
     assert rollback(config).champion.version == "1"  # and back
 
 
-def test_a_version_that_does_not_exist_is_refused_with_those_that_do(config, registry):
+def test_an_unknown_version_is_refused_with_the_known_ones(config, registry):
     with pytest.raises(ModelNotFoundError, match=r"no such version.*Received: 9. Allowed: 4, 3, 2, 1."):
         rollback(config, to="9")
     assert registry.champion() == "3"
 
 
-def test_the_champion_itself_is_refused(config, registry):
+def test_rollback_to_the_champion_itself_is_refused(config, registry):
     with pytest.raises(PqlError, match="Version 3 of the model `small-world` is already the champion"):
         rollback(config, to="3")
 
 
-def test_a_version_that_cannot_be_loaded_is_refused_and_the_champion_stays(config, registry):
+def test_an_unloadable_version_is_refused_and_the_champion_stays(config, registry):
     with pytest.raises(
         DataError,
         match=r"Version 4 cannot become champion because it cannot be loaded. A file of this model was changed",
@@ -77,21 +77,21 @@ def test_a_version_that_cannot_be_loaded_is_refused_and_the_champion_stays(confi
     assert registry.champion() == "3"
 
 
-def test_without_any_version_there_is_nothing_to_list_or_go_back_to(config):
+def test_without_versions_there_is_nothing_to_list_or_restore(config):
     assert models(config).to_dict() == {"name": "small-world", "models": []}
     for to in (None, "1"):
         with pytest.raises(ModelNotFoundError, match=r"of the model `small-world`.*Fix: train with `pql train`"):
             rollback(config, to=to)
 
 
-def test_without_a_champion_the_last_one_there_was_comes_back(config, registry):
+def test_without_a_champion_the_most_recent_one_is_restored(config, registry):
     registry.client.delete_registered_model_alias(registry.name, "champion")
-    found = rollback(config)
-    assert (found.champion.version, found.before) == ("3", None)
-    assert found.text == "Version 3 of small-world is champion again."
+    result = rollback(config)
+    assert (result.champion.version, result.before) == ("3", None)
+    assert result.text == "Version 3 of small-world is champion again."
 
 
-def test_both_are_json(config, registry):
+def test_models_and_rollback_give_json(config, registry):
     payload = json.loads(json.dumps(rollback(config).to_dict(), allow_nan=False))
     assert (payload["champion"]["version"], payload["before"]["version"], payload["was_champion"]) == ("2", "3", True)
     listed = json.loads(json.dumps(models(config).to_dict(), allow_nan=False))
@@ -106,7 +106,7 @@ def test_both_are_json(config, registry):
     )
 
 
-def test_what_a_training_leaves_is_listed_with_its_figures_and_reasons(trained, retrained):
+def test_a_trained_version_is_listed_with_its_figures_and_reasons(trained, retrained):
     second, first = pql_model.models(trained.folder.parent.parent / "pql.yaml").versions
     assert (first.aliases, second.aliases) == (("champion",), ("challenger",))
     assert first.verdict == trained.verdict.name

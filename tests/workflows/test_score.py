@@ -211,9 +211,9 @@ def test_another_product_in_the_folder_has_its_own_state(config, tmp_path):
     score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
     other = home / "other.yaml"
     other.write_text((home / "pql.yaml").read_text().replace("small-trial", "other"))
-    found = Tracking(load_config(home / "pql.yaml")).load("champion")
+    result = Tracking(load_config(home / "pql.yaml")).load("champion")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tracking, "load", lambda *_: found)
+        patch.setattr(Tracking, "load", lambda *_: result)
         payload = score(other, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").to_dict()
     assert payload["newly_qualified"] == 4  # the places of the week are its own
     own = score(home / "pql.yaml", as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet")
@@ -266,7 +266,7 @@ def test_csv_and_parquet_have_the_same_rows(config, tmp_path):
     np.testing.assert_allclose(rows["probability"], result.rows["probability"], rtol=1e-12)
 
 
-def test_what_happens_after_as_of_changes_no_score(config, tmp_path):
+def test_events_after_as_of_change_no_score(config, tmp_path):
     before = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
     home = shutil.copytree(config.parent, tmp_path / "copy")
     at = pd.Timestamp(AS_OF).tz_convert("UTC")
@@ -319,7 +319,7 @@ def test_an_output_of_another_format_is_refused(config, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content"), [("a.csv", b"x,y\n1,2\n"), ("a.csv", b""), ("a.parquet", b"no parquet")])
-def test_a_file_that_holds_no_scores_is_not_overwritten(config, tmp_path, name, content):
+def test_a_file_without_scores_is_not_overwritten(config, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match="The output file exists and does not hold scores"):
         score(config, as_of=AS_OF, output=tmp_path / name)

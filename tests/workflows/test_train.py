@@ -60,7 +60,7 @@ def test_the_json_has_every_field_of_the_contract(payload):
     assert os.path.isfile(payload["files"]["test_predictions"])
 
 
-def test_the_json_says_what_would_change_the_verdict_and_whether_promises_were_kept(trained, payload):
+def test_the_json_has_verdict_would_change_and_calibration(trained, payload):
     assert payload["verdict_would_change"] == trained.verdict.would_change
     assert payload["supported"] is None  # the model can be used
     calibration = payload["calibration"]
@@ -94,22 +94,22 @@ def test_the_predictions_have_every_test_row_and_the_metric_can_be_repeated(trai
     assert table["converted"].mean() == pytest.approx(payload["test"]["base_rate"], abs=1e-6)
 
 
-def test_training_and_test_hold_different_entities_and_the_horizon_lies_between(trained):
+def test_training_and_test_have_different_entities_a_horizon_apart(trained):
     frame, split = trained.prepared.snapshots.frame, trained.prepared.split
     assert not set(frame["entity"][split.train]) & set(frame["entity"][split.test])
     horizon = 30 * 86_400_000_000
     assert frame["as_of"][split.train].max() + horizon <= frame["as_of"][split.test].min()
 
 
-def test_the_run_holds_everything_a_reader_needs(trained, payload, client):
+def test_the_run_has_everything_a_reader_needs(trained, payload, client):
     run = client.get_run(payload["run_id"])
     assert run.info.status == "FINISHED"
     model = {f"model/{name}" for name in ("num_leaves", "learning_rate", "averaged")}
     assert model | {"tuning/trials", "tuning/folds", "tuning/seed"} <= set(run.data.params)
-    found = payload["test"]["roc_auc"]
-    assert run.data.metrics["test/roc_auc"] == pytest.approx(found["value"], abs=1e-6)
+    result = payload["test"]["roc_auc"]
+    assert run.data.metrics["test/roc_auc"] == pytest.approx(result["value"], abs=1e-6)
     for end in ("low", "high"):
-        assert run.data.metrics[f"interval/roc_auc_{end}"] == pytest.approx(found[end], abs=1e-6)
+        assert run.data.metrics[f"interval/roc_auc_{end}"] == pytest.approx(result[end], abs=1e-6)
     assert run.data.metrics["auc/test"] == run.data.metrics["test/roc_auc"]
     assert run.data.metrics["baseline activity/roc_auc"] > 0.4
     assert {"verdict", "gate", "features"} <= set(run.data.tags)
@@ -137,7 +137,7 @@ def test_the_run_holds_everything_a_reader_needs(trained, payload, client):
     assert len(trials) == 2
 
 
-def test_nothing_half_made_is_left_and_the_environment_is_as_it_was(trained):
+def test_no_partial_files_are_left_and_the_environment_is_unchanged(trained):
     home = trained.folder.parent.parent
     assert [path.name for path in (home / "runs").iterdir() if path.name.startswith(".")] == []
     assert not list(home.rglob("*.journal"))
@@ -145,7 +145,7 @@ def test_nothing_half_made_is_left_and_the_environment_is_as_it_was(trained):
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
-def test_the_same_data_again_give_the_same_model_bit_for_bit_which_is_not_promoted(trained, retrained):
+def test_the_same_data_give_a_bit_identical_model_that_is_not_promoted(trained, retrained):
     first, second = trained.registered, retrained.registered
     assert (first.version, second.version) == ("1", "2")
     assert second.model.predictor.save() == first.model.predictor.save()
@@ -163,14 +163,14 @@ def test_the_same_data_again_give_the_same_model_bit_for_bit_which_is_not_promot
     assert (tracking.load("champion").version, tracking.load("challenger").version) == ("1", "2")
 
 
-def test_a_champion_that_cannot_be_read_stops_no_training_and_is_named_by_the_gate(trained):
+def test_an_unreadable_champion_does_not_stop_a_training_and_is_named_by_the_gate(trained):
     class Broken:
         def load_if_registered(self, alias):
             raise DataError("its files are gone")
 
     assert _champion_manifest(Broken()) is None
-    found = _against(Broken(), trained.registered.model, None, None, 7)
-    assert found == Incomparable("the champion cannot be compared with. its files are gone.")
+    result = _against(Broken(), trained.registered.model, None, None, 7)
+    assert result == Incomparable("the champion cannot be compared with. its files are gone.")
 
 
 # ---------------------------------------------------------------- a small trial: interrupted, forced
@@ -215,15 +215,15 @@ def _plain_mlflow_scores_number_traits(home, result):
     assert "trait.seats" in result.registered.model.manifest.names
     mlflow.set_tracking_uri(f"sqlite:///{home / 'mlflow.db'}")
     try:
-        found = mlflow.pyfunc.load_model("models:/small-trial@champion").predict(table)
+        actual = mlflow.pyfunc.load_model("models:/small-trial@champion").predict(table)
     finally:
         mlflow.set_tracking_uri(None)
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     expected = pd.read_parquet(result.folder / "test_predictions.parquet")["probability"]
-    np.testing.assert_allclose(found["probability"], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(actual["probability"], expected, rtol=0, atol=1e-12)
 
 
-def test_what_may_only_lower_the_probability_does_not_raise_it(tmp_path, with_store):
+def test_a_decreasing_monotone_constraint_is_respected(tmp_path, with_store):
     config = trial_files(
         with_store(tmp_path), monotone={"login": "decreasing", "login.days_since_last.ever": "increasing"}
     )

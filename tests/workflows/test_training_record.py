@@ -15,7 +15,7 @@ def entry(trained):
     return training_record(trained.folder, config, *of, digest="0123456789abcdef")
 
 
-def test_the_name_says_when_and_how_it_ended(entry, trained):
+def test_the_run_name_has_the_verdict_and_the_time(entry, trained):
     figures, time = entry.run_name.split(", ")
     assert figures == f"{trained.verdict.name} {trained.evaluation.test['roc_auc'].value:.2f}"
     assert pd.Timestamp(time) <= pd.Timestamp.now(tz="UTC").tz_localize(None)
@@ -42,11 +42,11 @@ def test_the_datasets_are_the_rows_of_training_and_test(entry, trained):
     assert entry.metrics["data"]["test_conversions"] == snapshots["test"]["conversions"]
 
 
-def test_trials_are_counted_as_they_were_run(entry, trained):
+def test_the_number_of_trials_is_the_number_completed(entry, trained):
     assert entry.params["tuning"]["trials"] == len(trained.fit.tuned.trials) == len(entry.trials)
 
 
-def test_what_is_logged_arrives(entry, trained):
+def test_the_record_reaches_mlflow(entry, trained):
     tracking = Tracking(load_config(trained.folder.parent.parent / "pql.yaml"))
     run = tracking.client.get_run(trained.registered.run_id)
     assert run.data.metrics["test/roc_auc"] == pytest.approx(trained.evaluation.test["roc_auc"].value)
@@ -54,7 +54,7 @@ def test_what_is_logged_arrives(entry, trained):
     assert {used.tags[0].value for used in run.inputs.dataset_inputs} == {"training", "testing"}
 
 
-def test_the_gate_in_a_word(trained):
+def test_the_gate_tag_names_the_decision(trained):
     words = {
         gate_tag(replace(trained.promotion, mode=mode, promoted=promoted))
         for mode, promoted in [("auto", True), ("auto", False), ("never", False), ("force", True)]

@@ -21,7 +21,7 @@ def test_the_same_problem_with_the_same_number_of_trials_has_the_same_journal(tm
     assert len({journal(tmp_path, *of).path for of in (("d", 30), ("d", 31), ("e", 30))}) == 3
 
 
-def test_it_is_forgotten_once_its_training_is_done(tmp_path):
+def test_a_journal_is_removed_once_its_training_is_done(tmp_path):
     with journal(tmp_path).open(Silent()) as path:
         path.write_text("trials")
     assert path.exists()  # a run that breaks off from here on resumes
@@ -30,14 +30,14 @@ def test_it_is_forgotten_once_its_training_is_done(tmp_path):
     journal(tmp_path).forget()  # twice is no error
 
 
-def test_what_another_training_has_taken_up_is_left_to_it(tmp_path):
+def test_a_journal_in_use_by_another_training_is_not_removed(tmp_path):
     with journal(tmp_path).open(Silent()) as path:
         path.write_text("trials")
         journal(tmp_path).forget()
         assert path.exists()
 
 
-def test_a_second_training_of_the_same_data_waits_and_says_so(tmp_path):
+def test_a_second_training_of_the_same_data_waits_with_a_message(tmp_path):
     ear, order = Ear(), []
 
     def second():
@@ -55,7 +55,7 @@ def test_a_second_training_of_the_same_data_waits_and_says_so(tmp_path):
     assert ear.heard == ["Another training of the same data is tuning; waiting for it."]
 
 
-def test_optunas_lock_of_a_killed_process_is_taken_away(tmp_path):
+def test_the_optuna_lock_of_a_killed_process_is_removed(tmp_path):
     path = journal(tmp_path).path
     path.parent.mkdir(parents=True)
     (path.parent / "d-30.journal.lock").symlink_to(path)

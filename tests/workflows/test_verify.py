@@ -34,27 +34,27 @@ def requests(monkeypatch):
 
 
 def test_every_path_gives_the_numbers_of_the_batch(config):
-    found = verify(config, as_of=AS_OF, model="1")
-    assert 10 < found.rows < 200  # all there are
-    assert [path.path for path in found.paths] == ["pyfunc", "in process"]
-    for path in found.paths:
+    result = verify(config, as_of=AS_OF, model="1")
+    assert 10 < result.rows < 200  # all there are
+    assert [path.path for path in result.paths] == ["pyfunc", "in process"]
+    for path in result.paths:
         assert path.largest == dict.fromkeys(NUMBERS, 0.0)
         assert path.different == dict.fromkeys((*NUMBERS, *SAME), 0)
-        assert path.rows == found.rows
-    assert found.same
-    payload = json.loads(json.dumps(found.to_dict()))
+        assert path.rows == result.rows
+    assert result.same
+    payload = json.loads(json.dumps(result.to_dict()))
     assert (payload["same"], payload["snapshots"], payload["as_of"]) == (True, "at_risk", AS_OF)
 
 
 def test_without_as_of_snapshots_are_sampled_from_training_and_test(trained, config, requests):
-    found = verify(config, model="1", rows=60)
+    result = verify(config, model="1", rows=60)
     frame, split = trained.prepared.snapshots.frame, trained.prepared.split
     rows = frame[split.train | split.test]
     known = {(row.entity, row.as_of) for row in rows.itertuples()}
     asked = {(request["entity"], pd.Timestamp(request["as_of"], tz="UTC").value // 1000) for request in requests}
 
-    assert found.same
-    assert found.to_dict()["snapshots"] == "training"
+    assert result.same
+    assert result.to_dict()["snapshots"] == "training"
     assert len(asked) == 60
     assert asked < known
     ages = {pd.Timestamp(r["as_of"], tz="UTC") - pd.Timestamp(r["signed_up"]).tz_convert("UTC") for r in requests}
@@ -77,10 +77,10 @@ def test_a_difference_in_the_engine_is_reported(config, monkeypatch):
         return answer
 
     monkeypatch.setattr(ScoringEngine, "score", tampered)
-    found = verify(config, as_of=AS_OF, model="1", rows=5)
-    pyfunc, engine = found.paths
+    result = verify(config, as_of=AS_OF, model="1", rows=5)
+    pyfunc, engine = result.paths
     assert pyfunc.same
-    assert not found.same
+    assert not result.same
     assert engine.largest["probability"] == pytest.approx(1e-6)
     assert (engine.different["reasons"], engine.different["probability"], engine.different["band"]) == (5, 5, 0)
 
@@ -97,9 +97,9 @@ def test_a_difference_in_the_pyfunc_is_reported(config, monkeypatch):
             ).rows
         ),
     )
-    found = verify(config, as_of=AS_OF, model="1", rows=20)
-    assert found.paths[0].different["probability"] > 10
-    assert found.paths[1].same
+    result = verify(config, as_of=AS_OF, model="1", rows=20)
+    assert result.paths[0].different["probability"] > 10
+    assert result.paths[1].same
 
 
 def test_nobody_at_risk_is_an_error(config):
@@ -120,11 +120,11 @@ def test_a_running_service_is_compared_too(config, monkeypatch):
         "over_http",
         lambda url, key, version: lambda requests: [{"error": {"message": f"{key} {version}"}}] * len(requests),
     )
-    found = verify(config, url="http://there", key="k", as_of=AS_OF, model="1", rows=3)
-    assert [path.path for path in found.paths] == ["pyfunc", "in process", "http://there"]
-    assert found.paths[2].refused == 3
-    assert found.paths[2].first_refusal.endswith(": k 1")
-    assert not found.same
+    result = verify(config, url="http://there", key="k", as_of=AS_OF, model="1", rows=3)
+    assert [path.path for path in result.paths] == ["pyfunc", "in process", "http://there"]
+    assert result.paths[2].refused == 3
+    assert result.paths[2].first_refusal.endswith(": k 1")
+    assert not result.same
 
 
 def test_an_invalid_url_is_refused_before_the_data_are_read(config):

@@ -5,7 +5,7 @@ import pandas as pd
 from pql_model.workflows.growth import BITS, CRITERIA, EXPLORER, GROWTH, REPORT
 
 
-def test_a_training_leaves_the_report_and_what_it_is_made_of(trained):
+def test_a_training_leaves_the_report_and_its_data(trained):
     files = {path.name for path in trained.folder.iterdir()}
     assert {REPORT, CRITERIA, GROWTH, EXPLORER, BITS} <= files
     payload = trained.to_dict()
@@ -30,7 +30,7 @@ def test_criteria_and_growth_say_the_same(trained):
     assert growth["in_force"]["verdict"] == criteria["in_force"]["verdict"]
 
 
-def test_the_shareable_files_hold_no_name_of_an_account(trained):
+def test_the_shareable_files_contain_no_account_names(trained):
     names = [*trained.findings.outcomes.entity[:50], "acc-0"]
     for name in (REPORT, GROWTH, EXPLORER, CRITERIA):
         text = (trained.folder / name).read_text(encoding="utf-8")

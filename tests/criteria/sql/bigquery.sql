@@ -33,7 +33,7 @@ WITH moment AS (
   FROM entity_rows
   WHERE
     NOT entity IS NULL
-    AND signed_up >= CAST('1900-01-01' AS TIMESTAMP)
+    AND signed_up > CAST('1900-01-01' AS TIMESTAMP)
     AND signed_up < CAST('2200-01-01' AS TIMESTAMP)
     AND signed_up <> CAST('1970-01-01' AS TIMESTAMP)
 ), conversion_rows AS (
@@ -47,7 +47,7 @@ WITH moment AS (
   FROM conversion_rows AS c
   CROSS JOIN moment AS m
   WHERE
-    c.converted_at >= CAST('1900-01-01' AS TIMESTAMP)
+    c.converted_at > CAST('1900-01-01' AS TIMESTAMP)
     AND c.converted_at < CAST('2200-01-01' AS TIMESTAMP)
     AND c.converted_at <> CAST('1970-01-01' AS TIMESTAMP)
     AND c.converted_at < m.as_of
@@ -86,13 +86,13 @@ WITH moment AS (
     ON r.entity = e.entity
   WHERE
     e.event_name <> ''
-    AND e.event_time >= CAST('1900-01-01' AS TIMESTAMP)
+    AND e.event_time > CAST('1900-01-01' AS TIMESTAMP)
     AND e.event_time < CAST('2200-01-01' AS TIMESTAMP)
     AND e.event_time <> CAST('1970-01-01' AS TIMESTAMP)
     AND (
       e.known_at IS NULL
       OR (
-        e.known_at >= CAST('1900-01-01' AS TIMESTAMP)
+        e.known_at > CAST('1900-01-01' AS TIMESTAMP)
         AND e.known_at < CAST('2200-01-01' AS TIMESTAMP)
         AND e.known_at <> CAST('1970-01-01' AS TIMESTAMP)
       )

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pql_model.errors import DataError
-from pql_model.score_log.table import LogTable
+from pql_model.score_log.database_table import LogTable
 
 AT = dt.datetime(2026, 1, 1, 1, 2, 3, 456789, tzinfo=dt.UTC)
 ROWS = pa.table(
@@ -59,7 +59,7 @@ def lite(tmp_path):
 
 
 def test_many_positions_are_read_in_several_queries(lite, monkeypatch):
-    monkeypatch.setattr("pql_model.score_log.table._POSITIONS_PER_QUERY", 2)
+    monkeypatch.setattr("pql_model.score_log.database_table._POSITIONS_PER_QUERY", 2)
     log = lite("scores")
     log.append([ROWS] * 3)
     assert log.read(["entity"], [0, 2, 3, 4, 5])["entity"].to_pylist() == ["b🙂"] * 2 + ["0012"] * 3
