@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Estimate
 from pql_model.time import iso
 
@@ -38,6 +40,10 @@ class ModelVersion:
     forced: bool
     promoted_at: str | None
     rolled_back_at: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the element of `models` in `pql models --json`."""
+        return select_attributes(self)
 
 
 def parse_version(
