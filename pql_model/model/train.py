@@ -70,6 +70,7 @@ def fit_model(
     progress: Progress | None = None,
     monotone: tuple[int, ...] = (),
     learner: Learner | None = None,
+    search: bool = True,
 ) -> Fit:
     """Tune, calibrate and fit a learner on training rows.
 
@@ -91,6 +92,8 @@ def fit_model(
         -1, 0 or 1 per column: how the probability may move with it.
     learner : Learner, optional
         Default: LightGBM with its default search space.
+    search : bool
+        Whether a learner that tunes itself does. Without a search its settings are fitted as they are.
 
     Raises
     ------
@@ -110,7 +113,7 @@ def fit_model(
     rows = _training_rows(frame, X, manifest, seed, monotone)
     folds = tuning_folds(frame, horizon, motion, seed)
     tuned = None
-    if isinstance(learner, TunableLearner):
+    if search and isinstance(learner, TunableLearner):
         tuned = learner.tune(*_thinned(rows, folds, frame, horizon, motion), budget, progress)
     fitted_learner = tuned.learner if tuned is not None else learner
     fit = _fit_on_folds(fitted_learner, rows, folds)

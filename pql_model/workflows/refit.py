@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 
 from pql_model.config.schema import Config
+from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.evaluation.drift import newest_level
 from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.learner import Learner
+from pql_model.model.lightgbm_learner import LightGBM
 from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
 from pql_model.model.train import refit_model
+from pql_model.registry.tracking import RegisteredModel
 from pql_model.workflows.prepare import TrainingData
 
 REFIT = "refit"
 """Key in the facts of a model: the rows that it was refitted on, and its level."""
 
 
-def refit(
+def refit_tested(
     config: Config, data: TrainingData, X: np.ndarray, tested: FittedModel, learner: Learner
 ) -> tuple[FittedModel, np.ndarray]:
     """Fit the tested settings on all rows with a final outcome; the newest of them set the level.
@@ -70,6 +73,32 @@ def refit(
         tested=tested,
     )
     return model, unseen[test]
+
+
+def champion_learner(champion: RegisteredModel | None, configured: Learner) -> Learner:
+    """Return the learner with the settings of the champion, for a training without a search.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no champion.
+    DataError
+        If the config names another learner than the champion's.
+    """
+    if champion is None:
+        raise ModelNotFoundError(
+            "There is no champion to take the settings from",
+            received="--refit",
+            remedy="run `pql train` once without `--refit`",
+        )
+    settings = champion.model.facts["learner"]
+    if settings["name"] != configured.name:
+        raise DataError(
+            f"The champion was trained with the learner `{settings['name']}`, and the config names another one",
+            received=configured.name,
+            remedy="run `pql train` without `--refit`",
+        )
+    return LightGBM.from_params(settings["params"]) if isinstance(configured, LightGBM) else configured
 
 
 def level_error(facts: dict[str, Any]) -> float:

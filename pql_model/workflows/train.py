@@ -57,7 +57,7 @@ from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.prepare import TrainingData, prepare
-from pql_model.workflows.refit import REFIT, refit
+from pql_model.workflows.refit import REFIT, champion_learner, refit_tested
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
 from pql_model.workflows.tuning_journal import TuningJournal
@@ -146,6 +146,7 @@ def train(
     trials: int = DEFAULT_TRIALS,
     timeout: float | None = None,
     promote: Promote = "auto",
+    refit: bool = False,
     learner: str | Learner | None = None,
     params: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
@@ -163,6 +164,9 @@ def train(
     promote
         When to promote the new model: only if it is better on later accounts (`auto`), `never`, or always (`force`). The
         decision of the gate is recorded in any case.
+    refit
+        Train with the settings of the champion on the data of today, without a search. Such a model is promoted unless it is
+        worse on later accounts.
     learner : str or Learner, optional
         A learner of your own (see docs/extending.md) or the name of a registered one. Default: `model:` of the config.
     params, search : Mapping[str, Any], optional
@@ -189,6 +193,8 @@ def train(
     stages = Stages(listener)
     tracking = Tracking(config)
     tracking.require_writable_home()
+    if refit:
+        learner = champion_learner(tracking.load_if_registered("champion"), learner)
 
     with open_session() as con:
         data = prepare(con, config, stages, also=_champion_manifest(tracking))
@@ -211,6 +217,7 @@ def train(
                 progress=tuning_progress(stages.listener),
                 monotone=monotone_directions(config.monotone, data.manifest),
                 learner=learner,
+                search=not refit,
             )
 
     with stages("evaluate"):
@@ -250,14 +257,14 @@ def train(
     with stages("refit"):
         model, served = tested, None
         if verdict.usable:
-            model, served = refit(config, data, X, tested, fit.tuned.learner)
+            model, served = refit_tested(config, data, X, tested, fit.tuned.learner)
         decider = build_decider(config, test_frame, table, probability, findings.results, served)
         model = replace(model, facts={**model.facts, DECIDER: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
         against = _against(tracking, tested, table, test_frame, config.seed) if verdict.usable else None
-        promotion = decide_promotion(verdict, against, promote)
+        promotion = decide_promotion(verdict, against, promote, same_settings=refit)
         with _draft(config.home / "runs") as draft:
             write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported)
             write_growth_files(draft, findings, growth)

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from products import trial_files
 
+from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.evaluation.drift import newest_level
 from pql_model.model.artifact import FittedModel
 from pql_model.time import Duration
-from pql_model.workflows.refit import REFIT, level_error
-from pql_model.workflows.train import _against
+from pql_model.workflows.refit import REFIT, champion_learner, level_error
+from pql_model.workflows.train import _against, train
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +105,36 @@ def test_an_outcome_after_the_instant_does_not_move_the_level(trained):
     flipped = frame.assign(converted=np.where(later, ~frame["converted"], frame["converted"]))
 
     assert newest_level(frame, horizon, at) == newest_level(flipped, horizon, at)
+
+
+# ---------------------------------------------------------------- without a search
+
+
+@pytest.fixture(scope="module")
+def refitted(trained):
+    return train(trained.folder.parents[1] / "pql.yaml", refit=True)
+
+
+def test_a_training_without_a_search_has_the_settings_of_the_champion(trained, refitted):
+    assert refitted.fit.tuned.trials == ()
+    settings = refitted.registered.model.facts["learner"]["params"]["settings"]
+    assert settings == trained.registered.model.facts["learner"]["params"]["settings"]
+
+
+def test_the_same_data_without_a_search_give_the_same_model_which_is_promoted(trained, refitted):
+    assert refitted.registered.model.predictor.save() == trained.registered.model.predictor.save()
+    assert refitted.promotion.promoted
+    assert "the settings are the champion's" in refitted.promotion.reason
+
+
+def test_without_a_champion_there_are_no_settings(tmp_path):
+    with pytest.raises(ModelNotFoundError, match="no champion to take the settings from"):
+        train(trial_files(tmp_path), refit=True)
+
+
+def test_a_champion_of_another_learner_gives_no_settings(trained):
+    class Other:
+        name = "other"
+
+    with pytest.raises(DataError, match=r"trained with the learner `lightgbm`.* Received: other"):
+        champion_learner(trained.registered, Other())
