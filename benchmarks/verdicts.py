@@ -3,15 +3,18 @@
     python benchmarks/verdicts.py --worlds 40
     python benchmarks/verdicts.py --worlds 5 --kinds none planted --trials 3
 
-In a world `none` nothing that can be seen tells who pays. In `planted` the best possible model has ROC-AUC 0.75. The
-`few` worlds have the same signal and fewer conversions. Each account is looked at once, on day 7, for 14 days.
+In a world `none` nothing that can be seen tells who pays. In `planted` the best possible model has ROC-AUC 0.75, in
+`too_good` 0.98. The `few` worlds have the same signal and fewer conversions. Each account is looked at once, on day 7, for
+14 days. In `age` (a trial, looked at on days 3, 7 and 14) and `age_freemium` (looked at every fourth week) the chance of
+paying depends on the days since sign-up and on nothing else.
+
+Every world is written to benchmarks/results/verdicts.json as it ends; a run skips the worlds that are there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 import time
 from dataclasses import dataclass
@@ -22,9 +25,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
-import pql_model
+from pql_model.config.load import load_config
+from pql_model.config.schema import Config
 from pql_model.errors import NotEnoughDataError
+from pql_model.model.learner import Budget
+from pql_model.model.train import fit_model
+from pql_model.progress import Stages
+from pql_model.sources.duckdb_session import open_session
+from pql_model.workflows.judge import JudgedModel, evaluate_and_judge
+from pql_model.workflows.prepare import prepare
 
+RESULTS = Path(__file__).resolve().parent / "results" / "verdicts.json"
 START = pd.Timestamp("2025-01-01", tz="UTC")
 EVENTS = ("login", "invite", "upload", "export", "search", "comment")
 TELLING = (0.0, 0.8, 0.5, 0.3, 0.0, 0.0)
@@ -56,6 +67,9 @@ REFUSED, ACCEPTED = ("no_signal", "too_few_conversions"), ("ready", "weak")
 KINDS = {
     "none": Kind(3000, 300, 0.5, REFUSED),
     "planted": Kind(3000, 300, 0.75, ACCEPTED),
+    "age": Kind(1200, 360, 0.5, REFUSED),
+    "age_freemium": Kind(900, 360, 0.5, REFUSED),
+    "too_good": Kind(3000, 300, 0.98, ("suspicious",)),
     "few60": Kind(600, 60, 0.75, ("too_few_conversions",)),
     "few30": Kind(300, 30, 0.75, ("too_few_conversions",)),
     "few15": Kind(150, 15, 0.75, ("too_few_conversions", "error")),
@@ -89,6 +103,36 @@ def write_world(home: Path, kind: Kind, seed: int) -> Path:
     return home / "pql.yaml"
 
 
+def write_age_world(home: Path, kind: Kind, seed: int, freemium: bool) -> Path:
+    """Write a world in which only the age tells: how soon somebody pays has nothing to do with what they do."""
+    rng = np.random.default_rng([seed, kind.accounts, freemium])
+    n = kind.accounts
+    created = np.sort(rng.uniform(0, 330, n))
+    wait = rng.exponential(60, n) if freemium else rng.gamma(9, 1.9, n)  # falls with age; peaks on day 17
+    pays = np.flatnonzero(rng.random(n) < kind.conversions / n)
+    rate = rng.gamma(1.5, 0.1 if freemium else 0.3, (n, len(EVENTS))) + 0.03
+    days = np.where(np.isin(np.arange(n), pays), np.minimum(wait, 120), 120) if freemium else np.full(n, 30.0)
+    counts = rng.poisson(rate * days[:, None])
+    who, what = (axis.repeat(counts.ravel()) for axis in (a.ravel() for a in np.indices(counts.shape)))
+    tables = {
+        "events": {
+            "account": who,
+            "action": np.array(EVENTS, object)[what],
+            "time": _when(created[who] + rng.uniform(0, 1, len(who)) * days[who]),
+        },
+        "accounts": {"account": np.arange(n), "created": _when(created), "size": rng.choice(TRAITS, n)},
+        "paid": {"account": pays, "time": _when(created[pays] + wait[pays])},
+    }
+    for name, columns in tables.items():
+        pd.DataFrame(columns).to_parquet(home / f"{name}.parquet", index=False)
+    seen = {"motion": "freemium", "snapshots": {"every": "28d"}} if freemium else {"snapshots": {"at_days": [3, 7, 14]}}
+    windows = {"first": ["7d"], "last": ["14d"]} if freemium else {"first": ["3d"], "last": ["3d"]}
+    end = (START + pd.Timedelta(days=360)).isoformat()
+    config = {**CONFIG, **seen, "windows": windows, "horizon": "14d" if freemium else "7d", "observed_until": end}
+    (home / "pql.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return home / "pql.yaml"
+
+
 def _with_truth(x: np.ndarray, rate: float, roc_auc: float) -> np.ndarray:
     """Probabilities by x with this mean, whose ROC-AUC as a predictor of their own outcomes is this."""
     low, high = 0.0, 6.0
@@ -117,35 +161,44 @@ def _when(days: np.ndarray) -> Any:
     return START + pd.to_timedelta(np.round(days * 86_400), unit="s")
 
 
-def empty_store(folder: Path) -> Path:
-    """An empty `mlflow.db`: making its tables takes MLflow seconds, copying them nothing."""
-    from mlflow.tracking import MlflowClient
-
-    import pql_model.registry.tracking  # noqa: F401 (sets MLflow's defaults)
-
-    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
-    return folder / "mlflow.db"
-
-
-def run(kind: Kind, seed: int, trials: int, store: Path) -> dict[str, Any]:
-    """Train in one world; returns the verdict and its figures."""
+def run(name: str, seed: int, trials: int) -> dict[str, Any]:
+    """Read, tune, fit, evaluate and judge in one world; returns the verdict and its figures."""
+    kind = KINDS[name]
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        shutil.copy(store, home / "mlflow.db")
+        if name.startswith("age"):
+            path = write_age_world(Path(folder), kind, seed, name == "age_freemium")
+        else:
+            path = write_world(Path(folder), kind, seed)
         try:
-            payload = pql_model.train(write_world(home, kind, seed), trials=trials).to_dict()
+            judged = train_and_judge(load_config(path), trials)
         except NotEnoughDataError as error:
-            return {"verdict": "error", "roc_auc": None, "would_change": str(error)}
-        auc = payload["test"]["roc_auc"]
-        return {
-            "verdict": payload["verdict"],
-            "sentence": payload["verdict_sentence"],
-            "would_change": payload["verdict_would_change"],
-            "roc_auc": auc,
-            "conversions": payload["snapshots"]["train"]["conversions"] + payload["snapshots"]["test"]["conversions"],
-            "promoted": payload["promotion"]["promoted"],
-            "supported": payload["supported"],
-        }
+            return {"verdict": "error", "would_change": str(error)}
+    payload = judged.evaluation.to_dict()
+    of_baselines = {
+        name: figures for name, figures in payload["baselines"].items() if "model_minus_baseline" in figures
+    }
+    return {
+        "verdict": judged.verdict.name,
+        "sentence": judged.verdict.sentence,
+        "roc_auc": payload["test"]["roc_auc"],
+        "roc_auc_within_age": payload["test"]["roc_auc_within_age"],
+        "baselines": {
+            name: {key: figures[key] for key in ("roc_auc", "model_minus_baseline")}
+            for name, figures in of_baselines.items()
+        },
+    }
+
+
+def train_and_judge(config: Config, trials: int) -> JudgedModel:
+    """`pql train` up to its verdict: without criteria, report and registry, which come after it."""
+    with open_session() as con:
+        data = prepare(con, config, Stages(None))
+    frame, train = data.snapshots.frame, data.split.train
+    X = data.manifest.matrix(data.table)
+    fit = fit_model(
+        frame[train], X[train], data.manifest, config.horizon, config.motion, config.seed, Budget(trials, None, None)
+    )
+    return evaluate_and_judge(config, data, fit, X)
 
 
 def main() -> None:
@@ -156,23 +209,26 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--first", type=int, default=0, help="The first world's number.")
     args = parser.parse_args()
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in args.kinds}
-    with tempfile.TemporaryDirectory() as folder:
-        store, began = empty_store(Path(folder)), time.monotonic()
+    done: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    began = time.monotonic()
+    for seed in range(args.first, args.first + args.worlds):
         for name in args.kinds:
-            for seed in range(args.first, args.first + args.worlds):
-                rows[name].append(run(KINDS[name], seed, args.trials, store))
-                if args.verbose:
-                    print(name, seed, json.dumps(rows[name][-1]), f"{time.monotonic() - began:.0f} s", flush=True)
+            if f"{name} {seed}" in done:
+                continue
+            done[f"{name} {seed}"] = found = run(name, seed, args.trials)
+            RESULTS.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
+            if args.verbose:
+                print(name, seed, json.dumps(found), f"{time.monotonic() - began:.0f} s", flush=True)
+    rows = {name: [found for key, found in done.items() if key.split()[0] == name] for name in args.kinds}
     print(
-        "| world | ROC-AUC of the truth | conversions | right verdicts | no_signal | too_few_conversions | weak | ready | refused with an error |"
+        "| world | ROC-AUC of the truth | conversions | right verdicts | no_signal | too_few_conversions | suspicious | weak | ready | refused with an error |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, results in rows.items():
         kind, verdicts = KINDS[name], [row["verdict"] for row in results]
         correct = sum(verdict in kind.right for verdict in verdicts)
         counts = " | ".join(
-            str(verdicts.count(v)) for v in ("no_signal", "too_few_conversions", "weak", "ready", "error")
+            str(verdicts.count(v)) for v in ("no_signal", "too_few_conversions", "suspicious", "weak", "ready", "error")
         )
         print(f"| {name} | {kind.roc_auc} | {kind.conversions} | {correct} of {len(results)} | {counts} |")
 

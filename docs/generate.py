@@ -91,6 +91,7 @@ _TITLES = {
     "EarlierTable": "`entities.earlier`",
     "ConversionTable": "`conversions`",
     "ConversionColumns": "`conversions.columns`",
+    "RowFilter": "`where`",
     "Snapshots": "`snapshots`",
     "Windows": "`windows`",
     "Exclude": "`exclude`",
@@ -146,6 +147,8 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     if choices := field.get("additionalProperties", {}) and field["additionalProperties"].get("enum"):
         return f"name: {' or '.join(f'`{choice}`' for choice in choices)}"
     inner = field.get("additionalProperties") or {}
+    if filters := [part for part in inner.get("anyOf", ()) if "$ref" in part]:
+        return f"column: list of values, or {_type(filters[0], definitions)}"
     if field.get("type") == "object" and inner.get("type") in ("number", "array"):
         return f"name: {_type(inner, definitions)}"
     kinds = field.get("type", "string")

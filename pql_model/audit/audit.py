@@ -8,13 +8,14 @@ are quarantined and named with their figure; `allow:` in the config lets a colum
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from pql_model.audit.columns import AuditRows, judge_feature, judge_trait, judge_unused
-from pql_model.audit.events import audit_events
+from pql_model.audit.events import audit_events, audit_values
 from pql_model.audit.finding import Finding, action_for, quarantined
 from pql_model.audit.order import judge_key, judge_row_order
 from pql_model.model.columns import Manifest, trait_name
@@ -35,8 +36,9 @@ def audit(
     unused: dict[str, str],
     allow: Iterable[str],
     evidence: LeakEvidence = _NO_EVIDENCE,
+    copies: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Finding]:
-    """Judge every column of the training rows and every event.
+    """Judge every column of the training rows, every event and every value of an event.
 
     Parameters
     ----------
@@ -52,6 +54,8 @@ def audit(
         Columns, traits or events to let through.
     evidence
         Evidence from the sources.
+    copies
+        Feature of the manifest -> features with the same values, which share its fate.
     """
     allowed = set(allow)
     first = ~table["entity"].duplicated().to_numpy()
@@ -69,7 +73,19 @@ def audit(
     found += [judge_unused(trait, why, rows) for trait, why in unused.items()]
     findings = [finding for finding in found if finding is not None]
     findings = _merge_changes(findings, audit_changes(evidence.trait_changes, allowed))
-    return findings + audit_events(evidence.event_timing, manifest, allowed)
+    findings = [_with_copies(finding, copies or {}) for finding in findings]
+    columns = [
+        name for c in manifest.columns if c.kind == "feature" for name in (c.name, *(copies or {}).get(c.name, ()))
+    ]
+    of_events = audit_events(evidence.event_timing, columns, allowed)
+    guilty = {finding.column for finding in of_events if finding.action == "quarantined"}
+    levels = [level for level in evidence.value_timing if level.event not in guilty]
+    return findings + of_events + audit_values(levels, evidence.event_timing, columns, allowed)
+
+
+def _with_copies(finding: Finding, copies: Mapping[str, Sequence[str]]) -> Finding:
+    same = copies.get(finding.column, ())
+    return replace(finding, columns=(finding.column, *same)) if same and finding.action == "quarantined" else finding
 
 
 def _signup_and_position(entities: pd.Series, evidence: LeakEvidence) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -11,7 +11,7 @@ from rich.text import Text
 from pql_model.cli.tables import estimate, percent, percent_estimate, print_table, say
 
 _SPARKS = " ▁▂▃▄▅▆▇█"
-_COLOURS = {"ready": "green", "weak": "yellow", "no_signal": "red", "too_few_conversions": "red"}
+_COLOURS = {"ready": "green", "weak": "yellow", "suspicious": "red", "no_signal": "red", "too_few_conversions": "red"}
 _SUPPRESSED = {
     "excluded": "excluded by the policy",
     "held_out": "in the hold-out",
@@ -80,8 +80,13 @@ def show_train(console: Console, payload: dict[str, Any]) -> None:
     if payload["unseen_entities"]:
         _metrics(console, "Test on entities that were not in training", payload["unseen_entities"])
     scorers = {"the model": test, **payload["baselines"]}
-    rows = [(name.replace("_", " "), estimate(m["roc_auc"])) for name, m in scorers.items() if "roc_auc" in m]
-    print_table(console, "Comparison with the baselines", ["", "ROC-AUC (95 % interval)"], rows)
+    rows = [
+        (name.replace("_", " "), estimate(m["roc_auc"]), estimate(m["roc_auc_within_age"]))
+        for name, m in scorers.items()
+        if "roc_auc" in m
+    ]
+    columns = ["", "ROC-AUC (95 % interval)", "among accounts of the same age"]
+    print_table(console, "Comparison with the baselines", columns, rows)
     _calibration(console, payload["calibration"])
     behaviours = [b for b in payload["behaviours"] if b["share"] >= 0.005][:8]
     shares = [(b["behaviour"], b["part"], percent(b["share"])) for b in behaviours]

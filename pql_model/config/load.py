@@ -283,13 +283,18 @@ def _keys_at(model: type[BaseModel], at: Location) -> list[str]:
 def _model_at(model: type[BaseModel], at: Location) -> Any:
     """The model at a location, if there is one."""
     here: Any = model
+    by_name = False  # whether the next part is a name that the file chooses, such as a column under `where`
     for part in at:
         if isinstance(part, int):
             continue
+        if by_name:
+            by_name = False
+            continue
         field = _field_at(here, part)
         here = _model_in(field.annotation) if field is not None else None
-        if here is None:
+        if field is None or here is None:
             return None
+        by_name = dict in (get_origin(field.annotation), *map(get_origin, get_args(field.annotation)))
     return here
 
 

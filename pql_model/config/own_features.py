@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from pql_model.config.definition import check_measure
+from pql_model.config.row_filter import Where, where_field
 from pql_model.config.types import Strict, WindowField
 from pql_model.time import EVER
 
@@ -34,6 +35,8 @@ class OwnFeature(Strict):
         default_factory=dict, description="Of the table: name -> column, or a list of columns. The last value counts."
     )
 
+    where: Where = where_field()
+
     @field_validator("values", mode="before")
     @classmethod
     def _by_name(cls, raw: Any) -> Any:
@@ -46,6 +49,8 @@ class OwnFeature(Strict):
         if self.event is not None:
             if self.columns is not None or self.values:
                 raise ValueError("`columns` and `values` belong to a `table` of dated columns, not to an `event`")
+            if self.where:
+                raise ValueError("`where` belongs to a `table` of dated columns, not to an `event`")
             check_measure(self.event, self.measure, self.value, self.window)
             return self
         unset = {"measure": "count", "value": None, "window": EVER}

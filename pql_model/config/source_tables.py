@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from pql_model.config.row_filter import Where, where_field
 from pql_model.config.types import DurationField, Strict
 from pql_model.measures import ANY
 
@@ -34,6 +35,7 @@ class EventTable(Strict):
     users: dict[str, str] = Field(default_factory=dict, description="Shape 3: event name -> column of distinct users.")
     covers: DurationField | None = Field(None, description="Shape 3: a row sums up [time, time + covers).")
     values: dict[str, str] = Field(default_factory=dict, description="Value name -> numeric column.")
+    where: Where = where_field()
 
     @model_validator(mode="after")
     def _one_shape(self) -> EventTable:
@@ -69,6 +71,7 @@ class EarlierTable(Strict):
     """An earlier extract of the entities, with the same columns."""
 
     table: str = Field(description="A file, a glob, or a table of the connection.")
+    where: Where | None = where_field("Default: the `where` of the entities.")
 
 
 class EntityTable(Strict):
@@ -79,6 +82,7 @@ class EntityTable(Strict):
     table: str = Field(description="A file, a glob, or a table of the connection.")
     columns: EntityColumns = Field(description="Which column holds what.")
     traits: list[str] | None = Field(None, description="Columns to use as traits; default: every other column.")
+    where: Where = where_field()
     earlier: EarlierTable | None = Field(
         None,
         description="An earlier extract of the same table: traits that have changed since, more often for converters, are leaks.",
@@ -90,13 +94,25 @@ class ConversionColumns(Strict):
 
     entity: str = Field(description="The id of the entity that converted.")
     time: str = Field(description="The time of the conversion.")
-    value: str | None = Field(None, description="The amount paid.")
+    value: str | None = Field(
+        None, description="The amount paid. Rows of 0 are not payments; negative rows are refunds of earlier ones."
+    )
+    refunded: str | None = Field(
+        None, description="The part of the amount that was paid back. Rows paid back in full do not count."
+    )
+
+    @model_validator(mode="after")
+    def _refund_of_a_value(self) -> ConversionColumns:
+        if self.refunded is not None and self.value is None:
+            raise ValueError("`refunded` needs `value`, the amount of which it is a part")
+        return self
 
 
 class ConversionTable(Strict):
-    """The conversions. The first row of an entity counts."""
+    """The conversions, one row per payment. The first payment of an entity that was not paid back counts."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}}
 
     table: str = Field(description="A file, a glob, or a table of the connection.")
     columns: ConversionColumns = Field(description="Which column holds what.")
+    where: Where = where_field()

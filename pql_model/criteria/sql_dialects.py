@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sqlglot import exp
+from sqlglot import Dialect, exp
 
 from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.time import Duration, to_datetime
@@ -111,6 +111,12 @@ class SqlDialect:
     def matches(self, x: Node, pattern: str) -> Node:
         """Whether a regular expression matches anywhere in a text."""
         return exp.RegexpLike(this=x, expression=exp.Literal.string(pattern))
+
+    def ordered(self, x: Node, desc: bool = False) -> exp.Ordered:
+        """Order by what is never null, without a NULLS clause, which BigQuery refuses in frames."""
+        nulls = Dialect.get_or_raise(self.dialect).NULL_ORDERING
+        first = nulls == "nulls_are_large" if desc else nulls == "nulls_are_small"
+        return exp.Ordered(this=x.copy(), desc=desc, nulls_first=first)
 
     def rounded(self, x: Node, digits: int) -> Node:
         return exp.Round(this=x, decimals=exp.Literal.number(digits))

@@ -98,7 +98,7 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
     """Read one table: each row id once, then the visible rows. `suffix` distinguishes the steps of several tables."""
     columns = _columns(config, spec, raw, needs)
     name = f"event_rows{suffix}"
-    ctes: list[Cte] = [(name, raw.select(columns))]
+    ctes: list[Cte] = [(name, raw.select(columns, spec.where))]
     usable = _usable(raw, spec, columns)
     if spec.columns.id is not None:
         star = exp.Column(this=exp.Star(), table=exp.to_identifier("e"))

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from pql_model.config.row_filter import RowFilter
 from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.sources.files import file_kind
-from pql_model.sources.scalars import MISSING_IDS, spellings
+from pql_model.sources.scalars import MISSING_IDS, canonical_value, spellings
 from pql_model.sources.time_forms import EARLIEST, LATEST
+from pql_model.time import parse_instant
 
 RAW = "raw"
 """Marks a raw table among the steps of the statement."""
@@ -70,10 +72,19 @@ def descending(node: Node) -> exp.Ordered:
     return exp.Ordered(this=node.copy(), desc=True, nulls_first=False)
 
 
-def over(function: Node, partition: Node, *ranks: Node) -> Node:
-    """A window function over the rows with the same value of `partition`, ordered by `ranks`."""
+def over(function: Node, partition: Node, *ranks: Node, rows: tuple[str | None, str | None] | None = None) -> Node:
+    """A window function over the rows with the same value of `partition`, ordered by `ranks`.
+
+    `rows` says where its frame starts and ends: `UNBOUNDED`, or None for the current row.
+    """
     order = exp.Order(expressions=list(ranks)) if ranks else None
-    return exp.Window(this=function, partition_by=[partition.copy()], order=order)
+    spec = None
+    if rows is not None:
+        (start, end), current = rows, "CURRENT ROW"
+        sides = {"start": start or current, "start_side": "PRECEDING" if start else None}
+        sides |= {"end": end or current, "end_side": "FOLLOWING" if end else None}
+        spec = exp.WindowSpec(kind="ROWS", **sides)
+    return exp.Window(this=function, partition_by=[partition.copy()], order=order, spec=spec)
 
 
 def row_number(partition: Node, *ranks: Node) -> Node:
@@ -87,9 +98,18 @@ def one_of(text: Node, values: Sequence[str], truths: bool = False) -> Node:
     return text.isin(*[literal(form) for form in forms])
 
 
+def _with_zeros(values: Sequence[str]) -> list[str]:
+    """The values, and whole numbers also as a column of decimals writes them: 49 is 49.00."""
+    whole = [value for value in map(canonical_value, values) if re.fullmatch(r"-?\d+", value)]
+    return [*values, *(f"{value}.{'0' * places}" for value in whole for places in (2, 3, 4))]
+
+
 def plausible_time(engine: SqlDialect, time: Node) -> list[Node]:
     """Tests that a time is plausible: an unset time is often stored as the year 1, 1900, 1970 or 9999."""
     return [time > engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
+
+
+_COMPARISONS = {"at_least": exp.GTE, "at_most": exp.LTE, "above": exp.GT, "below": exp.LT}
 
 
 def or_null(column: Node, *tests: Node) -> Node:
@@ -144,13 +164,37 @@ class Raw:
         expression = self.engine.read_double(self.plain(name, "number"))
         return case_when(exp.Abs(this=expression.copy()) < exp.Literal.number("1E308"), expression)
 
-    def select(self, columns: Mapping[str, Node]) -> exp.Select:
-        """Select columns of all its rows."""
+    def accepts(self, name: str, row_filter: RowFilter) -> Node:
+        """Whether a filter of `where:` accepts the value of a column."""
+        if not row_filter.tests_value:
+            missing = self.identifier(name).is_(exp.null())
+            return missing if row_filter.accepts_missing else exp.not_(missing)
+        tests: list[Node] = []
+        if row_filter.bounds:
+            value = self.instant(name) if row_filter.of_times else self.number(name)
+            tests += plausible_time(self.engine, value) if row_filter.of_times else []
+            for key, bound in row_filter.bounds.items():
+                limit = self.engine.moment(parse_instant(bound)) if isinstance(bound, str) else number(bound)
+                tests.append(_COMPARISONS[key](this=value.copy(), expression=limit))
+        if row_filter.in_ is not None:
+            tests.append(one_of(self.text(name), _with_zeros(row_filter.in_), truths=True))
+        if row_filter.not_ is not None:
+            tests.append(exp.not_(one_of(self.text(name), _with_zeros(row_filter.not_), truths=True)))
+        if row_filter.accepts_missing:
+            return exp.paren(exp.or_(self.identifier(name).is_(exp.null()), exp.and_(*tests)))
+        values = (row_filter.in_ or []) if row_filter.not_ is None else MISSING_IDS
+        if any(value.lower() in MISSING_IDS for value in values):  # other tests exclude a missing value by themselves
+            tests.insert(0, is_present(self.identifier(name)))
+        return exp.and_(*tests)
+
+    def select(self, columns: Mapping[str, Node], where: Mapping[str, RowFilter]) -> exp.Select:
+        """Select columns of the rows that count."""
         parts = [self.name] if file_kind(self.table) else self.name.split(".")
         names = [self.engine.name(part) for part in reversed(parts)]
         table = exp.Table(**dict(zip(("this", "db", "catalog"), names, strict=False)))
         table.meta[RAW] = True
-        return exp.select(*[aliased(node, name) for name, node in columns.items()]).from_(table)
+        rows = exp.select(*[aliased(node, name) for name, node in columns.items()]).from_(table)
+        return rows.where(*[self.accepts(name, row_filter) for name, row_filter in where.items()]) if where else rows
 
 
 def table_names(tables: Sequence[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The entities at risk, in SQL: entities, conversions and the instant.
 
-`pql_model.sources.entities` and `pql_model.snapshots.grid` decide which rows count; this module must agree with them.
+`pql_model.sources.entities`, `pql_model.sources.payments` and `pql_model.snapshots.grid` decide which rows count; this module
+must agree with them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pql_model.criteria.sql_raw import (
     row_number,
 )
 from pql_model.sources.entities import configured_traits
+from pql_model.sources.payments import NEGLIGIBLE
 from pql_model.time import DAY, Duration
 
 
@@ -71,8 +73,8 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
         outputs.insert(1, exp.alias_(over(exp.Max(this=signed_up), entity), "signed_up"))  # another row may have it
     else:
         del ranks[1]
-    numbered = exp.select(*outputs, exp.alias_(row_number(entity, *ranks), "place")).from_("entity_rows").where(*usable)
-    return [("entity_rows", raw.select(columns | ties)), ("entities_ranked", numbered)]
+    ranked = exp.select(*outputs, exp.alias_(row_number(entity, *ranks), "place")).from_("entity_rows").where(*usable)
+    return [("entity_rows", raw.select(columns | ties, config.entities.where)), ("entities_ranked", ranked)]
 
 
 def _ties(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> dict[str, Node]:
@@ -93,17 +95,55 @@ def _excluded(config: Config, raw: Raw) -> Node:
 
 
 def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
-    """Entities that converted before as_of. `until` is the end of the data, if as_of is later."""
-    spec = config.conversions.columns
-    rows = raw.select({"entity": raw.text(spec.entity), "converted_at": raw.instant(spec.time)})
+    """Entities with a payment before as_of that was not paid back. `until` is the end of the data, if as_of is later."""
+    spec = config.conversions
+    columns = {"entity": raw.text(spec.columns.entity), "converted_at": raw.instant(spec.columns.time)}
+    for key, name in (("amount", spec.columns.value), ("refunded", spec.columns.refunded)):
+        if name is not None:
+            columns[key] = raw.number(name)
+    ctes: list[Cte] = [("conversion_rows", raw.select(columns, spec.where))]
     at = col("converted_at", "c")
-    converted = exp.select(col("entity", "c")).distinct().from_("conversion_rows AS c")
-    converted = converted.join("moment AS m", join_type="cross").where(
-        *plausible_time(raw.engine, at), at < col("as_of", "m")
-    )
+    paid: list[Node] = [col("amount", "c") > number(0)]
+    if "amount" not in columns:
+        tests, source = plausible_time(raw.engine, at), "conversion_rows"
+    elif "refunded" in columns:
+        back = exp.Coalesce(this=exp.Abs(this=col("refunded", "c")), expressions=[number(0)])
+        paid.append(exp.LT(this=back, expression=col("amount", "c")))
+        tests, source = [*plausible_time(raw.engine, at), or_null(col("amount", "c"), *paid)], "conversion_rows"
+    else:
+        ctes += _netted(raw.engine)
+        paid.append(exp.paren(exp.or_(col("lowest", "c") >= number(0), _remains())))
+        tests, source = [or_null(col("amount", "c"), *paid)], "payments_netted"
+    converted = exp.select(col("entity", "c")).distinct().from_(f"{source} AS c")
+    converted = converted.join("moment AS m", join_type="cross").where(*tests, at < col("as_of", "m"))
     if until is not None:
         converted = converted.where(at <= raw.engine.moment(until))
-    return [("conversion_rows", rows), ("converted", converted)]
+    return [*ctes, ("converted", converted)]
+
+
+def _netted(engine: SqlDialect) -> list[Cte]:
+    """What is left of each payment after the refunds that follow it, the newest payments first."""
+    kept, entity, at = [col(name) for name in ("entity", "converted_at", "amount")], col("entity"), col("converted_at")
+    signed = exp.Coalesce(this=col("amount"), expressions=[number(0)])
+    order = [engine.ordered(at), engine.ordered(signed, desc=True)]
+    balances = exp.select(
+        *kept,
+        exp.alias_(over(exp.Sum(this=signed.copy()), entity, *order, rows=("UNBOUNDED", None)), "balance"),
+        exp.alias_(over(exp.Sum(this=exp.Abs(this=signed.copy())), entity), "turnover"),
+        exp.alias_(over(exp.Min(this=signed.copy()), entity), "lowest"),
+    ).from_("conversion_rows")
+    balances = balances.where(*plausible_time(engine, at), at <= engine.now())
+    remaining = over(exp.Min(this=col("balance")), entity, *order, rows=(None, "UNBOUNDED"))
+    before = exp.Sub(this=col("balance"), expression=signed.copy())
+    owed = exp.case().when(before > number(0), before.copy()).else_(number(0))
+    netted = exp.select(*kept, col("lowest"), col("turnover"), exp.alias_(minus(remaining, owed), "remaining"))
+    return [("payment_balances", balances), ("payments_netted", netted.from_("payment_balances"))]
+
+
+def _remains() -> Node:
+    """More is left than a rounding error."""
+    share = exp.Mul(this=col("turnover", "c"), expression=exp.Literal.number(f"{NEGLIGIBLE:g}"))
+    return col("remaining", "c") > share
 
 
 def at_risk(config: Config, engine: SqlDialect, traits: Sequence[str]) -> Cte:

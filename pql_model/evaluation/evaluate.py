@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pql_model.evaluation.age import age_groups, ages
 from pql_model.evaluation.expected_vs_observed import CalibrationOverTime, OutcomeHistory, calibration_over_time
 from pql_model.payload import to_payload
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.metrics import METRICS, NEED_PROBABILITIES, evaluate, precision_at_count, reliability_table
+from pql_model.statistics.multiple_testing import holm
+from pql_model.statistics.stratified import StratifiedAuc, stratified_auc
+
+WITHIN_AGE = "roc_auc_within_age"
+_BEATEN = 0.025
+
+
+@dataclass(frozen=True)
+class BaselineComparison:
+    """The model beside a baseline, ranking rows of the same age.
+
+    Attributes
+    ----------
+    difference
+        ROC-AUC within age of the model minus that of the baseline, paired.
+    beaten
+        Whether the baseline ranks better beyond chance, corrected for the number of baselines (Holm 1979).
+    """
+
+    difference: Estimate
+    beaten: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.difference.to_dict(6), "beaten": self.beaten}
 
 
 @dataclass(frozen=True)
@@ -30,6 +55,10 @@ class Evaluation:
         Predicted and observed rates by tenth.
     calibration_over_time
         Expected and observed conversions by month and in total, raw and corrected.
+    against
+        Baseline -> the model beside it.
+    age_groups
+        Number of ages within which rows were compared: 1 if all snapshots have the same age.
     """
 
     test: dict[str, Estimate]
@@ -37,14 +66,20 @@ class Evaluation:
     baselines: dict[str, dict[str, Estimate]]
     reliability: pd.DataFrame
     calibration_over_time: CalibrationOverTime
+    against: dict[str, BaselineComparison] = field(default_factory=dict)
+    age_groups: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """`test`, `unseen_entities` and `baselines` of `pql train --json`."""
         return {
             "test": _rounded(self.test),
             "unseen_entities": _rounded(self.unseen) if self.unseen else None,
-            "baselines": {name: _rounded(metrics) for name, metrics in self.baselines.items()},
+            "baselines": {name: self._baseline(name) for name in self.baselines},
         }
+
+    def _baseline(self, name: str) -> dict[str, Any]:
+        payload = _rounded(self.baselines[name])
+        return {**payload, "model_minus_baseline": self.against[name].to_dict()} if name in self.against else payload
 
 
 def _rounded(metrics: dict[str, Estimate]) -> dict[str, Any]:
@@ -56,7 +91,7 @@ def _rounded(metrics: dict[str, Estimate]) -> dict[str, Any]:
 class TestRows:
     """Test rows with outcome and predictions, and the history of all rows with a final outcome."""
 
-    frame: pd.DataFrame  # entity, as_of, converted
+    frame: pd.DataFrame  # entity, as_of, signed_up (may be missing), converted
     probability: np.ndarray
     activity: np.ndarray
     logistic: np.ndarray
@@ -64,6 +99,16 @@ class TestRows:
     in_training: np.ndarray
     history: OutcomeHistory
     meets_definition: np.ndarray | None = None
+    age_only: np.ndarray | None = None
+
+    def rankings(self) -> dict[str, np.ndarray]:
+        """The model's score and that of each baseline that ranks."""
+        scores = {"model": self.probability, "activity": self.activity, "logistic_regression": self.logistic}
+        if self.age_only is not None:
+            scores["age"] = self.age_only
+        if self.meets_definition is not None:
+            scores["definition"] = self.meets_definition.astype(float)
+        return scores
 
 
 def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation:
@@ -79,6 +124,9 @@ def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation
     test = evaluate(y, rows.probability, entities, seed=seed)
     if capacity is not None:
         test["precision_at_capacity"] = precision_at_count(y, rows.probability, entities, capacity, seed=seed)
+    groups = age_groups(ages(rows.frame)) if "signed_up" in rows.frame else np.zeros(len(y), int)
+    within = stratified_auc(y, rows.rankings(), entities, groups, seed=seed)
+    test[WITHIN_AGE] = within.estimate("model") if len(np.unique(groups)) > 1 else test["roc_auc"]
     unseen = None
     if rows.in_training.any() and not rows.in_training.all():
         new = ~rows.in_training
@@ -86,10 +134,24 @@ def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation
     return Evaluation(
         test=test,
         unseen=unseen,
-        baselines=_baselines(rows, y, entities, seed),
+        baselines={
+            name: {**metrics, WITHIN_AGE: within.estimate(name)} if name in within.values else metrics
+            for name, metrics in _baselines(rows, y, entities, seed).items()
+        },
         reliability=reliability_table(y, rows.probability, entities, seed=seed),
         calibration_over_time=calibration_over_time(rows.history, seed),
+        against=_compare(within),
+        age_groups=len(np.unique(groups)),
     )
+
+
+def _compare(within: StratifiedAuc) -> dict[str, BaselineComparison]:
+    names = [name for name in within.values if name != "model"]
+    p_values = holm([within.p_worse("model", name) for name in names])
+    return {
+        name: BaselineComparison(within.difference("model", name), bool(p < _BEATEN))
+        for name, p in zip(names, p_values, strict=True)
+    }
 
 
 def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -> dict[str, dict[str, Estimate]]:
@@ -100,6 +162,8 @@ def _baselines(rows: TestRows, y: np.ndarray, entities: np.ndarray, seed: int) -
         "activity": evaluate(y, rows.activity, entities, seed=seed, names=ranks),
         "logistic_regression": evaluate(y, rows.logistic, entities, seed=seed),
     }
+    if rows.age_only is not None:
+        metrics["age"] = evaluate(y, rows.age_only, entities, seed=seed)
     if rows.meets_definition is not None:
         metrics["definition"] = _definition(rows.meets_definition, y, entities, seed)
     return metrics

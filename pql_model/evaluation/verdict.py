@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pql_model.errors import listed
 from pql_model.evaluation.statistical_power import LONGEST_MONTHS, StatisticalPower, conversions_to_narrow
-from pql_model.statistics.estimate import Estimate
+from pql_model.statistics.estimate import Z95, Estimate
 
 MIN_TRAIN_CONVERSIONS, MIN_TEST_CONVERSIONS = 50, 20
 READY_AUC_LOW, READY_LIFT_LOW = 0.60, 1.5
+HONEST_AUC, HONEST_AUC_LOW = 0.92, 0.89
+"""A ROC-AUC above the first, with a lower bound above the second, is beyond all honest data measured: these reach 0.89
+(relax, day 30)."""
+_Z99 = 2.576
 _TOO_MANY = 10
 """Multiple of the present conversions beyond which waiting is not a realistic option."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`ready`, `weak`, `no_signal` or `too_few_conversions`, with its reason and what would change it."""
+    """`ready`, `weak`, `suspicious`, `no_signal` or `too_few_conversions`, with its reason and what would change it."""
 
     name: str
     sentence: str
@@ -27,7 +33,51 @@ class Verdict:
         return self.name in ("ready", "weak")
 
 
-def judge(test: dict[str, Estimate], power: StatisticalPower) -> Verdict:
+@dataclass(frozen=True)
+class Rival:
+    """A simple ranking beside the model, on the same rows and among rows of the same age.
+
+    Attributes
+    ----------
+    name
+        Its name in words: `the number of events`.
+    difference
+        ROC-AUC of the model minus its own.
+    beats
+        Whether it ranks better than the model beyond chance.
+    """
+
+    name: str
+    difference: Estimate
+    beats: bool
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a model is judged beside.
+
+    Attributes
+    ----------
+    within_age
+        ROC-AUC among rows of the same age; None if all rows have the same age.
+    age_only
+        ROC-AUC of the age alone, over all rows.
+    rivals
+        Simple rankings.
+    look_at
+        Columns and behaviours that the model leans on most, in words.
+    """
+
+    within_age: Estimate | None = None
+    age_only: Estimate | None = None
+    rivals: Sequence[Rival] = ()
+    look_at: Sequence[str] = ()
+
+
+_NO_CONTEXT = Context()
+
+
+def judge(test: dict[str, Estimate], power: StatisticalPower, context: Context = _NO_CONTEXT) -> Verdict:
     """Judge a model by its results on later accounts.
 
     Parameters
@@ -36,24 +86,75 @@ def judge(test: dict[str, Estimate], power: StatisticalPower) -> Verdict:
         Metrics with intervals on the test rows: roc_auc, lift_at_10pct.
     power
         Numbers of converting entities in training and test.
+    context
+        Its ranking within one age, and the simple rankings beside it.
     """
     if power.train < MIN_TRAIN_CONVERSIONS or power.test < MIN_TEST_CONVERSIONS:
         return _too_few(power)
     auc, lift = test["roc_auc"], test["lift_at_10pct"]
     if not auc.low > 0.5:
         return _no_signal(auc, power)
-    figures = (
-        f"ROC-AUC {_with_interval(auc)}; the top tenth of accounts converts {lift.value:.1f} times as often as average "
-        f"({lift.low:.1f} to {lift.high:.1f})"
-    )
-    if auc.low < READY_AUC_LOW or lift.low < READY_LIFT_LOW:
+    within = context.within_age
+    if within is not None and not _surely_above_chance(within):
+        return _age_alone(auc, within, context.age_only, power)
+    if auc.value > HONEST_AUC and auc.low > HONEST_AUC_LOW:
+        return _suspicious(auc, context.look_at)
+    figures = _figures(auc, within, lift)
+    if better := [rival for rival in context.rivals if rival.beats]:
+        return _beaten(min(better, key=lambda rival: rival.difference.value), figures)
+    lowest = auc if within is None or auc.low <= within.low else within
+    if lowest.low < READY_AUC_LOW or lift.low < READY_LIFT_LOW:
         return Verdict(
-            "weak", f"There is a signal, but it is weak or uncertain: {figures}.", _to_be_ready(auc, lift, power)
+            "weak", f"There is a signal, but it is weak or uncertain: {figures}.", _to_be_ready(lowest, lift, power)
         )
     return Verdict(
         "ready",
         f"The model holds up on later accounts: {figures}.",
         f"Worse results on newer accounts: a lower bound of ROC-AUC below {READY_AUC_LOW:.2f}, or of that lift below {READY_LIFT_LOW}.",
+    )
+
+
+def _surely_above_chance(within: Estimate) -> bool:
+    """Whether a 99 % interval lies above 0.5: the ranking over all ages has already passed, so this is a second chance."""
+    return within.value - (within.value - within.low) * _Z99 / Z95 > 0.5
+
+
+def _figures(auc: Estimate, within: Estimate | None, lift: Estimate) -> str:
+    same_age = f", {_with_interval(within)} among accounts of the same age" if within is not None else ""
+    return (
+        f"ROC-AUC {_with_interval(auc)}{same_age}; the top tenth of accounts converts {lift.value:.1f} times as often as "
+        f"average ({lift.low:.1f} to {lift.high:.1f})"
+    )
+
+
+def _age_alone(auc: Estimate, within: Estimate, age_only: Estimate | None, power: StatisticalPower) -> Verdict:
+    same = f" The days since sign-up alone do as well: ROC-AUC {_with_interval(age_only)}." if age_only else ""
+    return Verdict(
+        "no_signal",
+        f"The model only knows the age of an account: ROC-AUC {_with_interval(auc)} over all ages, but "
+        f"{_with_interval(within)} among accounts of the same age, where 0.50 is chance.{same}",
+        _more_to_see(power),
+    )
+
+
+def _suspicious(auc: Estimate, look_at: Sequence[str]) -> Verdict:
+    where = f" Look at {listed(look_at)}." if look_at else ""
+    return Verdict(
+        "suspicious",
+        f"The model is better than honest data allow: ROC-AUC {_with_interval(auc)}, where honest behaviour has not "
+        f"exceeded {HONEST_AUC_LOW:.2f}. Something it reads probably knows the outcome.{where}",
+        "Find what was recorded at or after the payment, remove or correct it, and train again; `--promote force` "
+        "promotes the model if everything in it was known at the snapshot.",
+    )
+
+
+def _beaten(rival: Rival, figures: str) -> Verdict:
+    difference = rival.difference
+    return Verdict(
+        "weak",
+        f"There is a signal, but {rival.name} ranks better on the same later accounts: the model's ROC-AUC differs by "
+        f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f}). {figures}.",
+        f"More trials or more conversions, so that the model is not worse than {rival.name}; until then, that is the simpler choice.",
     )
 
 

@@ -228,19 +228,24 @@ def looks_like_id(trait: str) -> bool:
 
 def drop_uninformative(table: pd.DataFrame, names: Sequence[str]) -> tuple[list[str], dict[str, int]]:
     """Return the informative feature columns of the training rows: neither constant nor the copy of an earlier one."""
-    informative: list[str] = []
-    digests: set[bytes] = set()
-    constant = repeated = 0
+    informative = group_copies(table, names)
+    repeated = sum(map(len, informative.values()))
+    return list(informative), {"constant": len(names) - len(informative) - repeated, "same_as_another": repeated}
+
+
+def group_copies(table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the feature columns that vary in the training rows, each with the later ones that hold the same values."""
+    copies: dict[str, list[str]] = {}
+    first: dict[bytes, str] = {}
     for name in names:
         values = table[name].to_numpy(np.float64)
         present = values[~np.isnan(values)]
         if len(present) == 0 or (len(present) == len(values) and (present == present[0]).all()):
-            constant += 1
             continue
         digest = hashlib.blake2b(np.nan_to_num(values, nan=-1.0e300).tobytes(), digest_size=16).digest()
-        if digest in digests:
-            repeated += 1
-            continue
-        digests.add(digest)
-        informative.append(name)
-    return informative, {"constant": constant, "same_as_another": repeated}
+        if digest in first:
+            copies[first[digest]].append(name)
+        else:
+            first[digest] = name
+            copies[name] = []
+    return copies

@@ -12,7 +12,7 @@ from pql_model.criteria.results import CriteriaResults
 LEAST_LIFT = 1.5
 THRESHOLDS = (
     f"Use: the low end of the recommended rule's lift on later accounts is at least {LEAST_LIFT:g}, it beats the rule in force "
-    "beyond chance (or none is in force), and no check of the data is red.",
+    "beyond chance (or none is in force), no check of the data is red, and the model is not suspicious.",
     "Use with care: its lift is above 1 beyond chance, but not all of the above holds.",
     "Do not use yet: no rule was confirmed on later accounts, or too few met it to judge.",
 )
@@ -24,16 +24,16 @@ def badge(results: CriteriaResults, verdict: str, health: Sequence[Mapping[str, 
     Parameters
     ----------
     verdict
-        The model's verdict. It does not lower the badge, but the sentence names it.
+        The model's verdict. The sentence names it; only `suspicious` lowers the badge, since a rule may rest on the same leak.
     health
         Findings about the data; a `red` one lowers the badge.
     """
-    name, would_change = _judge(results, health)
+    name, would_change = _judge(results, verdict, health)
     sentence = _sentence(results, verdict, name)
     return {"name": name, "sentence": sentence, "would_change": would_change, "thresholds": list(THRESHOLDS)}
 
 
-def _judge(results: CriteriaResults, health: Sequence[Mapping[str, str]]) -> tuple[str, str]:
+def _judge(results: CriteriaResults, verdict: str, health: Sequence[Mapping[str, str]]) -> tuple[str, str]:
     best = results.recommended
     if best is None:
         return "do_not_use", "More conversions, or more informative events: see what goes with conversion below."
@@ -49,6 +49,8 @@ def _judge(results: CriteriaResults, health: Sequence[Mapping[str, str]]) -> tup
     red = [line["saw"] for line in health if line["level"] == "red"]
     if red:
         lacking.append(f"clean data ({red[0].rstrip('.')})")
+    if verdict == "suspicious":
+        lacking.append("a check of what the model reads: it is better than honest data allow")
     if lacking:
         return "use_with_care", f"What is missing: {'; '.join(lacking)}."
     return "use", f"A lift below {LEAST_LIFT:g} on newer accounts, or a check of the data that turns red."

@@ -13,8 +13,9 @@ from pql_model.config.schema import Config
 from pql_model.errors import DataError, did_you_mean, listed, nearest
 from pql_model.sources.casts import identifier, refuse_mixed_offsets, text, times
 from pql_model.sources.duckdb_session import Connection
-from pql_model.sources.events import refuse_unusable
+from pql_model.sources.events import EXPECTED, refuse_unusable
 from pql_model.sources.files import read_raw
+from pql_model.sources.row_filter import select_rows
 
 Table = Any
 Column = Any
@@ -42,17 +43,17 @@ class DatedColumns:
     @property
     def warning(self) -> str | None:
         """A sentence about rows that were set aside."""
-        counts = ", ".join(f"{n:,} {reason}" for reason, n in self.set_aside.items())
+        counts = ", ".join(f"{n:,} {reason}" for reason, n in self.set_aside.items() if reason not in EXPECTED)
         return f"Rows of {self.source} that cannot be used: {counts}." if counts else None
 
 
-def read_dated_columns(con: Connection, config: Config, entities: Table, traits: Sequence[str]) -> list[DatedColumns]:
+def read_dated_columns(con: Connection, config: Config, roster: Table, traits: Sequence[str]) -> list[DatedColumns]:
     """Stage every table of dated columns that the config names.
 
     Parameters
     ----------
-    entities : Table
-        Canonical entities: rows of others are set aside.
+    roster : Table
+        Every listed entity, and whether it is `selected`: rows of others are set aside.
     traits : Sequence[str]
         Traits of the entities, whose names are taken.
 
@@ -71,12 +72,13 @@ def read_dated_columns(con: Connection, config: Config, entities: Table, traits:
                 remedy=f"give it another name: `values: {{my_{twice[0]}: {spec.values[twice[0]]}}}`, or leave the trait out",
             )
         taken += spec.values
-    return [_stage(con, config, spec, number, entities) for number, spec in enumerate(specs)]
+    return [_stage(con, config, spec, number, roster) for number, spec in enumerate(specs)]
 
 
-def _stage(con: Connection, config: Config, spec: OwnFeature, number: int, entities: Table) -> DatedColumns:
+def _stage(con: Connection, config: Config, spec: OwnFeature, number: int, roster: Table) -> DatedColumns:
     source, keys = str(spec.table), cast(DatedKeys, spec.columns)
     raw = read_raw(con, source, config.home, config.connection, name=f"raw_dated_{number}")
+    raw = select_rows(raw, spec.where, "features.where", config.resolution)
     time = times(raw.column(keys.time, "features.columns.time"), config.resolution)
     known = _known(raw, keys, config)
     staged = con.create_table(
@@ -92,12 +94,12 @@ def _stage(con: Connection, config: Config, spec: OwnFeature, number: int, entit
             },
         ),
     )
-    listed_entities = entities.select("entity", known=ibis.literal(True))
-    t = staged.left_join(listed_entities, "entity").drop("entity_right")
+    t = staged.left_join(roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(
         (t.entity.isnull(), "no_entity"),
         (t.time.isnull() | t.unread, "unparsable_time"),
-        (t.known.isnull(), "unknown_entity"),
+        (t.selected.isnull(), "unknown_entity"),
+        (~t.selected, "not_selected"),
         else_=ibis.null("string"),
     )
     t = con.create_table(f"judged_dated_{number}", t.mutate(reason=reason))
@@ -112,7 +114,8 @@ def _stage(con: Connection, config: Config, spec: OwnFeature, number: int, entit
         .to_pylist()[0]
     )
     refuse_mixed_offsets(source, keys.time, offsets["with_offset"], offsets["naive"])
-    rows = int(t.count().to_pyarrow().as_py()) + raw.broken_lines
+    counts["not_selected"] = counts.get("not_selected", 0) + raw.left_out
+    rows = int(t.count().to_pyarrow().as_py()) + raw.broken_lines + raw.left_out
     set_aside = {k: n for k, n in {"broken_line": raw.broken_lines, **dict(sorted(counts.items()))}.items() if n}
     refuse_unusable(source, rows, set_aside, config.max_set_aside)
     names = [f"value_{i}" for i in range(len(spec.values))]

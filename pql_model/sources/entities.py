@@ -1,4 +1,4 @@
-"""The entities that can convert with their traits, and their first conversions."""
+"""The entities that can convert, with their traits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
-from pql_model.errors import DataError, NotEnoughDataError, listed
-from pql_model.sources.casts import identifier, number, refuse_mixed_offsets, text, times
+from pql_model.errors import DataError, listed
+from pql_model.sources.casts import identifier, refuse_mixed_offsets, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, in_file_order, row_count
 from pql_model.sources.files import RawTable, read_raw
-from pql_model.sources.scalars import canonical_value, spellings
+from pql_model.sources.row_filter import one_of, select_rows
 from pql_model.time import iso
 
 Table = Any
@@ -36,6 +36,8 @@ class Entities:
         Sentences a person should read.
     positions
         entity and `position`, that of its first row in the file; null, or no table, where rows have no order.
+    unselected
+        entity: those that are listed only in rows that `where:` does not select; None where it selects all rows.
     """
 
     table: Table
@@ -43,25 +45,16 @@ class Entities:
     set_aside: dict[str, int]
     warnings: tuple[str, ...] = ()
     positions: Table | None = None
+    unselected: Table | None = None
 
-
-@dataclass(frozen=True)
-class Conversions:
-    """The first conversion of each entity.
-
-    Attributes
-    ----------
-    table
-        entity, time, value. One row per entity that converted.
-    rows
-        Rows of the source, unusable ones included.
-    set_aside
-        Reason -> rows that cannot be used.
-    """
-
-    table: Table
-    rows: int
-    set_aside: dict[str, int]
+    @property
+    def roster(self) -> Table:
+        """Every listed entity: entity, signed_up, and whether it is `selected` by `where:`."""
+        selected = self.table.select("entity", "signed_up", selected=ibis.literal(True))
+        if self.unselected is None:
+            return selected
+        others = self.unselected.select("entity", signed_up=ibis.null("int64"), selected=ibis.literal(False))
+        return selected.union(others)
 
 
 def trait_column(name: str) -> str:
@@ -85,7 +78,7 @@ def read_entities(con: Connection, config: Config) -> Entities:
         If no row is usable, an entity has several sign-up times, or columns are missing.
     """
     with in_file_order(con):
-        raw, staged = _stage_entities(con, config)
+        raw, staged, unselected = _stage_entities(con, config)
     spec, traits = config.entities, checked_traits(config, raw)
     marks = [f"mark_{i}" for i in range(len(config.exclude.entities))]
     named = staged.entity.notnull()
@@ -113,26 +106,33 @@ def read_entities(con: Connection, config: Config) -> Entities:
         )
     counts = {
         "broken_line": raw.broken_lines,
+        "not_selected": raw.left_out,
         "no_entity": lost["no_entity"],
         "unparsable_time": lost["unparsable_time"],
         "repeated": row_count(usable) - count,
     }
     unmatched = [column for mark, column in zip(marks, config.exclude.entities, strict=True) if not lost[mark]]
-    warnings = tuple(f"`exclude.entities.{column}` matches no row of {spec.table}." for column in unmatched)
+    unmatched_warnings = [f"`exclude.entities.{column}` matches no row of {spec.table}." for column in unmatched]
     positions = usable.group_by("entity").agg(position=usable.position.min())
     set_aside = {reason: n for reason, n in counts.items() if n}
-    return Entities(entities, traits, set_aside, warnings, positions)
+    return Entities(entities, traits, set_aside, (*raw.warnings, *unmatched_warnings), positions, unselected)
 
 
-def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table]:
-    """Stage the raw table and its columns as we read them."""
+def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table, Table | None]:
+    """Stage the raw table and its columns as we read them, and the ids of the rows that are not selected."""
     spec = config.entities
-    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")
+    everything = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")
+    raw = select_rows(everything, spec.where, "entities.where", config.resolution)
+    ids = None
+    if raw.left_out:
+        ids = everything.table.select(
+            entity=identifier(everything.column(spec.columns.entity, "entities.columns.entity"))
+        )
     signup = None
     if spec.columns.signed_up is not None:
         signup = times(raw.column(spec.columns.signed_up, "entities.columns.signed_up"), config.resolution)
     marks = {
-        f"mark_{i}": _one_of(raw.column(column, f"exclude.entities.{column}"), values)
+        f"mark_{i}": one_of(raw.column(column, f"exclude.entities.{column}"), values)
         for i, (column, values) in enumerate(config.exclude.entities.items())
     }
     staged = con.create_table(
@@ -147,7 +147,11 @@ def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table]:
             **{trait_column(t): raw.column(t, "entities.traits") for t in checked_traits(config, raw)},
         ),
     )
-    return raw, staged
+    unselected = None
+    if ids is not None:
+        others = ids.filter(ids.entity.notnull()).distinct().anti_join(staged, "entity")
+        unselected = con.create_table("unselected_entities", others)
+    return raw, staged, unselected
 
 
 def configured_traits(config: Config, columns: Iterable[str]) -> tuple[str, ...]:
@@ -155,7 +159,7 @@ def configured_traits(config: Config, columns: Iterable[str]) -> tuple[str, ...]
     spec, paid = config.entities, config.conversions
     used = {spec.columns.entity, spec.columns.signed_up}
     if paid.table == spec.table:  # one wide table: the columns of the payment are not traits
-        used |= {paid.columns.entity, paid.columns.time, paid.columns.value}
+        used |= {paid.columns.entity, paid.columns.time, paid.columns.value, paid.columns.refunded, *paid.where}
     return tuple(spec.traits if spec.traits is not None else [c for c in columns if c not in used])
 
 
@@ -169,12 +173,6 @@ def checked_traits(config: Config, raw: RawTable) -> tuple[str, ...]:
             remedy="list the ones to use under `entities.traits`",
         )
     return traits
-
-
-def _one_of(column: Column, values: Sequence[str]) -> Column:
-    """Whether a value is listed, in any spelling: 12 is 12.0, and true is TRUE."""
-    as_text = text(column).isin([spelling for value in values for spelling in spellings(value)])
-    return (as_text | identifier(column).isin([*map(canonical_value, values)])).fill_null(False)
 
 
 def _one_row_each(rows: Table, marks: Sequence[str], traits: Sequence[str]) -> Table:
@@ -203,70 +201,3 @@ def _refuse_several_signups(rows: Table, source: str) -> None:
             allowed="one row per entity, or the same sign-up time in each of its rows",
             remedy="keep one row per entity; the data do not say which sign-up time is right",
         )
-
-
-def read_conversions(con: Connection, config: Config, entities: Table) -> Conversions:
-    """Stage the first conversion of each entity as table `conversions`; there may be none.
-
-    Parameters
-    ----------
-    con : Connection
-        An open session.
-    config : Config
-        The product.
-    entities : Table
-        Column `entity`: conversions of others are set aside.
-    """
-    spec = config.conversions
-    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions")
-    paid_at = times(raw.column(spec.columns.time, "conversions.columns.time"), config.resolution)
-    value = (
-        number(raw.column(spec.columns.value, "conversions.columns.value"))
-        if spec.columns.value
-        else ibis.null("float64")
-    )
-    staged = con.create_table(
-        "staged_conversions",
-        raw.table.select(
-            entity=identifier(raw.column(spec.columns.entity, "conversions.columns.entity")),
-            time=paid_at.instant,
-            has_offset=paid_at.has_offset,
-            present=paid_at.present,
-            value=value,
-        ),
-    )
-    if spec.table == config.entities.table:  # one wide table: without a time there was no conversion
-        staged = staged.filter(staged.present)
-    known = entities.select("entity", known=ibis.literal(True))
-    t = staged.left_join(known, "entity").drop("entity_right")
-    counts = fetch_row(
-        t.aggregate(
-            no_entity=t.count(where=t.entity.isnull()),
-            unparsable_time=t.count(where=t.entity.notnull() & t.time.isnull()),
-            unknown_entity=t.count(where=t.entity.notnull() & t.time.notnull() & t.known.isnull()),
-            with_offset=t.count(where=t.time.notnull() & t.has_offset),
-            naive=t.count(where=t.time.notnull() & ~t.has_offset),
-            rows=t.count(),
-        )
-    )
-    refuse_mixed_offsets(spec.table, spec.columns.time, counts.pop("with_offset"), counts.pop("naive"))
-    rows = counts.pop("rows")
-    usable = t.filter(t.entity.notnull() & t.time.notnull() & t.known.notnull())
-    order = [usable.time, usable.value.desc(nulls_first=False)]  # of several at the same time, the largest
-    rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
-    first = usable.mutate(rank=rank).filter(lambda t: t.rank == 0).select("entity", "time", "value")
-    conversions = con.create_table("conversions", first)
-    set_aside = {r: n for r, n in {"broken_line": raw.broken_lines, **counts}.items() if n}
-    return Conversions(conversions, rows + raw.broken_lines, set_aside)
-
-
-def no_conversions_error(source: str, conversions: Conversions) -> NotEnoughDataError | None:
-    """Describe why there are no conversions; None if there are some."""
-    if row_count(conversions.table):
-        return None
-    why = ", ".join(f"{n:,} {r}" for r, n in conversions.set_aside.items())
-    return NotEnoughDataError(
-        f"There are no conversions: {source} has {conversions.rows:,} rows and none can be used",
-        received=why or "an empty table",
-        remedy="check `conversions.columns`, and that its entity ids match those of the entities table",
-    )

@@ -14,6 +14,8 @@ from pql_model.errors import DataError
 from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, text, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.payments import PAYMENT_REASONS
+from pql_model.sources.row_filter import select_rows
 from pql_model.sources.scalars import AGENT_COLUMNS, BOT_AGENTS, BOT_COLUMNS, BOT_FLAGS, BOT_USERS
 
 Table = Any
@@ -21,6 +23,7 @@ Column = Any
 
 REASONS = {
     "broken_line": "a line that is not a row: wrong number of fields, an open quote, not JSON",
+    "not_selected": "not among the rows that `where:` selects, of this table or of the entities",
     "no_entity": "no account or user",
     "no_event": "no event name",
     "unparsable_time": "no time, or one that cannot be read",
@@ -32,6 +35,9 @@ REASONS = {
     "after_observed_until": "after observed_until, the end of the data",
 }
 """Why an event row is set aside, in the order of the checks. Each row has one reason."""
+
+EXPECTED = ("not_selected", *PAYMENT_REASONS)
+"""Reasons that the config states or that every table of payments has: they do not count against `max_set_aside`."""
 
 UNTIMELY = ("before_signup", "after_observed_until")
 
@@ -49,8 +55,8 @@ class StagedEvents:
     table
         One row per row of the source: the canonical columns, `value_*`, `reason` (null while nothing is wrong)
         and, for pre-counted rows, `count_0`, `users_0` and so on.
-    rows, broken_lines
-        Readable rows, and lines that are not rows.
+    rows, broken_lines, left_out
+        Rows that `where:` selects, lines that are not rows, and rows that it does not select.
     spec
         The table's part of the config.
     warnings
@@ -63,6 +69,12 @@ class StagedEvents:
     broken_lines: int
     spec: EventTable
     warnings: tuple[str, ...] = ()
+    left_out: int = 0
+
+    @property
+    def rows_read(self) -> int:
+        """All rows of the source, broken lines included."""
+        return self.rows + self.broken_lines + self.left_out
 
 
 def value_names(tables: Sequence[EventTable]) -> list[str]:
@@ -79,8 +91,9 @@ def stage_events(con: Connection, config: Config, index: int) -> StagedEvents:
         If the table or a column is missing, offsets are mixed, or a column of numbers holds none.
     """
     spec = config.events[index]
-    raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
     at = f"events[{index}]"
+    raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
+    raw = select_rows(raw, spec.where, f"{at}.where", config.resolution)
     entity = identifier(raw.column(spec.columns.entity, f"{at}.columns.entity"))
     user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
     actors = [name for name in (user, entity if config.entity == "user" else None) if name is not None]
@@ -102,7 +115,8 @@ def stage_events(con: Connection, config: Config, index: int) -> StagedEvents:
         checked = _mark_repeats(checked)
     checked = checked.mutate(reason=checked.reason.replace("?", ""))
     table = checked.select(*_CANONICAL, *_number_columns(staged), "reason")
-    return StagedEvents(spec.table, table, row_count(staged), raw.broken_lines, spec, _number_warnings(raw, spec))
+    warnings = (*raw.warnings, *_number_warnings(raw, spec))
+    return StagedEvents(spec.table, table, row_count(staged), raw.broken_lines, spec, warnings, raw.left_out)
 
 
 def _number_columns(table: Table) -> list[str]:
@@ -288,7 +302,7 @@ class EventLog:
 
 
 def finish_events(
-    con: Connection, staged: Sequence[StagedEvents], entities: Table, observed_until: int, share: float
+    con: Connection, staged: Sequence[StagedEvents], roster: Table, observed_until: int, share: float
 ) -> EventLog:
     """Run the checks that need other tables, count by reason, and stage the usable rows as table `events`.
 
@@ -298,8 +312,8 @@ def finish_events(
         An open session.
     staged : sequence of StagedEvents
         All event tables.
-    entities : Table
-        Columns entity and signed_up.
+    roster : Table
+        Every listed entity: entity, signed_up, and whether it is `selected`.
     observed_until : int
         The end of the data.
     share : float
@@ -313,23 +327,25 @@ def finish_events(
     set_aside: dict[str, dict[str, int]] = {}
     usable, untimely = [], []
     for index, part in enumerate(staged):
-        known = entities.select("entity", "signed_up", known=ibis.literal(True))
-        t = part.table.left_join(known, "entity")
+        t = part.table.left_join(roster, "entity")
         reason = ibis.cases(
             (t.reason.notnull(), t.reason),
-            (t.known.isnull(), "unknown_entity"),
+            (t.selected.isnull(), "unknown_entity"),
+            (~t.selected, "not_selected"),
             (t.time < t.signed_up, "before_signup"),
             (t.time > observed_until, "after_observed_until"),
             else_=ibis.null("string"),
         )
         checked = con.create_table(
-            f"checked_events_{index}", t.mutate(reason=reason).drop("known", "signed_up", "entity_right")
+            f"checked_events_{index}", t.mutate(reason=reason).drop("selected", "signed_up", "entity_right")
         )
         reasons = checked.filter(checked.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
-        counts = {"broken_line": part.broken_lines, **{row["reason"]: row["rows"] for row in reasons}}
+        counts = {"broken_line": part.broken_lines, "not_selected": part.left_out}
+        for row in reasons:
+            counts[row["reason"]] = counts.get(row["reason"], 0) + row["rows"]
         by_reason = {reason: counts[reason] for reason in REASONS if counts.get(reason)}
         set_aside[_unique(part.source, set_aside)] = by_reason
-        refuse_unusable(part.source, part.rows + part.broken_lines, by_reason, share)
+        refuse_unusable(part.source, part.rows_read, by_reason, share)
         usable.append(_canonical(checked.filter(checked.reason.isnull()), part.spec))
         untimely.append(_canonical(checked.filter(checked.reason.isin(UNTIMELY)), part.spec))
     events = con.create_table("events", _union(usable))
@@ -340,7 +356,7 @@ def finish_events(
             received=counts_by_reason or "tables without rows",
             remedy="check the columns, the entity ids and `observed_until`, which may lie before all events",
         )
-    rows = sum(part.rows + part.broken_lines for part in staged)
+    rows = sum(part.rows_read for part in staged)
     return EventLog(events, rows, set_aside, _union(untimely))
 
 
@@ -358,16 +374,17 @@ def _unique(source: str, taken: dict[str, Any]) -> str:
 
 
 def refuse_unusable(source: str, rows: int, by_reason: dict[str, int], share: float) -> None:
-    """Refuse a table of which more than the allowed share cannot be used.
+    """Refuse a table of which more than the allowed share of the rows that should count cannot be used.
 
     Raises
     ------
     DataError
         With the counts by reason.
     """
-    unusable = sum(by_reason.values())
+    expected = sum(by_reason.get(reason, 0) for reason in EXPECTED)
+    unusable, rows = sum(by_reason.values()) - expected, rows - expected
     if rows and unusable / rows > share:
-        counts = ", ".join(f"{n:,} {r} ({REASONS.get(r, r)})" for r, n in by_reason.items() if n)
+        counts = ", ".join(f"{n:,} {r} ({REASONS.get(r, r)})" for r, n in by_reason.items() if n and r not in EXPECTED)
         raise DataError(
             f"{unusable:,} of {rows:,} rows of {source} cannot be used, more than the share `max_set_aside: {share:g}`",
             received=counts,

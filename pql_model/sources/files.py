@@ -65,6 +65,8 @@ class RawTable:
         Lines that are not rows: wrong number of fields, an unclosed quote, not JSON, too long.
     in_order
         Whether the rows have an order, as those of files do.
+    left_out, warnings
+        Rows that `where:` does not select, and sentences a person should read about it.
     """
 
     source: str
@@ -72,6 +74,8 @@ class RawTable:
     names: dict[str, Column]
     broken_lines: int = 0
     in_order: bool = True
+    left_out: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:

@@ -12,6 +12,7 @@ from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.event_timing import EventTiming, read_event_timing
 from pql_model.sources.read import Sources
 from pql_model.sources.trait_changes import TraitChanges, read_trait_changes
+from pql_model.sources.value_timing import read_value_timing
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class LeakEvidence:
     ----------
     event_timing
         Each event relative to conversions.
+    value_timing
+        Each level of each value of an event relative to conversions.
     trait_changes
         Each trait compared between two extracts; empty without an earlier one.
     order
@@ -34,6 +37,7 @@ class LeakEvidence:
     trait_changes: Sequence[TraitChanges] = ()
     order: pd.DataFrame | None = None
     key: str | None = None
+    value_timing: Sequence[EventTiming] = ()
 
 
 def read_leak_evidence(
@@ -64,4 +68,5 @@ def read_leak_evidence(
         read_trait_changes(con, config, sources, until if changes_until is None else changes_until),
         frame.astype("Float64").astype("float64"),
         config.entities.columns.entity,
+        read_value_timing(con, config, sources, until),
     )

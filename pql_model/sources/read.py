@@ -8,9 +8,10 @@ from typing import Any
 from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
+from pql_model.sources.conversions import Conversions, no_conversions_error, read_conversions
 from pql_model.sources.dated_columns import DatedColumns, read_dated_columns
 from pql_model.sources.duckdb_session import Connection, fetch_scalar, row_count
-from pql_model.sources.entities import Conversions, Entities, no_conversions_error, read_conversions, read_entities
+from pql_model.sources.entities import Entities, read_entities
 from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
 from pql_model.time import DAY, iso
 
@@ -71,7 +72,7 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     )
     staged = [stage_events(con, config, index) for index in range(len(config.events))]
     _refuse_foreign_ids(config, staged, entities.table)
-    conversions = read_conversions(con, config, entities.table)
+    conversions = read_conversions(con, config, entities)
     lacking = no_conversions_error(config.conversions.table, conversions)
     if lacking is None:
         refuse_unusable(config.conversions.table, conversions.rows, conversions.set_aside, config.max_set_aside)
@@ -82,10 +83,11 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         observed_until = _newest_instant(staged, entities.table, conversions.table)
     conversions = _until(conversions, observed_until)
     _refuse_early_end(config, staged, observed_until)
-    events = finish_events(con, staged, entities.table, observed_until, config.max_set_aside)
-    dated = read_dated_columns(con, config, entities.table, entities.traits)
+    events = finish_events(con, staged, entities.roster, observed_until, config.max_set_aside)
+    dated = read_dated_columns(con, config, entities.roster, entities.traits)
     warnings = (
         *entities.warnings,
+        *conversions.warnings,
         *(part.warning for part in dated if part.warning),
         *(sentence for part in staged for sentence in part.warnings),
         *_warn_of_useless_exclusion(config),

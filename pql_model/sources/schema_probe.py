@@ -9,6 +9,7 @@ from pql_model.sources.casts import event_name
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.entities import checked_traits
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.row_filter import select_rows
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def probe_schema(con: Connection, config: Config) -> ProbedSchema:
     for index, spec in enumerate(config.events):
         raw = read_raw(con, spec.table, config.home, config.connection, name=f"probe_events_{index}")
         columns[spec.table] = tuple(raw.columns)
+        raw = select_rows(raw, spec.where, f"events[{index}].where", config.resolution)
         in_log = _names(raw, spec.columns.event, f"events[{index}].columns.event") if spec.columns.event else ()
         names.update(in_log, spec.counts or (), [spec.event] if spec.event else ())
     return ProbedSchema(columns, tuple(sorted(names)), checked_traits(config, entities))

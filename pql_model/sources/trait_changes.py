@@ -12,6 +12,7 @@ from pql_model.sources.duckdb_session import Connection, fetch_row
 from pql_model.sources.entities import trait_column
 from pql_model.sources.files import read_raw
 from pql_model.sources.read import Sources
+from pql_model.sources.row_filter import select_rows
 
 Column = Any
 
@@ -60,6 +61,8 @@ def read_trait_changes(con: Connection, config: Config, sources: Sources, until:
     if earlier is None:
         return []
     raw = read_raw(con, earlier.table, config.home, config.connection, name=f"raw_earlier_entities_{until}")
+    where = config.entities.where if earlier.where is None else earlier.where
+    raw = select_rows(raw, where, "entities.earlier.where", config.resolution)
     entity = identifier(raw.column(config.entities.columns.entity, "entities.columns.entity"))
     traits = [trait for trait in sources.entities.traits if trait in raw.columns]
     then = raw.table.select(entity=entity, **{f"then_{i}": raw.column(t, "traits") for i, t in enumerate(traits)})

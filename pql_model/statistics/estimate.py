@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from scipy.special import betaincinv
+
 from pql_model.errors import DataError
 from pql_model.payload import to_payload
 
@@ -57,3 +59,17 @@ def wilson_around(share: float, n: float, z: float = Z95) -> Estimate:
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # at the ends the bound is exact, and rounding must not leave 1e-18 there
     return Estimate(share, middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0)
+
+
+def exact_low(successes: int, n: int, alpha: float) -> float:
+    """One-sided exact lower bound of a share of independent trials (Clopper & Pearson 1934, Biometrika 26:404-413).
+
+    Parameters
+    ----------
+    alpha
+        Probability that the bound lies above the true share, at most.
+
+    >>> round(exact_low(41, 41, 0.05), 3), round(exact_low(96, 100, 0.05), 3), exact_low(0, 9, 0.05)
+    (0.93, 0.911, 0.0)
+    """
+    return float(betaincinv(successes, n - successes + 1, alpha)) if successes else 0.0

@@ -13,9 +13,9 @@ from pql_model.errors import NotEnoughDataError
 from pql_model.model.split import describe
 from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
+from pql_model.sources.conversions import no_conversions_error
 from pql_model.sources.coverage import weekly_counts
 from pql_model.sources.duckdb_session import open_session
-from pql_model.sources.entities import no_conversions_error
 from pql_model.sources.read import Sources, read_sources
 from pql_model.time import iso
 from pql_model.workflows.prepare import TrainingData, audit_entities, prepare_from

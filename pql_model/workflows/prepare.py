@@ -21,6 +21,7 @@ from pql_model.model.columns import (
     ModelColumn,
     Typed,
     drop_uninformative,
+    group_copies,
     looks_like_id,
     trait_name,
     type_traits,
@@ -132,10 +133,12 @@ def choose_columns(
     """
     typed = _typed(config, table[train], traits, config.dated_names)
     table = Manifest(typed.columns).conform(table)
-    informative, dropped = drop_uninformative(table[train], [feature.name for feature in candidates])
+    names = [feature.name for feature in candidates]
+    informative, dropped = drop_uninformative(table[train], names)
     manifest = Manifest((*(ModelColumn(name, "feature") for name in informative), *typed.columns))
     monotone_directions(config.monotone, manifest)  # refuses categories now, before anything slow
-    findings = audit(table[train], converted[train], manifest, typed.unused, config.allow, evidence)
+    copies = group_copies(table[train], names)
+    findings = audit(table[train], converted[train], manifest, typed.unused, config.allow, evidence, copies)
     return ColumnSelection(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)
 
 

@@ -18,12 +18,10 @@ import pandas as pd
 from pql_model.audit.audit import quarantined
 from pql_model.config.load import dump_config
 from pql_model.config.schema import Config
-from pql_model.criteria.evaluate import meets
 from pql_model.decide.build import build_decider
 from pql_model.decide.decider import KEY as DECIDER
 from pql_model.errors import DataError, LearnerError
-from pql_model.evaluation.evaluate import Evaluation, TestRows, evaluate_test
-from pql_model.evaluation.expected_vs_observed import OutcomeHistory
+from pql_model.evaluation.evaluate import Evaluation
 from pql_model.evaluation.gate import (
     ChampionComparison,
     Incomparable,
@@ -32,14 +30,11 @@ from pql_model.evaluation.gate import (
     compare_with_champion,
     decide_promotion,
 )
-from pql_model.evaluation.statistical_power import StatisticalPower
 from pql_model.evaluation.univariate_rates import UnivariateRates, univariate_rates
-from pql_model.evaluation.verdict import Verdict, judge
-from pql_model.explain.reasons import behaviour_shares
+from pql_model.evaluation.verdict import Verdict
 from pql_model.features.spec import Feature
 from pql_model.memory import peak_memory_mb
 from pql_model.model.artifact import FittedModel, reference_quantiles
-from pql_model.model.baselines import ACTIVITY, logistic_regression
 from pql_model.model.columns import Manifest
 from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import monotone_directions
@@ -56,6 +51,7 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
+from pql_model.workflows.judge import evaluate_and_judge
 from pql_model.workflows.prepare import TrainingData, prepare
 from pql_model.workflows.refit import REFIT, champion_learner, refit_tested
 from pql_model.workflows.run_files import write_run_files
@@ -186,7 +182,7 @@ def train(
     >>> import pql_model, tempfile
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> result = pql_model.train(folder / "pql.yaml", trials=2)
-    >>> result.verdict.name in {"ready", "weak", "no_signal", "too_few_conversions"}
+    >>> result.verdict.name in {"ready", "weak", "suspicious", "no_signal", "too_few_conversions"}
     True
     """
     config, learner = extend_config(config, learner=learner, params=params, search=search, features=features)
@@ -222,26 +218,9 @@ def train(
 
     with stages("evaluate"):
         table, test_frame = data.table[test_rows], frame[test_rows]
-        everyone = fit.calibration.apply(fit.predictor.margin(X))
-        probability = everyone[test_rows]
-        rows = TestRows(
-            frame=test_frame,
-            probability=probability,
-            activity=table[ACTIVITY].to_numpy(),
-            logistic=logistic_regression(X[train_rows], data.converted[train_rows], X[test_rows], data.manifest),
-            train_rate=float(data.converted[train_rows].mean()),
-            in_training=test_frame["entity"].isin(frame["entity"][train_rows]).to_numpy(),
-            history=OutcomeHistory(
-                frame.assign(probability=everyone), train_rows, test_rows, config.horizon, fit.calibration.kind
-            ),
-            meets_definition=meets(config.definition, table) if config.definition else None,
-        )
-        capacity = config.policy.capacity.leads if config.policy and config.policy.capacity else None
-        evaluation = evaluate_test(rows, capacity, config.seed)
-        verdict = judge(evaluation.test, StatisticalPower.of(frame, train_rows, test_rows))
+        test = evaluate_and_judge(config, data, fit, X)
+        evaluation, verdict, probability = test.evaluation, test.verdict, test.rows.probability
         supported = None if verdict.usable else _supported(data, config)
-        contributions = fit.predictor.contributions(X[test_rows])
-        importance = behaviour_shares(contributions, data.manifest)
         tested = FittedModel(
             fit.predictor,
             fit.calibration,
@@ -252,7 +231,7 @@ def train(
         )
 
     with stages("criteria"):
-        findings = collect_findings(config, data, tested, contributions, everyone, stages.listener.share)
+        findings = collect_findings(config, data, tested, test.contributions, test.everyone, stages.listener.share)
 
     with stages("refit"):
         model, served = tested, None
@@ -266,7 +245,9 @@ def train(
         against = _against(tracking, tested, table, test_frame, config.seed) if verdict.usable else None
         promotion = decide_promotion(verdict, against, promote, same_settings=refit)
         with _draft(config.home / "runs") as draft:
-            write_run_files(draft, config, model, evaluation, verdict, promotion, data, rows, importance, supported)
+            write_run_files(
+                draft, config, model, evaluation, verdict, promotion, data, test.rows, test.importance, supported
+            )
             write_growth_files(draft, findings, growth)
             record = training_record(
                 draft, config, data, fit, evaluation, verdict, promotion, data_digest, model.facts.get(REFIT)
@@ -279,7 +260,17 @@ def train(
             tracking.promote(registered.version, by=promotion.mode)
     journal.forget()
     return TrainResult(
-        registered, verdict, promotion, data, fit, evaluation, importance, stages.seconds, folder, findings, supported
+        registered,
+        verdict,
+        promotion,
+        data,
+        fit,
+        evaluation,
+        test.importance,
+        stages.seconds,
+        folder,
+        findings,
+        supported,
     )
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def coverage():
     # not by its name, which is also that of a package that measures tests
-    spec = importlib.util.spec_from_file_location("benchmark_of_coverage", ROOT / "benchmarks" / "coverage.py")
+    spec = importlib.util.spec_from_file_location("benchmark_of_coverage", ROOT / "benchmarks" / "interval_coverage.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -92,5 +92,5 @@ def test_the_page_holds_the_table_of_the_results(coverage):
     cells = json.loads(coverage.RESULTS.read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "intervals.md").read_text(encoding="utf-8")
     assert coverage.table(cells) in page, (
-        "put the table that `python benchmarks/coverage.py` prints into docs/intervals.md"
+        "put the table that `python benchmarks/interval_coverage.py` prints into docs/intervals.md"
     )

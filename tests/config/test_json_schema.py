@@ -103,6 +103,14 @@ def test_both_forms_of_a_score_log_match_the_schema(given):
     assert complaints(plain(SMALL + f"score_log: {given}\n"), SCHEMA) == []
 
 
+@pytest.mark.parametrize("given", ["[Paid, 1, true]", "true", "{at_least: 2025-01-01}", "{not: [x], missing: false}"])
+def test_all_forms_of_a_row_filter_match_the_schema(given):
+    text = SMALL.replace("columns: {entity: a, time: t}}", f"columns: {{entity: a, time: t}}, where: {{s: {given}}}}}")
+
+    assert complaints(plain(text), SCHEMA) == []
+    assert complaints(plain(text.replace("where: {s", "where: {s: {at_last: 3}, t")), SCHEMA) != []
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

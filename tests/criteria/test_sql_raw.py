@@ -53,7 +53,7 @@ def test_a_name_with_a_dot_is_a_field_unless_there_is_such_a_column():
     [("data/events.csv", "events", 'FROM "events"'), ("crm.accounts", "crm.accounts", 'FROM "crm"."accounts"')],
 )
 def test_a_file_is_one_name_and_a_table_may_have_a_schema(table, name, written):
-    assert Raw(DUCKDB, table, name).select({"a": number(1)}).sql("duckdb") == f"SELECT 1 AS a {written}"
+    assert Raw(DUCKDB, table, name).select({"a": number(1)}, {}).sql("duckdb") == f"SELECT 1 AS a {written}"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from pql_model.evaluation.statistical_power import StatisticalPower
-from pql_model.evaluation.verdict import judge
+from pql_model.evaluation.verdict import Context, Rival, judge
 from pql_model.statistics.estimate import Estimate
 
 
@@ -105,3 +105,63 @@ def test_a_clear_signal_is_ready_and_the_sentence_has_the_figures():
     assert "ROC-AUC 0.75 (95 % interval 0.70 to 0.80)" in verdict.sentence
     assert "3.0 times as often as average (2.0 to 4.0)" in verdict.sentence
     assert "a lower bound of ROC-AUC below 0.60, or of that lift below 1.5" in verdict.would_change
+
+
+# ---------------------------------------------------------------- beside age and baselines
+
+
+def within(value, low, high):
+    return Context(within_age=Estimate(value, low, high), age_only=Estimate(0.7, 0.65, 0.75))
+
+
+def test_a_model_that_only_knows_the_age_has_no_signal():
+    verdict = judge(figures(), having(), within(0.52, 0.47, 0.57))
+    assert (verdict.name, verdict.usable) == ("no_signal", False)
+    assert "The model only knows the age of an account" in verdict.sentence
+    assert "0.52 (95 % interval 0.47 to 0.57) among accounts of the same age" in verdict.sentence
+    assert "The days since sign-up alone do as well: ROC-AUC 0.70" in verdict.sentence
+
+
+def test_a_ranking_within_one_age_must_be_above_chance_with_99_percent():
+    assert judge(figures(), having(), within(0.57, 0.51, 0.63)).name == "no_signal"
+    assert judge(figures(), having(), within(0.57, 0.52, 0.62)).name == "weak"
+
+
+def test_readiness_is_judged_within_one_age():
+    weak = judge(figures(), having(), within(0.63, 0.58, 0.68))
+    assert weak.name == "weak"
+    assert "0.63 (95 % interval 0.58 to 0.68) among accounts of the same age" in weak.sentence
+    assert judge(figures(), having(), within(0.72, 0.66, 0.77)).name == "ready"
+
+
+def test_a_model_that_a_baseline_beats_is_not_ready_and_the_sentence_names_the_best_one():
+    rivals = [
+        Rival("the number of events", Estimate(-0.02, -0.03, -0.01), True),
+        Rival("the definition in force", Estimate(-0.05, -0.08, -0.02), True),
+        Rival("a logistic regression", Estimate(-0.09, -0.2, 0.01), False),
+    ]
+    verdict = judge(figures(), having(), Context(rivals=rivals))
+    assert verdict.name == "weak"
+    assert "the definition in force ranks better on the same later accounts" in verdict.sentence
+    assert "-0.050 (-0.080 to -0.020)" in verdict.sentence
+
+
+def test_a_baseline_within_noise_does_not_lower_the_verdict():
+    rivals = [Rival("the number of events", Estimate(-0.02, -0.05, 0.01), False)]
+    assert judge(figures(), having(), Context(rivals=rivals)).name == "ready"
+
+
+@pytest.mark.parametrize("auc", [(0.95, 0.91, 0.98), (0.93, 0.90, 0.96), (0.99, 0.97, 1.0)])
+def test_a_model_better_than_honest_data_allow_is_suspicious(auc):
+    verdict = judge(figures(auc=auc), having(), Context(look_at=["`Converted` (62% of what moves the score)"]))
+    assert (verdict.name, verdict.usable) == ("suspicious", False)
+    assert verdict.sentence.endswith("Look at `Converted` (62% of what moves the score).")
+
+
+@pytest.mark.parametrize("auc", [(0.90, 0.88, 0.92), (0.93, 0.86, 0.97)])
+def test_a_strong_model_is_not_suspicious(auc):
+    assert judge(figures(auc=auc), having()).name == "ready"
+
+
+def test_too_few_conversions_are_not_suspicious():
+    assert judge(figures(auc=(0.99, 0.95, 1.0)), having(49, 100)).name == "too_few_conversions"

@@ -78,3 +78,10 @@ def test_without_a_confirmed_rule_the_badge_is_do_not_use():
 
 def test_the_sentence_says_if_the_model_is_not_ready():
     assert "not ready (no_signal)" in badge(found(rows(100, 40)), "no_signal", CLEAN)["sentence"]
+
+
+def test_a_suspicious_model_lowers_the_badge_of_its_rule():
+    payload = badge(found(rows(100, 40)), "suspicious", CLEAN)
+    assert payload["name"] == "use_with_care"
+    assert "better than honest data allow" in payload["would_change"]
+    assert "not ready (suspicious)" in payload["sentence"]

@@ -104,19 +104,23 @@ class TestReasons:
             "a,u,login,2031-01-01,5",
             "a,u,login,2026-01-10,6",
             "nothing at all",
+            ",tester,,soon,1",
         ]
         product = read_shop(
             tmp_path,
             log(*rows, header=header),
             exclude={"users": ["blocked"]},
             observed_until="2026-01-31",
-            log={"columns": {"entity": "account", "user": "person", "event": "action", "time": "at", "id": "id"}},
+            log={
+                "columns": {"entity": "account", "user": "person", "event": "action", "time": "at", "id": "id"},
+                "where": {"person": {"not": ["tester"]}},
+            },
         )
 
         assert product.set_aside == dict.fromkeys(REASONS, 1)
         assert list(product.set_aside) == list(REASONS)
         assert len(product.events) == 1
-        assert product.sources.events.rows_read == 11
+        assert product.sources.events.rows_read == 12
 
     def test_reasons_are_counted_by_table_and_in_total(self, tmp_path):
         lesson = {"table": "more.csv", "event": "lesson", "columns": {"entity": "who", "time": "when"}}

@@ -1,7 +1,7 @@
 """How often the 95 % intervals hold the truth, in generated worlds where the truth is known.
 
-    python benchmarks/coverage.py                   all cells; a quarter of an hour on two idle cores
-    python benchmarks/coverage.py --quick           the same worlds with few repetitions
+    python benchmarks/interval_coverage.py                   all cells; a quarter of an hour on two idle cores
+    python benchmarks/interval_coverage.py --quick           the same worlds with few repetitions
 
 Entities have one to four snapshots; a trait of the entity that no model sees makes their outcomes alike. The model's
 score is a fixed function of what it sees, so every metric has a value in the infinite population, computed here on two

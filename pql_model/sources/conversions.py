@@ -1,0 +1,175 @@
+"""The conversions: payments, of which the first of each entity counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+
+from pql_model import time
+from pql_model.config.schema import Config
+from pql_model.errors import DataError, NotEnoughDataError
+from pql_model.sources.casts import identifier, number, refuse_mixed_offsets, times
+from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.entities import Entities
+from pql_model.sources.events import REASONS
+from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.payments import PAYMENT_REASONS, judge_payments
+from pql_model.sources.row_filter import select_rows
+
+Table = Any
+Column = Any
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """The first conversion of each entity.
+
+    Attributes
+    ----------
+    table
+        entity, time, value. One row per entity that converted; value is what was not paid back, null where unknown.
+    rows
+        Rows of the source, unusable ones included.
+    set_aside
+        Reason -> rows that do not count.
+    warnings
+        Sentences a person should read.
+    payments
+        In the same columns, every payment that was not wholly paid back, of which `table` holds the first.
+    """
+
+    table: Table
+    rows: int
+    set_aside: dict[str, int]
+    warnings: tuple[str, ...] = ()
+    payments: Table | None = None
+
+
+def read_conversions(con: Connection, config: Config, entities: Entities) -> Conversions:
+    """Stage the first payment of each entity as table `conversions`; there may be none.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    entities : Entities
+        Conversions of others are set aside.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, or that of the values holds no numbers.
+    """
+    spec = config.conversions
+    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions")
+    raw = select_rows(raw, spec.where, "conversions.where", config.resolution)
+    staged = con.create_table("staged_conversions", raw.table.select(**_columns_of_payments(raw, config)))
+    t = staged.left_join(entities.roster.select("entity", "selected"), "entity").drop("entity_right")
+    reason = ibis.cases(
+        (t.entity.isnull(), "no_entity"),
+        (t.blank, "not_paid"),
+        (t.time.isnull(), "unparsable_time"),
+        (t.selected.isnull(), "unknown_entity"),
+        (~t.selected, "not_selected"),
+        else_=ibis.null("string"),
+    )
+    t = con.create_table("checked_conversions", t.mutate(reason=reason))
+    readable = t.time.notnull()
+    offsets = fetch_row(
+        t.aggregate(with_offset=t.count(where=readable & t.has_offset), naive=t.count(where=readable & ~t.has_offset))
+    )
+    refuse_mixed_offsets(spec.table, spec.columns.time, offsets["with_offset"], offsets["naive"])
+    usable = t.filter(t.reason.isnull()).drop("reason")
+    judged = con.create_table("judged_payments", judge_payments(usable, time.now(), spec.columns.refunded is not None))
+    payments = judged.filter(judged.unpaid.isnull()).select("entity", "time", value="net")
+    order = [payments.time, payments.value.desc(nulls_first=False)]  # of several at the same time, the largest
+    rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
+    first = payments.mutate(rank=rank).filter(lambda t: t.rank == 0).select("entity", "time", "value")
+    conversions = con.create_table("conversions", first)
+    counts = {"broken_line": raw.broken_lines, "not_selected": raw.left_out}
+    for table, column in ((t, "reason"), (judged, "unpaid")):
+        found = table.filter(table[column].notnull())[column].value_counts(name="rows").to_pyarrow().to_pylist()
+        for row in found:
+            counts[row[column]] = counts.get(row[column], 0) + row["rows"]
+    set_aside = {reason: counts[reason] for reason in (*REASONS, *PAYMENT_REASONS) if counts.get(reason)}
+    warnings = (*raw.warnings, *_warnings(config, staged, judged))
+    return Conversions(conversions, row_count(staged) + raw.broken_lines + raw.left_out, set_aside, warnings, payments)
+
+
+def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
+    """The columns of the conversions as we read them; `blank` where there is no time, which differs from a wrong one."""
+    columns = config.conversions.columns
+    time_column = raw.column(columns.time, "conversions.columns.time")
+    paid_at = times(time_column, config.resolution)
+    amounts = {
+        key: raw.column(name, f"conversions.columns.{key}") if name else ibis.null("float64")
+        for key, name in (("value", columns.value), ("refunded", columns.refunded))
+    }
+    return {
+        "entity": identifier(raw.column(columns.entity, "conversions.columns.entity")),
+        "time": paid_at.instant,
+        "has_offset": paid_at.has_offset,
+        "blank": ~paid_at.present,
+        **{key: number(column) for key, column in amounts.items()},
+        **{f"{key}_present": identifier(column).notnull() for key, column in amounts.items()},
+    }
+
+
+def _warnings(config: Config, staged: Table, judged: Table) -> list[str]:
+    """Report payments of unknown amount, and refuse a column of values that holds no numbers.
+
+    Raises
+    ------
+    DataError
+        If all values are texts that are not numbers.
+    """
+    spec = config.conversions
+    warnings = []
+    for key, name in (("value", spec.columns.value), ("refunded", spec.columns.refunded)):
+        if name is None:
+            continue
+        present = staged[f"{key}_present"]
+        counts = fetch_row(
+            staged.aggregate(
+                readable=staged[key].count(), unreadable=staged.count(where=present & staged[key].isnull())
+            )
+        )
+        if counts["unreadable"] and not counts["readable"]:
+            raise DataError(
+                f"Column `{name}` of {spec.table} does not hold numbers",
+                received=f"{counts['unreadable']:,} texts",
+                remedy=f"map `conversions.columns.{key}` to a column of numbers such as 1234.5, or leave it out",
+            )
+        lacking = fetch_row(
+            judged.aggregate(
+                missing=judged.count(where=judged[key].isnull() & ~judged[f"{key}_present"]),
+                unreadable=judged.count(where=judged[key].isnull() & judged[f"{key}_present"]),
+                rows=judged.count(),
+            )
+        )
+        effect = "payments of unknown amount" if key == "value" else "not paid back"
+        if key == "value" and lacking["missing"]:
+            warnings.append(
+                f"{lacking['missing']:,} of {lacking['rows']:,} rows of {spec.table} have no `{name}` and count as {effect}."
+            )
+        if lacking["unreadable"]:
+            warnings.append(
+                f"{lacking['unreadable']:,} values of `{name}` in {spec.table} are not numbers; their rows count as {effect}."
+            )
+    return warnings
+
+
+def no_conversions_error(source: str, conversions: Conversions) -> NotEnoughDataError | None:
+    """Describe why there are no conversions; None if there are some."""
+    if row_count(conversions.table):
+        return None
+    why = ", ".join(f"{n:,} {r}" for r, n in conversions.set_aside.items())
+    return NotEnoughDataError(
+        f"There are no conversions: {source} has {conversions.rows:,} rows and none can be used",
+        received=why or "an empty table",
+        remedy="check `conversions.columns`, and that its entity ids match those of the entities table",
+    )
