@@ -112,6 +112,18 @@ def iso(instant: int) -> str:
     return moment.replace(tzinfo=None).isoformat() + "Z"
 
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def first_weekday(weekday: str) -> int:
+    """Find the first midnight since 1970 that begins a weekday.
+
+    >>> iso(first_weekday("monday")), iso(first_weekday("thursday"))
+    ('1970-01-05', '1970-01-01')
+    """
+    return (_MONDAY + WEEKDAYS.index(weekday) * DAY) % WEEK
+
+
 def week_of(instant: Any) -> Any:
     """Find the start of the week (Monday 00:00) of an instant: an integer, numpy array or Ibis column.
 

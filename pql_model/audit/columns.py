@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pql_model.audit.finding import Finding, action_for
+from pql_model.audit.names import later_word, named_evidence
 from pql_model.audit.order import counts_up, judge_identifier, natural_order
-from pql_model.discovery.vocabulary import vocabulary, words
 from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
 from pql_model.statistics.univariate_auc import (
     auc_lower_bound,
@@ -32,12 +32,6 @@ SUSPICIOUS_AUC = 0.76
 _PURE = 0.5
 _LATER = 0.01
 _EPOCHS = ((9.4e8, 4.1e9, 1e6), (9.4e11, 4.1e12, 1e3), (9.4e14, 4.1e15, 1.0))  # 1999 to 2099, in s, ms, us
-
-_LATER_WORDS = vocabulary(
-    "last latest recent status stage tag tags quality score grade rating rank index disposition outcome notable"
-)
-_CRM_OBJECTS = vocabulary("lead deal opportunity")
-_KNOWN_AT_FIRST = vocabulary("source origin channel medium campaign number id type created form page country")
 
 
 @dataclass(frozen=True)
@@ -93,18 +87,12 @@ def judge_trait(column: ModelColumn, rows: AuditRows) -> Finding | None:
     found = (
         _separation(auc, y, rows.tried, MAX_TRAIT_AUC)
         or _pure_categories(texts, auc, rows)
-        or _suspicious_name(column.text, auc, rows)
+        or _suspicious_name(column.text, texts != "", auc, rows)
     )
     if found is not None:
         return _finding(*names, found, rows)
-    low = auc_lower_bound(auc, y, corrected_z(rows.tried))
-    if low <= SUSPICIOUS_AUC:
-        return None
-    reason = (
-        f"alone it predicts with ROC-AUC {auc:.3f} (at least {low:.3f}), better than most honest traits: check that its "
-        "value was known at as_of"
-    )
-    return Finding(column.name, "suspicious", reason, auc, "kept")
+    why = _worth_a_look(column.text, auc, rows)
+    return Finding(column.name, "suspicious", why, auc, "kept") if why is not None else None
 
 
 def judge_unused(trait: str, why: str, rows: AuditRows) -> Finding | None:
@@ -170,29 +158,35 @@ def _pure_categories(texts: np.ndarray, auc: float, rows: AuditRows) -> Suspicio
     return "pure_categories", reason, auc
 
 
-def _suspicious_name(name: str, auc: float, rows: AuditRows) -> Suspicion | None:
-    """Detect a predictive column whose name suggests that its value changes or is a later judgement."""
-    word = later_word(name)
-    low = auc_lower_bound(auc, rows.y, corrected_z(rows.tried))
-    if word is None or low <= 0.5:
+def _suspicious_name(name: str, filled: np.ndarray, auc: float, rows: AuditRows) -> Suspicion | None:
+    """Detect a name that suggests a later value, with evidence of time or outcome beside it."""
+    if (word := later_word(name)) is None:
+        return None
+    dated = rows.time is not None
+    evidence = named_evidence(name, filled, auc, rows.y, rows.time if dated else rows.order, dated, rows.tried)
+    if evidence is None:
         return None
     reason = (
-        f"`{word}` in its name suggests a value that changes or is judged later, no time says when, and it predicts (ROC-AUC "
-        f"{auc:.3f}, at least {low:.3f}): it may know the outcome"
+        f"`{word}` in its name suggests a value that changes or is judged later, no time says when, and {evidence}: it may know "
+        "the outcome"
     )
     return "name_says_later", reason, auc
 
 
-def later_word(name: str) -> str | None:
-    """Return the word in a name that suggests a value written or judged later, if any.
-
-    >>> later_word("Last Activity"), later_word("leadProfile"), later_word("Lead Source"), later_word("company_size")
-    ('last', 'lead profile', None, None)
-    """
-    parts = words(name)
-    if parts and parts[0] in _CRM_OBJECTS and len(parts) > 1 and not _KNOWN_AT_FIRST.intersection(parts):
-        return " ".join(parts[:2])
-    return next((part for part in parts if part in _LATER_WORDS), None)
+def _worth_a_look(name: str, auc: float, rows: AuditRows) -> str | None:
+    """Why to check a trait that is not guilty: it predicts better than most, or its name suggests a later value."""
+    low = auc_lower_bound(auc, rows.y, corrected_z(rows.tried))
+    if low > SUSPICIOUS_AUC:
+        return (
+            f"alone it predicts with ROC-AUC {auc:.3f} (at least {low:.3f}), better than most honest traits: check that its "
+            "value was known at as_of"
+        )
+    if low > 0.5 and (word := later_word(name)) is not None:
+        return (
+            f"`{word}` in its name suggests a value that changes or is judged later, and it predicts (ROC-AUC {auc:.3f}, at least "
+            f"{low:.3f}); nothing else speaks against it: check that its value was known at as_of"
+        )
+    return None
 
 
 # ---------------------------------------------------------------- dates

@@ -16,11 +16,13 @@ class Finding:
     Attributes
     ----------
     column
-        Name in the feature table; the event's name for a finding about an event; `(row order)`.
+        Name in the feature table; the event's name for a finding about an event, `event.value` for one about a value;
+        `(row order)`.
     kind
         For columns: `separates_too_well`, `pure_categories`, `filled_for_converters`, `missing_for_converters`,
         `identifier`, `row_order`, `later_than_as_of`, `undated_time`, `name_says_later`,
-        `changes_between_extracts`, `suspicious`. For events: `act_of_buying`, `after_conversion`, `written_back`.
+        `changes_between_extracts`, `suspicious`. For events and their values: `act_of_buying`, `after_conversion`,
+        `sure_to_convert`, `name_says_outcome`, `regular_delay`, `written_back`, `suspicious`.
     reason
         What is wrong, with the figure.
     auc

@@ -115,7 +115,8 @@ def init(
 ) -> None:
     """Write a `pql.yaml` for your data without asking questions.
 
-    Recognises exports of Segment, PostHog, Amplitude, Mixpanel, Snowplow, GA4 and Stripe.
+    Recognises exports of Segment, PostHog, Amplitude, Mixpanel, Snowplow and GA4; of Stripe, Chargebee, Paddle and
+    Recurly; of HubSpot, Salesforce and Pipedrive. What the data cannot tell is printed as a question.
     """
     tables = [*events, *(more_events or [])]
     result = pql_model.init(tables, entities, conversions, output=output, name=name, force=force)
@@ -123,6 +124,8 @@ def init(
     def show(console: Console, _: dict[str, Any]) -> None:
         for note in result.notes:
             say(console, f"- {note}")
+        for question in result.questions:
+            say(console, f"Question: {question}")
         say(console, f"Wrote {result.path}. Read it, correct it, then run `pql check`.", gap=True)
 
     emit(result, as_json, show)

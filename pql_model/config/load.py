@@ -21,6 +21,16 @@ Model = TypeVar("Model", bound=BaseModel)
 _NOWHERE: Location = ("",)
 
 
+class _TextKeys(yaml.SafeLoader):
+    """A safe loader that reads the key `on` as a text, where YAML sees the boolean true."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+        return dict(super().construct_mapping(node, deep))
+
+
 def load_config(path: str | Path) -> Config:
     """Read and validate a `pql.yaml`.
 
@@ -107,7 +117,7 @@ def _text_of(path: Path) -> str:
 def _parse(text: str, source: str, model: type[Model], key: str | None = None) -> Model:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader=_TextKeys)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "cannot be read"

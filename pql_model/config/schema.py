@@ -14,17 +14,20 @@ from pql_model.config.own_features import OwnFeature
 from pql_model.config.policy_settings import Policy
 from pql_model.config.source_tables import ConversionTable, EntityTable, EventTable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
-from pql_model.time import DAY, Duration
+from pql_model.time import DAY, WEEK, Duration
 
 EMBEDDED = ("duckdb://", "duckdb:")
 """URLs of the embedded DuckDB."""
 
 
 class Snapshots(Strict):
-    """The instants at which an entity is observed. Trial: `at_days`. Freemium: `every` and `active_within`."""
+    """The instants at which an entity is observed. Trial: `at_days`. Freemium: `every`, `on` and `active_within`."""
 
     at_days: list[int] | None = Field(None, min_length=1, description="Trial: days since sign-up.")
     every: DurationField | None = Field(None, description="Freemium: the time from one snapshot to the next.")
+    on: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] | None = Field(
+        None, description="Freemium: the weekday of the snapshots, where `every` is a whole number of weeks."
+    )
     active_within: DurationField | None = Field(
         None, description="Freemium: only entities with an event within this time before the snapshot."
     )
@@ -114,7 +117,8 @@ class Config(Strict):
     )
     windows: Windows = Field(default_factory=Windows, description="The windows of features.")
     observed_until: InstantField | None = Field(
-        None, description="Default: the newest instant that is not in the future."
+        None,
+        description="Default: the newest event that is not in the future, or later while payments keep coming after it.",
     )
     exclude: Exclude = Field(default_factory=Exclude, description="The entities and events to leave out.")
     definition: Definition | None = Field(None, description="The PQL rule in force today, if there is one.")
@@ -176,12 +180,14 @@ class Config(Strict):
     def _schedule_faults(self) -> Iterator[str]:
         snapshots = self.schedule
         if self.motion == "trial":
-            if snapshots.at_days is None or snapshots.every or snapshots.active_within:
-                yield "a trial has snapshots `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium"
+            if snapshots.at_days is None or snapshots.every or snapshots.active_within or snapshots.on:
+                yield "a trial has snapshots `at_days: [3, 7, 14]`; `every`, `on` and `active_within` are for freemium"
             if self.entities.columns.signed_up is None:
                 yield "a trial needs its start, `entities.columns.signed_up`; without it use `motion: freemium`"
         elif snapshots.every is None or snapshots.at_days is not None:
             yield "freemium has snapshots `{every: 7d, active_within: 28d}`; `at_days` is for a trial"
+        elif snapshots.on is not None and snapshots.every.us % WEEK:
+            yield f"`snapshots: {{on: {snapshots.on}}}` needs `every` in whole weeks, such as 7d. Received: {snapshots.every}"
 
     def _table_faults(self) -> Iterator[str]:
         spelled: dict[str, str] = {}

@@ -100,6 +100,13 @@ class ConversionColumns(Strict):
     refunded: str | None = Field(
         None, description="The part of the amount that was paid back. Rows paid back in full do not count."
     )
+    start: str | None = Field(
+        None, description="The time where `time` is empty: the start of a subscription that had no trial."
+    )
+    canceled: str | None = Field(
+        None,
+        description="When the subscription was cancelled. One cancelled by the time of its first payment was never paid.",
+    )
 
     @model_validator(mode="after")
     def _refund_of_a_value(self) -> ConversionColumns:

@@ -6,12 +6,13 @@ must agree with them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from pql_model.config.schema import Config
+from pql_model.config.source_tables import ConversionColumns
 from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.criteria.sql_raw import (
     Cte,
@@ -26,10 +27,12 @@ from pql_model.criteria.sql_raw import (
     or_null,
     over,
     plausible_time,
+    plus,
     row_number,
 )
 from pql_model.sources.entities import configured_traits
-from pql_model.sources.payments import NEGLIGIBLE
+from pql_model.sources.payments import CANCELED_WITHIN, NEGLIGIBLE
+from pql_model.sources.time_forms import EARLIEST
 from pql_model.time import DAY, Duration
 
 
@@ -97,11 +100,14 @@ def _excluded(config: Config, raw: Raw) -> Node:
 def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
     """Entities with a payment before as_of that was not paid back. `until` is the end of the data, if as_of is later."""
     spec = config.conversions
-    columns = {"entity": raw.text(spec.columns.entity), "converted_at": raw.instant(spec.columns.time)}
+    columns = {"entity": raw.text(spec.columns.entity), "converted_at": _payment_time(spec.columns, raw.instant)}
     for key, name in (("amount", spec.columns.value), ("refunded", spec.columns.refunded)):
         if name is not None:
             columns[key] = raw.number(name)
-    ctes: list[Cte] = [("conversion_rows", raw.select(columns, spec.where))]
+    rows = raw.select(columns, spec.where)
+    if spec.columns.canceled is not None:
+        rows = rows.where(_outlived_trial(spec.columns, spec.columns.canceled, raw))
+    ctes: list[Cte] = [("conversion_rows", rows)]
     at = col("converted_at", "c")
     paid: list[Node] = [col("amount", "c") > number(0)]
     if "amount" not in columns:
@@ -119,6 +125,24 @@ def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
     if until is not None:
         converted = converted.where(at <= raw.engine.moment(until))
     return [*ctes, ("converted", converted)]
+
+
+def _payment_time(columns: ConversionColumns, instant: Callable[[str], Node]) -> Node:
+    """The time of a payment, or the start where there is no time."""
+    paid_at = instant(columns.time)
+    return paid_at if columns.start is None else exp.Coalesce(this=paid_at, expressions=[instant(columns.start)])
+
+
+def _outlived_trial(columns: ConversionColumns, canceled: str, raw: Raw) -> Node:
+    """Whether a subscription was not cancelled by the time of its first payment."""
+
+    def uncut(name: str) -> Node:
+        return raw.engine.read_instant(raw.plain(name, "time"))
+
+    ended = uncut(canceled)
+    charged = plus(_payment_time(columns, uncut), raw.engine.interval(CANCELED_WITHIN))
+    never = [ended.eq(raw.engine.moment(0)), ended <= raw.engine.moment(EARLIEST)]
+    return exp.paren(exp.or_(ended.is_(exp.null()), *never, ended > charged))
 
 
 def _netted(engine: SqlDialect) -> list[Cte]:

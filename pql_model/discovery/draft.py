@@ -6,23 +6,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import yaml
-
+from pql_model.discovery.conversions import recognise_conversions
 from pql_model.discovery.exports import EntityKind
 from pql_model.discovery.keys import EntityIds
-from pql_model.discovery.recognise import (
-    Guess,
-    entity_ids,
-    recognise_conversions,
-    recognise_entities,
-    recognise_events,
-)
+from pql_model.discovery.recognise import entity_ids, recognise_entities, recognise_events
+from pql_model.discovery.roles import Guess
 from pql_model.discovery.sketch import TableSketch
 from pql_model.discovery.traits import may_be_outcome, split_traits
+from pql_model.discovery.yaml_text import comment, line, printable, scalar, scalars, with_reason
 from pql_model.errors import DataError
 
-_WIDTH = 116
-_COMMENT_AT = 40
 _HEAD = """\
 Written by `pql init` from the data: every line is a guess, with its reason after `#`. Correct what is wrong, then
 run `pql check`, which counts the usable rows and names the others. Paths start from this file's folder."""
@@ -32,15 +25,16 @@ or run `pql init` again with `--entities FILE`."""
 _NO_CONVERSIONS = """\
 Missing: the conversions with their time. Several rows per entity are fine; the first one counts. Fill in and remove
 `#`, or run `pql init` again with `--conversions FILE`."""
-_DAY = "an event of day D counts as midnight, which is earlier than a sign-up at 09:00 of that day"
+_DAY = "a date counts as midnight, which is earlier than everything else that happened on that day"
 
 
 @dataclass(frozen=True)
 class Draft:
-    """The text of a `pql.yaml`, and one sentence per guess."""
+    """The text of a `pql.yaml`, one sentence per guess, and what the data cannot tell."""
 
     text: str
     notes: tuple[str, ...]
+    questions: tuple[str, ...] = ()
 
 
 _Table = tuple[TableSketch, Guess]
@@ -92,10 +86,10 @@ def draft_config(
         raise DataError("There is no event table", remedy="name one with `--events FILE`")
     guesses = _guess_all(events, entities, conversions)
     blocks = [
-        _comment(_HEAD),
+        comment(_HEAD),
         [
-            _line("name", _valid_name(name), "names the experiment and the model"),
-            _line("entity", guesses.kind, "what converts: account | user"),
+            line("name", _valid_name(name), "names the experiment and the model"),
+            line("entity", guesses.kind, "what converts: account | user"),
         ],
         ["events:", "\n\n".join("\n".join(_event_table(sketch, guess)) for sketch, guess in guesses.events)],
     ]
@@ -106,7 +100,12 @@ def draft_config(
     notes = [note for sketch, guess in guesses.tables for note in _reasons(guess, sketch, len(events) > 1)]
     notes += [*trait_notes, *schedule_notes, *resolution_notes, *_gaps(guesses)]
     text = "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
-    return Draft(text, tuple(dict.fromkeys(_printable(note) for note in notes)))
+    questions = [question for table in guesses.tables for question in _questions(*table)]
+    return Draft(text, _sentences(notes), _sentences(questions))
+
+
+def _sentences(sentences: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(printable, sentences)))
 
 
 def _guess_all(
@@ -138,17 +137,18 @@ def _event_table(sketch: TableSketch, guess: Guess) -> list[str]:
     elif guess.counts:
         shape = "already counted, one column per event"
     by = f"; looks like an export of {guess.export}" if guess.export else ""
-    lines = _comment(f"{sketch.file}: {shape}{by}", indent="  ")
-    lines.append(f"  - table: {_scalar(sketch.path)}")
+    lines = comment(f"{sketch.file}: {shape}{by}", indent="  ")
+    lines.append(f"  - table: {scalar(sketch.path)}")
+    lines += _reading(sketch, guess, 4)
     if guess.event is not None:
-        lines.append(_line("event", guess.event, "named after the file; rename it to what a row is", 4))
+        lines.append(line("event", guess.event, "named after the file; rename it to what a row is", 4))
     lines += ["    columns:", *_roles(guess, 6)]
     lines += _mapping("values", guess.values, "name: column of numbers to sum up; delete what is not an amount")
     lines += _mapping("counts", guess.counts, "event: column of its count")
     lines += _mapping("users", guess.users, "event: column of its distinct users")
     if guess.covers is not None:
         lines.append(
-            _line("covers", guess.covers, "a row sums up this period from its time on, and is known at its end", 4)
+            line("covers", guess.covers, "a row sums up this period from its time on, and is known at its end", 4)
         )
     return lines
 
@@ -156,17 +156,23 @@ def _event_table(sketch: TableSketch, guess: Guess) -> list[str]:
 def _entities(table: _Table | None) -> tuple[list[str], list[str]]:
     if table is None:
         example = ["entities:", "  table: accounts.csv", "  columns: {entity: account_id, signed_up: created_at}"]
-        return [*_comment(_NO_ENTITIES), *(f"# {line}" for line in example)], []
+        return [*comment(_NO_ENTITIES), *(f"# {line}" for line in example)], []
     sketch, guess = table
     traits, left_out = split_traits(sketch, guess.roles.values())
-    lines = ["entities:", f"  table: {_scalar(sketch.path)}", "  columns:", *_roles(guess, 4)]
+    lines = [
+        "entities:",
+        f"  table: {scalar(sketch.path)}",
+        *_reading(sketch, guess, 2),
+        "  columns:",
+        *_roles(guess, 4),
+    ]
     notes = [f"`{name}` of {sketch.file} is not used as a trait: {why}." for name, why in left_out.items()]
     if left_out:
-        lines += _comment("Left out of the traits:", indent="  ")
-        lines += [line for name, why in left_out.items() for line in _comment(f"  {name}: {why}", indent="  ")]
+        lines += comment("Left out of the traits:", indent="  ")
+        lines += [line for name, why in left_out.items() for line in comment(f"  {name}: {why}", indent="  ")]
     if traits:
         lines.append("  traits:  # known at sign-up; delete what was filled in later")
-        lines += [f"    - {_scalar(trait)}" for trait in traits]
+        lines += [f"    - {scalar(trait)}" for trait in traits]
     else:
         lines.append("  traits: []")
     notes += [
@@ -181,22 +187,65 @@ def _conversions(table: _Table | None) -> list[str]:
     if table is None:
         columns = "{entity: account_id, time: paid_at, value: mrr}"
         example = ["conversions:", "  table: subscriptions.csv", f"  columns: {columns}"]
-        return [*_comment(_NO_CONVERSIONS), *(f"# {line}" for line in example)]
+        return [*comment(_NO_CONVERSIONS), *(f"# {line}" for line in example)]
     sketch, guess = table
-    by = _comment(f"looks like {guess.export}", indent="  ") if guess.export else []
-    return ["conversions:", *by, f"  table: {_scalar(sketch.path)}", "  columns:", *_roles(guess, 4)]
+    by = comment(f"looks like {guess.export}", indent="  ") if guess.export else []
+    table_line = f"  table: {scalar(sketch.path)}"
+    return ["conversions:", *by, table_line, *_reading(sketch, guess, 2), "  columns:", *_roles(guess, 4)]
+
+
+def _reading(sketch: TableSketch, guess: Guess, indent: int) -> list[str]:
+    """Which rows of a table count, and how its text is read; the questions about it stand above."""
+    blank = " " * indent
+    lines = [part for question in _questions(sketch, guess) for part in comment(f"Question: {question}", blank)]
+    marks = sketch.marks
+    if marks.decimal:
+        lines.append(line("decimal", marks.decimal, f"the decimal mark in {', '.join(marks.columns)}", indent))
+    if marks.thousands:
+        lines.append(line("thousands", marks.thousands, "the mark between thousands", indent))
+    if marks.ambiguous:
+        lines += [f'{blank}# decimal: ","', f'{blank}# thousands: "."']
+    if guess.conditions:
+        lines.append(f"{blank}where:  # only these rows count")
+        for condition in guess.conditions:
+            values = scalars(condition.values, flags=True)
+            pair = f"{scalar(condition.column)}: {f'{{not: {values}}}' if condition.excludes else values}"
+            lines.append(with_reason(pair, condition.reason, indent + 2))
+    return lines
+
+
+def _questions(sketch: TableSketch, guess: Guess) -> list[str]:
+    if not sketch.marks.ambiguous:
+        return list(guess.questions)
+    names = ", ".join(f"`{name}`" for name in sketch.marks.ambiguous)
+    unclear = (
+        f"Is `{sketch.marks.example}` in {names} of {sketch.file} a number of thousands, or a decimal fraction? No value "
+        "says so: name the marks with `decimal:` and `thousands:`."
+    )
+    return [*guess.questions, unclear]
+
+
+def _roles(guess: Guess, indent: int) -> list[str]:
+    return [line(role, column, guess.role_reasons[role], indent) for role, column in guess.roles.items()]
+
+
+def _mapping(key: str, columns: dict[str, str], about: str) -> list[str]:
+    if not columns:
+        return []
+    lines = [f"      {scalar(name)}: {scalar(column)}" for name, column in columns.items()]
+    return [f"    {key}:  # {about}", *lines]
 
 
 def _motion(guesses: _Guesses) -> tuple[list[str], list[str]]:
-    horizon = _line("horizon", "30d", "a conversion within this time counts")
+    horizon = line("horizon", "30d", "a conversion within this time counts")
     if guesses.entities is not None and "signed_up" not in guesses.entities[1].roles:
         lines = [
-            _line("motion", "freemium", "a trial needs the sign-up time (`entities.columns.signed_up`)"),
+            line("motion", "freemium", "a trial needs the sign-up time (`entities.columns.signed_up`)"),
             "snapshots: {every: 7d, active_within: 28d}  # once a week, entities active in the last four weeks",
         ]
         return [*lines, horizon], ["The motion is freemium, because there is no sign-up time."]
     lines = [
-        _line("motion", "trial", "or freemium, with {every: 7d, active_within: 28d}"),
+        line("motion", "trial", "or freemium, with {every: 7d, active_within: 28d}"),
         "snapshots: {at_days: [3, 7, 14]}  # days after sign-up, at most the length of the trial",
     ]
     why = "because there are sign-up times" if guesses.entities else "to be checked once the entities are known"
@@ -205,16 +254,18 @@ def _motion(guesses: _Guesses) -> tuple[list[str], list[str]]:
 
 
 def _resolution(guesses: _Guesses) -> tuple[list[str], list[str]]:
-    entities = guesses.entities
-    if entities is None or "signed_up" not in entities[1].roles or _dates_only(*entities, "signed_up"):
+    """Cut times to days where sign-ups or others are dates: a date is midnight, and earlier than the hours of its day."""
+    tables = [(s, g, "signed_up" if (s, g) == guesses.entities else "time") for s, g in guesses.tables]
+    timed = [(s, g, role) for s, g, role in tables if role in g.roles and g.covers in (None, "1d")]
+    dated = [sketch.file for sketch, guess, role in timed if _dates_only(sketch, guess, role)]
+    if not dated or guesses.entities is None or "signed_up" not in guesses.entities[1].roles:
         return [], []
-    daily = [(s, g) for s, g in guesses.tables if "time" in g.roles and g.covers in (None, "1d")]
-    dated = [sketch.file for sketch, guess in daily if _dates_only(sketch, guess, "time")]
-    if not dated:
-        return [], []
-    why = f"{' and '.join(dated)} {'has' if len(dated) == 1 else 'have'} dates only while sign-ups have a time of day"
+    if len(dated) == len(timed):
+        why = "all times are dates"
+    else:
+        why = f"{' and '.join(dated)} {'has' if len(dated) == 1 else 'have'} dates only while other times have a time of day"
     note = f"Times are cut to days (`resolution: day`): {why}, and {_DAY}."
-    return [*_comment(f"{why}: {_DAY}"), "resolution: day"], [note]
+    return [*comment(f"{why}: {_DAY}"), "resolution: day"], [note]
 
 
 def _dates_only(sketch: TableSketch, guess: Guess, role: str) -> bool:
@@ -228,7 +279,7 @@ def _examples() -> list[str]:
         "  all: [{event: any, measure: active_days, at_least: 3, within: first 7d}]",
         "policy: {capacity: {leads: 50, per: 7d}}  # how many leads can be worked",
     ]
-    return [*_comment("More keys:"), *(f"# {line}" for line in lines)]
+    return [*comment("More keys:"), *(f"# {line}" for line in lines)]
 
 
 def _reasons(guess: Guess, sketch: TableSketch, several: bool) -> list[str]:
@@ -241,59 +292,6 @@ def _gaps(guesses: _Guesses) -> Iterable[str]:
         yield "There is no entities table: fill in `entities:` or run `pql init` again with `--entities FILE`."
     if guesses.conversions is None:
         yield "There is no conversions table: fill in `conversions:` or run `pql init` again with `--conversions FILE`."
-
-
-# ---------------------------------------------------------------- writing
-
-
-def _roles(guess: Guess, indent: int) -> list[str]:
-    return [_line(role, column, guess.role_reasons[role], indent) for role, column in guess.roles.items()]
-
-
-def _mapping(key: str, columns: dict[str, str], comment: str) -> list[str]:
-    if not columns:
-        return []
-    lines = [f"      {_scalar(name)}: {_scalar(column)}" for name, column in columns.items()]
-    return [f"    {key}:  # {comment}", *lines]
-
-
-def _line(key: str, value: str, comment: str = "", indent: int = 0) -> str:
-    """Format `key: value  # comment`; a comment that is too long goes above."""
-    blank = " " * indent
-    pair = f"{blank}{key}: {_scalar(value)}"
-    comment = _printable(comment)
-    if not comment:
-        return pair
-    beside = f"{pair:<{_COMMENT_AT}}  # {comment}"
-    return beside if len(beside) <= 120 else "\n".join([*_comment(comment, blank), pair])
-
-
-def _comment(text: str, indent: str = "") -> list[str]:
-    """Wrap a text into comment lines; a line of the text stays one line if it fits."""
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in re.findall(r"\s*\S+", _printable(paragraph)):
-            if line and len(indent) + len(line) + len(word) > _WIDTH:
-                lines.append(line)
-                line = "  "
-                word = word.strip()
-            line += word
-        lines.append(line)
-    return [f"{indent}# {line}" for line in lines]
-
-
-def _scalar(text: str) -> str:
-    """Format a text as YAML on one line, quoted where necessary."""
-    plain = yaml.safe_dump([text], default_flow_style=True, allow_unicode=True, width=10**9)[1:-2]
-    if text == _printable(text) and "\n" not in plain:
-        return plain
-    return str(yaml.safe_dump([text], default_flow_style=True, default_style='"', width=10**9))[1:-2]
-
-
-def _printable(text: str) -> str:
-    """Replace line breaks and characters that YAML forbids, for comments and notes."""
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _valid_name(name: str) -> str:

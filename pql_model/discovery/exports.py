@@ -9,6 +9,7 @@ from typing import Literal
 from pql_model.discovery.vocabulary import slug
 
 EntityKind = Literal["account", "user"]
+Family = Literal["subscription", "payment", "deal", "person"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Export:
         Beginnings of columns about the machine or the tracker rather than about the event.
     advice
         Column -> what users of this vendor should know.
+    family
+        What the rows of a table of conversions are, which decides the states that count: see `conditions`.
+    minor_units
+        Whether amounts are in the smallest unit of the currency.
     """
 
     name: str
@@ -32,6 +37,8 @@ class Export:
     roles: Mapping[str, tuple[str, ...]]
     technical: tuple[str, ...] = ()
     advice: Mapping[str, str] = field(default_factory=dict)
+    family: Family | None = None
+    minor_units: bool = False
 
     def rank(self, role: str, column: str) -> int | None:
         """Rank a column for a role: 0 for the best, None if it cannot hold the role."""
@@ -40,7 +47,10 @@ class Export:
 
     def likeness(self, role: str, column: str) -> str:
         """Name the vendor's own spelling of a column that can hold the role."""
-        return f"named like {self.name}'s `{self.roles[role][self.rank(role, column) or 0]}`"
+        spelling = self.roles[role][self.rank(role, column) or 0]
+        return (
+            f"named like `{spelling}` of {self.name}" if " " in self.name else f"named like {self.name}'s `{spelling}`"
+        )
 
     def is_technical(self, column: str) -> bool:
         """Whether a column is about the machine or the tracker."""
@@ -85,7 +95,7 @@ EVENT_EXPORTS = (
         _groups("distinct_id event timestamp uuid|person_id|elements_chain|properties|inserted_at"),
         _roles(
             account="$group_0 $group_1",
-            user="distinct_id person_id",
+            user="person_id distinct_id",
             event="event",
             time="timestamp",
             known_at="inserted_at _inserted_at created_at bq_ingested_timestamp",
@@ -114,8 +124,8 @@ EVENT_EXPORTS = (
         "Amplitude",
         _groups("event_type event_time|client_event_time amplitude_id|insert_id|server_upload_time|device_id"),
         _roles(
-            account="group_id",
-            user="user_id amplitude_id device_id",
+            account="groups_account groups_company groups_organization groups_workspace group_id",
+            user="amplitude_id user_id device_id",
             event="event_type",
             time="event_time client_event_time",
             known_at="server_upload_time server_received_time client_upload_time",
@@ -144,37 +154,6 @@ EVENT_EXPORTS = (
         _names(
             "event_previous event_bundle event_server event_dimensions user stream device geo app traffic batch privacy is"
         ),
-    ),
-)
-
-_STRIPE_ENTITY = ("account_id (metadata)", "user_id (metadata)", "Customer ID", "customer")
-CONVERSION_EXPORTS = (
-    Export(
-        "Stripe subscriptions",
-        (
-            ("Customer ID",),
-            ("Start Date (UTC)", "Start (UTC)", "Current Period Start (UTC)"),
-            ("Plan", "Status", "Interval"),
-        ),
-        {
-            "account": _STRIPE_ENTITY,
-            "time": ("Start Date (UTC)", "Start (UTC)", "Created (UTC)"),
-            "value": ("Amount",),
-        },
-        advice={
-            "trial_end_utc": "A Stripe subscription starts with its trial. Where there is one, the first payment is at "
-            "`Trial End (UTC)`: leave out cancelled trials, and map `time` to the first payment.",
-        },
-    ),
-    Export(
-        "Stripe charges",
-        (("Customer ID",), ("Created (UTC)", "Created date (UTC)"), ("Amount", "Converted Amount")),
-        {
-            "account": _STRIPE_ENTITY,
-            "time": ("Created date (UTC)", "Created (UTC)"),
-            "value": ("Amount", "Converted Amount"),
-        },
-        advice={"status": "A list of Stripe charges includes failed ones: keep only rows that were paid."},
     ),
 )
 

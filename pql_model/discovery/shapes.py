@@ -26,6 +26,9 @@ from pql_model.measures import ANY
 from pql_model.time import DAY, HOUR
 
 MAX_VALUES = 8
+_NUMERIC = re.compile(
+    r"[+-]?(?:[A-Z]{3}|[$\u20ac\u00a3\u00a5])?\s?[+-]?\d[\d.,'\u2019\u00a0\u202f ]*\s?(?:%|[A-Z]{3}|[$\u20ac\u00a3\u00a5]|[a-zA-Z]{1,3})?"
+)
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def event_score(sketch: TableSketch, column: ColumnSketch) -> float:
     if column.filled < 0.5 or any(word in CONTEXT for word in column.words) or "id" in column.words:
         return 0.0
     named = sum(EVENT_SCORES.get(word, OTHER_EVENT_WORD) for word in column.words)
-    few = column.distinct <= min(5_000, max(20 if named >= 3 else 2, 0.2 * sketch.sampled_rows))
-    if not few or column.distinct >= max(2, sketch.sampled_rows) or any(len(sample) > 120 for sample in column.samples):
+    few = column.distinct <= min(5_000, max(20 if named >= 3 else 2, 0.2 * sketch.rows))
+    if not few or column.distinct >= max(2, sketch.rows) or any(len(sample) > 120 for sample in column.samples):
         return 0.0
     if named > 0:
         return 1.0 + named
@@ -70,21 +73,46 @@ def _reads_like_acts(samples: Sequence[str]) -> bool:
     return len(acts) >= 0.5 * len(different)
 
 
-def find_values(columns: Sequence[ColumnSketch], export: Export | None) -> tuple[dict[str, str], list[str]]:
-    """Map value names to numeric columns, and list the columns beyond the limit."""
-    numeric = [column.name for column in columns if _is_value(column, export)]
+def find_values(columns: Sequence[ColumnSketch], export: Export | None) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Map value names to numeric columns, and give the reason for each numeric column left out: reason -> columns."""
     names: dict[str, str] = {}
-    for name in numeric[:MAX_VALUES]:
-        names[_unused_name("_".join(w for w in words(name) if w != "properties"), names)] = name
-    return names, numeric[MAX_VALUES:]
+    left_out: dict[str, list[str]] = {}
+    for column in columns:
+        reason = _reason_against(column, export)
+        if reason is None and len(names) == MAX_VALUES:
+            reason = f"at most {MAX_VALUES} are drafted, and you may name more under `values:`"
+        if reason is None:
+            names[_unused_name("_".join(w for w in column.words if w != "properties"), names)] = column.name
+        elif reason:
+            left_out.setdefault(reason, []).append(column.name)
+    return names, left_out
 
 
-def _is_value(column: ColumnSketch, export: Export | None) -> bool:
-    if column.kind != "number" or column.is_time or column.distinct < 2:
-        return False
+def _reason_against(column: ColumnSketch, export: Export | None) -> str | None:
+    """Why a column is not a value; empty where it does not even look like numbers, None where it is one."""
+    if column.is_time or not column.samples:
+        return ""
+    if column.kind != "number":
+        if column.kind == "text" and looks_numeric(column):
+            return f"they are not plain numbers, such as `{column.samples[0][:20]}`"
+        return ""
+    if column.distinct < 2:
+        return "the same number everywhere"
     if NOT_VALUES.intersection(column.words):
-        return False
-    return export is None or not export.is_technical(column.slug)
+        return "by their names they identify or locate something"
+    if export is not None and export.is_technical(column.slug):
+        return f"they are about {export.name}'s tracker"
+    return None
+
+
+def looks_numeric(column: ColumnSketch) -> bool:
+    """Whether most texts are numbers in some writing: with marks, a currency or a unit.
+
+    >>> [looks_numeric(ColumnSketch("x", (s,), 1, 1.0, "text")) for s in ("$1,250.50", "12 %", "9.99 EUR", "v1.2", "acc_1")]
+    [True, True, True, False, False]
+    """
+    numeric = sum(_NUMERIC.fullmatch(sample.strip()) is not None for sample in column.samples)
+    return numeric > 0.5 * len(column.samples)
 
 
 def find_counts(
@@ -105,10 +133,10 @@ def find_counts(
 
 
 def _pairs_are_unique(entity: ColumnSketch, time: ColumnSketch) -> bool:
-    """Whether entity and time together identify a row, as far as the samples align row by row."""
-    if min(entity.filled, time.filled) < 1 or len(entity.samples) != len(time.samples):
+    """Whether entity and time together identify a row, as far as the rows were read together."""
+    if min(entity.filled, time.filled) < 1:
         return False
-    pairs = list(zip(entity.samples, time.samples, strict=True))
+    pairs = list(zip(entity.cells or entity.samples, time.cells or time.samples, strict=False))
     return len(pairs) > 1 and len(set(pairs)) == len(pairs)
 
 

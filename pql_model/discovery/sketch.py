@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Literal
 
+from pql_model.discovery.number_marks import PLAIN, Marks
 from pql_model.discovery.vocabulary import TIME_WORDS, slug, words
+from pql_model.sources.scalars import read_identifier
 from pql_model.sources.time_forms import read_time
 from pql_model.time import DAY
 
 Kind = Literal["text", "number", "time", "date", "boolean"]
-
-SKETCH_ROWS = 10_000
-"""Number of rows that are read; `distinct` is counted over them."""
 
 _MOST = 0.95  # share of the samples: a few odd values do not change the kind of a column
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -30,11 +31,19 @@ class ColumnSketch:
     Attributes
     ----------
     samples
-        Up to 200 values that are not null, as text.
+        Up to 200 values that are not null, as text, of rows spread over the table.
     distinct
-        Number of different values in the rows read (at most 10,000).
+        Number of different values.
     filled
         Share of rows with a value, 0 to 1.
+    cells
+        The values of up to 10,000 rows spread over the table, the same rows in every column; None for no value.
+    counts
+        Value -> number of rows.
+    zeros
+        Where not 0, `counts` holds a hash sample of the values: see `pql_model.sources.column_profile`.
+    is_lossy
+        Whether it holds floats beyond 2**53, in which different ids have become one.
     """
 
     name: str
@@ -42,6 +51,10 @@ class ColumnSketch:
     distinct: int
     filled: float
     kind: Kind
+    cells: tuple[str | None, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    zeros: int = 0
+    is_lossy: bool = False
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -74,26 +87,36 @@ class ColumnSketch:
     @property
     def may_be_id(self) -> bool:
         """Whether the samples can be ids: texts or integers."""
-        return self.kind == "text" or self.is_integer
+        return bool(self.samples) and not self.is_time and (self.kind == "text" or self.is_integer)
+
+    @cached_property
+    def ids(self) -> Mapping[str, int]:
+        """The values as ids -> number of rows; a list stands for each of its members."""
+        rows: dict[str, int] = {}
+        for value, count in (self.counts or Counter(self.samples)).items():
+            for identifier in filter(None, map(read_identifier, list_members(value))):
+                rows[identifier] = rows.get(identifier, 0) + count
+        return rows
+
+    @cached_property
+    def instant_cells(self) -> tuple[int | None, ...]:
+        """The cells as instants; None where there is none."""
+        return tuple(None if cell is None else parse_sample(cell) for cell in self.cells)
 
 
 @dataclass(frozen=True)
 class TableSketch:
-    """A table: its path, its columns, its number of rows."""
+    """A table: its path, its columns, its number of rows, and the marks of its numbers."""
 
     path: str
     columns: tuple[ColumnSketch, ...]
     rows: int
+    marks: Marks = PLAIN
 
     @property
     def file(self) -> str:
         """The file's name without its folders, for messages."""
         return re.split(r"[/\\]", self.path)[-1]
-
-    @property
-    def sampled_rows(self) -> int:
-        """Number of rows that were read."""
-        return min(self.rows, SKETCH_ROWS)
 
     @property
     def stem(self) -> str:
@@ -113,7 +136,23 @@ class TableSketch:
 
     def is_unique(self, column: ColumnSketch, share: float = 0.98) -> bool:
         """Whether nearly every row has its own value."""
-        return column.distinct > 1 and column.distinct >= share * self.sampled_rows * column.filled
+        rows = sum(column.counts.values()) or self.rows * column.filled
+        return column.distinct > 1 and (len(column.counts) or column.distinct) >= share * rows
+
+    def together(self, *names: str) -> list[tuple[str | None, ...]]:
+        """The cells of several columns, row by row."""
+        return list(zip(*(self.column(name).cells for name in names), strict=True))
+
+
+def list_members(value: str) -> list[str]:
+    """Split a list of ids, as JSON or as a database writes it; anything else is one id.
+
+    >>> list_members('["acc_1", "acc_2"]'), list_members("[7, 8]"), list_members("acc_1")
+    (['acc_1', 'acc_2'], ['7', '8'], ['acc_1'])
+    """
+    if not (value.startswith("[") and value.endswith("]")):
+        return [value]
+    return [member.strip().strip("\"'") for member in value[1:-1].split(",")]
 
 
 def kind_of(samples: Sequence[str], name: str = "") -> Kind:
@@ -140,6 +179,11 @@ def _kind_of_instants(texts: Sequence[str], least: int) -> Kind | None:
     if len(instants) < least:
         return None
     return "date" if all(instant % DAY == 0 for instant in instants) else "time"
+
+
+def looks_like_times(values: Iterable[str], name: str) -> bool:
+    """Whether the first values of a column are times."""
+    return kind_of(list(islice(values, 200)), name) in ("time", "date")
 
 
 def sounds_like_time(name: str) -> bool:

@@ -51,7 +51,7 @@ def _reason_against_text(sketch: TableSketch, column: ColumnSketch) -> str | Non
     mean_length = sum(map(len, column.samples)) / len(column.samples)
     if mean_length > _LONG or column.samples[0].lstrip()[:1] in ("{", "["):
         return "free text"
-    mostly_unique = column.distinct > 0.5 * sketch.sampled_rows * column.filled
+    mostly_unique = column.distinct > 0.5 * sketch.rows * column.filled
     if mostly_unique and column.distinct > 2 and (sketch.rows >= 20 or NAMES.intersection(column.words)):
         return "free text or a name: nearly every row has its own value"
     return None

@@ -59,7 +59,7 @@ ARRIVAL = (
 """When a row reached a system, which is later than when something happened."""
 _UNRELATED = (
     "last latest updated modified end ended ends expires expired expiry deleted birth born birthday due cancelled "
-    "canceled cancel refunded refund churned next closed until previous"
+    "canceled cancel refunded refund churned next closed until previous lost expected planned estimated scheduled"
 )
 _PAID = "paid converted conversion purchase purchased bought subscribed subscription upgraded upgrade charged"
 _JOINED = "signup signed registered registration joined enrolled"
@@ -177,6 +177,13 @@ NOT_VALUES = vocabulary(
     "version port offset index idx schema sequence seq year month week weekday hour minute ip epoch row line"
 )
 """Numbers that are not worth summing up."""
+
+MEASURES = vocabulary(
+    "count counts cnt total totals sum amount price minutes seconds hours duration score rate ratio percent seats "
+    "licenses quantity qty visits sessions views clicks actions users members months weeks days age rank size length "
+    "revenue mrr arr value cost used usage opens logins exports"
+)
+"""Words of numbers that measure something, and therefore identify nothing."""
 
 # ---------------------------------------------------------------- traits
 

@@ -9,7 +9,7 @@ import ibis
 from pql_model.config.schema import Config
 from pql_model.sources.duckdb_session import fetch_scalar
 from pql_model.sources.read import Sources
-from pql_model.time import DAY, Duration
+from pql_model.time import DAY, Duration, first_weekday
 
 Table = Any
 Column = Any
@@ -32,27 +32,28 @@ def landmark_grid(config: Config, sources: Sources) -> Table:
 def calendar_grid(config: Config, sources: Sources) -> Table:
     """Lay the grid of freemium: each entity at each multiple of `every` since 1970, while it is active.
 
-    The grid follows the calendar and not the data, so more data never move a snapshot.
+    The grid follows the calendar and not the data, so more data never move a snapshot. With `on`, the multiples count from
+    the first such weekday of 1970.
     """
     every = config.schedule.every
     step = every.us if every is not None else DAY
+    start = first_weekday(config.schedule.on) if config.schedule.on is not None else 0
     entities = _entities(sources)
     events = sources.events.table
     if config.schedule.active_within is not None:
         known = ibis.coalesce(events.known_at, events.time)
         cells = events.select(
             "entity",
-            first=ibis.greatest(events.time, known) // step + 1,  # as_of > time
-            last=(events.time + config.schedule.active_within.us) // step,  # as_of - within <= time
+            first=(ibis.greatest(events.time, known) - start) // step + 1,  # as_of > time
+            last=(events.time + config.schedule.active_within.us - start) // step,  # as_of - within <= time
         ).distinct()
     else:
-        start = int(fetch_scalar(events.time.min()))
-        cells = entities.select(
-            "entity", first=ibis.coalesce(entities.signed_up, start) // step + 1, last=sources.observed_until // step
-        )
+        began = ibis.coalesce(entities.signed_up, int(fetch_scalar(events.time.min())))
+        last = (sources.observed_until - start) // step
+        cells = entities.select("entity", first=(began - start) // step + 1, last=ibis.literal(last, "int64"))
     cells = cells.filter(cells["first"] <= cells["last"])
     points = cells.select("entity", point=ibis.range(cells["first"], cells["last"] + 1).unnest()).distinct()
-    grid = points.join(entities, "entity").mutate(as_of=lambda t: t.point * step).drop("point")
+    grid = points.join(entities, "entity").mutate(as_of=lambda t: t.point * step + start).drop("point")
     return grid.filter(grid.signed_up.isnull() | (grid.as_of > grid.signed_up))
 
 

@@ -18,7 +18,7 @@ from pql_model.time import iso
 Table = Any
 
 LEFT_OUT = {
-    "not_reached": "as_of lies after the end of the data",
+    "not_reached": "as_of lies after the newest event",
     "excluded": "excluded by the config",
     "converted_before": "already converted, so no longer at risk",
     "immature": "as_of + horizon lies after the end of the data, so the outcome is not final",
@@ -68,7 +68,7 @@ def label_snapshots(con: Connection, config: Config, sources: Sources) -> Labell
     t = grid.left_join(conversions, "entity").drop("entity_right")
     end = sources.observed_until
     reason = ibis.cases(
-        (t.as_of > end, "not_reached"),
+        (t.as_of > (end if sources.events_until is None else sources.events_until), "not_reached"),
         (t.excluded, "excluded"),
         (t.converted_at < t.as_of, "converted_before"),
         (t.as_of + config.horizon.us > end, "immature"),

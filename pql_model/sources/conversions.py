@@ -10,12 +10,12 @@ import ibis
 from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError
-from pql_model.sources.casts import identifier, number, refuse_mixed_offsets, times
+from pql_model.sources.casts import Times, identifier, number, refuse_mixed_offsets, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.entities import Entities
 from pql_model.sources.events import REASONS
 from pql_model.sources.files import RawTable, read_raw
-from pql_model.sources.payments import PAYMENT_REASONS, judge_payments
+from pql_model.sources.payments import CANCELED_WITHIN, PAYMENT_REASONS, judge_payments
 from pql_model.sources.row_filter import select_rows
 
 Table = Any
@@ -73,6 +73,7 @@ def read_conversions(con: Connection, config: Config, entities: Entities) -> Con
         (t.entity.isnull(), "no_entity"),
         (t.blank, "not_paid"),
         (t.time.isnull(), "unparsable_time"),
+        (t.canceled, "canceled_trial"),
         (t.selected.isnull(), "unknown_entity"),
         (~t.selected, "not_selected"),
         else_=ibis.null("string"),
@@ -103,8 +104,11 @@ def read_conversions(con: Connection, config: Config, entities: Entities) -> Con
 def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
     """The columns of the conversions as we read them; `blank` where there is no time, which differs from a wrong one."""
     columns = config.conversions.columns
-    time_column = raw.column(columns.time, "conversions.columns.time")
-    paid_at = times(time_column, config.resolution)
+    paid_at = _payment_times(raw, config, config.resolution)
+    canceled = ibis.literal(False)
+    if columns.canceled is not None:
+        ended = times(raw.column(columns.canceled, "conversions.columns.canceled")).instant
+        canceled = (ended <= _payment_times(raw, config, "instant").instant + CANCELED_WITHIN.us).fill_null(False)
     amounts = {
         key: raw.column(name, f"conversions.columns.{key}") if name else ibis.null("float64")
         for key, name in (("value", columns.value), ("refunded", columns.refunded))
@@ -114,9 +118,25 @@ def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
         "time": paid_at.instant,
         "has_offset": paid_at.has_offset,
         "blank": ~paid_at.present,
+        "canceled": canceled,
         **{key: number(column) for key, column in amounts.items()},
         **{f"{key}_present": identifier(column).notnull() for key, column in amounts.items()},
     }
+
+
+def _payment_times(raw: RawTable, config: Config, resolution: str) -> Times:
+    """The time of each row; its start where it has no time and the start is mapped."""
+    columns = config.conversions.columns
+    paid_at = times(raw.column(columns.time, "conversions.columns.time"), resolution)
+    if columns.start is None:
+        return paid_at
+    begun = times(raw.column(columns.start, "conversions.columns.start"), resolution)
+    return Times(
+        ibis.ifelse(paid_at.present, paid_at.instant, begun.instant),
+        ibis.ifelse(paid_at.present, paid_at.has_offset, begun.has_offset),
+        paid_at.present | begun.present,
+        ~paid_at.present & begun.never,
+    )
 
 
 def _warnings(config: Config, staged: Table, judged: Table) -> list[str]:

@@ -160,6 +160,7 @@ def configured_traits(config: Config, columns: Iterable[str]) -> tuple[str, ...]
     used = {spec.columns.entity, spec.columns.signed_up}
     if paid.table == spec.table:  # one wide table: the columns of the payment are not traits
         used |= {paid.columns.entity, paid.columns.time, paid.columns.value, paid.columns.refunded, *paid.where}
+        used |= {paid.columns.start, paid.columns.canceled}
     return tuple(spec.traits if spec.traits is not None else [c for c in columns if c not in used])
 
 

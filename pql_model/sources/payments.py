@@ -14,16 +14,21 @@ from typing import Any
 
 import ibis
 
+from pql_model.time import Duration
+
 Table = Any
 Column = Any
 
 PAYMENT_REASONS = {
     "not_paid": "a row of the conversions without a time: it has not been paid",
+    "canceled_trial": "a subscription cancelled by the time of its first payment",
     "no_payment": "a row of the conversions with a value of 0 or below",
     "refunded": "a payment that was paid back in full",
 }
 """Why a readable row of the conversions is not a payment. Such rows are expected and never stop a run."""
 
+CANCELED_WITHIN = Duration.parse("1h")
+"""Billing systems charge within the hour after a trial ends; a subscription cancelled until then was never paid."""
 NEGLIGIBLE = 1e-12
 """Share of all that an entity ever paid and got back below which a remainder is a rounding error."""
 

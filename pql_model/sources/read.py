@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
+from pql_model.sources.arrival import measure_arrival, warn_of_late_arrival
 from pql_model.sources.conversions import Conversions, no_conversions_error, read_conversions
+from pql_model.sources.data_end import DataEnd, find_data_end
 from pql_model.sources.dated_columns import DatedColumns, read_dated_columns
 from pql_model.sources.duckdb_session import Connection, fetch_scalar, row_count
 from pql_model.sources.entities import Entities, read_entities
 from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
+from pql_model.sources.zone_check import warn_of_time_zone
 from pql_model.time import DAY, iso
 
 Table = Any
@@ -32,6 +36,8 @@ class Sources:
         Sentences a person should read.
     dated
         Tables of dated columns.
+    events_until
+        The instant up to which behaviour is known, which payments may pass; None where it is `observed_until`.
     """
 
     events: EventLog
@@ -40,6 +46,7 @@ class Sources:
     observed_until: int
     warnings: tuple[str, ...]
     dated: tuple[DatedColumns, ...] = ()
+    events_until: int | None = None
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -78,9 +85,8 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         refuse_unusable(config.conversions.table, conversions.rows, conversions.set_aside, config.max_set_aside)
     elif not may_lack_conversions:
         raise lacking
-    observed_until = config.observed_until
-    if observed_until is None:
-        observed_until = _newest_instant(staged, entities.table, conversions.table)
+    end = _data_end(config, staged, entities.table, conversions)
+    observed_until = end.observed_until
     conversions = _until(conversions, observed_until)
     _refuse_early_end(config, staged, observed_until)
     events = finish_events(con, staged, entities.roster, observed_until, config.max_set_aside)
@@ -90,29 +96,41 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         *conversions.warnings,
         *(part.warning for part in dated if part.warning),
         *(sentence for part in staged for sentence in part.warnings),
+        *_warn_of_arrival(staged),
         *_warn_of_useless_exclusion(config),
         *_warn_of_dates(config, events.table, entities.table),
-        *_warn_of_sparse_end(config, events.table, observed_until),
+        *filter(None, [warn_of_time_zone(config, entities, events), end.warning]),
+        *_warn_of_sparse_end(config, events.table, end.events_until),
     )
-    return Sources(events, entities, conversions, observed_until, warnings, tuple(dated))
+    return Sources(events, entities, conversions, observed_until, warnings, tuple(dated), end.events_until)
 
 
 def _total(table: Table, set_aside: dict[str, int]) -> int:
     return row_count(table) + sum(set_aside.values())
 
 
-def _newest_instant(staged: list[StagedEvents], entities: Table, conversions: Table) -> int:
-    """Find the newest instant that is not in the future: a timestamp of 2099 must not move it."""
+def _data_end(config: Config, staged: list[StagedEvents], entities: Table, conversions: Conversions) -> DataEnd:
+    """The end of the data: that of the config, or that of the tables."""
+    if config.observed_until is not None:
+        return DataEnd(config.observed_until, config.observed_until)
     now = time.now()
-    columns = [entities.signed_up, conversions.time]
-    for part in staged:
-        usable = part.table.filter(part.table.entity.notnull())
-        columns += [usable.time, usable.known_at]
-    latest = [fetch_scalar(column.max(where=column <= now)) for column in columns]
-    newest = max((instant for instant in latest if instant is not None), default=None)
+    end = find_data_end(staged, conversions, config.conversions.table, config.horizon, now)
+    if end is not None:
+        return end
+    others = [fetch_scalar(c.max(where=c <= now)) for c in (entities.signed_up, conversions.table.time)]
+    newest = max((int(instant) for instant in others if instant is not None), default=None)
     if newest is None:
         raise DataError("No table has a time in the past", remedy="check the time columns, or set `observed_until`")
-    return int(newest)
+    return DataEnd(newest, newest)
+
+
+def _warn_of_arrival(staged: list[StagedEvents]) -> Iterator[str]:
+    for part in staged:
+        if part.spec.columns.known_at is not None:
+            arrival = measure_arrival(part.table, part.spec.covers.us if part.spec.covers is not None else 0)
+            warning = warn_of_late_arrival(arrival, part.source, part.spec.columns.known_at)
+            if warning is not None:
+                yield warning
 
 
 def _until(conversions: Conversions, observed_until: int) -> Conversions:
@@ -170,14 +188,14 @@ def _warn_of_dates(config: Config, events: Table, entities: Table) -> list[str]:
     return []
 
 
-def _warn_of_sparse_end(config: Config, events: Table, observed_until: int) -> list[str]:
+def _warn_of_sparse_end(config: Config, events: Table, events_until: int) -> list[str]:
     """A stray late timestamp makes immature snapshots look like final negatives."""
-    recent = fetch_scalar(events.count(where=events.time >= observed_until - config.horizon.us))
+    recent = fetch_scalar(events.count(where=events.time >= events_until - config.horizon.us))
     total = row_count(events)
     if recent > total * 0.0001:
         return []
     return [
         f"Only {recent:,} of {total:,} events lie in the last {config.horizon.text} before observed_until "
-        f"({iso(observed_until)}). If the data end earlier, set `observed_until`; otherwise snapshots near "
+        f"({iso(events_until)}). If the data end earlier, set `observed_until`; otherwise snapshots near "
         "the end count as not converted."
     ]

@@ -16,6 +16,7 @@ from pql_model.progress import Listener, Stages
 from pql_model.sources.conversions import no_conversions_error
 from pql_model.sources.coverage import weekly_counts
 from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.events import EXPECTED
 from pql_model.sources.read import Sources, read_sources
 from pql_model.time import iso
 from pql_model.workflows.prepare import TrainingData, audit_entities, prepare_from
@@ -54,7 +55,7 @@ class CheckResult:
         payload = {
             **select_attributes(self, "events", "entities", "conversions"),
             "rows_read": sources.events.rows_read,
-            "set_aside": sources.events.by_reason(),
+            "set_aside": self._set_aside(),
             "set_aside_by_table": {
                 **sources.events.set_aside,
                 "entities": sources.entities.set_aside,
@@ -66,6 +67,16 @@ class CheckResult:
             "warnings": list(sources.warnings),
         }
         return {**payload, "error": self.error.to_dict()} if self.error is not None else payload
+
+    def _set_aside(self) -> dict[str, int]:
+        """Events by reason, and rows that are not meant to count, of all tables."""
+        sources = self.sources
+        others = (sources.entities.set_aside, sources.conversions.set_aside)
+        counts = sources.events.by_reason()
+        for reason in EXPECTED:
+            if count := sum(table.get(reason, 0) for table in others):
+                counts[reason] = counts.get(reason, 0) + count
+        return counts
 
     def _of_training(self) -> dict[str, Any]:
         if self.prepared is None:

@@ -19,13 +19,14 @@ from pql_model.sources.duckdb_session import open_session
 
 @dataclass(frozen=True)
 class InitResult:
-    """The path of the new config, and one sentence per guess."""
+    """The path of the new config, one sentence per guess, and the questions that the data cannot answer."""
 
     path: Path
     notes: tuple[str, ...]
+    questions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {"config": str(self.path), "notes": list(self.notes)}
+        return {"config": str(self.path), "notes": list(self.notes), "questions": list(self.questions)}
 
 
 def init(
@@ -86,7 +87,7 @@ def init(
         }
     draft = draft_config(name or home.name, logs, sketches.get("entities"), sketches.get("conversions"))
     atomic_write(path, lambda at: at.write_text(draft.text, encoding="utf-8"))
-    return InitResult(path, draft.notes)
+    return InitResult(path, draft.notes, draft.questions)
 
 
 def _globs(tables: Sequence[str | Path]) -> list[str]:

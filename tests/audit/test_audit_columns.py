@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.audit.columns import AuditRows, filled_by_outcome, judge_feature, judge_trait, judge_unused, later_word
+from pql_model.audit.columns import AuditRows, filled_by_outcome, judge_feature, judge_trait, judge_unused
 from pql_model.model.columns import ModelColumn
 from pql_model.time import DAY, SECOND, parse_instant
 
@@ -105,38 +105,31 @@ class TestGaps:
 
 
 class TestNames:
-    @pytest.mark.parametrize(
-        "name", ["Last Activity", "lead_profile", "Lead Quality", "deal stage", "account_status", "Tags"]
-    )
-    def test_a_name_that_suggests_a_later_value(self, name):
-        assert later_word(name)
-
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "Lead Source",
-            "Lead Origin",
-            "What is your current occupation",
-            "company_size",
-            "TotalVisits",
-            "team",
-            "plan",
-            "industry",
-            "blast_radius",
-            "lead",
-        ],
-    )
-    def test_a_name_that_does_not_suggest_a_later_value(self, name):
-        assert later_word(name) is None
-
-    def test_a_suspicious_name_is_guilty_only_if_it_predicts(self):
+    def test_a_name_alone_is_a_reason_to_ask(self):
         y = outcomes()
         weak, none = (np.where(shares(y, share, 0.3), "warm", "cold") for share in (0.55, 0.3))
         found = of_category(weak, y, "lead_temperature")
-        assert (found.kind, found.action) == ("name_says_later", "quarantined")
+        assert (found.kind, found.action) == ("suspicious", "kept")
         assert "`lead temperature` in its name" in found.reason
         assert of_category(none, y, "lead_temperature") is None
         assert of_category(weak, y, "temperature") is None
+
+    def test_a_name_beside_evidence_is_guilty(self):
+        y = outcomes(600)
+        touched = np.where(shares(y, 0.85, 0.3), "sales", "none")
+        found = of_category(touched, y, "last_touch")
+        assert (found.kind, found.action) == ("name_says_later", "quarantined")
+        assert "more than honest traits of such a name" in found.reason
+        assert of_category(touched, y, "first_touch") is None
+
+    def test_an_honest_rank_with_a_roc_auc_of_two_thirds_is_spared(self):
+        rng = np.random.default_rng(5)
+        y = outcomes(200)
+        rank = np.round(np.exp(13 - 0.62 * y + rng.normal(0, 1, N)))
+        judged = AuditRows(pd.DataFrame({"trait.website_rank": rank}), y, None, np.arange(N, dtype=float), 30, ())
+        found = judge_trait(ModelColumn("trait.website_rank", "number"), judged)
+        assert (found.kind, found.action) == ("suspicious", "kept")
+        assert 0.62 < found.auc < 0.72
 
 
 class TestDates:

@@ -44,7 +44,7 @@ class TestValues:
             ),
             (
                 "snapshots: {every: 7d}",
-                "a trial has snapshots `at_days: [3, 7, 14]`; `every` and `active_within` are for freemium",
+                "a trial has snapshots `at_days: [3, 7, 14]`; `every`, `on` and `active_within` are for freemium",
             ),
             ("snapshots: {at_days: [-1]}", "days since sign-up cannot be negative. Received: [-1]"),
             ("motion: paid", "given twice; keep one"),
@@ -108,3 +108,31 @@ class TestScoreLog:
         assert fault(SMALL + connection + "score_log: {table: pql_scores}") == (
             "`score_log: {table: ...}` needs a `connection`; without one use a folder, `score_log: score_log/`"
         )
+
+
+class TestWeekdayOfSnapshots:
+    FREE = SMALL.replace("motion: trial", "motion: freemium")
+
+    @pytest.mark.parametrize("key", ["on", "'on'"])
+    def test_the_key_is_read_although_yaml_sees_a_boolean(self, key):
+        config = parse_config(self.FREE + f"snapshots: {{every: 14d, {key}: monday, active_within: 28d}}\n")
+
+        assert config.schedule.on == "monday"
+        assert parse_config(dump_config(config)) == config
+
+    @pytest.mark.parametrize(
+        ("snapshots", "message"),
+        [
+            (
+                "{every: 10d, on: monday}",
+                "`snapshots: {on: monday}` needs `every` in whole weeks, such as 7d. Received: 10d",
+            ),
+            ("{every: 7d, on: mondays}", "input should be 'monday', 'tuesday'"),
+            ("{every: 7d, on: true}", "input should be 'monday', 'tuesday'"),
+        ],
+    )
+    def test_it_needs_whole_weeks_and_a_weekday(self, snapshots, message):
+        assert message in fault(self.FREE + f"snapshots: {snapshots}\n")
+
+    def test_a_trial_has_no_weekday(self):
+        assert "`on` and `active_within` are for freemium" in fault(SMALL + "snapshots: {at_days: [3], on: monday}\n")

@@ -16,7 +16,7 @@ from pql_model.config.definition import Definition
 from pql_model.config.load import load_config
 from pql_model.criteria.sql import definition_sql
 from pql_model.criteria.sql_dialects import DIALECTS
-from pql_model.time import DAY, to_datetime
+from pql_model.time import DAY, HOUR, to_datetime
 
 AS_OF = at("2026-01-08")
 USED = Definition.model_validate({"all": [{"event": "used", "at_least": 1}]})
@@ -65,6 +65,8 @@ def write(home, seed, columns, where=None):
             "account": name,
             "time": moment(dice.choice(instants)),
             "created": moment(dice.choice(instants[:-1])),
+            "trial_end": moment(dice.choice(instants)) if dice.random() < 0.6 else None,
+            "ended": moment(dice.choice(instants) + dice.choice((0, HOUR, HOUR + 1))) if dice.random() < 0.6 else None,
             "amount": dice.choice((None, 0.0, 49.0, 49.0, 99.5, -49.0, -20.0)),
             "back": dice.choice((None, 0.0, 0.0, 20.0, 49.0, 120.0)),
             "status": dice.choice(("Paid", "Paid", " Paid", "Failed", "paid", None, "null")),
@@ -110,8 +112,10 @@ def write(home, seed, columns, where=None):
         ({"value": "amount"}, None),
         ({"value": "amount"}, WHERE),
         ({"value": "amount", "refunded": "back"}, {"conversions": {"status": {"in": ["Paid"], "missing": True}}}),
+        ({"time": "trial_end", "start": "time", "canceled": "ended"}, {"conversions": {"status": ["Paid", "Failed"]}}),
+        ({"canceled": "ended", "value": "amount"}, None),
     ],
-    ids=["where", "netted", "netted-where", "refunded"],
+    ids=["where", "netted", "netted-where", "refunded", "trials", "canceled"],
 )
 def test_selected_rows_and_payments_give_the_same_entities_on_duckdb_and_postgres(tmp_path, postgres, columns, where):
     config = write(tmp_path, 11, columns, where)

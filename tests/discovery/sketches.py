@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from itertools import cycle, islice
 
@@ -16,7 +17,7 @@ def column(name: str, values: Sequence[str], filled: float = 1.0) -> ColumnSketc
     """The values repeat until there are 200 samples; if none repeats, every row has its own."""
     samples = tuple(islice(cycle(values), 200)) if values else ()
     distinct = round(ROWS * filled) if len(set(values)) == 200 else len(set(values))
-    return ColumnSketch(name, samples, distinct, filled, kind_of(samples, name))
+    return ColumnSketch(name, samples, distinct, filled, kind_of(samples, name), samples, Counter(samples))
 
 
 def table(path: str, *columns: ColumnSketch, rows: int = ROWS) -> TableSketch:

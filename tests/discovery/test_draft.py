@@ -49,7 +49,11 @@ def test_the_drafted_text_is_a_config():
     assert events.values == {"file_size_mb": "file_size_mb"}
     assert config.entities.columns.model_dump() == {"entity": "workspace", "signed_up": "created"}
     assert config.entities.traits == ["seats", "region"]
-    assert config.conversions.columns.model_dump() == {"entity": "workspace", "time": "paid_at", "value": "mrr"}
+    assert config.conversions.columns.model_dump(exclude_none=True) == {
+        "entity": "workspace",
+        "time": "paid_at",
+        "value": "mrr",
+    }
     assert config.resolution == "instant"
 
 
@@ -239,14 +243,26 @@ def test_dates_beside_sign_ups_with_a_time_are_cut_to_days():
     draft = draft_config("x", [log()], users(), paid(when=dates()))
     assert parse_config(draft.text).resolution == "day"
     assert draft.notes[-1] == (
-        "Times are cut to days (`resolution: day`): paid.csv has dates only while sign-ups have a time of day, and an "
-        "event of day D counts as midnight, which is earlier than a sign-up at 09:00 of that day."
+        "Times are cut to days (`resolution: day`): paid.csv has dates only while other times have a time of day, and a "
+        "date counts as midnight, which is earlier than everything else that happened on that day."
     )
 
 
-def test_dates_beside_sign_ups_with_dates_need_no_cut():
-    draft = draft_config("x", [log()], users(signed_up=dates()), paid(when=dates()))
-    assert parse_config(draft.text).resolution == "instant"
+def test_times_that_are_all_dates_are_cut_to_days():
+    events = table("log.csv", column("user_id", ids("u_", 50)), column("action", ACTS), column("ts", dates()))
+    draft = draft_config("x", [events], users(signed_up=dates()), paid(when=dates()))
+    assert parse_config(draft.text).resolution == "day"
+    assert draft.notes[-1].startswith("Times are cut to days (`resolution: day`): all times are dates")
+
+
+def test_sign_ups_that_are_dates_beside_events_with_a_time_are_cut_to_days():
+    draft = draft_config("x", [log()], users(signed_up=dates()), paid())
+    assert parse_config(draft.text).resolution == "day"
+    assert "users.csv has dates only" in draft.notes[-1]
+
+
+def test_times_of_day_everywhere_need_no_cut():
+    assert parse_config(draft_config("x", [log()], users(), paid()).text).resolution == "instant"
 
 
 # ---------------------------------------------------------------- which entity

@@ -16,10 +16,18 @@ from sketches import (
     workspaces,
 )
 
+from pql_model.discovery.conversions import recognise_conversions
 from pql_model.discovery.keys import EntityIds
-from pql_model.discovery.recognise import entity_ids, recognise_conversions, recognise_entities, recognise_events
+from pql_model.discovery.recognise import entity_ids, recognise_entities, recognise_events
 from pql_model.discovery.sketch import kind_of
 from pql_model.errors import DataError
+
+
+def known(file, name, samples, kind):
+    """The ids of an entities table, as `entity_ids` finds them."""
+    ids_column = column(name, list(samples))
+    return EntityIds(table(file, ids_column), ids_column, kind)
+
 
 # ---------------------------------------------------------------- kinds
 
@@ -130,7 +138,7 @@ def test_posthog_without_groups():
     guess = recognise_events(posthog())
     assert guess.export == "PostHog"
     assert guess.roles == {
-        "entity": "distinct_id",
+        "entity": "person_id",
         "time": "timestamp",
         "known_at": "created_at",
         "event": "event",
@@ -142,14 +150,14 @@ def test_posthog_without_groups():
 def test_posthog_with_groups_and_the_time_it_was_inserted():
     guess = recognise_events(posthog(column("$group_0", ids("acc_", 9)), column("inserted_at", times(3))))
     assert guess.roles["entity"] == "$group_0"
-    assert guess.roles["user"] == "distinct_id"
+    assert guess.roles["user"] == "person_id"
     assert guess.roles["known_at"] == "inserted_at"
     assert guess.kind == "account"
 
 
 def test_a_group_column_that_is_mostly_empty_is_not_the_entity():
     guess = recognise_events(posthog(column("$group_0", ids("acc_", 9), filled=0.1)))
-    assert guess.roles["entity"] == "distinct_id"
+    assert guess.roles["entity"] == "person_id"
 
 
 @pytest.mark.parametrize("insert_id", ["$insert_id", "insert_id"])
@@ -172,7 +180,7 @@ def test_amplitude(insert_id):
     )
     assert guess.export == "Amplitude"
     assert guess.roles == {
-        "entity": "user_id",
+        "entity": "amplitude_id",
         "time": "event_time",
         "known_at": "server_upload_time",
         "event": "event_type",
@@ -299,8 +307,13 @@ def test_stripe_charges(created):
         )
     )
     assert guess.export == "Stripe charges"
-    assert guess.roles == {"entity": "Customer ID", "time": created, "value": "Amount"}
-    assert "A list of Stripe charges includes failed ones: keep only rows that were paid." in guess.reasons
+    assert guess.roles == {
+        "entity": "Customer ID",
+        "time": created,
+        "value": "Amount",
+        "refunded": "Amount Refunded",
+    }
+    assert "Rows of unified_payments.csv count where `Status` is Paid: not counted: Failed (100 rows)." in guess.reasons
 
 
 def test_stripe_subscriptions():
@@ -319,7 +332,13 @@ def test_stripe_subscriptions():
         )
     )
     assert guess.export == "Stripe subscriptions"
-    assert guess.roles == {"entity": "Customer ID", "time": "Start Date (UTC)", "value": "Amount"}
+    assert guess.roles == {
+        "entity": "Customer ID",
+        "time": "Start Date (UTC)",
+        "value": "Amount",
+        "canceled": "Canceled At (UTC)",
+    }
+    assert guess.conditions == ()  # without a trial, a subscription that was cancelled later had been paid
 
 
 # ---------------------------------------------------------------- conversions
@@ -493,42 +512,38 @@ def test_an_account_beside_a_user_is_the_entity():
 
 def test_ids_of_the_entities_decide_before_names():
     sketch = log(column("user_id", ids("u_", 50)), column("account_id", ids("acc_", 9)))
-    guess = recognise_events(sketch, EntityIds("people.csv", "id", tuple(ids("u_", 200)), "user"))
+    guess = recognise_events(sketch, known("people.csv", "id", tuple(ids("u_", 200)), "user"))
     assert (guess.roles["entity"], guess.kind) == ("user_id", "user")
     assert "user" not in guess.roles
-    assert (
-        guess.role_reasons["entity"]
-        == "50 of its 50 different sampled values are ids of people.csv, and named like a user"
-    )
+    assert guess.role_reasons["entity"] == "50 of its 50 different values are ids of people.csv, and named like a user"
 
 
 def test_ids_identify_a_column_with_an_uninformative_name():
     sketch = log(column("user_id", ids("u_", 50)), column("ref_2", ids("acc_", 9)))
-    guess = recognise_events(sketch, EntityIds("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"))
+    guess = recognise_events(sketch, known("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"))
     assert (guess.roles["entity"], guess.roles["user"], guess.kind) == ("ref_2", "user_id", "account")
 
 
 def test_whole_numbers_coincide_by_accident_so_names_count_first_for_them():
     sketch = log(column("course_id", ["1", "2", "3"]), column("user_id", [str(i) for i in range(5000, 5050)]))
-    guess = recognise_events(sketch, EntityIds("users.csv", "user_id", tuple(str(i) for i in range(1, 201)), "user"))
+    guess = recognise_events(sketch, known("users.csv", "user_id", tuple(str(i) for i in range(1, 201)), "user"))
     assert guess.roles["entity"] == "user_id"
 
 
 def test_ids_written_as_floats_are_the_same_ids():
     sketch = log(column("who", ["12.0", "13.0"]))
-    guess = recognise_events(sketch, EntityIds("users.csv", "id", ("12", "13", "14"), "user"))
-    assert guess.role_reasons["entity"].startswith("2 of its 2 different sampled values are ids of users.csv")
+    guess = recognise_events(sketch, known("users.csv", "id", ("12", "13", "14"), "user"))
+    assert guess.role_reasons["entity"].startswith("2 of its 2 different values are ids of users.csv")
 
 
 def test_missing_overlap_is_noted():
     guess = recognise_conversions(
         table("stripe.csv", column("Customer ID", ids("cus_", 40)), column("Created (UTC)", times())),
-        EntityIds("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"),
+        known("accounts.csv", "account_id", tuple(ids("acc_", 200)), "account"),
     )
     assert guess.roles["entity"] == "Customer ID"
-    assert (
-        "None of the sampled values of `Customer ID` in stripe.csv is among the sampled ids of accounts.csv: "
-        "`pql check` counts how many match." in guess.reasons
+    assert guess.questions == (
+        "Which column of stripe.csv identifies the entity? No value of `Customer ID` is one of `account_id` in accounts.csv.",
     )
 
 
@@ -539,9 +554,7 @@ def test_a_table_of_entities():
     guess = recognise_entities(workspaces())
     assert guess.roles == {"entity": "workspace", "signed_up": "created"}
     assert guess.kind == "account"
-    assert entity_ids(workspaces(), guess) == EntityIds(
-        "workspaces.csv", "workspace", tuple(ids("acc_", 200)), "account"
-    )
+    assert entity_ids(workspaces(), guess) == EntityIds(workspaces(), workspaces().column("workspace"), "account")
 
 
 def test_a_user_table_with_an_organisation_is_about_users():
@@ -613,5 +626,5 @@ def test_conversions_of_the_same_product_are_recognised():
     guess = recognise_conversions(subscriptions(), entity_ids(workspaces(), who))
     assert guess.roles == {"entity": "workspace", "time": "paid_at", "value": "mrr"}
     assert guess.role_reasons["entity"] == (
-        "40 of its 40 different sampled values are ids of workspaces.csv, and named as in workspaces.csv"
+        "40 of its 40 different values are ids of workspaces.csv, and named as in workspaces.csv"
     )

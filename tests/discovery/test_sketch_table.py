@@ -27,7 +27,7 @@ def test_objects_inside_json_lines_become_dotted_columns(tmp_path):
     (tmp_path / "log.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     with open_session("1GB") as con:
         sketch = sketch_table(con, "log.jsonl", tmp_path, "log")
-    assert sorted(c.name for c in sketch.columns) == ["event", "properties.plan", "properties.size", "properties.time"]
+    assert sorted(c.name for c in sketch.columns) == ["event", "properties.size", "properties.time"]
 
 
 def test_a_missing_file_names_the_nearest(tmp_path):

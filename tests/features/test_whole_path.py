@@ -34,7 +34,8 @@ from pql_model.score_log.row_diff import RowDiff, compare_rows
 from pql_model.serve.request_builder import entity_requests
 from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scoring_clients import in_process
-from pql_model.sources.entities import Conversions, Entities
+from pql_model.sources.conversions import Conversions
+from pql_model.sources.entities import Entities
 from pql_model.sources.events import EventLog
 from pql_model.sources.read import Sources
 from pql_model.sources.scalars import read_event_name

@@ -10,10 +10,11 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from pql_model.config.schema import Config
-from pql_model.sources.entities import Conversions, Entities
+from pql_model.sources.conversions import Conversions
+from pql_model.sources.entities import Entities
 from pql_model.sources.events import EventLog
 from pql_model.sources.read import Sources
-from pql_model.time import DAY
+from pql_model.time import DAY, WEEKDAYS
 
 START = 19_800 * DAY + 5 * 3_600_000_000
 HORIZON_DAYS = 14
@@ -65,8 +66,14 @@ def snapshots_of(config: Config, world: World) -> list[tuple[Account, int]]:
     if config.motion == "trial":
         return [(a, a.signed_up + day * DAY) for a in world.accounts for day in config.schedule.at_days]
     every = config.schedule.every.us
-    points = [k * every for k in range(BEGINNING // every, END // every + 1)]
+    start = first_point(config)
+    points = [start + k * every for k in range(BEGINNING // every - 1, END // every + 1)]
     return [(a, as_of) for a in world.accounts for as_of in points if looked_at(config, world, a, as_of)]
+
+
+def first_point(config: Config) -> int:
+    """Where the calendar starts: in 1970, which began on a Thursday, or on the first weekday that `on` names."""
+    return (WEEKDAYS.index(config.schedule.on) - 3) % 7 * DAY if config.schedule.on else 0
 
 
 def looked_at(config: Config, world: World, account: Account, as_of: int) -> bool:
@@ -190,7 +197,14 @@ def trial_configs() -> st.SearchStrategy[Config]:
 
 def freemium_configs() -> st.SearchStrategy[Config]:
     every, within = st.sampled_from(("7d", "36h", "1d")), st.sampled_from((None, "1d", "10d", "28d"))
-    return st.builds(lambda e, w: config_of("freemium", every=e, active_within=w), every, within)
+    plain = st.builds(lambda e, w: config_of("freemium", every=e, active_within=w), every, within)
+    weekly = st.builds(
+        lambda e, on, w: config_of("freemium", every=e, on=on, active_within=w),
+        st.just("7d"),
+        st.sampled_from(WEEKDAYS),
+        within,
+    )
+    return st.one_of(plain, weekly)
 
 
 @st.composite
@@ -198,7 +212,8 @@ def edges(draw, config: Config, since: int):
     """An instant on, or a microsecond beside, something that decides: sign-up, a snapshot, the end of a horizon."""
     anchor = since + draw(st.sampled_from(_DAYS)) * DAY
     if config.motion == "freemium" and draw(st.booleans()):
-        anchor = anchor // config.schedule.every.us * config.schedule.every.us
+        start, every = first_point(config), config.schedule.every.us
+        anchor = (anchor - start) // every * every + start
     within = config.schedule.active_within
     step = draw(st.sampled_from((0, config.horizon.us, within.us if within else DAY)))
     return anchor + step + draw(_nudge)

@@ -27,7 +27,7 @@ from worlds import at, opened, product, rows_of
 
 from pql_model.snapshots.grid import calendar_grid, landmark_grid, requested_grid, scoring_grid
 from pql_model.sources.duckdb_session import open_session
-from pql_model.time import DAY, HOUR
+from pql_model.time import DAY, HOUR, iso
 
 THURSDAY = at("2026-01-08")
 """A point of the 7-day grid: 1970-01-01 was a Thursday."""
@@ -273,3 +273,13 @@ def test_from_files_the_calendar_points_are_weeks_since_1970(tmp_path):
             ("acme", at("2026-01-08"), at("2026-01-01T10:00"), True),
             ("acme", at("2026-01-15"), at("2026-01-01T10:00"), True),
         ]
+
+
+@pytest.mark.parametrize(("on", "first"), [("monday", "2026-01-05"), ("sunday", "2026-01-04"), (None, "2026-01-08")])
+def test_the_weekday_of_freemium_snapshots_can_be_chosen(con, on, first):
+    world = World((Account("acme", at("2026-01-01")),), (Act("acme", at("2026-01-02")),), at("2026-01-20"))
+    config = config_of("freemium", every="7d", on=on, active_within="14d")
+    grid = calendar_grid(config, into(con, world))
+    found = sorted(row["as_of"] for row in grid.to_pyarrow().to_pylist())
+
+    assert [iso(as_of) for as_of in found] == [first, iso(at(first) + 7 * DAY)]

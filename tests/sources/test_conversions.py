@@ -38,6 +38,42 @@ class TestConversions:
 
         assert conversions(tmp_path, paid)[0][0]["value"] == 300.0
 
+    def test_the_start_stands_in_where_there_was_no_trial(self, tmp_path):
+        paid = "account,trial_end,begin\na,2026-01-20,2026-01-06\nb,,2026-01-21\n"
+        buys = {"columns": {"entity": "account", "time": "trial_end", "start": "begin"}}
+
+        times = [row["time"] for row in conversions(tmp_path, paid, buys=buys)[0]]
+        assert times == [JAN_5 + 15 * DAY, JAN_5 + 16 * DAY]
+
+    def test_a_trial_end_that_cannot_be_read_is_not_replaced_by_the_start(self, tmp_path):
+        buys = {"columns": {"entity": "account", "time": "trial_end", "start": "begin"}}
+        paid = "account,trial_end,begin\na,soon,2026-01-06\nb,,\na,2026-01-20,\n"
+
+        found, set_aside = conversions(tmp_path, paid, buys=buys)
+        assert [row["time"] for row in found] == [JAN_5 + 15 * DAY]
+        assert set_aside == {"unparsable_time": 1, "not_paid": 1}
+
+    @pytest.mark.parametrize(
+        ("canceled", "counts"),
+        [
+            ("", True),
+            ("2026-01-12", False),
+            ("2026-01-20 12:00", False),
+            ("2026-01-20 13:00", False),
+            ("2026-01-20 13:01", True),
+            ("2026-03-01", True),
+            ("9999-12-31", True),
+        ],
+    )
+    @pytest.mark.parametrize("resolution", ["instant", "day"])
+    def test_a_subscription_cancelled_by_its_first_payment_was_never_paid(self, tmp_path, canceled, counts, resolution):
+        paid = f"account,trial_end,canceled\na,2026-01-20 12:00,{canceled}\nb,2026-01-20 12:00,\n"
+        buys = {"columns": {"entity": "account", "time": "trial_end", "canceled": "canceled"}}
+
+        found, set_aside = conversions(tmp_path, paid, buys=buys, resolution=resolution)
+        assert [row["entity"] for row in found] == (["a", "b"] if counts else ["b"])
+        assert set_aside == ({} if counts else {"canceled_trial": 1})
+
     def test_a_value_need_not_be_mapped(self, tmp_path):
         buys = {"columns": {"entity": "account", "time": "paid_at"}}
 

@@ -17,7 +17,7 @@ def read(home, text, spec=SPEC, **config):
     loaded = load_config(trial_files(home, accounts=5, features=[spec], **config))
     with open_session() as con:
         entities = read_entities(con, loaded)
-        [part] = read_dated_columns(con, loaded, entities.table, entities.traits)
+        [part] = read_dated_columns(con, loaded, entities.roster, entities.traits)
         return part, part.table.order_by("time").to_pandas()
 
 

@@ -45,13 +45,11 @@ class TestIds:
 
 
 class TestTheEndOfTheData:
-    def test_is_the_newest_instant_of_any_table(self, tmp_path):
-        events = log("a,u,login,2026-01-10")
+    def test_is_the_newest_event_or_payment_and_not_the_newest_sign_up(self, tmp_path):
+        sources = read_shop(tmp_path, EVENTS, ACCOUNTS + "d,2026-01-25\n").sources
 
-        assert read_shop(tmp_path, events).sources.observed_until == parse_instant("2026-01-20")
-        assert read_shop(tmp_path, EVENTS, ACCOUNTS + "d,2026-01-25\n").sources.observed_until == parse_instant(
-            "2026-01-25"
-        )
+        assert sources.observed_until == parse_instant("2026-01-20")
+        assert sources.events_until == parse_instant("2026-01-14")
 
     def test_is_what_the_config_says(self, tmp_path):
         assert read_shop(tmp_path, observed_until="2026-01-12").sources.observed_until == parse_instant("2026-01-12")

@@ -31,8 +31,12 @@ def test_config_is_written_with_reasons_and_relative_paths(data, tmp_path):
         "user_agent": "user_agent",
     }
     assert config.entities.columns.signed_up == "created_at"
-    assert config.conversions.columns.model_dump() == {"entity": "account_id", "time": "paid_at", "value": "mrr"}
-    assert result.to_dict() == {"config": str(data.parent / "pql.yaml"), "notes": list(result.notes)}
+    assert config.conversions.columns.model_dump(exclude_none=True) == {
+        "entity": "account_id",
+        "time": "paid_at",
+        "value": "mrr",
+    }
+    assert result.to_dict() == {"config": str(data.parent / "pql.yaml"), "notes": list(result.notes), "questions": []}
     assert len(result.notes) >= 5
     assert not list(data.parent.glob("*.part"))
 
