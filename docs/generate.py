@@ -12,6 +12,7 @@ from pql_model.config.load import config_json_schema
 from pql_model.features.spec import Feature
 from pql_model.measures import MEASURES
 from pql_model.sources.events import REASONS
+from pql_model.sources.payments import PAYMENT_REASONS
 from pql_model.time import DURATION_HELP, WINDOW_HELP, Window
 
 HERE = Path(__file__).resolve().parent
@@ -80,6 +81,8 @@ def config_page() -> str:
         lines += [f"## {title}", "", *([about, ""] if about else []), *_section(definition, schema["$defs"])]
     lines += ["## Rows that are set aside", "", "Each row has one reason, the first that applies:", ""]
     lines += [f"{number}. `{reason}`: {words}" for number, (reason, words) in enumerate(REASONS.items(), 1)]
+    lines += ["", "A readable row of the conversions may also not be a payment ([which rows count](labels.md)):", ""]
+    lines += [f"- `{reason}`: {words}" for reason, words in PAYMENT_REASONS.items()]
     return "\n".join([*lines, ""])
 
 

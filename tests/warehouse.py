@@ -25,7 +25,8 @@ def in_duckdb(config: Config) -> duckdb.DuckDBPyConnection:
     """The files of a product as views of an empty database, called as the SQL calls them."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
-    tables = [config.entities.table, config.conversions.table, *(t.table for t in config.events)]
+    more = [spec for spec in (config.members, config.aliases, config.history) if spec is not None]
+    tables = [t.table for t in (config.entities, config.conversions, *config.events, *more)]
     for table, name in table_names(tables).items():
         reader = next(r for ending, r in _READERS.items() if table.removesuffix(".gz").endswith(ending))
         con.execute(f"CREATE VIEW \"{name}\" AS SELECT * FROM {reader}('{config.home / table}')")
@@ -46,7 +47,7 @@ def judged(config: Config, definition: Definition, as_of: int) -> pd.DataFrame:
         grid = con.create_table("scoring_grid", scoring_grid(config, sources, as_of))
         at_risk = grid.filter(grid.reason.isnull())
         features = definition_features(definition)
-        traits = {trait: trait_name(trait) for trait in sources.entities.traits}
+        traits = {trait: trait_name(trait) for trait in sources.traits}
         table = feature_table(sources, at_risk, features, traits)
     return table.assign(met=meets(definition, table))
 

@@ -37,6 +37,7 @@ def show_check(console: Console, payload: dict[str, Any]) -> None:
         console,
         (f"{payload['events']:,}", "bold"),
         f" usable events of {payload['rows_read']:,} rows, ",
+        f"of which some belong to several entities ({payload['rows_added']:,} more), " if payload["rows_added"] else "",
         (f"{payload['entities']:,}", "bold"),
         " entities, ",
         (f"{payload['conversions']:,}", "bold"),

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pql_model.config.definition import Definition, unreadable
 from pql_model.config.model_settings import ModelSettings
 from pql_model.config.own_features import OwnFeature
+from pql_model.config.people_tables import AliasTable, HistoryTable, MemberTable
 from pql_model.config.policy_settings import Policy
 from pql_model.config.source_tables import ConversionTable, EntityTable, EventTable
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
@@ -108,6 +109,13 @@ class Config(Strict):
     events: list[EventTable] = Field(min_length=1, description="One or more event tables.")
     entities: EntityTable = Field(description="The entities that can convert.")
     conversions: ConversionTable = Field(description="The conversions.")
+    members: MemberTable | None = Field(
+        None, description="The accounts that users belong to, for events that name only the user."
+    )
+    aliases: AliasTable | None = Field(None, description="Users with several ids, and the id that counts.")
+    history: HistoryTable | None = Field(
+        None, description="Traits that change: known from their time on, at every snapshot."
+    )
     motion: Literal["trial", "freemium"] = Field(description="A trial with an end, or an unlimited free plan.")
     snapshots: Snapshots | None = Field(
         None, description="Default: days 3, 7 and 14 of a trial; every 7d within 28d of the last event in freemium."
@@ -197,6 +205,7 @@ class Config(Strict):
         for table in self.events:
             if self.resolution == "day" and table.covers is not None and table.covers.us % DAY:
                 yield f"`resolution: day` cuts times to days, but `covers: {table.covers}` is not a whole number of days"
+        yield from self._people_faults()
         if self.score_log is not None and self.score_log.table and self.connection in (None, *EMBEDDED):
             yield "`score_log: {table: ...}` needs a `connection`; without one use a folder, `score_log: score_log/`"
         if self.definition is not None:
@@ -208,10 +217,23 @@ class Config(Strict):
             for fault in unreadable(raised, spelled.values(), self.entities.columns.signed_up is not None):
                 yield fault.replace("the definition", "`policy: {hand_raise: ...}`", 1)
 
+    def _people_faults(self) -> Iterator[str]:
+        for place, table in enumerate(self.events):
+            if table.columns.entity is None and self.members is None:
+                yield (
+                    f"`events[{place}].columns` needs `entity`; it may be left out only with `members`, the accounts that "
+                    "users belong to"
+                )
+            elif table.columns.entity is None and table.columns.user is None:
+                yield f"`events[{place}].columns` needs `user`, whose accounts are looked up in `members`, or `entity`"
+        if self.members is not None and self.entity == "user":
+            yield "`members` says which accounts users belong to: it needs `entity: account`"
+
     @property
     def dated_names(self) -> list[str]:
-        """The names of the dated columns under `features:`."""
-        return [name for spec in self.features for name in spec.values]
+        """The names of the traits that change: the dated columns under `features:` and the traits under `history:`."""
+        changing = self.history.traits if self.history is not None else []
+        return [*(name for spec in self.features for name in spec.values), *changing]
 
     @property
     def schedule(self) -> Snapshots:

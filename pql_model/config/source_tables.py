@@ -7,17 +7,23 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from pql_model.config.row_filter import Where, where_field
-from pql_model.config.types import DurationField, Strict
+from pql_model.config.types import ColumnsField, DurationField, Strict
 from pql_model.measures import ANY
 
 
 class EventColumns(Strict):
     """The columns of an event table."""
 
-    entity: str = Field(description="The entity of the event: the account, or the user where users convert.")
+    entity: str | None = Field(
+        None,
+        description="The entity of the event: the account, or the user where users convert. A cell may hold a list of "
+        "ids: the event belongs to each. Required, unless `members` says which accounts a user belongs to.",
+    )
     time: str = Field(description="The time of the event.")
     event: str | None = Field(None, description="Shape 1, a log: the name of the event.")
-    user: str | None = Field(None, description="The user inside the account.")
+    user: ColumnsField | None = Field(
+        None, description="The user inside the account. Of a list of columns, the first that is not blank counts."
+    )
     id: str | None = Field(None, description="Unique id of the row; repeated ids are set aside.")
     known_at: str | None = Field(None, description="The time at which the row arrived; it is not visible before.")
     user_agent: str | None = Field(None, description="The user agent, for recognising bots.")

@@ -35,6 +35,18 @@ def _texts(raw: Any) -> Any:
     return [str(value).lower() if isinstance(value, bool) else str(value) for value in raw]
 
 
+def _columns(raw: Any) -> Any:
+    """Read the name of one column as a list of one."""
+    names = [raw] if isinstance(raw, str) else raw
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"needs the name of a column, or a list of names. Received: {raw!r}")
+    return names
+
+
+def _one_or_all(names: list[str]) -> str | list[str]:
+    return names[0] if len(names) == 1 else names
+
+
 def _instant(raw: Any) -> Any:
     if isinstance(raw, int) and not isinstance(raw, bool) and raw > 10**13:
         return raw  # microseconds of a config that is validated again
@@ -53,4 +65,10 @@ TextsField = Annotated[
     list[str],
     BeforeValidator(_texts),
     WithJsonSchema({"type": "array", "items": {"type": ["string", "number", "boolean"]}}),
+]
+ColumnsField = Annotated[
+    list[str],
+    BeforeValidator(_columns),
+    PlainSerializer(_one_or_all, return_type=Any),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]

@@ -15,13 +15,13 @@ from sqlglot import exp
 
 from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.schema import Config
-from pql_model.criteria import sql_events, sql_tables
+from pql_model.criteria import sql_events, sql_people, sql_tables
 from pql_model.criteria.evaluate import check_names
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
 from pql_model.criteria.sql_measures import VISIBLE, MeasureExpression, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
-from pql_model.errors import DataError
+from pql_model.errors import DataError, listed
 from pql_model.features.spec import Feature, criterion_feature
 from pql_model.measures import ANY
 from pql_model.sources.events import value_names
@@ -37,6 +37,7 @@ def definition_sql(
     dialect: str,
     as_of: int | None = None,
     columns: Mapping[str, Collection[str]] | None = None,
+    lists: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """Write the statement. It returns entity, as_of, and the number that each condition compares.
 
@@ -51,6 +52,8 @@ def definition_sql(
     columns : mapping, optional
         Table of the config -> its columns, if known. Only then are columns read that the config does not name, such as
         `is_bot`.
+    lists : mapping, optional
+        Table of the config -> its columns of ids whose cells hold lists -> `array`, or `json` for their text.
 
     Raises
     ------
@@ -59,9 +62,12 @@ def definition_sql(
     """
     engine = dialect_of(dialect)
     _check_mapped(config, definition)
+    _check_lists(config, lists or {})
     names = table_names(_tables(config))
     raws = {
-        table: Raw(engine, table, name, config.resolution == "day", (columns or {}).get(table))
+        table: Raw(
+            engine, table, name, config.resolution == "day", (columns or {}).get(table), (lists or {}).get(table, {})
+        )
         for table, name in names.items()
     }
     plan = _plan(config, definition, engine, as_of)
@@ -70,6 +76,7 @@ def definition_sql(
     for name, select in _ctes(plan, raws):
         hint = True if engine.materialize and name == VISIBLE else None
         statement = statement.with_(name, as_=select, materialized=hint, copy=False)
+    _mark_recursive(statement)
     used_names = {name.lower() for name in names.values()}
     body = (
         _rename_clashing(statement, used_names)
@@ -151,6 +158,12 @@ def _label(subject: Feature | str, used_names: set[str]) -> str:
 
 
 def _check_mapped(config: Config, definition: Definition) -> None:
+    if config.aliases is not None and config.entity == "user":
+        raise DataError(
+            "The SQL cannot merge entities: with `entity: user`, an alias of `aliases` is itself an entity",
+            received="entity: user, aliases",
+            remedy="write SQL for tables in which merged users already have one id, and a config without `aliases`",
+        )
     has_signup = config.entities.columns.signed_up is not None
     faults = list(unreadable(definition, value_names(config.events), has_signup))
     if faults:
@@ -158,20 +171,40 @@ def _check_mapped(config: Config, definition: Definition) -> None:
     events = [n for t in config.events for n in (*([t.event] if t.event else []), *(t.counts or {}))]
     any_name = any(table.columns.event is not None for table in config.events)
     for criterion in definition.criteria:
-        if criterion.trait in config.dated_names:
+        if criterion.trait in config.dated_names and criterion.trait not in _changing(config):
             raise DataError(
                 f"The definition reads the dated column `{criterion.trait}`, which the SQL cannot read",
                 received=criterion.trait,
                 allowed="events, and traits of the entities table",
                 remedy="write SQL for a definition without it",
             )
-    check_names(
-        definition, None if any_name else events, config.entities.traits, "the definition", lack="the config does not"
-    )
+    traits = config.entities.traits
+    traits = [*traits, *_changing(config)] if traits is not None else None
+    check_names(definition, None if any_name else events, traits, "the definition", lack="the config does not")
+
+
+def _check_lists(config: Config, lists: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse lists of ids that the statement cannot read: it would silently find nobody."""
+    unreadable_tables = {
+        spec.table for spec in (config.entities, config.conversions) if spec.columns.entity in lists.get(spec.table, {})
+    }
+    unreadable_tables |= {table for table, forms in lists.items() if "other" in forms.values()}
+    if unreadable_tables:
+        raise DataError(
+            f"The SQL cannot read the lists of ids in {listed(sorted(unreadable_tables))}",
+            allowed="JSON lists or arrays in tables of events, and single ids elsewhere",
+            remedy="load one row for each id of a list",
+        )
+
+
+def _changing(config: Config) -> list[str]:
+    """The traits that change."""
+    return config.history.traits if config.history is not None else []
 
 
 def _tables(config: Config) -> list[str]:
-    return [config.entities.table, config.conversions.table, *(table.table for table in config.events)]
+    more = [spec.table for spec in (config.members, config.aliases, config.history) if spec is not None]
+    return [config.entities.table, config.conversions.table, *(table.table for table in config.events), *more]
 
 
 # ---------------------------------------------------------------- the steps
@@ -180,12 +213,17 @@ def _tables(config: Config) -> list[str]:
 def _ctes(plan: _Plan, raws: Mapping[str, Raw]) -> Iterator[Cte]:
     config = plan.config
     traits = {label: _trait(plan, trait) for trait, label in plan.traits.items()}
+    changing = {label: trait for label, trait in traits.items() if trait.name in _changing(config)}
+    fixed = {label: trait for label, trait in traits.items() if label not in changing}
     yield sql_tables.moment(plan.engine, plan.as_of)
-    yield from sql_tables.entities(config, raws[config.entities.table], traits)
+    yield from sql_tables.entities(config, raws[config.entities.table], fixed)
     yield from sql_tables.conversions(config, raws[config.conversions.table], plan.until)
-    yield sql_tables.at_risk(config, plan.engine, list(traits))
+    if config.history is not None and changing:
+        yield from sql_tables.history(config.history, raws[config.history.table], changing, plan.until)
+    yield sql_tables.at_risk(config, plan.engine, list(traits), list(changing))
     needs, reader = _needs(plan), _reader(plan)
     if plan.features or plan.active:
+        yield from _people_ctes(config, raws)
         yield from _event_ctes(plan, needs, raws)
     measured = {
         label: reader.measure(feature, label, plan.thresholds[feature])
@@ -194,6 +232,14 @@ def _ctes(plan: _Plan, raws: Mapping[str, Raw]) -> Iterator[Cte]:
     for expression in measured.values():
         yield from expression.ctes
     yield "measures", _measures(plan, measured)
+
+
+def _people_ctes(config: Config, raws: Mapping[str, Raw]) -> Iterator[Cte]:
+    """Merged users and memberships, where the config has them."""
+    if config.aliases is not None:
+        yield from sql_people.alias_steps(config.aliases, raws[config.aliases.table])
+    if config.members is not None:
+        yield from sql_people.member_steps(config.members, raws[config.members.table], config.aliases is not None)
 
 
 def _trait(plan: _Plan, trait: str) -> sql_tables.Trait:
@@ -286,11 +332,19 @@ def _without_parentheses(node: exp.Expr) -> exp.Expr:
     return node.this if plain and isinstance(node.parent, exp.GT | exp.GTE | exp.LT | exp.LTE) else node
 
 
+def _mark_recursive(statement: exp.Select) -> None:
+    """Say which step refers to itself, with the names of its columns, which some dialects need."""
+    for cte in statement.ctes:
+        if cte.alias == sql_people.RECURSIVE and isinstance(cte.parent, exp.With):
+            cte.parent.set("recursive", True)
+            cte.args["alias"].set("columns", [exp.to_identifier(column) for column in ("alias", "person")])
+
+
 def _rename_clashing(statement: exp.Select, used_names: Collection[str]) -> exp.Select:
     """Rename steps whose name is also that of a raw table."""
     clashing = {cte.alias: f"{cte.alias}_step" for cte in statement.ctes if cte.alias.lower() in used_names}
     for cte in statement.ctes:
-        cte.set("alias", exp.TableAlias(this=exp.to_identifier(clashing.get(cte.alias, cte.alias))))
+        cte.args["alias"].set("this", exp.to_identifier(clashing.get(cte.alias, cte.alias)))
     for table in statement.find_all(exp.Table):
         if table.name in clashing and not table.meta.get(RAW):
             if not table.alias:

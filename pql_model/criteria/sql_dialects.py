@@ -45,6 +45,8 @@ class SqlDialect:
         Whether a text that is not a valid time or number is read as null; otherwise the statement fails.
     materialize : bool
         Whether a step that is read several times needs the hint to be computed once.
+    each_id : str or None
+        Query that returns a row for each distinct id in the JSON text of `entity`; None where there is none.
     """
 
     dialect = "duckdb"
@@ -52,6 +54,9 @@ class SqlDialect:
     in_utc = "SET TimeZone = 'UTC'"
     safe_casts = True
     materialize = False
+    each_id: str | None = """SELECT l.id FROM e CROSS JOIN UNNEST(LIST_DISTINCT(
+        CASE WHEN e.entity LIKE '[%' AND JSON_VALID(e.entity)
+        THEN CAST(CAST(e.entity AS JSON) AS TEXT[]) ELSE [e.entity] END)) AS l(id)"""
 
     def name(self, text: str) -> exp.Identifier:
         """A table or column name of the user, exactly as written."""
@@ -64,6 +69,10 @@ class SqlDialect:
 
     def text(self, x: Node) -> Node:
         return exp.cast(x, "TEXT")
+
+    def json_of_array(self, x: Node) -> Node:
+        """The JSON text of a column of arrays."""
+        return self.text(_called("TO_JSON", x))
 
     def double(self, x: Node) -> Node:
         return exp.cast(x, "DOUBLE")
@@ -129,6 +138,8 @@ class Postgres(SqlDialect):
     in_utc = "SET TIME ZONE 'UTC'"
     safe_casts = False
     materialize = True  # otherwise the events are computed again for every entity
+    each_id = """SELECT l.id FROM e CROSS JOIN LATERAL (SELECT DISTINCT x.id FROM JSONB_ARRAY_ELEMENTS_TEXT(
+        CASE WHEN e.entity LIKE '[%' THEN CAST(e.entity AS JSONB) ELSE JSONB_BUILD_ARRAY(e.entity) END) AS x(id)) AS l"""
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_EXTRACT_PATH_TEXT", exp.cast(column, "JSON"), *path)
@@ -149,6 +160,11 @@ class BigQuery(SqlDialect):
 
     dialect = "bigquery"
     in_utc = ""
+    each_id = """SELECT id FROM e CROSS JOIN UNNEST(ARRAY(SELECT DISTINCT x FROM UNNEST(
+        CASE WHEN e.entity LIKE '[%' THEN JSON_VALUE_ARRAY(e.entity) ELSE [e.entity] END) AS x)) AS id"""
+
+    def json_of_array(self, x: Node) -> Node:
+        return _called("TO_JSON_STRING", x)
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_VALUE", column, "$" + _path(path, '."{}"'))
@@ -171,6 +187,8 @@ class Snowflake(SqlDialect):
     instant_type = "TIMESTAMP_NTZ"
     in_utc = "ALTER SESSION SET TIMEZONE = 'UTC'"
     safe_casts = False  # its TRY_CAST takes texts only
+    each_id = """SELECT CAST(l.value AS TEXT) AS id FROM e CROSS JOIN LATERAL FLATTEN(INPUT => ARRAY_DISTINCT(
+        CASE WHEN e.entity LIKE '[%' THEN PARSE_JSON(e.entity) ELSE ARRAY_CONSTRUCT(e.entity) END)) AS l"""
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_EXTRACT_PATH_TEXT", column, _path(path, '["{}"]').removeprefix("."))
@@ -193,6 +211,8 @@ class Databricks(SqlDialect):
     dialect = "databricks"
     instant_type = "TIMESTAMP_NTZ"
     in_utc = "SET TIME ZONE 'UTC'"
+    each_id = """SELECT l.id FROM e LATERAL VIEW EXPLODE(ARRAY_DISTINCT(
+        CASE WHEN e.entity LIKE '[%' THEN FROM_JSON(e.entity, 'ARRAY<STRING>') ELSE ARRAY(e.entity) END)) l AS id"""
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("GET_JSON_OBJECT", column, "$" + _path(path, "['{}']"))
@@ -207,6 +227,7 @@ class Redshift(SqlDialect):
     """Amazon Redshift."""
 
     dialect = "redshift"
+    each_id = None
     in_utc = "SET timezone TO 'UTC'"
     safe_casts = False
 
@@ -226,6 +247,11 @@ class Trino(SqlDialect):
     dialect = "trino"
     instant_type = "TIMESTAMP(6)"
     in_utc = "SET TIME ZONE 'UTC'"
+    each_id = """SELECT l.id FROM e CROSS JOIN UNNEST(ARRAY_DISTINCT(
+        CASE WHEN e.entity LIKE '[%' THEN CAST(JSON_PARSE(e.entity) AS ARRAY(VARCHAR)) ELSE ARRAY[e.entity] END)) AS l(id)"""
+
+    def json_of_array(self, x: Node) -> Node:
+        return _called("JSON_FORMAT", exp.cast(x, "JSON"))
 
     def field(self, column: Node, path: Sequence[str]) -> Node:
         return _called("JSON_EXTRACT_SCALAR", column, "$" + _path(path, '["{}"]'))

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
+from pql_model.criteria import sql_people
 from pql_model.criteria.sql_dialects import Node
 from pql_model.criteria.sql_raw import (
     Cte,
@@ -30,8 +31,12 @@ from pql_model.criteria.sql_raw import (
     row_number,
 )
 from pql_model.measures import ANY
-from pql_model.sources.events import bot_columns, value_names
+from pql_model.sources.bots import bot_columns
+from pql_model.sources.events import value_names
 from pql_model.sources.scalars import BOT_AGENTS, BOT_FLAGS, BOT_USERS, EVENT_CALLED_ANY
+
+OWN_PERSON = "own_person"
+"""The id that a merged user had."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +100,20 @@ def concerns(spec: EventTable, needs: Needs) -> bool:
 
 
 def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix: str) -> EventPart:
-    """Read one table: each row id once, then the visible rows. `suffix` distinguishes the steps of several tables."""
+    """Read one table: each row for each of its entities, each row id once, then the visible rows.
+
+    `suffix` distinguishes the steps of several tables.
+    """
     columns = _columns(config, spec, raw, needs)
     name = f"event_rows{suffix}"
-    ctes: list[Cte] = [(name, raw.select(columns, spec.where))]
+    rows = raw.select(columns, spec.where)
+    ctes: list[Cte] = [(name, rows), *_attributed(config, spec, raw, columns, name, suffix)]
+    name = ctes[-1][0]
     usable = _usable(raw, spec, columns)
     if spec.columns.id is not None:
         star = exp.Column(this=exp.Star(), table=exp.to_identifier("e"))
-        order = row_number(col("row_id", "e"), *map(ascending, _order(raw, spec, columns)))
+        keys = [col("row_id", "e"), col("entity", "e")]
+        order = row_number(keys, *map(ascending, _order(raw, spec, columns)))
         copies = exp.select(star, exp.alias_(order, "place")).from_(f"{name} AS e")
         name = f"event_copies{suffix}"
         ctes.append((name, copies.where(*usable)))
@@ -117,22 +128,40 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
     return EventPart(ctes, parts)
 
 
+def _attributed(
+    config: Config, spec: EventTable, raw: Raw, columns: dict[str, Node], step: str, suffix: str
+) -> Iterator[Cte]:
+    """Steps that resolve merged users, and give a row to each entity it belongs to. They add to `columns`."""
+    if config.aliases is not None and "person" in columns:
+        rows = sql_people.resolved(step, list(columns), own=OWN_PERSON)
+        columns[OWN_PERSON] = col(OWN_PERSON, "e")
+        step = f"event_people{suffix}"
+        yield step, rows
+    if spec.columns.entity is None:
+        rows = sql_people.placed(step, list(columns))
+        columns["entity"] = col("entity", "e")
+        yield f"event_accounts{suffix}", rows
+    elif spec.columns.entity in raw.lists:
+        yield f"event_accounts{suffix}", sql_people.each_id(raw.engine, step, list(columns))
+
+
 # ---------------------------------------------------------------- the rows
 
 
 def _columns(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> dict[str, Node]:
     """The columns that are read, by their names in the statement."""
     of, exclude = spec.columns, config.exclude
-    columns = {"entity": raw.identifier(of.entity) if of.id is not None else raw.text(of.entity)}
+    columns = {"entity": _entity(raw, of.entity, of.id is not None)} if of.entity is not None else {}
     if of.event is not None:
         columns["event_name"] = raw.text(of.event)
     columns["event_time"] = raw.instant(of.time)
     if of.known_at is not None:
         columns["known_at"] = raw.instant(of.known_at)
     if of.user is not None:
-        columns["person"] = raw.identifier(of.user)
+        ids = [raw.identifier(column) for column in of.user]
+        columns["person"] = exp.Coalesce(this=ids[0], expressions=ids[1:]) if ids[1:] else ids[0]
     elif config.entity == "user" and (exclude.bots or exclude.users):
-        columns["person"] = raw.text(of.entity)
+        columns["person"] = raw.text(str(of.entity))
     if of.id is not None:
         columns["row_id"] = raw.identifier(of.id)
     if exclude.bots:
@@ -145,6 +174,13 @@ def _columns(config: Config, spec: EventTable, raw: Raw, needs: Needs) -> dict[s
     columns |= {f"count_{i}": raw.number(column) for i, column in enumerate((spec.counts or {}).values())}
     users = {i: spec.users[event] for i, event in enumerate(spec.counts or {}) if event in spec.users}
     return columns | {f"users_{i}": raw.number(column) for i, column in users.items()}
+
+
+def _entity(raw: Raw, column: str, has_id: bool) -> Node:
+    """The entity of a row, or the list that holds it."""
+    if column in raw.lists:
+        return raw.id_list(column)
+    return raw.identifier(column) if has_id else raw.text(column)
 
 
 def _usable(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node]:
@@ -170,7 +206,7 @@ def _order(raw: Raw, spec: EventTable, columns: Mapping[str, Node]) -> list[Node
         arrived = exp.Coalesce(this=known_at, expressions=[end])
         if spec.covers is not None:
             arrived = exp.case().when(known_at > end, known_at).else_(end)
-    keys = ["entity", *(["event_name"] if "event_name" in columns else []), *(["person"] if spec.columns.user else [])]
+    keys = [*(["event_name"] if "event_name" in columns else []), *(["person"] if spec.columns.user else [])]
     numbers = [name for name in columns if name.startswith(("value_", "count_", "users_"))]
     return [arrived, *([time] if arrived is not time else []), *[col(name, "e") for name in (*keys, *numbers)]]
 
@@ -199,9 +235,12 @@ def _of_people(config: Config, spec: EventTable, raw: Raw, columns: Mapping[str,
     agent = col("user_agent", "e")
     if "person" in columns and config.exclude.users:
         yield or_null(person, exp.not_(one_of(person.copy(), config.exclude.users)))
+        if config.aliases is not None:
+            yield or_null(person, exp.not_(sql_people.is_alias_of_excluded(config.exclude.users)))
     if "person" in columns and config.exclude.bots:
-        is_bot = raw.engine.matches(exp.Lower(this=person.copy()), BOT_USERS.removeprefix("(?i)"))
-        yield or_null(person, exp.not_(is_bot))
+        for name in (person, *([col(OWN_PERSON, "e")] if OWN_PERSON in columns else [])):
+            is_bot = raw.engine.matches(exp.Lower(this=name.copy()), BOT_USERS.removeprefix("(?i)"))
+            yield or_null(name, exp.not_(is_bot))
     if "user_agent" in columns:
         yield or_null(agent, exp.not_(raw.engine.matches(agent.copy(), BOT_AGENTS.removeprefix("(?i)"))))
     if "said_bot" in columns:

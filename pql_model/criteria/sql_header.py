@@ -13,7 +13,7 @@ from pql_model.criteria.sql_raw import Raw
 from pql_model.time import iso
 
 _WIDTH = 110
-_KINDS = {"text": "text or whole numbers", "time": "TIMESTAMP", "number": "numbers", "JSON": "JSON"}
+_KINDS = {"text": "text or whole numbers", "time": "TIMESTAMP", "number": "numbers", "JSON": "JSON", "list": "lists"}
 
 
 def header(

@@ -72,11 +72,17 @@ def descending(node: Node) -> exp.Ordered:
     return exp.Ordered(this=node.copy(), desc=True, nulls_first=False)
 
 
-def over(function: Node, partition: Node, *ranks: Node, rows: tuple[str | None, str | None] | None = None) -> Node:
+def over(
+    function: Node,
+    partition: Node | Sequence[Node],
+    *ranks: Node,
+    rows: tuple[str | None, str | None] | None = None,
+) -> Node:
     """A window function over the rows with the same value of `partition`, ordered by `ranks`.
 
     `rows` says where its frame starts and ends: `UNBOUNDED`, or None for the current row.
     """
+    keys = partition if isinstance(partition, Sequence) else [partition]
     order = exp.Order(expressions=list(ranks)) if ranks else None
     spec = None
     if rows is not None:
@@ -84,10 +90,10 @@ def over(function: Node, partition: Node, *ranks: Node, rows: tuple[str | None, 
         sides = {"start": start or current, "start_side": "PRECEDING" if start else None}
         sides |= {"end": end or current, "end_side": "FOLLOWING" if end else None}
         spec = exp.WindowSpec(kind="ROWS", **sides)
-    return exp.Window(this=function, partition_by=[partition.copy()], order=order, spec=spec)
+    return exp.Window(this=function, partition_by=[key.copy() for key in keys], order=order, spec=spec)
 
 
-def row_number(partition: Node, *ranks: Node) -> Node:
+def row_number(partition: Node | Sequence[Node], *ranks: Node) -> Node:
     """Number the rows with the same value of `partition`, ordered by `ranks`."""
     return over(exp.RowNumber(), partition, *ranks)
 
@@ -129,6 +135,8 @@ class Raw:
         Whether times are truncated to their UTC date.
     columns : collection of str, optional
         All its columns, if known: `properties.size` may be one of them, otherwise it is a field of `properties`.
+    lists : mapping
+        Column of ids whose cells hold lists -> `array`, or `json` for their text.
     """
 
     engine: SqlDialect
@@ -136,6 +144,7 @@ class Raw:
     name: str
     day_only: bool = False
     columns: Collection[str] | None = None
+    lists: Mapping[str, str] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
 
     def plain(self, name: str, kind: str = "text") -> Node:
@@ -154,6 +163,11 @@ class Raw:
     def identifier(self, name: str) -> Node:
         """Trimmed text; null for a text that stands for a missing id."""
         return case_when(exp.not_(self.engine.matches(exp.Lower(this=self.text(name)), _NO_ID)), self.text(name))
+
+    def id_list(self, name: str) -> Node:
+        """JSON text of a cell that may hold a list of ids."""
+        cell = self.plain(name, "list" if self.lists[name] == "array" else "text")
+        return self.engine.json_of_array(cell) if self.lists[name] == "array" else self.engine.text(cell)
 
     def instant(self, name: str) -> Node:
         expression = self.engine.read_instant(self.plain(name, "time"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from pql_model.config.people_tables import HistoryTable
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import ConversionColumns
 from pql_model.criteria.sql_dialects import Node, SqlDialect
@@ -170,12 +171,44 @@ def _remains() -> Node:
     return col("remaining", "c") > share
 
 
-def at_risk(config: Config, engine: SqlDialect, traits: Sequence[str]) -> Cte:
-    """Entities that signed up, have not converted and are not excluded; in a trial also of an age that is scored."""
+def history(spec: HistoryTable, raw: Raw, traits: Mapping[str, Trait], until: int | None) -> list[Cte]:
+    """The traits that change, as the newest row before as_of states them. `traits` are those of the history."""
+    at = col("changed_at", "h")
+    columns = {"entity": raw.identifier(spec.columns.entity), "changed_at": raw.instant(spec.columns.time)}
+    values = {name: raw.text(t.name) if t.as_text else raw.number(t.name) for name, t in traits.items()}
+    place = over(exp.Anonymous(this="RANK"), col("entity", "h"), descending(at))
+    ranked = exp.select(col("entity", "h"), *[col(n, "h") for n in traits], exp.alias_(place, "place")).from_(
+        "history_rows AS h"
+    )
+    ranked = ranked.join("moment AS m", join_type="cross").where(
+        *plausible_time(raw.engine, at), at < col("as_of", "m")
+    )
+    if until is not None:
+        ranked = ranked.where(at <= raw.engine.moment(until))
+    latest = exp.select(col("entity", "h"), *[exp.alias_(exp.Max(this=col(n, "h")), n) for n in traits])
+    latest = latest.from_("history_ranked AS h").where(col("place", "h") < 2).group_by(col("entity", "h"))
+    return [
+        ("history_rows", raw.select(columns | values, spec.where)),
+        ("history_ranked", ranked),
+        ("history_latest", latest),
+    ]
+
+
+def at_risk(config: Config, engine: SqlDialect, traits: Sequence[str], changing: Sequence[str] = ()) -> Cte:
+    """Entities that signed up, have not converted and are not excluded; in a trial also of an age that is scored.
+
+    `changing` are the traits of `history_latest`.
+    """
     signed = [col("signed_up", "n")] if config.entities.columns.signed_up is not None else []
-    columns = [col("entity", "n"), *signed, col("as_of", "m"), *[col(trait, "n") for trait in traits]]
+    columns = [
+        *[col("entity", "n"), *signed, col("as_of", "m")],
+        *[col(trait, "h" if trait in changing else "n") for trait in traits],
+    ]
     entities = exp.select(*columns).from_("entities_ranked AS n").join("moment AS m", join_type="cross")
     entities = entities.join("converted AS c", on=col("entity", "c").eq(col("entity", "n")), join_type="left")
+    if changing:
+        on = col("entity", "h").eq(col("entity", "n"))
+        entities = entities.join("history_latest AS h", on=on, join_type="left")
     # not `= 1`: PostgreSQL assumes that an equality is rare and would join row by row
     tests = [col("place", "n") < 2, col("excluded", "n") < 1, col("entity", "c").is_(exp.null())]
     return "at_risk", entities.where(*tests, *_old_enough(config, engine))

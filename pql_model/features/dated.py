@@ -35,16 +35,17 @@ def join_latest(
     for part in dated:
         wanted = {i: columns[name] for i, name in enumerate(part.names) if name in columns}
         if wanted:
-            latest = _latest(part.table, snapshots, wanted)
+            latest = _latest(part, snapshots, wanted)
             table = table.merge(latest, on=["entity", "as_of"], how="left", validate="many_to_one")
     return table
 
 
-def _latest(rows: Table, snapshots: Table, wanted: Mapping[int, str]) -> pd.DataFrame:
+def _latest(part: DatedColumns, snapshots: Table, wanted: Mapping[int, str]) -> pd.DataFrame:
+    rows = part.table
     known = ibis.coalesce(rows.known_at, rows.time)
-    places = {  # total, hence the row with the highest place is one
+    places = {  # total, hence the row with the highest place is one; a blank value comes first
         f"place_{i}": ibis.row_number().over(
-            ibis.window(group_by="entity", order_by=[rows.time, known, rows[f"value_{i}"]])
+            ibis.window(group_by="entity", order_by=[rows.time, known, rows[f"value_{i}"].asc(nulls_first=True)])
         )
         for i in wanted
     }
@@ -56,9 +57,14 @@ def _latest(rows: Table, snapshots: Table, wanted: Mapping[int, str]) -> pd.Data
     ]
     kept = [placed[name] for i in wanted for name in (f"value_{i}", f"place_{i}")]
     t = snapshots.join(placed, conditions).select(snapshots.entity, snapshots.as_of, *kept)
-    last = {
-        column: t[f"value_{i}"].argmax(t[f"place_{i}"], where=t[f"value_{i}"].notnull()) for i, column in wanted.items()
-    }
+    last = {column: _last(t, i, part.states_all) for i, column in wanted.items()}
     last = {name: c.cast("float64") if c.type().is_decimal() else c for name, c in last.items()}
     found: pd.DataFrame = t.group_by("entity", "as_of").agg(**last).to_pandas()
     return found
+
+
+def _last(t: Table, i: int, states_all: bool) -> Any:
+    """The last value; where each row states all values, none if the last row has none."""
+    value, place = t[f"value_{i}"], t[f"place_{i}"]
+    last = value.argmax(place, where=value.notnull())
+    return ibis.ifelse(place.max() == place.max(where=value.notnull()), last, None) if states_all else last

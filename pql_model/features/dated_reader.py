@@ -1,7 +1,8 @@
 """The dated values of one entity: as a request brings them, and the last of them as of an instant.
 
 A value counts if it holds from a time before as_of and was known before as_of. Of several the latest counts; of several
-from one time the one known last; of several known at one time the largest. A missing value changes nothing.
+from one time the one known last; of several known at one time the largest. A missing value changes nothing, except in the
+history of a trait, where the trait is unknown from then on.
 """
 
 from __future__ import annotations
@@ -49,17 +50,28 @@ class DatedValue(NamedTuple):
     known_at: int | None = None
 
 
-def latest_of(rows: Iterable[DatedValue], as_of: int) -> dict[str, Value]:
+def latest_of(rows: Iterable[DatedValue], as_of: int, history: Collection[str] = ()) -> dict[str, Value]:
     """Return the value of each name as of an instant: as a service computes it.
+
+    Parameters
+    ----------
+    rows : Iterable[DatedValue]
+        The values of one entity, in any order.
+    as_of : int
+        The instant.
+    history : Collection[str]
+        Names of which a missing value counts as well: the trait is unknown from then on.
 
     >>> latest_of([DatedValue("nps", 3, 9), DatedValue("nps", 5, 7), DatedValue("nps", 6, 2, known_at=8)], as_of=8)
     {'nps': 7}
     """
-    best: dict[str, tuple[tuple[int, int, bool, Any], Value]] = {}
+    best: dict[str, tuple[tuple[int, int, bool, bool, Any], Value]] = {}
     for name, time, value, known_at in rows:
-        if value is None or time >= as_of or (known_at is not None and known_at >= as_of):
+        hidden = time >= as_of or (known_at is not None and known_at >= as_of)
+        if hidden or (value is None and name not in history):
             continue
-        order = (time, time if known_at is None else known_at, isinstance(value, str), value)
+        known = time if known_at is None else known_at
+        order = (time, known, value is not None, isinstance(value, str), 0 if value is None else value)
         if name not in best or order > best[name][0]:
             best[name] = order, value
     return {name: value for name, (_, value) in best.items()}

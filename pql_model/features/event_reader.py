@@ -44,6 +44,8 @@ class ReadingRules:
         Names of the product's values and traits; None accepts any. Others are left out and reported.
     dated_names
         The traits that may come as dated values, under `columns`.
+    history_traits
+        Those of which a missing value counts: the trait is unknown from then on.
     needs_signup
         Whether `signed_up` is required.
     may_lack_signup
@@ -63,6 +65,7 @@ class ReadingRules:
     known_values: frozenset[str] | None = None
     known_traits: frozenset[str] | None = None
     dated_names: frozenset[str] = frozenset()
+    history_traits: frozenset[str] = frozenset()
     entity_acts: bool = False
     bots: bool = True
     excluded_users: frozenset[str] = frozenset()

@@ -71,7 +71,7 @@ BODY = ObjectFields(
             "type": ["array", "null"],
             "items": DATED.schema,
             "maxItems": ReadingRules.most_events,
-            "description": "Values of dated columns. The last one known before as_of counts.",
+            "description": "Values of dated columns and traits that change. The last one known before as_of counts.",
         },
     },
 )
@@ -138,7 +138,7 @@ def read_entity(raw: object, rules: ReadingRules, now: int) -> Incoming:
     traits, unknown_traits = _traits(body.get("traits"), rules)
     if body.get("columns") is not None:
         dated, others = read_dated(listed_in(body["columns"], "", "columns", rules.most_events), rules, traits)
-        traits, unknown_traits = {**traits, **latest_of(dated, as_of)}, (*unknown_traits, *others)
+        traits, unknown_traits = {**traits, **latest_of(dated, as_of, rules.history_traits)}, (*unknown_traits, *others)
     reader = EventReader(rules)
     rows, ids = reader.read(listed_in(body["events"], "", "events", rules.most_events))
     events, reasons = _select(rows, ids, entity, signed_up, as_of, rules)

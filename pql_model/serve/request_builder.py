@@ -62,7 +62,7 @@ def _dated(sources: Sources, snapshots: Any) -> dict[str, list[dict[str, Any]]]:
             arrival = {"known_at": iso(row["known_at"])} if row["known_at"] is not None else {}
             for i, name in enumerate(part.names):
                 value = _scalar(float(v) if isinstance(v := row[f"value_{i}"], Decimal) else v)
-                if value is not None:
+                if value is not None or part.states_all:
                     dated = {"name": name, "time": iso(row["time"]), "value": value, **arrival}
                     tables.setdefault(row["entity"], []).append(dated)
     return tables

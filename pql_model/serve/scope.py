@@ -20,7 +20,9 @@ KEY = "scope"
 """Key among the facts of a model."""
 
 
-def scope_facts(config: Config, known_events: Sequence[str], traits: Sequence[str]) -> dict[str, Any]:
+def scope_facts(
+    config: Config, known_events: Sequence[str], traits: Sequence[str], excluded_users: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Build the part of a model's facts that `Scope` reads.
 
     Parameters
@@ -29,18 +31,22 @@ def scope_facts(config: Config, known_events: Sequence[str], traits: Sequence[st
         All event names of the training data.
     traits
         All traits of the product.
+    excluded_users
+        The users that the config excludes, with the ids that merged users have; default: those of the config.
     """
+    users = config.exclude.users if excluded_users is None else excluded_users
     days = config.schedule.at_days or []
     return {
         "known_events": list(known_events),
         "known_values": sorted({name for table in config.events for name in table.values}),
         "known_traits": list(traits),
         "dated_names": list(config.dated_names),
+        "history_traits": list(config.history.traits) if config.history is not None else [],
         "needs_signup": config.entities.columns.signed_up is not None,
         "may_lack_signup": config.motion == "freemium",
         "entity_acts": config.entity == "user",
         "bots": config.exclude.bots,
-        "excluded_users": list(config.exclude.users),
+        "excluded_users": list(users),
         "excluded_traits": {name: list(values) for name, values in config.exclude.entities.items()},
         "own_ids": sorted({name for table in config.events for name in _events_of(table)}),
         "by_day": config.resolution == "day",
@@ -85,6 +91,7 @@ class Scope:
             known_values=frozenset(raw["known_values"]),
             known_traits=frozenset(raw["known_traits"]),
             dated_names=frozenset(raw["dated_names"]),
+            history_traits=frozenset(raw["history_traits"]),
             entity_acts=raw["entity_acts"],
             bots=raw["bots"],
             excluded_users=frozenset(raw["excluded_users"]),

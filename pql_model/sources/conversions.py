@@ -10,11 +10,13 @@ import ibis
 from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, NotEnoughDataError
+from pql_model.sources.aliases import Aliases
 from pql_model.sources.casts import Times, identifier, number, refuse_mixed_offsets, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.entities import Entities
 from pql_model.sources.events import REASONS
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.payments import CANCELED_WITHIN, PAYMENT_REASONS, judge_payments
 from pql_model.sources.row_filter import select_rows
 
@@ -47,7 +49,9 @@ class Conversions:
     payments: Table | None = None
 
 
-def read_conversions(con: Connection, config: Config, entities: Entities) -> Conversions:
+def read_conversions(
+    con: Connection, config: Config, entities: Entities, aliases: Aliases | None = None
+) -> Conversions:
     """Stage the first payment of each entity as table `conversions`; there may be none.
 
     Parameters
@@ -58,6 +62,8 @@ def read_conversions(con: Connection, config: Config, entities: Entities) -> Con
         The product.
     entities : Entities
         Conversions of others are set aside.
+    aliases : Aliases, optional
+        Merged users.
 
     Raises
     ------
@@ -68,6 +74,8 @@ def read_conversions(con: Connection, config: Config, entities: Entities) -> Con
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions")
     raw = select_rows(raw, spec.where, "conversions.where", config.resolution)
     staged = con.create_table("staged_conversions", raw.table.select(**_columns_of_payments(raw, config)))
+    staged = with_each_id(con, staged, "staged_conversions", "entity")
+    staged = aliases.resolve(staged, "entity") if aliases is not None and config.entity == "user" else staged
     t = staged.left_join(entities.roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(
         (t.entity.isnull(), "no_entity"),
@@ -114,7 +122,7 @@ def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
         for key, name in (("value", columns.value), ("refunded", columns.refunded))
     }
     return {
-        "entity": identifier(raw.column(columns.entity, "conversions.columns.entity")),
+        "entity": ids(raw.column(columns.entity, "conversions.columns.entity")),
         "time": paid_at.instant,
         "has_offset": paid_at.has_offset,
         "blank": ~paid_at.present,
@@ -168,9 +176,15 @@ def _warnings(config: Config, staged: Table, judged: Table) -> list[str]:
             judged.aggregate(
                 missing=judged.count(where=judged[key].isnull() & ~judged[f"{key}_present"]),
                 unreadable=judged.count(where=judged[key].isnull() & judged[f"{key}_present"]),
+                unpaid=judged.count(where=judged.unpaid == "no_payment"),
                 rows=judged.count(),
             )
         )
+        if key == "value" and lacking["unpaid"] > lacking["rows"] / 2:
+            warnings.append(
+                f"{lacking['unpaid']:,} of {lacking['rows']:,} rows of {spec.table} have a `{name}` of 0 or below and are not "
+                "payments. If they are, map another column as `value`, or none."
+            )
         effect = "payments of unknown amount" if key == "value" else "not paid back"
         if key == "value" and lacking["missing"]:
             warnings.append(
@@ -191,5 +205,5 @@ def no_conversions_error(source: str, conversions: Conversions) -> NotEnoughData
     return NotEnoughDataError(
         f"There are no conversions: {source} has {conversions.rows:,} rows and none can be used",
         received=why or "an empty table",
-        remedy="check `conversions.columns`, and that its entity ids match those of the entities table",
+        remedy="check `conversions.columns` and `conversions.where`, and that the entity ids match those of the entities table",
     )

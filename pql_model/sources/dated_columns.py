@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import ibis
 
-from pql_model.config.own_features import DatedKeys, OwnFeature
+from pql_model.config.own_features import DatedKeys
+from pql_model.config.row_filter import RowFilter
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, did_you_mean, listed, nearest
-from pql_model.sources.casts import identifier, refuse_mixed_offsets, text, times
-from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.aliases import Aliases
+from pql_model.sources.casts import refuse_mixed_offsets, text, times
+from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.events import EXPECTED, refuse_unusable
 from pql_model.sources.files import read_raw
+from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.row_filter import select_rows
 
 Table = Any
@@ -33,12 +36,19 @@ class DatedColumns:
         The names of the values, in that order.
     set_aside
         Rows that cannot be used, by reason.
+    states_all
+        Whether each row states all values, as in a history of traits: a blank value is unknown from then on. Otherwise
+        a blank value changes nothing.
+    notes
+        Further sentences a person should read.
     """
 
     source: str
     table: Table
     names: tuple[str, ...]
     set_aside: dict[str, int]
+    states_all: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def warning(self) -> str | None:
@@ -47,8 +57,38 @@ class DatedColumns:
         return f"Rows of {self.source} that cannot be used: {counts}." if counts else None
 
 
-def read_dated_columns(con: Connection, config: Config, roster: Table, traits: Sequence[str]) -> list[DatedColumns]:
-    """Stage every table of dated columns that the config names.
+@dataclass(frozen=True)
+class DatedTable:
+    """How one table of dated columns is read.
+
+    Attributes
+    ----------
+    source
+        The table's name in the config.
+    key
+        The key of the config that names it, for errors.
+    columns
+        Its columns for entity, time and known_at.
+    values
+        Name of a value -> its column.
+    where
+        The rows that count.
+    until
+        The end of the data: later rows are set aside. None reads all rows.
+    """
+
+    source: str
+    key: str
+    columns: DatedKeys
+    values: Mapping[str, str]
+    where: Mapping[str, RowFilter] = field(default_factory=dict)
+    until: int | None = None
+
+
+def read_dated_columns(
+    con: Connection, config: Config, roster: Table, traits: Sequence[str], aliases: Aliases | None = None
+) -> list[DatedColumns]:
+    """Stage every table of dated columns that `features` names.
 
     Parameters
     ----------
@@ -56,6 +96,8 @@ def read_dated_columns(con: Connection, config: Config, roster: Table, traits: S
         Every listed entity, and whether it is `selected`: rows of others are set aside.
     traits : Sequence[str]
         Traits of the entities, whose names are taken.
+    aliases : Aliases, optional
+        Merged users.
 
     Raises
     ------
@@ -63,7 +105,7 @@ def read_dated_columns(con: Connection, config: Config, roster: Table, traits: S
         If a name is taken, a column is missing, or most rows cannot be used.
     """
     specs = [spec for spec in config.features if spec.table is not None]
-    taken = list(traits)
+    taken = [*traits, *(config.history.traits if config.history is not None else ())]
     for spec in specs:
         if twice := [name for name in spec.values if name in taken]:
             raise DataError(
@@ -72,59 +114,66 @@ def read_dated_columns(con: Connection, config: Config, roster: Table, traits: S
                 remedy=f"give it another name: `values: {{my_{twice[0]}: {spec.values[twice[0]]}}}`, or leave the trait out",
             )
         taken += spec.values
-    return [_stage(con, config, spec, number, roster) for number, spec in enumerate(specs)]
+    tables = [DatedTable(str(s.table), "features", cast(DatedKeys, s.columns), s.values, s.where) for s in specs]
+    return [stage_dated(con, config, table, f"dated_{i}", roster, aliases) for i, table in enumerate(tables)]
 
 
-def _stage(con: Connection, config: Config, spec: OwnFeature, number: int, roster: Table) -> DatedColumns:
-    source, keys = str(spec.table), cast(DatedKeys, spec.columns)
-    raw = read_raw(con, source, config.home, config.connection, name=f"raw_dated_{number}")
-    raw = select_rows(raw, spec.where, "features.where", config.resolution)
-    time = times(raw.column(keys.time, "features.columns.time"), config.resolution)
+def stage_dated(
+    con: Connection, config: Config, spec: DatedTable, name: str, roster: Table, aliases: Aliases | None = None
+) -> DatedColumns:
+    """Stage one table of dated columns under `name`, and count the rows that cannot be used.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, times mix offsets, or most rows cannot be used.
+    """
+    source, keys, values = spec.source, spec.columns, spec.values
+    raw = read_raw(con, source, config.home, config.connection, name=f"raw_{name}")
+    raw = select_rows(raw, spec.where, f"{spec.key}.where", config.resolution)
+    time = times(raw.column(keys.time, f"{spec.key}.columns.time"), config.resolution)
     known = _known(raw, keys, config)
     staged = con.create_table(
-        f"staged_dated_{number}",
+        f"staged_{name}",
         raw.table.select(
-            entity=identifier(raw.column(keys.entity, "features.columns.entity")),
+            entity=ids(raw.column(keys.entity, f"{spec.key}.columns.entity")),
             time=time.instant,
             has_offset=time.has_offset,
             known_at=known[0],
             unread=known[1],
-            **{
-                f"value_{i}": _value(raw.column(name, "features.values")) for i, name in enumerate(spec.values.values())
-            },
+            **{f"value_{i}": _value(raw.column(c, f"{spec.key}.values")) for i, c in enumerate(values.values())},
         ),
     )
-    t = staged.left_join(roster.select("entity", "selected"), "entity").drop("entity_right")
+    t = with_each_id(con, staged, f"staged_{name}", "entity")
+    t = aliases.resolve(t, "entity") if aliases is not None and config.entity == "user" else t
+    t = t.left_join(roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(
         (t.entity.isnull(), "no_entity"),
         (t.time.isnull() | t.unread, "unparsable_time"),
         (t.selected.isnull(), "unknown_entity"),
         (~t.selected, "not_selected"),
+        (t.time > spec.until if spec.until is not None else ibis.literal(False), "after_observed_until"),
         else_=ibis.null("string"),
     )
-    t = con.create_table(f"judged_dated_{number}", t.mutate(reason=reason))
+    t = con.create_table(f"judged_{name}", t.mutate(reason=reason))
     counts = {
         str(row["reason"]): int(row["rows"])
         for row in t.filter(t.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
     }
-    offsets = (
-        t.filter(t.time.notnull())
-        .aggregate(with_offset=lambda r: r.count(where=r.has_offset), naive=lambda r: r.count(where=~r.has_offset))
-        .to_pyarrow()
-        .to_pylist()[0]
+    readable = t.filter(t.time.notnull())
+    offsets = fetch_row(
+        readable.aggregate(
+            with_offset=readable.count(where=readable.has_offset), naive=readable.count(where=~readable.has_offset)
+        )
     )
     refuse_mixed_offsets(source, keys.time, offsets["with_offset"], offsets["naive"])
     counts["not_selected"] = counts.get("not_selected", 0) + raw.left_out
-    rows = int(t.count().to_pyarrow().as_py()) + raw.broken_lines + raw.left_out
+    rows = row_count(t) + raw.broken_lines + raw.left_out
     set_aside = {k: n for k, n in {"broken_line": raw.broken_lines, **dict(sorted(counts.items()))}.items() if n}
     refuse_unusable(source, rows, set_aside, config.max_set_aside)
-    names = [f"value_{i}" for i in range(len(spec.values))]
-    return DatedColumns(
-        source,
-        t.filter(t.reason.isnull()).select("entity", "time", "known_at", *names),
-        tuple(spec.values),
-        set_aside,
-    )
+    names = [f"value_{i}" for i in range(len(values))]
+    usable = t.filter(t.reason.isnull()).select("entity", "time", "known_at", *names)
+    return DatedColumns(source, usable, tuple(values), set_aside)
 
 
 def _value(column: Column) -> Column:

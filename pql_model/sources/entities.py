@@ -10,9 +10,11 @@ import ibis
 
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
-from pql_model.sources.casts import identifier, refuse_mixed_offsets, times
+from pql_model.sources.aliases import Aliases
+from pql_model.sources.casts import refuse_mixed_offsets, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, in_file_order, row_count
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.row_filter import one_of, select_rows
 from pql_model.time import iso
 
@@ -62,7 +64,7 @@ def trait_column(name: str) -> str:
     return f"trait_{name}"
 
 
-def read_entities(con: Connection, config: Config) -> Entities:
+def read_entities(con: Connection, config: Config, aliases: Aliases | None = None) -> Entities:
     """Stage the entities as table `entities`.
 
     Parameters
@@ -71,6 +73,9 @@ def read_entities(con: Connection, config: Config) -> Entities:
         An open session.
     config : Config
         The product.
+    aliases : Aliases, optional
+        Merged users. Where users convert, the rows of one person are one entity: that of the id that counts, with the
+        earliest sign-up of all.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def read_entities(con: Connection, config: Config) -> Entities:
         If no row is usable, an entity has several sign-up times, or columns are missing.
     """
     with in_file_order(con):
-        raw, staged, unselected = _stage_entities(con, config)
+        raw, staged, unselected = _stage_entities(con, config, aliases)
     spec, traits = config.entities, checked_traits(config, raw)
     marks = [f"mark_{i}" for i in range(len(config.exclude.entities))]
     named = staged.entity.notnull()
@@ -109,24 +114,37 @@ def read_entities(con: Connection, config: Config) -> Entities:
         "not_selected": raw.left_out,
         "no_entity": lost["no_entity"],
         "unparsable_time": lost["unparsable_time"],
-        "repeated": row_count(usable) - count,
+        "merged": (own_ids := row_count(usable.select("own_id").distinct())) - count,
+        "repeated": row_count(usable) - own_ids,
     }
     unmatched = [column for mark, column in zip(marks, config.exclude.entities, strict=True) if not lost[mark]]
-    unmatched_warnings = [f"`exclude.entities.{column}` matches no row of {spec.table}." for column in unmatched]
+    further = (
+        *(f"`exclude.entities.{column}` matches no row of {spec.table}." for column in unmatched),
+        *_warn_of_histories(config, raw.columns),
+    )
     positions = usable.group_by("entity").agg(position=usable.position.min())
     set_aside = {reason: n for reason, n in counts.items() if n}
-    return Entities(entities, traits, set_aside, (*raw.warnings, *unmatched_warnings), positions, unselected)
+    return Entities(entities, traits, set_aside, (*raw.warnings, *further), positions, unselected)
 
 
-def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table, Table | None]:
+def _warn_of_histories(config: Config, columns: Iterable[str]) -> list[str]:
+    replaced = [column for column in columns if has_history(config, column)]
+    if config.history is None or not replaced:
+        return []
+    return [
+        f"{config.history.table} states {listed(replaced)} over time: the values in {config.entities.table} are not used."
+    ]
+
+
+def _stage_entities(con: Connection, config: Config, aliases: Aliases | None) -> tuple[RawTable, Table, Table | None]:
     """Stage the raw table and its columns as we read them, and the ids of the rows that are not selected."""
     spec = config.entities
     everything = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")
     raw = select_rows(everything, spec.where, "entities.where", config.resolution)
-    ids = None
+    everyone = None
     if raw.left_out:
-        ids = everything.table.select(
-            entity=identifier(everything.column(spec.columns.entity, "entities.columns.entity"))
+        everyone = everything.table.select(
+            entity=ids(everything.column(spec.columns.entity, "entities.columns.entity"))
         )
     signup = None
     if spec.columns.signed_up is not None:
@@ -139,7 +157,7 @@ def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table, T
         "staged_entities",
         raw.table.select(
             position=ibis.row_number() if raw.in_order else ibis.null("int64"),
-            entity=identifier(raw.column(spec.columns.entity, "entities.columns.entity")),
+            entity=ids(raw.column(spec.columns.entity, "entities.columns.entity")),
             signed_up=signup.instant if signup else ibis.null("int64"),
             present=signup.present if signup else ibis.literal(False),
             has_offset=signup.has_offset if signup else ibis.null("boolean"),
@@ -147,11 +165,20 @@ def _stage_entities(con: Connection, config: Config) -> tuple[RawTable, Table, T
             **{trait_column(t): raw.column(t, "entities.traits") for t in checked_traits(config, raw)},
         ),
     )
+    staged = _with_own_id(con, staged, "staged_entities", config, aliases)
     unselected = None
-    if ids is not None:
-        others = ids.filter(ids.entity.notnull()).distinct().anti_join(staged, "entity")
+    if everyone is not None:
+        everyone = _with_own_id(con, everyone, "listed_entities", config, aliases).select("entity")
+        others = everyone.filter(everyone.entity.notnull()).distinct().anti_join(staged, "entity")
         unselected = con.create_table("unselected_entities", others)
     return raw, staged, unselected
+
+
+def _with_own_id(con: Connection, table: Table, name: str, config: Config, aliases: Aliases | None) -> Table:
+    """One row for each id of a list, and `entity` resolved where users convert; `own_id` is the id before that."""
+    table = with_each_id(con, table, name, "entity")
+    table = table.mutate(own_id=table.entity)
+    return aliases.resolve(table, "entity") if aliases is not None and config.entity == "user" else table
 
 
 def configured_traits(config: Config, columns: Iterable[str]) -> tuple[str, ...]:
@@ -161,7 +188,13 @@ def configured_traits(config: Config, columns: Iterable[str]) -> tuple[str, ...]
     if paid.table == spec.table:  # one wide table: the columns of the payment are not traits
         used |= {paid.columns.entity, paid.columns.time, paid.columns.value, paid.columns.refunded, *paid.where}
         used |= {paid.columns.start, paid.columns.canceled}
-    return tuple(spec.traits if spec.traits is not None else [c for c in columns if c not in used])
+    traits = spec.traits if spec.traits is not None else [c for c in columns if c not in used]
+    return tuple(trait for trait in traits if not has_history(config, trait))
+
+
+def has_history(config: Config, trait: str) -> bool:
+    """Whether a trait is read from `history`: its present value in the entities table was not known earlier."""
+    return config.history is not None and trait.lower() in map(str.lower, config.history.traits)
 
 
 def checked_traits(config: Config, raw: RawTable) -> tuple[str, ...]:
@@ -184,14 +217,17 @@ def _one_row_each(rows: Table, marks: Sequence[str], traits: Sequence[str]) -> T
     rows = rows.mutate(excluded=excluded)
     columns = ["entity", "signed_up", "excluded", *map(trait_column, traits)]
     order = [rows[c].desc() if c == "excluded" else rows[c] for c in columns[1:] if not rows[c].type().is_nested()]
+    order.insert(0, (rows.own_id == rows.entity).desc())  # of merged users, the row of the id that counts
     rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
     first = rows.mutate(rank=rank).filter(lambda t: t.rank == 0).select(*columns)
-    signups = rows.group_by("entity").agg(latest=rows.signed_up.max())  # another row may have the sign-up
-    return first.join(signups, "entity").mutate(signed_up=lambda t: t.latest).select(*columns)
+    # another row may have the sign-up, or be excluded
+    of_all = rows.group_by("entity").agg(earliest=rows.signed_up.min(), any_excluded=rows.excluded.any())
+    first = first.join(of_all, "entity")
+    return first.mutate(signed_up=first.earliest, excluded=first.any_excluded).select(*columns)
 
 
 def _refuse_several_signups(rows: Table, source: str) -> None:
-    signups = rows.group_by("entity").agg(first=rows.signed_up.min(), last=rows.signed_up.max())
+    signups = rows.group_by(entity="own_id").agg(first=rows.signed_up.min(), last=rows.signed_up.max())
     several = signups.filter(signups["first"] < signups["last"])
     if count := row_count(several):
         rows = several.order_by("entity").limit(3).to_pyarrow().to_pylist()

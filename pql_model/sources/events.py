@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,14 @@ import ibis
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
 from pql_model.errors import DataError
-from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, text, times
+from pql_model.sources.bots import is_bot
+from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_lists import ids
 from pql_model.sources.payments import PAYMENT_REASONS
+from pql_model.sources.people import NOBODY, People
 from pql_model.sources.row_filter import select_rows
-from pql_model.sources.scalars import AGENT_COLUMNS, BOT_AGENTS, BOT_COLUMNS, BOT_FLAGS, BOT_USERS
 
 Table = Any
 Column = Any
@@ -25,11 +27,13 @@ REASONS = {
     "broken_line": "a line that is not a row: wrong number of fields, an open quote, not JSON",
     "not_selected": "not among the rows that `where:` selects, of this table or of the entities",
     "no_entity": "no account or user",
+    "no_user": "no user, where `members` gives the account",
     "no_event": "no event name",
     "unparsable_time": "no time, or one that cannot be read",
     "duplicate_id": "a repeated row id",
     "bot": "a bot, by user name, user agent or bot column",
     "excluded_user": "a user the config excludes",
+    "no_membership": "a user who belonged to no account at that time",
     "unknown_entity": "not in the entities table",
     "before_signup": "earlier than the sign-up",
     "after_observed_until": "after observed_until, the end of the data",
@@ -57,6 +61,8 @@ class StagedEvents:
         and, for pre-counted rows, `count_0`, `users_0` and so on.
     rows, broken_lines, left_out
         Rows that `where:` selects, lines that are not rows, and rows that it does not select.
+    added
+        Rows of `table` beyond those of the source: one for each further entity that a row belongs to.
     spec
         The table's part of the config.
     warnings
@@ -70,6 +76,7 @@ class StagedEvents:
     spec: EventTable
     warnings: tuple[str, ...] = ()
     left_out: int = 0
+    added: int = 0
 
     @property
     def rows_read(self) -> int:
@@ -82,7 +89,7 @@ def value_names(tables: Sequence[EventTable]) -> list[str]:
     return sorted({name for table in tables for name in table.values})
 
 
-def stage_events(con: Connection, config: Config, index: int) -> StagedEvents:
+def stage_events(con: Connection, config: Config, index: int, people: People = NOBODY) -> StagedEvents:
     """Stage event table number `index` of the config and check each of its rows.
 
     Raises
@@ -94,8 +101,9 @@ def stage_events(con: Connection, config: Config, index: int) -> StagedEvents:
     at = f"events[{index}]"
     raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
     raw = select_rows(raw, spec.where, f"{at}.where", config.resolution)
-    entity = identifier(raw.column(spec.columns.entity, f"{at}.columns.entity"))
-    user = identifier(raw.column(spec.columns.user, f"{at}.columns.user")) if spec.columns.user else None
+    names = spec.columns
+    entity = ids(raw.column(names.entity, f"{at}.columns.entity")) if names.entity is not None else ibis.null("string")
+    user = _user(raw, spec, at)
     actors = [name for name in (user, entity if config.entity == "user" else None) if name is not None]
     person = ibis.coalesce(*actors) if actors else None  # without a user, the entity itself did it
     columns: dict[str, Column] = {
@@ -103,20 +111,30 @@ def stage_events(con: Connection, config: Config, index: int) -> StagedEvents:
         "user": ibis.null("string") if user is None else user,
         **_times(raw, spec, at, config.resolution),
         "id": identifier(raw.column(spec.columns.id, f"{at}.columns.id")) if spec.columns.id else ibis.null("string"),
-        "bot": _is_bot(raw, spec, at, person) if config.exclude.bots else ibis.literal(False),
+        "bot": is_bot(raw, spec, at, person) if config.exclude.bots else ibis.literal(False),
         "excluded": ibis.literal(False) if person is None else person.isin(config.exclude.users).fill_null(False),
         **_numbers(raw, spec, at, value_names(config.events)),
         **_event_columns(raw, spec, at),
     }
     staged = con.create_table(f"staged_events_{index}", raw.table.select(**columns))
     _refuse_mixed(spec, staged)
-    checked = staged.mutate(reason=_reason(staged))
+    placed = people.place(con, config, spec, staged, f"staged_events_{index}")
+    checked = placed.mutate(reason=_reason(placed, "user" if names.entity is None else "entity"))
     if spec.columns.id:
         checked = _mark_repeats(checked)
     checked = checked.mutate(reason=checked.reason.replace("?", ""))
     table = checked.select(*_CANONICAL, *_number_columns(staged), "reason")
+    rows = row_count(staged)
+    added = row_count(placed) - rows if placed is not staged else 0
     warnings = (*raw.warnings, *_number_warnings(raw, spec))
-    return StagedEvents(spec.table, table, row_count(staged), raw.broken_lines, spec, warnings, raw.left_out)
+    return StagedEvents(spec.table, table, rows, raw.broken_lines, spec, warnings, raw.left_out, added)
+
+
+def _user(raw: RawTable, spec: EventTable, at: str) -> Column | None:
+    """The first user that is not blank, of the columns that the config lists."""
+    if spec.columns.user is None:
+        return None
+    return ibis.coalesce(*(identifier(raw.column(name, f"{at}.columns.user")) for name in spec.columns.user))
 
 
 def _number_columns(table: Table) -> list[str]:
@@ -204,26 +222,6 @@ def _number_warnings(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def bot_columns(spec: EventTable, columns: Iterable[str]) -> tuple[str | None, str | None]:
-    """Find the column with the user agent and the one that marks bots; None where there is no such column."""
-    by_lower = {name.lower(): name for name in columns}
-    agent = spec.columns.user_agent or next((by_lower[n] for n in AGENT_COLUMNS if n in by_lower), None)
-    mapped = {*spec.values.values(), *(spec.counts or {}).values(), *spec.columns.model_dump().values()}
-    flag = next((by_lower[n] for n in BOT_COLUMNS if n in by_lower and by_lower[n] not in mapped), None)
-    return agent, flag
-
-
-def _is_bot(raw: RawTable, spec: EventTable, at: str, person: Column | None) -> Column:
-    """Whether the user name, the user agent or a bot column marks a bot."""
-    marks = [] if person is None else [person.re_search(BOT_USERS)]
-    agent, flag = bot_columns(spec, raw.columns)
-    if agent is not None:
-        marks.append(text(raw.column(agent, f"{at}.columns.user_agent")).re_search(BOT_AGENTS))
-    if flag is not None:
-        marks.append(identifier(raw.column(flag, "bot")).lower().isin(BOT_FLAGS))
-    return ibis.or_(*[mark.fill_null(False) for mark in marks], ibis.literal(False))
-
-
 def _refuse_mixed(spec: EventTable, staged: Table) -> None:
     readable = staged.time.notnull()
     counts = fetch_row(
@@ -238,10 +236,13 @@ def _refuse_mixed(spec: EventTable, staged: Table) -> None:
     refuse_mixed_offsets(spec.table, spec.columns.known_at or "", counts["known_with_offset"], counts["known_naive"])
 
 
-def _reason(t: Table) -> Column:
-    """The first reason against a row; with a `?` where `duplicate_id` takes precedence."""
+def _reason(t: Table, owner: str) -> Column:
+    """The first reason against a row; with a `?` where `duplicate_id` takes precedence.
+
+    `owner` is the column that says whose row it is.
+    """
     return ibis.cases(
-        (t.entity.isnull(), "no_entity"),
+        (t[owner].isnull(), f"no_{owner}"),
         (t.event.isnull(), "no_event"),
         (t.time.isnull() | ~t.known_readable, "unparsable_time"),
         (t.bot, "bot?"),
@@ -251,12 +252,11 @@ def _reason(t: Table) -> Column:
 
 
 def _mark_repeats(t: Table) -> Table:
-    """Keep the first row of each id: the earliest to arrive, then the earliest to happen."""
+    """Keep the first row of each id of an entity: the earliest to arrive, then the earliest to happen."""
     usable = t.reason.isnull() | t.reason.endswith("?")
     numbers = [t[column] for column in _number_columns(t)]
-    order = [usable.desc(), ibis.coalesce(t.known_at, t.time), t.time, t.entity, t.event, t.user, *numbers]
-    spread = ibis.ifelse(t.id.isnull(), t.entity, ibis.null("string"))  # else all rows without an id are one huge group
-    rank = ibis.row_number().over(ibis.window(group_by=[t.id, spread], order_by=order))
+    order = [usable.desc(), ibis.coalesce(t.known_at, t.time), t.time, t.event, t.user, *numbers]
+    rank = ibis.row_number().over(ibis.window(group_by=[t.id, t.entity], order_by=order))
     t = t.mutate(rank=ibis.ifelse(t.id.isnull(), 0, rank), usable=usable)
     return t.mutate(reason=ibis.ifelse(t.usable & (t.rank > 0), "duplicate_id", t.reason))
 
@@ -289,12 +289,16 @@ class EventLog:
         Source -> reason -> rows.
     untimely
         In the same columns, the rows that were set aside only because of their time.
+    rows_added
+        Rows beyond those read, one for each further entity that a row belongs to: a list of accounts, or a user of
+        several accounts. Usable and set-aside rows of a log add up to `rows_read + rows_added`.
     """
 
     table: Table
     rows_read: int
     set_aside: dict[str, dict[str, int]]
     untimely: Table
+    rows_added: int = 0
 
     def by_reason(self) -> dict[str, int]:
         """Count the rows set aside in all tables by reason, in the order of `REASONS`."""
@@ -330,6 +334,7 @@ def finish_events(
         t = part.table.left_join(roster, "entity")
         reason = ibis.cases(
             (t.reason.notnull(), t.reason),
+            (t.entity.isnull(), "no_membership"),
             (t.selected.isnull(), "unknown_entity"),
             (~t.selected, "not_selected"),
             (t.time < t.signed_up, "before_signup"),
@@ -345,7 +350,7 @@ def finish_events(
             counts[row["reason"]] = counts.get(row["reason"], 0) + row["rows"]
         by_reason = {reason: counts[reason] for reason in REASONS if counts.get(reason)}
         set_aside[_unique(part.source, set_aside)] = by_reason
-        refuse_unusable(part.source, part.rows_read, by_reason, share)
+        refuse_unusable(part.source, part.rows_read + part.added, by_reason, share)
         usable.append(_canonical(checked.filter(checked.reason.isnull()), part.spec))
         untimely.append(_canonical(checked.filter(checked.reason.isin(UNTIMELY)), part.spec))
     events = con.create_table("events", _union(usable))
@@ -357,7 +362,7 @@ def finish_events(
             remedy="check the columns, the entity ids and `observed_until`, which may lie before all events",
         )
     rows = sum(part.rows_read for part in staged)
-    return EventLog(events, rows, set_aside, _union(untimely))
+    return EventLog(events, rows, set_aside, _union(untimely), sum(part.added for part in staged))
 
 
 def _canonical(checked: Table, spec: EventTable) -> Table:

@@ -9,6 +9,7 @@ from typing import Any
 from pql_model import time
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
+from pql_model.sources.aliases import read_aliases
 from pql_model.sources.arrival import measure_arrival, warn_of_late_arrival
 from pql_model.sources.conversions import Conversions, no_conversions_error, read_conversions
 from pql_model.sources.data_end import DataEnd, find_data_end
@@ -16,6 +17,9 @@ from pql_model.sources.dated_columns import DatedColumns, read_dated_columns
 from pql_model.sources.duckdb_session import Connection, fetch_scalar, row_count
 from pql_model.sources.entities import Entities, read_entities
 from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
+from pql_model.sources.history import read_history
+from pql_model.sources.memberships import HARMLESS, Memberships, read_memberships, refuse_strange_users
+from pql_model.sources.people import NOBODY, People
 from pql_model.sources.zone_check import warn_of_time_zone
 from pql_model.time import DAY, iso
 
@@ -35,9 +39,11 @@ class Sources:
     warnings
         Sentences a person should read.
     dated
-        Tables of dated columns.
+        Tables of dated columns, and the history of traits.
     events_until
         The instant up to which behaviour is known, which payments may pass; None where it is `observed_until`.
+    people
+        Merged users, and the accounts that users belong to.
     """
 
     events: EventLog
@@ -47,6 +53,13 @@ class Sources:
     warnings: tuple[str, ...]
     dated: tuple[DatedColumns, ...] = ()
     events_until: int | None = None
+    people: People = NOBODY
+
+    @property
+    def more_set_aside(self) -> dict[str, dict[str, int]]:
+        """Reason -> rows of `members`, `aliases` and `history`, for those that the config has."""
+        history = [part.set_aside for part in self.dated if part.states_all]
+        return {**self.people.set_aside, **({"history": history[0]} if history else {})}
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -73,13 +86,15 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     NotEnoughDataError
         If there are no conversions.
     """
-    entities = read_entities(con, config)
-    refuse_unusable(
-        config.entities.table, _total(entities.table, entities.set_aside), entities.set_aside, config.max_set_aside
-    )
-    staged = [stage_events(con, config, index) for index in range(len(config.events))]
-    _refuse_foreign_ids(config, staged, entities.table)
-    conversions = read_conversions(con, config, entities)
+    aliases = read_aliases(con, config)
+    entities = read_entities(con, config, aliases)
+    lost = {reason: n for reason, n in entities.set_aside.items() if reason != "merged"}
+    refuse_unusable(config.entities.table, _total(entities.table, lost), lost, config.max_set_aside)
+    people = People(aliases, read_memberships(con, config, entities.roster, aliases))
+    _check_memberships(config, people.memberships)
+    staged = [stage_events(con, config, index, people) for index in range(len(config.events))]
+    _refuse_foreign_ids(config, staged, entities.table, people.memberships)
+    conversions = read_conversions(con, config, entities, aliases)
     lacking = no_conversions_error(config.conversions.table, conversions)
     if lacking is None:
         refuse_unusable(config.conversions.table, conversions.rows, conversions.set_aside, config.max_set_aside)
@@ -90,11 +105,15 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     conversions = _until(conversions, observed_until)
     _refuse_early_end(config, staged, observed_until)
     events = finish_events(con, staged, entities.roster, observed_until, config.max_set_aside)
-    dated = read_dated_columns(con, config, entities.roster, entities.traits)
+    dated = [
+        *read_dated_columns(con, config, entities.roster, entities.traits, aliases),
+        *read_history(con, config, entities.roster, observed_until, aliases),
+    ]
     warnings = (
         *entities.warnings,
         *conversions.warnings,
-        *(part.warning for part in dated if part.warning),
+        *people.warnings,
+        *(sentence for part in dated for sentence in (part.warning, *part.notes) if sentence),
         *(sentence for part in staged for sentence in part.warnings),
         *_warn_of_arrival(staged),
         *_warn_of_useless_exclusion(config),
@@ -102,7 +121,7 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         *filter(None, [warn_of_time_zone(config, entities, events), end.warning]),
         *_warn_of_sparse_end(config, events.table, end.events_until),
     )
-    return Sources(events, entities, conversions, observed_until, warnings, tuple(dated), end.events_until)
+    return Sources(events, entities, conversions, observed_until, warnings, tuple(dated), end.events_until, people)
 
 
 def _total(table: Table, set_aside: dict[str, int]) -> int:
@@ -153,9 +172,20 @@ def _refuse_early_end(config: Config, staged: list[StagedEvents], observed_until
         )
 
 
-def _refuse_foreign_ids(config: Config, staged: list[StagedEvents], entities: Table) -> None:
+def _check_memberships(config: Config, memberships: Memberships | None) -> None:
+    """Refuse memberships that mostly cannot be used."""
+    if memberships is not None:
+        lost = {reason: n for reason, n in memberships.set_aside.items() if reason not in HARMLESS}
+        refuse_unusable(memberships.source, memberships.rows, lost, config.max_set_aside)
+
+
+def _refuse_foreign_ids(
+    config: Config, staged: list[StagedEvents], entities: Table, memberships: Memberships | None
+) -> None:
     """Refuse event tables without a single known entity: mismatched ids are the most common and most silent mistake."""
     for part in staged:
+        if part.spec.columns.entity is None and memberships is not None:
+            refuse_strange_users(memberships, part.source, part.table)
         ids = part.table.filter(part.table.entity.notnull()).select("entity").distinct()
         any_id = ids.limit(1).to_pyarrow().num_rows
         if any_id and not ids.semi_join(entities, "entity").limit(1).to_pyarrow().num_rows:

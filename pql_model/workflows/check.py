@@ -55,11 +55,13 @@ class CheckResult:
         payload = {
             **select_attributes(self, "events", "entities", "conversions"),
             "rows_read": sources.events.rows_read,
+            "rows_added": sources.events.rows_added,
             "set_aside": self._set_aside(),
             "set_aside_by_table": {
                 **sources.events.set_aside,
                 "entities": sources.entities.set_aside,
                 "conversions": sources.conversions.set_aside,
+                **sources.more_set_aside,
             },
             "observed_until": iso(sources.observed_until),
             **self._of_training(),

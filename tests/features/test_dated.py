@@ -31,7 +31,15 @@ def oracle(rows, entity, as_of):
     return max(r[3] for r, at in zip(latest, known, strict=True) if at == max(known))
 
 
-def batch(rows, as_ofs, text=False):
+def oracle_of_history(rows, entity, as_of):
+    """The value that the last row states, none if it states none: rows of one instant are one row."""
+    seen = [r for r in rows if r[0] == entity and r[1] < as_of and (r[2] is None or r[2] < as_of)]
+    order = [(r[1], r[1] if r[2] is None else r[2]) for r in seen]
+    last = [r[3] for r, place in zip(seen, order, strict=True) if place == max(order)]
+    return max((value for value in last if value is not None), default=None)
+
+
+def batch(rows, as_ofs, text=False, history=False):
     """The dated column by entity and as_of, as the engine computes it."""
     frame = pd.DataFrame(rows, columns=["entity", "time", "known_at", "value_0"])
     kind = "string" if text else "float64"
@@ -41,7 +49,7 @@ def batch(rows, as_ofs, text=False):
     frame = frame.astype({"known_at": "Int64"})
     table = ibis.memtable(frame, schema=schema)
     snapshots = pd.DataFrame([(e, t) for e in "ab" for t in as_ofs], columns=["entity", "as_of"])
-    dated = DatedColumns("nps.csv", table, ("nps",), {})
+    dated = DatedColumns("nps.csv", table, ("nps",), {}, states_all=history)
     keys = ibis.memtable(snapshots, schema=ibis.schema({"entity": "string", "as_of": "int64"}))
     found = join_latest(snapshots, keys, [dated], COLUMNS)
     return {
@@ -63,16 +71,29 @@ def test_batch_and_service_equal_the_naive_oracle(rows):
             assert latest_of(reversed(mine), as_of).get("nps") == right
 
 
-@given(rows=ROWS, later=ROWS, order=st.randoms(use_true_random=False))
+@given(rows=ROWS)
+@settings(max_examples=25, deadline=None)
+def test_the_history_of_a_trait_equals_its_oracle_in_batch_and_service(rows):
+    as_ofs = [0, 3, 7]
+    found = batch(rows, as_ofs, history=True)
+    for entity in "ab":
+        mine = [DatedValue("nps", time, value, known) for who, time, known, value in rows if who == entity]
+        for as_of in as_ofs:
+            right = oracle_of_history(rows, entity, as_of)
+            assert found[entity, as_of] == right
+            assert latest_of(reversed(mine), as_of, history=("nps",)).get("nps") == right
+
+
+@given(rows=ROWS, later=ROWS, order=st.randoms(use_true_random=False), history=st.booleans())
 @settings(max_examples=15, deadline=None)
-def test_nothing_at_or_after_as_of_changes_a_row(rows, later, order):
+def test_nothing_at_or_after_as_of_changes_a_row(rows, later, order, history):
     as_of = 3
-    before = batch(rows, [as_of])
+    before = batch(rows, [as_of], history=history)
     future = [(who, time + as_of, known, value) for who, time, known, value in later]
     unknown = [(who, min(time, 2), as_of + (known or 0), value) for who, time, known, value in later]
     changed = [*(r for r in rows if r[1] < as_of), *future, *unknown]
     order.shuffle(changed)
-    assert batch(changed, [as_of]) == before
+    assert batch(changed, [as_of], history=history) == before
 
 
 def test_texts_are_as_good_as_numbers():

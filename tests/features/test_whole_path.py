@@ -158,6 +158,7 @@ def model(con: Any) -> FittedModel:
         "known_values": list(VALUES),
         "known_traits": list(TRAITS),
         "dated_names": [],
+        "history_traits": [],
         "needs_signup": False,
         "may_lack_signup": False,
         "own_ids": [],

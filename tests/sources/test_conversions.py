@@ -168,3 +168,38 @@ class TestOneWideTable:
 
     def test_columns_of_the_payment_can_be_listed_as_traits(self, tmp_path):
         assert self.read(tmp_path, who={"traits": ["mrr"]}).sources.entities.traits == ("mrr",)
+
+
+class TestWarningsOfValues:
+    def warnings(self, tmp_path, *rows):
+        return read_shop(tmp_path, paid="account,paid_at,mrr\n" + "".join(f"{row}\n" for row in rows)).sources.warnings
+
+    def test_payments_without_a_value_or_with_a_text_count_and_are_said(self, tmp_path):
+        rows = ("a,2026-01-20,", "b,2026-01-20,many", "c,2026-01-20,9")
+
+        assert self.warnings(tmp_path, *rows) == (
+            "1 of 3 rows of paid.csv have no `mrr` and count as payments of unknown amount.",
+            "1 values of `mrr` in paid.csv are not numbers; their rows count as payments of unknown amount.",
+        )
+
+    def test_a_table_of_mostly_free_rows_is_questioned(self, tmp_path):
+        found = self.warnings(tmp_path, "a,2026-01-20,0", "b,2026-01-20,0", "c,2026-01-20,9")
+
+        assert len(found) == 1
+        assert found[0].startswith("2 of 3 rows of paid.csv have a `mrr` of 0 or below and are not payments.")
+
+    def test_a_column_of_texts_is_refused(self, tmp_path):
+        with pytest.raises(DataError, match=r"Column `mrr` of paid\.csv does not hold numbers\. Received: 1 texts"):
+            self.warnings(tmp_path, "a,2026-01-20,gold")
+
+
+class TestEntitiesThatAreNotSelected:
+    def test_their_rows_in_other_tables_are_left_out_with_that_reason(self, tmp_path):
+        accounts = "account,signed_up,kind\na,2026-01-05,customer\nb,2026-01-05,internal\nc,2026-01-05,internal\n"
+        paid = CONVERSIONS + "b,2026-01-20,1\nx,2026-01-20,1\n"
+        product = read_shop(tmp_path, EVENTS, accounts, paid, who={"where": {"kind": ["customer"]}}, max_set_aside=0.5)
+
+        assert [row["entity"] for row in product.entities] == ["a"]
+        assert product.set_aside == {"not_selected": 10}
+        assert product.sources.entities.set_aside == {"not_selected": 2}
+        assert product.sources.conversions.set_aside == {"not_selected": 1, "unknown_entity": 1}
