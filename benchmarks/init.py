@@ -15,13 +15,15 @@ import json
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from init_event_exports import EVENTS
-from init_exports import PAYMENTS, Export, Files, World, make_world
+from init_exports import PAYMENTS
+from init_world import Export, Files, World, make_world
 
 import pql_model
 from pql_model.config.load import load_config
@@ -58,7 +60,7 @@ def _read(
         result = pql_model.init(files.events, files.entities, files.conversions, output=path)
         counts = _counts(path)
     except (DataError, ConfigError) as error:
-        return Reading(name, "right" if refused else "asked", str(error))
+        return Reading(name, "right" if refused else "asked", _without_folders(str(error)))
     questions = getattr(result, "questions", None)
     if questions is None:
         questions = [note for note in result.notes if _ASKED.search(note)]
@@ -82,6 +84,11 @@ def _counts(path: Path) -> dict[str, int]:
         sources = read_sources(con, load_config(path), may_lack_conversions=True)
         tables = {"events": sources.events, "entities": sources.entities, "conversions": sources.conversions}
         return {name: row_count(part.table) for name, part in tables.items()}
+
+
+def _without_folders(message: str) -> str:
+    """The message with file names only, which are the same on every machine."""
+    return re.sub(r"(?:\.\./)+\S*/", "", message)
 
 
 def _at(config: Any, path: str) -> Any:
@@ -116,6 +123,15 @@ def read_case(folder: Path) -> Reading:
         return _read(folder.name, files, Path(home), truth, EXPECTED.get(folder.name, {}), refused)
 
 
+def page(readings: Sequence[Reading]) -> str:
+    """docs/init.md: the page with its table."""
+    template = (HERE / "init_page.md").read_text(encoding="utf-8")
+    counts = Counter(reading.outcome for reading in readings)
+    summary = f"Of {len(readings)} exports, " + ", ".join(f"{counts[o]} {o}" for o in ("right", "asked", "wrong")) + "."
+    rows = [f"| {r.name} | {r.outcome} | {r.detail.splitlines()[0] if r.detail else ''} |" for r in readings]
+    return template.replace("{summary}", summary).replace("{table}", "\n".join(rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=Path, help="folder of cases")
@@ -134,7 +150,9 @@ def main() -> None:
             print(f"{readings[-1].outcome:6} {folder.name:32} {readings[-1].detail[:400]}", flush=True)
     print(dict(Counter(reading.outcome for reading in readings)))
     if args.write:
-        (HERE / "results" / "init.json").write_text(json.dumps([asdict(r) for r in readings], indent=1) + "\n")
+        results = json.dumps([asdict(reading) for reading in readings], indent=1)
+        (HERE / "results" / "init.json").write_text(results + "\n", encoding="utf-8")
+        (HERE.parent / "docs" / "init.md").write_text(page(readings), encoding="utf-8")
 
 
 if __name__ == "__main__":

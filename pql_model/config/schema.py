@@ -14,6 +14,7 @@ from pql_model.config.own_features import OwnFeature
 from pql_model.config.people_tables import AliasTable, HistoryTable, MemberTable
 from pql_model.config.policy_settings import Policy
 from pql_model.config.source_tables import ConversionTable, EntityTable, EventTable
+from pql_model.config.text_format import IdForm
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.time import DAY, WEEK, Duration
 
@@ -150,6 +151,11 @@ class Config(Strict):
         default_factory=dict,
         description="What may only raise, or only lower, the probability: an event, `any`, a numeric trait, or a column. An event "
         "constrains its measures that are 0 when it never happened; constrain others, such as `days_since_last`, by column.",
+    )
+    normalise: list[IdForm] = Field(
+        default_factory=list,
+        description="Spellings of entity ids to bring together in every table: case, leading_zeros, spaces, brackets, "
+        "salesforce (15 and 18 characters).",
     )
     resolution: Literal["instant", "day"] = Field(
         "instant",

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from pql_model.config.row_filter import Where, where_field
+from pql_model.config.text_format import DecimalField, EncodingField, ThousandsField, check_marks
 from pql_model.config.types import ColumnsField, DurationField, Strict
 from pql_model.measures import ANY
 
@@ -42,6 +43,12 @@ class EventTable(Strict):
     covers: DurationField | None = Field(None, description="Shape 3: a row sums up [time, time + covers).")
     values: dict[str, str] = Field(default_factory=dict, description="Value name -> numeric column.")
     where: Where = where_field()
+    encoding: EncodingField = None
+    decimal: DecimalField = None
+    thousands: ThousandsField = None
+    drop_repeats: bool = Field(False, description="Count rows that are alike in every column once.")
+
+    _marks = model_validator(mode="after")(check_marks)
 
     @model_validator(mode="after")
     def _one_shape(self) -> EventTable:
@@ -93,6 +100,11 @@ class EntityTable(Strict):
         None,
         description="An earlier extract of the same table: traits that have changed since, more often for converters, are leaks.",
     )
+    encoding: EncodingField = None
+    decimal: DecimalField = None
+    thousands: ThousandsField = None
+
+    _marks = model_validator(mode="after")(check_marks)
 
 
 class ConversionColumns(Strict):
@@ -129,3 +141,8 @@ class ConversionTable(Strict):
     table: str = Field(description="A file, a glob, or a table of the connection.")
     columns: ConversionColumns = Field(description="Which column holds what.")
     where: Where = where_field()
+    encoding: EncodingField = None
+    decimal: DecimalField = None
+    thousands: ThousandsField = None
+
+    _marks = model_validator(mode="after")(check_marks)

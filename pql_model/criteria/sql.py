@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from pql_model.config.definition import Criterion, Definition, unreadable
 from pql_model.config.schema import Config
+from pql_model.config.text_format import marks_of
 from pql_model.criteria import sql_events, sql_people, sql_tables
 from pql_model.criteria.evaluate import check_names
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
@@ -61,6 +62,7 @@ def definition_sql(
         If the dialect is unknown, or the definition reads what the config does not map.
     """
     engine = dialect_of(dialect)
+    _check_forms(config)
     _check_mapped(config, definition)
     _check_lists(config, lists or {})
     names = table_names(_tables(config))
@@ -155,6 +157,29 @@ def _label(subject: Feature | str, used_names: set[str]) -> str:
     name = name if name[0].isalpha() else f"of_{name}"
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}_{name[-_LONGEST_NAME // 2 + 1 :]}"
     return next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(used_names) + 3))) if n not in used_names)
+
+
+def _check_forms(config: Config) -> None:
+    """Refuse what the config does to the text of the tables and the statement cannot repeat.
+
+    Raises
+    ------
+    DataError
+        With the keys.
+    """
+    marks = [marks_of(config.entities), marks_of(config.conversions), *(marks_of(table) for table in config.events)]
+    keys = [
+        *(["normalise"] if config.normalise else []),
+        *(["decimal, thousands"] if any(each is not None and not each.plain for each in marks) else []),
+        *(["drop_repeats"] if any(table.drop_repeats for table in config.events) else []),
+    ]
+    if keys:
+        raise DataError(
+            "The config changes values of the tables in a way that the SQL cannot repeat",
+            received=", ".join(f"`{key}`" for key in keys),
+            allowed="tables whose ids, numbers and rows can be read as they are",
+            remedy="load cleaned tables into the warehouse, and write the SQL from a config without these keys",
+        )
 
 
 def _check_mapped(config: Config, definition: Definition) -> None:

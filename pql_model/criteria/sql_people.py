@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from pql_model.config.people_tables import AliasTable, MemberTable
 from pql_model.criteria.sql_dialects import Node, SqlDialect
-from pql_model.criteria.sql_raw import Cte, Raw, col, is_present, one_of, plausible_time
+from pql_model.criteria.sql_raw import Cte, Raw, col, is_present, never_as_null, one_of, plausible_time
 from pql_model.errors import DataError
 from pql_model.sources.time_forms import EARLIEST, LATEST
 
@@ -78,12 +78,13 @@ def member_steps(spec: MemberTable, raw: Raw, has_aliases: bool) -> list[Cte]:
 
 
 def _period_end(raw: Raw, column: str | None, open_end: int) -> Node:
-    """The time of a column; where it is blank or stands for never, the end is open."""
+    """The time of a column; where it is blank or stands for never, the end is open. Null where it cannot be read."""
     open_at = raw.engine.moment(open_end)
     if column is None:
         return open_at
     time = raw.instant(column)
-    return exp.case().when(exp.and_(*plausible_time(raw.engine, time)), time.copy()).else_(open_at)
+    missing = never_as_null(raw.engine, time).is_(exp.null())
+    return exp.case().when(missing, open_at).when(exp.and_(*plausible_time(raw.engine, time)), time.copy())
 
 
 def resolved(step: str, columns: Sequence[str], own: str | None = None) -> exp.Select:

@@ -15,7 +15,7 @@ from pql_model.config.row_filter import RowFilter
 from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.sources.files import file_kind
 from pql_model.sources.scalars import MISSING_IDS, canonical_value, spellings
-from pql_model.sources.time_forms import EARLIEST, LATEST
+from pql_model.sources.time_forms import EARLIEST, LATEST, NEVER, NEVER_BEFORE, NEVER_FROM
 from pql_model.time import parse_instant
 
 RAW = "raw"
@@ -113,6 +113,13 @@ def _with_zeros(values: Sequence[str]) -> list[str]:
 def plausible_time(engine: SqlDialect, time: Node) -> list[Node]:
     """Tests that a time is plausible: an unset time is often stored as the year 1, 1900, 1970 or 9999."""
     return [time > engine.moment(EARLIEST), time < engine.moment(LATEST), time.neq(engine.moment(0))]
+
+
+def never_as_null(engine: SqlDialect, time: Node) -> Node:
+    """The time, or null where it stands for "never": needed where a missing time differs from an unreadable one."""
+    never: list[Node] = [time < engine.moment(NEVER_BEFORE), time >= engine.moment(NEVER_FROM)]
+    never += [time.eq(engine.moment(instant)) for instant in NEVER]
+    return exp.case().when(exp.or_(*never), exp.null()).else_(time.copy())
 
 
 _COMPARISONS = {"at_least": exp.GTE, "at_most": exp.LTE, "above": exp.GT, "below": exp.LT}

@@ -23,6 +23,7 @@ from pql_model.criteria.sql_raw import (
     descending,
     is_present,
     minus,
+    never_as_null,
     number,
     one_of,
     or_null,
@@ -33,7 +34,6 @@ from pql_model.criteria.sql_raw import (
 )
 from pql_model.sources.entities import configured_traits
 from pql_model.sources.payments import CANCELED_WITHIN, NEGLIGIBLE
-from pql_model.sources.time_forms import EARLIEST
 from pql_model.time import DAY, Duration
 
 
@@ -63,7 +63,9 @@ def entities(config: Config, raw: Raw, traits: Mapping[str, Trait]) -> list[Cte]
     spec = config.entities.columns
     columns = {"entity": raw.identifier(spec.entity)}
     if spec.signed_up is not None:
-        columns["signed_up"] = raw.instant(spec.signed_up)
+        signed = raw.instant(spec.signed_up)
+        # in freemium an entity without a sign-up is at risk from the start; one whose sign-up cannot be read is not used
+        columns["signed_up"] = never_as_null(raw.engine, signed) if config.motion == "freemium" else signed
     columns["excluded"] = _excluded(config, raw)
     columns |= {name: raw.text(t.name) if t.as_text else raw.number(t.name) for name, t in traits.items()}
     ties = _ties(config, raw, traits)
@@ -101,7 +103,8 @@ def _excluded(config: Config, raw: Raw) -> Node:
 def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
     """Entities with a payment before as_of that was not paid back. `until` is the end of the data, if as_of is later."""
     spec = config.conversions
-    columns = {"entity": raw.text(spec.columns.entity), "converted_at": _payment_time(spec.columns, raw.instant)}
+    columns = {"entity": raw.text(spec.columns.entity)}
+    columns["converted_at"] = _payment_time(spec.columns, raw.engine, raw.instant)
     for key, name in (("amount", spec.columns.value), ("refunded", spec.columns.refunded)):
         if name is not None:
             columns[key] = raw.number(name)
@@ -128,10 +131,12 @@ def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
     return [*ctes, ("converted", converted)]
 
 
-def _payment_time(columns: ConversionColumns, instant: Callable[[str], Node]) -> Node:
-    """The time of a payment, or the start where there is no time."""
+def _payment_time(columns: ConversionColumns, engine: SqlDialect, instant: Callable[[str], Node]) -> Node:
+    """The time of a payment; its start, where it is mapped and there is no time."""
     paid_at = instant(columns.time)
-    return paid_at if columns.start is None else exp.Coalesce(this=paid_at, expressions=[instant(columns.start)])
+    if columns.start is None:
+        return paid_at
+    return exp.Coalesce(this=never_as_null(engine, paid_at), expressions=[instant(columns.start)])
 
 
 def _outlived_trial(columns: ConversionColumns, canceled: str, raw: Raw) -> Node:
@@ -141,9 +146,9 @@ def _outlived_trial(columns: ConversionColumns, canceled: str, raw: Raw) -> Node
         return raw.engine.read_instant(raw.plain(name, "time"))
 
     ended = uncut(canceled)
-    charged = plus(_payment_time(columns, uncut), raw.engine.interval(CANCELED_WITHIN))
-    never = [ended.eq(raw.engine.moment(0)), ended <= raw.engine.moment(EARLIEST)]
-    return exp.paren(exp.or_(ended.is_(exp.null()), *never, ended > charged))
+    charged = plus(_payment_time(columns, raw.engine, uncut), raw.engine.interval(CANCELED_WITHIN))
+    unreadable = exp.not_(exp.and_(*plausible_time(raw.engine, ended)))
+    return exp.paren(exp.or_(ended.is_(exp.null()), unreadable, ended > charged))
 
 
 def _netted(engine: SqlDialect) -> list[Cte]:

@@ -41,23 +41,27 @@ _STATES: dict[Family, dict[Verdict, frozenset[str]]] = {
         "not": _NEVER | vocabulary("none inactive never"),
         "ended": vocabulary("canceled cancelled churned expired ended paused deleted terminated inactive_since"),
     },
-    "deal": {"counts": vocabulary("won closed_won closedwon"), "not": _NEVER | vocabulary("deleted")},
+    "deal": {"counts": vocabulary("won closed_won closedwon"), "not": _NEVER | vocabulary("deleted not_won")},
     "person": {},
 }
 _RENEWS = vocabulary("active trialing trialling in_trial non_renewing renewing churned incomplete_expired")
 """States that only subscriptions have."""
 _STATE_WORDS = vocabulary("status state stage dealstage stagename outcome result")
+_STATE_OWNERS = _STATE_WORDS | vocabulary(
+    "payment charge invoice transaction txn order subscription financial deal opportunity billing current name"
+)
+"""A column such as `dunning_status` or `card_type` speaks of something else than the row."""
 _MODE_WORDS = vocabulary("mode environment env")
 _MODES: dict[Verdict, frozenset[str]] = {
     "counts": vocabulary("live production prod real prd"),
     "not": vocabulary("test testing sandbox staging stage dev development qa demo debug preview local ci"),
 }
-_TYPE_WORDS = vocabulary("type kind")
+_TYPE_WORDS = vocabulary("type kind transaction txn entry payment record balance charge")
 _TYPES: dict[Verdict, frozenset[str]] = {
     "counts": vocabulary("payment charge purchase sale capture recurring"),
     "not": vocabulary(
         "refund authorization authorisation verify verification chargeback dispute reversal payment_reversal payout fee "
-        "adjustment credit void transfer trial test stripe_fee"
+        "adjustment void transfer trial test stripe_fee"
     ),
 }
 _WON = vocabulary("is_won won hs_is_closed_won is_closed_won")
@@ -135,10 +139,10 @@ def select_payments(
             continue
         condition = _flag(sketch, column, {**_MONEY_FLAGS, **_TEST_FLAGS}) or _mode(sketch, column)
         if condition is None and not _is_flag(column):
-            if _STATE_WORDS.intersection(column.words[-1:] + column.words[:1]):
+            if _STATE_WORDS.intersection(column.words) and _STATE_OWNERS.issuperset(column.words):
                 condition, asked = _state(sketch, column, family)
                 questions += asked
-            elif column.words[-1:] and column.words[-1] in _TYPE_WORDS:
+            elif {"type", "kind"}.intersection(column.words) and _TYPE_WORDS.issuperset(column.words):
                 condition, _ = _condition(sketch, column, _TYPES)
         if condition is not None:
             conditions.append(condition)
@@ -165,7 +169,7 @@ def family_of(columns: Iterable[ColumnSketch]) -> Family:
 
 
 def _is_category(column: ColumnSketch) -> bool:
-    return 0 < len(column.counts) <= _MOST_VALUES and not column.is_time
+    return 0 < len(column.counts) <= _MOST_VALUES and not column.is_time and (column.filled >= 0.5 or _is_flag(column))
 
 
 def _is_flag(column: ColumnSketch) -> bool:

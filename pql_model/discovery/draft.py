@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pql_model.discovery.conversions import recognise_conversions
 from pql_model.discovery.exports import EntityKind
+from pql_model.discovery.id_spelling import FORMS
 from pql_model.discovery.keys import EntityIds
 from pql_model.discovery.recognise import entity_ids, recognise_entities, recognise_events
 from pql_model.discovery.roles import Guess
@@ -96,7 +97,7 @@ def draft_config(
     entity_lines, trait_notes = _entities(guesses.entities)
     resolution, resolution_notes = _resolution(guesses)
     schedule, schedule_notes = _motion(guesses)
-    blocks += [entity_lines, _conversions(guesses.conversions), schedule, resolution, _examples()]
+    blocks += [entity_lines, _conversions(guesses.conversions), _normalise(guesses), schedule, resolution, _examples()]
     notes = [note for sketch, guess in guesses.tables for note in _reasons(guess, sketch, len(events) > 1)]
     notes += [*trait_notes, *schedule_notes, *resolution_notes, *_gaps(guesses)]
     text = "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -199,12 +200,17 @@ def _reading(sketch: TableSketch, guess: Guess, indent: int) -> list[str]:
     blank = " " * indent
     lines = [part for question in _questions(sketch, guess) for part in comment(f"Question: {question}", blank)]
     marks = sketch.marks
+    if sketch.encoding:
+        reason = "the file is not UTF-8; look whether its letters are right in this encoding"
+        lines.append(line("encoding", sketch.encoding, reason, indent))
     if marks.decimal:
         lines.append(line("decimal", marks.decimal, f"the decimal mark in {', '.join(marks.columns)}", indent))
     if marks.thousands:
         lines.append(line("thousands", marks.thousands, "the mark between thousands", indent))
     if marks.ambiguous:
         lines += [f'{blank}# decimal: ","', f'{blank}# thousands: "."']
+    if guess.drop_repeats:
+        lines.append(with_reason("drop_repeats: true", "rows that are alike in every column count once", indent))
     if guess.conditions:
         lines.append(f"{blank}where:  # only these rows count")
         for condition in guess.conditions:
@@ -234,6 +240,13 @@ def _mapping(key: str, columns: dict[str, str], about: str) -> list[str]:
         return []
     lines = [f"      {scalar(name)}: {scalar(column)}" for name, column in columns.items()]
     return [f"    {key}:  # {about}", *lines]
+
+
+def _normalise(guesses: _Guesses) -> list[str]:
+    """The forms that bring the ids of all tables to one spelling."""
+    forms = list(dict.fromkeys(form for _, guess in guesses.tables for form in guess.normalise))
+    reason = f"ids match without regard to {' and '.join(FORMS[form] for form in forms)}"
+    return [with_reason(f"normalise: {scalars(forms)}", reason)] if forms else []
 
 
 def _motion(guesses: _Guesses) -> tuple[list[str], list[str]]:
@@ -274,7 +287,7 @@ def _dates_only(sketch: TableSketch, guess: Guess, role: str) -> bool:
 
 def _examples() -> list[str]:
     lines = [
-        "observed_until: 2026-06-30  # default: the newest time in the data that is not in the future",
+        "observed_until: 2026-06-30  # default: the newest event that is not in the future",
         "definition:  # the PQL rule in force today",
         "  all: [{event: any, measure: active_days, at_least: 3, within: first 7d}]",
         "policy: {capacity: {leads: 50, per: 7d}}  # how many leads can be worked",

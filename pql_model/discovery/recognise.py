@@ -12,11 +12,12 @@ from pql_model.discovery.keys import EntityIds, table_id
 from pql_model.discovery.roles import Guess, Recognition, find, refuse_broken_ids, require, require_entity
 from pql_model.discovery.sketch import ColumnSketch, TableSketch
 from pql_model.discovery.vocabulary import ARRIVAL, vocabulary
-from pql_model.time import DAY, HOUR
+from pql_model.sources.arrival import IMPORT_SHARE, LATE
+from pql_model.time import HOUR
 
 _ARRIVAL = vocabulary(ARRIVAL)
-LATE, MOST_LATE = 2 * DAY, 0.03
-"""An arrival is late beyond the first; a column in which more than this share is late comes from an import."""
+_FEW_REPEATS = 0.005
+"""Share of the rows that may repeat another one by chance."""
 
 
 def recognise_events(sketch: TableSketch, ids: EntityIds | None = None, prefer: EntityKind | None = None) -> Guess:
@@ -56,7 +57,8 @@ def recognise_events(sketch: TableSketch, ids: EntityIds | None = None, prefer: 
     if "user" in table.roles:
         refuse_broken_ids(sketch, table.column("user"))
     selection = select_real(sketch, table.roles.values())
-    return replace(_with_shape(table, kind), conditions=selection.conditions)
+    guess = replace(_with_shape(table, kind), conditions=selection.conditions)
+    return _with_repeats(table, guess)
 
 
 def recognise_entities(sketch: TableSketch, others: Sequence[TableSketch] = ()) -> Guess:
@@ -99,10 +101,10 @@ def _find_known_at(table: Recognition) -> None:
     for column in _arrival_columns(table):
         lags = _lags(time, column)
         late = sum(lag > LATE for lag in lags) / max(1, len(lags))
-        if (column.distinct <= 1 and table.sketch.rows > 1) or late > MOST_LATE:
+        if (column.distinct <= 1 and table.sketch.rows > 1) or late > IMPORT_SHARE:
             table.doubts.append(
                 f"`{column.name}` of {table.sketch.file} was left out as `known_at`: by it, {late:.0%} of the rows arrived "
-                f"more than {LATE // DAY} days after `{time.name}`, as if a history was loaded at once, which would hide "
+                f"more than a day after `{time.name}`, as if a history was loaded at once, which would hide "
                 "what was known."
             )
         elif sorted(lags)[len(lags) // 2] > -HOUR:
@@ -143,6 +145,25 @@ def _with_shape(table: Recognition, kind: EntityKind | None) -> Guess:
     return replace(
         guess, reasons=(*guess.reasons, sentence), counts=counts.counts, users=counts.users, covers=counts.covers
     )
+
+
+def _with_repeats(table: Recognition, guess: Guess) -> Guess:
+    """Ask about rows that are alike in everything, unless ids tell them apart or their times are only dates."""
+    sketch = table.sketch
+    if (
+        sketch.repeats < _FEW_REPEATS * sketch.rows
+        or "id" in guess.roles
+        or guess.counts
+        or table.column("time").is_date
+    ):
+        return guess
+    overlap = any(mark in sketch.path for mark in "*?[")
+    action = "each is counted once (`drop_repeats: true`)" if overlap else "all of them count"
+    question = (
+        f"Were {sketch.repeats:,} of {sketch.rows:,} rows of {sketch.file} exported twice? They are alike another row in "
+        f"every column, and no column is an id of the row; for now {action}."
+    )
+    return replace(guess, drop_repeats=overlap, questions=(*guess.questions, question))
 
 
 def _with_values(table: Recognition, guess: Guess) -> Guess:

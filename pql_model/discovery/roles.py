@@ -13,9 +13,10 @@ from typing import Any
 from pql_model.discovery import shapes
 from pql_model.discovery.conditions import Condition
 from pql_model.discovery.exports import EntityKind, Export, match_export
+from pql_model.discovery.id_spelling import FORMS, spelling_forms
 from pql_model.discovery.keys import EntityIds, Key, choose_key, compare, named_keys
 from pql_model.discovery.sketch import ColumnSketch, TableSketch
-from pql_model.discovery.vocabulary import AMOUNTS, ROW_IDS, TIME_SCORES, USER_AGENTS, vocabulary
+from pql_model.discovery.vocabulary import AMOUNTS, ID_WORDS, ROW_IDS, TIME_SCORES, USER_AGENTS, vocabulary
 from pql_model.errors import DataError
 
 _NOT_PAID = vocabulary("id refunded refund due tax discount fee remaining balance")
@@ -51,6 +52,10 @@ class Guess:
         The values of columns that count.
     questions
         What the data cannot tell, each a question with what is assumed for now.
+    drop_repeats
+        Whether rows that are alike in everything count once.
+    normalise
+        The forms that bring the ids of this table and those of the entities to one spelling.
     """
 
     roles: dict[str, str]
@@ -65,6 +70,8 @@ class Guess:
     covers: str | None = None
     conditions: tuple[Condition, ...] = ()
     questions: tuple[str, ...] = ()
+    drop_repeats: bool = False
+    normalise: tuple[str, ...] = ()
 
 
 class Recognition:
@@ -83,6 +90,7 @@ class Recognition:
         self.role_reasons: dict[str, str] = {}
         self.doubts: list[str] = []
         self.questions: list[str] = []
+        self.normalise: tuple[str, ...] = ()
 
     @property
     def free(self) -> list[ColumnSketch]:
@@ -118,6 +126,7 @@ class Recognition:
             dict(self.role_reasons),
             kind,
             questions=tuple(self.questions),
+            normalise=self.normalise,
         )
 
     def _noun(self, role: str) -> str:
@@ -241,7 +250,9 @@ ROLES = {
     "refunded": Role(
         "the amount paid back in",
         lambda _, c: c.kind == "number" and not set(c.counts) <= {"0", "1"},
-        lambda _, c: (bool({"refunded", "refund"}.intersection(c.words)),),
+        lambda _, c: (
+            bool({"refunded", "refund"}.intersection(c.words)) and not ID_WORDS.union(["count"]) & {*c.words},
+        ),
         lambda _, __: "its name says so",
         detail=lambda _, __: "; a payment that was wholly paid back is not a conversion",
     ),
@@ -277,8 +288,16 @@ def require_entity(table: Recognition, ids: EntityIds | None, prefer: EntityKind
     table.assign("entity", key.column, key.reason)
     if key.rivals:
         table.questions.append(_rivals(table.sketch, key))
-    if ids and not key.match.matches:
-        table.questions.append(_no_match(table.sketch, key, ids))
+    if ids:
+        table.normalise, gained = spelling_forms(key.column, ids.column)
+        if table.normalise:
+            forms = " and ".join(FORMS[form] for form in table.normalise)
+            table.doubts.append(
+                f"{gained:,} ids in `{key.column.name}` of {table.sketch.file} are ids of {ids.table} only without regard "
+                f"to {forms} (`normalise:`)."
+            )
+        elif not key.match.matches:
+            table.questions.append(_no_match(table.sketch, key, ids))
     return key
 
 

@@ -106,12 +106,24 @@ class ColumnSketch:
 
 @dataclass(frozen=True)
 class TableSketch:
-    """A table: its path, its columns, its number of rows, and the marks of its numbers."""
+    """A table.
+
+    Attributes
+    ----------
+    marks
+        How it writes its numbers.
+    repeats
+        Number of rows that are alike another one in every column.
+    encoding
+        The encoding of its text, where it is not UTF-8.
+    """
 
     path: str
     columns: tuple[ColumnSketch, ...]
     rows: int
     marks: Marks = PLAIN
+    repeats: int = 0
+    encoding: str | None = None
 
     @property
     def file(self) -> str:

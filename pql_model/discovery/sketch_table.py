@@ -8,6 +8,7 @@ from pql_model.discovery.number_marks import Marks, find_marks, to_plain
 from pql_model.discovery.sketch import ColumnSketch, TableSketch, kind_of, looks_like_times
 from pql_model.sources.column_profile import ColumnProfile, profile_columns
 from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.encodings import EncodingError
 from pql_model.sources.files import read_raw
 
 _SAMPLES = 200
@@ -34,10 +35,14 @@ def sketch_table(con: Connection, table: str, home: Path, name: str) -> TableSke
     DataError
         If the file is missing or cannot be read.
     """
-    raw = read_raw(con, table, home, name=name)
-    rows, profiles = profile_columns(con, raw, f"{name}_texts")
-    marks = find_marks({p.name: p.values for p in profiles if not looks_like_times(p.values, p.name)})
-    return TableSketch(table, tuple(_column(profile, rows, marks) for profile in profiles), rows, marks)
+    try:
+        raw, encoding = read_raw(con, table, home, name=name), None
+    except EncodingError as error:
+        raw, encoding = read_raw(con, table, home, name=name, encoding=error.encoding), error.encoding
+    profile = profile_columns(con, raw, f"{name}_texts")
+    marks = find_marks({c.name: c.values for c in profile.columns if not looks_like_times(c.values, c.name)})
+    columns = tuple(_column(column, profile.rows, marks) for column in profile.columns)
+    return TableSketch(table, columns, profile.rows, marks, profile.repeats, encoding)
 
 
 def _column(profile: ColumnProfile, rows: int, marks: Marks) -> ColumnSketch:

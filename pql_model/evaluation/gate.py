@@ -111,7 +111,7 @@ def gate_decision(
     verdict
         Verdict on the challenger.
     against
-        Comparison with the champion, the reason why none is possible, or None if there is no champion.
+        Comparison with the champion, or the reason why the two cannot be compared. None before the first champion.
     same_settings
         Whether the challenger is a refit with the settings of the champion: then it need only not be worse.
     """

@@ -11,7 +11,7 @@ import pandas as pd
 from pql_model.config.schema import Config
 from pql_model.errors import NotEnoughDataError
 from pql_model.snapshots.grid import calendar_grid, landmark_grid
-from pql_model.sources.duckdb_session import Connection, fetch_row
+from pql_model.sources.duckdb_session import Connection, count_by, fetch_row
 from pql_model.sources.read import Sources
 from pql_model.time import iso
 
@@ -75,13 +75,13 @@ def label_snapshots(con: Connection, config: Config, sources: Sources) -> Labell
         else_=ibis.null("string"),
     )
     checked = con.create_table("checked_snapshots", t.mutate(reason=reason))
-    counts = {r["reason"]: r["rows"] for r in checked.reason.value_counts(name="rows").to_pyarrow().to_pylist()}
+    counts = count_by(checked)
     usable = checked.filter(checked.reason.isnull())
     converted = (usable.converted_at < usable.as_of + config.horizon.us).fill_null(False)
     snapshots = con.create_table("snapshots", usable.select("entity", "as_of", "signed_up", converted=converted))
     frame = snapshots.order_by("entity", "as_of").to_pandas()
     frame["signed_up"] = frame["signed_up"].astype("Int64")
-    left_out = {name: int(counts[name]) for name in LEFT_OUT if counts.get(name)}
+    left_out = {name: counts[name] for name in LEFT_OUT if counts.get(name)}
     _refuse_useless(frame, left_out, config, sources)
     return LabelledSnapshots(snapshots.drop("converted"), frame, left_out)
 

@@ -88,7 +88,7 @@ def read_aliases(con: Connection, config: Config) -> Aliases | None:
         )
     )
     counts = {
-        "broken_line": raw.broken_lines,
+        **raw.unread,
         "not_selected": raw.left_out,
         **lost,
         "repeated": row_count(usable) - row_count(pairs),

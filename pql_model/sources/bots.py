@@ -16,7 +16,7 @@ Column = Any
 
 
 def bot_columns(spec: EventTable, columns: Iterable[str]) -> tuple[str | None, str | None]:
-    """Find the column with the user agent and the one that marks bots; None where there is no such column."""
+    """Find the column with the user agent and the one that marks bots; either may be None."""
     by_lower = {name.lower(): name for name in columns}
     agent = spec.columns.user_agent or next((by_lower[n] for n in AGENT_COLUMNS if n in by_lower), None)
     named = [spec.columns.entity, spec.columns.time, spec.columns.event, spec.columns.id, spec.columns.known_at]

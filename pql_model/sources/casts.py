@@ -6,14 +6,17 @@ The forms come from `pql_model.sources.scalars`, which reads single values the s
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
 
+from pql_model.config.text_format import NumberMarks
 from pql_model.errors import DataError
 from pql_model.measures import ANY
+from pql_model.sources.duckdb_session import fetch_row
 from pql_model.sources.scalars import EVENT_CALLED_ANY, LARGEST, MISSING_IDS, WHOLE_NUMBER
 from pql_model.sources.time_forms import (
     DIGIT_FORMS,
@@ -37,7 +40,11 @@ from pql_model.sources.time_forms import (
 )
 from pql_model.time import DAY
 
+Table = Any
 Column = Any
+
+MARK_SPELLINGS = {" ": "[ \u00a0\u202f\u2009]", "'": "['\u2019]", ".": r"\.", ",": ","}
+"""Mark -> pattern of the characters that stand for it."""
 
 _UNTRIMMED = r"^\s|\s$|^$"
 _UNTIDY = rf"{_UNTRIMMED}|\.0+$|(?i:^({'|'.join(map(re.escape, MISSING_IDS))})$)"
@@ -96,6 +103,29 @@ def number(column: Column) -> Column:
     else:
         value = column.cast("float64")
     return ibis.ifelse(value.isnan() | (value.abs() > LARGEST), ibis.null("float64"), value)
+
+
+def number_pattern(marks: NumberMarks) -> str:
+    """Return the pattern of a number that is written with these marks.
+
+    >>> [bool(re.search(number_pattern(NumberMarks(",", ".")), text)) for text in ("1.250,5", "1250", "1.25")]
+    [True, True, False]
+    """
+    whole = "[0-9]+"
+    if marks.thousands is not None:
+        whole = f"(?:[0-9]{{1,3}}(?:{MARK_SPELLINGS[marks.thousands]}[0-9]{{3}})+|{whole})"
+    return f"^[+-]?{whole}(?:{MARK_SPELLINGS[marks.decimal]}[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
+
+
+def plain_numbers(column: Column, marks: NumberMarks) -> Column:
+    """Rewrite texts of numbers without their marks; a text that is not a number written so becomes one that no reader takes."""
+    raw = text(column)
+    plain = raw if marks.thousands is None else raw.re_replace(MARK_SPELLINGS[marks.thousands], "")
+    if marks.decimal != ".":
+        plain = plain.replace(marks.decimal, ".")
+    boolean = raw.lower().isin(["true", "false"])
+    tests = ((raw.isnull(), raw), (raw.re_search(number_pattern(marks)), plain), (boolean, raw))
+    return ibis.cases(*tests, else_="not a number")
 
 
 @dataclass(frozen=True)
@@ -196,6 +226,34 @@ def _digits(column: Column) -> Column:
     if not column.type().is_string():
         return ibis.ifelse(column == column.floor(), whole, ibis.null("string"))
     return ibis.ifelse(column.lower().contains("e"), whole, column.re_replace(r"^\+|\.0+$", ""))
+
+
+def refuse_mixed_times(table: Table, source: str, columns: Mapping[str | None, tuple[str, str]]) -> None:
+    """Refuse a staged table of which a column of times mixes offsets, after one pass over the table.
+
+    Parameters
+    ----------
+    table : Table
+        The staged table.
+    source : str
+        Its name in the config.
+    columns : mapping
+        Column of the source -> the staged columns with its instant and with whether it states its offset. A column that
+        is not mapped, None, is passed over.
+
+    Raises
+    ------
+    DataError
+        If both forms occur in a column.
+    """
+    mapped = {key: names for key, names in columns.items() if key is not None}
+    sums: dict[str, Column] = {}
+    for i, (instant, has_offset) in enumerate(mapped.values()):
+        readable, stated = table[instant].notnull(), table[has_offset]
+        sums |= {f"with_{i}": table.count(where=readable & stated), f"naive_{i}": table.count(where=readable & ~stated)}
+    counts = fetch_row(table.aggregate(**sums)) if sums else {}
+    for i, key in enumerate(mapped):
+        refuse_mixed_offsets(source, key, counts[f"with_{i}"], counts[f"naive_{i}"])
 
 
 def refuse_mixed_offsets(source: str, key: str, with_offset: int, without: int) -> None:

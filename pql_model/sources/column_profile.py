@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ibis
 
 from pql_model.sources.casts import identifier
-from pql_model.sources.duckdb_session import Connection, fetch_row
+from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable
+from pql_model.sources.id_columns import lossy_ids
 
 Table = Any
 Column = Any
@@ -26,8 +27,6 @@ PROFILE_ROWS = 10_000
 """Rows whose cells are returned."""
 MOST_VALUES = 30_000
 """A column with more different values is described by a sixteenth of them, or a sixteenth of that."""
-_EXACT = 2.0**53
-"""Above this, neighbouring integers are the same float64."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class ColumnProfile:
     zeros
         Where not 0, `values` holds only the values whose MD5 begins with as many zeros, a sixteenth for each.
     is_lossy
-        Whether it holds floats beyond 2**53, in which different whole numbers have become one.
+        Whether it holds floats in which different whole numbers have become one.
     """
 
     name: str
@@ -60,12 +59,21 @@ def is_sampled(value: str, zeros: int) -> bool:
     """Whether a hash sample with as many leading zeros holds a value.
 
     >>> is_sampled("acc_1", 0), sum(is_sampled(str(number), 1) for number in range(1_000))
-    (True, 62)
+    (True, 77)
     """
     return not zeros or hashlib.md5(value.encode(), usedforsecurity=False).hexdigest().startswith("0" * zeros)
 
 
-def profile_columns(con: Connection, raw: RawTable, name: str) -> tuple[int, list[ColumnProfile]]:
+@dataclass(frozen=True)
+class TableProfile:
+    """A table over all rows: their number, how many are alike another one in every column, and its columns."""
+
+    rows: int
+    repeats: int
+    columns: list[ColumnProfile]
+
+
+def profile_columns(con: Connection, raw: RawTable, name: str) -> TableProfile:
     """Measure every column of a raw table; the fields of objects are columns with dotted names.
 
     Parameters
@@ -76,17 +84,11 @@ def profile_columns(con: Connection, raw: RawTable, name: str) -> tuple[int, lis
         The table.
     name : str
         The name of the staged copy.
-
-    Returns
-    -------
-    rows : int
-        Number of rows.
-    profiles : list of ColumnProfile
-        One per column.
     """
     columns = _with_fields(raw)
     texts = con.create_table(name, raw.table.select(**{f"c{i}": identifier(c) for i, c in enumerate(columns.values())}))
-    floats = {f"c{i}": c for i, c in enumerate(columns.values()) if c.type().is_floating()}
+    floats = [(f"lossy_c{i}", column) for i, column in enumerate(columns.values()) if column.type().is_floating()]
+    lossy = {key: test.any() for key, column in floats if (test := lossy_ids(column)) is not None}
     counts = fetch_row(
         texts.aggregate(
             rows=texts.count(),
@@ -94,18 +96,19 @@ def profile_columns(con: Connection, raw: RawTable, name: str) -> tuple[int, lis
             **{f"distinct_{c}": texts[c].approx_nunique() for c in texts.columns},
         )
     )
-    largest = (
-        fetch_row(raw.table.aggregate(**{c: column.abs().max() for c, column in floats.items()})) if floats else {}
-    )
+    lost_digits = fetch_row(raw.table.aggregate(**lossy)) if lossy else {}
     cells = _cells(texts, counts["rows"])
+    zeros = {key: _zeros(counts[f"distinct_{key}"]) for key in texts.columns}
+    few = _values(texts, [key for key in texts.columns if not zeros[key]])
     profiles = []
-    for i, column in enumerate(columns):
-        key = f"c{i}"
-        zeros = _zeros(counts[f"distinct_{key}"])
-        lossy = (largest.get(key) or 0) > _EXACT
-        values = _values(texts, key, zeros)
-        profiles.append(ColumnProfile(column, cells[key], counts[f"filled_{key}"], values, zeros, lossy))
-    return counts["rows"], profiles
+    for key, column in zip(texts.columns, columns, strict=True):
+        values = _sampled_values(texts, key, zeros[key]) if zeros[key] else few[key]
+        is_lossy = bool(lost_digits.get(f"lossy_{key}"))
+        profiles.append(ColumnProfile(column, cells[key], counts[f"filled_{key}"], values, zeros[key], is_lossy))
+    rows = counts["rows"]
+    unique = any(p.rows == rows and sum(p.values.values()) == len(p.values) for p in profiles)
+    repeats = 0 if unique else rows - row_count(texts.distinct())
+    return TableProfile(rows, repeats, profiles)
 
 
 def _zeros(distinct: int) -> int:
@@ -115,13 +118,25 @@ def _zeros(distinct: int) -> int:
     return zeros
 
 
-def _values(texts: Table, key: str, zeros: int) -> dict[str, int]:
-    filled = texts.filter(texts[key].notnull())
-    if zeros:
-        filled = filled.filter(filled[key].hexdigest("md5").startswith("0" * zeros))
-    counted = filled.group_by(value=filled[key]).agg(n=filled.count())
-    rows = counted.order_by(counted.n.desc(), counted.value).to_pyarrow()
-    return dict(zip(rows["value"].to_pylist(), rows["n"].to_pylist(), strict=True))
+def _values(texts: Table, keys: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Count the values of several columns in one pass."""
+    found: dict[str, dict[str, int]] = {key: {} for key in keys}
+    if keys:
+        long = texts.select(*keys).pivot_longer(list(keys), names_to="key", values_to="value")
+        for key, value, rows in _counted(long.filter(long.value.notnull()).group_by("key", "value")):
+            found[key][value] = rows
+    return found
+
+
+def _sampled_values(texts: Table, key: str, zeros: int) -> dict[str, int]:
+    sampled = texts.filter(texts[key].hexdigest("md5").startswith("0" * zeros)).mutate(key=ibis.literal(key))
+    return {value: rows for _, value, rows in _counted(sampled.group_by("key", value=sampled[key]))}
+
+
+def _counted(groups: Any) -> Iterator[tuple[str, str, int]]:
+    counted = groups.agg(rows=lambda t: t.count())
+    rows = counted.order_by(counted.key, counted.rows.desc(), counted.value).to_pyarrow()
+    return zip(*(rows[name].to_pylist() for name in ("key", "value", "rows")), strict=True)
 
 
 def _cells(texts: Table, rows: int) -> dict[str, tuple[str | None, ...]]:

@@ -9,14 +9,17 @@ import ibis
 
 from pql_model import time
 from pql_model.config.schema import Config
+from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.sources.aliases import Aliases
-from pql_model.sources.casts import Times, identifier, number, refuse_mixed_offsets, times
-from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.casts import Times, identifier, number, refuse_mixed_times, times
+from pql_model.sources.duckdb_session import Connection, count_by, fetch_row, row_count
 from pql_model.sources.entities import Entities
 from pql_model.sources.events import REASONS
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_columns import refuse_lossy_ids, with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
+from pql_model.sources.number_marks import compared_as_numbers, with_marks
 from pql_model.sources.payments import CANCELED_WITHIN, PAYMENT_REASONS, judge_payments
 from pql_model.sources.row_filter import select_rows
 
@@ -71,10 +74,15 @@ def read_conversions(
         If a column is missing, or that of the values holds no numbers.
     """
     spec = config.conversions
-    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions")
+    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions", encoding=spec.encoding)
+    refuse_lossy_ids(raw, {spec.columns.entity: "conversions.columns.entity"})
+    amounts = {"value": spec.columns.value, "refunded": spec.columns.refunded}
+    numbers = {name: f"conversions.columns.{key}" for key, name in amounts.items() if name is not None}
+    raw = with_marks(raw, marks_of(spec), {**compared_as_numbers(spec.where, "conversions.where"), **numbers})
     raw = select_rows(raw, spec.where, "conversions.where", config.resolution)
     staged = con.create_table("staged_conversions", raw.table.select(**_columns_of_payments(raw, config)))
     staged = with_each_id(con, staged, "staged_conversions", "entity")
+    staged = with_one_spelling(staged, config.normalise)
     staged = aliases.resolve(staged, "entity") if aliases is not None and config.entity == "user" else staged
     t = staged.left_join(entities.roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(
@@ -87,11 +95,7 @@ def read_conversions(
         else_=ibis.null("string"),
     )
     t = con.create_table("checked_conversions", t.mutate(reason=reason))
-    readable = t.time.notnull()
-    offsets = fetch_row(
-        t.aggregate(with_offset=t.count(where=readable & t.has_offset), naive=t.count(where=readable & ~t.has_offset))
-    )
-    refuse_mixed_offsets(spec.table, spec.columns.time, offsets["with_offset"], offsets["naive"])
+    refuse_mixed_times(t, spec.table, {spec.columns.time: ("time", "has_offset")})
     usable = t.filter(t.reason.isnull()).drop("reason")
     judged = con.create_table("judged_payments", judge_payments(usable, time.now(), spec.columns.refunded is not None))
     payments = judged.filter(judged.unpaid.isnull()).select("entity", "time", value="net")
@@ -99,18 +103,19 @@ def read_conversions(
     rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
     first = payments.mutate(rank=rank).filter(lambda t: t.rank == 0).select("entity", "time", "value")
     conversions = con.create_table("conversions", first)
-    counts = {"broken_line": raw.broken_lines, "not_selected": raw.left_out}
+    counts = {**raw.unread, "not_selected": raw.left_out}
     for table, column in ((t, "reason"), (judged, "unpaid")):
-        found = table.filter(table[column].notnull())[column].value_counts(name="rows").to_pyarrow().to_pylist()
-        for row in found:
-            counts[row[column]] = counts.get(row[column], 0) + row["rows"]
+        for why, rows in count_by(table, column).items():
+            counts[why] = counts.get(why, 0) + rows
     set_aside = {reason: counts[reason] for reason in (*REASONS, *PAYMENT_REASONS) if counts.get(reason)}
     warnings = (*raw.warnings, *_warnings(config, staged, judged))
-    return Conversions(conversions, row_count(staged) + raw.broken_lines + raw.left_out, set_aside, warnings, payments)
+    return Conversions(
+        conversions, row_count(staged) + sum(raw.unread.values()) + raw.left_out, set_aside, warnings, payments
+    )
 
 
 def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
-    """The columns of the conversions as we read them; `blank` where there is no time, which differs from a wrong one."""
+    """Read the columns of the conversions. A row without a time is `blank`; one with an unreadable time is not."""
     columns = config.conversions.columns
     paid_at = _payment_times(raw, config, config.resolution)
     canceled = ibis.literal(False)
@@ -198,7 +203,7 @@ def _warnings(config: Config, staged: Table, judged: Table) -> list[str]:
 
 
 def no_conversions_error(source: str, conversions: Conversions) -> NotEnoughDataError | None:
-    """Describe why there are no conversions; None if there are some."""
+    """Return the error for a table without a usable conversion, with the reasons; None if it has one."""
     if row_count(conversions.table):
         return None
     why = ", ".join(f"{n:,} {r}" for r, n in conversions.set_aside.items())

@@ -13,10 +13,11 @@ from pql_model.config.row_filter import RowFilter
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, did_you_mean, listed, nearest
 from pql_model.sources.aliases import Aliases
-from pql_model.sources.casts import refuse_mixed_offsets, text, times
-from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.casts import refuse_mixed_times, text, times
+from pql_model.sources.duckdb_session import Connection, count_by, row_count
 from pql_model.sources.events import EXPECTED, refuse_unusable
 from pql_model.sources.files import read_raw
+from pql_model.sources.id_columns import with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.row_filter import select_rows
 
@@ -144,7 +145,7 @@ def stage_dated(
             **{f"value_{i}": _value(raw.column(c, f"{spec.key}.values")) for i, c in enumerate(values.values())},
         ),
     )
-    t = with_each_id(con, staged, f"staged_{name}", "entity")
+    t = with_one_spelling(with_each_id(con, staged, f"staged_{name}", "entity"), config.normalise)
     t = aliases.resolve(t, "entity") if aliases is not None and config.entity == "user" else t
     t = t.left_join(roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(
@@ -156,20 +157,11 @@ def stage_dated(
         else_=ibis.null("string"),
     )
     t = con.create_table(f"judged_{name}", t.mutate(reason=reason))
-    counts = {
-        str(row["reason"]): int(row["rows"])
-        for row in t.filter(t.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
-    }
-    readable = t.filter(t.time.notnull())
-    offsets = fetch_row(
-        readable.aggregate(
-            with_offset=readable.count(where=readable.has_offset), naive=readable.count(where=~readable.has_offset)
-        )
-    )
-    refuse_mixed_offsets(source, keys.time, offsets["with_offset"], offsets["naive"])
+    counts = count_by(t)
+    refuse_mixed_times(t, source, {keys.time: ("time", "has_offset")})
     counts["not_selected"] = counts.get("not_selected", 0) + raw.left_out
-    rows = row_count(t) + raw.broken_lines + raw.left_out
-    set_aside = {k: n for k, n in {"broken_line": raw.broken_lines, **dict(sorted(counts.items()))}.items() if n}
+    rows = row_count(t) + sum(raw.unread.values()) + raw.left_out
+    set_aside = {k: n for k, n in {**raw.unread, **dict(sorted(counts.items()))}.items() if n}
     refuse_unusable(source, rows, set_aside, config.max_set_aside)
     names = [f"value_{i}" for i in range(len(values))]
     usable = t.filter(t.reason.isnull()).select("entity", "time", "known_at", *names)

@@ -18,6 +18,7 @@ import ibis
 
 from pql_model.errors import DataError, listed
 from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.encodings import refuse_other_encoding
 
 Table = Any
 Column = Any
@@ -38,12 +39,23 @@ class Dialect:
     gzipped: bool
 
 
+@dataclass(frozen=True)
+class Unread:
+    """Lines of text files that are not rows: broken ones, and those that are not UTF-8."""
+
+    broken: int = 0
+    not_utf8: int = 0
+
+    def __add__(self, other: Unread) -> Unread:
+        return Unread(self.broken + other.broken, self.not_utf8 + other.not_utf8)
+
+
 def is_gzipped(path: str) -> bool:
     """Whether a file name ends in `.gz`."""
     return path.lower().endswith(".gz")
 
 
-def read_delimited(con: Connection, paths: Sequence[str], name: str) -> tuple[dict[str, Column], Table, int]:
+def read_delimited(con: Connection, paths: Sequence[str], name: str) -> tuple[dict[str, Column], Table, Unread]:
     """Read files as one table of texts.
 
     Each file is read by its own header, so neither types nor the order of columns are guessed.
@@ -54,25 +66,30 @@ def read_delimited(con: Connection, paths: Sequence[str], name: str) -> tuple[di
         Name in the files -> column of the table.
     table : Table
         All rows, every column a text.
-    broken : int
+    unread : Unread
         Lines that are not rows.
     """
     groups: dict[Dialect, list[str]] = {}
     for path in paths:
         groups.setdefault(_dialect(path), []).append(path)
     names = list(dict.fromkeys(column for dialect in groups for column in dialect.header))
-    parts, broken = [], 0
+    parts, unread = [], Unread()
     for part, (dialect, files) in enumerate(groups.items()):
         positions = [names.index(column) for column in dialect.header]
         table, lines = _read_group(con, files, f"{name}_part{part}", dialect, [f"c{i}" for i in positions])
-        broken += lines
+        unread += lines
         missing = {f"c{i}": ibis.null("string") for i in range(len(names)) if i not in positions}
         parts.append(table.mutate(**missing).select(*[f"c{i}" for i in range(len(names))]))
     table = parts[0] if len(parts) == 1 else ibis.union(*parts)
-    return {column: table[f"c{i}"] for i, column in enumerate(names)}, table, broken
+    return {column: table[f"c{i}"] for i, column in enumerate(names)}, table, unread
 
 
 # ---------------------------------------------------------------- the header
+
+
+def delimiter_of(path: str) -> str:
+    """Tell what separates the columns of a file."""
+    return _dialect(path).delimiter
 
 
 def _dialect(path: str) -> Dialect:
@@ -106,6 +123,7 @@ def _first_line(path: str) -> str:
     try:
         return line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        refuse_other_encoding(name, [path], in_header=True)
         raise DataError(f"{name} is not UTF-8 text", received=f"{line[:40]!r}", remedy="save it as UTF-8") from error
 
 
@@ -118,24 +136,24 @@ def _open(path: str) -> IO[bytes]:
 
 def _read_group(
     con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str]
-) -> tuple[Table, int]:
-    """Read files of one dialect; return the table and the number of broken lines.
+) -> tuple[Table, Unread]:
+    """Read files of one dialect; return the table and the lines that are not rows.
 
     A quote that is never closed swallows the rows after it, and mixed line ends stop DuckDB's strict reader. Both
     are rare, so files are repaired line by line only where this happens.
     """
     try:
         table = _scan(con, files, name, dialect, columns, dialect.gzipped)
-        broken, swallowed = rejected(con)
+        unread, swallowed = rejected(con)
     except duckdb.InvalidInputException:
         swallowed = True
     if not swallowed:
-        return table, broken
+        return table, unread
     with tempfile.TemporaryDirectory(prefix="pql-") as folder:
         repaired = [str(Path(folder) / f"{number}.csv") for number in range(len(files))]
         dropped = sum(_repair(path, to, dialect) for path, to in zip(files, repaired, strict=True))
         table = _scan(con, repaired, name, dialect, columns, gzipped=False)
-    return table, dropped + rejected(con)[0]
+    return table, rejected(con)[0] + Unread(dropped)
 
 
 def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str], gzipped: bool) -> Table:
@@ -176,18 +194,19 @@ def _longest_line(path: str) -> int:
     return max(longest, current)
 
 
-def rejected(con: Connection) -> tuple[int, bool]:
+def rejected(con: Connection) -> tuple[Unread, bool]:
     """Count the lines that the last scan rejected, and tell whether one of them swallowed others.
 
     One line can have several errors.
     """
-    lines, swallowed = con.raw_sql(
-        "select count(distinct (file_id, line)), bool_or(contains(rtrim(csv_line, chr(10) || chr(13)), chr(10))) "
+    lines, not_utf8, swallowed = con.raw_sql(
+        "select count(distinct (file_id, line)), count(distinct (file_id, line)) filter (error_type = 'INVALID ENCODING'), "
+        "bool_or(contains(rtrim(csv_line, chr(10) || chr(13)), chr(10))) "
         "from reject_errors where scan_id = (select max(scan_id) from reject_errors)"
     ).fetchone()
     con.raw_sql("delete from reject_errors")
     con.raw_sql("delete from reject_scans")
-    return int(lines), bool(swallowed)
+    return Unread(int(lines) - int(not_utf8), int(not_utf8)), bool(swallowed)
 
 
 # ---------------------------------------------------------------- repairing

@@ -95,6 +95,12 @@ def row_count(table: Table) -> int:
     return int(fetch_scalar(table.count()))
 
 
+def count_by(table: Table, column: str = "reason") -> dict[str, int]:
+    """Count the rows of each value of a column; rows without a value are not counted."""
+    rows = table.filter(table[column].notnull())[column].value_counts(name="rows").to_pyarrow().to_pylist()
+    return {str(row[column]): int(row["rows"]) for row in rows}
+
+
 def _half_of_memory() -> str:
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

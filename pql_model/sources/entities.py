@@ -9,12 +9,15 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
+from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, listed
 from pql_model.sources.aliases import Aliases
-from pql_model.sources.casts import refuse_mixed_offsets, times
+from pql_model.sources.casts import refuse_mixed_times, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, in_file_order, row_count
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_columns import refuse_lossy_ids, refuse_merged_entities, with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
+from pql_model.sources.number_marks import compared_as_numbers, with_marks
 from pql_model.sources.row_filter import one_of, select_rows
 from pql_model.time import iso
 
@@ -93,12 +96,10 @@ def read_entities(con: Connection, config: Config, aliases: Aliases | None = Non
         staged.aggregate(
             no_entity=staged.count(where=~named),
             unparsable_time=staged.count(where=named & unreadable),
-            with_offset=staged.count(where=staged.signed_up.notnull() & staged.has_offset),
-            naive=staged.count(where=staged.signed_up.notnull() & ~staged.has_offset),
             **{mark: staged.count(where=staged[mark]) for mark in marks},
         )
     )
-    refuse_mixed_offsets(spec.table, str(spec.columns.signed_up), lost["with_offset"], lost["naive"])
+    refuse_mixed_times(staged, spec.table, {spec.columns.signed_up: ("signed_up", "has_offset")})
     usable = staged.filter(named & ~unreadable)
     _refuse_several_signups(usable, spec.table)
     entities = con.create_table("entities", _one_row_each(usable, marks, traits))
@@ -110,7 +111,7 @@ def read_entities(con: Connection, config: Config, aliases: Aliases | None = Non
             remedy="check `entities.columns`",
         )
     counts = {
-        "broken_line": raw.broken_lines,
+        **raw.unread,
         "not_selected": raw.left_out,
         "no_entity": lost["no_entity"],
         "unparsable_time": lost["unparsable_time"],
@@ -139,7 +140,10 @@ def _warn_of_histories(config: Config, columns: Iterable[str]) -> list[str]:
 def _stage_entities(con: Connection, config: Config, aliases: Aliases | None) -> tuple[RawTable, Table, Table | None]:
     """Stage the raw table and its columns as we read them, and the ids of the rows that are not selected."""
     spec = config.entities
-    everything = read_raw(con, spec.table, config.home, config.connection, name="raw_entities")
+    everything = read_raw(con, spec.table, config.home, config.connection, name="raw_entities", encoding=spec.encoding)
+    refuse_lossy_ids(everything, {spec.columns.entity: "entities.columns.entity"})
+    numbers = compared_as_numbers(spec.where, "entities.where")
+    everything = with_marks(everything, marks_of(spec), numbers, checked_traits(config, everything))
     raw = select_rows(everything, spec.where, "entities.where", config.resolution)
     everyone = None
     if raw.left_out:
@@ -177,6 +181,8 @@ def _stage_entities(con: Connection, config: Config, aliases: Aliases | None) ->
 def _with_own_id(con: Connection, table: Table, name: str, config: Config, aliases: Aliases | None) -> Table:
     """One row for each id of a list, and `entity` resolved where users convert; `own_id` is the id before that."""
     table = with_each_id(con, table, name, "entity")
+    refuse_merged_entities(config.entities.table, table, config.normalise)
+    table = with_one_spelling(table, config.normalise)
     table = table.mutate(own_id=table.entity)
     return aliases.resolve(table, "entity") if aliases is not None and config.entity == "user" else table
 

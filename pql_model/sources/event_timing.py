@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
+from pql_model.sources.arrival import LATE
 from pql_model.sources.duckdb_session import fetch_scalar
 from pql_model.sources.read import Sources
 from pql_model.time import DAY, MINUTE, SESSION_GAP
@@ -17,8 +18,6 @@ Table = Any
 
 NEAR = SESSION_GAP
 """The session of the purchase reaches this far before and after the conversion."""
-LATE = DAY
-"""A row that arrives later than this after the event was backdated or delayed."""
 REGULAR = 5 * MINUTE
 """People do not keep a delay to this precision; systems do."""
 
@@ -126,7 +125,8 @@ def each_entity(t: Table, dated: bool, until: int, horizon: int, *by: str) -> Ta
     upto = t.time <= t.paid + NEAR
     known = t.known_at.notnull()
     late = known & (t.known_at - t.time > LATE)
-    before = (t.time < t.paid).fill_null(True)
+    visible = ibis.greatest(t.time, ibis.coalesce(t.known_at, t.time))  # features see a row only once it has arrived
+    before = (visible < t.paid).fill_null(True)
     each = t.group_by("entity", "event", *by).agg(
         begun_after=(t.time.min() >= begins_after.min()).fill_null(False),
         upto=t.count(where=upto),

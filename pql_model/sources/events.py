@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +10,18 @@ import ibis
 
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
+from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError
 from pql_model.sources.bots import is_bot
-from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_offsets, times
-from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.casts import event_name, identifier, number, refuse_mixed_times, times
+from pql_model.sources.duckdb_session import Connection, count_by, row_count
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_columns import refuse_lossy_ids
 from pql_model.sources.id_lists import ids
+from pql_model.sources.number_marks import event_numbers, number_warnings, with_marks
 from pql_model.sources.payments import PAYMENT_REASONS
 from pql_model.sources.people import NOBODY, People
+from pql_model.sources.repeats import double_firing_warnings, drop_repeats, repeat_warnings
 from pql_model.sources.row_filter import select_rows
 
 Table = Any
@@ -25,7 +29,9 @@ Column = Any
 
 REASONS = {
     "broken_line": "a line that is not a row: wrong number of fields, an open quote, not JSON",
+    "not_utf8": "a line that is not UTF-8; `encoding:` of the table names another encoding",
     "not_selected": "not among the rows that `where:` selects, of this table or of the entities",
+    "repeated_row": "alike another row in every column, where `drop_repeats` is set",
     "no_entity": "no account or user",
     "no_user": "no user, where `members` gives the account",
     "no_event": "no event name",
@@ -40,7 +46,7 @@ REASONS = {
 }
 """Why an event row is set aside, in the order of the checks. Each row has one reason."""
 
-EXPECTED = ("not_selected", *PAYMENT_REASONS)
+EXPECTED = ("not_selected", "repeated_row", *PAYMENT_REASONS)
 """Reasons that the config states or that every table of payments has: they do not count against `max_set_aside`."""
 
 UNTIMELY = ("before_signup", "after_observed_until")
@@ -59,7 +65,7 @@ class StagedEvents:
     table
         One row per row of the source: the canonical columns, `value_*`, `reason` (null while nothing is wrong)
         and, for pre-counted rows, `count_0`, `users_0` and so on.
-    rows, broken_lines, left_out
+    rows, unread, left_out
         Rows that `where:` selects, lines that are not rows, and rows that it does not select.
     added
         Rows of `table` beyond those of the source: one for each further entity that a row belongs to.
@@ -72,7 +78,7 @@ class StagedEvents:
     source: str
     table: Table
     rows: int
-    broken_lines: int
+    unread: dict[str, int]
     spec: EventTable
     warnings: tuple[str, ...] = ()
     left_out: int = 0
@@ -81,7 +87,7 @@ class StagedEvents:
     @property
     def rows_read(self) -> int:
         """All rows of the source, broken lines included."""
-        return self.rows + self.broken_lines + self.left_out
+        return self.rows + sum(self.unread.values()) + self.left_out
 
 
 def value_names(tables: Sequence[EventTable]) -> list[str]:
@@ -99,7 +105,10 @@ def stage_events(con: Connection, config: Config, index: int, people: People = N
     """
     spec = config.events[index]
     at = f"events[{index}]"
-    raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}")
+    raw = read_raw(con, spec.table, config.home, config.connection, name=f"raw_events_{index}", encoding=spec.encoding)
+    raw = drop_repeats(raw) if spec.drop_repeats else raw
+    refuse_lossy_ids(raw, dict(_id_columns(spec, at)))
+    raw = with_marks(raw, marks_of(spec), event_numbers(spec, at))
     raw = select_rows(raw, spec.where, f"{at}.where", config.resolution)
     names = spec.columns
     entity = ids(raw.column(names.entity, f"{at}.columns.entity")) if names.entity is not None else ibis.null("string")
@@ -117,7 +126,8 @@ def stage_events(con: Connection, config: Config, index: int, people: People = N
         **_event_columns(raw, spec, at),
     }
     staged = con.create_table(f"staged_events_{index}", raw.table.select(**columns))
-    _refuse_mixed(spec, staged)
+    times_of = {names.time: ("time", "has_offset"), names.known_at: ("known_at", "known_has_offset")}
+    refuse_mixed_times(staged, spec.table, times_of)
     placed = people.place(con, config, spec, staged, f"staged_events_{index}")
     checked = placed.mutate(reason=_reason(placed, "user" if names.entity is None else "entity"))
     if spec.columns.id:
@@ -126,8 +136,21 @@ def stage_events(con: Connection, config: Config, index: int, people: People = N
     table = checked.select(*_CANONICAL, *_number_columns(staged), "reason")
     rows = row_count(staged)
     added = row_count(placed) - rows if placed is not staged else 0
-    warnings = (*raw.warnings, *_number_warnings(raw, spec))
-    return StagedEvents(spec.table, table, rows, raw.broken_lines, spec, warnings, raw.left_out, added)
+    unread = {**raw.unread, "repeated_row": raw.repeated}
+    warnings = (
+        *raw.warnings,
+        *number_warnings(raw, spec),
+        *repeat_warnings(con, config, raw, spec, staged),
+        *double_firing_warnings(spec, checked),
+    )
+    return StagedEvents(spec.table, table, rows, unread, spec, warnings, raw.left_out, added)
+
+
+def _id_columns(spec: EventTable, at: str) -> Iterator[tuple[str, str]]:
+    """The columns of ids, each with the key that names it."""
+    yield from ((name, f"{at}.columns.entity") for name in [spec.columns.entity] if name is not None)
+    yield from ((name, f"{at}.columns.user") for name in spec.columns.user or ())
+    yield from ((name, f"{at}.columns.id") for name in [spec.columns.id] if name is not None)
 
 
 def _user(raw: RawTable, spec: EventTable, at: str) -> Column | None:
@@ -185,55 +208,6 @@ def _numbers(raw: RawTable, spec: EventTable, at: str, names: Sequence[str]) -> 
         else ibis.null("float64")
         for name in names
     }
-
-
-def _number_warnings(raw: RawTable, spec: EventTable) -> tuple[str, ...]:
-    """Report values in columns of numbers that are not numbers, because they would silently count as nothing.
-
-    Raises
-    ------
-    DataError
-        If a column holds texts and not a single number.
-    """
-    counts = set((spec.counts or {}).values())
-    columns = sorted({*spec.values.values(), *counts, *spec.users.values()})
-    if not columns:
-        return ()
-    sums = {}
-    for i, name in enumerate(columns):
-        column = raw.column(name, name)
-        present, value = identifier(column).notnull(), number(column)
-        sums[f"unreadable_{i}"] = raw.table.count(where=present & value.isnull())
-        sums[f"readable_{i}"] = raw.table.count(where=value.notnull())
-        sums[f"negative_{i}"] = raw.table.count(where=value < 0 if name in counts else ibis.literal(False))
-    row = fetch_row(raw.table.aggregate(**sums))
-    warnings = []
-    for i, name in enumerate(columns):
-        if row[f"unreadable_{i}"] and not row[f"readable_{i}"]:
-            raise DataError(
-                f"Column `{name}` of {spec.table} does not hold numbers",
-                received=f"{row[f'unreadable_{i}']:,} texts",
-                remedy="map a column of numbers such as 1234.5, without units or thousands separators",
-            )
-        if count := row[f"unreadable_{i}"]:
-            warnings.append(f"{count:,} values of `{name}` in {spec.table} are not numbers and count as missing.")
-        if count := row[f"negative_{i}"]:
-            warnings.append(f"{count:,} counts of `{name}` in {spec.table} are negative and count as 0.")
-    return tuple(warnings)
-
-
-def _refuse_mixed(spec: EventTable, staged: Table) -> None:
-    readable = staged.time.notnull()
-    counts = fetch_row(
-        staged.aggregate(
-            with_offset=staged.count(where=readable & staged.has_offset),
-            naive=staged.count(where=readable & ~staged.has_offset),
-            known_with_offset=staged.count(where=staged.known_at.notnull() & staged.known_has_offset),
-            known_naive=staged.count(where=staged.known_at.notnull() & ~staged.known_has_offset),
-        )
-    )
-    refuse_mixed_offsets(spec.table, spec.columns.time, counts["with_offset"], counts["naive"])
-    refuse_mixed_offsets(spec.table, spec.columns.known_at or "", counts["known_with_offset"], counts["known_naive"])
 
 
 def _reason(t: Table, owner: str) -> Column:
@@ -344,10 +318,9 @@ def finish_events(
         checked = con.create_table(
             f"checked_events_{index}", t.mutate(reason=reason).drop("selected", "signed_up", "entity_right")
         )
-        reasons = checked.filter(checked.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
-        counts = {"broken_line": part.broken_lines, "not_selected": part.left_out}
-        for row in reasons:
-            counts[row["reason"]] = counts.get(row["reason"], 0) + row["rows"]
+        counts = {**part.unread, "not_selected": part.left_out}
+        for why, rows in count_by(checked).items():
+            counts[why] = counts.get(why, 0) + rows
         by_reason = {reason: counts[reason] for reason in REASONS if counts.get(reason)}
         set_aside[_unique(part.source, set_aside)] = by_reason
         refuse_unusable(part.source, part.rows_read + part.added, by_reason, share)

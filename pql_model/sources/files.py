@@ -17,9 +17,12 @@ import ibis
 from ibis.common.exceptions import IbisError
 
 from pql_model.config.schema import EMBEDDED
+from pql_model.config.text_format import NumberMarks
 from pql_model.errors import DataError, did_you_mean, listed, nearest
-from pql_model.sources.delimited import read_delimited
+from pql_model.sources.casts import plain_numbers
+from pql_model.sources.delimited import delimiter_of, read_delimited
 from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.encodings import in_utf8, refuse_other_encoding
 from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
 
 Table = Any
@@ -61,12 +64,18 @@ class RawTable:
         The staged table.
     names
         Column name in the source -> column of the staged table.
-    broken_lines
-        Lines that are not rows: wrong number of fields, an unclosed quote, not JSON, too long.
+    broken_lines, not_utf8_lines
+        Lines that are not rows: wrong number of fields, an unclosed quote, not JSON, too long; lines that are not UTF-8.
     in_order
         Whether the rows have an order, as those of files do.
     left_out, warnings
         Rows that `where:` does not select, and sentences a person should read about it.
+    repeated
+        Rows alike in everything that `drop_repeats` leaves out.
+    delimiter
+        What separates the columns of a text file; None for other files.
+    marks, numbers
+        The marks of its numbers, and the columns that are read with them.
     """
 
     source: str
@@ -76,6 +85,16 @@ class RawTable:
     in_order: bool = True
     left_out: int = 0
     warnings: tuple[str, ...] = ()
+    repeated: int = 0
+    delimiter: str | None = None
+    marks: NumberMarks | None = None
+    numbers: frozenset[str] = frozenset()
+    not_utf8_lines: int = 0
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """Lines that are not rows, by reason."""
+        return {"broken_line": self.broken_lines, "not_utf8": self.not_utf8_lines}
 
     @property
     def columns(self) -> list[str]:
@@ -89,6 +108,12 @@ class RawTable:
         DataError
             If there is no such column, with the nearest name.
         """
+        column = self._find(name, key)
+        if self.marks is None or name not in self.numbers or not column.type().is_string():
+            return column
+        return plain_numbers(column, self.marks)
+
+    def _find(self, name: str, key: str) -> Column:
         if name in self.names:
             return self.names[name]
         inner = self._inner(name)
@@ -128,11 +153,18 @@ def _field_of_struct(column: Column, parts: Sequence[str]) -> Column | None:
     for part in parts:
         if not column.type().is_struct() or part not in column.type().names:
             return None
-        column = column[part]
+        column = with_known_type(column[part])
     return column
 
 
-def read_raw(con: Connection, table: str, home: Path, connection: str | None = None, name: str = "raw") -> RawTable:
+def read_raw(
+    con: Connection,
+    table: str,
+    home: Path,
+    connection: str | None = None,
+    name: str = "raw",
+    encoding: str | None = None,
+) -> RawTable:
     """Stage a table of the config under `name`.
 
     Parameters
@@ -147,31 +179,53 @@ def read_raw(con: Connection, table: str, home: Path, connection: str | None = N
         The URL of the database; by default the embedded DuckDB.
     name : str
         The name of the staged table.
+    encoding : str, optional
+        The encoding of text files that are not UTF-8.
 
     Raises
     ------
     DataError
-        If the table is missing, has no columns, or has an unknown format.
+        If the table is missing, has no columns, has an unknown format, or another encoding.
     """
-    if connection is not None and connection not in EMBEDDED and file_kind(table) is None:
+    if connection is not None and _is_of_connection(table, connection):
         return _from_connection(con, connection, table, home, name)
     paths = _paths(table, home)
     kind = file_kind(paths[0])
     try:
         if kind == "parquet":
             staged = con.read_parquet(paths, table_name=name, union_by_name=True)
-            return RawTable(table, staged, {column: staged[column] for column in staged.columns})
-        if kind == "csv":
-            names, staged, broken = read_delimited(con, paths, name)
-        else:
-            names, staged, broken = read_json_lines(con, table, paths, name)
-        return RawTable(table, staged, names, broken)
+            return RawTable(table, staged, {column: with_known_type(staged[column]) for column in staged.columns})
+        with in_utf8(table, paths, encoding) as files:
+            if kind == "csv":
+                names, staged, unread = read_delimited(con, files, name)
+            else:
+                names, staged, unread = read_json_lines(con, table, files, name)
+            if unread.not_utf8:
+                refuse_other_encoding(table, files)
+            delimiter = delimiter_of(files[0]) if kind == "csv" else None
+        return RawTable(table, staged, names, unread.broken, not_utf8_lines=unread.not_utf8, delimiter=delimiter)
     except (duckdb.Error, OSError, EOFError, zlib.error) as error:
         first = str(error).strip().splitlines()[0]
         raise DataError(
             f"{table} cannot be read: {first}",
             remedy="check that the file is complete and has the format its extension says",
         ) from error
+
+
+def with_known_type(column: Column) -> Column:
+    """Read DuckDB's nanoseconds with a zone, a type that Ibis does not know and pandas writes, as microseconds."""
+    kind = column.type()
+    is_nanoseconds = kind.is_unknown() and "TIMESTAMPTZ_NS" in str(kind.raw_type)
+    return column.cast("timestamp('UTC')") if is_nanoseconds else column
+
+
+def _is_of_connection(table: str, connection: str | None) -> bool:
+    return connection is not None and connection not in EMBEDDED and file_kind(table) is None
+
+
+def paths_of(table: str, home: Path, connection: str | None = None) -> list[str]:
+    """List the files of a table; an empty list where it is a table of the connection."""
+    return [] if _is_of_connection(table, connection) else _paths(table, home)
 
 
 def file_kind(path: str) -> str | None:
@@ -219,7 +273,8 @@ def _from_connection(con: Connection, url: str, table: str, home: Path, name: st
         raise DataError(
             f"The connection failed: {str(error).replace(url, safe)}", received=safe, remedy="correct `connection:`"
         ) from error
-    return RawTable(table, staged, {column: staged[column] for column in staged.columns}, in_order=False)
+    names = {column: with_known_type(staged[column]) for column in staged.columns}
+    return RawTable(table, staged, names, in_order=False)
 
 
 def _from_duckdb(con: Connection, url: str, table: str, home: Path, name: str) -> Table:

@@ -8,8 +8,9 @@ from typing import Any
 import ibis
 
 from pql_model.errors import DataError
-from pql_model.sources.delimited import MAX_LINE, buffer_for, is_gzipped, rejected
+from pql_model.sources.delimited import MAX_LINE, Unread, buffer_for, is_gzipped, rejected
 from pql_model.sources.duckdb_session import Connection, row_count
+from pql_model.sources.encodings import refuse_other_encoding
 
 Table = Any
 Column = Any
@@ -57,7 +58,7 @@ def _valid_or_null(document: Column) -> Column:
 
 def read_json_lines(
     con: Connection, source: str, paths: Sequence[str], name: str
-) -> tuple[dict[str, Column], Table, int]:
+) -> tuple[dict[str, Column], Table, Unread]:
     """Read files as one table of documents.
 
     Lines are read as text, because DuckDB's JSON reader turns a broken line into an empty row.
@@ -68,10 +69,10 @@ def read_json_lines(
         Key -> column.
     table : Table
         Column `document`: one JSON object per row.
-    broken : int
+    unread : Unread
         Lines that are not JSON objects.
     """
-    parts, broken = [], 0
+    parts, unread = [], Unread()
     for gzipped in sorted({is_gzipped(path) for path in paths}):
         files = [path for path in paths if is_gzipped(path) == gzipped]
         view = con.read_csv(
@@ -91,15 +92,16 @@ def read_json_lines(
         )
         filled = view.filter(view.document.notnull() & (view.document.strip() != ""))
         parts.append(con.create_table(f"{name}_lines{gzipped:d}", filled))
-        broken += rejected(con)[0]
+        unread += rejected(con)[0]
     lines = parts[0] if len(parts) == 1 else ibis.union(*parts)
     valid = lines.filter(_json_valid(lines.document))
     valid = valid.filter(_json_type(valid.document) == "OBJECT")
     table = con.create_table(f"{name}_documents", valid)
-    broken += row_count(lines) - row_count(table)
+    unread += Unread(row_count(lines) - row_count(table))
     keys = keys_of(table, table.document)
     if not keys:
+        refuse_other_encoding(source, paths)
         raise DataError(
             f"{source} has no JSON object", allowed="JSON lines: one object per line", remedy="convert the file"
         )
-    return {key: field_of(table.document, [key]) for key in keys}, table, broken
+    return {key: field_of(table.document, [key]) for key in keys}, table, unread

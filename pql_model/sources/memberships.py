@@ -11,9 +11,10 @@ from pql_model.config.people_tables import MemberTable
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, listed
 from pql_model.sources.aliases import Aliases
-from pql_model.sources.casts import Times, refuse_mixed_offsets, times
-from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.casts import Times, refuse_mixed_times, times
+from pql_model.sources.duckdb_session import Connection, count_by, fetch_row, row_count
 from pql_model.sources.files import RawTable, read_raw
+from pql_model.sources.id_columns import with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.row_filter import select_rows
 
@@ -122,7 +123,7 @@ def read_memberships(
         return None
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_members")
     raw = select_rows(raw, spec.where, "members.where", config.resolution)
-    staged = _stage(con, spec, raw, config.resolution)
+    staged = with_one_spelling(_stage(con, spec, raw, config.resolution), config.normalise)
     if aliases is not None:
         staged = aliases.resolve(staged, "user")
     known = roster.select(pql_known="entity", pql_selected="selected")
@@ -138,8 +139,8 @@ def read_memberships(
     )
     t = con.create_table("judged_members", t.mutate(reason=reason).drop("pql_known", "pql_selected"))
     known_ones = _by_period(t.filter(t.reason.isnull()), "entity")
-    counts = _counts(t, known_ones, {"broken_line": raw.broken_lines, "not_selected": raw.left_out})
-    rows = row_count(t) + raw.broken_lines + raw.left_out
+    counts = _counts(t, known_ones, {**raw.unread, "not_selected": raw.left_out})
+    rows = row_count(t) + sum(raw.unread.values()) + raw.left_out
     strangers = t.filter(t.reason.isin(("unknown_entity", "not_selected")))
     return Memberships(
         spec.table,
@@ -163,16 +164,15 @@ def _stage(con: Connection, spec: MemberTable, raw: RawTable, resolution: str) -
             since=ibis.coalesce(since.instant, ALWAYS),
             until=ibis.coalesce(until.instant, STILL),
             unreadable=(since.present & since.instant.isnull()) | (until.present & until.instant.isnull()),
-            since_offset=ibis.ifelse(since.instant.notnull(), since.has_offset, None),
-            until_offset=ibis.ifelse(until.instant.notnull(), until.has_offset, None),
+            since_at=since.instant,
+            since_offset=since.has_offset,
+            until_at=until.instant,
+            until_offset=until.has_offset,
         ),
     )
-    for column, key in ((spec.columns.since, "since_offset"), (spec.columns.until, "until_offset")):
-        counts = fetch_row(
-            staged.aggregate(with_offset=staged[key].sum(), naive=(~staged[key]).sum())  # nulls have no offset
-        )
-        refuse_mixed_offsets(spec.table, column or "", counts["with_offset"] or 0, counts["naive"] or 0)
-    return with_each_id(con, staged.drop("since_offset", "until_offset"), "staged_members", "user", "entity")
+    since_names, until_names = ("since_at", "since_offset"), ("until_at", "until_offset")
+    refuse_mixed_times(staged, spec.table, {spec.columns.since: since_names, spec.columns.until: until_names})
+    return with_each_id(con, staged.drop(*since_names, *until_names), "staged_members", "user", "entity")
 
 
 def _period_end(raw: RawTable, column: str | None, key: str, resolution: str) -> Times:
@@ -205,7 +205,6 @@ def _merged(members: Table, *within: str) -> Table:
 
 
 def _counts(judged: Table, known: Table, before: dict[str, int]) -> dict[str, int]:
-    by_reason = judged.filter(judged.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
     overlaps = fetch_row(
         known.aggregate(
             repeated=known.count(where=known.repeat),
@@ -213,8 +212,8 @@ def _counts(judged: Table, known: Table, before: dict[str, int]) -> dict[str, in
         )
     )
     counts = {**before, **overlaps}
-    for row in by_reason:
-        counts[row["reason"]] = counts.get(row["reason"], 0) + row["rows"]
+    for why, rows in count_by(judged).items():
+        counts[why] = counts.get(why, 0) + rows
     return {reason: int(counts[reason]) for reason in REASONS if counts.get(reason)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
 from pql_model.sources.aliases import Aliases
 from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.id_columns import with_one_spelling
 from pql_model.sources.id_lists import with_each_id
 from pql_model.sources.memberships import HARMLESS, Memberships
 from pql_model.sources.scalars import BOT_USERS
@@ -29,10 +29,13 @@ class People:
         Ids that were merged into others.
     memberships
         The accounts of users.
+    excluded_users
+        The users that the config excludes, by the ids they have and by the ids that count.
     """
 
     aliases: Aliases | None = None
     memberships: Memberships | None = None
+    excluded_users: tuple[str, ...] = ()
 
     @property
     def set_aside(self) -> dict[str, dict[str, int]]:
@@ -48,11 +51,6 @@ class People:
         members = self.memberships
         lost = ", ".join(f"{n:,} {reason}" for reason, n in members.set_aside.items() if reason not in HARMLESS)
         return (*members.warnings, *([f"Rows of {members.source} that cannot be used: {lost}."] if lost else []))
-
-    def excluded_users(self, config: Config) -> Sequence[str]:
-        """List the users that the config excludes, by the ids that count."""
-        users = config.exclude.users
-        return users if self.aliases is None else list(dict.fromkeys([*users, *self.aliases.resolve_ids(users)]))
 
     def place(self, con: Connection, config: Config, spec: EventTable, events: Table, name: str) -> Table:
         """Resolve users, and give each event to every entity it belongs to.
@@ -71,7 +69,7 @@ class People:
             Prefix of the tables that are created.
         """
         if spec.columns.entity is not None:
-            events = with_each_id(con, events, name, "entity")
+            events = with_one_spelling(with_each_id(con, events, name, "entity"), config.normalise)
         if self.aliases is not None:
             resolved = self._resolve(self.aliases, config, events)
             events = con.create_table(f"{name}_resolved", resolved.select(*events.columns))
@@ -86,11 +84,17 @@ class People:
         if config.entity == "user":
             events = aliases.resolve(events, "entity")
             person = ibis.coalesce(events.user, events.entity)
-        excluded = person.isin(self.excluded_users(config)).fill_null(False)
+        excluded = person.isin(self.excluded_users).fill_null(False)
         events = events.mutate(excluded=events.excluded | excluded)
         if config.exclude.bots:
             events = events.mutate(bot=events.bot | person.re_search(BOT_USERS).fill_null(False))
         return events
+
+
+def excluded_users(config: Config, aliases: Aliases | None) -> tuple[str, ...]:
+    """List the users that the config excludes, by the ids they have and by the ids that count."""
+    users = config.exclude.users
+    return tuple(dict.fromkeys([*users, *(aliases.resolve_ids(users) if aliases is not None else ())]))
 
 
 NOBODY = People()

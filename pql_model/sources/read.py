@@ -19,7 +19,8 @@ from pql_model.sources.entities import Entities, read_entities
 from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
 from pql_model.sources.history import read_history
 from pql_model.sources.memberships import HARMLESS, Memberships, read_memberships, refuse_strange_users
-from pql_model.sources.people import NOBODY, People
+from pql_model.sources.people import NOBODY, People, excluded_users
+from pql_model.sources.unknown_ids import IdColumn, unknown_id_warnings
 from pql_model.sources.zone_check import warn_of_time_zone
 from pql_model.time import DAY, iso
 
@@ -90,7 +91,8 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     entities = read_entities(con, config, aliases)
     lost = {reason: n for reason, n in entities.set_aside.items() if reason != "merged"}
     refuse_unusable(config.entities.table, _total(entities.table, lost), lost, config.max_set_aside)
-    people = People(aliases, read_memberships(con, config, entities.roster, aliases))
+    memberships = read_memberships(con, config, entities.roster, aliases)
+    people = People(aliases, memberships, excluded_users(config, aliases))
     _check_memberships(config, people.memberships)
     staged = [stage_events(con, config, index, people) for index in range(len(config.events))]
     _refuse_foreign_ids(config, staged, entities.table, people.memberships)
@@ -115,6 +117,7 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         *people.warnings,
         *(sentence for part in dated for sentence in (part.warning, *part.notes) if sentence),
         *(sentence for part in staged for sentence in part.warnings),
+        *unknown_id_warnings(con, config, _id_columns(con, config, staged), entities.roster),
         *_warn_of_arrival(staged),
         *_warn_of_useless_exclusion(config),
         *_warn_of_dates(config, events.table, entities.table),
@@ -122,6 +125,19 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         *_warn_of_sparse_end(config, events.table, end.events_until),
     )
     return Sources(events, entities, conversions, observed_until, warnings, tuple(dated), end.events_until, people)
+
+
+def _id_columns(con: Connection, config: Config, staged: list[StagedEvents]) -> list[IdColumn]:
+    """The columns of ids of the events and the conversions, with their ids."""
+    columns = [
+        IdColumn(
+            spec.table, spec.encoding, spec.columns.entity, f"events[{i}].columns.entity", part.table.select("entity")
+        )
+        for i, (spec, part) in enumerate(zip(config.events, staged, strict=True))
+        if spec.columns.entity is not None
+    ]
+    paid, ids = config.conversions, con.table("checked_conversions").select("entity")
+    return [*columns, IdColumn(paid.table, paid.encoding, paid.columns.entity, "conversions.columns.entity", ids)]
 
 
 def _total(table: Table, set_aside: dict[str, int]) -> int:
@@ -168,7 +184,7 @@ def _refuse_early_end(config: Config, staged: list[StagedEvents], observed_until
         raise DataError(
             "All events are later than observed_until",
             received=f"observed_until {iso(observed_until)}, first event {iso(first)}",
-            remedy="correct `observed_until`, or remove it to use the newest instant of the data",
+            remedy="correct `observed_until`, or remove it to use the newest event",
         )
 
 

@@ -43,7 +43,9 @@ def probe_schema(con: Connection, config: Config) -> ProbedSchema:
     DataError
         If a table or a column is missing, or cannot be read.
     """
-    entities = read_raw(con, config.entities.table, config.home, config.connection, name="probe_entities")
+    entities = read_raw(
+        con, config.entities.table, config.home, config.connection, "probe_entities", config.entities.encoding
+    )
     columns = {config.entities.table: tuple(entities.columns)}
     paid = read_raw(con, config.conversions.table, config.home, config.connection, name="probe_conversions")
     ids = [
@@ -52,7 +54,7 @@ def probe_schema(con: Connection, config: Config) -> ProbedSchema:
     ]
     names: set[str] = set()
     for index, spec in enumerate(config.events):
-        raw = read_raw(con, spec.table, config.home, config.connection, name=f"probe_events_{index}")
+        raw = read_raw(con, spec.table, config.home, config.connection, f"probe_events_{index}", spec.encoding)
         columns[spec.table] = tuple(raw.columns)
         raw = select_rows(raw, spec.where, f"events[{index}].where", config.resolution)
         ids += [(spec.table, raw, spec.columns.entity)] if spec.columns.entity is not None else []

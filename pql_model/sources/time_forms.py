@@ -80,7 +80,7 @@ DIGIT_FORMS = (
 )
 """Of these, only YYYYMMDDHH shares its range with an epoch, that of the seconds from 2033 to 2036.
 
-A number of that range is an hour if it is one in the calendar; a column that has both kinds is refused.
+A number of that range is an hour if it is one in the calendar.
 """
 
 EPOCHS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (float("inf"), 1e-3))
@@ -150,8 +150,8 @@ def read_time(raw: str) -> ReadTime:
 
     Examples
     --------
-    >>> read_time("1970-01-01 00:00:01,5").instant, read_time("1970010200").instant, read_time("soon").instant
-    (1500000, None, None)
+    >>> read_time("1970-01-01 00:00:01,5").instant, read_time("1970-01-02 00").instant, read_time("soon").instant
+    (1500000, 86400000000, None)
     >>> read_time("9999-12-31").present, read_time("soon").present
     (False, True)
     """

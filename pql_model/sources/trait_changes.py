@@ -11,6 +11,7 @@ from pql_model.sources.casts import identifier, number
 from pql_model.sources.duckdb_session import Connection, fetch_row
 from pql_model.sources.entities import trait_column
 from pql_model.sources.files import read_raw
+from pql_model.sources.id_columns import normalised
 from pql_model.sources.read import Sources
 from pql_model.sources.row_filter import select_rows
 
@@ -60,10 +61,14 @@ def read_trait_changes(con: Connection, config: Config, sources: Sources, until:
     earlier = config.entities.earlier
     if earlier is None:
         return []
-    raw = read_raw(con, earlier.table, config.home, config.connection, name=f"raw_earlier_entities_{until}")
+    raw = read_raw(
+        con, earlier.table, config.home, config.connection, f"raw_earlier_entities_{until}", config.entities.encoding
+    )
     where = config.entities.where if earlier.where is None else earlier.where
     raw = select_rows(raw, where, "entities.earlier.where", config.resolution)
-    entity = identifier(raw.column(config.entities.columns.entity, "entities.columns.entity"))
+    entity = normalised(
+        identifier(raw.column(config.entities.columns.entity, "entities.columns.entity")), config.normalise
+    )
     traits = [trait for trait in sources.entities.traits if trait in raw.columns]
     then = raw.table.select(entity=entity, **{f"then_{i}": raw.column(t, "traits") for i, t in enumerate(traits)})
     once = then.group_by("entity").having(then.count() == 1).agg(**{c: then[c].first() for c in then.columns[1:]})

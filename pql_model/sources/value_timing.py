@@ -29,7 +29,8 @@ def read_value_timing(con: Connection, config: Config, sources: Sources, until: 
         return []
     log, dated = timed_log(sources, until)
     numbers = [column for column in log.columns if column.startswith("value_")]
-    rows = log.pivot_longer(numbers, names_to="value", values_to="number")
+    rows = log.select("entity", "event", "time", "known_at", "paid", "signed_up", *numbers)
+    rows = rows.pivot_longer(numbers, names_to="value", values_to="number")
     # staged, since compiling a long expression several times takes longer than reading it
     rows = con.create_table("value_rows", rows.filter(rows.number.notnull()), temp=True, overwrite=True)
     levels = con.create_table("value_levels", _levels_of(rows), temp=True, overwrite=True)

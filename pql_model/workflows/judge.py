@@ -51,7 +51,7 @@ def evaluate_and_judge(config: Config, data: TrainingData, fit: Fit, X: np.ndarr
     Parameters
     ----------
     config : Config
-    data : Prepared
+    data : TrainingData
     fit : Fit
         The model, fitted on the training rows.
     X : array of shape (snapshots, columns)

@@ -34,7 +34,7 @@ from pql_model.score_log.schema import log_table
 from pql_model.score_log.store import append_scores
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.coverage import newest_event
-from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.duckdb_session import count_by, open_session
 from pql_model.sources.read import read_sources
 from pql_model.workflows.prepare import features_of
 from pql_model.workflows.refit import level_error
@@ -141,7 +141,7 @@ def score(
             instant = requested if requested is not None else newest
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
-            not_at_risk = grid.filter(grid.reason.notnull()).reason.value_counts(name="rows").to_pyarrow().to_pylist()
+            not_at_risk = count_by(grid)
         with stages("features"):
             features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = {trait: trait_name(trait) for trait in sources.traits}
@@ -161,7 +161,7 @@ def score(
             write_runs(memory, [before, decided.decisions.state])
     # Written last, so that the log has no rows of a run that failed.
     log = append_scores(config, _log_tables(registered, table, rows))
-    not_scored = {row["reason"]: row["rows"] for row in sorted(not_at_risk, key=lambda row: -row["rows"])}
+    not_scored = dict(sorted(not_at_risk.items(), key=lambda reason: -reason[1]))
     probability = decided.rows["probability"].to_numpy()
     summary = summarise(decider, decided.decisions, probability, level_error(fitted_model.facts))
     notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted_model, instant, newest))

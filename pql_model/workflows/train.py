@@ -330,7 +330,7 @@ def _facts(config: Config, data: TrainingData, fit: Fit, verdict: Verdict) -> di
         "folds": fit.folds.to_dict(),
         "learner": {"name": fit.tuned.learner.name, "params": dict(fit.tuned.learner.params)},
         "verdict": verdict.name,
-        SCOPE: scope_facts(config, data.offered.known, data.sources.traits, data.sources.people.excluded_users(config)),
+        SCOPE: scope_facts(config, data.offered.known, data.sources.traits, data.sources.people.excluded_users),
         "config": dump_config(config),
     }
 

@@ -47,3 +47,24 @@ def test_the_same_seed_gives_the_same_product(benchmark_of, tmp_path):
         made.append([pd.read_parquet(tmp_path / name / f"{table}.parquet") for table in ("accounts", "events", "then")])
     for one, two in zip(*made, strict=True):
         pd.testing.assert_frame_equal(one, two)
+
+
+def test_planted_events_come_before_the_recorded_payment(benchmark_of, tmp_path):
+    worlds = benchmark_of("leakage_event_worlds")
+    leaks = frozenset({"workspace migrated", "converted"})
+    made = worlds.make_event_world(tmp_path, 2, leaks, conversions=80)
+    assert (made.leaks, made.conversions) == (leaks, 80)
+    events, paid = (pd.read_parquet(tmp_path / f"{table}.parquet") for table in ("events", "paid"))
+    planted = events[events["event"] == "workspace migrated"].merge(paid, on="account", suffixes=("", "_paid"))
+    assert len(planted) > 40
+    assert (planted["time"] < planted["time_paid"]).all()
+    flagged = events[events["converted"] == 1].merge(paid, on="account", how="left", suffixes=("", "_paid"))
+    assert (flagged["time"] > flagged["time_paid"] - pd.Timedelta(days=3, seconds=2)).all()
+
+
+def test_a_product_without_leaks_has_neither_planted_events_nor_values(benchmark_of, tmp_path):
+    worlds = benchmark_of("leakage_event_worlds")
+    worlds.make_event_world(tmp_path, 2, frozenset(), conversions=80)
+    events = pd.read_parquet(tmp_path / "events.parquet")
+    assert not set(events["event"]) & set(worlds.EVENT_LEAKS)
+    assert not set(events.columns) & set(worlds.VALUE_LEAKS)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
-from pathlib import Path
 
 import pytest
+from exports import FOLDER, ROOT, case
 from typer.testing import CliRunner
 
 from pql_model.cli.app import app
-
-ROOT = Path(__file__).resolve().parents[2]
-FOLDER = Path(os.environ.get("PQL_CASES") or ROOT.parent / "shared" / "cases")
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 init_table = importlib.import_module("init")
@@ -39,15 +35,13 @@ def test_a_case_is_read_right(name):
 
 
 def test_the_command_line_drafts_and_checks_a_case(tmp_path):
-    case = FOLDER / "01-stripe-subscriptions-trials"
-    if not case.is_dir():
-        pytest.skip("the cases are not here: set PQL_CASES to their folder")
+    home = case("01-stripe-subscriptions-trials")
     config = str(tmp_path / "pql.yaml")
     tables = [
-        f"--{name}={case / file}.csv" for name, file in (("entities", "accounts"), ("conversions", "subscriptions"))
+        f"--{name}={home / file}.csv" for name, file in (("entities", "accounts"), ("conversions", "subscriptions"))
     ]
     runner = CliRunner()
-    drafted = runner.invoke(app, ["init", f"--events={case / 'events.csv'}", *tables, "-o", config, "--json"])
+    drafted = runner.invoke(app, ["init", f"--events={home / 'events.csv'}", *tables, "-o", config, "--json"])
     assert drafted.exit_code == 0, drafted.output
     assert json.loads(drafted.stdout)["questions"] == []
     checked = json.loads(runner.invoke(app, ["check", "-c", config, "--json"]).stdout)

@@ -60,7 +60,7 @@ def test_rows_of_one_id_are_ordered_as_our_engine_orders_them():
     table = {**LOG, "columns": {**LOG["columns"], "id": "i", "known_at": "k", "user": "u"}, "values": {"mb": "m"}}
     steps, parts = part_of(table, needs())
 
-    order = "e.known_at, e.event_time), e.event_time, e.entity, e.event_name, e.person, e.value_mb"
+    order = "e.known_at, e.event_time), e.event_time, e.event_name, e.person, e.value_mb"
     assert order in steps["event_copies"].sql("duckdb").replace(" NULLS LAST", "")
     assert "(e.row_id IS NULL OR e.place < 2)" in parts[0]
 

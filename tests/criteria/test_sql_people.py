@@ -36,6 +36,9 @@ LISTS = {"events.parquet": {"account": "json"}}
 USERS = [f"u{number}" for number in range(14)]
 MERGES = [("u1", "u0"), ("u2", "u1"), ("u5", "googlebot"), ("u7", "u8"), ("u9", "u9"), ("u1", "u0"), (None, "u3")]
 MOMENTS = pa.timestamp("us")
+NEVER = tuple(map(parse_instant, ("1970-01-01", "9999-12-31")))
+UNREADABLE = tuple(map(parse_instant, ("1850-06-01", "2230-06-01")))
+"""Years that no time has, and that stand for nothing."""
 
 
 def table(home, name, rows, **kinds):
@@ -53,8 +56,8 @@ def write(home, seed: int, events: dict[str, Any], **keys: Any):
         return dice.choice((AS_OF, AS_OF - 1, signed_up[name], signed_up[name] + dice.randrange(300) * HOUR))
 
     def at_times(name):
-        since = dice.choice((None, around(name), around(name)))
-        until = dice.choice((None, None, around(name), around(name)))
+        since = dice.choice((None, around(name), around(name), *NEVER, *UNREADABLE))
+        until = dice.choice((None, None, around(name), around(name), *NEVER, *UNREADABLE))
         return since, until
 
     def groups():

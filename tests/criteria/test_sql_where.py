@@ -19,6 +19,7 @@ from pql_model.criteria.sql_dialects import DIALECTS
 from pql_model.time import DAY, HOUR, to_datetime
 
 AS_OF = at("2026-01-08")
+NEVER = (at("1970-01-01"), at("9999-12-31"))
 USED = Definition.model_validate({"all": [{"event": "used", "at_least": 1}]})
 WHERE = {
     "events": {"environment": ["production"], "test": {"not": [True]}},
@@ -59,14 +60,18 @@ def write(home, seed, columns, where=None):
         for name in names
         for _ in range(3)
     ]
+
+    def ended(instant):
+        return moment(instant if instant in NEVER else instant + dice.choice((0, HOUR, HOUR + 1)))
+
     instants = (at("2026-01-01"), at("2026-01-03"), at("2026-01-05"), AS_OF - 1, AS_OF, at("2099-01-01"))
     charges = [
         {
             "account": name,
             "time": moment(dice.choice(instants)),
             "created": moment(dice.choice(instants[:-1])),
-            "trial_end": moment(dice.choice(instants)) if dice.random() < 0.6 else None,
-            "ended": moment(dice.choice(instants) + dice.choice((0, HOUR, HOUR + 1))) if dice.random() < 0.6 else None,
+            "trial_end": moment(dice.choice((*instants, *NEVER))) if dice.random() < 0.7 else None,
+            "ended": ended(dice.choice((*instants, *NEVER))) if dice.random() < 0.7 else None,
             "amount": dice.choice((None, 0.0, 49.0, 49.0, 99.5, -49.0, -20.0)),
             "back": dice.choice((None, 0.0, 0.0, 20.0, 49.0, 120.0)),
             "status": dice.choice(("Paid", "Paid", " Paid", "Failed", "paid", None, "null")),

@@ -100,6 +100,24 @@ def test_types_of_transactions():
     assert chosen(column("type", ["New Business", "Renewal"])) == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("card_type", ["credit", "debit", "void"]),
+        ("dunning_status", ["in_progress", "success"]),
+        ("fulfillment_status", ["fulfilled", "pending"]),
+        ("account_status", ["active", "unpaid"]),
+        ("Lifecycle Stage", ["lead", "customer"]),
+    ],
+)
+def test_a_state_of_something_else_than_the_row_is_left_alone(name, values):
+    assert chosen(column(name, values)) == {}
+
+
+def test_a_state_that_most_rows_lack_is_left_alone():
+    assert chosen(column("status", ["paid", "failed"], filled=0.2)) == {}
+
+
 def test_an_unknown_state_is_asked_about():
     selection = select_payments(table("pay.csv", column("status", ["paid", "failed", "zurueck"])), None, (), False)
     assert selection.conditions[0].values == ("paid",)

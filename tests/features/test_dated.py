@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import ibis
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pql_model.features.dated import join_latest
@@ -59,7 +60,7 @@ def batch(rows, as_ofs, text=False, history=False):
 
 
 @given(rows=ROWS)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_batch_and_service_equal_the_naive_oracle(rows):
     as_ofs = [0, 3, 7]
     found = batch(rows, as_ofs)
@@ -72,7 +73,7 @@ def test_batch_and_service_equal_the_naive_oracle(rows):
 
 
 @given(rows=ROWS)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_the_history_of_a_trait_equals_its_oracle_in_batch_and_service(rows):
     as_ofs = [0, 3, 7]
     found = batch(rows, as_ofs, history=True)
@@ -85,7 +86,7 @@ def test_the_history_of_a_trait_equals_its_oracle_in_batch_and_service(rows):
 
 
 @given(rows=ROWS, later=ROWS, order=st.randoms(use_true_random=False), history=st.booleans())
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_nothing_at_or_after_as_of_changes_a_row(rows, later, order, history):
     as_of = 3
     before = batch(rows, [as_of], history=history)

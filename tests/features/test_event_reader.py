@@ -17,7 +17,7 @@ from pql_model.features.timeline import EventRow
 RULES = ReadingRules(frozenset({"login"}), needs_signup=True, known_values=frozenset({"mb"}))
 GOOD = {"event": "login", "time": "2026-01-02T08:00:00Z", "user": "ann"}
 
-TIMES = st.sampled_from(["2026-01-02T08:00:00Z", "2026-01-03T08:00:00.5+02:00", "2026-01-04", "1900-01-01"])
+TIMES = st.sampled_from(["2026-01-02T08:00:00Z", "2026-01-03T08:00:00.5+02:00", "2026-01-04", "1905-01-01"])
 EVENTS = st.fixed_dictionaries(
     {"event": st.sampled_from(["login", " login", "any", "🦊"]), "time": TIMES},
     optional={

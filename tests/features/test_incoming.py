@@ -168,7 +168,7 @@ def test_rows_are_set_aside_and_kept_as_in_the_batch(tmp_path):
     for number in range(400):
         time = at("2026-01-03") + dice.randrange(8) * 12 * HOUR
         known_at = dice.choice([None, time, time + DAY, time + 2 * DAY])
-        row_id = dice.choice(ids)  # unique to an account: the batch looks for repeats in a whole table
+        row_id = dice.choice(ids)  # repeats count within an account, here as in the batch
         rows.append(
             {
                 "account": f"a{number % 40}",

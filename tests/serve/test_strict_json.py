@@ -2,7 +2,8 @@ import json
 import time
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pql_model.serve.strict_json import MAX_DEPTH, JsonError, parse
@@ -61,7 +62,7 @@ def test_refusing_is_fast(filler):
     assert time.perf_counter() - began < 2
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.binary(max_size=40) | st.text(alphabet='[]{}",:\\u0d8e1 tn-.', max_size=40).map(str.encode))
 def test_any_bytes_are_parsed_or_refused(body):
     try:
@@ -84,7 +85,7 @@ OBJECTS = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(OBJECTS)
 def test_duplicate_keys_are_refused(text):
     twice = []

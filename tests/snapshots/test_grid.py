@@ -27,7 +27,7 @@ from worlds import at, opened, product, rows_of
 
 from pql_model.snapshots.grid import calendar_grid, landmark_grid, requested_grid, scoring_grid
 from pql_model.sources.duckdb_session import open_session
-from pql_model.time import DAY, HOUR, iso
+from pql_model.time import DAY, HOUR, first_weekday, iso
 
 THURSDAY = at("2026-01-08")
 """A point of the 7-day grid: 1970-01-01 was a Thursday."""
@@ -102,11 +102,10 @@ def test_requested_entities_are_judged_at_their_own_instants(con, data):
 def test_freemium_scores_on_a_calendar_point_iff_training_has_a_snapshot_there(con, data):
     config = data.draw(freemium_configs())
     world = data.draw(worlds(config))
-    every = config.schedule.every.us
-    as_of = data.draw(edges(config, START)) // every * every
+    every, start = config.schedule.every.us, 0 if config.schedule.on is None else first_weekday(config.schedule.on)
+    at_most = min(data.draw(edges(config, START)), world.observed_until)
+    as_of = (at_most - start) // every * every + start
     sources = into(con, world)
-    if as_of > world.observed_until:
-        as_of = world.observed_until // every * every
 
     looked_at = {r["entity"] for r in rows_of(calendar_grid(config, sources)) if r["as_of"] == as_of}
     scored = {r["entity"] for r in rows_of(scoring_grid(config, sources, as_of)) if r["reason"] is None}

@@ -92,7 +92,7 @@ def test_users_are_resolved_before_they_are_counted_and_excluded_by_either_id(tm
         product = read_shop(tmp_path, log(*rows), aliases=ALIASES, exclude={"users": [excluded]})
         assert [e["user"] for e in product.events] == ["ann", "ann", "ann", "carl"]
         assert product.set_aside == {"excluded_user": 2}
-        assert set(product.sources.people.excluded_users(shop(tmp_path, exclude={"users": [excluded]}))) >= {"bob"}
+        assert "bob" in product.sources.people.excluded_users  # also once the session is closed
 
 
 def test_a_merged_user_is_a_bot_by_either_id(tmp_path):

@@ -12,8 +12,8 @@ from pql_model.sources.files import read_raw
 
 def profiles(folder, table):
     with open_session("1GB", keep_order=True) as con:
-        rows, columns = profile_columns(con, read_raw(con, table, folder), "texts")
-    return rows, {column.name: column for column in columns}
+        profile = profile_columns(con, read_raw(con, table, folder), "texts")
+    return profile.rows, {column.name: column for column in profile.columns}
 
 
 def test_values_are_counted_over_all_rows(tmp_path):
@@ -65,3 +65,10 @@ def test_objects_in_a_column_of_a_csv_become_columns(tmp_path):
 def test_floats_that_have_lost_their_digits_are_known(tmp_path, value, lossy):
     pd.DataFrame({"id": [value, None]}).to_parquet(tmp_path / "log.parquet")
     assert profiles(tmp_path, "log.parquet")[1]["id"].is_lossy is lossy
+
+
+@pytest.mark.parametrize(("rows", "repeats"), [("a,1\nb,2\na,1\na,1\n", 2), ("a,1\nb,1\n", 0), ("a,1\na,2\nb,1\n", 0)])
+def test_rows_alike_in_everything_are_counted(tmp_path, rows, repeats):
+    (tmp_path / "log.csv").write_text("who,n\n" + rows)
+    with open_session("1GB", keep_order=True) as con:
+        assert profile_columns(con, read_raw(con, "log.csv", tmp_path), "texts").repeats == repeats

@@ -235,4 +235,7 @@ class TestExcluded:
         accounts = "account,signed_up,domain\na,2026-01-05,acme.com\n"
         product = read_shop(tmp_path, accounts=accounts, exclude={"entities": {"domain": ["acme.org"]}})
 
-        assert product.sources.warnings == ("`exclude.entities.domain` matches no row of accounts.csv.",)
+        assert product.sources.warnings == (
+            "`exclude.entities.domain` matches no row of accounts.csv.",
+            "10 of 15 rows of events.csv name ids that accounts.csv does not list.",
+        )

@@ -3,6 +3,7 @@ from worlds import at, opened, product
 
 from pql_model.config.source_tables import EventTable
 from pql_model.sources.event_timing import EventTiming, read_event_timing
+from pql_model.time import HOUR
 
 DAY_1 = "2026-01-01"
 LATER = at("2026-06-01")
@@ -100,3 +101,51 @@ def test_counts_over_a_period_have_no_minutes_and_arrive_at_its_end(tmp_path, co
     with opened(config) as (_, sources):
         (found,) = read_event_timing(config, sources, LATER)
     assert (found.near, found.known_converters, found.back) == (None, 0, 0.0)
+
+
+# ---------------------------------------------------------------- what follows an event
+
+
+def test_what_was_done_before_converting_is_counted_with_what_followed(tmp_path):
+    events = [event(name, "migrated", "2026-01-20T10:00:00") for name in "abc"]
+    found = around(tmp_path, events, PAID)["migrated"]
+    assert (found.did, found.did_convert) == (3, 1)
+
+
+def test_a_conversion_later_than_the_horizon_does_not_follow(tmp_path):
+    events = [event("a", "migrated", "2026-01-01T10:00:00")]
+    found = around(tmp_path, events, PAID)["migrated"]
+    assert (found.did, found.did_convert) == (1, 0)  # 31 days later; the horizon is 30
+
+
+def test_an_event_whose_horizon_is_not_over_does_not_count(tmp_path):
+    events = [event("b", "migrated", "2026-01-20T10:00:00")]
+    assert around(tmp_path, events, PAID, until=at("2026-02-10"))["migrated"].did == 0
+    assert around(tmp_path, events, PAID, until=at("2026-03-10"))["migrated"].did == 1
+
+
+def test_what_happens_at_or_after_the_conversion_was_not_done_before_it(tmp_path):
+    events = [event("a", "migrated", "2026-02-01T12:00:00")]
+    found = around(tmp_path, events, PAID)["migrated"]
+    assert (found.did, found.after) == (0, 1)
+
+
+def test_a_row_that_arrived_after_the_conversion_was_not_seen_before_it(tmp_path):
+    events = [event("a", "migrated", "2026-01-20T10:00:00", known_at="2026-02-05T00:00:00")]
+    assert around(tmp_path, events, PAID)["migrated"].did == 0
+
+
+def test_a_delay_that_every_converter_keeps_is_counted(tmp_path):
+    paid = [{"account": name, "time": f"2026-02-0{i}T12:00:00"} for i, name in enumerate("abc", start=1)]
+    events = [event(name, "provisioned", f"2026-01-{30 + i}T10:0{i}:00") for i, name in enumerate("ab")]
+    events += [event("c", "provisioned", "2026-01-20T10:00:00")]
+    found = around(tmp_path, events, paid)["provisioned"]
+    assert (found.did_convert, found.regular) == (3, 2)
+    assert found.delay == 50 * HOUR
+
+
+def test_an_event_right_after_sign_up_has_a_regular_age(tmp_path):
+    paid = [{"account": name, "time": f"2026-02-0{i}T12:00:00"} for i, name in enumerate("ab", start=1)]
+    events = [event(name, "onboarded", "2026-01-05T00:01:00") for name in "ab"]
+    found = around(tmp_path, events, paid)["onboarded"]
+    assert found.regular_age == 2

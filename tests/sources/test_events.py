@@ -105,15 +105,17 @@ class TestReasons:
             "a,u,login,2026-01-10,6",
             "nothing at all",
             ",tester,,soon,1",
+            "a,u,login,2026-01-10,6",
         ]
         product = read_shop(
             tmp_path,
-            log(*rows, header=header),
+            log(*rows, header=header).encode() + b"a,u,\xff,2026-01-10,7\n",
             exclude={"users": ["blocked"]},
             observed_until="2026-01-31",
             log={
                 "columns": {"entity": "account", "user": "person", "event": "action", "time": "at", "id": "id"},
                 "where": {"person": {"not": ["tester"]}},
+                "drop_repeats": True,
             },
         )
 
@@ -121,7 +123,7 @@ class TestReasons:
         assert product.set_aside == dict.fromkeys(of_an_account, 1)
         assert list(product.set_aside) == of_an_account
         assert len(product.events) == 1
-        assert product.sources.events.rows_read == 12
+        assert product.sources.events.rows_read == 14
 
     def test_reasons_are_counted_by_table_and_in_total(self, tmp_path):
         lesson = {"table": "more.csv", "event": "lesson", "columns": {"entity": "who", "time": "when"}}
@@ -243,8 +245,8 @@ class TestArrival:
 
         assert (len(product.events), product.set_aside) == (1, {"unparsable_time": 1})
 
-    def test_an_arrival_moves_the_end_of_the_data(self, tmp_path):
-        assert self.read(tmp_path, "2026-02-03T00:00:00Z").sources.observed_until == parse_instant("2026-02-03")
+    def test_an_arrival_does_not_move_the_end_of_the_data(self, tmp_path):
+        assert self.read(tmp_path, "2026-02-03T00:00:00Z").sources.observed_until == parse_instant("2026-01-20")
 
 
 class TestOneEventATable:
@@ -374,6 +376,10 @@ class TestAlreadyCounted:
     def test_column_of_counts_without_numbers_is_refused(self, tmp_path):
         with pytest.raises(
             DataError, match=r"Column `EMAILS` of events\.csv does not hold numbers\. Received: 2 texts"
+        ):
+            self.read(tmp_path, "a,2026-01-12,many,3,2", "a,2026-01-19,few,3,2")
+        with pytest.raises(
+            DataError, match=r"Column `EMAILS` of events\.csv can be read in two ways.*`thousands: ','`"
         ):
             self.read(tmp_path, 'a,2026-01-12,"1,200",3,2', 'a,2026-01-19,"1,300",3,2')
 

@@ -1,0 +1,107 @@
+"""Ids that the entities table does not list: which spelling would make them match, and which column matches better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pql_model.config.schema import Config
+from pql_model.sources.casts import identifier
+from pql_model.sources.duckdb_session import Connection, row_count
+from pql_model.sources.files import read_raw
+from pql_model.sources.id_columns import FORMS, normalised
+
+Table = Any
+
+MANY = 0.1
+"""Share of rows with unknown ids from which the column itself is in doubt."""
+_SAMPLE = 10_000
+_BETTER = 0.5
+"""Share of a column's ids that must be listed before it is named instead."""
+
+_WORDS = {
+    "spaces": "without no-break spaces and characters of no width",
+    "brackets": "without brackets and quotes",
+    "salesforce": "in the short form of Salesforce",
+    "leading_zeros": "without leading zeros",
+    "case": "in lower case",
+}
+
+
+@dataclass(frozen=True)
+class IdColumn:
+    """A column of entity ids: its table and file, its name, its key in the config, and its ids as they were read."""
+
+    table: str
+    encoding: str | None
+    column: str
+    key: str
+    ids: Table
+
+
+def unknown_id_warnings(con: Connection, config: Config, columns: Iterable[IdColumn], listed: Table) -> Iterator[str]:
+    """Report unknown ids that another spelling would match, and columns of which more than a tenth is unknown.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    columns : iterable of IdColumn
+        Each with a table `ids` of one column `entity`, one row per row of the source.
+    listed : Table
+        Column `entity`: the ids that the entities table lists.
+    """
+    for each in columns:
+        rows = each.ids.filter(each.ids.entity.notnull())
+        unknown = rows.anti_join(listed, "entity")
+        count = row_count(unknown)
+        if not count:
+            continue
+        total = row_count(rows)
+        distinct = con.create_table("unknown_ids", unknown.distinct(), overwrite=True)
+        hint = _best_form(config, distinct, listed)
+        if hint is None and count <= MANY * total:
+            continue
+        sentence = f"{count:,} of {total:,} rows of {each.table} name ids that {config.entities.table} does not list"
+        if hint is not None:
+            form, matched = hint
+            sentence += (
+                f"; {matched:,} of these {row_count(distinct):,} ids match {_WORDS[form]}: set "
+                f"`normalise: [{', '.join([*config.normalise, form])}]`"
+            )
+        elif better := _better_column(con, config, each, listed):
+            name, share = better
+            sentence += (
+                f"; {share:.0%} of the ids in its column `{name}` are listed: set `{each.key}: {name}` if it is meant"
+            )
+        yield sentence + "."
+
+
+def _best_form(config: Config, unknown: Table, listed: Table) -> tuple[str, int] | None:
+    """The form under which most unknown ids match, alone or after those of the config."""
+    matches = {}
+    for form in FORMS:
+        if form not in config.normalise:
+            left = unknown.select(entity=normalised(unknown.entity, [form]))
+            right = listed.select(entity=normalised(listed.entity, [form])).distinct()
+            matches[form] = row_count(left.semi_join(right, "entity"))
+    best = max(matches, key=lambda form: matches[form], default=None)
+    return (best, matches[best]) if best is not None and matches[best] else None
+
+
+def _better_column(con: Connection, config: Config, each: IdColumn, listed: Table) -> tuple[str, float] | None:
+    """The column of the same table of whose ids most are listed, if more than half are."""
+    raw = read_raw(con, each.table, config.home, config.connection, "raw_of_unknown_ids", each.encoding)
+    shares = {}
+    for name, column in raw.names.items():
+        if name == each.column or not (column.type().is_string() or column.type().is_integer()):
+            continue
+        ids = raw.table.select(entity=normalised(identifier(column), config.normalise)).limit(_SAMPLE)
+        ids = ids.filter(ids.entity.notnull()).distinct()
+        total = row_count(ids)
+        shares[name] = row_count(ids.semi_join(listed, "entity")) / total if total > 1 else 0.0
+    best = max(shares, key=lambda name: shares[name], default=None)
+    return (best, shares[best]) if best is not None and shares[best] > _BETTER else None
