@@ -28,7 +28,7 @@ from pql_model.decide.policy import expected_conversions
 from pql_model.model.calibrate import fit_calibration
 from pql_model.statistics.count_metrics import LevelCounts
 from pql_model.statistics.estimate import Estimate
-from pql_model.statistics.metrics import METRICS, evaluate, paired_difference, precision_at_count, reliability_table
+from pql_model.statistics.metrics import METRICS, evaluate, paired_difference, reliability_table
 
 RESULTS = Path(__file__).resolve().parent / "results" / "coverage.json"
 CONVERSIONS, BASE_RATES = (25, 60, 150, 400), (0.015, 0.05, 0.1, 0.3)
@@ -115,7 +115,6 @@ class Population:
         metrics = _metrics(p, rows.truth, self.bins)
         auc = {name: _metrics(getattr(rows, name), rows.truth)["roc_auc"] for name in ("near", "far")}
         return metrics | {
-            "precision_at_count": metrics["precision_at_10pct"],
             "difference of AUC, nearly equal models": metrics["roc_auc"] - auc["near"],
             "difference of AUC, unequal models": metrics["roc_auc"] - auc["far"],
             "definition: rate": float(rows.truth[qualified].mean()),
@@ -150,7 +149,6 @@ def figures(population: Population, rng: np.random.Generator, conversions: int) 
     rows, y = population.sample(rng, conversions)
     p, qualified = population.probability(rows.seen), rows.seen > RULE
     metrics = evaluate(y, p, rows.who)
-    metrics["precision_at_count"] = precision_at_count(y, p, rows.who, round(0.1 * len(y)))
     metrics["difference of AUC, nearly equal models"] = paired_difference(y, p, rows.near, rows.who)
     metrics["difference of AUC, unequal models"] = paired_difference(y, p, rows.far, rows.who)
     for name, of, among in (
@@ -178,7 +176,7 @@ def _promised(population: Population, rng: np.random.Generator, conversions: int
     payload, converted = calibration.apply(logit(p[selected])), len(np.unique(training.who[outcome == 1]))
     came = float(y[selected].sum())
     expected = {
-        "expected conversions": (expected_conversions(payload, converted), came),
+        "expected conversions": (expected_conversions(payload, converted**-0.5), came),
         "expected conversions, without the error of the level": (expected_conversions(payload), came),
     }
     if population.world.calibrated:

@@ -94,11 +94,11 @@ def test_a_training_that_fails_is_tried_again_by_the_next_caller(shared, tmp_pat
 def test_a_copied_model_is_the_trained_one_and_may_be_changed(train_once, with_store, tmp_path):
     configs = [trial_files(with_store(tmp_path / name)) for name in ("a", "b")]
     first, second = (train_once(config, trials=1, promote="force") for config in configs)
-    assert first.registered.model.predictor.texts() == second.registered.model.predictor.texts()
+    assert first.registered.model.predictor.save() == second.registered.model.predictor.save()
     assert pickle.dumps(first.registered.model.facts) == pickle.dumps(second.registered.model.facts)
     assert second.folder == tmp_path / "b" / "runs" / second.registered.run_id
     trackings = [Tracking(load_config(config)) for config in configs]
     loaded = trackings[1].load("champion").model
-    assert loaded.predictor.texts() == first.registered.model.predictor.texts()
+    assert loaded.predictor.save() == first.registered.model.predictor.save()
     trackings[1].client.delete_registered_model("small-trial")
     assert trackings[0].champion() == "1"

@@ -26,6 +26,7 @@ from pql_model.cli.common import (
     JsonOption,
     ModelOption,
     PromoteOption,
+    RefitOption,
     ReportOption,
     ScoresOption,
     TimeoutOption,
@@ -150,11 +151,12 @@ def train(
     trials: TrialsOption = 30,
     timeout: TimeoutOption = None,
     promote: PromoteOption = "auto",
+    refit: RefitOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train, test on later accounts, register in MLflow, and promote the model if it is better."""
     with Bars(err) as bars:
-        result = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, listener=bars)
+        result = pql_model.train(config, trials=trials, timeout=timeout, promote=promote, refit=refit, listener=bars)
     emit(result, as_json, show_train)
 
 

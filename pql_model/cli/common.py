@@ -39,6 +39,13 @@ PromoteOption = Annotated[
     Literal["auto", "never", "force"],
     typer.Option(help="When to promote the new model: only if better (auto), never, or always (force)."),
 ]
+RefitOption = Annotated[
+    bool,
+    typer.Option(
+        "--refit",
+        help="Train with the champion's settings on today's data, without a search: quick enough for every day. Promoted unless worse.",
+    ),
+]
 CutoffsOption = Annotated[str | None, typer.Option(help="Dates or times, separated by commas: 2026-01-01,2026-02-01.")]
 EveryOption = Annotated[
     str | None,

@@ -48,16 +48,24 @@ def idle_exclusions(config: Config, table: pd.DataFrame) -> list[tuple[str, str]
 
 
 def build_decider(
-    config: Config, test_frame: pd.DataFrame, table: pd.DataFrame, probability: np.ndarray, results: CriteriaResults
+    config: Config,
+    test_frame: pd.DataFrame,
+    table: pd.DataFrame,
+    probability: np.ndarray,
+    results: CriteriaResults,
+    served: np.ndarray | None = None,
 ) -> Decider:
     """Build the decider of a model.
 
     Parameters
     ----------
     test_frame, table, probability
-        Snapshots of the test period, their features and the model's probabilities.
+        Snapshots of the test period, their features and the tested model's probabilities.
     results
         The model's criteria and definitions.
+    served
+        What the model that is served says of these rows without having seen them; thresholds are set on its probabilities.
+        Default: `probability`.
     """
     best, policy = results.recommended, config.policy
     definitions = {"recommended": best.definition if best is not None else None, "in_force": config.definition}
@@ -68,11 +76,12 @@ def build_decider(
     if not counts.any():  # all are excluded: the threshold does not matter
         counts = ~counts
     entity, converted = test_frame["entity"].to_numpy(), test_frame["converted"].to_numpy(bool)
+    served = probability if served is None else served
     period = Period(
         entity=entity[counts],
         as_of=test_frame["as_of"].to_numpy(np.int64)[counts],
         converted=converted[counts],
-        probability=probability[counts],
+        probability=served[counts],
         repeated=config.motion == "freemium",
         met=meets(definition, table)[counts] if definition is not None else None,
     )

@@ -142,6 +142,7 @@ class Summary:
         lowest, rows, share, cost = self.not_to_call
         return {
             "expected_conversions": self.selected.to_dict(),
+            "expected_conversions_all": self.everybody.to_dict(),
             "bands": {n: {"rows": k, "expected_conversions": e.to_dict()} for n, (k, e) in self.bands.items()},
             "not_to_call": {
                 "bands": [lowest],
@@ -155,14 +156,12 @@ class Summary:
         }
 
 
-def summarise(
-    decider: Decider, decisions: Decisions, probability: np.ndarray, training_conversions: float | None
-) -> Summary:
+def summarise(decider: Decider, decisions: Decisions, probability: np.ndarray, level_error: float) -> Summary:
     """Summarise the decisions on a batch.
 
     Parameters
     ----------
-    training_conversions
+    level_error
         See `expected_conversions`.
     """
     pql = decisions.is_pql if decisions.is_pql is not None else np.zeros(len(probability), bool)
@@ -171,11 +170,11 @@ def summarise(
     skipped = non_pqls[lowest]
     reasons = {name: int((decisions.suppressed == name).sum()) for name in SUPPRESSED}
     return Summary(
-        selected=expected_conversions(probability[pql], training_conversions),
+        selected=expected_conversions(probability[pql], level_error),
         bands={
             name: (
                 int((decisions.band == name).sum()),
-                expected_conversions(probability[decisions.band == name], training_conversions),
+                expected_conversions(probability[decisions.band == name], level_error),
             )
             for name in decider.bands.names
         },
@@ -183,9 +182,9 @@ def summarise(
             lowest,
             int(skipped.sum()),
             float(skipped.mean()) if len(skipped) else 0.0,
-            expected_conversions(probability[skipped], training_conversions),
+            expected_conversions(probability[skipped], level_error),
         ),
-        everybody=expected_conversions(probability, training_conversions),
+        everybody=expected_conversions(probability, level_error),
         suppressed={name: n for name, n in reasons.items() if n},
         held_out=int(decisions.held_out.sum()),
     )

@@ -147,29 +147,29 @@ def _threshold_for_precision(y: np.ndarray, probability: np.ndarray, precision: 
     return float(sorted_p[np.flatnonzero(precise)[-1]]) if precise.any() else None
 
 
-def expected_conversions(probability: np.ndarray, training_conversions: float | None = None) -> Estimate:
+def expected_conversions(probability: np.ndarray, level_error: float = 0.0) -> Estimate:
     """Predict the number of conversions, with a 95 % interval.
 
-    The interval covers chance (the Poisson binomial distribution) and, added in quadrature, the sampling error of the
-    overall level, which was learned from a finite number of conversions. It does not cover a changing market.
+    The interval covers chance (the Poisson binomial distribution) and, added in quadrature, the error of the overall level,
+    which was learned from a finite number of conversions and moves until the outcomes are known.
 
     Parameters
     ----------
     probability
         One per entity.
-    training_conversions
-        Entities that converted in training; None where the probabilities are exact.
+    level_error
+        Standard error of the level of all probabilities, as a share of it.
 
     Examples
     --------
-    >>> expected_conversions(np.full(100, 0.25), training_conversions=100)
+    >>> expected_conversions(np.full(100, 0.25), level_error=0.1)
     Estimate(value=25.0, low=16.0, high=35.0)
     """
     if not len(probability):
         return Estimate(0.0, 0.0, 0.0)
     mean = float(probability.sum())
     low, high = _middle(probability, 0.95)
-    off = Z95 * mean / np.sqrt(max(1.0, training_conversions)) if training_conversions is not None else 0.0
+    off = Z95 * mean * level_error
     low, high = mean - np.hypot(mean - low, off), mean + np.hypot(high - mean, off)
     return Estimate(mean, float(max(0.0, np.round(low))), float(min(len(probability), np.round(high))))
 

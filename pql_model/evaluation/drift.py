@@ -9,11 +9,13 @@ campaign that attracts other accounts) would otherwise be counted twice.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
-from pql_model.model.calibrate import shift
 from pql_model.statistics.estimate import Z95, Estimate
 from pql_model.time import DAY, Duration
 
@@ -21,6 +23,9 @@ NEWEST = Duration(90 * DAY)
 """Outcomes that became final this long before scoring are used. A shorter period would follow every campaign."""
 PRIOR_CONVERSIONS = 30.0
 """Prior weight of the model, in conversions: a rate estimated from 30 conversions is itself uncertain by 18 %."""
+DRIFT = 0.15
+"""Standard deviation, as a share, of how far the level moves between the newest outcomes and those that are forecast. Measured
+in worlds whose rate moves: docs/calibration.md."""
 _LEAST_CHANGE = 0.1
 
 
@@ -64,18 +69,70 @@ def corrected_probability(
         start, end = np.searchsorted(known_at, [day - NEWEST.us, day], side="right")
         if end > start:
             rows, newest = row_of == number, slice(start, end)
-            corrected[rows] = _shifted(corrected[rows], entity[newest], expected[newest], observed[newest])
+            level = _level(entity[newest], expected[newest], observed[newest])
+            corrected[rows] = expit(logit(corrected[rows]) + level.addition)
     return corrected
 
 
-def _shifted(probability: np.ndarray, entity: np.ndarray, predicted: np.ndarray, converted: np.ndarray) -> np.ndarray:
-    """Scale the odds so that the expected level of the known rows becomes the observed one, shrunk by the prior."""
+@dataclass(frozen=True)
+class Level:
+    """Expected and observed conversions among the newest final outcomes, counting every entity once.
+
+    Attributes
+    ----------
+    entities
+        Number of entities with such an outcome.
+    expected, observed
+        Conversions among them: the sum of the probabilities, and what came.
+    """
+
+    entities: int
+    expected: float
+    observed: float
+
+    @property
+    def addition(self) -> float:
+        """Log-odds to add, so that the expected level becomes the observed one, shrunk by `PRIOR_CONVERSIONS`."""
+        if not self.entities:
+            return 0.0
+        level = self.expected / self.entities
+        factor = (self.observed + PRIOR_CONVERSIONS) / (self.expected + PRIOR_CONVERSIONS)
+        return float(logit(min(level * factor, 1 - 1e-9)) - logit(level))
+
+    @property
+    def relative_error(self) -> float:
+        """Standard error of the level as a share of itself: of the counted conversions, and of `DRIFT` until the next ones."""
+        return math.sqrt(1 / (self.observed + PRIOR_CONVERSIONS) + DRIFT**2)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "entities": self.entities,
+            "expected": round(self.expected, 2),
+            "observed": round(self.observed, 2),
+            "addition": round(self.addition, 6),
+            "relative_error": round(self.relative_error, 6),
+        }
+
+
+def newest_level(final: pd.DataFrame, horizon: Duration, at: int) -> Level:
+    """Compare expected and observed conversions of the outcomes that became final in the 90 days up to `at`.
+
+    Parameters
+    ----------
+    final
+        As for `corrected_probability`.
+    at
+        Instant in microseconds; outcomes that were not final then are ignored.
+    """
+    known_at = final["as_of"].to_numpy(np.int64) + horizon.us
+    newest = final[(known_at > at - NEWEST.us) & (known_at <= at)]
+    return _level(*(newest[name].to_numpy() for name in ("entity", "probability", "converted")))
+
+
+def _level(entity: np.ndarray, probability: np.ndarray, converted: np.ndarray) -> Level:
     _, codes, rows = np.unique(entity, return_inverse=True, return_counts=True)
     weight = 1.0 / rows[codes]  # several snapshots of one entity describe the same conversion
-    expected, observed = float(weight @ predicted), float(weight @ converted)
-    level = expected / len(rows)
-    factor = (observed + PRIOR_CONVERSIONS) / (expected + PRIOR_CONVERSIONS)
-    return shift(probability, from_rate=level, to_rate=min(level * factor, 1 - 1e-9))
+    return Level(len(rows), float(weight @ probability), float(weight @ converted.astype(float)))
 
 
 def rate_change(entity: np.ndarray, converted: np.ndarray, before: np.ndarray, after: np.ndarray) -> Estimate:

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pql_model.config.policy_settings import Capacity
 from pql_model.evaluation.age import age_groups, ages
+from pql_model.evaluation.capacity import precision_within_capacity
 from pql_model.evaluation.expected_vs_observed import CalibrationOverTime, OutcomeHistory, calibration_over_time
 from pql_model.payload import to_payload
 from pql_model.statistics.estimate import Estimate
-from pql_model.statistics.metrics import METRICS, NEED_PROBABILITIES, evaluate, precision_at_count, reliability_table
+from pql_model.statistics.metrics import METRICS, NEED_PROBABILITIES, evaluate, reliability_table
 from pql_model.statistics.multiple_testing import holm
-from pql_model.statistics.stratified import StratifiedAuc, stratified_auc
+from pql_model.statistics.stratified import StratifiedAuc, stratified_auc, stratified_metrics
 
 WITHIN_AGE = "roc_auc_within_age"
+_RANKING = [name for name in METRICS if name not in {*NEED_PROBABILITIES, "base_rate", "roc_auc"}]
 _BEATEN = 0.025
 
 
@@ -111,22 +114,24 @@ class TestRows:
         return scores
 
 
-def evaluate_test(rows: TestRows, capacity: int | None, seed: int) -> Evaluation:
+def evaluate_test(rows: TestRows, capacity: Capacity | None, seed: int) -> Evaluation:
     """Evaluate the model and its baselines on the same rows.
 
     Parameters
     ----------
     capacity
-        Leads requested by the policy; their precision becomes `precision_at_capacity`.
+        That of the policy; the precision of its leads becomes `precision_at_capacity`.
     """
     y = rows.frame["converted"].to_numpy(float)
     entities = rows.frame["entity"].to_numpy()
     test = evaluate(y, rows.probability, entities, seed=seed)
     if capacity is not None:
-        test["precision_at_capacity"] = precision_at_count(y, rows.probability, entities, capacity, seed=seed)
+        test["precision_at_capacity"] = precision_within_capacity(rows.frame, rows.probability, capacity)
     groups = age_groups(ages(rows.frame)) if "signed_up" in rows.frame else np.zeros(len(y), int)
     within = stratified_auc(y, rows.rankings(), entities, groups, seed=seed)
     test[WITHIN_AGE] = within.estimate("model") if len(np.unique(groups)) > 1 else test["roc_auc"]
+    other = stratified_metrics(y, rows.probability, entities, groups, _RANKING, seed=seed)
+    test |= {f"{name}_within_age": found for name, found in other.items()}
     unseen = None
     if rows.in_training.any() and not rows.in_training.all():
         new = ~rows.in_training

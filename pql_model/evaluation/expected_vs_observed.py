@@ -78,7 +78,7 @@ class CalibrationOverTime:
     rates
         Base rate by month over all snapshots with a final outcome: month, rows, conversions, rate.
     raw, corrected
-        The probability as served, and corrected to the newest outcomes known at scoring time.
+        The probability of the tested model, and corrected to the newest outcomes known at scoring time.
     gain
         Log loss of the corrected minus the raw probability on the same rows; negative is better.
     """
@@ -120,7 +120,7 @@ class CalibrationOverTime:
         }[self.better]
         correction = (
             f"Corrected to the newest outcomes known at scoring time, {corrected.expected:.0f} would have been expected, "
-            f"{quality} ({size}). The raw probability is the one served."
+            f"{quality} ({size})."
         )
         return f"{counts} {moved} {correction}"
 

@@ -81,13 +81,15 @@ class Promotion:
         return {**select_attributes(self, "promoted", "reason", "mode", "comparison"), "gate": gate}
 
 
-def decide_promotion(verdict: Verdict, against: ChampionComparison | Incomparable | None, mode: Promote) -> Promotion:
+def decide_promotion(
+    verdict: Verdict, against: ChampionComparison | Incomparable | None, mode: Promote, same_settings: bool = False
+) -> Promotion:
     """Decide on promotion: by the gate, or overridden by the mode.
 
     >>> decide_promotion(Verdict("no_signal", "", ""), None, "force").reason
     'promoted by force; gate decision: not promoted: the verdict is no_signal'
     """
-    gate = gate_decision(verdict, against)
+    gate = gate_decision(verdict, against, same_settings)
     promoted, reason = gate.passed, gate.text
     if mode == "never":
         promoted, reason = False, f"not promoted: promotion was switched off; gate decision: {gate.text}"
@@ -96,7 +98,9 @@ def decide_promotion(verdict: Verdict, against: ChampionComparison | Incomparabl
     return Promotion(promoted, reason, mode, gate, against if isinstance(against, ChampionComparison) else None)
 
 
-def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable | None) -> GateDecision:
+def gate_decision(
+    verdict: Verdict, against: ChampionComparison | Incomparable | None, same_settings: bool = False
+) -> GateDecision:
     """Decide whether the challenger may replace the champion.
 
     The challenger must rank better without being worse calibrated, or rank about as well with clearly better
@@ -108,6 +112,8 @@ def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable |
         Verdict on the challenger.
     against
         Comparison with the champion, or the reason why the two cannot be compared. None before the first champion.
+    same_settings
+        Whether the challenger is a refit with the settings of the champion: then it need only not be worse.
     """
     if not verdict.usable:
         return GateDecision(False, f"the verdict is {verdict.name}")
@@ -129,6 +135,8 @@ def gate_decision(verdict: Verdict, against: ChampionComparison | Incomparable |
         return GateDecision(True, words)
     if rank.low > -AUC_MARGIN and loss.high < 0:
         return GateDecision(True, f"{words}, and its probabilities are better: log loss differs by {_signed(loss, 4)}")
+    if same_settings and rank.high >= 0:
+        return GateDecision(True, f"{words}; the settings are the champion's, and it has learnt from newer outcomes")
     return GateDecision(False, f"{words}; " + ("it is worse" if rank.high < 0 else "the difference is within noise"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +70,7 @@ def model_card(
         "|---|---|---|",
         *[_row(name, metrics["roc_auc"]) for name, metrics in evaluation.baselines.items() if "roc_auc" in metrics],
         "",
+        *_refit(facts.get("refit")),
         "## Expected and observed conversions by month",
         "",
         evaluation.calibration_over_time.sentence,
@@ -99,6 +101,24 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _refit(refit: dict[str, Any] | None) -> list[str]:
+    """What the model that is served has learnt from beyond the tested one."""
+    if refit is None:
+        return []
+    level = refit["level"]
+    return [
+        "## What is served",
+        "",
+        f"The same settings, fitted again on all {refit['rows']:,} snapshots with a final outcome ({refit['entities']:,} entities, "
+        f"{refit['conversions']:,} conversions, {refit['from']} to {refit['to']}). The figures above are those of the tested model, "
+        "which has not learnt from the test period. The level is set by the newest outcomes: of "
+        f"{level['entities']:,} entities whose outcome became final in the last 90 days, {level['expected']:.1f} were "
+        f"expected to convert and {level['observed']:.0f} did, so the odds are multiplied by {math.exp(level['addition']):.2f}; the "
+        f"standard error of the level is {level['relative_error']:.0%}.",
+        "",
+    ]
 
 
 def _supported(supported: UnivariateRates) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.errors import DataError
+from pql_model.model.age_level import AGE_LEVEL_FILE, AgeLevel, LevelledPredictor
 from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest
 from pql_model.model.learner import Predictor
@@ -21,6 +22,7 @@ from pql_model.model.learners import RESERVED, learner_named
 
 FORMAT = 2
 QUANTILES = 1001
+_TESTED = "tested"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class FittedModel:
         probability into a score.
     facts
         Facts about the model for its readers: name, horizon, training period, training rows.
+    tested
+        The model whose test figures these are, where this one was refitted on all rows with a final outcome.
 
     Examples
     --------
@@ -64,6 +68,12 @@ class FittedModel:
     reference: tuple[float, ...]
     facts: dict[str, Any]
     learner: str = "lightgbm"
+    tested: FittedModel | None = None
+
+    @property
+    def held_back(self) -> FittedModel:
+        """The model that has not learnt from the test period: to explain or compare on its rows."""
+        return self.tested if self.tested is not None else self
 
     @cached_property
     def _quantiles(self) -> np.ndarray:
@@ -98,6 +108,8 @@ class FittedModel:
         }
         for name, text in {**parts, "model.json": _text(about)}.items():
             (folder / name).write_bytes(text.encode())
+        if self.tested is not None:
+            self.tested.save(folder / _TESTED)
 
     @classmethod
     def load(cls, folder: Path) -> FittedModel:
@@ -121,13 +133,18 @@ class FittedModel:
                 )
             parts = {name: _unchanged(folder, name, digest) for name, digest in about["sha256"].items()}
             own = {name: text for name, text in parts.items() if name not in RESERVED}
+            predictor = learner_named(str(about["learner"])).load(own)
+            if AGE_LEVEL_FILE in parts:
+                level = AgeLevel.from_dict(json.loads(parts[AGE_LEVEL_FILE]))
+                predictor = LevelledPredictor(predictor, level)
             return cls(
-                predictor=learner_named(str(about["learner"])).load(own),
+                predictor=predictor,
                 learner=str(about["learner"]),
                 calibration=Calibration.from_dict(json.loads(parts["calibration.json"])),
                 manifest=Manifest.from_dict(json.loads(parts["manifest.json"])),
                 reference=tuple(about["reference"]),
                 facts=about["facts"],
+                tested=cls.load(folder / _TESTED) if (folder / _TESTED).is_dir() else None,
             )
         except DataError:
             raise

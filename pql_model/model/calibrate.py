@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, cast
 
@@ -92,6 +92,17 @@ class Calibration:
         following = np.minimum(np.searchsorted(thresholds, x, side="right"), len(thresholds) - 1)
         # a line may end a rounding error above its end, which would break the order
         return _inside(np.minimum(np.interp(x, thresholds, probabilities), probabilities[following]))
+
+    def moved(self, addition: float) -> Calibration:
+        """Return the same curve with its odds multiplied by exp(addition).
+
+        Right when only the mix of converters and others has changed, not how either behaves (Saerens, Latinne &
+        Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 14).
+        """
+        if self.kind != "isotonic":
+            return replace(self, intercept=self.intercept + addition)
+        curve = _inside(expit(logit(_inside(np.array(self.probabilities))) + addition))
+        return replace(self, probabilities=tuple(curve.tolist()))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as an object; `from_dict` gives back an equal calibration, bit for bit."""
@@ -183,28 +194,6 @@ def fit_calibration(margin: ArrayLike, y: ArrayLike, weights: ArrayLike | None =
     if conversions >= ISOTONIC_FROM:
         return _isotonic(m, truth, w)
     return _platt(m, truth, w)
-
-
-def shift(probability: ArrayLike, from_rate: float, to_rate: float) -> Floats:
-    """Return probabilities for a population with another base rate: the odds are multiplied by a constant.
-
-    Right when only the mix of converters and others changes, not how either behaves (Saerens, Latinne &
-    Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori probabilities", Neural Computation 14).
-
-    >>> shift([0.2], from_rate=0.2, to_rate=0.1).round(6)
-    array([0.1])
-    """
-    if not (0 < from_rate < 1 and 0 < to_rate < 1):
-        raise DataError(
-            "A base rate must lie between 0 and 1",
-            received=f"from {from_rate} to {to_rate}",
-            remedy="give the shares of conversions in the two populations",
-        )
-    p = _finite(probability)
-    if p.size and (p.min() < 0 or p.max() > 1):
-        raise DataError("Probabilities must lie in 0 to 1", received=f"{p.min():g} to {p.max():g}")
-    converts, stays_free = p * (to_rate / from_rate), (1 - p) * ((1 - to_rate) / (1 - from_rate))
-    return np.asarray(converts / (converts + stays_free))
 
 
 def _inside(probability: Floats) -> Floats:

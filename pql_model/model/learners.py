@@ -9,12 +9,13 @@ import numpy as np
 
 from pql_model.config.model_settings import LIGHTGBM, ModelSettings
 from pql_model.errors import LearnerError, did_you_mean, nearest
+from pql_model.model.age_level import AGE_LEVEL_FILE
 from pql_model.model.learner import Learner, Predictor, TrainingRows
 from pql_model.model.lightgbm_learner import LightGBM
 
 ENTRY_POINTS = "pql_model.learners"
 """Group of the entry points through which an installed package offers learners."""
-RESERVED = ("calibration.json", "manifest.json", "model.json")
+RESERVED = (AGE_LEVEL_FILE, "calibration.json", "manifest.json", "model.json")
 """Files of a model folder that are not the learner's."""
 _METHODS = {"learner": ("name", "params", "fit", "load"), "predictor": ("margin", "contributions", "save")}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")

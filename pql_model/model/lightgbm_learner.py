@@ -67,6 +67,12 @@ class LightGBM:
         """Return the same learner with settings that tuning has chosen."""
         return replace(self, settings=settings)
 
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> LightGBM:
+        """Return the learner whose `params` these are, such as those that a model was trained with."""
+        settings = tuple(Params(**setting) for setting in params["settings"])
+        return cls(params.get("fixed", {}), params.get("search", {}), settings)
+
     def load(self, files: Mapping[str, str]) -> Ensemble:
         """Read back what `Ensemble.save` returned."""
         return Ensemble.from_texts([files[f"booster_{k}.txt"] for k in range(len(files))])

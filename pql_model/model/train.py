@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from pql_model.errors import NotEnoughDataError
+from pql_model.model.age_level import LevelledPredictor, fit_age_level
 from pql_model.model.calibrate import Calibration, fit_calibration
 from pql_model.model.columns import Manifest
 from pql_model.model.learner import Budget, Learner, Predictor, Progress, TrainingRows, TunableLearner, TuningResult
@@ -69,6 +70,7 @@ def fit_model(
     progress: Progress | None = None,
     monotone: tuple[int, ...] = (),
     learner: Learner | None = None,
+    search: bool = True,
 ) -> Fit:
     """Tune, calibrate and fit a learner on training rows.
 
@@ -90,6 +92,8 @@ def fit_model(
         -1, 0 or 1 per column: how the probability may move with it.
     learner : Learner, optional
         Default: LightGBM with its default search space.
+    search : bool
+        Whether a learner that tunes itself does. Without a search its settings are fitted as they are.
 
     Raises
     ------
@@ -106,20 +110,74 @@ def fit_model(
         )
     learner = learner if learner is not None else LightGBM()
     check_monotone(learner, monotone)
-    y = frame["converted"].to_numpy(float)
-    rows = TrainingRows(X, y, manifest, seed, frame["entity"].to_numpy(), monotone)
+    rows = _training_rows(frame, X, manifest, seed, monotone)
     folds = tuning_folds(frame, horizon, motion, seed)
     tuned = None
-    if isinstance(learner, TunableLearner):
+    if search and isinstance(learner, TunableLearner):
         tuned = learner.tune(*_thinned(rows, folds, frame, horizon, motion), budget, progress)
     fitted_learner = tuned.learner if tuned is not None else learner
-    checked, margins = out_of_fold(fitted_learner, rows, folds)
-    calibration = fit_calibration(margins, y[checked])
-    predictor = fitted_learner.fit(rows)
-    check_predictor(fitted_learner, predictor, rows)
+    fit = _fit_on_folds(fitted_learner, rows, folds)
     if tuned is None:
-        tuned = TuningResult(learner, learner.params, _score(folds, margins, y))
-    return Fit(predictor, calibration, tuned, folds)
+        tuned = TuningResult(learner, learner.params, _score(folds, fit.margins, rows.y))
+    return Fit(fit.predictor, fit.calibration, tuned, folds)
+
+
+@dataclass(frozen=True)
+class CalibratedFit:
+    """Chosen settings, fitted and calibrated on rows.
+
+    Attributes
+    ----------
+    predictor, calibration
+        The model itself.
+    checked, margins
+        Positions of the rows that some fold checks, and their margins from models that had not seen them.
+    """
+
+    predictor: Predictor
+    calibration: Calibration
+    checked: np.ndarray
+    margins: np.ndarray
+
+
+def refit_model(
+    frame: pd.DataFrame,
+    X: np.ndarray,
+    manifest: Manifest,
+    horizon: Duration,
+    motion: str,
+    seed: int,
+    learner: Learner,
+    monotone: tuple[int, ...] = (),
+) -> CalibratedFit:
+    """Fit a learner as it is, without a search, and calibrate it on out-of-fold predictions of the same rows.
+
+    Parameters
+    ----------
+    frame, X, manifest, horizon, motion, seed, monotone
+        As for `fit_model`, of all rows with a final outcome.
+    learner : Learner
+        With the settings that were tested.
+    """
+    rows = _training_rows(frame, X, manifest, seed, monotone)
+    return _fit_on_folds(learner, rows, tuning_folds(frame, horizon, motion, seed))
+
+
+def _training_rows(
+    frame: pd.DataFrame, X: np.ndarray, manifest: Manifest, seed: int, monotone: tuple[int, ...]
+) -> TrainingRows:
+    return TrainingRows(X, frame["converted"].to_numpy(float), manifest, seed, frame["entity"].to_numpy(), monotone)
+
+
+def _fit_on_folds(learner: Learner, rows: TrainingRows, folds: Folds) -> CalibratedFit:
+    """Fit on all rows; learn the level of each age and the calibration from rows that a fold did not see."""
+    checked, margins = out_of_fold(learner, rows, folds)
+    predictor: Predictor = learner.fit(rows)
+    check_predictor(learner, predictor, rows)
+    level = fit_age_level(margins, rows.y[checked], rows.X[checked], rows.manifest, rows.monotone)
+    if level is not None:
+        predictor, margins = LevelledPredictor(predictor, level), margins + level.at(rows.X[checked])
+    return CalibratedFit(predictor, fit_calibration(margins, rows.y[checked]), checked, margins)
 
 
 def out_of_fold(learner: Learner, rows: TrainingRows, folds: Folds) -> tuple[np.ndarray, np.ndarray]:

@@ -26,7 +26,6 @@ from pql_model.statistics.count_metrics import (
     Floats,
     LevelCounts,
     Metric,
-    precision,
 )
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.intervals import SampleSize, interval_for, percentile_interval, rate_interval
@@ -42,7 +41,6 @@ __all__ = [
     "build_sample",
     "evaluate",
     "paired_difference",
-    "precision_at_count",
     "reliability_table",
 ]
 
@@ -206,28 +204,6 @@ def evaluate(
 
 def _max_value(sample: Sample, name: str) -> float:
     return float(RATES[name].highest(sample.whole)[0]) if name in RATES and len(sample.score) else 1.0
-
-
-def precision_at_count(
-    y: ArrayLike,
-    probability: ArrayLike,
-    entities: ArrayLike,
-    count: int,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
-) -> Estimate:
-    """Conversion rate of the `count` best rows (of all rows if there are fewer), with ties at the cut pro rata.
-
-    >>> precision_at_count([1, 0, 0, 0], [0.9, 0.5, 0.5, 0.1], ["a", "b", "c", "d"], 2).value
-    0.5
-    """
-    if count < 1:
-        raise DataError("The capacity must be positive", received=count, allowed="1 or more")
-    sample = build_sample(y, probability, entities, names=())
-    value, draws = _bootstrap(sample, [partial(precision, count=count)], resamples, seed)
-    share = min(1.0, count / max(1.0, sample.rows.sum()))
-    return rate_interval(value[0], draws[0], sample.units, share * sample.entities)
 
 
 def paired_difference(

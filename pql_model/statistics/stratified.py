@@ -6,14 +6,14 @@ Janes & Pepe 2009, Biometrika 96:371-382). All scores are resampled together, by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from pql_model.statistics.count_metrics import METRICS, Floats
+from pql_model.statistics.count_metrics import METRICS, RATES, Floats, Metric
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.intervals import SampleSize, interval_for, percentile_interval
 from pql_model.statistics.metrics import SEED, Sample, bootstrap_weights, build_sample
@@ -82,30 +82,90 @@ def stratified_auc(
     truth, stratum = np.asarray(y, float), np.asarray(strata)
     codes, known = pd.factorize(pd.Series(entities), sort=True)
     n = len(known)
-    parts: dict[str, list[tuple[Sample, np.ndarray]]] = {name: [] for name in scores}
-    for one in np.unique(stratum):
-        rows = stratum == one
-        if truth[rows].all() or not truth[rows].any():
-            continue  # no pair to compare, whatever is drawn
-        for name, score in scores.items():
-            sample = build_sample(truth[rows], np.asarray(score, float)[rows], codes[rows], ["roc_auc"])
-            parts[name].append((sample, np.unique(codes[rows])))
-    units = SampleSize.of(np.bincount(codes, truth, n), np.bincount(codes, minlength=n))
+    parts = {name: _samples(truth, np.asarray(score, float), codes, stratum) for name, score in scores.items()}
     whole = np.ones((n, 1))
-    values = {name: float(_pooled(samples, whole)[0]) for name, samples in parts.items()}
+    values = {name: float(_pooled("roc_auc", samples, whole)[0]) for name, samples in parts.items()}
     draws: dict[str, list[Floats]] = {name: [np.empty(0)] for name in scores}
     for weights in bootstrap_weights(n, n, resamples, seed):
         for name, samples in parts.items():
-            draws[name].append(_pooled(samples, weights))
+            draws[name].append(_pooled("roc_auc", samples, weights))
+    units = SampleSize.of(np.bincount(codes, truth, n), np.bincount(codes, minlength=n))
     return StratifiedAuc(values, {name: np.concatenate(found) for name, found in draws.items()}, units)
 
 
-def _pooled(samples: list[tuple[Sample, np.ndarray]], weights: Floats) -> Floats:
-    """Pairs won over all pairs, per column of weights; NaN where there is no pair."""
-    won, pairs = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
+def stratified_metrics(
+    y: ArrayLike,
+    score: ArrayLike,
+    entities: ArrayLike,
+    strata: ArrayLike,
+    names: Sequence[str],
+    *,
+    resamples: int = STRATIFIED_RESAMPLES,
+    seed: int = SEED,
+) -> dict[str, Estimate]:
+    """Compute other metrics of a ranking inside each stratum, as one number over all strata.
+
+    Precision weighs the strata by their rows: the rate of the best k % of every stratum. Lift and average precision weigh them
+    by their conversions.
+
+    Parameters
+    ----------
+    y, score, entities, strata
+        Per row: 0 or 1, any finite score, the entity (which is resampled), and the stratum.
+    names
+        Of `METRICS`, such as `lift_at_10pct`; they may read the order only.
+
+    Examples
+    --------
+    >>> y, age = [0, 0, 1, 0, 1, 1], [1, 1, 1, 2, 2, 2]
+    >>> stratified_metrics(y, [1, 2, 3, 1, 2, 3], list("abcdef"), age, ["average_precision"])["average_precision"].value
+    1.0
+    """
+    codes, known = pd.factorize(pd.Series(entities), sort=True)
+    truth, n = np.asarray(y, float), len(known)
+    samples = _samples(truth, np.asarray(score, float), codes, np.asarray(strata))
+    whole = np.ones((n, 1))
+    parts = [
+        [_pooled(name, samples, weights) for name in names] for weights in bootstrap_weights(n, n, resamples, seed)
+    ]
+    draws = np.concatenate(parts, axis=1) if parts else np.full((len(names), 1), np.nan)
+    units = SampleSize.of(np.bincount(codes, truth, n), np.bincount(codes, minlength=n))
+    return {
+        name: interval_for(name, float(_pooled(name, samples, whole)[0]), drawn, units, _highest(name, samples, whole))
+        for name, drawn in zip(names, draws, strict=True)
+    }
+
+
+Stratum = tuple[Sample, np.ndarray]
+"""The rows of a stratum, and the codes of its entities."""
+
+
+def _samples(truth: Floats, score: Floats, codes: np.ndarray, strata: np.ndarray) -> list[Stratum]:
+    chosen = [strata == one for one in np.unique(strata)]
+    return [
+        (build_sample(truth[rows], score[rows], codes[rows], ["roc_auc"]), np.unique(codes[rows])) for rows in chosen
+    ]
+
+
+def _pooled(name: str, samples: list[Stratum], weights: Floats, metric: Metric | None = None) -> Floats:
+    """Average a metric over the strata, per column of weights; NaN where no stratum has a value.
+
+    ROC-AUC weighs the strata by their pairs.
+    """
+    total, measured = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
     for sample, members in samples:
         counts = sample.tally(weights[members])
-        here = counts.total_positives * (counts.total_rows - counts.total_positives)
-        won += np.nan_to_num(METRICS["roc_auc"](counts)) * here
-        pairs += here
-    return np.divide(won, pairs, out=np.full_like(won, np.nan), where=pairs > 0)
+        if name == "roc_auc":
+            here = counts.total_positives * (counts.total_rows - counts.total_positives)
+        else:
+            here = counts.total_rows if name.startswith("precision") else counts.total_positives
+        with np.errstate(invalid="ignore", divide="ignore"):  # a stratum of which nothing was drawn
+            value = (metric or METRICS[name])(counts)
+        here = np.where(np.isnan(value), 0.0, here)
+        total += np.nan_to_num(value) * here
+        measured += here
+    return np.divide(total, measured, out=np.full_like(total, np.nan), where=measured > 0)
+
+
+def _highest(name: str, samples: list[Stratum], whole: Floats) -> float:
+    return float(_pooled(name, samples, whole, RATES[name].highest)[0]) if name in RATES else 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pql_model.config.schema import Config
 from pql_model.registry.tracking import Tracking
 from pql_model.serve.bundle import Bundle, load_bundle, write_bundle
 from pql_model.workflows.growth import CRITERIA, REPORT
+from pql_model.workflows.refit import REFIT
 from pql_model.workflows.report import run_file
 from pql_model.workflows.run_files import METRICS
 
@@ -70,9 +71,10 @@ def export(config: Config | str | Path, *, output: str | Path | None = None, mod
         "horizon": facts["horizon"],
         "trained_on": facts["train"],
         "tested_on": facts["test"],
+        "refitted_on": facts.get(REFIT),
         "exported_at": time.iso(time.now() // time.SECOND * time.SECOND),
     }
     folder = Path(output) if output is not None else config.home / "models" / config.name
     criteria, metrics = (json.loads(files[name]) for name in (CRITERIA, METRICS))
-    write_bundle(folder, registered.model, about, criteria, metrics, files[REPORT].decode())
+    write_bundle(folder, replace(registered.model, tested=None), about, criteria, metrics, files[REPORT].decode())
     return ExportResult(load_bundle(folder))

@@ -71,7 +71,7 @@ def evaluate_and_judge(config: Config, data: TrainingData, fit: Fit, X: np.ndarr
         meets_definition=meets(config.definition, table) if config.definition else None,
         age_only=age_only(ages(frame[train]), data.converted[train], ages(later)),
     )
-    capacity = config.policy.capacity.leads if config.policy and config.policy.capacity else None
+    capacity = config.policy.capacity if config.policy else None
     evaluation = evaluate_test(rows, capacity, config.seed)
     contributions = fit.predictor.contributions(X[test])
     importance = behaviour_shares(contributions, data.manifest)

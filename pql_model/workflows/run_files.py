@@ -66,7 +66,7 @@ def write_run_files(
     scores = {"model": rows.probability, "logistic regression": rows.logistic, "activity": rows.activity}
     plot_tradeoff(rows.frame["converted"].to_numpy(float), scores, folder / "tradeoff.png")
     plot_importance(importance, folder / "importance.png")
-    write_shap_plots(folder, model, data.table[data.split.test], config.seed)
+    write_shap_plots(folder, model.held_back, data.table[data.split.test], config.seed)
 
 
 def _write_json(path: Path, content: object) -> None:

@@ -37,6 +37,7 @@ from pql_model.sources.coverage import newest_event
 from pql_model.sources.duckdb_session import count_by, open_session
 from pql_model.sources.read import read_sources
 from pql_model.workflows.prepare import features_of
+from pql_model.workflows.refit import level_error
 
 _LOGGED_AT_ONCE = 50_000
 _DECIDING, _READING = ("policy", "definition"), ("exclude", "resolution")
@@ -161,8 +162,8 @@ def score(
     # Written last, so that the log has no rows of a run that failed.
     log = append_scores(config, _log_tables(registered, table, rows))
     not_scored = dict(sorted(not_at_risk.items(), key=lambda reason: -reason[1]))
-    training_conversions = fitted_model.facts["train"].get("converting_entities")
-    summary = summarise(decider, decided.decisions, decided.rows["probability"].to_numpy(), training_conversions)
+    probability = decided.rows["probability"].to_numpy()
+    summary = summarise(decider, decided.decisions, probability, level_error(fitted_model.facts))
     notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted_model, instant, newest))
     for note in notes:
         stages.listener.say(note)

@@ -53,6 +53,7 @@ from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.judge import evaluate_and_judge
 from pql_model.workflows.prepare import TrainingData, prepare
+from pql_model.workflows.refit import REFIT, champion_learner, refit_tested
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
 from pql_model.workflows.tuning_journal import TuningJournal
@@ -97,7 +98,7 @@ class TrainResult:
         from pql_model.explain.shap_door import explanation
 
         test = self.prepared.table[self.prepared.split.test]
-        return explanation(self.registered.model, test, by)
+        return explanation(self.registered.model.held_back, test, by)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object that `pql train --json` prints."""
@@ -116,6 +117,7 @@ class TrainResult:
                 "test": describe(frame, prepared.split.test),
                 "left_out": {**prepared.snapshots.left_out, **prepared.split.left_out},
             },
+            "refit": model.model.facts.get(REFIT),
             **self.evaluation.to_dict(),
             "calibration": self.evaluation.calibration_over_time.to_dict(),
             "leakage": to_payload(prepared.findings),
@@ -140,6 +142,7 @@ def train(
     trials: int = DEFAULT_TRIALS,
     timeout: float | None = None,
     promote: Promote = "auto",
+    refit: bool = False,
     learner: str | Learner | None = None,
     params: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
@@ -157,6 +160,9 @@ def train(
     promote
         When to promote the new model: only if it is better on later accounts (`auto`), `never`, or always (`force`). The
         decision of the gate is recorded in any case.
+    refit
+        Train with the settings of the champion on the data of today, without a search. Such a model is promoted unless it is
+        worse on later accounts.
     learner : str or Learner, optional
         A learner of your own (see docs/extending.md) or the name of a registered one. Default: `model:` of the config.
     params, search : Mapping[str, Any], optional
@@ -183,6 +189,8 @@ def train(
     stages = Stages(listener)
     tracking = Tracking(config)
     tracking.require_writable_home()
+    if refit:
+        learner = champion_learner(tracking.load_if_registered("champion"), learner)
 
     with open_session() as con:
         data = prepare(con, config, stages, also=_champion_manifest(tracking))
@@ -205,6 +213,7 @@ def train(
                 progress=tuning_progress(stages.listener),
                 monotone=monotone_directions(config.monotone, data.manifest),
                 learner=learner,
+                search=not refit,
             )
 
     with stages("evaluate"):
@@ -212,7 +221,7 @@ def train(
         test = evaluate_and_judge(config, data, fit, X)
         evaluation, verdict, probability = test.evaluation, test.verdict, test.rows.probability
         supported = None if verdict.usable else _supported(data, config)
-        model = FittedModel(
+        tested = FittedModel(
             fit.predictor,
             fit.calibration,
             data.manifest,
@@ -222,20 +231,27 @@ def train(
         )
 
     with stages("criteria"):
-        findings = collect_findings(config, data, model, test.contributions, test.everyone, stages.listener.share)
-        decider = build_decider(config, test_frame, table, probability, findings.results)
+        findings = collect_findings(config, data, tested, test.contributions, test.everyone, stages.listener.share)
+
+    with stages("refit"):
+        model, served = tested, None
+        if verdict.usable:
+            model, served = refit_tested(config, data, X, tested, fit.tuned.learner)
+        decider = build_decider(config, test_frame, table, probability, findings.results, served)
         model = replace(model, facts={**model.facts, DECIDER: decider.to_dict()})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
-        against = _against(tracking, model, table, test_frame, config.seed) if verdict.usable else None
-        promotion = decide_promotion(verdict, against, promote)
+        against = _against(tracking, tested, table, test_frame, config.seed) if verdict.usable else None
+        promotion = decide_promotion(verdict, against, promote, same_settings=refit)
         with _draft(config.home / "runs") as draft:
             write_run_files(
                 draft, config, model, evaluation, verdict, promotion, data, test.rows, test.importance, supported
             )
             write_growth_files(draft, findings, growth)
-            record = training_record(draft, config, data, fit, evaluation, verdict, promotion, data_digest)
+            record = training_record(
+                draft, config, data, fit, evaluation, verdict, promotion, data_digest, model.facts.get(REFIT)
+            )
             logged = tracking.log(model, record)
             folder = draft.rename(draft.with_name(logged.run_id))
         tags = version_tags(verdict.name, evaluation.test["roc_auc"], gate_tag(promotion), promotion.reason)
@@ -285,7 +301,7 @@ def _against(
         return Incomparable(f"the champion cannot be compared with. {error}")
     if champion is None:
         return None
-    return compare_with_champion(champion.model, champion.version, challenger, table, test_frame, seed)
+    return compare_with_champion(champion.model.held_back, champion.version, challenger, table, test_frame, seed)
 
 
 @contextmanager

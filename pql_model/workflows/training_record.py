@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pql_model import time
 from pql_model.config.schema import Config
@@ -25,6 +27,7 @@ def training_record(
     verdict: Verdict,
     promotion: Promotion,
     digest: str,
+    refit: Mapping[str, Any] | None = None,
 ) -> TrainingRecord:
     """Describe a training for MLflow.
 
@@ -34,6 +37,8 @@ def training_record(
         The folder whose files the run keeps.
     digest : str
         Of the training rows, their outcomes and the config.
+    refit : mapping, optional
+        The rows that the served model was refitted on, and its level.
     """
     frame, split = data.snapshots.frame, data.split
     train, test = describe(frame, split.train), describe(frame, split.test)
@@ -57,6 +62,7 @@ def training_record(
             "data": {
                 "train": f"{train['from']} to {train['to']}",
                 "test": f"{test['from']} to {test['to']}",
+                **({"refit": f"{refit['from']} to {refit['to']}"} if refit else {}),
             },
         },
         metrics={
@@ -70,7 +76,13 @@ def training_record(
                 "train_conversions": int(data.converted[split.train].sum()),
                 "test_rows": int(split.test.sum()),
                 "test_conversions": int(data.converted[split.test].sum()),
+                **({"refit_rows": refit["rows"], "refit_conversions": refit["conversions"]} if refit else {}),
             },
+            **(
+                {"level": {name: refit["level"][name] for name in ("expected", "observed", "relative_error")}}
+                if refit
+                else {}
+            ),
         },
         trials=fit.tuned.trials,
         tags={"verdict": verdict.name, "gate": gate_tag(promotion), "features": data.manifest.hash},

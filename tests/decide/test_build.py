@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -20,14 +21,16 @@ def with_policy(config, **raw):
 
 def built(trained, config):
     data, test = trained.prepared, trained.prepared.split.test
-    probability = trained.registered.model.probability(data.table)[test]
+    probability = trained.registered.model.held_back.probability(data.table)[test]
     return build_decider(config, data.snapshots.frame[test], data.table[test], probability, trained.findings.results)
 
 
 def test_a_trained_model_contains_its_decider(trained, config):
     model = trained.registered.model
     decider = Decider.of_facts(json.loads(json.dumps(model.facts)))
-    assert decider == built(trained, config)
+    of_tested = built(trained, config)
+    assert decider == replace(of_tested, rule=decider.rule)
+    assert decider.rule.probability != of_tested.rule.probability  # that of the served model, out of fold
     result = trained.findings.results
     assert [c.id for c in decider.criteria] == [c.id for c in result.criteria]
     assert decider.recommended.id == result.recommended.id

@@ -80,7 +80,7 @@ def test_the_hold_out_is_counted_and_left_out_of_the_expected_conversions_of_pql
     p = np.full(200, 0.5)
     own = decider(hold_out=0.3)
     decisions = decide(own, map(str, range(200)), p, Columns(200), as_of=DAY, before=RunState())
-    summary = summarise(own, decisions, p, None)
+    summary = summarise(own, decisions, p, 0.0)
     assert summary.suppressed == {"held_out": summary.held_out}
     assert 40 < summary.held_out < 80
     assert summary.selected.value == 0.5 * (200 - summary.held_out)
@@ -89,7 +89,7 @@ def test_the_hold_out_is_counted_and_left_out_of_the_expected_conversions_of_pql
 def test_rows_beyond_the_capacity_are_left_out_of_the_expected_conversions_of_pqls():
     own = decider(PolicyRule(0.2, 1, "", WEEK))
     decisions = decide(own, "abcd", P, COLUMNS, as_of=DAY, before=RunState())
-    summary = summarise(own, decisions, P, None)
+    summary = summarise(own, decisions, P, 0.0)
     assert (summary.selected.value, summary.suppressed) == (0.5, {"capacity": 1})
 
 
@@ -97,7 +97,7 @@ def test_not_to_call_is_the_lowest_band_without_its_pqls():
     own = decider(hand_raise=(EXPORTED,))
     p = np.array([0.5, 0.01, 0.01, 0.005])  # the last two have exported
     decisions = decide(own, "abcd", p, COLUMNS, as_of=DAY, before=RunState())
-    summary = json.loads(json.dumps(summarise(own, decisions, p, 100).to_dict(), allow_nan=False))
+    summary = json.loads(json.dumps(summarise(own, decisions, p, 0.1).to_dict(), allow_nan=False))
     assert summary["not_to_call"] == {
         "bands": ["very_low"],
         "rows": 1,
@@ -117,20 +117,20 @@ def test_not_to_call_is_the_lowest_band_without_its_pqls():
 def test_not_to_call_is_the_next_band_where_the_lowest_is_empty():
     p = np.array([0.5, 0.15, 0.05, 0.04])
     decisions = decide(decider(), "abcd", p, COLUMNS, as_of=DAY, before=RunState())
-    assert summarise(decider(), decisions, p, None).not_to_call[:3] == ("low", 2, 0.5)
+    assert summarise(decider(), decisions, p, 0.0).not_to_call[:3] == ("low", 2, 0.5)
 
 
 def test_not_to_call_is_never_the_highest_band():
     p = np.array([0.5, 0.5])
     own = decider(PolicyRule(0.6, None, ""))
     decisions = decide(own, "ab", p, Columns(2), as_of=DAY, before=RunState())
-    assert summarise(own, decisions, p, None).not_to_call[:3] == ("very_low", 0, 0.0)
+    assert summarise(own, decisions, p, 0.0).not_to_call[:3] == ("very_low", 0, 0.0)
 
 
 def test_bands_add_up_to_all_rows_and_expected_conversions():
     p = np.random.default_rng(1).beta(1, 9, 500)
     decisions = decide(decider(), map(str, range(500)), p, Columns(500), as_of=DAY, before=RunState())
-    summary = summarise(decider(), decisions, p, 200)
+    summary = summarise(decider(), decisions, p, 200**-0.5)
     assert sum(rows for rows, _ in summary.bands.values()) == 500
     assert sum(e.value for _, e in summary.bands.values()) == pytest.approx(summary.everybody.value)
     cost = summary.not_to_call[3]
@@ -141,5 +141,5 @@ def test_an_empty_batch_has_a_summary():
     decisions = decide(
         decider(), [], np.array([]), Columns(0, {"Invite.count.ever": np.array([])}), as_of=DAY, before=RunState()
     )
-    summary = summarise(decider(), decisions, np.array([]), 10).to_dict()
+    summary = summarise(decider(), decisions, np.array([]), 0.1).to_dict()
     assert (summary["not_to_call"]["rows"], summary["not_to_call"]["share"], summary["held_out"]) == (0, 0.0, 0)

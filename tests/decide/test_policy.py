@@ -115,16 +115,15 @@ def test_expected_conversions_have_an_interval_for_chance():
     assert (expected.low, expected.high) == (21, 39)
 
 
-def test_few_training_conversions_widen_the_interval():
+def test_an_uncertain_level_widens_the_interval():
     p = np.full(1000, 0.3)
-    known, learnt = expected_conversions(p), expected_conversions(p, training_conversions=100)
+    known, learnt = expected_conversions(p), expected_conversions(p, level_error=0.1)
     assert (known.low, known.high) == (272, 329)  # 300 and 1.96 sqrt(1,000 x 0.3 x 0.7) to either side
     assert (learnt.low, learnt.high) == (235, 366)  # and the 10 % of 300 by which 100 conversions may mislead
-    assert expected_conversions(p, training_conversions=0).high == 889  # as from one
 
 
 def test_the_interval_stays_between_zero_and_the_number_of_rows():
-    expected = expected_conversions(np.full(3, 0.9), training_conversions=1)
+    expected = expected_conversions(np.full(3, 0.9), level_error=1)
     assert (expected.low, expected.high) == (0, 3)
 
 

@@ -6,7 +6,9 @@ import pytest
 from histories import history
 from sklearn.metrics import roc_auc_score
 
+from pql_model.config.policy_settings import Capacity
 from pql_model.evaluation import evaluate
+from pql_model.evaluation.capacity import precision_within_capacity
 from pql_model.time import DAY, parse_instant
 
 
@@ -45,8 +47,9 @@ def test_the_model_and_its_baselines_are_measured_on_the_same_rows():
 
 
 def test_the_capacity_has_a_precision_of_its_own():
-    best = rows().frame["converted"].to_numpy()[np.argsort(-rows().probability, kind="stable")[:10]].mean()
-    assert evaluate.evaluate_test(rows(), 10, 7).test["precision_at_capacity"].value == pytest.approx(best)
+    capacity = Capacity(leads=2, per="7d")
+    found = evaluate.evaluate_test(rows(), capacity, 7).test["precision_at_capacity"]
+    assert found == precision_within_capacity(rows().frame, rows().probability, capacity)
 
 
 def test_entities_never_seen_in_training_are_evaluated_separately():

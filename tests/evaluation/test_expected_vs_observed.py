@@ -65,7 +65,7 @@ def test_a_wrong_level_is_corrected_and_both_figures_are_shown():
     assert payload["log_loss_difference"]["high"] < 0
     assert calibration.raw.metrics["observed_to_expected"].value == pytest.approx(0.5, abs=0.05)
     assert "which is better (log loss -0." in calibration.sentence
-    assert calibration.sentence.endswith("The raw probability is the one served.")
+    assert calibration.sentence.endswith(").")
     assert payload["months"][0]["corrected_expected"] < payload["months"][0]["expected"]
 
 

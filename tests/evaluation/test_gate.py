@@ -59,6 +59,28 @@ def test_a_difference_whose_interval_reaches_zero_does_not_promote(roc_auc):
     assert decision.why.endswith("; the difference is within noise")
 
 
+@pytest.mark.parametrize(
+    ("changes", "passes"),
+    [
+        ({}, True),
+        ({"roc_auc": (-0.01, -0.03, 0.01)}, True),
+        ({"roc_auc": (-0.03, -0.06, -0.01)}, False),
+        ({"log_loss": (0.01, 0.001, 0.02)}, False),
+        ({"calibration_error": (0.03, 0.01, 0.05)}, False),
+    ],
+)
+def test_a_refit_of_the_champion_passes_unless_it_is_worse(changes, passes):
+    decision = gate_decision(READY, differences(**changes), same_settings=True)
+    assert decision.passed == passes
+    if passes:
+        assert decision.why.endswith("the settings are the champion's, and it has learnt from newer outcomes")
+
+
+def test_a_refit_that_is_not_usable_or_not_comparable_stays_out():
+    assert not gate_decision(NO_SIGNAL, differences(), same_settings=True).passed
+    assert not gate_decision(READY, Incomparable("its columns are gone"), same_settings=True).passed
+
+
 def test_a_clearly_worse_ranking_is_called_worse():
     assert gate_decision(READY, differences(roc_auc=(-0.03, -0.06, -0.01))).why.endswith("; it is worse")
 

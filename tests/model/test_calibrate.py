@@ -1,6 +1,7 @@
 """Probabilities mean what they say, keep the order of the margins and survive JSON."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from pql_model.errors import DataError, NotEnoughDataError
-from pql_model.model.calibrate import ISOTONIC_FROM, Calibration, fit_calibration, shift
+from pql_model.model.calibrate import ISOTONIC_FROM, Calibration, fit_calibration
 
 
 def world(n, slope, intercept, seed=0):
@@ -286,36 +287,24 @@ def test_json_that_lacks_a_field_is_refused_by_name():
         Calibration.from_dict(fields)
 
 
-# Prior shift
+# Another level
 
 
-def test_shift_multiplies_the_odds_by_the_ratio_of_the_odds_of_the_rates():
-    odds = 0.4 / 0.6 * (0.05 / 0.95) / (0.2 / 0.8)
-    assert shift([0.4], 0.2, 0.05)[0] == pytest.approx(odds / (1 + odds), rel=1e-14)
+@pytest.mark.parametrize(
+    "calibration", [Calibration("platt", slope=1.5, intercept=-1.0), ISOTONIC], ids=lambda c: c.kind
+)
+def test_moving_multiplies_the_odds(calibration):
+    margin = np.array([-2.0, 0.0, 3.0]) if calibration.kind == "platt" else logit(np.array(ISOTONIC.thresholds))
+    before, after = calibration.apply(margin), calibration.moved(math.log(0.25)).apply(margin)
+
+    np.testing.assert_allclose(after / (1 - after), 0.25 * before / (1 - before), rtol=1e-9)
 
 
-def test_shift_there_and_back_changes_nothing():
-    p = np.linspace(0, 1, 101)
-    np.testing.assert_allclose(shift(shift(p, 0.1, 0.3), 0.3, 0.1), p, rtol=1e-12)
-    np.testing.assert_allclose(shift(p, 0.1, 0.1), p, rtol=1e-15)
+def test_moving_there_and_back_changes_nothing():
+    margin = np.linspace(-4, 4, 50)
+    np.testing.assert_allclose(ISOTONIC.moved(0.7).moved(-0.7).apply(margin), ISOTONIC.apply(margin), rtol=1e-12)
 
 
-def test_shift_recovers_the_rate_of_a_population_with_fewer_converters():
-    rng = np.random.default_rng(4)
-    p = expit(rng.normal(-1, 1, 50_000))
-    kept = np.where(rng.random(50_000) < p, 0.25, 1.0)  # three in four converters leave the population
-    new_rate = 0.25 * p.mean() / (0.25 * p.mean() + 1 - p.mean())
-    weighted = np.average(shift(p, p.mean(), new_rate), weights=p * 0.25 + (1 - p))
-    assert weighted == pytest.approx(new_rate, abs=1e-12)
-    assert np.average(shift(p, p.mean(), new_rate), weights=kept) == pytest.approx(new_rate, abs=0.005)
-
-
-@pytest.mark.parametrize(("first", "second"), [(0, 0.1), (0.1, 1), (-0.1, 0.1), (0.1, float("nan"))])
-def test_a_rate_of_0_or_1_cannot_be_shifted(first, second):
-    with pytest.raises(DataError, match="A base rate must lie between 0 and 1"):
-        shift([0.5], first, second)
-
-
-def test_shift_takes_probabilities_only():
-    with pytest.raises(DataError, match=r"Probabilities must lie in 0 to 1\. Received: 0\.5 to 1\.5"):
-        shift([0.5, 1.5], 0.1, 0.2)
+def test_a_constant_calibration_moves_too():
+    constant = fit_calibration([0.3] * 10, [0] * 9 + [1])
+    assert constant.moved(math.log(2)).apply([0.0])[0] == pytest.approx(2 / 11, rel=1e-9)

@@ -40,7 +40,7 @@ def test_a_new_version_is_the_challenger_and_becomes_champion_when_promoted(logg
 
 
 def test_a_model_comes_back_bit_for_bit(logged, config):
-    assert Tracking(config).load("1").model.predictor.texts() == small_model().predictor.texts()
+    assert Tracking(config).load("1").model.predictor.save() == small_model().predictor.save()
 
 
 def versions(tracking, home, number):

@@ -37,7 +37,7 @@ def test_two_trainings_are_versions_of_one_model_and_the_promoted_one_loads_by_a
     tracking = Tracking(load_config(home / "pql.yaml"), uri)
     assert [(v.version, v.aliases) for v in tracking.versions()] == [("2", ("challenger", "champion")), ("1", ())]
     champion = tracking.load("champion")
-    assert champion.model.predictor.texts() == second.registered.model.predictor.texts()
+    assert champion.model.predictor.save() == second.registered.model.predictor.save()
     assert champion.run_id == second.registered.run_id
     assert tracking.read_file(champion.run_id, "model_card.md") == (second.folder / "model_card.md").read_bytes()
 

@@ -17,7 +17,6 @@ from pql_model.statistics.metrics import (
     METRICS,
     evaluate,
     paired_difference,
-    precision_at_count,
     reliability_table,
 )
 
@@ -287,7 +286,6 @@ def test_no_rows_have_no_values():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         metrics = evaluate([], [], [], resamples=50)
-        assert precision_at_count([], [], [], 5).to_dict() == {"value": None, "low": None, "high": None}
         assert len(reliability_table([], [], [])) == 0
     assert all(estimate.to_dict() == {"value": None, "low": None, "high": None} for estimate in metrics.values())
 
@@ -315,23 +313,7 @@ def test_an_unknown_metric_is_refused_with_the_nearest_name():
         evaluate([0, 1], [0.1, 0.9], ["a", "b"], names=["roc_auk"])
 
 
-# Capacity, pairs, shares and reliability
-
-
-def test_precision_at_a_capacity_is_the_rate_of_the_best_rows():
-    y, p, entities = world(digits=15)
-    result = precision_at_count(y, p, entities, 50, resamples=200)
-    assert result.value == pytest.approx(y[np.argsort(-p)[:50]].mean(), rel=1e-12)
-    assert result.low < result.value < result.high
-
-
-def test_a_capacity_above_the_number_of_rows_takes_them_all():
-    assert precision_at_count([1, 0, 0, 0], [0.9, 0.5, 0.3, 0.1], list("abcd"), 99, resamples=20).value == 0.25
-
-
-def test_a_capacity_of_zero_is_refused():
-    with pytest.raises(DataError, match="capacity must be positive"):
-        precision_at_count([1, 0], [0.9, 0.5], ["a", "b"], 0)
+# Pairs, shares and reliability
 
 
 def test_a_paired_difference_uses_the_same_resamples_for_both():

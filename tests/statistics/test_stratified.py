@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from pql_model.statistics.stratified import stratified_auc
+from pql_model.statistics.metrics import evaluate
+from pql_model.statistics.stratified import stratified_auc, stratified_metrics
 
 
 def sample(n=600, seed=1):
@@ -67,3 +68,46 @@ def test_a_stratum_of_one_class_has_no_pairs():
     y = np.where(age == 0, 0.0, y)
     result = stratified_auc(y, {"usage": usage}, entities, age)
     assert result.values["usage"] == pytest.approx(naive(y, usage, age))
+
+
+NAMES = ("average_precision", "precision_at_10pct", "lift_at_10pct")
+
+
+def test_precision_is_that_of_the_best_of_every_stratum():
+    y, usage, age, entities = sample(n=3_000)
+    found = stratified_metrics(y, usage, entities, age, NAMES, resamples=20)
+    sizes, hits, expected, precise = [], 0.0, 0.0, 0.0
+    for one in range(3):
+        here = age == one
+        best = y[here][np.argsort(-usage[here])]
+        k = 0.1 * here.sum()
+        whole = int(k)
+        top = best[:whole].sum() + (k - whole) * best[whole]
+        hits, expected = hits + top, expected + y[here].sum() * top / k / y[here].mean()
+        precise += y[here].sum() * average_precision_score(y[here], usage[here])
+        sizes.append(k)
+    assert found["precision_at_10pct"].value == pytest.approx(hits / sum(sizes))
+    assert found["lift_at_10pct"].value == pytest.approx(expected / y.sum())
+    assert found["average_precision"].value == pytest.approx(precise / y.sum())
+
+
+def test_what_only_tells_the_strata_apart_has_no_lift_within_them():
+    y, _, age, entities = sample()
+    found = stratified_metrics(y, age, entities, age, NAMES, resamples=20)
+    assert found["lift_at_10pct"].value == pytest.approx(1.0)
+    assert found["precision_at_10pct"].value == pytest.approx(y.mean())
+
+
+def test_a_stratum_without_conversions_counts_in_precision_alone():
+    y, usage, strata = np.array([1.0, 0, 0, 0]), np.array([2.0, 1, 2, 1]), np.array([0, 0, 1, 1])
+    names = ("average_precision", "precision_at_20pct", "lift_at_20pct")
+    found = stratified_metrics(y, usage, list("abcd"), strata, names, resamples=20)
+    assert [found[name].value for name in names] == [1.0, 0.5, 2.0]
+
+
+def test_metrics_of_one_stratum_are_the_ordinary_ones():
+    y, usage, _, entities = sample()
+    found = stratified_metrics(y, usage, entities, np.zeros(len(y)), NAMES, resamples=200)
+    ordinary = evaluate(y, usage, entities, names=NAMES, resamples=200)
+    for name in NAMES:
+        assert found[name].to_dict() == pytest.approx(ordinary[name].to_dict(), rel=1e-9)

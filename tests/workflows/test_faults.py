@@ -146,7 +146,7 @@ def test_the_next_training_closes_the_run_and_removes_the_draft(killed):
 def test_the_next_training_resumes_and_gives_the_result_of_an_uninterrupted_one(killed):
     config, _, resumed, unbroken = killed
     assert (resumed.registered.version, unbroken.registered.version) == ("3", "4")
-    assert resumed.registered.model.predictor.texts() == unbroken.registered.model.predictor.texts()
+    assert resumed.registered.model.predictor.save() == unbroken.registered.model.predictor.save()
     assert resumed.registered.model.calibration == unbroken.registered.model.calibration
     assert len(resumed.fit.tuned.trials) == len(unbroken.fit.tuned.trials) == TRIALS
     home = config.parent
@@ -184,7 +184,7 @@ def test_two_concurrent_first_trainings_both_complete(tmp_path):
 
     tracking = Tracking(load_config(config))
     one, two = (tracking.load(version).model for version in ("1", "2"))
-    assert one.predictor.texts() == two.predictor.texts()
+    assert one.predictor.save() == two.predictor.save()
     assert one.calibration == two.calibration
     assert tracking._aliases()["challenger"] == "2"
     assert first["promotion"]["promoted"]

@@ -27,7 +27,7 @@ def test_each_account_is_one_row_at_one_age(findings):
 
 
 def test_the_rows_have_the_probability_of_the_model(trained, findings):
-    model = trained.registered.model
+    model = trained.registered.model.held_back
     assert findings.outcomes.probability == pytest.approx(model.probability(findings.table), abs=1e-12)
 
 

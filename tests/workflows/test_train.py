@@ -148,7 +148,7 @@ def test_no_partial_files_are_left_and_the_environment_is_unchanged(trained):
 def test_the_same_data_give_a_bit_identical_model_that_is_not_promoted(trained, retrained):
     first, second = trained.registered, retrained.registered
     assert (first.version, second.version) == ("1", "2")
-    assert second.model.predictor.texts() == first.model.predictor.texts()
+    assert second.model.predictor.save() == first.model.predictor.save()
     assert second.model.calibration == first.model.calibration
     assert second.model.manifest == first.model.manifest
     assert trained.promotion.promoted
@@ -270,7 +270,7 @@ def test_the_order_of_the_rows_in_the_files_changes_nothing(freemium, tmp_path, 
             pd.read_csv(path, dtype=str).sample(frac=1, random_state=3).to_csv(home / path.name, index=False)
     (home / "pql.yaml").write_text(config.read_text())
     again = train(home / "pql.yaml", trials=1, promote="never")
-    assert again.registered.model.predictor.texts() == result.registered.model.predictor.texts()
+    assert again.registered.model.predictor.save() == result.registered.model.predictor.save()
     assert again.registered.model.calibration == result.registered.model.calibration
     assert again.registered.model.manifest == result.registered.model.manifest
 
