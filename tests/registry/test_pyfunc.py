@@ -53,11 +53,11 @@ def scored(trained, table, tmp_path_factory):
     return pd.read_parquet(paths[1]), missing, process.stdout
 
 
-def test_plain_mlflow_gives_the_probabilities_of_the_training(trained, scored):
-    predictions = pd.read_parquet(trained.folder / "test_predictions.parquet")
+def test_plain_mlflow_gives_the_probabilities_of_the_model_that_is_served(trained, table, scored):
     assert trained.promotion.promoted  # so it was loaded as the champion
-    assert scored[0]["entity"].tolist() == predictions["entity"].tolist()
-    np.testing.assert_allclose(scored[0]["probability"], predictions["probability"], rtol=0, atol=1e-12)
+    assert scored[0]["entity"].tolist() == table["entity"].tolist()
+    served = trained.registered.model.probability(table)
+    np.testing.assert_allclose(scored[0]["probability"], served, rtol=0, atol=1e-12)
 
 
 def test_plain_mlflow_gives_scored_rows(table, scored):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from products import trial_files
 
+from pql_model import make_demo
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.evaluation.drift import newest_level
 from pql_model.model.artifact import FittedModel
@@ -111,8 +112,11 @@ def test_an_outcome_after_the_instant_does_not_move_the_level(trained):
 
 
 @pytest.fixture(scope="module")
-def refitted(trained):
-    return train(trained.folder.parents[1] / "pql.yaml", refit=True)
+def refitted(train_once, tmp_path_factory):
+    """Trained without a search in a folder of its own, whose champion is the training of the session."""
+    folder = make_demo(tmp_path_factory.mktemp("refit"), accounts=1200)
+    train_once(folder / "pql.yaml", trials=2)
+    return train(folder / "pql.yaml", refit=True)
 
 
 def test_a_training_without_a_search_has_the_settings_of_the_champion(trained, refitted):
