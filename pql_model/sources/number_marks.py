@@ -167,31 +167,34 @@ class _Profile:
 
 
 def _profiles(raw: RawTable, texts: Mapping[str, Column]) -> dict[str, _Profile]:
-    """Profile every column in one pass over the table."""
+    """Profile every column. The patterns, which tell apart no digits but 0, are tried on each shape of a text once."""
     patterns = {"plain": PLAIN, "small": _SMALL, "large": _LARGE, "three": _THREE, "comma_three": _COMMA_THREE}
     patterns |= {"zero": r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{2}0$", "decorated": _DECORATED}
     patterns |= {f"foreign_{i}": pattern for i, (_, pattern) in enumerate(_FOREIGN)}
-    sums = {}
-    for i, column in enumerate(texts.values()):
-        tidy = text(column)
-        is_plain = tidy.re_search(PLAIN)
-        sums[f"present_{i}"] = raw.table.count(where=tidy.notnull())
-        for key, pattern in patterns.items():
-            within = is_plain if key in ("plain", "small", "large", "three", "zero") else ~is_plain
-            sums[f"{key}_{i}"] = raw.table.count(where=within & tidy.re_search(pattern))
-        sums[f"example_{i}"] = tidy.min(where=~is_plain & tidy.re_search(r"[0-9]"))
-        sums[f"three_example_{i}"] = tidy.min(where=tidy.re_search(_THREE))
-        sums[f"small_example_{i}"] = tidy.min(where=tidy.re_search(_SMALL))
-        sums[f"decimals_{i}"] = raw.table.count(where=is_plain & tidy.contains(".") & ~tidy.re_search(_THREE))
-    row = fetch_row(raw.table.aggregate(**sums))
-    return {name: _profile(row, i) for i, name in enumerate(texts)}
+    cells = [raw.table.select(place=ibis.literal(i), text=text(column)) for i, column in enumerate(texts.values())]
+    every = ibis.union(*cells) if len(cells) > 1 else cells[0]
+    shapes = every.group_by("place", shape=every.text.translate("12345678", "99999999")).agg(
+        rows=lambda t: t.count(), first=lambda t: t.text.min()
+    )
+    shape = shapes["shape"]
+    is_plain, three = shape.re_search(PLAIN), shape.re_search(_THREE)
+    sums = {"present": shapes.rows.sum(where=shape.notnull())}
+    for key, pattern in patterns.items():
+        within = is_plain if key in ("plain", "small", "large", "three", "zero") else ~is_plain
+        sums[key] = shapes.rows.sum(where=within & shape.re_search(pattern))
+    sums["decimals"] = shapes.rows.sum(where=is_plain & shape.contains(".") & ~three)
+    examples = {"small": shape.re_search(_SMALL), "three": three, "other": ~is_plain & shape.re_search("[0-9]")}
+    first = {f"{key}_example": shapes["first"].min(where=where) for key, where in examples.items()}
+    found = shapes.group_by("place").agg(**{key: total.fill_null(0) for key, total in sums.items()}, **first)
+    rows = {row["place"]: row for row in found.to_pyarrow().to_pylist()}
+    return {name: _profile(rows.get(i, {})) for i, name in enumerate(texts)}
 
 
-def _profile(row: Mapping[str, Any], i: int) -> _Profile:
-    examples = [row[f"{key}_{i}"] for key in ("small_example", "three_example", "example")]
+def _profile(row: Mapping[str, Any]) -> _Profile:
+    examples = [row.get(f"{key}_example") for key in ("small", "three", "other")]
     counts = ("present", "plain", "small", "large", "decimals", "three", "zero", "comma_three", "decorated")
-    present, plain, small, large, decimals, three, zero, comma_three, decorated = (row[f"{key}_{i}"] for key in counts)
-    foreign = tuple(row[f"foreign_{j}_{i}"] for j in range(len(_FOREIGN)))
+    present, plain, small, large, decimals, three, zero, comma_three, decorated = (row.get(key, 0) for key in counts)
+    foreign = tuple(row.get(f"foreign_{j}", 0) for j in range(len(_FOREIGN)))
     shown = tuple(dict.fromkeys(example for example in examples if example))
     return _Profile(present, plain, small, large, decimals, three, zero, comma_three, decorated, foreign, shown)
 

@@ -165,6 +165,7 @@ def model(con: Any) -> FittedModel:
         "entity_acts": False,
         "bots": True,
         "excluded_users": [],
+        "id_forms": [],
         "excluded_traits": {},
         "by_day": False,
         "active_within": None,
