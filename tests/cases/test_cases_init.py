@@ -22,6 +22,7 @@ def world():
     return init_table.make_world()
 
 
+@pytest.mark.slow  # seventy of them
 @pytest.mark.parametrize("export", init_table.EXPORTS, ids=lambda export: export.name)
 def test_a_generated_export_is_read_right(export, world, tmp_path):
     reading = init_table.read_export(export, world, tmp_path)

@@ -12,64 +12,42 @@ def counted(home, *rows, **keys):
     return read_shop(home, log("a,u,login,2026-01-10", *rows), **keys).set_aside
 
 
+BOTS = (
+    *("googlebot", "uptime-bot", "bot_17", "bot", "Bots", "[bot]", "renovate[bot]", "bot@acme.com"),
+    *("web-crawler", "BingBot", "robot 7", "pingdom", "health-check", "synthetic"),
+)
+PEOPLE = (
+    *("talbot", "abbot", "robotnik", "botany", "jane@talbot.com", "jane@bot.io", "abbott_17", "lobotomy", "u_bo_t"),
+    *("spiderman", "Elliot"),
+)
+"""Their names contain the letters."""
+AGENTS = {
+    "Mozilla/5.0 (compatible; Googlebot/2.1)": True,
+    "curl/8.1": True,
+    "HeadlessChrome/120": True,
+    "python-requests/2.31": True,
+    "Mozilla/5.0 (Macintosh) Safari/605": False,
+    "": False,
+}
+"""User agent -> whether it marks a bot."""
+
+
 class TestBots:
-    @pytest.mark.parametrize(
-        "user",
-        [
-            "googlebot",
-            "uptime-bot",
-            "bot_17",
-            "bot",
-            "Bots",
-            "[bot]",
-            "renovate[bot]",
-            "bot@acme.com",
-            "web-crawler",
-            "BingBot",
-            "robot 7",
-            "pingdom",
-            "health-check",
-            "synthetic",
-        ],
-    )
-    def test_user_named_like_a_bot_is_a_bot(self, tmp_path, user):
-        assert counted(tmp_path, f"a,{user},login,2026-01-10") == {"bot": 1}
+    def test_users_named_like_bots_are_bots_and_those_whose_names_contain_the_letters_are_not(self, tmp_path):
+        rows = [f"a,{user},login,2026-01-10" for user in (*BOTS, *PEOPLE)]
+        product = read_shop(tmp_path, log(*rows), max_set_aside=1)
 
-    @pytest.mark.parametrize(
-        "user",
-        [
-            "talbot",
-            "abbot",
-            "robotnik",
-            "botany",
-            "jane@talbot.com",
-            "jane@bot.io",
-            "abbott_17",
-            "lobotomy",
-            "u_bo_t",
-            "spiderman",
-            "Elliot",
-        ],
-    )
-    def test_user_whose_name_contains_the_letters_is_not_a_bot(self, tmp_path, user):
-        assert counted(tmp_path, f"a,{user},login,2026-01-10") == {}
+        assert {event["user"] for event in product.events} == set(PEOPLE)
+        assert product.set_aside == {"bot": len(BOTS)}
 
-    @pytest.mark.parametrize(
-        ("agent", "reasons"),
-        [
-            ("Mozilla/5.0 (compatible; Googlebot/2.1)", {"bot": 1}),
-            ("curl/8.1", {"bot": 1}),
-            ("HeadlessChrome/120", {"bot": 1}),
-            ("python-requests/2.31", {"bot": 1}),
-            ("Mozilla/5.0 (Macintosh) Safari/605", {}),
-            ("", {}),
-        ],
-    )
-    def test_user_agent_can_mark_a_bot(self, tmp_path, agent, reasons):
+    def test_user_agents_can_mark_bots(self, tmp_path):
         header = "account,person,action,at,user_agent\n"
-        rows = log("a,u,login,2026-01-10,Firefox", f"a,u,login,2026-01-10,{agent}", header=header)
+        rows = [f"a,u{i},login,2026-01-10,{agent}" for i, agent in enumerate(AGENTS)]
+        product = read_shop(tmp_path, log(*rows, header=header), max_set_aside=1)
 
-        assert read_shop(tmp_path, rows).set_aside == reasons
+        people = {f"u{i}" for i, is_bot in enumerate(AGENTS.values()) if not is_bot}
+        assert {event["user"] for event in product.events} == people
+        assert product.set_aside == {"bot": sum(AGENTS.values())}
 
     def test_column_of_user_agents_can_be_mapped(self, tmp_path):
         header = "account,person,action,at,ua\n"
