@@ -118,7 +118,7 @@ def plausible_time(engine: SqlDialect, time: Node) -> list[Node]:
 def never_as_null(engine: SqlDialect, time: Node) -> Node:
     """The time, or null where it stands for "never": needed where a missing time differs from an unreadable one."""
     never: list[Node] = [time < engine.moment(NEVER_BEFORE), time >= engine.moment(NEVER_FROM)]
-    never += [time.eq(engine.moment(instant)) for instant in NEVER]
+    never += [exp.and_(time >= engine.moment(first), time < engine.moment(end)) for first, end in NEVER]
     return exp.case().when(exp.or_(*never), exp.null()).else_(time.copy())
 
 

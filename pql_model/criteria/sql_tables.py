@@ -145,10 +145,16 @@ def _outlived_trial(columns: ConversionColumns, canceled: str, raw: Raw) -> Node
     def uncut(name: str) -> Node:
         return raw.engine.read_instant(raw.plain(name, "time"))
 
-    ended = uncut(canceled)
-    charged = plus(_payment_time(columns, raw.engine, uncut), raw.engine.interval(CANCELED_WITHIN))
+    ended, paid_at = uncut(canceled), uncut(columns.time)
+    outlived: Node = ended > plus(paid_at, raw.engine.interval(CANCELED_WITHIN))
+    if columns.start is not None:
+        paid_at, begun = never_as_null(raw.engine, paid_at), uncut(columns.start)
+        had_trial = exp.and_(
+            exp.not_(paid_at.is_(exp.null())), exp.or_(begun.is_(exp.null()), paid_at.copy() > begun.copy())
+        )
+        outlived = exp.case().when(had_trial, outlived).else_(ended.copy() >= begun.copy())
     unreadable = exp.not_(exp.and_(*plausible_time(raw.engine, ended)))
-    return exp.paren(exp.or_(ended.is_(exp.null()), unreadable, ended > charged))
+    return exp.paren(exp.or_(ended.is_(exp.null()), unreadable, outlived))
 
 
 def _netted(engine: SqlDialect) -> list[Cte]:

@@ -36,6 +36,7 @@ from pql_model.sources.time_forms import (
     NUMBER,
     PLAIN_CENTURY,
     REWRITES,
+    TICKS,
     ZONED,
 )
 from pql_model.time import DAY
@@ -165,7 +166,8 @@ def times(column: Column, resolution: str = "instant") -> Times:
     has_offset: Column = ibis.null("boolean")
     if kind.is_timestamp() or kind.is_date():
         instant = _epoch_us(column.cast("timestamp('UTC')"))
-        never = (instant < NEVER_BEFORE) | (instant >= NEVER_FROM) | instant.isin(NEVER)
+        never = (instant < NEVER_BEFORE) | (instant >= NEVER_FROM)
+        never = ibis.or_(never, *((instant >= first) & (instant < end) for first, end in NEVER))
         instant = _plausible(instant)
     elif kind.is_numeric() and not kind.is_boolean():
         instant, never = _plausible(_from_number(column)), column.isin(NEVER_NUMBERS)
@@ -178,6 +180,7 @@ def times(column: Column, resolution: str = "instant") -> Times:
     else:
         raise DataError(f"A column of times has the type {kind}", allowed="timestamps, dates, ISO texts, epoch numbers")
     never = never.fill_null(False)
+    instant = ibis.ifelse(never, ibis.null("int64"), instant)
     if resolution == "day":
         instant = instant - ((instant % DAY) + DAY) % DAY
     return Times(instant, has_offset, column.notnull() & ~never, never)
@@ -217,7 +220,9 @@ def _from_number(column: Column) -> Column:
     date = _from_iso(ibis.ifelse(is_date, digits, ibis.null("string")).re_extract(f"^{ISO}$", 0))
     *smaller, (_, largest) = EPOCHS
     unit = ibis.cases(*((value.abs() < limit, unit) for limit, unit in smaller), else_=largest)
-    epoch = (value * unit).try_cast("int64")  # rounds; null for what is not finite
+    is_ticks = (value >= TICKS[0]) & (value < TICKS[1])
+    scaled = ibis.ifelse(is_ticks, (value - TICKS[2]) / 10, value * unit)
+    epoch = scaled.try_cast("int64")  # rounds; null for what is not finite
     return ibis.coalesce(date, ibis.greatest(epoch, FIRST_EPOCH - 1).nullif(FIRST_EPOCH - 1))
 
 

@@ -9,6 +9,7 @@ import ibis
 
 from pql_model import time
 from pql_model.config.schema import Config
+from pql_model.config.source_tables import ConversionColumns
 from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.sources.aliases import Aliases
@@ -108,6 +109,7 @@ def read_conversions(
         for why, rows in count_by(table, column).items():
             counts[why] = counts.get(why, 0) + rows
     set_aside = {reason: counts[reason] for reason in (*REASONS, *PAYMENT_REASONS) if counts.get(reason)}
+    _refuse_flag(config, staged)
     warnings = (*raw.warnings, *_warnings(config, staged, judged))
     return Conversions(
         conversions, row_count(staged) + sum(raw.unread.values()) + raw.left_out, set_aside, warnings, payments
@@ -121,7 +123,7 @@ def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
     canceled = ibis.literal(False)
     if columns.canceled is not None:
         ended = times(raw.column(columns.canceled, "conversions.columns.canceled")).instant
-        canceled = (ended <= _payment_times(raw, config, "instant").instant + CANCELED_WITHIN.us).fill_null(False)
+        canceled = (ended <= _last_free_instant(raw, columns)).fill_null(False)
     amounts = {
         key: raw.column(name, f"conversions.columns.{key}") if name else ibis.null("float64")
         for key, name in (("value", columns.value), ("refunded", columns.refunded))
@@ -137,6 +139,16 @@ def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
     }
 
 
+def _last_free_instant(raw: RawTable, columns: ConversionColumns) -> Column:
+    """Until when a subscription could be cancelled without paying: the charge after its trial, or its start without one."""
+    paid_at = times(raw.column(columns.time, "conversions.columns.time")).instant
+    charged = paid_at + CANCELED_WITHIN.us
+    if columns.start is None:
+        return charged
+    begun = times(raw.column(columns.start, "conversions.columns.start")).instant
+    return ibis.ifelse(paid_at.notnull() & (begun.isnull() | (paid_at > begun)), charged, begun - 1)
+
+
 def _payment_times(raw: RawTable, config: Config, resolution: str) -> Times:
     """The time of each row; its start where it has no time and the start is mapped."""
     columns = config.conversions.columns
@@ -150,6 +162,29 @@ def _payment_times(raw: RawTable, config: Config, resolution: str) -> Times:
         paid_at.present | begun.present,
         ~paid_at.present & begun.never,
     )
+
+
+def _refuse_flag(config: Config, staged: Table) -> None:
+    """Refuse a column that says whether a payment was refunded, and not how much of it: true would be an amount of 1."""
+    name = config.conversions.columns.refunded
+    if name is None:
+        return
+    is_one = staged.refunded.abs() == 1
+    counts = fetch_row(
+        staged.aggregate(
+            ones=staged.count(where=is_one),
+            whole=staged.count(where=is_one & (staged.value == 1)),
+            amounts=staged.count(where=staged.refunded.notnull() & ~is_one & (staged.refunded != 0)),
+        )
+    )
+    if counts["ones"] and not counts["whole"] and not counts["amounts"]:
+        condition = "{" + name + ": [false]}"
+        raise DataError(
+            f"Column `{name}` of {config.conversions.table} says whether a payment was refunded, and not how much of it",
+            received=f"{counts['ones']:,} rows with true or 1, and no other amount",
+            allowed="the part of the amount that was paid back",
+            remedy=f"remove `conversions.columns.refunded`, and select what was kept: `conversions.where: {condition}`",
+        )
 
 
 def _warnings(config: Config, staged: Table, judged: Table) -> list[str]:

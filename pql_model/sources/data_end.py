@@ -42,11 +42,11 @@ class DataEnd:
 
 
 def find_data_end(
-    staged: Sequence[StagedEvents], conversions: Conversions, source: str, horizon: Duration, now: int
+    staged: Sequence[StagedEvents], counted: Table, conversions: Conversions, source: str, horizon: Duration, now: int
 ) -> DataEnd | None:
     """Find the end of the data; None without an event in the past.
 
-    Sign-ups and the arrival of rows do not move it: both go on in a table whose log has ended. A payment alone does not
+    Events of others than the entities that count do not move it: a test account may act long after the export. Sign-ups and the arrival of rows do not move it: both go on in a table whose log has ended. A payment alone does not
     either, since its date may be planned. Payments that keep their pace after the newest event do: the table of payments
     was then exported later than the log.
 
@@ -54,6 +54,8 @@ def find_data_end(
     ----------
     staged : sequence of StagedEvents
         All event tables.
+    counted : Table
+        entity: those that are neither unlisted, nor excluded, nor left out by `where:`.
     conversions : Conversions
         With every payment.
     source : str
@@ -63,7 +65,7 @@ def find_data_end(
     now : int
         The present instant; a later one is planned, or wrong.
     """
-    events_until = _newest_event(staged, now)
+    events_until = _newest_event(staged, counted, now)
     if events_until is None:
         return None
     times = _payment_times(conversions, now)
@@ -99,10 +101,10 @@ def _warn_of_early_end(before: np.ndarray, events_until: int, source: str) -> st
     )
 
 
-def _newest_event(staged: Sequence[StagedEvents], now: int) -> int | None:
+def _newest_event(staged: Sequence[StagedEvents], counted: Table, now: int) -> int | None:
     newest = []
     for part in staged:
-        time = part.table.filter(part.table.entity.notnull()).time
+        time = part.table.semi_join(counted, "entity").time
         ends = [time] if part.spec.covers is None else [time, time + part.spec.covers.us]
         newest += [fetch_scalar(end.max(where=end <= now)) for end in ends]
     return max((int(instant) for instant in newest if instant is not None), default=None)

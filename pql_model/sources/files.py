@@ -14,6 +14,8 @@ from urllib.parse import urlparse
 
 import duckdb
 import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
 from ibis.common.exceptions import IbisError
 
 from pql_model.config.schema import EMBEDDED
@@ -193,6 +195,8 @@ def read_raw(
     kind = file_kind(paths[0])
     try:
         if kind == "parquet":
+            if len(paths) > 1:
+                _refuse_other_types(table, paths)
             staged = con.read_parquet(paths, table_name=name, union_by_name=True)
             return RawTable(table, staged, {column: with_known_type(staged[column]) for column in staged.columns})
         with in_utf8(table, paths, encoding) as files:
@@ -210,6 +214,27 @@ def read_raw(
             f"{table} cannot be read: {first}",
             remedy="check that the file is complete and has the format its extension says",
         ) from error
+
+
+def _refuse_other_types(table: str, paths: Sequence[str]) -> None:
+    """Refuse Parquet files of which one has times where another has numbers: DuckDB finds no type for both."""
+    seen: dict[str, tuple[str, str]] = {}
+    for path in paths:
+        for field in pq.read_schema(path):
+            kind = "times" if pa.types.is_temporal(field.type) else "numbers" if _is_number(field.type) else None
+            if kind is None:
+                continue
+            other, first = seen.setdefault(field.name, (kind, Path(path).name))
+            if other != kind:
+                raise DataError(
+                    f"The files of {table} have different types in `{field.name}`",
+                    received=f"{other} in {first}, {kind} in {Path(path).name}",
+                    remedy="write all of them with one type, or give each file a table of its own",
+                )
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def with_known_type(column: Column) -> Column:

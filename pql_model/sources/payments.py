@@ -28,7 +28,8 @@ PAYMENT_REASONS = {
 """Why a readable row of the conversions is not a payment. Such rows are expected and never stop a run."""
 
 CANCELED_WITHIN = Duration.parse("1h")
-"""Billing systems charge within the hour after a trial ends; a subscription cancelled until then was never paid."""
+"""Billing systems charge within the hour after a trial ends; a subscription cancelled until then was never paid. One without a
+trial is charged when it starts."""
 NEGLIGIBLE = 1e-12
 """Share of all that an entity ever paid and got back below which a remainder is a rounding error."""
 

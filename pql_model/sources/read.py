@@ -149,7 +149,8 @@ def _data_end(config: Config, staged: list[StagedEvents], entities: Table, conve
     if config.observed_until is not None:
         return DataEnd(config.observed_until, config.observed_until)
     now = time.now()
-    end = find_data_end(staged, conversions, config.conversions.table, config.horizon, now)
+    counted = entities.filter(~entities.excluded).select("entity")
+    end = find_data_end(staged, counted, conversions, config.conversions.table, config.horizon, now)
     if end is not None:
         return end
     others = [fetch_scalar(c.max(where=c <= now)) for c in (entities.signed_up, conversions.table.time)]

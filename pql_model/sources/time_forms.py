@@ -46,8 +46,8 @@ HAS_CLOCK = r"^[0-9]{4}[0-9/.-]+,?[Tt ]+[0-9]"
 HAS_OFFSET = r"[A-Za-z\]]$|[Tt ][0-9:.,]+ ?[+-][0-9]{2}(:?[0-9]{2})?$"
 """Whether a text that is a time has a time of day; and, if it has, whether it states its offset from UTC."""
 
-NUMBER = r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+]?[0-9]{1,3})?"
-"""A text that is a number: an epoch, or a date written without separators."""
+NUMBER = r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+]?[0-9]{1,3})?"
+"""A text that is a number: an epoch, or a date written without separators. One with leading zeros, such as 31012026, is neither."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +86,34 @@ A number of that range is an hour if it is one in the calendar.
 EPOCHS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (float("inf"), 1e-3))
 """Below the first number, the unit has so many microseconds: seconds, milli-, micro- and nanoseconds.
 
-Only instants of 1980 to 2199 are epochs, and within these years no number fits two units.
+Only instants of 2000 to 2199 are epochs, and within these years no number fits two units. Seconds since 2001, which Apple's
+systems write, would be read as the 1980s and 1990s: they are no epochs.
 """
-FIRST_EPOCH = parse_instant("1980-01-01")
+TICKS = (630_000_000_000_000_000, 663_000_000_000_000_000, 621_355_968_000_000_000)
+"""Numbers between the first two are .NET ticks of 1997 to 2101, tenths of a microsecond since the year 1; the third is 1970.
+
+Read as nanoseconds they would all lie within 1990.
+"""
+FIRST_EPOCH = parse_instant("2000-01-01")
 EARLIEST, LATEST = parse_instant("1900-01-01"), parse_instant("2200-01-01")
 """A time lies after the first and before the second."""
 
 NEVER_TEXT = (
     r"^(?:(?:000[01]|226[2-9]|22[7-9][0-9]|2[3-9][0-9]{2}|[3-9][0-9]{3})[-/.]"
-    r"|(?:1601-01-01|1753-01-01|1899-12-3[01]|1900-01-01|1970-01-01)"
-    r"(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|\+00(?::?00)?| UTC)?)?$)"
+    r"|(?:1600-12-31|1601-01-01|1752-12-31|1753-01-01|1899-12-(?:29|30|31)|1900-01-01|1969-12-31|1970-01-01)(?:[T ]|$))"
 )
-"""Dates that stand for "never": the zero of some system, the years 0, 1 and 9999, the largest nanoseconds."""
+"""Dates that stand for "never": the zero of some system, in any time zone, the years 0, 1 and 9999, the largest nanoseconds."""
 NEVER_BEFORE, NEVER_FROM = parse_instant("0002-01-01"), parse_instant("2262-01-01")
-NEVER = tuple(map(parse_instant, ("1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01")))
-"""The same for a column of timestamps."""
+NEVER = tuple(
+    (parse_instant(first), parse_instant(last))
+    for first, last in (
+        ("1600-12-31", "1601-01-02"),
+        ("1752-12-31", "1753-01-02"),
+        ("1899-12-29", "1900-01-02"),
+        ("1969-12-31", "1970-01-02"),
+    )
+)
+"""The same for a column of timestamps: from the first instant of each pair to before the second."""
 NEVER_NUMBERS = (
     *(0, 99991231, -62135596800, -62135596800000),
     *(253402214400, 253402300799, 253402214400000, 253402300799000, 253402300799999),
@@ -150,8 +163,8 @@ def read_time(raw: str) -> ReadTime:
 
     Examples
     --------
-    >>> read_time("1970-01-01 00:00:01,5").instant, read_time("1970-01-02 00").instant, read_time("soon").instant
-    (1500000, 86400000000, None)
+    >>> read_time("1980-01-01 00:00:01,5").instant, read_time("1980-01-01 00").instant, read_time("soon").instant
+    (315532801500000, 315532800000000, None)
     >>> read_time("9999-12-31").present, read_time("soon").present
     (False, True)
     """
@@ -212,5 +225,7 @@ def _from_number(text: str) -> int | None:
             instant = _from_iso(written) if _is_iso(written) else None
             if instant is not None:
                 return instant
+    if TICKS[0] <= value < TICKS[1]:
+        return round((value - TICKS[2]) / 10)
     scaled = value * next((unit for limit, unit in EPOCHS if abs(value) < limit), EPOCHS[-1][1])
     return round(scaled) if FIRST_EPOCH <= scaled < LATEST else None

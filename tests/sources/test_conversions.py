@@ -74,6 +74,25 @@ class TestConversions:
         assert [row["entity"] for row in found] == (["a", "b"] if counts else ["b"])
         assert set_aside == ({} if counts else {"canceled_trial": 1})
 
+    def test_a_subscription_without_a_trial_is_charged_when_it_starts(self, tmp_path):
+        rows = ("a,2026-01-20,,2026-01-20", "b,2026-01-20 10:00,,2026-01-20 10:20", "c,2026-01-20,,2026-01-19")
+        paid = "account,begin,trial_end,canceled\n" + "".join(f"{row}\n" for row in rows)
+        buys = {"columns": {"entity": "account", "time": "trial_end", "start": "begin", "canceled": "canceled"}}
+
+        found, set_aside = conversions(tmp_path, paid, buys=buys)
+        assert ([row["entity"] for row in found], set_aside) == (["a", "b"], {"canceled_trial": 1})
+
+    @pytest.mark.parametrize("said", ["true,false", "1,0", "True,"])
+    def test_a_column_that_says_whether_and_not_how_much_was_refunded_is_refused(self, tmp_path, said):
+        first, second = said.split(",")
+        paid = f"account,paid_at,mrr,refunded\na,2026-01-20,49,{first}\nb,2026-01-21,49,{second}\n"
+        buys = {"columns": {"entity": "account", "time": "paid_at", "value": "mrr", "refunded": "refunded"}}
+
+        with pytest.raises(
+            DataError, match=r"says whether a payment was refunded.*`conversions.where: \{refunded: \[false\]\}`"
+        ):
+            read_shop(tmp_path, paid=paid, buys=buys)
+
     def test_a_value_need_not_be_mapped(self, tmp_path):
         buys = {"columns": {"entity": "account", "time": "paid_at"}}
 

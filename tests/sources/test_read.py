@@ -51,6 +51,12 @@ class TestTheEndOfTheData:
         assert sources.observed_until == parse_instant("2026-01-20")
         assert sources.events_until == parse_instant("2026-01-14")
 
+    def test_is_not_moved_by_entities_that_do_not_count(self, tmp_path):
+        stray = EVENTS + "zz_test,u,login,2026-02-09\nd,u,login,2026-02-09\n"
+        accounts = "account,signed_up,kind\n" + "".join(f"{a},2026-01-05,real\n" for a in "abc") + "d,2026-01-05,test\n"
+        for keys in ({"who": {"where": {"kind": ["real"]}}}, {"exclude": {"entities": {"kind": ["test"]}}}):
+            assert read_shop(tmp_path, stray, accounts, **keys).sources.events_until == parse_instant("2026-01-14")
+
     def test_is_what_the_config_says(self, tmp_path):
         assert read_shop(tmp_path, observed_until="2026-01-12").sources.observed_until == parse_instant("2026-01-12")
 

@@ -260,3 +260,11 @@ class TestConnections:
     def test_without_a_connection_a_table_is_a_file(self, shop):
         with pytest.raises(DataError, match=r"There is no file events"):
             read(shop, "events", "duckdb://")
+
+
+def test_parquet_files_with_times_and_numbers_in_one_column_are_refused(tmp_path):
+    for number, values in enumerate((pa.array([0], pa.timestamp("us")), pa.array([1_767_225_600]))):
+        pq.write_table(pa.table({"at": values}), tmp_path / f"part-{number}.parquet")
+
+    with pytest.raises(DataError, match=r"different types in `at`.*times in part-0.parquet, numbers in part-1.parquet"):
+        read(tmp_path, "part-*.parquet")
