@@ -12,6 +12,7 @@ from pql_model.audit.finding import Finding, action_for
 from pql_model.audit.names import later_word, named_evidence
 from pql_model.audit.order import counts_up, judge_identifier, natural_order
 from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
+from pql_model.sources.time_forms import read_time
 from pql_model.statistics.univariate_auc import (
     auc_lower_bound,
     best_auc,
@@ -221,8 +222,12 @@ def _epochs(numbers: np.ndarray) -> np.ndarray | None:
 
 
 def _instants(values: pd.Series) -> np.ndarray:
-    """Dates and times as microseconds, NaN for missing."""
-    read = pd.to_datetime(values, utc=True, errors="coerce", format=None if _is_time(values) else "mixed")
+    """Dates and times as microseconds, NaN for what is missing or cannot be read as in the tables."""
+    if not _is_time(values):
+        texts = values.where(values.isna(), values.astype(str))
+        instants = {text: read_time(text).instant for text in texts.dropna().unique()}
+        return texts.map(instants).astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    read = pd.to_datetime(values, utc=True)
     micros = read.to_numpy("datetime64[us]").astype(np.int64).astype(float)
     return np.asarray(np.where(read.isna().to_numpy(), np.nan, micros))
 

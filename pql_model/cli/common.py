@@ -18,7 +18,9 @@ ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The product'
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")
 ]
-TrialsOption = Annotated[int, typer.Option(min=1, max=1000, help="Number of hyperparameter trials.")]
+TrialsOption = Annotated[
+    int, typer.Option(min=1, max=1000, help="Number of hyperparameter trials; `--refit` needs none.")
+]
 FoldTrialsOption = Annotated[
     int,
     typer.Option(

@@ -22,7 +22,7 @@ _POOLED = {
 def show_backtest(console: Console, payload: dict[str, Any]) -> None:
     """Print one line for each cut-off, then the pooled figures beside the baselines."""
     folds, all_folds = payload["folds"], payload["pooled"]
-    rows = [(fold["cutoff"], f"{fold['train']['conversions']:,}", *_figures(fold)) for fold in folds]
+    rows = [(fold["cutoff"], f"{fold['train']['converting_entities']:,}", *_figures(fold)) for fold in folds]
     print_table(
         console,
         "Back-test: each model until the next cut-off",
@@ -45,7 +45,7 @@ def show_backtest(console: Console, payload: dict[str, Any]) -> None:
     print_table(console, "Comparison with the baselines", ["", "ROC-AUC (95 % interval)"], rows)
     say(
         console,
-        f"`trained on` counts conversions. The last model is used until {folds[-1]['scored_to']}. Pooled ROC-AUC, average "
+        f"`trained on` counts the entities that converted. The last model is used until {folds[-1]['scored_to']}. Pooled ROC-AUC, average "
         "precision and lift compare rows of the same cut-off only; each conversion counts once.",
         gap=True,
     )

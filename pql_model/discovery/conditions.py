@@ -7,8 +7,8 @@ vocabulary is asked about.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pql_model.discovery.exports import Family
@@ -48,22 +48,28 @@ _RENEWS = vocabulary("active trialing trialling in_trial non_renewing renewing c
 """States that only subscriptions have."""
 _STATE_WORDS = vocabulary("status state stage dealstage stagename outcome result")
 _STATE_OWNERS = _STATE_WORDS | vocabulary(
-    "payment charge invoice transaction txn order subscription financial deal opportunity billing current name"
+    "payment charge invoice transaction txn order subscription financial deal opportunity billing current name to new"
 )
+_CHANGED_TO = vocabulary("to new")
+"""`to_status`: a row is a change of state, and not the state of a subscription."""
 """A column such as `dunning_status` or `card_type` speaks of something else than the row."""
 _MODE_WORDS = vocabulary("mode environment env")
 _MODES: dict[Verdict, frozenset[str]] = {
     "counts": vocabulary("live production prod real prd"),
     "not": vocabulary("test testing sandbox staging stage dev development qa demo debug preview local ci"),
 }
-_TYPE_WORDS = vocabulary("type kind transaction txn entry payment record balance charge")
+_TYPE_WORDS = vocabulary("type kind transaction txn entry payment record balance charge document doc")
 _TYPES: dict[Verdict, frozenset[str]] = {
-    "counts": vocabulary("payment charge purchase sale capture recurring"),
+    "counts": vocabulary("payment charge purchase sale capture recurring invoice"),
     "not": vocabulary(
         "refund authorization authorisation verify verification chargeback dispute reversal payment_reversal payout fee "
-        "adjustment void transfer trial test stripe_fee"
+        "adjustment void transfer trial test stripe_fee credit_note credit_memo creditnote creditmemo"
     ),
 }
+_TAKES_BACK = vocabulary(
+    "refund chargeback dispute reversal payment_reversal credit_note credit_memo creditnote creditmemo"
+)
+"""Kinds of rows that take back an earlier payment."""
 _WON = vocabulary("is_won won hs_is_closed_won is_closed_won")
 _MONEY_FLAGS = {
     **dict.fromkeys(_WON, True),
@@ -151,6 +157,33 @@ def select_payments(
     return Selection(tuple(conditions), tuple(questions))
 
 
+def with_refunds(sketch: TableSketch, condition: Condition, value: ColumnSketch) -> tuple[Condition, list[str]]:
+    """Let rows of refunds with negative amounts count, so that they take back what was paid; ask about positive ones."""
+    column = sketch.column(condition.column)
+    left_out = [kind for kind in column.counts if not condition.accepts(kind) and _is_refund(kind)]
+    if condition.excludes or not {"type", "kind"}.intersection(column.words) or not left_out:
+        return condition, []
+    rows = sketch.together(column.name, value.name)
+    negative = [kind for kind in left_out if _are_negative([cell for of_kind, cell in rows if of_kind == kind])]
+    if not negative:
+        return condition, [
+            f"{_listed(column, left_out)} of `{column.name}` in {sketch.file} take back payments, and their amounts are not "
+            "negative: the payments still count. Which ones were taken back?"
+        ]
+    out = [kind for kind in column.counts if not condition.accepts(kind) and kind not in negative]
+    reasons = [_reason(column, out), f"{_listed(column, negative)} with negative amounts take back what was paid"]
+    return replace(condition, values=(*condition.values, *negative), reason="; ".join(filter(None, reasons))), []
+
+
+def _is_refund(kind: str) -> bool:
+    return _verdict(kind, {"not": _TAKES_BACK}) is not None
+
+
+def _are_negative(cells: Sequence[str | None]) -> bool:
+    present = [cell.strip() for cell in cells if cell is not None]
+    return bool(present) and sum(cell.startswith("-") for cell in present) > 0.9 * len(present)
+
+
 def select_real(sketch: TableSketch, taken: Collection[str]) -> Selection:
     """Find the rows of production in any other table: those of a test or staging environment do not count."""
     columns = [c for c in sketch.columns if c.name not in taken and _is_category(c)]
@@ -194,6 +227,12 @@ def _verdict(value: str, states: dict[Verdict, frozenset[str]]) -> Verdict | Non
 
 def _state(sketch: TableSketch, column: ColumnSketch, family: Family) -> tuple[Condition | None, list[str]]:
     states = _STATES[family]
+    if column.words[0] in _CHANGED_TO:
+        states = {
+            **states,
+            "not": states.get("not", frozenset()) | states.get("ended", frozenset()),
+            "ended": frozenset(),
+        }
     condition, unknown = _condition(sketch, column, states, only_known=family == "deal")
     file = sketch.file
     if condition is None and unknown and any(_verdict(value, states) for value in column.counts) and family != "deal":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pql_model.discovery.billing import CONVERSION_EXPORTS
-from pql_model.discovery.conditions import Condition, select_payments
+from pql_model.discovery.conditions import Condition, select_payments, with_refunds
 from pql_model.discovery.keys import EntityIds
 from pql_model.discovery.roles import Guess, Recognition, find, require, require_entity
 from pql_model.discovery.sketch import ColumnSketch, TableSketch
@@ -39,6 +39,10 @@ def recognise_conversions(sketch: TableSketch, ids: EntityIds | None = None) -> 
     selection = select_payments(sketch, export.family if export else None, taken, "refunded" in table.roles)
     table.questions += selection.questions
     conditions = _judge_ended(table, selection.conditions, trial_end)
+    if "value" in table.roles and "refunded" not in table.roles:
+        judged = [with_refunds(sketch, condition, table.column("value")) for condition in conditions]
+        conditions = tuple(condition for condition, _ in judged)
+        table.questions += [question for _, asked in judged for question in asked]
     if export and export.minor_units and "value" in table.roles:
         table.role_reasons["value"] += "; in the smallest unit of the currency, such as cents"
     guess = table.guess(key.kind if key.is_certain else None)

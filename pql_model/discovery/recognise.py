@@ -11,7 +11,7 @@ from pql_model.discovery.exports import EVENT_EXPORTS, EntityKind
 from pql_model.discovery.keys import EntityIds, table_id
 from pql_model.discovery.roles import Guess, Recognition, find, refuse_broken_ids, require, require_entity
 from pql_model.discovery.sketch import ColumnSketch, TableSketch
-from pql_model.discovery.vocabulary import ARRIVAL, vocabulary
+from pql_model.discovery.vocabulary import ARRIVAL, TIME_SCORES, vocabulary
 from pql_model.sources.arrival import IMPORT_SHARE, LATE
 from pql_model.time import HOUR
 
@@ -82,6 +82,8 @@ def recognise_entities(sketch: TableSketch, others: Sequence[TableSketch] = ()) 
             f"`{key.column.name}` of {sketch.file} is not unique: repeated rows of an entity will be set aside."
         )
     if not find(table, "signed_up"):
+        if any(TIME_SCORES["entities"].get(word, 0) > 0 for c in table.unreadable_times for word in c.words):
+            raise table.missing("signed_up", "the time of sign-up")
         table.doubts.append(
             f"No column of {sketch.file} seems to be the time of sign-up: every entity counts from the start."
         )

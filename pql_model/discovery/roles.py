@@ -134,12 +134,18 @@ class Recognition:
             return "the id of the entities"
         return f"{ROLES[role].noun if role in ROLES else _NOUNS[role]} {self.kind}"
 
+    @property
+    def unreadable_times(self) -> list[ColumnSketch]:
+        """Columns of texts that look like times and cannot be read as such, as 31/01/2026."""
+        return [c for c in self.sketch.columns if c.kind == "text" and c.samples and shapes.hints_time(c)]
+
     def missing(self, role: str, noun: str) -> DataError:
         name, hint = "user_id", ""
-        if role == "time":
-            unreadable = [c for c in self.sketch.columns if c.kind == "text" and c.samples and shapes.hints_time(c)]
+        if role in ("time", "signed_up"):
+            unreadable = self.unreadable_times
             example = "".join(f"; `{c.name}` holds `{c.samples[0][:40]}`, which cannot be read" for c in unreadable[:1])
-            name, hint = "timestamp", f"; times are 2026-06-30, 2026-06-30T12:00:00Z or epoch numbers{example}"
+            name = "timestamp" if role == "time" else role
+            hint = f"; times are 2026-06-30, 2026-06-30T12:00:00Z or epoch numbers{example}"
         return DataError(
             f"No column of {self.sketch.file} seems to hold {noun}",
             received=", ".join(column.name for column in self.sketch.columns),

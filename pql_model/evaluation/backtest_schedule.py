@@ -130,7 +130,7 @@ def plan_schedule(frame: pd.DataFrame, request: CutoffRequest, horizon: Duration
     """
     as_of = frame["as_of"].to_numpy(np.int64)
     if request.every is not None:
-        cutoffs = _cutoffs_from_end(as_of, frame["converted"].to_numpy(bool), request.every, horizon)
+        cutoffs = _cutoffs_from_end(frame, request.every, horizon)
         step = request.every.us
     else:
         cutoffs = _parse_cutoffs(request.texts, int(as_of.min()) + horizon.us, int(as_of.max()), now)
@@ -155,16 +155,21 @@ def no_usable_cutoff(skipped: Sequence[SkippedCutoff]) -> NotEnoughDataError:
     )
 
 
-def _cutoffs_from_end(as_of: np.ndarray, converted: np.ndarray, every: Duration, horizon: Duration) -> list[int]:
+def _conversions(frame: pd.DataFrame, rows: np.ndarray) -> int:
+    """Number of entities that converted: several snapshots of one describe the same conversion."""
+    return int(frame.loc[rows & frame["converted"].to_numpy(bool), "entity"].nunique())
+
+
+def _cutoffs_from_end(frame: pd.DataFrame, every: Duration, horizon: Duration) -> list[int]:
     """Cut-offs counted back from the end of the data while enough conversions remain to train on."""
+    as_of = frame["as_of"].to_numpy(np.int64)
     end = (int(as_of.max()) // DAY + 1) * DAY
     cutoffs: list[int] = []
     cutoff = end - every.us
-    while int(converted[as_of + horizon.us <= cutoff].sum()) >= MIN_TRAIN_CONVERSIONS:
+    while (conversions := _conversions(frame, as_of + horizon.us <= cutoff)) >= MIN_TRAIN_CONVERSIONS:
         cutoffs.append(cutoff)
         cutoff -= every.us
     if not cutoffs:
-        conversions = int(converted[as_of + horizon.us <= cutoff].sum())
         raise NotEnoughDataError(
             f"At the last possible cut-off, {iso(cutoff)}, there are too few conversions to train on",
             received=f"{conversions:,} conversions whose outcome was final by then",
@@ -212,11 +217,11 @@ def _cutoff(frame: pd.DataFrame, cutoff: int, until: int, horizon: Duration, mot
 
 def _skip_reason(frame: pd.DataFrame, step: Cutoff) -> str | None:
     converted = frame["converted"].to_numpy(bool)[step.train]
-    conversions = int(converted.sum())
+    conversions = _conversions(frame, step.train)
     if conversions < MIN_FIT_CONVERSIONS:
         return f"{conversions:,} conversions among {len(converted):,} snapshots with a final outcome by then; at least {MIN_FIT_CONVERSIONS} are needed"
-    if conversions == len(converted):
-        return f"all {conversions:,} snapshots with a final outcome by then converted"
+    if converted.all():
+        return f"all {len(converted):,} snapshots with a final outcome by then converted"
     if not step.scored.any():
         exclusions = "".join(f", but {n:,} that are {reason.replace('_', ' ')}" for reason, n in step.left_out.items())
         return f"nobody was at risk between {iso(step.cutoff)} and {iso(step.until)}{exclusions}"

@@ -136,7 +136,7 @@ def gate_decision(
     if rank.low > -AUC_MARGIN and loss.high < 0:
         return GateDecision(True, f"{words}, and its probabilities are better: log loss differs by {_signed(loss, 4)}")
     if same_settings and rank.high >= 0:
-        return GateDecision(True, f"{words}; the settings are the champion's, and it has learnt from newer outcomes")
+        return GateDecision(True, f"{words}; the settings are the champion's, fitted again on the data of today")
     return GateDecision(False, f"{words}; " + ("it is worse" if rank.high < 0 else "the difference is within noise"))
 
 

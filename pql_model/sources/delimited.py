@@ -55,7 +55,9 @@ def is_gzipped(path: str) -> bool:
     return path.lower().endswith(".gz")
 
 
-def read_delimited(con: Connection, paths: Sequence[str], name: str) -> tuple[dict[str, Column], Table, Unread]:
+def read_delimited(
+    con: Connection, paths: Sequence[str], name: str
+) -> tuple[dict[str, Column], Table, Unread, dict[str, list[str]]]:
     """Read files as one table of texts.
 
     Each file is read by its own header, so neither types nor the order of columns are guessed.
@@ -68,6 +70,8 @@ def read_delimited(con: Connection, paths: Sequence[str], name: str) -> tuple[di
         All rows, every column a text.
     unread : Unread
         Lines that are not rows.
+    lacking : dict
+        Column -> the files, of several, that do not have it.
     """
     groups: dict[Dialect, list[str]] = {}
     for path in paths:
@@ -81,7 +85,12 @@ def read_delimited(con: Connection, paths: Sequence[str], name: str) -> tuple[di
         missing = {f"c{i}": ibis.null("string") for i in range(len(names)) if i not in positions}
         parts.append(table.mutate(**missing).select(*[f"c{i}" for i in range(len(names))]))
     table = parts[0] if len(parts) == 1 else ibis.union(*parts)
-    return {column: table[f"c{i}"] for i, column in enumerate(names)}, table, unread
+    lacking = {
+        column: [path for dialect, files in groups.items() if column not in dialect.header for path in files]
+        for column in names
+    }
+    columns = {column: table[f"c{i}"] for i, column in enumerate(names)}
+    return columns, table, unread, {column: files for column, files in lacking.items() if files}
 
 
 # ---------------------------------------------------------------- the header

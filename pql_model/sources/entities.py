@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pql_model.errors import DataError, listed
 from pql_model.sources.aliases import Aliases
 from pql_model.sources.casts import refuse_mixed_times, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, in_file_order, row_count
+from pql_model.sources.events import REASONS
 from pql_model.sources.files import RawTable, read_raw
 from pql_model.sources.id_columns import refuse_lossy_ids, refuse_merged_entities, with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
@@ -107,8 +108,8 @@ def read_entities(con: Connection, config: Config, aliases: Aliases | None = Non
     if not count:
         raise DataError(
             f"{spec.table} has no usable entity",
-            received=", ".join(f"{lost[r]:,} {r}" for r in ("no_entity", "unparsable_time") if lost[r]) or "no rows",
-            remedy="check `entities.columns`",
+            received=_lost_rows(raw, spec.columns.signed_up, lost),
+            remedy="check `entities.columns`, and the form of the times",
         )
     counts = {
         **raw.unread,
@@ -135,6 +136,16 @@ def _warn_of_histories(config: Config, columns: Iterable[str]) -> list[str]:
     return [
         f"{config.history.table} states {listed(replaced)} over time: the values in {config.entities.table} are not used."
     ]
+
+
+def _lost_rows(raw: RawTable, signed_up: str | None, lost: Mapping[str, int]) -> str:
+    """Say why no row is usable, with a sign-up that cannot be read."""
+    reasons = [f"{lost[r]:,} {r} ({REASONS[r]})" for r in ("no_entity", "unparsable_time") if lost[r]]
+    if lost["unparsable_time"] and signed_up is not None:
+        column = raw.column(signed_up, "entities.columns.signed_up")
+        example = raw.table.filter(column.notnull()).select(text=column.cast("string")).limit(1).to_pyarrow()["text"]
+        reasons += [f"`{signed_up}` holds `{str(text)[:40]}`" for text in example]
+    return ", ".join(reasons) or "no rows"
 
 
 def _stage_entities(con: Connection, config: Config, aliases: Aliases | None) -> tuple[RawTable, Table, Table | None]:

@@ -35,7 +35,7 @@ REASONS = {
     "no_entity": "no account or user",
     "no_user": "no user, where `members` gives the account",
     "no_event": "no event name",
-    "unparsable_time": "no time, or one that cannot be read",
+    "unparsable_time": "no time, or none of a form such as 2026-01-31, 2026-01-31T12:00:00Z or an epoch number",
     "duplicate_id": "a repeated row id",
     "bot": "a bot, by user name, user agent or bot column",
     "excluded_user": "a user the config excludes",

@@ -6,8 +6,8 @@ import glob
 import sqlite3
 import sys
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -30,6 +30,8 @@ from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
 Table = Any
 Column = Any
 
+_IN_EVERY_FILE = ("columns.entity", "columns.event", "columns.time", "columns.signed_up")
+"""Keys of the columns without which a row cannot be used."""
 _KINDS = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -76,6 +78,8 @@ class RawTable:
         Rows alike in everything that `drop_repeats` leaves out.
     delimiter
         What separates the columns of a text file; None for other files.
+    lacking
+        Column -> the files, of several, that do not have it.
     marks, numbers
         The marks of its numbers, and the columns that are read with them.
     """
@@ -92,6 +96,7 @@ class RawTable:
     marks: NumberMarks | None = None
     numbers: frozenset[str] = frozenset()
     not_utf8_lines: int = 0
+    lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def unread(self) -> dict[str, int]:
@@ -117,6 +122,12 @@ class RawTable:
 
     def _find(self, name: str, key: str) -> Column:
         if name in self.names:
+            if name in self.lacking and key.endswith(_IN_EVERY_FILE):
+                raise DataError(
+                    f"Some files of {self.source} have no column `{name}`, and others have it",
+                    received=listed([Path(path).name for path in self.lacking[name]], 5),
+                    remedy="give every file the same header line: a part of a split file has none",
+                )
             return self.names[name]
         inner = self._inner(name)
         if inner is not None:
@@ -201,13 +212,14 @@ def read_raw(
             return RawTable(table, staged, {column: with_known_type(staged[column]) for column in staged.columns})
         with in_utf8(table, paths, encoding) as files:
             if kind == "csv":
-                names, staged, unread = read_delimited(con, files, name)
+                names, staged, unread, lacking = read_delimited(con, files, name)
             else:
-                names, staged, unread = read_json_lines(con, table, files, name)
+                (names, staged, unread), lacking = read_json_lines(con, table, files, name), {}
             if unread.not_utf8:
                 refuse_other_encoding(table, files)
             delimiter = delimiter_of(files[0]) if kind == "csv" else None
-        return RawTable(table, staged, names, unread.broken, not_utf8_lines=unread.not_utf8, delimiter=delimiter)
+        broken, not_utf8 = unread.broken, unread.not_utf8
+        return RawTable(table, staged, names, broken, not_utf8_lines=not_utf8, delimiter=delimiter, lacking=lacking)
     except (duckdb.Error, OSError, EOFError, zlib.error) as error:
         first = str(error).strip().splitlines()[0]
         raise DataError(
@@ -220,14 +232,14 @@ def _refuse_other_types(table: str, paths: Sequence[str]) -> None:
     """Refuse Parquet files of which one has times where another has numbers: DuckDB finds no type for both."""
     seen: dict[str, tuple[str, str]] = {}
     for path in paths:
-        for field in pq.read_schema(path):
-            kind = "times" if pa.types.is_temporal(field.type) else "numbers" if _is_number(field.type) else None
+        for column in pq.read_schema(path):
+            kind = "times" if pa.types.is_temporal(column.type) else "numbers" if _is_number(column.type) else None
             if kind is None:
                 continue
-            other, first = seen.setdefault(field.name, (kind, Path(path).name))
+            other, first = seen.setdefault(column.name, (kind, Path(path).name))
             if other != kind:
                 raise DataError(
-                    f"The files of {table} have different types in `{field.name}`",
+                    f"The files of {table} have different types in `{column.name}`",
                     received=f"{other} in {first}, {kind} in {Path(path).name}",
                     remedy="write all of them with one type, or give each file a table of its own",
                 )

@@ -154,6 +154,9 @@ class TestDates:
         assert self.unused(np.full(N, "2026-02-28"), AS_OF).kind == "undated_time"
         assert self.unused(np.full(N, "2026-02-28")).reason == self.WHY
 
+    def test_a_date_that_could_be_read_in_two_ways_is_not_read(self):
+        assert self.unused(np.full(N, "03/02/2027"), AS_OF).kind == "undated_time"
+
     @pytest.mark.parametrize("unit", [1, 1000])
     def test_an_epoch_is_a_date_too(self, unit):
         epoch = (AS_OF // SECOND + np.where(np.arange(N) % 2, 1, -1) * DAY // SECOND) * unit

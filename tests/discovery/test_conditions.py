@@ -1,7 +1,7 @@
 import pytest
 from sketches import column, ids, table, times
 
-from pql_model.discovery.conditions import family_of, select_payments, select_real
+from pql_model.discovery.conditions import family_of, select_payments, select_real, with_refunds
 
 
 def chosen(*columns, family=None, amount_refunded=False):
@@ -158,3 +158,26 @@ def test_other_tables_only_leave_out_what_is_not_production():
         column("at", times()),
     )
     assert [(c.column, c.values) for c in select_real(log, ()).conditions] == [("environment", ("prod",))]
+
+
+def test_a_row_of_a_change_of_state_is_a_payment_only_where_it_changes_to_one():
+    states = [column("from_status", ["", "trial"]), column("to_status", ["trial", "active", "canceled"])]
+    assert chosen(*states) == {"to_status": ("active",)}
+
+
+def test_credit_notes_are_no_invoices():
+    assert chosen(column("document_type", ["Invoice", "Credit Note"])) == {"document_type": ("Invoice",)}
+
+
+@pytest.mark.parametrize(
+    ("amounts", "counting", "asks"),
+    [(["49", "-49"], ("payment", "refund"), False), (["49", "49"], ("payment",), True)],
+)
+def test_refunds_with_negative_amounts_take_back_payments_and_positive_ones_are_asked_about(amounts, counting, asks):
+    kind, value = column("type", ["payment", "refund"]), column("amount", amounts)
+    sketch = table("payments.csv", kind, value)
+    (condition,) = select_payments(sketch, None, ("amount",), False).conditions
+    condition, questions = with_refunds(sketch, condition, value)
+
+    assert condition.values == counting
+    assert bool(questions) is asks

@@ -628,3 +628,8 @@ def test_conversions_of_the_same_product_are_recognised():
     assert guess.role_reasons["entity"] == (
         "40 of its 40 different values are ids of workspaces.csv, and named as in workspaces.csv"
     )
+
+
+def test_a_sign_up_that_cannot_be_read_is_not_passed_over():
+    with pytest.raises(DataError, match=r"time of sign-up.*`created_at` holds `13/02/2025`, which cannot be read"):
+        recognise_entities(table("accounts.csv", column("id", ids("a", 200)), column("created_at", ["13/02/2025"])))

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pql_model.errors import DataError, NotEnoughDataError
-from pql_model.evaluation.backtest_schedule import CutoffRequest, plan_schedule, read_cutoffs
+from pql_model.evaluation.backtest_schedule import CutoffRequest, _cutoffs_from_end, plan_schedule, read_cutoffs
 from pql_model.time import DAY, Duration, iso, parse_instant
 
 HORIZON = Duration.parse("10d")
@@ -80,6 +80,16 @@ def test_cut_offs_are_counted_back_while_fifty_conversions_remain():
     assert [iso(step.until) for step in steps] == list(dated([66, 78, 90]))
     assert int(frame["converted"][steps[0].train].sum()) == 66
     assert days_of(steps[-1].scored) == list(range(156, 180))
+
+
+def test_several_snapshots_of_an_entity_are_one_conversion(thirty):
+    converted = thirty.assign(converted=True)
+    later = converted.assign(as_of=converted["as_of"] + DAY)
+    once, thrice = (
+        _cutoffs_from_end(frame, Duration.parse("5d"), HORIZON)
+        for frame in (converted, pd.concat([converted, converted, later[:-1]], ignore_index=True))
+    )
+    assert once == thrice
 
 
 def test_too_few_conversions_for_one_step_reports_the_count(thirty):

@@ -73,7 +73,7 @@ def test_a_refit_of_the_champion_passes_unless_it_is_worse(changes, passes):
     decision = gate_decision(READY, differences(**changes), same_settings=True)
     assert decision.passed == passes
     if passes:
-        assert decision.why.endswith("the settings are the champion's, and it has learnt from newer outcomes")
+        assert decision.why.endswith("the settings are the champion's, fitted again on the data of today")
 
 
 def test_a_refit_that_is_not_usable_or_not_comparable_stays_out():

@@ -268,3 +268,13 @@ def test_parquet_files_with_times_and_numbers_in_one_column_are_refused(tmp_path
 
     with pytest.raises(DataError, match=r"different types in `at`.*times in part-0.parquet, numbers in part-1.parquet"):
         read(tmp_path, "part-*.parquet")
+
+
+def test_a_part_without_the_header_of_the_others_is_refused(tmp_path):
+    put(tmp_path, "pay-aa.csv", "account,paid_at,mrr\na,2026-01-20,9\nb,2026-01-21,9\n")
+    put(tmp_path, "pay-ab.csv", "c,2026-01-22,9\n")
+    with open_session("1GB") as con:
+        raw = read_raw(con, "pay-*.csv", tmp_path)
+        with pytest.raises(DataError, match=r"Some files of pay-\*.csv have no column `paid_at`.*pay-ab.csv"):
+            raw.column("paid_at", "conversions.columns.time")
+        raw.column("mrr", "conversions.columns.value")  # may be missing in some
