@@ -98,8 +98,8 @@ def show_criteria_list(console: Console, payload: dict[str, Any]) -> None:
     counts = payload["tried"]
     say(
         console,
-        f"{counts['definitions']:,} definitions were tried on earlier accounts and {counts['tested']} were tested on later ones; "
-        f"{len(payload['not_confirmed'])} of these were not confirmed and are left out.",
+        f"{counts['definitions']:,} combinations were tried on earlier accounts; {counts['tested']} rules, single criteria and "
+        f"combinations, were tested on later ones, and {len(payload['not_confirmed'])} of these were not confirmed and are left out.",
         style="dim",
         gap=True,
     )

@@ -9,7 +9,7 @@ from rich.console import Console
 from pql_model.cli.tables import print_table, say
 
 _PARTS = ("usage", "fit", "timing")
-_COLUMNS = ("path", "largest difference of probability", "of usage, fit, timing", "rows that differ", "refused")
+_COLUMNS = ("path", "probability", "its parts", "rows that differ", "refused")
 
 
 def show_verified(console: Console, payload: dict[str, Any]) -> None:
@@ -25,7 +25,7 @@ def show_verified(console: Console, payload: dict[str, Any]) -> None:
         )
         for path in payload["paths"]
     ]
-    title = f"{payload['rows']:,} snapshots {sample}, compared with `pql score`"
+    title = f"{payload['rows']:,} snapshots {sample}, compared with `pql score`: largest difference of the"
     print_table(console, title, _COLUMNS, rows, gap=False)
     for path in payload["paths"]:
         for name, count in path["different_rows"].items():
