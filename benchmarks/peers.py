@@ -177,7 +177,7 @@ def _named(task: Task, X: np.ndarray) -> pd.DataFrame:
 def _as_text(task: Task, X: np.ndarray) -> pd.DataFrame:
     frame = pd.DataFrame(X)
     for i in task.categorical:
-        frame[i] = frame[i].astype(str).astype(object)
+        frame[i] = frame[i].map("{:g}".format).astype(object)
     return frame
 
 

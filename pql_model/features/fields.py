@@ -15,7 +15,7 @@ from pql_model.time import to_instants
 
 TIME_HELP = (
     "an ISO 8601 date or time between 1900 and 2199, such as 2026-06-30 or 2026-06-30T12:00:00+02:00, or an epoch; "
-    "without an offset it is UTC, and 1970-01-01T00:00:00Z counts as a time that was never set"
+    "without an offset it is UTC, and 1970-01-01 counts as a time that was never set"
 )
 NUMBER_HELP = "a finite number with an absolute value up to 1e300, true (1) or false (0)"
 _SHOWN = 60

@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 import ibis
 from ibis.expr.operations import DatabaseTable
-from sqlglot import exp
 
 from pql_model.errors import DataError
 
@@ -96,9 +95,9 @@ def row_count(table: Table) -> int:
     """Count the rows of a table."""
     stored = table.op()
     if isinstance(stored, DatabaseTable):  # a count needs no compiler, which takes longer than it
-        place = stored.namespace
-        query = exp.select("count(*)").from_(exp.table_(stored.name, place.database, place.catalog, quoted=True))
-        return int(table.get_backend().raw_sql(query.sql("duckdb")).fetchall()[0][0])
+        parts = filter(None, (stored.namespace.catalog, stored.namespace.database, stored.name))
+        name = ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+        return int(table.get_backend().con.table(name).count("*").fetchall()[0][0])
     return int(fetch_scalar(table.count()))
 
 

@@ -32,7 +32,7 @@ def found():
         **figures(auc),
         "cutoff": "2025-05-01",
         "scored_to": "2025-06-01",
-        "train": {"conversions": 77},
+        "train": {"conversions": 90, "converting_entities": 77},
         "left_out": {},
     }
     silent = {

@@ -55,7 +55,10 @@ def test_the_weeks_of_selection_and_scoring_and_the_number_of_rules_tried_are_st
     assert (
         "Every row was picked on 5 Jan 2026 to 10 May 2026 and is scored here on 11 May 2026 to 5 Jul 2026" in payload
     )
-    assert "812 combinations were tried on the earlier weeks; 3 rules, single criteria and combinations, were tested on the later ones." in payload
+    assert (
+        "812 combinations were tried on the earlier weeks; 3 rules, single criteria and combinations, were tested on the later ones."
+        in payload
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pql_model.errors import DataError
-from pql_model.sources.duckdb_session import in_file_order, open_session
+from pql_model.sources.duckdb_session import in_file_order, open_session, row_count
 
 
 def setting(con, name):
@@ -63,3 +63,9 @@ def test_files_are_read_in_order_inside_the_block(keep_order):
         with in_file_order(con):
             assert setting(con, "preserve_insertion_order") == "true"
         assert setting(con, "preserve_insertion_order") == str(keep_order).lower()
+
+
+def test_rows_are_counted_in_stored_and_in_derived_tables_of_any_name():
+    with open_session("1GB") as con:
+        stored = con.create_table('odd "name', pa.table({"a": [1, 2, 2]}))
+        assert (row_count(stored), row_count(stored.filter(stored.a == 2)), row_count(stored.distinct())) == (3, 2, 2)
