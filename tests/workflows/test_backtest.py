@@ -347,12 +347,12 @@ def test_unusable_cut_offs_are_reported_together(small, monkeypatch):
 
 
 def test_freemium_has_separate_figures_for_entities_that_were_in_no_training(tmp_path):
-    config, _ = freemium_files(tmp_path, accounts=260)
+    config, _ = freemium_files(tmp_path, accounts=520)
     result = backtest(config, every="28d", trials=1).to_dict()
     assert len(result["folds"]) >= 2
     steps = [np.datetime64(fold["scored_to"]) - np.datetime64(fold["cutoff"]) for fold in result["folds"]]
     assert set(steps) == {np.timedelta64(28, "D")}
-    assert all(fold["train"]["conversions"] >= 50 for fold in result["folds"])
+    assert all(fold["train"]["converting_entities"] >= 50 for fold in result["folds"])
     assert result["folds"][0]["scored_to"] == result["folds"][1]["cutoff"]
     assert np.datetime64(result["folds"][0]["cutoff"]) > START
     unseen = result["pooled"]["unseen_entities"]
