@@ -90,7 +90,7 @@ Only instants of 2000 to 2199 are epochs, and within these years no number fits 
 systems write, would be read as the 1980s and 1990s: they are no epochs.
 """
 TICKS = (630_000_000_000_000_000, 663_000_000_000_000_000, 621_355_968_000_000_000)
-"""Numbers between the first two are .NET ticks of 1997 to 2101, tenths of a microsecond since the year 1; the third is 1970.
+"""Numbers between the first two are .NET ticks of the years 1997 to 2101, tenths of a microsecond since the year 1; the third is 1970.
 
 Read as nanoseconds they would all lie within 1990.
 """
@@ -226,6 +226,7 @@ def _from_number(text: str) -> int | None:
             if instant is not None:
                 return instant
     if TICKS[0] <= value < TICKS[1]:
-        return round((value - TICKS[2]) / 10)
-    scaled = value * next((unit for limit, unit in EPOCHS if abs(value) < limit), EPOCHS[-1][1])
+        scaled = (value - TICKS[2]) / 10
+    else:
+        scaled = value * next((unit for limit, unit in EPOCHS if abs(value) < limit), EPOCHS[-1][1])
     return round(scaled) if FIRST_EPOCH <= scaled < LATEST else None

@@ -15,7 +15,16 @@ from staging import of_column
 from pql_model.discovery.sketch import parse_sample
 from pql_model.features.fields import parse_time, parse_times
 from pql_model.sources.casts import times
-from pql_model.sources.time_forms import DIGIT_FORMS, EPOCHS, FIRST_EPOCH, LATEST, REWRITES, read_time, read_time_number
+from pql_model.sources.time_forms import (
+    DIGIT_FORMS,
+    EPOCHS,
+    FIRST_EPOCH,
+    LATEST,
+    REWRITES,
+    TICKS,
+    read_time,
+    read_time_number,
+)
 from pql_model.time import iso, parse_instant
 
 READ = {
@@ -189,7 +198,10 @@ def test_any_combination_of_pieces_is_read_alike(texts):
 @examples(8)
 @given(
     st.lists(
-        st.integers(0, 10**19 - 1) | st.integers(1_970_000_000, 2_110_000_000) | st.integers(19 * 10**10, 22 * 10**10),
+        st.integers(0, 10**19 - 1)
+        | st.integers(1_970_000_000, 2_110_000_000)
+        | st.integers(19 * 10**10, 22 * 10**10)
+        | st.integers(TICKS[0] - 1000, TICKS[1] + 1000),
         min_size=150,
         max_size=150,
     )
