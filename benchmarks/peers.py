@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from real_data import DATA, HERE, lay_out
+from real_data import HERE, lay_out
 from scipy.stats import t as student
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -34,17 +34,14 @@ from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler
+from small_data import later_rows, music_service
 from small_worlds import MECHANISMS, small_world
 
-from pql_model.config.load import load_config
 from pql_model.demo.world import make_world, write_world
-from pql_model.model.columns import Manifest, trait_name, type_traits
+from pql_model.model.columns import Manifest
 from pql_model.model.train import Budget, fit_model
-from pql_model.progress import Stages
-from pql_model.sources.duckdb_session import open_session
 from pql_model.statistics.metrics import paired_difference
 from pql_model.time import Duration
-from pql_model.workflows.prepare import prepare
 
 RESULTS = HERE / "results" / "peers.json"
 TRIALS, SEED, FOLDS = 30, 7, 5
@@ -220,10 +217,8 @@ def product(name: str) -> Iterator[Path]:
 
 
 def out_of_time(name: str) -> list[dict[str, object]]:
-    with product(name) as path, open_session() as con:
-        config = load_config(path)
-        data = prepare(con, config, Stages(None))
-        X, frame = data.manifest.matrix(data.table), data.snapshots.frame
+    with product(name) as path:
+        data, frame, X, config = later_rows(path)
     train, test = data.split.train, data.split.test
     task = Task(frame[train], X[train], data.manifest, X[test], config.horizon, config.motion)
     return beside(name, run(task), data.converted[test], frame["entity"][test])
@@ -231,13 +226,8 @@ def out_of_time(name: str) -> list[dict[str, object]]:
 
 def highnote(rows: int) -> list[dict[str, object]]:
     """Out-of-fold predictions on a static table of a music service, of which a random part is used."""
-    table = pd.read_csv(DATA / "highnote" / "HighNote_Data.csv.gz").sample(rows, random_state=SEED)
-    y = table["adopter"].to_numpy(int)
-    traits = [c for c in table.columns if c not in ("ID", "adopter")]
-    table = table.rename(columns={trait: trait_name(trait) for trait in traits})
-    manifest = Manifest(type_traits(table, traits).columns)
-    X = manifest.matrix(table)
-    frame = pd.DataFrame({"entity": table["ID"].astype(str), "as_of": 0, "signed_up": 0, "converted": y == 1})
+    frame, X, manifest = music_service(rows)
+    y = frame["converted"].to_numpy(int)
     found: dict[str, tuple[np.ndarray, float]] = {}
     for fit, check in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(X, y):
         for name, (probability, seconds) in run(Task(frame.iloc[fit], X[fit], manifest, X[check])).items():

@@ -24,6 +24,7 @@ from sklearn.model_selection import StratifiedKFold
 from small_worlds import MECHANISMS, small_world
 
 from pql_model.config.load import load_config
+from pql_model.config.schema import Config
 from pql_model.model.baselines import logistic_regression
 from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.columns import Manifest, trait_name, type_traits
@@ -32,7 +33,7 @@ from pql_model.progress import Stages
 from pql_model.sources.duckdb_session import open_session
 from pql_model.statistics.metrics import paired_difference
 from pql_model.time import Duration
-from pql_model.workflows.prepare import prepare
+from pql_model.workflows.prepare import TrainingData, prepare
 
 HORIZON = Duration.parse("30d")
 SIZES = {100: 4, 200: 4, 500: 2, 2000: 1}
@@ -84,26 +85,39 @@ def worlds(sizes: dict[int, int], tell: Callable[[str], None] = print) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+def later_rows(path: Path) -> tuple[TrainingData, pd.DataFrame, np.ndarray, Config]:
+    """Read a product: its data, the frame of all snapshots and their matrix, and its config."""
+    with open_session() as con:
+        config = load_config(path)
+        data = prepare(con, config, Stages(None))
+        return data, data.snapshots.frame, data.manifest.matrix(data.table), config
+
+
 def out_of_time(name: str) -> dict[str, object]:
     """The contenders on the later rows of a product's data."""
-    with tempfile.TemporaryDirectory() as folder, open_session() as con:
-        config = load_config(lay_out(name, Path(folder)))
-        data = prepare(con, config, Stages(None))
-        X, frame = data.manifest.matrix(data.table), data.snapshots.frame
+    with tempfile.TemporaryDirectory() as folder:
+        data, frame, X, config = later_rows(lay_out(name, Path(folder)))
     train, test = data.split.train, data.split.test
     scores = margins(frame[train], X[train], data.manifest, X[test], config.horizon)
     return beside(scores, data.converted[test], frame["entity"][test])
 
 
-def highnote(folds: int = 5) -> dict[str, object]:
-    """Out-of-fold predictions of the contenders on a static table of a music service."""
+def music_service(rows: int | None = None) -> tuple[pd.DataFrame, np.ndarray, Manifest]:
+    """Frame, matrix and manifest of a static table of a music service, or of a random part of it."""
     table = pd.read_csv(DATA / "highnote" / "HighNote_Data.csv.gz")
+    table = table if rows is None else table.sample(rows, random_state=7)
     y = table["adopter"].to_numpy(int)
     traits = [c for c in table.columns if c not in ("ID", "adopter")]
     table = table.rename(columns={t: trait_name(t) for t in traits})
     manifest = Manifest(type_traits(table, traits).columns)
-    X = manifest.matrix(table)
     frame = pd.DataFrame({"entity": table["ID"].astype(str), "as_of": 0, "signed_up": 0, "converted": y == 1})
+    return frame, manifest.matrix(table), manifest
+
+
+def highnote(folds: int = 5) -> dict[str, object]:
+    """Out-of-fold predictions of the contenders."""
+    frame, X, manifest = music_service()
+    y = frame["converted"].to_numpy(int)
     scores = {name: np.zeros(len(y)) for name in CONTENDERS}
     for fit, check in StratifiedKFold(folds, shuffle=True, random_state=7).split(X, y):
         for name, margin in margins(frame.iloc[fit], X[fit], manifest, X[check]).items():

@@ -132,7 +132,7 @@ def conversions(config: Config, raw: Raw, until: int | None) -> list[Cte]:
 
 
 def _payment_time(columns: ConversionColumns, engine: SqlDialect, instant: Callable[[str], Node]) -> Node:
-    """The time of a payment; its start, where it is mapped and there is no time."""
+    """Return the time of a payment, or its start where the time is missing and a start is mapped."""
     paid_at = instant(columns.time)
     if columns.start is None:
         return paid_at

@@ -10,13 +10,11 @@ import numpy as np
 
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns
 from pql_model.features.spec import Feature, parse_feature
-from pql_model.measures import ANY
+from pql_model.model.age_level import AGE
 from pql_model.model.columns import Manifest
 from pql_model.payload import select_attributes
 from pql_model.time import DAY, Window
 
-AGE = Feature(ANY, "days_since_signup").name
-"""Decides whether a `first` window is still open; without this column every `first` window counts as over."""
 _DAYS = ("active_days", "current_streak_days", "longest_streak_days")
 _ADDITIVE = (*_DAYS, "count", "distinct_users", "sum", "distinct_values", "breadth", "sessions", "session_minutes")
 _REACHED_BY_ONE_EVENT = ("max", "last")

@@ -13,9 +13,10 @@ import pandas as pd
 from pql_model.criteria.evaluate import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Decisions, decide
-from pql_model.decide.nearest import AGE, NearestMissing
+from pql_model.decide.nearest import NearestMissing
 from pql_model.decide.state import RunState
 from pql_model.explain.scored import scored_rows
+from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
 from pql_model.time import iso, parse_instant, to_datetime
 

@@ -58,18 +58,18 @@ _MODES: dict[Verdict, frozenset[str]] = {
     "counts": vocabulary("live production prod real prd"),
     "not": vocabulary("test testing sandbox staging stage dev development qa demo debug preview local ci"),
 }
-_TYPE_WORDS = vocabulary("type kind transaction txn entry payment record balance charge document doc")
-_TYPES: dict[Verdict, frozenset[str]] = {
-    "counts": vocabulary("payment charge purchase sale capture recurring invoice"),
-    "not": vocabulary(
-        "refund authorization authorisation verify verification chargeback dispute reversal payment_reversal payout fee "
-        "adjustment void transfer trial test stripe_fee credit_note credit_memo creditnote creditmemo"
-    ),
-}
 _TAKES_BACK = vocabulary(
     "refund chargeback dispute reversal payment_reversal credit_note credit_memo creditnote creditmemo"
 )
 """Kinds of rows that take back an earlier payment."""
+_TYPE_WORDS = vocabulary("type kind transaction txn entry payment record balance charge document doc")
+_TYPES: dict[Verdict, frozenset[str]] = {
+    "counts": vocabulary("payment charge purchase sale capture recurring invoice"),
+    "not": _TAKES_BACK
+    | vocabulary(
+        "authorization authorisation verify verification payout fee adjustment void transfer trial test stripe_fee"
+    ),
+}
 _WON = vocabulary("is_won won hs_is_closed_won is_closed_won")
 _MONEY_FLAGS = {
     **dict.fromkeys(_WON, True),
@@ -148,7 +148,7 @@ def select_payments(
             if _STATE_WORDS.intersection(column.words) and _STATE_OWNERS.issuperset(column.words):
                 condition, asked = _state(sketch, column, family)
                 questions += asked
-            elif {"type", "kind"}.intersection(column.words) and _TYPE_WORDS.issuperset(column.words):
+            elif _names_kinds(column):
                 condition, _ = _condition(sketch, column, _TYPES)
         if condition is not None:
             conditions.append(condition)
@@ -161,7 +161,7 @@ def with_refunds(sketch: TableSketch, condition: Condition, value: ColumnSketch)
     """Let rows of refunds with negative amounts count, so that they take back what was paid; ask about positive ones."""
     column = sketch.column(condition.column)
     left_out = [kind for kind in column.counts if not condition.accepts(kind) and _is_refund(kind)]
-    if condition.excludes or not {"type", "kind"}.intersection(column.words) or not left_out:
+    if condition.excludes or not _names_kinds(column) or not left_out:
         return condition, []
     rows = sketch.together(column.name, value.name)
     negative = [kind for kind in left_out if _are_negative([cell for of_kind, cell in rows if of_kind == kind])]
@@ -173,6 +173,10 @@ def with_refunds(sketch: TableSketch, condition: Condition, value: ColumnSketch)
     out = [kind for kind in column.counts if not condition.accepts(kind) and kind not in negative]
     reasons = [_reason(column, out), f"{_listed(column, negative)} with negative amounts take back what was paid"]
     return replace(condition, values=(*condition.values, *negative), reason="; ".join(filter(None, reasons))), []
+
+
+def _names_kinds(column: ColumnSketch) -> bool:
+    return bool({"type", "kind"}.intersection(column.words)) and _TYPE_WORDS.issuperset(column.words)
 
 
 def _is_refund(kind: str) -> bool:

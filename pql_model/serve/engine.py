@@ -11,7 +11,7 @@ import numpy as np
 from pql_model.criteria.evaluate import BoundCriterion, Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import decide
-from pql_model.decide.nearest import AGE, NearestMissing
+from pql_model.decide.nearest import NearestMissing
 from pql_model.errors import InputError
 from pql_model.explain.reason_text import Value
 from pql_model.explain.row import Explainer
@@ -19,6 +19,7 @@ from pql_model.features.fields import TIME_SCHEMA, ObjectFields, field_path, key
 from pql_model.features.incoming import ENTITY_SCHEMA, TRAITS_SCHEMA, Incoming, read_entity
 from pql_model.features.online import OnlineFeatures
 from pql_model.features.spec import parse_feature
+from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import trait_name
 from pql_model.serve.bundle import Bundle

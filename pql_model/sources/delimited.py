@@ -71,7 +71,7 @@ def read_delimited(
     unread : Unread
         Lines that are not rows.
     lacking : dict
-        Column -> the files, of several, that do not have it.
+        Column -> the names of the files, of several, that do not have it.
     """
     groups: dict[Dialect, list[str]] = {}
     for path in paths:
@@ -86,7 +86,7 @@ def read_delimited(
         parts.append(table.mutate(**missing).select(*[f"c{i}" for i in range(len(names))]))
     table = parts[0] if len(parts) == 1 else ibis.union(*parts)
     lacking = {
-        column: [path for dialect, files in groups.items() if column not in dialect.header for path in files]
+        column: [Path(path).name for dialect, files in groups.items() if column not in dialect.header for path in files]
         for column in names
     }
     columns = {column: table[f"c{i}"] for i, column in enumerate(names)}

@@ -79,7 +79,7 @@ class RawTable:
     delimiter
         What separates the columns of a text file; None for other files.
     lacking
-        Column -> the files, of several, that do not have it.
+        Column -> the names of the files, of several, that do not have it.
     marks, numbers
         The marks of its numbers, and the columns that are read with them.
     """
@@ -125,7 +125,7 @@ class RawTable:
             if name in self.lacking and key.endswith(_IN_EVERY_FILE):
                 raise DataError(
                     f"Some files of {self.source} have no column `{name}`, and others have it",
-                    received=listed([Path(path).name for path in self.lacking[name]], 5),
+                    received=listed(self.lacking[name], 5),
                     remedy="give every file the same header line: a part of a split file has none",
                 )
             return self.names[name]
@@ -214,12 +214,20 @@ def read_raw(
             if kind == "csv":
                 names, staged, unread, lacking = read_delimited(con, files, name)
             else:
-                (names, staged, unread), lacking = read_json_lines(con, table, files, name), {}
+                lacking = {}
+                names, staged, unread = read_json_lines(con, table, files, name)
             if unread.not_utf8:
                 refuse_other_encoding(table, files)
             delimiter = delimiter_of(files[0]) if kind == "csv" else None
-        broken, not_utf8 = unread.broken, unread.not_utf8
-        return RawTable(table, staged, names, broken, not_utf8_lines=not_utf8, delimiter=delimiter, lacking=lacking)
+        return RawTable(
+            table,
+            staged,
+            names,
+            unread.broken,
+            not_utf8_lines=unread.not_utf8,
+            delimiter=delimiter,
+            lacking=lacking,
+        )
     except (duckdb.Error, OSError, EOFError, zlib.error) as error:
         first = str(error).strip().splitlines()[0]
         raise DataError(

@@ -87,7 +87,7 @@ EPOCHS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (float("inf"), 1e-3))
 """Below the first number, the unit has so many microseconds: seconds, milli-, micro- and nanoseconds.
 
 Only instants of 2000 to 2199 are epochs, and within these years no number fits two units. Seconds since 2001, which Apple's
-systems write, would be read as the 1980s and 1990s: they are no epochs.
+systems write, would be read as the 1980s and 1990s, so they are not read at all.
 """
 TICKS = (630_000_000_000_000_000, 663_000_000_000_000_000, 621_355_968_000_000_000)
 """Numbers between the first two are .NET ticks of the years 1997 to 2101, tenths of a microsecond since the year 1; the third is 1970.

@@ -82,14 +82,19 @@ def stratified_auc(
     truth, stratum = np.asarray(y, float), np.asarray(strata)
     codes, known = pd.factorize(pd.Series(entities), sort=True)
     n = len(known)
-    parts = {name: _samples(truth, np.asarray(score, float), codes, stratum) for name, score in scores.items()}
+    classes = pd.DataFrame({"stratum": stratum, "y": truth}).groupby("stratum")["y"].transform("nunique").to_numpy()
+    both = classes > 1  # a stratum of one class has no pair to compare, whatever is drawn
+    parts = {
+        name: _samples(truth[both], np.asarray(score, float)[both], codes[both], stratum[both])
+        for name, score in scores.items()
+    }
     whole = np.ones((n, 1))
     values = {name: float(_pooled("roc_auc", samples, whole)[0]) for name, samples in parts.items()}
     draws: dict[str, list[Floats]] = {name: [np.empty(0)] for name in scores}
     for weights in bootstrap_weights(n, n, resamples, seed):
         for name, samples in parts.items():
             draws[name].append(_pooled("roc_auc", samples, weights))
-    units = SampleSize.of(np.bincount(codes, truth, n), np.bincount(codes, minlength=n))
+    units = _units(truth, codes)
     return StratifiedAuc(values, {name: np.concatenate(found) for name, found in draws.items()}, units)
 
 
@@ -129,11 +134,15 @@ def stratified_metrics(
         [_pooled(name, samples, weights) for name in names] for weights in bootstrap_weights(n, n, resamples, seed)
     ]
     draws = np.concatenate(parts, axis=1) if parts else np.full((len(names), 1), np.nan)
-    units = SampleSize.of(np.bincount(codes, truth, n), np.bincount(codes, minlength=n))
+    units = _units(truth, codes)
     return {
         name: interval_for(name, float(_pooled(name, samples, whole)[0]), drawn, units, _highest(name, samples, whole))
         for name, drawn in zip(names, draws, strict=True)
     }
+
+
+def _units(truth: Floats, codes: np.ndarray) -> SampleSize:
+    return SampleSize.of(np.bincount(codes, truth), np.bincount(codes))
 
 
 Stratum = tuple[Sample, np.ndarray]

@@ -81,13 +81,13 @@ def champion_learner(champion: RegisteredModel | None, configured: Learner) -> L
     Raises
     ------
     ModelNotFoundError
-        If there is no champion.
+        If no model is the champion.
     DataError
         If the config names another learner than the champion's.
     """
     if champion is None:
         raise ModelNotFoundError(
-            "There is no champion to take the settings from",
+            "The product has no champion to take the settings from",
             received="--refit",
             remedy="run `pql train` once without `--refit`",
         )

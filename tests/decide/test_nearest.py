@@ -7,7 +7,8 @@ import pytest
 
 from pql_model.config.definition import Definition
 from pql_model.criteria.evaluate import BoundDefinition, Columns
-from pql_model.decide.nearest import AGE, NearestMissing
+from pql_model.decide.nearest import NearestMissing
+from pql_model.model.age_level import AGE
 from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.time import DAY, HOUR
 

@@ -10,9 +10,9 @@ from small_model import MANIFEST, PARAMS, small_model, small_table
 from pql_model.config.definition import Criterion
 from pql_model.criteria.evaluate import BoundCriterion
 from pql_model.decide.decider import KEY, Decider
-from pql_model.decide.nearest import AGE
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.explain.scored import scored_rows
+from pql_model.model.age_level import AGE
 from pql_model.model.booster import fit_ensemble, training_data
 from pql_model.registry.history import version_tags
 from pql_model.registry.tracking import Tracking
