@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pql_model.config.load import config_json_schema
+from pql_model.config.text_format import TextFormat
 from pql_model.features.spec import Feature
 from pql_model.measures import MEASURES
 from pql_model.sources.events import REASONS
@@ -115,7 +116,9 @@ _TITLES = {
 def _section(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
     required = set(schema.get("required", []))
     rows = []
-    for key, field in schema["properties"].items():
+    keys = sorted(schema["properties"], key=lambda key: key in TextFormat.model_fields)  # what is rarely needed, last
+    for key in keys:
+        field = schema["properties"][key]
         default = "required" if key in required else _default(field)
         rows.append(f"| `{key}` | {_type(field, definitions)} | {default} | {field.get('description', '')} |")
     return ["| key | value | default | meaning |", "|---|---|---|---|", *rows, ""]

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pql_model.config.definition import check_measure
 from pql_model.config.row_filter import Where, where_field
+from pql_model.config.text_format import TextFormat
 from pql_model.config.types import Strict, WindowField
 from pql_model.time import EVER
 
@@ -20,7 +21,7 @@ class DatedKeys(Strict):
     known_at: str | None = Field(None, description="When the row arrived: it is invisible before.")
 
 
-class OwnFeature(Strict):
+class OwnFeature(TextFormat):
     """A feature declared by event, measure and window; or a table of dated columns, of which the last value counts."""
 
     stub: ClassVar[dict[str, Any]] = {"event": "x"}
@@ -49,8 +50,9 @@ class OwnFeature(Strict):
         if self.event is not None:
             if self.columns is not None or self.values:
                 raise ValueError("`columns` and `values` belong to a `table` of dated columns, not to an `event`")
-            if self.where:
-                raise ValueError("`where` belongs to a `table` of dated columns, not to an `event`")
+            of_tables = ("where", *TextFormat.model_fields)
+            if stray := [name for name in of_tables if getattr(self, name)]:
+                raise ValueError(f"`{stray[0]}` belongs to a `table` of dated columns, not to an `event`")
             check_measure(self.event, self.measure, self.value, self.window)
             return self
         unset = {"measure": "count", "value": None, "window": EVER}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from pql_model.config.row_filter import Where, where_field
+from pql_model.config.text_format import EncodingField, TextFormat
 from pql_model.config.types import Strict
 
 
@@ -27,6 +28,7 @@ class MemberTable(Strict):
     table: str = Field(description="A file, a glob, or a table of the connection.")
     columns: MemberColumns = Field(description="Which column holds what.")
     where: Where = where_field()
+    encoding: EncodingField = None
 
 
 class AliasColumns(Strict):
@@ -44,6 +46,7 @@ class AliasTable(Strict):
     table: str = Field(description="A file, a glob, or a table of the connection.")
     columns: AliasColumns = Field(description="Which column holds what.")
     where: Where = where_field()
+    encoding: EncodingField = None
 
 
 class HistoryColumns(Strict):
@@ -53,7 +56,7 @@ class HistoryColumns(Strict):
     time: str = Field(description="The time of the change; the values are visible from then on.")
 
 
-class HistoryTable(Strict):
+class HistoryTable(TextFormat):
     """Traits that change: each row states all of them from its time on."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}, "traits": ["x"]}

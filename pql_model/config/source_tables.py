@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field, model_validator
 
 from pql_model.config.row_filter import Where, where_field
-from pql_model.config.text_format import DecimalField, EncodingField, ThousandsField, check_marks
+from pql_model.config.text_format import TextFormat
 from pql_model.config.types import ColumnsField, DurationField, Strict
 from pql_model.measures import ANY
 
@@ -30,7 +30,7 @@ class EventColumns(Strict):
     user_agent: str | None = Field(None, description="The user agent, for recognising bots.")
 
 
-class EventTable(Strict):
+class EventTable(TextFormat):
     """An event table, in one of three shapes."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}, "event": "x"}
@@ -43,12 +43,7 @@ class EventTable(Strict):
     covers: DurationField | None = Field(None, description="Shape 3: a row sums up [time, time + covers).")
     values: dict[str, str] = Field(default_factory=dict, description="Value name -> numeric column.")
     where: Where = where_field()
-    encoding: EncodingField = None
-    decimal: DecimalField = None
-    thousands: ThousandsField = None
     drop_repeats: bool = Field(False, description="Count rows that are alike in every column once.")
-
-    _marks = model_validator(mode="after")(check_marks)
 
     @model_validator(mode="after")
     def _one_shape(self) -> EventTable:
@@ -87,7 +82,7 @@ class EarlierTable(Strict):
     where: Where | None = where_field("Default: the `where` of the entities.")
 
 
-class EntityTable(Strict):
+class EntityTable(TextFormat):
     """The entities that can convert, with their traits."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "signed_up": "x"}}
@@ -100,11 +95,6 @@ class EntityTable(Strict):
         None,
         description="An earlier extract of the same table: traits that have changed since, more often for converters, are leaks.",
     )
-    encoding: EncodingField = None
-    decimal: DecimalField = None
-    thousands: ThousandsField = None
-
-    _marks = model_validator(mode="after")(check_marks)
 
 
 class ConversionColumns(Strict):
@@ -133,7 +123,7 @@ class ConversionColumns(Strict):
         return self
 
 
-class ConversionTable(Strict):
+class ConversionTable(TextFormat):
     """The conversions, one row per payment. The first payment of an entity that was not paid back counts."""
 
     stub: ClassVar[dict[str, Any]] = {"table": "x", "columns": {"entity": "x", "time": "x"}}
@@ -141,8 +131,4 @@ class ConversionTable(Strict):
     table: str = Field(description="A file, a glob, or a table of the connection.")
     columns: ConversionColumns = Field(description="Which column holds what.")
     where: Where = where_field()
-    encoding: EncodingField = None
-    decimal: DecimalField = None
-    thousands: ThousandsField = None
-
-    _marks = model_validator(mode="after")(check_marks)
+    drop_repeats: bool = Field(False, description="Count rows that are alike in every column once.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from typing import Annotated, Literal, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+
+from pql_model.config.types import Strict
 
 DECIMALS = (".", ",")
 THOUSANDS = (",", ".", " ", "'")
@@ -61,30 +63,21 @@ ThousandsField = Annotated[
 ]
 
 
-class _Marked(Protocol):
-    @property
-    def decimal(self) -> str | None: ...
-    @property
-    def thousands(self) -> str | None: ...
+class TextFormat(Strict):
+    """How the texts of a table are written."""
+
+    encoding: EncodingField = None
+    decimal: DecimalField = None
+    thousands: ThousandsField = None
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> Self:
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"`decimal` and `thousands` are the same mark. Received: {self.decimal!r}")
+        return self
 
 
-MarkedT = TypeVar("MarkedT", bound=_Marked)
-
-
-def check_marks(table: MarkedT) -> MarkedT:
-    """Refuse a table with one mark for both.
-
-    Raises
-    ------
-    ValueError
-        If `decimal` and `thousands` are the same.
-    """
-    if table.decimal is not None and table.decimal == table.thousands:
-        raise ValueError(f"`decimal` and `thousands` are the same mark. Received: {table.decimal!r}")
-    return table
-
-
-def marks_of(table: _Marked) -> NumberMarks | None:
+def marks_of(table: TextFormat) -> NumberMarks | None:
     """Return the marks that the config states; None where it states none, so that they have to be clear from the data.
 
     A table that states `thousands: "."` has the decimal mark `,`.

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from pql_model.config.row_filter import RowFilter
 from pql_model.criteria.sql_dialects import Node, SqlDialect
-from pql_model.sources.files import file_kind
+from pql_model.sources.file_format import file_kind
 from pql_model.sources.scalars import MISSING_IDS, canonical_value, spellings
 from pql_model.sources.time_forms import EARLIEST, LATEST, NEVER, NEVER_BEFORE, NEVER_FROM
 from pql_model.time import parse_instant

@@ -14,6 +14,7 @@ from typing import Literal
 from pql_model.discovery.exports import Family
 from pql_model.discovery.sketch import ColumnSketch, TableSketch
 from pql_model.discovery.vocabulary import vocabulary, words
+from pql_model.sources.scalars import leading_sign
 
 Verdict = Literal["counts", "not", "ended"]
 """A row counts, does not, or began as one that counts and has ended since: a cancelled subscription."""
@@ -184,7 +185,7 @@ def _is_refund(kind: str) -> bool:
 
 
 def _are_negative(cells: Sequence[str | None]) -> bool:
-    present = [cell.strip() for cell in cells if cell is not None]
+    present = [leading_sign(cell.strip()) for cell in cells if cell is not None]
     return bool(present) and sum(cell.startswith("-") for cell in present) > 0.9 * len(present)
 
 

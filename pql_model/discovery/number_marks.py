@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pql_model.sources.scalars import leading_sign
+
 _SPACES = " \u00a0\u202f"
 _GROUPED = re.compile(rf"[+-]?\d{{1,3}}(?:[.,'\u2019{_SPACES}]\d{{3}})*(?:[.,]\d+)?|[+-]?\d+(?:[.,]\d+)?")
 _LEAST = 0.95
@@ -87,7 +89,8 @@ def to_plain(text: str, marks: Marks) -> str:
     >>> to_plain("1.250,50", Marks(",", "."))
     '1250.50'
     """
-    plain = text.strip().replace(marks.thousands, "") if marks.thousands else text.strip()
+    signed = leading_sign(text.strip())
+    plain = signed.replace(marks.thousands, "") if marks.thousands else signed
     if marks.thousands == " ":
         plain = re.sub(f"[{_SPACES}]", "", plain)
     return plain.replace(marks.decimal, ".") if marks.decimal else plain
@@ -95,7 +98,7 @@ def to_plain(text: str, marks: Marks) -> str:
 
 def _evidence(values: Iterable[str]) -> _Evidence | None:
     """What a column proves; None where it does not hold numbers with marks."""
-    texts = [stripped for value in values if (stripped := value.strip())]
+    texts = [leading_sign(stripped) for value in values if (stripped := value.strip())]
     numbers = [text for text in texts if _GROUPED.fullmatch(text)]
     marked = [text for text in numbers if not text.lstrip("+-").isdigit()]
     if not marked or len(numbers) < _LEAST * len(texts):

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pql_model.discovery.number_marks import PLAIN, Marks
 from pql_model.discovery.vocabulary import TIME_WORDS, slug, words
-from pql_model.sources.scalars import read_identifier
+from pql_model.sources.scalars import leading_sign, read_identifier
 from pql_model.sources.time_forms import read_time
 from pql_model.time import DAY
 
@@ -175,7 +175,7 @@ def kind_of(samples: Sequence[str], name: str = "") -> Kind:
     >>> kind_of(["1767225600"]), kind_of(["1767225601"], "event_time"), kind_of(["20260131"], "event_date")
     ('number', 'time', 'date')
     """
-    texts = [stripped for sample in samples if (stripped := sample.strip())]
+    texts = [leading_sign(stripped) for sample in samples if (stripped := sample.strip())]
     if not texts:
         return "text"
     least = math.ceil(_MOST * len(texts))

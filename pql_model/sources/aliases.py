@@ -70,7 +70,7 @@ def read_aliases(con: Connection, config: Config) -> Aliases | None:
     spec = config.aliases
     if spec is None:
         return None
-    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_aliases")
+    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_aliases", encoding=spec.encoding)
     raw = select_rows(raw, spec.where, "aliases.where", config.resolution)
     staged = con.create_table(
         "staged_aliases",

@@ -17,7 +17,7 @@ from pql_model.config.text_format import NumberMarks
 from pql_model.errors import DataError
 from pql_model.measures import ANY
 from pql_model.sources.duckdb_session import fetch_row
-from pql_model.sources.scalars import EVENT_CALLED_ANY, LARGEST, MISSING_IDS, WHOLE_NUMBER
+from pql_model.sources.scalars import EVENT_CALLED_ANY, LARGEST, MISSING_IDS, SIGNED, WHOLE_NUMBER
 from pql_model.sources.time_forms import (
     DIGIT_FORMS,
     EARLIEST,
@@ -86,6 +86,11 @@ def event_name(column: Column) -> Column:
     return ibis.ifelse(name == ANY, EVENT_CALLED_ANY, name)
 
 
+def number_text(column: Column) -> Column:
+    """Trim texts of numbers, and write the sign in front: `(49.00)` and `49.00-` are -49.00."""
+    return text(column).re_replace(SIGNED, r"-\1\2\3")
+
+
 def number(column: Column) -> Column:
     """Read numbers as float64 of an absolute value up to `LARGEST`; null for anything else.
 
@@ -98,7 +103,7 @@ def number(column: Column) -> Column:
     if not (kind.is_numeric() or kind.is_boolean() or kind.is_string()):
         raise DataError(f"A column of numbers has the type {kind}", allowed="numbers, booleans, or texts of numbers")
     if kind.is_string():
-        raw = text(column).lower()
+        raw = number_text(column).lower()
         boolean = ibis.cases((raw == "true", 1.0), (raw == "false", 0.0), else_=ibis.null("float64"))
         value = ibis.coalesce(raw.try_cast("float64"), boolean)
     else:
@@ -120,7 +125,7 @@ def number_pattern(marks: NumberMarks) -> str:
 
 def plain_numbers(column: Column, marks: NumberMarks) -> Column:
     """Rewrite texts of numbers without their marks; a text that is not a number written so becomes one that no reader takes."""
-    raw = text(column)
+    raw = number_text(column)
     plain = raw if marks.thousands is None else raw.re_replace(MARK_SPELLINGS[marks.thousands], "")
     if marks.decimal != ".":
         plain = plain.replace(marks.decimal, ".")

@@ -22,6 +22,7 @@ from pql_model.sources.id_columns import refuse_lossy_ids, with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.number_marks import compared_as_numbers, with_marks
 from pql_model.sources.payments import CANCELED_WITHIN, PAYMENT_REASONS, judge_payments
+from pql_model.sources.repeats import drop_repeats, repeated_payment_warnings
 from pql_model.sources.row_filter import select_rows
 
 Table = Any
@@ -76,6 +77,7 @@ def read_conversions(
     """
     spec = config.conversions
     raw = read_raw(con, spec.table, config.home, config.connection, name="raw_conversions", encoding=spec.encoding)
+    raw = drop_repeats(raw) if spec.drop_repeats else raw
     refuse_lossy_ids(raw, {spec.columns.entity: "conversions.columns.entity"})
     amounts = {"value": spec.columns.value, "refunded": spec.columns.refunded}
     numbers = {name: f"conversions.columns.{key}" for key, name in amounts.items() if name is not None}
@@ -104,15 +106,20 @@ def read_conversions(
     rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
     first = payments.mutate(rank=rank).filter(lambda t: t.rank == 0).select("entity", "time", "value")
     conversions = con.create_table("conversions", first)
-    counts = {**raw.unread, "not_selected": raw.left_out}
+    counts = {**raw.unread, "repeated_row": raw.repeated, "not_selected": raw.left_out}
     for table, column in ((t, "reason"), (judged, "unpaid")):
         for why, rows in count_by(table, column).items():
             counts[why] = counts.get(why, 0) + rows
     set_aside = {reason: counts[reason] for reason in (*REASONS, *PAYMENT_REASONS) if counts.get(reason)}
     _refuse_flag(config, staged)
-    warnings = (*raw.warnings, *_warnings(config, staged, judged))
+    repeats = repeated_payment_warnings(con, config, raw, staged)
+    warnings = (*raw.warnings, *_warnings(config, staged, judged), *repeats)
     return Conversions(
-        conversions, row_count(staged) + sum(raw.unread.values()) + raw.left_out, set_aside, warnings, payments
+        conversions,
+        row_count(staged) + sum(raw.unread.values()) + raw.repeated + raw.left_out,
+        set_aside,
+        warnings,
+        payments,
     )
 
 

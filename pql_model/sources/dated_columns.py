@@ -11,6 +11,7 @@ import ibis
 from pql_model.config.own_features import DatedKeys
 from pql_model.config.row_filter import RowFilter
 from pql_model.config.schema import Config
+from pql_model.config.text_format import TextFormat, marks_of
 from pql_model.errors import DataError, did_you_mean, listed, nearest
 from pql_model.sources.aliases import Aliases
 from pql_model.sources.casts import refuse_mixed_times, text, times
@@ -19,6 +20,7 @@ from pql_model.sources.events import EXPECTED, refuse_unusable
 from pql_model.sources.files import read_raw
 from pql_model.sources.id_columns import with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
+from pql_model.sources.number_marks import compared_as_numbers, with_marks
 from pql_model.sources.row_filter import select_rows
 
 Table = Any
@@ -74,6 +76,8 @@ class DatedTable:
         Name of a value -> its column.
     where
         The rows that count.
+    text
+        How its texts are written.
     until
         The end of the data: later rows are set aside. None reads all rows.
     """
@@ -83,6 +87,7 @@ class DatedTable:
     columns: DatedKeys
     values: Mapping[str, str]
     where: Mapping[str, RowFilter] = field(default_factory=dict)
+    text: TextFormat = field(default_factory=TextFormat)
     until: int | None = None
 
 
@@ -115,7 +120,7 @@ def read_dated_columns(
                 remedy=f"give it another name: `values: {{my_{twice[0]}: {spec.values[twice[0]]}}}`, or leave the trait out",
             )
         taken += spec.values
-    tables = [DatedTable(str(s.table), "features", cast(DatedKeys, s.columns), s.values, s.where) for s in specs]
+    tables = [DatedTable(str(s.table), "features", cast(DatedKeys, s.columns), s.values, s.where, s) for s in specs]
     return [stage_dated(con, config, table, f"dated_{i}", roster, aliases) for i, table in enumerate(tables)]
 
 
@@ -130,7 +135,9 @@ def stage_dated(
         If a column is missing, times mix offsets, or most rows cannot be used.
     """
     source, keys, values = spec.source, spec.columns, spec.values
-    raw = read_raw(con, source, config.home, config.connection, name=f"raw_{name}")
+    raw = read_raw(con, source, config.home, config.connection, name=f"raw_{name}", encoding=spec.text.encoding)
+    numbers = compared_as_numbers(spec.where, f"{spec.key}.where")
+    raw = with_marks(raw, marks_of(spec.text), numbers, [*values.values()])
     raw = select_rows(raw, spec.where, f"{spec.key}.where", config.resolution)
     time = times(raw.column(keys.time, f"{spec.key}.columns.time"), config.resolution)
     known = _known(raw, keys, config)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
 import tempfile
@@ -19,6 +18,7 @@ import ibis
 from pql_model.errors import DataError, listed
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.encodings import refuse_other_encoding
+from pql_model.sources.file_format import is_gzipped, open_bytes
 
 Table = Any
 Column = Any
@@ -27,6 +27,9 @@ MAX_LINE = 32 * 2**20
 """A longer line, in bytes, counts as broken."""
 _MAX_FIELD_LINES = 200
 """A quoted field of more lines than this counts as a quote that is never closed."""
+_STATED = re.compile(rb"^(?:\xef\xbb\xbf)?\"?sep=(.)\"?\r?\n$")
+"""How Excel states the delimiter, in a line before the header."""
+_DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -37,6 +40,8 @@ class Dialect:
     delimiter: str
     header: tuple[str, ...]
     gzipped: bool
+    skipped: int
+    """Lines before the header."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,6 @@ class Unread:
 
     def __add__(self, other: Unread) -> Unread:
         return Unread(self.broken + other.broken, self.not_utf8 + other.not_utf8)
-
-
-def is_gzipped(path: str) -> bool:
-    """Whether a file name ends in `.gz`."""
-    return path.lower().endswith(".gz")
 
 
 def read_delimited(
@@ -102,10 +102,10 @@ def delimiter_of(path: str) -> str:
 
 
 def _dialect(path: str) -> Dialect:
-    line = _first_line(path)
+    line, skipped, stated = _header_line(path)
     unquoted = _QUOTED.sub("", line)
     plain = path.lower().removesuffix(".gz")
-    delimiter = "\t" if plain.endswith(".tsv") else max(",;\t|", key=unquoted.count)
+    delimiter = stated or ("\t" if plain.endswith(".tsv") else max(_DELIMITERS, key=unquoted.count))
     names = [column.strip() for column in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
     header = tuple(column or f"column_{number}" for number, column in enumerate(names, start=1))
     repeated = sorted({column for column in header if header.count(column) > 1})
@@ -113,31 +113,45 @@ def _dialect(path: str) -> Dialect:
         raise DataError(
             f"{Path(path).name} has several columns with the same name: {listed(repeated)}", remedy="rename them"
         )
-    return Dialect(delimiter, header, is_gzipped(path))
+    return Dialect(delimiter, header, is_gzipped(path), skipped)
 
 
-def _first_line(path: str) -> str:
-    """Read the header, including the further lines of a quoted name; as bytes, because the rows may not be UTF-8."""
-    with _open(path) as file:
+def _header_line(path: str) -> tuple[str, int, str | None]:
+    """Read the header, including the further lines of a quoted name, with the lines before it and the stated delimiter.
+
+    It is read as bytes, because the rows may not be UTF-8.
+    """
+    skipped, delimiter = 0, None
+    with open_bytes(path) as file:
         line = file.readline(MAX_LINE)
+        if stated := _STATED.match(line):
+            line, skipped, delimiter = file.readline(MAX_LINE), 1, stated[1].decode("latin-1")
+        following = b""
+        while line.startswith(b"#") or (skipped and line.isspace()):
+            following = file.readline(MAX_LINE)
+            if not _is_comment(line, following):
+                break
+            line, following, skipped = following, b"", skipped + 1
         if b"\r" in line.rstrip(b"\r\n"):  # lines end in \r alone
             line = line.split(b"\r")[0]
-        while line.count(b'"') % 2 and len(line) < MAX_LINE and (more := file.readline(MAX_LINE)):
-            line += more
+        while line.count(b'"') % 2 and len(line) < MAX_LINE and (more := following or file.readline(MAX_LINE)):
+            line, following = line + more, b""
     name = Path(path).name
     if not line.strip():
         raise DataError(f"{name} is empty", remedy="use a file with a header line and rows")
     if len(line) >= MAX_LINE:
         raise DataError(f"The first line of {name} is too long for a header", allowed=f"{MAX_LINE:,} bytes")
     try:
-        return line.decode("utf-8-sig")
+        return line.decode("utf-8-sig"), skipped, delimiter
     except UnicodeDecodeError as error:
         refuse_other_encoding(name, [path], in_header=True)
         raise DataError(f"{name} is not UTF-8 text", received=f"{line[:40]!r}", remedy="save it as UTF-8") from error
 
 
-def _open(path: str) -> IO[bytes]:
-    return gzip.open(path) if is_gzipped(path) else open(path, "rb")  # type: ignore[return-value]
+def _is_comment(line: bytes, following: bytes) -> bool:
+    """Whether a line before the header is a comment, as in exports of Google Analytics, or blank; `#,name` is a header."""
+    counts = [(line.count(each), following.count(each)) for each in map(str.encode, _DELIMITERS)]
+    return not any(count == same > 0 for count, same in counts)
 
 
 # ---------------------------------------------------------------- the rows
@@ -146,18 +160,21 @@ def _open(path: str) -> IO[bytes]:
 def _read_group(
     con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str]
 ) -> tuple[Table, Unread]:
-    """Read files of one dialect; return the table and the lines that are not rows.
+    r"""Read files of one dialect; return the table and the lines that are not rows.
 
     A quote that is never closed swallows the rows after it, and mixed line ends stop DuckDB's strict reader. Both
-    are rare, so files are repaired line by line only where this happens.
+    are rare, so files are repaired line by line only where this happens. Some programs write a quote inside a text as
+    `\"` and not as `""`; files are read so where that loses fewer lines.
     """
-    try:
-        table = _scan(con, files, name, dialect, columns, dialect.gzipped)
-        unread, swallowed = rejected(con)
-    except duckdb.InvalidInputException:
-        swallowed = True
-    if not swallowed:
-        return table, unread
+    read = _whole_scan(con, files, name, dialect, columns)
+    if read is not None and not read[1].broken:
+        return read
+    if any(_has_escaped_quotes(path) for path in files):
+        escaped = _whole_scan(con, files, f"{name}_escaped", dialect, columns, escape="\\")
+        if escaped is not None and (read is None or escaped[1].broken < read[1].broken):
+            return escaped
+    if read is not None:
+        return read
     with tempfile.TemporaryDirectory(prefix="pql-") as folder:
         repaired = [str(Path(folder) / f"{number}.csv") for number in range(len(files))]
         dropped = sum(_repair(path, to, dialect) for path, to in zip(files, repaired, strict=True))
@@ -165,7 +182,39 @@ def _read_group(
     return table, rejected(con)[0] + Unread(dropped)
 
 
-def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str], gzipped: bool) -> Table:
+def _whole_scan(
+    con: Connection, files: list[str], name: str, dialect: Dialect, columns: list[str], escape: str = '"'
+) -> tuple[Table, Unread] | None:
+    """Read files as they are; None if their header is not the first line, or a line swallows others."""
+    if dialect.skipped:
+        return None
+    try:
+        table = _scan(con, files, name, dialect, columns, dialect.gzipped, escape)
+        unread, swallowed = rejected(con)
+    except duckdb.InvalidInputException:
+        return None
+    return None if swallowed else (table, unread)
+
+
+def _has_escaped_quotes(path: str) -> bool:
+    before = b""
+    with open_bytes(path) as file:
+        while chunk := file.read(2**20):
+            if b'\\"' in before + chunk:
+                return True
+            before = chunk[-1:]
+    return False
+
+
+def _scan(
+    con: Connection,
+    files: list[str],
+    name: str,
+    dialect: Dialect,
+    columns: list[str],
+    gzipped: bool,
+    escape: str = '"',
+) -> Table:
     view = con.read_csv(
         files,
         table_name=f"{name}_view",
@@ -174,7 +223,7 @@ def _scan(con: Connection, files: list[str], name: str, dialect: Dialect, column
         auto_detect=False,
         delim=dialect.delimiter,
         quote='"',
-        escape='"',
+        escape=escape,
         store_rejects=True,
         strict_mode=True,
         compression="gzip" if gzipped else "none",
@@ -193,7 +242,7 @@ def _longest_line(path: str) -> int:
     if Path(path).stat().st_size < (MAX_LINE // 1100 if is_gzipped(path) else MAX_LINE):
         return 0  # gzip compresses 1,032-fold at most
     longest = current = 0
-    with _open(path) as file:
+    with open_bytes(path) as file:
         while chunk := file.read(2**20):
             pieces = chunk.split(b"\n")
             current += len(pieces[0])
@@ -222,12 +271,20 @@ def rejected(con: Connection) -> tuple[Unread, bool]:
 
 
 def _repair(path: str, to: str, dialect: Dialect) -> int:
-    """Copy a file with uniform line ends and without lines whose quote is never closed; return how many were dropped."""
+    """Copy a file from its header on, with uniform line ends and without lines whose quote is never closed.
+
+    Returns
+    -------
+    int
+        Lines that were dropped.
+    """
     dropped = 0
     with (
-        io.TextIOWrapper(_open(path), encoding="utf-8", errors="surrogateescape", newline=None) as source,
+        io.TextIOWrapper(open_bytes(path), encoding="utf-8", errors="surrogateescape", newline=None) as source,
         open(to, "w", encoding="utf-8", errors="surrogateescape", newline="\n") as target,
     ):
+        for _ in range(dialect.skipped):
+            source.readline()
         for record in _records(source, dialect):
             if record is None:
                 dropped += 1

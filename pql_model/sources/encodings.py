@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from pql_model.errors import DataError
+from pql_model.sources.file_format import open_bytes
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -42,7 +41,7 @@ def in_utf8(source: str, paths: Sequence[str], encoding: str | None) -> Iterator
     source : str
         The table's name in the config, for errors.
     paths : sequence of str
-        The files; those ending in `.gz` are gzipped, and their copies are not.
+        The files; some may be gzipped, and their copies are not.
     encoding : str, optional
         The encoding of the files that are not UTF-8. A byte order mark takes precedence.
 
@@ -60,7 +59,7 @@ def in_utf8(source: str, paths: Sequence[str], encoding: str | None) -> Iterator
             if _is_utf8(path):
                 copies.append(path)
                 continue
-            copy = Path(folder) / str(number) / Path(path).name.removesuffix(".gz").removesuffix(".GZ")
+            copy = Path(folder) / str(number) / Path(path).name
             copy.parent.mkdir()
             _convert(source, path, copy, _mark(path) or encoding)
             copies.append(str(copy))
@@ -114,7 +113,7 @@ class _Text:
 
 def _examine(path: str) -> _Text:
     text = _Text()
-    with _open(path) as file:
+    with open_bytes(path) as file:
         for line in file:
             text.lines += 1
             if line.isascii():
@@ -159,7 +158,7 @@ def _named(source: str, path: str) -> str:
 
 def _mark(path: str) -> str | None:
     """The encoding that a byte order mark names."""
-    with _open(path) as file:
+    with open_bytes(path) as file:
         start = file.read(4)
     return next((encoding for mark, encoding in _BOMS if start.startswith(mark)), None)
 
@@ -167,7 +166,7 @@ def _mark(path: str) -> str | None:
 def _is_utf8(path: str) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        with _open(path) as file:
+        with open_bytes(path) as file:
             while chunk := file.read(_CHUNK):
                 decoder.decode(chunk)
         decoder.decode(b"", final=True)
@@ -178,7 +177,7 @@ def _is_utf8(path: str) -> bool:
 
 def _convert(source: str, path: str, copy: Path, encoding: str) -> None:
     decoder = codecs.getincrementaldecoder(encoding)()
-    with _open(path) as file, copy.open("wb") as target:
+    with open_bytes(path) as file, copy.open("wb") as target:
         try:
             while chunk := file.read(_CHUNK):
                 target.write(decoder.decode(chunk).encode("utf-8"))
@@ -189,7 +188,3 @@ def _convert(source: str, path: str, copy: Path, encoding: str) -> None:
                 received=str(error),
                 remedy="correct `encoding:` of this table, or export the file again as UTF-8",
             ) from error
-
-
-def _open(path: str) -> IO[bytes]:
-    return gzip.open(path) if path.lower().endswith(".gz") else open(path, "rb")  # type: ignore[return-value]

@@ -65,6 +65,8 @@ class StagedEvents:
     table
         One row per row of the source: the canonical columns, `value_*`, `reason` (null while nothing is wrong)
         and, for pre-counted rows, `count_0`, `users_0` and so on.
+    as_written
+        Their ids before users were merged and placed: entity, user.
     rows, unread, left_out
         Rows that `where:` selects, lines that are not rows, and rows that it does not select.
     added
@@ -77,6 +79,7 @@ class StagedEvents:
 
     source: str
     table: Table
+    as_written: Table
     rows: int
     unread: dict[str, int]
     spec: EventTable
@@ -143,7 +146,9 @@ def stage_events(con: Connection, config: Config, index: int, people: People = N
         *repeat_warnings(con, config, raw, spec, staged),
         *double_firing_warnings(spec, checked),
     )
-    return StagedEvents(spec.table, table, rows, unread, spec, warnings, raw.left_out, added)
+    return StagedEvents(
+        spec.table, table, staged.select("entity", "user"), rows, unread, spec, warnings, raw.left_out, added
+    )
 
 
 def _id_columns(spec: EventTable, at: str) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from pql_model.sources.casts import plain_numbers
 from pql_model.sources.delimited import delimiter_of, read_delimited
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.encodings import in_utf8, refuse_other_encoding
+from pql_model.sources.file_format import ALLOWED, file_kind, refuse_other_format
 from pql_model.sources.jsonlines import field_of, keys_of, read_json_lines
 
 Table = Any
@@ -32,17 +33,6 @@ Column = Any
 
 _IN_EVERY_FILE = ("columns.entity", "columns.event", "columns.time", "columns.signed_up")
 """Keys of the columns without which a row cannot be used."""
-_KINDS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-}
-_ALLOWED = "csv, tsv, json lines (each also .gz), parquet, or a glob of them"
 _ATTACHED = "connected"
 _DRIVERS = (
     "psycopg",
@@ -273,12 +263,6 @@ def paths_of(table: str, home: Path, connection: str | None = None) -> list[str]
     return [] if _is_of_connection(table, connection) else _paths(table, home)
 
 
-def file_kind(path: str) -> str | None:
-    """Tell the format of a file or glob, `csv`, `parquet` or `json`; None for a database table."""
-    plain = path.lower().removesuffix(".gz")
-    return next((kind for ending, kind in _KINDS.items() if plain.endswith(ending)), None)
-
-
 def _paths(table: str, home: Path) -> list[str]:
     path = home / table
     paths = [str(path)] if path.is_file() else []
@@ -294,8 +278,10 @@ def _paths(table: str, home: Path) -> list[str]:
             remedy="correct `table:` in the config; paths start from its folder, and `folder/*.csv` names several files",
         )
     kinds = {file_kind(path) for path in paths}
+    for file in paths:
+        refuse_other_format(file, file_kind(file))
     if None in kinds or len(kinds) > 1:
-        raise DataError(f"{table} does not have a readable format", received=listed(paths, 5), allowed=_ALLOWED)
+        raise DataError(f"{table} does not have a readable format", received=listed(paths, 5), allowed=ALLOWED)
     return paths
 
 

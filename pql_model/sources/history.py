@@ -13,10 +13,13 @@ import ibis
 from pql_model.config.own_features import DatedKeys
 from pql_model.config.schema import Config
 from pql_model.sources.aliases import Aliases
+from pql_model.sources.casts import number
 from pql_model.sources.dated_columns import DatedColumns, DatedTable, stage_dated
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
+from pql_model.sources.scalars import LARGEST
 
 Table = Any
+Column = Any
 
 REASONS = {
     "repeated": "the same row again",
@@ -54,19 +57,30 @@ def read_history(
     if spec is None:
         return []
     keys = DatedKeys(entity=spec.columns.entity, time=spec.columns.time)
-    table = DatedTable(spec.table, "history", keys, {trait: trait for trait in spec.traits}, spec.where, observed_until)
+    table = DatedTable(
+        spec.table, "history", keys, {trait: trait for trait in spec.traits}, spec.where, spec, observed_until
+    )
     part = stage_dated(con, config, table, "history", roster, aliases)
     rows, distinct = part.table, part.table.distinct()
     values = [column for column in rows.columns if column.startswith("value_")]
     instants = con.create_table(
         "history",
-        rows.group_by("entity", "time").agg(known_at=ibis.null("int64"), **{v: rows[v].max() for v in values}),
+        rows.group_by("entity", "time").agg(known_at=ibis.null("int64"), **{v: _largest(rows[v]) for v in values}),
     )
     count = row_count(distinct)
     twice = {"repeated": row_count(rows) - count, "conflicting": count - row_count(instants)}
     set_aside = {**part.set_aside, **{reason: n for reason, n in twice.items() if n}}
     notes = _warn_of_partial_rows(instants, spec.table, values)
     return [replace(part, table=instants, set_aside=set_aside, states_all=True, notes=notes)]
+
+
+def _largest(column: Column) -> Column:
+    """The largest value; of texts, as a file has them, the largest number if there is one, so that 10 is above 9."""
+    if not column.type().is_string():
+        return column.max()
+    return column.argmax(
+        ibis.struct({"number": ibis.coalesce(number(column), -LARGEST), "text": column}), where=column.notnull()
+    )
 
 
 def _warn_of_partial_rows(rows: Table, source: str, values: list[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Files of JSON lines read as a table of documents: one object per line, every other line counted as broken."""
+"""Files of JSON read as a table of documents: one object per line, or an array of objects; anything else is broken."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from typing import Any
 import ibis
 
 from pql_model.errors import DataError
-from pql_model.sources.delimited import MAX_LINE, Unread, buffer_for, is_gzipped, rejected
-from pql_model.sources.duckdb_session import Connection, row_count
+from pql_model.sources.delimited import MAX_LINE, Unread, buffer_for, rejected
+from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.encodings import refuse_other_encoding
+from pql_model.sources.file_format import is_gzipped, open_bytes
 
 Table = Any
 Column = Any
+
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+"""White space, and the byte order mark."""
 
 
 @ibis.udf.scalar.builtin(name="json_extract_string")  # type: ignore[untyped-decorator]
 def _json_text(document: str, path: str) -> str:  # type: ignore[empty-body]
     """DuckDB's text of a JSON value."""
+
+
+@ibis.udf.scalar.builtin(name="json_extract")  # type: ignore[untyped-decorator]
+def _json_part(document: str, path: str) -> str:  # type: ignore[empty-body]
+    """DuckDB's JSON value at a place."""
 
 
 @ibis.udf.scalar.builtin(name="json_valid")  # type: ignore[untyped-decorator]
@@ -41,8 +50,11 @@ def field_of(document: Column, parts: Sequence[str]) -> Column:
 
     The path is a JSON pointer (RFC 6901), which allows any character in a key.
     """
-    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
-    return _json_text(_valid_or_null(document), pointer)
+    return _json_text(_valid_or_null(document), _pointer(parts))
+
+
+def _pointer(parts: Sequence[str]) -> str:
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def keys_of(table: Table, document: Column) -> list[str]:
@@ -61,7 +73,8 @@ def read_json_lines(
 ) -> tuple[dict[str, Column], Table, Unread]:
     """Read files as one table of documents.
 
-    Lines are read as text, because DuckDB's JSON reader turns a broken line into an empty row.
+    Lines are read as text, because DuckDB's JSON reader turns a broken line into an empty row. Only an array of objects,
+    and objects over several lines, are left to it: there a fault spoils the whole file.
 
     Returns
     -------
@@ -73,8 +86,12 @@ def read_json_lines(
         Lines that are not JSON objects.
     """
     parts, unread = [], Unread()
-    for gzipped in sorted({is_gzipped(path) for path in paths}):
-        files = [path for path in paths if is_gzipped(path) == gzipped]
+    layouts = {path: _layout(path) for path in paths}
+    for number, path in enumerate(path for path in paths if layouts[path] != "lines"):
+        parts.append(_objects(con, path, layouts[path], f"{name}_objects{number}"))
+    by_line = [path for path in paths if layouts[path] == "lines"]
+    for gzipped in sorted({is_gzipped(path) for path in by_line}):
+        files = [path for path in by_line if is_gzipped(path) == gzipped]
         view = con.read_csv(
             files,
             table_name=f"{name}_view{gzipped:d}",
@@ -102,6 +119,40 @@ def read_json_lines(
     if not keys:
         refuse_other_encoding(source, paths)
         raise DataError(
-            f"{source} has no JSON object", allowed="JSON lines: one object per line", remedy="convert the file"
+            f"{source} has no JSON object",
+            allowed="JSON lines, one object per line, or an array of objects",
+            remedy="convert the file",
         )
+    if row_count(table) == 1:
+        _refuse_envelope(source, table, keys)
     return {key: field_of(table.document, [key]) for key in keys}, table, unread
+
+
+def _layout(path: str) -> str:
+    """Tell how the objects of a file are laid out, in DuckDB's words; `lines` for one per line."""
+    with open_bytes(path) as file:
+        while (line := file.readline(MAX_LINE)) and not line.strip(_BLANK):
+            pass
+    first = line.strip(_BLANK)
+    return "array" if first.startswith(b"[") else "unstructured" if first == b"{" else "lines"
+
+
+def _objects(con: Connection, path: str, layout: str, name: str) -> Table:
+    packed = "gzip" if is_gzipped(path) else "uncompressed"
+    documents = con.con.execute(
+        "select json::varchar as document from read_json_objects(?, format=?, compression=?, maximum_object_size=?)",
+        [path, layout, packed, MAX_LINE],
+    ).to_arrow_table()
+    return con.create_table(name, documents, overwrite=True)
+
+
+def _refuse_envelope(source: str, table: Table, keys: Sequence[str]) -> None:
+    """Refuse an answer of an API that was saved whole, of which one key holds the rows."""
+    kinds = {f"k{i}": _json_type(_json_part(table.document, _pointer([key]))) for i, key in enumerate(keys)}
+    row = fetch_row(table.select(**kinds))
+    if arrays := [key for i, key in enumerate(keys) if row[f"k{i}"] == "ARRAY"]:
+        raise DataError(
+            f"{source} is a single object, which seems to hold the rows under `{arrays[0]}`",
+            allowed="JSON lines, one object per line, or an array of objects",
+            remedy=f"write the rows alone, for example with `jq -c '.{arrays[0]}[]'`",
+        )

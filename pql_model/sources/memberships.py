@@ -68,6 +68,11 @@ class Memberships:
     set_aside: dict[str, int]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def users(self) -> Table:
+        """Every user who is a member of any account."""
+        return self.table.select("user").union(self.strangers.select("user"), distinct=True)
+
     def place(self, con: Connection, events: Table, name: str) -> Table:
         """Give each event to the accounts its user belonged to at its time.
 
@@ -121,7 +126,7 @@ def read_memberships(
     spec = config.members
     if spec is None:
         return None
-    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_members")
+    raw = read_raw(con, spec.table, config.home, config.connection, name="raw_members", encoding=spec.encoding)
     raw = select_rows(raw, spec.where, "members.where", config.resolution)
     staged = with_one_spelling(_stage(con, spec, raw, config.resolution), config.normalise)
     if aliases is not None:
@@ -226,10 +231,10 @@ def refuse_strange_users(memberships: Memberships, source: str, events: Table) -
         With examples of both.
     """
     users = events.filter(events.user.notnull()).select("user").distinct()
-    members = memberships.table.select("user").union(memberships.strangers.select("user"))
+    members = memberships.users
     if not users.limit(1).to_pyarrow().num_rows or users.semi_join(members, "user").limit(1).to_pyarrow().num_rows:
         return
-    left, right = (t.order_by("user").limit(3).to_pyarrow()["user"].to_pylist() for t in (users, members.distinct()))
+    left, right = (t.order_by("user").limit(3).to_pyarrow()["user"].to_pylist() for t in (users, members))
     raise DataError(
         f"No user of {source} belongs to an account in {memberships.source}",
         received=f"users such as {listed(left)}; members such as {listed(right) or 'none'}",

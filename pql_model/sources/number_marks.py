@@ -12,7 +12,7 @@ from pql_model.config.row_filter import RowFilter
 from pql_model.config.source_tables import EventTable
 from pql_model.config.text_format import NumberMarks
 from pql_model.errors import DataError, listed
-from pql_model.sources.casts import MARK_SPELLINGS, identifier, number, number_pattern, text
+from pql_model.sources.casts import MARK_SPELLINGS, identifier, number, number_pattern, number_text
 from pql_model.sources.duckdb_session import fetch_row
 from pql_model.sources.files import RawTable
 
@@ -23,7 +23,9 @@ _SMALL = r"^[+-]?[0-9]{1,3}$"
 _LARGE = r"^[+-]?[0-9]{4,}$"
 _THREE = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
 """One thousand two hundred and fifty, or 1.25 written with three decimals."""
-_DECORATED = r"^[^0-9A-Za-z]*[$€£¥%][^0-9A-Za-z]*[0-9][0-9.,' ]*$|^[+-]?[0-9][0-9.,' ]*\s*(?:%|€|\$|£|¥|[A-Z]{3})$"
+_DECORATED = (
+    r"^[^0-9A-Za-z]*[$€£¥%][^0-9A-Za-z]*[0-9][0-9.,' ]*[)-]?$|^[+-]?\(?[0-9][0-9.,' ]*\)?\s*(?:%|€|\$|£|¥|[A-Z]{3})\)?$"
+)
 
 
 def _grouped(mark: str, rest: str, groups: str = "+") -> str:
@@ -136,7 +138,7 @@ def _numeric_traits(raw: RawTable, texts: Mapping[str, Column], marks: NumberMar
         return set()
     sums = {}
     for i, column in enumerate(texts.values()):
-        tidy = text(column)
+        tidy = number_text(column)
         sums[f"fits_{i}"] = raw.table.count(where=tidy.re_search(number_pattern(marks)))
         sums[f"present_{i}"] = raw.table.count(where=tidy.notnull())
     row = fetch_row(raw.table.aggregate(**sums))
@@ -171,7 +173,9 @@ def _profiles(raw: RawTable, texts: Mapping[str, Column]) -> dict[str, _Profile]
     patterns = {"plain": PLAIN, "small": _SMALL, "large": _LARGE, "three": _THREE, "comma_three": _COMMA_THREE}
     patterns |= {"zero": r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{2}0$", "decorated": _DECORATED}
     patterns |= {f"foreign_{i}": pattern for i, (_, pattern) in enumerate(_FOREIGN)}
-    cells = [raw.table.select(place=ibis.literal(i), text=text(column)) for i, column in enumerate(texts.values())]
+    cells = [
+        raw.table.select(place=ibis.literal(i), text=number_text(column)) for i, column in enumerate(texts.values())
+    ]
     every = ibis.union(*cells) if len(cells) > 1 else cells[0]
     shapes = every.group_by("place", shape=every.text.translate("12345678", "99999999")).agg(
         rows=lambda t: t.count(), first=lambda t: t.text.min()

@@ -52,11 +52,11 @@ def judge_payments(rows: Table, now: int, refunded_is_mapped: bool) -> Table:
         The same rows with `unpaid`, null for a payment, and `net`, null where the value is.
     """
     if refunded_is_mapped:
-        back = ibis.coalesce(rows.refunded.abs(), 0.0)
-        return rows.mutate(
-            unpaid=ibis.cases((rows.value <= 0, "no_payment"), (back >= rows.value, "refunded"), else_=_NO_REASON),
-            net=rows.value - back,
-        )
+        rows = rows.mutate(back=ibis.coalesce(rows.refunded.abs(), 0.0))
+        rows = rows.mutate(back=_of_one_payment(rows))
+        whole = rows.back >= rows.value * (1 - NEGLIGIBLE)
+        unpaid = ibis.cases((rows.value <= 0, "no_payment"), (whole, "refunded"), else_=_NO_REASON)
+        return rows.mutate(unpaid=unpaid, net=rows.value - rows.back).drop("back")
     rows = rows.mutate(signed=ibis.coalesce(rows.value, 0.0), planned=rows.time > now)
     so_far = {"group_by": ["entity", "planned"], "order_by": [rows.time, rows.signed.desc()]}
     rows = rows.mutate(
@@ -73,6 +73,19 @@ def judge_payments(rows: Table, now: int, refunded_is_mapped: bool) -> Table:
     paid_back = (rows.lowest < 0) & (rows.net <= rows.turnover * NEGLIGIBLE)
     reason = ibis.cases((rows.value <= 0, "no_payment"), (paid_back, "refunded"), else_=_NO_REASON)
     return rows.mutate(unpaid=reason).drop("signed", "planned", "balance", "turnover", "lowest")
+
+
+def _of_one_payment(rows: Table) -> Column:
+    """What was paid back, `back`, where a payment has a row per refund, as when a table of refunds was joined to it.
+
+    Rows of one entity, instant and value are read as one payment if each has a refund of another amount and these fit
+    into the value together.
+    """
+    same = [rows.entity, rows.time, rows.value]
+    again = ibis.row_number().over(ibis.window(group_by=[*same, rows.back], order_by=rows.back)) > 0
+    once = ibis.ifelse(again, 0.0, rows.back)
+    total, least = (each.over(ibis.window(group_by=same)) for each in (once.sum(), rows.back.min()))
+    return ibis.ifelse((least > 0) & (total <= rows.value * (1 + NEGLIGIBLE)), total, rows.back)
 
 
 _NO_REASON = ibis.null("string")

@@ -52,6 +52,12 @@ class People:
         lost = ", ".join(f"{n:,} {reason}" for reason, n in members.set_aside.items() if reason not in HARMLESS)
         return (*members.warnings, *([f"Rows of {members.source} that cannot be used: {lost}."] if lost else []))
 
+    def entity_that_counts(self, config: Config, entity: str) -> str:
+        """Follow an id that was merged into another; where accounts convert, users are merged and entities are not."""
+        if self.aliases is None or config.entity != "user":
+            return entity
+        return self.aliases.resolve_ids([entity])[0]
+
     def place(self, con: Connection, config: Config, spec: EventTable, events: Table, name: str) -> Table:
         """Resolve users, and give each event to every entity it belongs to.
 

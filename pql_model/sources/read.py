@@ -20,7 +20,7 @@ from pql_model.sources.events import EventLog, StagedEvents, finish_events, refu
 from pql_model.sources.history import read_history
 from pql_model.sources.memberships import HARMLESS, Memberships, read_memberships, refuse_strange_users
 from pql_model.sources.people import NOBODY, People, excluded_users
-from pql_model.sources.unknown_ids import IdColumn, unknown_id_warnings
+from pql_model.sources.unknown_ids import IdColumn, unknown_id_warnings, unmatched_user_warnings
 from pql_model.sources.zone_check import warn_of_time_zone
 from pql_model.time import DAY, iso
 
@@ -118,6 +118,7 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         *(sentence for part in dated for sentence in (part.warning, *part.notes) if sentence),
         *(sentence for part in staged for sentence in part.warnings),
         *unknown_id_warnings(con, config, _id_columns(con, config, staged), entities.roster),
+        *unmatched_user_warnings(con, config, people, [part.as_written for part in staged]),
         *_warn_of_arrival(staged),
         *_warn_of_useless_exclusion(config),
         *_warn_of_dates(config, events.table, entities.table),

@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
-from pql_model.config.source_tables import EventTable
+from pql_model.config.source_tables import ConversionTable, EventTable
 from pql_model.sources.duckdb_session import Connection, fetch_row, row_count
 from pql_model.sources.files import RawTable, paths_of, read_raw
 from pql_model.time import MINUTE, SECOND
@@ -52,18 +52,53 @@ def repeat_warnings(con: Connection, config: Config, raw: RawTable, spec: EventT
     """
     if spec.columns.id is not None or spec.drop_repeats or spec.counts is not None:
         return []
-    rows = row_count(raw.table)
-    hashes = raw.table.select(row=_row_hash(raw, raw.columns))
-    repeated = rows - int(hashes.row.nunique().to_pyarrow().as_py())
+    rows, repeated = _repeated_rows(raw)
     if repeated <= NOTICED * rows:
         return []
-    overlap = _overlap(con, config, raw, spec) if repeated else None
+    overlap = _overlap(con, config, raw, spec)
     if overlap is None and not _beyond_chance(staged):
         return []
-    return [
-        f"{repeated:,} of {rows:,} rows of {raw.source} ({repeated / rows:.0%}) repeat another row in every column"
-        f"{overlap or ''}. Set `drop_repeats: true` for this table to count each once, or map `columns.id`."
-    ]
+    return [f"{_repeat(raw, rows, repeated, overlap)}. {_ONCE}, or map `columns.id`."]
+
+
+def repeated_payment_warnings(con: Connection, config: Config, raw: RawTable, staged: Table) -> list[str]:
+    """Report payments that are alike in every column, where others are refunds: a charge that stands twice outlives one.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    raw : RawTable
+        The table of conversions.
+    staged : Table
+        Its rows, with `value`.
+    """
+    refunds = staged.filter(staged.value < 0).limit(1)
+    if config.conversions.drop_repeats or not row_count(con.create_table("a_refund", refunds)):
+        return []
+    rows, repeated = _repeated_rows(raw)
+    if not repeated:
+        return []
+    overlap = _overlap(con, config, raw, config.conversions)
+    said = _repeat(raw, rows, repeated, overlap)
+    return [f"{said}. A charge that stands twice is not taken back by one refund. {_ONCE} if they are one payment."]
+
+
+_ONCE = "Set `drop_repeats: true` for this table to count each once"
+
+
+def _repeated_rows(raw: RawTable) -> tuple[int, int]:
+    """Count the rows, and those that repeat another in every column."""
+    rows = row_count(raw.table)
+    hashes = raw.table.select(row=_row_hash(raw, raw.columns))
+    return rows, rows - int(hashes.row.nunique().to_pyarrow().as_py())
+
+
+def _repeat(raw: RawTable, rows: int, repeated: int, overlap: str | None) -> str:
+    share = f"{repeated:,} of {rows:,} rows of {raw.source} ({repeated / rows:.0%})"
+    return f"{share} repeat another row in every column{overlap or ''}"
 
 
 def _row_hash(raw: RawTable, columns: Sequence[str]) -> Column:
@@ -71,7 +106,7 @@ def _row_hash(raw: RawTable, columns: Sequence[str]) -> Column:
     return ibis.struct(parts).hash()
 
 
-def _overlap(con: Connection, config: Config, raw: RawTable, spec: EventTable) -> str | None:
+def _overlap(con: Connection, config: Config, raw: RawTable, spec: EventTable | ConversionTable) -> str | None:
     """Name the two files that share most rows; None where no two files share any."""
     paths = paths_of(spec.table, config.home, config.connection)
     if len(paths) < 2:

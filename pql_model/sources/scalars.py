@@ -19,6 +19,9 @@ SPACES = "\t\n\v\f\r "
 WHOLE_NUMBER = r"^(-?[0-9]+)\.0+$"
 """A whole number written as a float; group 1 is how an id or a trait writes it."""
 
+SIGNED = "^(?:\\(([0-9][^()]*)\\)|([0-9].*)-|\u2212(.*))$"
+"""Negative numbers as accounts and typography write them: `(49.00)`, `49.00-`, and the minus sign U+2212."""
+
 LARGEST = 1e300
 """Largest absolute value of a number: the sum of many such numbers is still finite, and anything larger is an error."""
 
@@ -44,6 +47,7 @@ EVENT_CALLED_ANY = f"{ANY} (event)"
 
 _EDGES = SPACES.replace("\v", "")
 _whole_number = re.compile(WHOLE_NUMBER).search
+_signed = re.compile(SIGNED).sub
 _bot_user = re.compile(BOT_USERS).search
 _NOT_LETTERS = str.maketrans("ıİ", "öÖ")
 """When ignoring case, Python matches these two with `i`; the database, like every letter beyond a to z, does not."""
@@ -82,6 +86,15 @@ def read_event_name(raw: str) -> str | None:
     """
     name = clean_text(raw)
     return EVENT_CALLED_ANY if name == ANY else name
+
+
+def leading_sign(number: str) -> str:
+    """Write the sign of a number in front of it.
+
+    >>> leading_sign("(49.00)"), leading_sign("49.00-"), leading_sign("-49.00"), leading_sign("n/a")
+    ('-49.00', '-49.00', '-49.00', 'n/a')
+    """
+    return _signed(r"-\1\2\3", number)
 
 
 def canonical_value(raw: str) -> str:

@@ -1,16 +1,19 @@
-"""Ids that the entities table does not list: which spelling would make them match, and which column matches better."""
+"""Ids that match nothing: which spelling would make them match, and which column matches better."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import ibis
 
 from pql_model.config.schema import Config
 from pql_model.sources.casts import identifier
 from pql_model.sources.duckdb_session import Connection, row_count
 from pql_model.sources.files import read_raw
 from pql_model.sources.id_columns import FORMS, normalised
+from pql_model.sources.people import People
 
 Table = Any
 
@@ -62,7 +65,7 @@ def unknown_id_warnings(con: Connection, config: Config, columns: Iterable[IdCol
             continue
         total = row_count(rows)
         distinct = con.create_table("unknown_ids", unknown.distinct(), overwrite=True)
-        hint = _best_form(config, distinct, listed)
+        hint = _best_form(distinct, listed, config.normalise)
         if hint is None and count <= MANY * total:
             continue
         sentence = f"{count:,} of {total:,} rows of {each.table} name ids that {config.entities.table} does not list"
@@ -80,11 +83,58 @@ def unknown_id_warnings(con: Connection, config: Config, columns: Iterable[IdCol
         yield sentence + "."
 
 
-def _best_form(config: Config, unknown: Table, listed: Table) -> tuple[str, int] | None:
-    """The form under which most unknown ids match, alone or after those of the config."""
+def unmatched_user_warnings(con: Connection, config: Config, people: People, events: Sequence[Table]) -> Iterator[str]:
+    """Report merged users and members that no user of the events matches as they are written.
+
+    Parameters
+    ----------
+    con : Connection
+        An open session.
+    config : Config
+        The product.
+    people : People
+        Merged users and memberships.
+    events : sequence of Table
+        entity and user of every event, as they are written.
+    """
+    if people.aliases is None and people.memberships is None:
+        return
+    cells = [t.select(entity="user") for t in events]
+    if config.entity == "user":
+        cells += [t.select("entity") for t in events if t.entity.type().is_string()]
+    users = ibis.union(*cells, distinct=True) if len(cells) > 1 else cells[0].distinct()
+    users = con.create_table("users_as_written", users.filter(users.entity.notnull()), overwrite=True)
+    if people.aliases is not None and config.aliases is not None:
+        merged = con.create_table("merged_ids", people.aliases.table.select(entity="alias"), overwrite=True)
+        idle = con.create_table("idle_aliases", merged.anti_join(users, "entity"), overwrite=True)
+        yield from _unmatched(config.aliases.table, "aliases", idle, users, merged)
+    if people.memberships is not None and config.members is not None:
+        members = con.create_table("member_ids", people.memberships.users.select(entity="user"), overwrite=True)
+        idle = con.create_table("idle_members", members.anti_join(users, "entity"), overwrite=True)
+        strange = con.create_table("users_of_no_account", users.anti_join(members, "entity"), overwrite=True)
+        yield from _unmatched(config.members.table, "members", idle, strange, members)
+
+
+def _unmatched(source: str, kind: str, idle: Table, users: Table, everyone: Table) -> Iterator[str]:
+    """Report ids of a table of people that are no user, if they would be in another spelling, or if all are not."""
+    count, total = row_count(idle), row_count(everyone)
+    if not count:
+        return
+    if hint := _best_form(idle, users, ()):
+        form, matched = hint
+        yield (
+            f"{matched:,} of the {total:,} {kind} of {source} match users of the events only {_WORDS[form]}, and have no "
+            "effect. Write the users of both tables in one way."
+        )
+    elif count == total:
+        yield f"None of the {total:,} {kind} of {source} is a user of the events, so that they have no effect."
+
+
+def _best_form(unknown: Table, listed: Table, applied: Sequence[str]) -> tuple[str, int] | None:
+    """The form under which most unknown ids match, alone or after those that are applied."""
     matches = {}
     for form in FORMS:
-        if form not in config.normalise:
+        if form not in applied:
             left = unknown.select(entity=normalised(unknown.entity, [form]))
             right = listed.select(entity=normalised(listed.entity, [form])).distinct()
             matches[form] = row_count(left.semi_join(right, "entity"))

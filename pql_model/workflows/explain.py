@@ -105,7 +105,7 @@ def explain_entity(
     Parameters
     ----------
     entity
-        Id of the entity, read as in the tables.
+        Id of the entity, read as in the tables; one that was merged into another is explained as that one.
     as_of
         A date or ISO time; default: the newest event of the data.
     model
@@ -136,6 +136,7 @@ def explain_entity(
     with open_session() as con:
         with stages("read"):
             everyone = read_sources(con, config)
+            name = everyone.people.entity_that_counts(config, name)
             sources = select_entity(con, config, everyone, name)
             at, grid = eligibility(
                 config, sources, instant if instant is not None else newest_event(everyone.events.table)

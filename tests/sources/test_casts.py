@@ -13,6 +13,7 @@ from staging import of_column
 
 from pql_model.errors import DataError
 from pql_model.sources.casts import identifier, number, refuse_mixed_offsets, text, times
+from pql_model.sources.scalars import leading_sign
 from pql_model.time import parse_instant
 
 NOON = parse_instant("2026-01-31T12:00:00Z")
@@ -133,6 +134,16 @@ class TestNumber:
             None,
             None,
         ]
+
+    @pytest.mark.parametrize("written", ["-49.5", "(49.5)", "49.5-", "\u221249.5", " (49.5) "])
+    def test_negative_numbers_may_be_written_as_accounts_do(self, written):
+        assert of_column(pa.array([written]), number) == [-49.5]
+        assert float(leading_sign(written.strip())) == -49.5
+
+    def test_what_only_looks_negative_is_not_a_number(self):
+        written = ["(a)", "a-", "()", "-", "(1", "1-2", "(-1)", "--1", "1--", "-1-", "(1)-"]
+
+        assert of_column(pa.array(written), number) == [None] * len(written)
 
     def test_booleans_are_one_and_zero_typed_or_as_text(self):
         assert of_column(pa.array([True, False, None]), number) == [1, 0, None]

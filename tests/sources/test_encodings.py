@@ -105,7 +105,6 @@ def test_text_that_is_not_in_the_named_encoding_is_refused(tmp_path):
 def test_copies_are_removed(tmp_path):
     put(tmp_path, "t.csv.gz", csv(("Köln",)).encode("cp1252"))
     with in_utf8("t", [str(tmp_path / "t.csv.gz")], "cp1252") as paths:
-        assert paths[0].endswith("t.csv")
         assert "Köln" in Path(paths[0]).read_text(encoding="utf-8")
     assert not Path(paths[0]).exists()
     assert gzip.decompress((tmp_path / "t.csv.gz").read_bytes()) == csv(("Köln",)).encode("cp1252")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from staging import put, read, rows_of_raw
 
@@ -69,9 +71,11 @@ def test_keys_may_contain_any_character(tmp_path):
     )
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", "nope\n", '[{"a": 1},\n {"a": 2}]\n'])
+@pytest.mark.parametrize("content", ["", "\n\n", "nope\n", "[]", "[1, 2]\n"])
 def test_file_without_objects_is_refused(tmp_path, content):
-    with pytest.raises(DataError, match=r"t\.json has no JSON object\. Allowed: JSON lines: one object per line"):
+    with pytest.raises(
+        DataError, match=r"t\.json has no JSON object\. Allowed: JSON lines, one object per line, or an array"
+    ):
         read(tmp_path, put(tmp_path, "t.json", content))
 
 
@@ -125,3 +129,43 @@ class TestNested:
             raw = read_raw(con, put(tmp_path, "t.jsonl", '{"p": {"size": 3}}\n'), tmp_path)
 
             assert rows_of_raw(raw) == [{"p": '{"size":3}'}]
+
+
+class TestOtherLayouts:
+    @pytest.mark.parametrize("name", ["t.json", "t.json.gz", "t.jsonl"])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            '[{"a": 1, "b": {"c": "x"}}, {"a": null}]',
+            '\n\n[\n  {\n    "a": 1,\n    "b": {"c": "x"}\n  },\n  {\n    "a": null\n  }\n]\n',
+            '{\n  "a": 1,\n  "b": {"c": "x"}\n}\n{\n  "a": null\n}\n',
+        ],
+    )
+    def test_an_array_and_objects_over_several_lines_are_rows(self, tmp_path, name, content):
+        rows, unread = read(tmp_path, put(tmp_path, name, content))
+
+        assert ([row["a"] for row in rows], unread) == (["1", None], 0)
+        assert '"c"' in str(rows[0]["b"])
+
+    def test_members_of_an_array_that_are_no_objects_are_counted(self, tmp_path):
+        assert read(tmp_path, put(tmp_path, "t.json", '[{"a": 1}, 7, null, [1], {"a": 2}]')) == (
+            [{"a": "1"}, {"a": "2"}],
+            3,
+        )
+
+    def test_arrays_and_lines_are_read_together(self, tmp_path):
+        put(tmp_path, "part/1.json", '[{"a": 1}]')
+        put(tmp_path, "part/2.json", '{"a": 2}\n')
+
+        assert read(tmp_path, "part/*.json") == ([{"a": "1"}, {"a": "2"}], 0)
+
+    def test_an_array_that_breaks_off_is_refused(self, tmp_path):
+        with pytest.raises(DataError, match=r"t\.json cannot be read"):
+            read(tmp_path, put(tmp_path, "t.json", '[{"a": 1}, {"a": '))
+
+    @pytest.mark.parametrize("indent", [None, 2])
+    def test_an_answer_of_an_api_is_refused_with_the_key_of_its_rows(self, tmp_path, indent):
+        content = json.dumps({"count": 2, "events": [{"a": 1}, {"a": 2}]}, indent=indent)
+
+        with pytest.raises(DataError, match=r"t\.json is a single object, which seems to hold the rows under `events`"):
+            read(tmp_path, put(tmp_path, "t.json", content))

@@ -139,3 +139,36 @@ def test_any_history_equals_the_naive_stack_and_converts_exactly_if_its_sum_is_p
 def _rounded(fate: tuple[str | None, float | None]) -> tuple[str | None, float | None]:
     reason, net = fate
     return (reason, None if reason or net is None else round(net, 6))
+
+
+def joined(*refunds, value=49, entity="a", day=1):
+    """One payment, once for each of its refunds, as when a table of refunds was joined to it."""
+    return [(entity, day, value) for _ in refunds], list(refunds)
+
+
+@pytest.mark.parametrize(
+    ("refunds", "reason"),
+    [
+        ((49,), BACK),
+        ((20, 29), BACK),
+        ((-20, -29), BACK),
+        ((10, 15, 24), BACK),
+        ((16.33, 16.32, 16.35), BACK),  # 49 but for a rounding error
+        ((20, 28), PAID),
+        ((20, 20), PAID),  # the same row twice, as in overlapping files
+        ((0, 49), None),  # two payments, of which one was paid back
+        ((30, 40), PAID),  # more than one payment could give back: two payments, each in part
+    ],
+)
+def test_a_payment_with_a_row_per_refund_is_paid_back_by_all_of_them(refunds, reason):
+    rows, back = joined(*refunds)
+    found = [unpaid for unpaid, _ in judged(rows, back)]
+
+    assert found == ([PAID, BACK] if refunds == (0, 49) else [reason] * len(refunds))
+
+
+def test_refunds_of_other_entities_instants_and_values_are_not_added():
+    parts = [joined(20), joined(29, day=2), joined(29, entity="b"), joined(29, value=50)]
+    rows, back = [row for part, _ in parts for row in part], [amount for _, part in parts for amount in part]
+
+    assert [unpaid for unpaid, _ in judged(rows, back)] == [PAID] * 4

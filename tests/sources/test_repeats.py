@@ -98,3 +98,39 @@ def test_bursts_and_single_events_with_ids_are_not_reported(tmp_path):
     header = HEADER.replace("\n", ",id\n")
     assert warned(tmp_path, bursts, header=header)[0] == []
     assert warned(tmp_path, [f"{line},{n}" for n, line in enumerate(log_of(8))], header=header)[0] == []
+
+
+PAYMENTS = "account,paid_at,mrr\n"
+
+
+def payments_in_two_files(home, *refunds, **keys):
+    """A charge of `a` that stands in both exports, one of `b`, and refunds."""
+    put(home, "paid/1.csv", PAYMENTS + "a,2026-01-20,49\n")
+    put(home, "paid/2.csv", PAYMENTS + "a,2026-01-20,49\nb,2026-01-21,49\n" + "".join(refunds))
+    read = read_shop(home, buys={"table": "paid/*.csv", **keys})
+    return read, [text for text in read.sources.warnings if "repeat another" in text]
+
+
+def test_a_charge_in_two_files_outlives_its_refund_and_that_is_said(tmp_path):
+    read, found = payments_in_two_files(tmp_path, "a,2026-01-22,-49\n")
+
+    assert [row["entity"] for row in read.conversions] == ["a", "b"]
+    assert found == [
+        "1 of 4 rows of paid/*.csv (25%) repeat another row in every column; 1 stand in both 1.csv and 2.csv. A charge that "
+        "stands twice is not taken back by one refund. Set `drop_repeats: true` for this table to count each once if they "
+        "are one payment."
+    ]
+
+
+def test_a_charge_that_is_counted_once_is_taken_back(tmp_path):
+    read, found = payments_in_two_files(tmp_path, "a,2026-01-22,-49\n", drop_repeats=True)
+
+    assert ([row["entity"] for row in read.conversions], found) == (["b"], [])
+    assert read.sources.conversions.rows == 4
+    assert read.sources.conversions.set_aside == {"repeated_row": 1, "no_payment": 1, "refunded": 1}
+
+
+def test_repeated_charges_without_refunds_change_nothing_and_are_not_mentioned(tmp_path):
+    read, found = payments_in_two_files(tmp_path)
+
+    assert ([row["entity"] for row in read.conversions], found) == (["a", "b"], [])

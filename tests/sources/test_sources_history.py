@@ -27,7 +27,7 @@ def as_of(home, *rows, at, **keys):
     """Entity -> (plan, seats) as of an instant."""
     put(home, "history.csv", "account,changed,plan,seats\n" + "".join(f"{row}\n" for row in rows))
     with open_session("1GB") as con:
-        sources = read_sources(con, shop(home, EVENTS, WHO, history=HISTORY, **keys))
+        sources = read_sources(con, shop(home, EVENTS, WHO, **{"history": HISTORY, **keys}))
         snapshots = sources.entities.table.mutate(as_of=parse_instant(at))
         names = {trait: trait for trait in ("plan", "seats", "size")}
         table = feature_table(sources, con.create_table("seen", snapshots), [], names)
@@ -64,6 +64,21 @@ def test_rows_of_one_instant_give_one_value_in_any_order_and_are_counted(tmp_pat
     assert as_of(tmp_path, *rows, at="2026-01-13")["a"] == ("team", "7")
     part, _ = staged(tmp_path, *rows)
     assert part.set_aside == {"repeated": 1, "conflicting": 2}
+
+
+def test_of_several_numbers_in_texts_the_largest_number_counts(tmp_path):
+    rows = ["a,2026-01-12,team,9", "a,2026-01-12,team,10", "b,2026-01-12,team,many", "b,2026-01-12,free,2"]
+
+    assert as_of(tmp_path, *rows, at="2026-01-13") == {"a": ("team", "10"), "b": ("team", "2")}
+
+
+def test_numbers_with_marks_are_read_as_the_table_says_and_refused_where_it_says_nothing(tmp_path):
+    rows = ['a,2026-01-12,team,"1.250,5"', 'b,2026-01-12,team,"980,5"']
+    marks = {**HISTORY, "decimal": ",", "thousands": "."}
+
+    assert as_of(tmp_path, *rows, at="2026-01-13", history=marks) == {"a": ("team", "1250.5"), "b": ("team", "980.5")}
+    with pytest.raises(DataError, match=r"Column `seats` of history\.csv writes numbers with marks of its own"):
+        as_of(tmp_path, *rows, at="2026-01-13")
 
 
 def test_rows_that_cannot_be_used_are_counted_by_reason(tmp_path):
