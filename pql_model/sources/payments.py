@@ -52,8 +52,7 @@ def judge_payments(rows: Table, now: int, refunded_is_mapped: bool) -> Table:
         The same rows with `unpaid`, null for a payment, and `net`, null where the value is.
     """
     if refunded_is_mapped:
-        rows = rows.mutate(back=ibis.coalesce(rows.refunded.abs(), 0.0))
-        rows = rows.mutate(back=_of_one_payment(rows))
+        rows = _with_refunds_of_one_payment(rows)
         whole = rows.back >= rows.value * (1 - NEGLIGIBLE)
         unpaid = ibis.cases((rows.value <= 0, "no_payment"), (whole, "refunded"), else_=_NO_REASON)
         return rows.mutate(unpaid=unpaid, net=rows.value - rows.back).drop("back")
@@ -75,17 +74,19 @@ def judge_payments(rows: Table, now: int, refunded_is_mapped: bool) -> Table:
     return rows.mutate(unpaid=reason).drop("signed", "planned", "balance", "turnover", "lowest")
 
 
-def _of_one_payment(rows: Table) -> Column:
-    """What was paid back, `back`, where a payment has a row per refund, as when a table of refunds was joined to it.
+def _with_refunds_of_one_payment(rows: Table) -> Table:
+    """Add `back`, what was paid back, where a payment may have a row per refund, as when a table of refunds was joined.
 
     Rows of one entity, instant and value are read as one payment if each has a refund of another amount and these fit
     into the value together.
     """
-    same = [rows.entity, rows.time, rows.value]
-    again = ibis.row_number().over(ibis.window(group_by=[*same, rows.back], order_by=rows.back)) > 0
-    once = ibis.ifelse(again, 0.0, rows.back)
-    total, least = (each.over(ibis.window(group_by=same)) for each in (once.sum(), rows.back.min()))
-    return ibis.ifelse((least > 0) & (total <= rows.value * (1 + NEGLIGIBLE)), total, rows.back)
+    same = ["entity", "time", "value"]
+    rows = rows.mutate(back=ibis.coalesce(rows.refunded.abs(), 0.0))
+    place = ibis.row_number().over(ibis.window(group_by=[*same, "back"], order_by=rows.back))
+    rows = rows.mutate(once=ibis.ifelse(place > 0, 0.0, rows.back))
+    total, least = (each.over(ibis.window(group_by=same)) for each in (rows.once.sum(), rows.back.min()))
+    is_one = (least > 0) & (total <= rows.value * (1 + NEGLIGIBLE))
+    return rows.mutate(back=ibis.ifelse(is_one, total, rows.back)).drop("once")
 
 
 _NO_REASON = ibis.null("string")
