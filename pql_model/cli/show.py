@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote_plus
 
 from rich.console import Console
 from rich.text import Text
@@ -89,6 +90,8 @@ def show_train(console: Console, payload: dict[str, Any]) -> None:
     columns = ["", "ROC-AUC (95 % interval)", "among accounts of the same age"]
     print_table(console, "Comparison with the baselines", columns, rows)
     _calibration(console, payload["calibration"])
+    if payload["value"]:
+        _value(console, payload["value"])
     behaviours = [b for b in payload["behaviours"] if b["share"] >= 0.005][:8]
     shares = [(b["behaviour"], b["part"], percent(b["share"])) for b in behaviours]
     print_table(console, "Most important behaviours", ["behaviour", "part", "share"], shares)
@@ -132,6 +135,22 @@ def show_score(console: Console, payload: dict[str, Any], best: Iterable[dict[st
         say(console, f"Score log: {payload['score_log']}")
 
 
+def _value(console: Console, value: dict[str, Any]) -> None:
+    """Print what a conversion is worth, and what the training period expected of the test period."""
+    mean, checked = value["per_conversion"], value["checked"]
+    parts = [f"{name} {part['value']:,.0f}" for name, part in value["segments"].items()]
+    by = f" (by {unquote_plus(value['segmented_by'].removeprefix('trait.'))}: {', '.join(parts)})" if parts else ""
+    said = f" {mean['value']:,.0f} ({mean['low']:,.0f} to {mean['high']:,.0f}), from {value['conversions']:,} conversions{by}."
+    say(console, ("A conversion is worth", "bold"), said, gap=True)
+    if checked is not None:
+        expected = checked["expected"]
+        say(
+            console,
+            f"In the test period {expected['value']:,.0f} were expected ({expected['low']:,.0f} to {expected['high']:,.0f}), and "
+            f"{checked['observed']:,.0f} came.",
+        )
+
+
 def _decisions(payload: dict[str, Any]) -> Iterable[str]:
     """Print the bands, the accounts not worth a call with the conversions missed, and the suppressed ones."""
     yield "Bands: " + ", ".join(f"{band['rows']:,} {name}" for name, band in payload["bands"].items()) + "."
@@ -141,6 +160,12 @@ def _decisions(payload: dict[str, Any]) -> Iterable[str]:
         yield (
             f"{skipped['share']:.0%} are in band {' or '.join(skipped['bands'])} and are not PQLs; skipping them would miss "
             f"about {missed['value']:.0f} of {expected:.0f} expected conversions ({missed['low']:.0f} to {missed['high']:.0f})."
+        )
+    if (worth := payload["expected_value"]) is not None:
+        everybody = payload["expected_value_all"]["value"]
+        yield (
+            f"The PQLs are expected to bring {worth['value']:,.0f} ({worth['low']:,.0f} to {worth['high']:,.0f}), everybody "
+            f"{everybody:,.0f}."
         )
     held_back = [f"{count:,} {_SUPPRESSED[reason]}" for reason, count in payload["suppressed"].items()]
     if held_back:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -108,6 +108,7 @@ class ConversionColumns(Strict):
     refunded: str | None = Field(
         None, description="The part of the amount that was paid back. Rows paid back in full do not count."
     )
+    currency: str | None = Field(None, description="The currency of the amount. Needed where there are several.")
     start: str | None = Field(
         None, description="The time where `time` is empty: the start of a subscription that had no trial."
     )
@@ -117,9 +118,11 @@ class ConversionColumns(Strict):
     )
 
     @model_validator(mode="after")
-    def _refund_of_a_value(self) -> ConversionColumns:
+    def _of_a_value(self) -> ConversionColumns:
         if self.refunded is not None and self.value is None:
             raise ValueError("`refunded` needs `value`, the amount of which it is a part")
+        if self.currency is not None and self.value is None:
+            raise ValueError("`currency` needs `value`, the amount that it is of")
         return self
 
 
@@ -132,3 +135,13 @@ class ConversionTable(TextFormat):
     columns: ConversionColumns = Field(description="Which column holds what.")
     where: Where = where_field()
     drop_repeats: bool = Field(False, description="Count rows that are alike in every column once.")
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="Currency -> what one unit of it is worth, in the currency that values are to be given in.",
+    )
+
+    @model_validator(mode="after")
+    def _rates_of_currencies(self) -> ConversionTable:
+        if self.rates and self.columns.currency is None:
+            raise ValueError("`rates` need `columns.currency`, the currency of each payment")
+        return self

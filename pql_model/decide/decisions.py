@@ -14,6 +14,7 @@ from pql_model.decide.holdout import held_out, ties
 from pql_model.decide.policy import expected_conversions
 from pql_model.decide.select import SUPPRESSED, SelectionInput, select, select_alone
 from pql_model.decide.state import RunState
+from pql_model.model.conversion_value import RowValues
 from pql_model.statistics.estimate import Estimate
 
 
@@ -129,6 +130,8 @@ class Summary:
         the expected conversions that skipping them would miss.
     everybody
         Expected conversions of all rows.
+    selected_value, everybody_value
+        Their expected value; None where the value of a conversion is not known.
     """
 
     selected: Estimate
@@ -137,12 +140,16 @@ class Summary:
     everybody: Estimate
     suppressed: dict[str, int]
     held_out: int
+    selected_value: Estimate | None = None
+    everybody_value: Estimate | None = None
 
     def to_dict(self) -> dict[str, Any]:
         lowest, rows, share, cost = self.not_to_call
         return {
             "expected_conversions": self.selected.to_dict(),
             "expected_conversions_all": self.everybody.to_dict(),
+            "expected_value": self.selected_value.to_dict() if self.selected_value is not None else None,
+            "expected_value_all": self.everybody_value.to_dict() if self.everybody_value is not None else None,
             "bands": {n: {"rows": k, "expected_conversions": e.to_dict()} for n, (k, e) in self.bands.items()},
             "not_to_call": {
                 "bands": [lowest],
@@ -156,13 +163,17 @@ class Summary:
         }
 
 
-def summarise(decider: Decider, decisions: Decisions, probability: np.ndarray, level_error: float) -> Summary:
+def summarise(
+    decider: Decider, decisions: Decisions, probability: np.ndarray, level_error: float, values: RowValues | None = None
+) -> Summary:
     """Summarise the decisions on a batch.
 
     Parameters
     ----------
     level_error
         See `expected_conversions`.
+    values
+        What a conversion of each row is worth, where it is known.
     """
     pql = decisions.is_pql if decisions.is_pql is not None else np.zeros(len(probability), bool)
     non_pqls = {name: (decisions.band == name) & ~pql for name in decider.bands.names[:0:-1]}
@@ -187,4 +198,6 @@ def summarise(decider: Decider, decisions: Decisions, probability: np.ndarray, l
         everybody=expected_conversions(probability, level_error),
         suppressed={name: n for name, n in reasons.items() if n},
         held_out=int(decisions.held_out.sum()),
+        selected_value=values.of_all(probability, level_error, pql) if values is not None else None,
+        everybody_value=values.of_all(probability, level_error) if values is not None else None,
     )

@@ -18,6 +18,7 @@ from pql_model.decide.state import RunState
 from pql_model.explain.scored import scored_rows
 from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
+from pql_model.model.conversion_value import VALUE_COLUMNS, ConversionValue, RowValues, value_columns
 from pql_model.time import iso, parse_instant, to_datetime
 
 COLUMNS = {
@@ -25,6 +26,7 @@ COLUMNS = {
     "as_of": "time",
     "probability": "number",
     "score": "number",
+    **dict.fromkeys(VALUE_COLUMNS, "number"),
     "band": "text",
     "is_pql": "flag",
     "usage": "number",
@@ -77,10 +79,11 @@ def table_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class DecidedRows:
-    """Scored rows in the order of the table, and the decisions on them."""
+    """Scored rows in the order of the table, the decisions on them, and what a conversion of each is worth, if known."""
 
     rows: pd.DataFrame
     decisions: Decisions
+    values: RowValues | None
 
 
 def decided_rows(
@@ -108,6 +111,9 @@ def decided_rows(
     """
     X = model.manifest.matrix(table)
     rows = scored_rows(model, table, X)
+    value = ConversionValue.of_facts(model.facts)
+    values = value.of(X, model.manifest) if value is not None else None
+    rows = rows.assign(**value_columns(values, rows["probability"].to_numpy(), model.level_error))
     columns = Columns.of_table(table, decider.conditions, [AGE])
     entity = rows["entity"].astype(str) if "entity" in rows.columns else [""] * len(rows)
     if "entity" not in rows.columns:
@@ -123,7 +129,7 @@ def decided_rows(
         **({"newly_qualified": decisions.newly_qualified} if before is not None else {}),
     }
     rows = rows.assign(**{name: _typed(values, name, len(rows)) for name, values in decided.items()})
-    return DecidedRows(rows[[name for name in NAMES if name in rows.columns]], decisions)
+    return DecidedRows(rows[[name for name in NAMES if name in rows.columns]], decisions, values)
 
 
 def _typed(values: np.ndarray | None, name: str, rows: int) -> Any:

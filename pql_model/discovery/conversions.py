@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from pql_model.discovery.keys import EntityIds
 from pql_model.discovery.roles import Guess, Recognition, find, require, require_entity
 from pql_model.discovery.sketch import ColumnSketch, TableSketch
 from pql_model.discovery.vocabulary import vocabulary
+from pql_model.sources.currency import currency_column, is_currency
 from pql_model.time import HOUR
 
 _PAYMENT_TIMES = vocabulary(
@@ -34,6 +36,7 @@ def recognise_conversions(sketch: TableSketch, ids: EntityIds | None = None) -> 
     find(table, "value")
     if "value" in table.roles:
         find(table, "refunded")
+        _map_currency(table)
     export = table.export
     taken = [*table.roles.values(), *([trial_end.name] if trial_end else [])]
     selection = select_payments(sketch, export.family if export else None, taken, "refunded" in table.roles)
@@ -48,6 +51,27 @@ def recognise_conversions(sketch: TableSketch, ids: EntityIds | None = None) -> 
     guess = table.guess(key.kind if key.is_certain else None)
     reasons = [f"Rows of {sketch.file} count where {_written(c)}: {c.reason}." for c in conditions]
     return replace(guess, conditions=conditions, reasons=(*guess.reasons, *reasons), questions=tuple(table.questions))
+
+
+def _map_currency(table: Recognition) -> None:
+    """Assign the column of currencies where there are several, of which only one is used without rates."""
+    texts = {column.name: column for column in table.free if column.kind == "text"}
+    name = currency_column(texts, table.roles["value"])
+    if name is None:
+        return
+    codes: Counter[str] = Counter()
+    for code, rows in texts[name].counts.items():
+        if is_currency(code):
+            codes[code.upper()] += rows
+    if len(codes) < 2:
+        return
+    (main, _), *_ = codes.most_common()
+    table.assign("currency", texts[name], f"it holds {len(codes)} different codes")
+    shown = ", ".join(f"{code} ({rows:,} rows)" for code, rows in codes.most_common(8))
+    table.questions.append(
+        f"What are {shown} of `{name}` in {table.sketch.file} worth in one currency? Until `conversions.rates` says so, only the "
+        f"values in {main} are used."
+    )
 
 
 def _judge_ended(

@@ -25,6 +25,7 @@ _NOUNS = {
     "known_at": "when a row arrived in",
     "start": "the start of a subscription without a trial in",
     "canceled": "when a subscription was cancelled in",
+    "currency": "the currency of the values of",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from pql_model.model.learner import Predictor
 from pql_model.model.learners import RESERVED, learner_named
 
 FORMAT = 2
+REFIT = "refit"
+"""Key in the facts of a model: the rows that it was refitted on, and its level."""
 QUANTILES = 1001
 _TESTED = "tested"
 
@@ -78,6 +81,13 @@ class FittedModel:
     @cached_property
     def _quantiles(self) -> np.ndarray:
         return np.array(self.reference)
+
+    @property
+    def level_error(self) -> float:
+        """Standard error of the level of the probabilities, as a share of it."""
+        if REFIT in self.facts:
+            return float(self.facts[REFIT]["level"]["relative_error"])
+        return 1 / math.sqrt(max(1, self.facts.get("train", {}).get("converting_entities", 1)))
 
     def margin(self, table: pd.DataFrame) -> np.ndarray:
         """Return the log-odds before calibration, (rows,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,7 @@ from pql_model.features.spec import parse_feature
 from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import trait_name
+from pql_model.model.conversion_value import ConversionValue, value_columns
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.scope import Scope
 from pql_model.serve.trait_encoding import Trait, TraitColumn, number_of, text_of
@@ -97,6 +99,7 @@ class ScoringEngine:
         self._nearest = NearestMissing(goal, model.manifest) if goal is not None else None
         self._width = len(columns)
         model.predictor.contributions(np.zeros((1, self._width)))  # the first call is slow: make it before any request
+        self._value, self._level_error = ConversionValue.of_facts(model.facts), model.level_error
         self._feature_set = model.manifest.hash  # computing it takes a millisecond
 
     def score(self, raw: object, now: int) -> Answer:
@@ -162,11 +165,14 @@ class ScoringEngine:
         explanation = self._explainer.explain(contributions[0].tolist(), values, None if age != age else age)
         columns = self._columns(numbers, traits, present)
         decisions = decide(self.decider, [entity], probability, columns)
+        row_values = self._value.of(x, self.model.manifest) if self._value is not None else None
+        worth = value_columns(row_values, probability, self._level_error)
         return {
             "entity": entity,
             "as_of": iso(as_of) if as_of is not None else None,
             "probability": float(probability[0]),
             "score": float(self.model.score(probability)[0]),
+            **{name: None if math.isnan(column[0]) else float(column[0]) for name, column in worth.items()},
             "band": str(decisions.band[0]),
             "is_pql": _first(decisions.is_pql),
             "usage": explanation.usage,

@@ -11,6 +11,7 @@ from typing import Any
 from pql_model.decide.rows import COLUMNS
 from pql_model.features.fields import NUMBER_SCHEMA, TIME_SCHEMA, Schema, nullable, object_schema
 from pql_model.features.incoming import BODY
+from pql_model.model.conversion_value import VALUE_COLUMNS
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.engine import FINISHED, model_features
 from pql_model.serve.scope import KEY
@@ -26,6 +27,7 @@ _ROW_KINDS: dict[str, Schema] = {
 _ROW_COLUMNS: dict[str, Schema] = {
     "as_of": nullable(_TEXT),
     "suppressed": nullable(_TEXT),
+    **dict.fromkeys(VALUE_COLUMNS, nullable({"type": "number"})),
     "reasons": {"type": "array"},
     "criteria_met": {"type": ["array", "null"]},
     "nearest_missing": {"type": ["object", "null"]},

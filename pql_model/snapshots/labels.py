@@ -35,8 +35,8 @@ class LabelledSnapshots:
     table
         entity, as_of, signed_up in the session.
     frame
-        entity (str), as_of and signed_up (int64 microseconds, signed_up nullable), converted (bool).
-        Sorted by entity and as_of.
+        entity (str), as_of and signed_up (int64 microseconds, signed_up nullable), converted (bool),
+        value (float64, NaN where not converted or unknown). Sorted by entity and as_of.
     left_out
         Snapshots not used, by reason.
     """
@@ -64,7 +64,7 @@ def label_snapshots(con: Connection, config: Config, sources: Sources) -> Labell
         If no snapshot is left, or only one class.
     """
     grid = landmark_grid(config, sources) if config.motion == "trial" else calendar_grid(config, sources)
-    conversions = sources.conversions.table.select("entity", converted_at="time")
+    conversions = sources.conversions.table.select("entity", "value", converted_at="time")
     t = grid.left_join(conversions, "entity").drop("entity_right")
     end = sources.observed_until
     reason = ibis.cases(
@@ -78,12 +78,17 @@ def label_snapshots(con: Connection, config: Config, sources: Sources) -> Labell
     counts = count_by(checked)
     usable = checked.filter(checked.reason.isnull())
     converted = (usable.converted_at < usable.as_of + config.horizon.us).fill_null(False)
-    snapshots = con.create_table("snapshots", usable.select("entity", "as_of", "signed_up", converted=converted))
+    snapshots = con.create_table(
+        "snapshots",
+        usable.select(
+            "entity", "as_of", "signed_up", converted=converted, value=ibis.ifelse(converted, usable.value, None)
+        ),
+    )
     frame = snapshots.order_by("entity", "as_of").to_pandas()
     frame["signed_up"] = frame["signed_up"].astype("Int64")
     left_out = {name: counts[name] for name in LEFT_OUT if counts.get(name)}
     _refuse_useless(frame, left_out, config, sources)
-    return LabelledSnapshots(snapshots.drop("converted"), frame, left_out)
+    return LabelledSnapshots(snapshots.drop("converted", "value"), frame, left_out)
 
 
 def _refuse_useless(frame: pd.DataFrame, left_out: dict[str, int], config: Config, sources: Sources) -> None:

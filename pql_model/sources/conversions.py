@@ -14,6 +14,7 @@ from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.sources.aliases import Aliases
 from pql_model.sources.casts import Times, identifier, number, refuse_mixed_times, times
+from pql_model.sources.currency import currency_of, in_one_currency
 from pql_model.sources.duckdb_session import Connection, count_by, fetch_row, row_count
 from pql_model.sources.entities import Entities
 from pql_model.sources.events import REASONS
@@ -87,6 +88,7 @@ def read_conversions(
     staged = with_each_id(con, staged, "staged_conversions", "entity")
     staged = with_one_spelling(staged, config.normalise)
     staged = aliases.resolve(staged, "entity") if aliases is not None and config.entity == "user" else staged
+    staged, currency, notes = in_one_currency(con, spec, staged)
     t = staged.left_join(entities.roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(
         (t.entity.isnull(), "no_entity"),
@@ -101,7 +103,7 @@ def read_conversions(
     refuse_mixed_times(t, spec.table, {spec.columns.time: ("time", "has_offset")})
     usable = t.filter(t.reason.isnull()).drop("reason")
     judged = con.create_table("judged_payments", judge_payments(usable, time.now(), spec.columns.refunded is not None))
-    payments = judged.filter(judged.unpaid.isnull()).select("entity", "time", value="net")
+    payments = judged.filter(judged.unpaid.isnull()).select("entity", "time", value=_known_value(judged, currency))
     order = [payments.time, payments.value.desc(nulls_first=False)]  # of several at the same time, the largest
     rank = ibis.row_number().over(ibis.window(group_by="entity", order_by=order))
     first = payments.mutate(rank=rank).filter(lambda t: t.rank == 0).select("entity", "time", "value")
@@ -113,7 +115,7 @@ def read_conversions(
     set_aside = {reason: counts[reason] for reason in (*REASONS, *PAYMENT_REASONS) if counts.get(reason)}
     _refuse_flag(config, staged)
     repeats = repeated_payment_warnings(con, config, raw, staged)
-    warnings = (*raw.warnings, *_warnings(config, staged, judged), *repeats)
+    warnings = (*raw.warnings, *notes, *_warnings(config, staged, judged), *repeats)
     return Conversions(
         conversions,
         row_count(staged) + sum(raw.unread.values()) + raw.repeated + raw.left_out,
@@ -121,6 +123,11 @@ def read_conversions(
         warnings,
         payments,
     )
+
+
+def _known_value(judged: Table, currency: str | None) -> Column:
+    """What was not paid back; unknown in another currency than that of the values."""
+    return judged.net if currency is None else ibis.ifelse(judged.currency == currency, judged.net, None)
 
 
 def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
@@ -141,6 +148,7 @@ def _columns_of_payments(raw: RawTable, config: Config) -> dict[str, Column]:
         "has_offset": paid_at.has_offset,
         "blank": ~paid_at.present,
         "canceled": canceled,
+        "currency": currency_of(raw, config.conversions),
         **{key: number(column) for key, column in amounts.items()},
         **{f"{key}_present": identifier(column).notnull() for key, column in amounts.items()},
     }

@@ -10,10 +10,10 @@ from typing import Any
 from pql_model import time
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
+from pql_model.model.artifact import REFIT
 from pql_model.registry.tracking import Tracking
 from pql_model.serve.bundle import Bundle, load_bundle, write_bundle
 from pql_model.workflows.growth import CRITERIA, REPORT
-from pql_model.workflows.refit import REFIT
 from pql_model.workflows.report import run_file
 from pql_model.workflows.run_files import METRICS
 

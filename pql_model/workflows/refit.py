@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.evaluation.drift import newest_level
-from pql_model.model.artifact import FittedModel, reference_quantiles
+from pql_model.model.artifact import REFIT, FittedModel, reference_quantiles
 from pql_model.model.learner import Learner
 from pql_model.model.lightgbm_learner import LightGBM
 from pql_model.model.monotone import monotone_directions
@@ -19,9 +17,6 @@ from pql_model.model.split import describe
 from pql_model.model.train import refit_model
 from pql_model.registry.tracking import RegisteredModel
 from pql_model.workflows.prepare import TrainingData
-
-REFIT = "refit"
-"""Key in the facts of a model: the rows that it was refitted on, and its level."""
 
 
 def refit_tested(
@@ -99,10 +94,3 @@ def champion_learner(champion: RegisteredModel | None, configured: Learner) -> L
             remedy="run `pql train` without `--refit`",
         )
     return LightGBM.from_params(settings["params"]) if isinstance(configured, LightGBM) else configured
-
-
-def level_error(facts: dict[str, Any]) -> float:
-    """Return the standard error of the level of a model's probabilities, as a share of it."""
-    if REFIT in facts:
-        return float(facts[REFIT]["level"]["relative_error"])
-    return 1 / math.sqrt(max(1, facts["train"].get("converting_entities", 1)))

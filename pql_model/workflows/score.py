@@ -37,7 +37,6 @@ from pql_model.sources.coverage import newest_event
 from pql_model.sources.duckdb_session import count_by, open_session
 from pql_model.sources.read import read_sources
 from pql_model.workflows.prepare import features_of
-from pql_model.workflows.refit import level_error
 
 _LOGGED_AT_ONCE = 50_000
 _DECIDING, _READING = ("policy", "definition"), ("exclude", "resolution")
@@ -163,7 +162,7 @@ def score(
     log = append_scores(config, _log_tables(registered, table, rows))
     not_scored = dict(sorted(not_at_risk.items(), key=lambda reason: -reason[1]))
     probability = decided.rows["probability"].to_numpy()
-    summary = summarise(decider, decided.decisions, probability, level_error(fitted_model.facts))
+    summary = summarise(decider, decided.decisions, probability, fitted_model.level_error, decided.values)
     notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted_model, instant, newest))
     for note in notes:
         stages.listener.say(note)

@@ -34,8 +34,9 @@ from pql_model.evaluation.univariate_rates import UnivariateRates, univariate_ra
 from pql_model.evaluation.verdict import Verdict
 from pql_model.features.spec import Feature
 from pql_model.memory import peak_memory_mb
-from pql_model.model.artifact import FittedModel, reference_quantiles
+from pql_model.model.artifact import REFIT, FittedModel, reference_quantiles
 from pql_model.model.columns import Manifest
+from pql_model.model.conversion_value import VALUE
 from pql_model.model.learner import Budget, Learner
 from pql_model.model.monotone import monotone_directions
 from pql_model.model.split import describe
@@ -48,12 +49,13 @@ from pql_model.report.growth import Findings
 from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scope import scope_facts
 from pql_model.sources.duckdb_session import open_session
+from pql_model.workflows.conversion_values import learn_values
 from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.judge import evaluate_and_judge
 from pql_model.workflows.prepare import TrainingData, prepare
-from pql_model.workflows.refit import REFIT, champion_learner, refit_tested
+from pql_model.workflows.refit import champion_learner, refit_tested
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
 from pql_model.workflows.tuning_journal import TuningJournal
@@ -118,6 +120,7 @@ class TrainResult:
                 "left_out": {**prepared.snapshots.left_out, **prepared.split.left_out},
             },
             "refit": model.model.facts.get(REFIT),
+            "value": model.model.facts.get(VALUE),
             **self.evaluation.to_dict(),
             "calibration": self.evaluation.calibration_over_time.to_dict(),
             "leakage": to_payload(prepared.findings),
@@ -237,8 +240,9 @@ def train(
         model, served = tested, None
         if verdict.usable:
             model, served = refit_tested(config, data, X, tested, fit.tuned.learner)
+        value = learn_values(data, X, tested, probability, config.seed)
         decider = build_decider(config, test_frame, table, probability, findings.results, served)
-        model = replace(model, facts={**model.facts, DECIDER: decider.to_dict()})
+        model = replace(model, facts={**model.facts, DECIDER: decider.to_dict(), VALUE: value})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):

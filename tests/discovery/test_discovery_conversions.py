@@ -89,3 +89,26 @@ def test_a_time_of_payment_needs_no_closer_look(time):
     )
     guess = recognise_conversions(sketch)
     assert (guess.roles["time"], guess.conditions, guess.questions) == (time, (), ())
+
+
+def payments(amounts, **columns):
+    """A table of payments of these amounts."""
+    n = len(amounts)
+    made = [column("customer", ids("cus_", n)), cells("paid_at", days(*range(n))), cells("amount", amounts)]
+    return table("paid.csv", *made, *(cells(name, values) for name, values in columns.items()))
+
+
+def test_several_currencies_are_mapped_and_asked_about():
+    guess = recognise_conversions(payments(["49", "99", "10"], currency=["usd", "EUR", "USD"]))
+
+    assert (guess.roles["value"], guess.roles["currency"]) == ("amount", "currency")
+    assert "USD (2 rows), EUR (1 rows) of `currency` in paid.csv worth in one currency?" in guess.questions[0]
+
+
+def test_one_currency_needs_no_mapping():
+    assert "currency" not in recognise_conversions(payments(["49", "99"], currency=["usd", "USD"])).roles
+
+
+@pytest.mark.parametrize("refund", ["-49", "(49)", "49-", "\u221249"])
+def test_amounts_with_negative_ones_in_any_writing_are_the_value(refund):
+    assert recognise_conversions(payments(["49", "99", refund])).roles["value"] == "amount"
