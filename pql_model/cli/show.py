@@ -91,7 +91,7 @@ def show_train(console: Console, payload: dict[str, Any]) -> None:
     print_table(console, "Comparison with the baselines", columns, rows)
     _calibration(console, payload["calibration"])
     if payload["value"]:
-        _value(console, payload["value"])
+        show_value(console, payload["value"])
     behaviours = [b for b in payload["behaviours"] if b["share"] >= 0.005][:8]
     shares = [(b["behaviour"], b["part"], percent(b["share"])) for b in behaviours]
     print_table(console, "Most important behaviours", ["behaviour", "part", "share"], shares)
@@ -135,7 +135,7 @@ def show_score(console: Console, payload: dict[str, Any], best: Iterable[dict[st
         say(console, f"Score log: {payload['score_log']}")
 
 
-def _value(console: Console, value: dict[str, Any]) -> None:
+def show_value(console: Console, value: dict[str, Any]) -> None:
     """Print what a conversion is worth, and what the training period expected of the test period."""
     mean, checked = value["per_conversion"], value["checked"]
     parts = [f"{name} {part['value']:,.0f}" for name, part in value["segments"].items()]

@@ -19,6 +19,7 @@ from pql_model.decide.decider import Decider
 from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import as_numbers, as_texts
+from pql_model.model.conversion_value import VALUE_COLUMNS
 from pql_model.time import iso
 
 CODE = "pql_model.zip"
@@ -26,7 +27,7 @@ _PYFUNC = Path(__file__).with_name("pyfunc.py")
 _PACKAGE = Path(__file__).parents[1]
 _OUTPUTS = {
     **dict.fromkeys(("entity", "as_of"), AnyType()),
-    **dict.fromkeys(("probability", "score"), "double"),
+    **dict.fromkeys(("probability", "score", *VALUE_COLUMNS), "double"),
     "band": "string",
     "is_pql": "boolean",
     **dict.fromkeys(("usage", "fit", "timing"), "double"),

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pql_model.cli.show import show_comparison, show_score, show_train
+from pql_model.cli.show import show_comparison, show_score, show_train, show_value
 
 
 @pytest.fixture
@@ -53,6 +53,19 @@ def test_a_refused_model_is_shown_with_what_the_data_support(console, trained):
     assert "[b]invite at least 3 times" in text
 
 
+SCORED = {
+    "rows": 1,
+    "as_of": "2026-01-01",
+    "model": {"name": "m", "version": "1"},
+    "pql": 1,
+    "rule": "r",
+    "newly_qualified": 1,
+    "expected_conversions": {"value": 0.4, "low": 0, "high": 1},
+    "not_scored": {},
+    "output": "x",
+}
+
+
 def decided(rows=0, suppressed=None, name="very_low"):
     nothing = {"value": 0.0, "low": 0, "high": 0}
     return {
@@ -65,22 +78,14 @@ def decided(rows=0, suppressed=None, name="very_low"):
             "expected_conversions": {"value": 5.1, "low": 2, "high": 9},
         },
         "suppressed": suppressed or {},
+        "expected_value": None,
+        "expected_value_all": None,
     }
 
 
 def test_accounts_not_worth_a_call_are_counted_with_the_conversions_missed(console):
-    result = {
-        "rows": 3000,
-        "as_of": "2026-01-01",
-        "model": {"name": "m", "version": "1"},
-        "pql": 1,
-        "rule": "r",
-        "newly_qualified": 1,
-        "expected_conversions": {"value": 0.4, "low": 0, "high": 1},
-        "not_scored": {},
-        "output": "x",
-        **decided(1800, {"excluded": 2, "held_out": 3, "cool_down": 4, "capacity": 1500}),
-    }
+    suppressed = {"excluded": 2, "held_out": 3, "cool_down": 4, "capacity": 1500}
+    result = {**SCORED, "rows": 3000, **decided(1800, suppressed)}
     show_score(console, result, [])
     text = " ".join(console.file.getvalue().split())
     assert "Bands: 1,200 [b]high, 1,800 very_low." in text
@@ -95,18 +100,7 @@ def test_accounts_not_worth_a_call_are_counted_with_the_conversions_missed(conso
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(console):
-    result = {
-        "rows": 1,
-        "as_of": "2026-01-01",
-        "model": {"name": "m", "version": "1"},
-        "pql": 1,
-        "rule": "the [bold] best",
-        "newly_qualified": 1,
-        "expected_conversions": {"value": 0.4, "low": 0, "high": 1},
-        "not_scored": {},
-        "output": "x",
-        **decided(),
-    }
+    result = {**SCORED, "rule": "the [bold] best", **decided()}
     row = {"entity": "[red]a[/red]", "probability": 0.4, "score": 90.0, "why": "number of `[x]`: 3 (+)"}
     show_score(console, result, [row])
     text = console.file.getvalue()
@@ -129,3 +123,30 @@ def test_a_comparison_marks_what_agrees(console):
     assert "leaks" in good
     assert "✗" in bad
     assert "1 [bot]" in bad
+
+
+def test_what_the_leads_are_expected_to_bring_is_said(console):
+    worth = {"value": 8190.4, "low": 4390.2, "high": 13154.0}
+    show_score(
+        console, {**SCORED, **decided(), "expected_value": worth, "expected_value_all": {**worth, "value": 12000}}, []
+    )
+
+    text = " ".join(console.file.getvalue().split())
+    assert "The PQLs are expected to bring 8,190 (4,390 to 13,154), everybody 12,000." in text
+
+
+def test_the_value_of_a_conversion_is_shown_by_segment_beside_what_came(console):
+    mean = {"value": 242.0, "low": 194.0, "high": 294.0}
+    value = {
+        "per_conversion": mean,
+        "conversions": 120,
+        "segmented_by": "trait.company+size",
+        "segments": {"1-10": {"value": 55.0}, "11-50": {"value": 157.4}},
+        "checked": {"expected": mean, "observed": 250.0},
+    }
+    show_value(console, value)
+
+    assert " ".join(console.file.getvalue().split()) == (
+        "A conversion is worth 242 (194 to 294), from 120 conversions (by company size: 1-10 55, 11-50 157). "
+        "In the test period 242 were expected (194 to 294), and 250 came."
+    )

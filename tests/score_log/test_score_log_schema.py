@@ -136,7 +136,7 @@ def test_round_trip_through_a_database_without_lists():
     flat = encode_lists(table)
     assert flat["inputs"].to_pylist()[0] == "[1.5, null, -0.0]"
     as_sqlite = flat.set_column(1, "as_of", pa.array(["2026-01-05T10:11:12.345678+00:00", "2026-01-06T00:00:00+00:00"]))
-    as_sqlite = as_sqlite.set_column(5, "is_pql", pa.array([1, 0]))
+    as_sqlite = as_sqlite.set_column(flat.column_names.index("is_pql"), "is_pql", pa.array([1, 0]))
     assert decode_columns(as_sqlite).equals(table)
     assert decode_columns(flat.select(["entity", "scored_at"])).equals(table.select(["entity", "scored_at"]))
 

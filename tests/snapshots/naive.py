@@ -161,14 +161,15 @@ def into(con: Any, world: World) -> Sources:
         con.drop_table(left_over, force=True)
     accounts = [{"entity": a.entity, "signed_up": a.signed_up, "excluded": a.excluded} for a in world.accounts]
     acts = [{"entity": x.entity, "time": x.time, "known_at": x.known_at} for x in world.usable_acts]
-    paid = [{"entity": a.entity, "time": a.converted} for a in world.accounts if a.converted is not None]
+    converting = [a for a in world.accounts if a.converted is not None]
+    paid = [{"entity": a.entity, "time": a.converted, "value": float(i)} for i, a in enumerate(converting, 1)]
     whole = [("time", pa.int64()), ("known_at", pa.int64())]
     tables = {
         "entities": _table(accounts, [("signed_up", pa.int64()), ("excluded", pa.bool_())]),
         "events": _table(
             [{**act, "event": "used", "n": 1.0} for act in acts], [("event", pa.string()), *whole, ("n", pa.float64())]
         ),
-        "conversions": _table(paid, whole[:1]),
+        "conversions": _table(paid, [*whole[:1], ("value", pa.float64())]),
     }
     made = {name: con.create_table(name, table, overwrite=True) for name, table in tables.items()}
     return Sources(

@@ -45,6 +45,12 @@ def labelled(con, config, world):
     keys = list(zip(frame["entity"], frame["as_of"], strict=True))
     signed_up = [None if instant is pd.NA else instant for instant in frame["signed_up"]]
     assert keys == sorted(set(keys)), "in order, none twice"
+    paid = {a.entity: float(i) for i, a in enumerate((a for a in world.accounts if a.converted is not None), 1)}
+    values = [
+        paid[entity] if converted else None
+        for entity, converted in zip(frame["entity"], frame["converted"], strict=True)
+    ]
+    assert frame["value"].astype(object).where(frame["value"].notna(), None).tolist() == values
     rows = dict(zip(keys, zip(signed_up, frame["converted"], strict=True), strict=True))
     return rows, snapshots.left_out
 
@@ -198,17 +204,19 @@ def test_the_first_of_several_conversions_counts_to_the_microsecond(tmp_path):
     with opened(small(tmp_path)) as (con, sources):
         frame = label_snapshots(con, small(tmp_path), sources).frame
 
-    assert frame.to_dict("list") == {
+    assert frame.astype({"value": object}).where(frame.notna(), None).to_dict("list") == {
         "entity": ["a", "a", "b", "b"],
         "as_of": [at("2026-01-05"), at("2026-01-09"), at("2026-01-04T09:30"), at("2026-01-08T09:30")],
         "signed_up": [at("2026-01-02"), at("2026-01-02"), at("2026-01-01T09:30"), at("2026-01-01T09:30")],
         "converted": [False, False, True, True],
+        "value": [None] * 4,
     }
     assert frame.dtypes.astype(str).to_dict() == {
         "entity": "str",
         "as_of": "int64",
         "signed_up": "Int64",
         "converted": "bool",
+        "value": "float64",
     }
 
 
