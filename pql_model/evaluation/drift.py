@@ -9,7 +9,7 @@ campaign that attracts other accounts) would otherwise be counted twice.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,10 @@ NEWEST = Duration(90 * DAY)
 PRIOR_CONVERSIONS = 30.0
 """Prior weight of the model, in conversions: a rate estimated from 30 conversions is itself uncertain by 18 %."""
 DRIFT = 0.15
-"""Standard deviation, as a share, of how far the level moves between the newest outcomes and those that are forecast. Measured
-in worlds whose rate moves: docs/calibration.md."""
+"""Standard deviation, as a share, of how far the level moves between the newest outcomes and those that are forecast, where the
+past of the product does not show more. Measured in worlds whose rate moves: docs/calibration.md."""
+PERIOD = Duration(30 * DAY)
+"""The past is looked at in periods of this length: what was expected at their start, and what came."""
 _LEAST_CHANGE = 0.1
 
 
@@ -84,11 +86,14 @@ class Level:
         Number of entities with such an outcome.
     expected, observed
         Conversions among them: the sum of the probabilities, and what came.
+    drift
+        Standard deviation, as a share, of how far the level moves until the next outcomes.
     """
 
     entities: int
     expected: float
     observed: float
+    drift: float = DRIFT
 
     @property
     def addition(self) -> float:
@@ -101,8 +106,8 @@ class Level:
 
     @property
     def relative_error(self) -> float:
-        """Standard error of the level as a share of itself: of the counted conversions, and of `DRIFT` until the next ones."""
-        return math.sqrt(1 / (self.observed + PRIOR_CONVERSIONS) + DRIFT**2)
+        """Standard error of the level as a share of itself: of the counted conversions, and of the drift until the next ones."""
+        return math.sqrt(1 / (self.observed + PRIOR_CONVERSIONS) + self.drift**2)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -110,6 +115,7 @@ class Level:
             "expected": round(self.expected, 2),
             "observed": round(self.observed, 2),
             "addition": round(self.addition, 6),
+            "drift": round(self.drift, 6),
             "relative_error": round(self.relative_error, 6),
         }
 
@@ -126,7 +132,38 @@ def newest_level(final: pd.DataFrame, horizon: Duration, at: int) -> Level:
     """
     known_at = final["as_of"].to_numpy(np.int64) + horizon.us
     newest = final[(known_at > at - NEWEST.us) & (known_at <= at)]
-    return _level(*(newest[name].to_numpy() for name in ("entity", "probability", "converted")))
+    level = _level(*(newest[name].to_numpy() for name in ("entity", "probability", "converted")))
+    return replace(level, drift=_drift(final[known_at <= at], horizon))
+
+
+def _drift(final: pd.DataFrame, horizon: Duration) -> float:
+    """How far the level moved in the past between the newest outcomes and the next, beyond chance; at least `DRIFT`.
+
+    In each period the expectation, at the level that was the newest when it began, is compared with what came. Of the squared
+    relative differences the variance by chance is subtracted; the mean of the rest is weighted by expected conversions.
+    """
+    if final.empty:
+        return DRIFT
+    as_of = final["as_of"].to_numpy(np.int64)
+    known_at = as_of + horizon.us
+    columns = [final[name].to_numpy() for name in ("entity", "probability", "converted")]
+    weights, squares = [], []
+    for start in range(int(known_at.min()) + NEWEST.us, int(as_of.max()) - PERIOD.us + 1, PERIOD.us):
+        before, during = (
+            (known_at > start - NEWEST.us) & (known_at <= start),
+            (as_of >= start) & (as_of < start + PERIOD.us),
+        )
+        if not before.any() or not during.any():
+            continue
+        entity, probability, converted = (column[during] for column in columns)
+        level = _level(*(column[before] for column in columns))
+        came = _level(entity, expit(logit(probability) + level.addition), converted)
+        chance = 1 / came.expected + 1 / (level.observed + PRIOR_CONVERSIONS)
+        weights.append(came.expected)
+        squares.append((came.observed / came.expected - 1) ** 2 - chance)
+    if not weights:
+        return DRIFT
+    return math.sqrt(max(DRIFT**2, float(np.average(squares, weights=weights))))
 
 
 def _level(entity: np.ndarray, probability: np.ndarray, converted: np.ndarray) -> Level:

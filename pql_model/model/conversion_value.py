@@ -15,7 +15,7 @@ from pql_model.statistics.estimate import Z95, Estimate
 VALUE = "value"
 """Key in the facts of a model."""
 FEWEST = 10
-"""With fewer values nothing is said, and a segment with fewer is not told apart."""
+"""With fewer values nothing is said, and a category with fewer does not show that values differ."""
 VALUE_COLUMNS = ("expected_value", "expected_value_low", "expected_value_high")
 """Columns of a scored row."""
 _ALPHA = 0.01
@@ -123,7 +123,7 @@ def learn_value(values: np.ndarray, X: np.ndarray, manifest: Manifest, seed: int
         return None
     place = _telling_trait(values, X, manifest)
     codes = X[:, place] if place is not None else np.full(len(values), np.nan)
-    groups = [code for code in np.unique(codes[~np.isnan(codes)]) if (codes == code).sum() >= FEWEST]
+    groups = np.unique(codes[~np.isnan(codes)])
     index = np.full(len(values), len(groups))
     for i, code in enumerate(groups):
         index[codes == code] = i

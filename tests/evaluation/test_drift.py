@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from pql_model.evaluation.drift import corrected_probability, has_moved, rate_change
+from pql_model.evaluation.drift import DRIFT, corrected_probability, has_moved, newest_level, rate_change
 from pql_model.statistics.estimate import Estimate
 from pql_model.time import DAY, Duration
 
@@ -162,3 +162,45 @@ def test_repeated_snapshots_do_not_narrow_the_interval_of_a_change():
 )
 def test_a_rate_of_a_tenth_has_moved_beyond_chance_and_by_more_than_a_tenth(change, expected):
     assert has_moved(0.1, Estimate(*change)) is expected
+
+
+# ---------------------------------------------------------------- the error of the level
+
+
+def year(rate_of_month, rows=3000, seed=0):
+    """A year of accounts whose odds of paying are those of their month, for which 10 % was promised throughout."""
+    rng = np.random.default_rng(seed)
+    day = np.sort(rng.uniform(0, 365, rows))
+    return final(day, rng.random(rows) < np.array([rate_of_month(int(each // 30)) for each in day]))
+
+
+def test_a_level_that_never_moved_has_the_least_drift():
+    drifts = [newest_level(year(lambda month: 0.1, seed=seed), HORIZON, 395 * DAY).drift for seed in range(20)]
+
+    assert np.mean(np.array(drifts) == DRIFT) >= 0.8
+    assert max(drifts) < 0.25
+
+
+def test_a_level_that_moved_in_the_past_has_a_wider_error():
+    steady, restless = (
+        newest_level(year(rate), HORIZON, 395 * DAY)
+        for rate in (lambda _: 0.1, lambda month: 0.05 + 0.1 * (month // 3 % 2))
+    )
+
+    assert restless.drift > 2 * steady.drift
+    assert restless.relative_error > 2 * steady.relative_error
+
+
+def test_what_comes_after_the_instant_does_not_change_the_drift():
+    frame, at_day = year(lambda month: 0.05 + 0.1 * (month // 3 % 2)), 300
+    known = frame[frame["as_of"] <= (at_day - 30) * DAY]
+
+    assert newest_level(frame, HORIZON, at_day * DAY) == newest_level(known, HORIZON, at_day * DAY)
+
+
+def test_a_short_past_says_nothing_about_drift():
+    frame = year(lambda month: 0.3).head(300)
+
+    assert (
+        newest_level(frame, HORIZON, 395 * DAY).drift == newest_level(frame.head(0), HORIZON, 395 * DAY).drift == DRIFT
+    )
