@@ -135,7 +135,7 @@ class ConversionTable(TextFormat):
     columns: ConversionColumns = Field(description="Which column holds what.")
     where: Where = where_field()
     drop_repeats: bool = Field(False, description="Count rows that are alike in every column once.")
-    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    rates: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default_factory=dict,
         description="Currency -> what one unit of it is worth, in the currency that values are to be given in.",
     )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+from scipy.stats import chi2
 
 from pql_model.statistics.estimate import Z95, Estimate
 from pql_model.time import DAY, Duration
@@ -28,6 +29,8 @@ DRIFT = 0.15
 past of the product does not show more. Measured in worlds whose rate moves: docs/calibration.md."""
 PERIOD = Duration(30 * DAY)
 """The past is looked at in periods of this length: what was expected at their start, and what came."""
+_FEWEST_EXPECTED = 3.0
+"""Periods with fewer expected conversions say nothing about the level."""
 _LEAST_CHANGE = 0.1
 
 
@@ -137,33 +140,33 @@ def newest_level(final: pd.DataFrame, horizon: Duration, at: int) -> Level:
 
 
 def _drift(final: pd.DataFrame, horizon: Duration) -> float:
-    """How far the level moved in the past between the newest outcomes and the next, beyond chance; at least `DRIFT`.
+    """How far the level moved in the past between the newest outcomes and the next; `DRIFT` where it cannot be told from that.
 
-    In each period the expectation, at the level that was the newest when it began, is compared with what came. Of the squared
-    relative differences the variance by chance is subtracted; the mean of the rest is weighted by expected conversions.
+    In each period the expectation, at the level that was the newest when it began, is compared with what came. If the squared
+    relative differences are more than chance and `DRIFT` explain (chi-squared test at 10 %), their mean, weighted by expected
+    conversions and without the variance by chance, is the square of the drift.
     """
     if final.empty:
         return DRIFT
     as_of = final["as_of"].to_numpy(np.int64)
     known_at = as_of + horizon.us
     columns = [final[name].to_numpy() for name in ("entity", "probability", "converted")]
-    weights, squares = [], []
+    looks: list[tuple[float, float, float]] = []
     for start in range(int(known_at.min()) + NEWEST.us, int(as_of.max()) - PERIOD.us + 1, PERIOD.us):
-        before, during = (
-            (known_at > start - NEWEST.us) & (known_at <= start),
-            (as_of >= start) & (as_of < start + PERIOD.us),
-        )
-        if not before.any() or not during.any():
-            continue
-        entity, probability, converted = (column[during] for column in columns)
+        before = (known_at > start - NEWEST.us) & (known_at <= start)
+        during = (as_of >= start) & (as_of < start + PERIOD.us)
         level = _level(*(column[before] for column in columns))
+        entity, probability, converted = (column[during] for column in columns)
         came = _level(entity, expit(logit(probability) + level.addition), converted)
-        chance = 1 / came.expected + 1 / (level.observed + PRIOR_CONVERSIONS)
-        weights.append(came.expected)
-        squares.append((came.observed / came.expected - 1) ** 2 - chance)
-    if not weights:
+        if level.entities and came.expected >= _FEWEST_EXPECTED:
+            chance = 1 / came.expected + 1 / (level.observed + PRIOR_CONVERSIONS)
+            looks.append((came.expected, (came.observed / came.expected - 1) ** 2, chance))
+    if not looks:
         return DRIFT
-    return math.sqrt(max(DRIFT**2, float(np.average(squares, weights=weights))))
+    weight, square, chance_of = np.array(looks).T
+    if (square / (chance_of + DRIFT**2)).sum() < chi2.ppf(0.9, len(looks)):
+        return DRIFT
+    return math.sqrt(max(DRIFT**2, float(np.average(square - chance_of, weights=weight))))
 
 
 def _level(entity: np.ndarray, probability: np.ndarray, converted: np.ndarray) -> Level:

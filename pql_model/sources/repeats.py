@@ -75,8 +75,8 @@ def repeated_payment_warnings(con: Connection, config: Config, raw: RawTable, st
     staged : Table
         Its rows, with `value`.
     """
-    refunds = staged.filter(staged.value < 0).limit(1)
-    if config.conversions.drop_repeats or not row_count(con.create_table("a_refund", refunds)):
+    refunds = fetch_row(staged.aggregate(rows=staged.count(where=staged.value < 0)))["rows"]
+    if config.conversions.drop_repeats or not refunds:
         return []
     rows, repeated = _repeated_rows(raw)
     if not repeated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from products import trial_files
 from pql_model import make_demo
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.evaluation.drift import newest_level
-from pql_model.model.artifact import FittedModel
+from pql_model.model.artifact import REFIT, FittedModel
 from pql_model.time import Duration
-from pql_model.workflows.refit import REFIT, champion_learner, level_error
+from pql_model.workflows.refit import champion_learner
 from pql_model.workflows.train import _against, train
 
 
@@ -73,12 +74,13 @@ def test_the_level_is_that_of_outcomes_that_were_final_at_the_end_of_the_data(se
     level = served.facts[REFIT]["level"]
 
     assert level["observed"] <= served.facts[REFIT]["converting_entities"]
-    assert level_error(served.facts) == pytest.approx(np.sqrt(1 / (level["observed"] + 30) + 0.15**2), abs=1e-4)
+    assert level["drift"] >= 0.15
+    assert served.level_error == pytest.approx(np.sqrt(1 / (level["observed"] + 30) + level["drift"] ** 2), abs=1e-4)
 
 
-def test_a_model_that_was_not_refitted_has_the_error_of_its_training_conversions():
-    assert level_error({"train": {"converting_entities": 100}}) == 0.1
-    assert level_error({"train": {"converting_entities": 0}}) == 1.0
+def test_a_model_that_was_not_refitted_has_the_error_of_its_training_conversions(served):
+    for conversions, error in ((100, 0.1), (0, 1.0)):
+        assert replace(served, facts={"train": {"converting_entities": conversions}}).level_error == error
 
 
 def test_both_models_are_registered_and_only_the_served_one_is_exported(trained, served, tmp_path):
