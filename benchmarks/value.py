@@ -17,7 +17,7 @@ from pql_model.model.conversion_value import learn_value
 
 MANIFEST = Manifest((ModelColumn("trait.size", "category", ("small", "medium", "large")),))
 MEANS = {"by segment": np.array([50.0, 150.0, 500.0]), "pooled": np.full(3, 150.0)}
-CONVERSIONS, SIGMAS, RATE = (30, 100), (0.5, 1.2), 0.1
+CONVERSIONS, SIGMAS, RATE = (30, 100, 300), (0.5, 0.8, 1.2), 0.1
 
 
 def conversions(rng: np.random.Generator, n: int, means: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
