@@ -71,6 +71,7 @@ def model_card(
         *[_row(name, metrics["roc_auc"]) for name, metrics in evaluation.baselines.items() if "roc_auc" in metrics],
         "",
         *_refit(facts.get("refit")),
+        *_value(facts.get("value")),
         "## Expected and observed conversions by month",
         "",
         evaluation.calibration_over_time.sentence,
@@ -119,6 +120,30 @@ def _refit(refit: dict[str, Any] | None) -> list[str]:
         f"standard error of the level is {level['relative_error']:.0%}.",
         "",
     ]
+
+
+def _value(value: dict[str, Any] | None) -> list[str]:
+    """What a conversion is worth, and what the training period expected of the test period."""
+    if value is None:
+        return []
+    mean, checked = value["per_conversion"], value["checked"]
+    text = (
+        f"A conversion is worth {mean['value']:,.2f} (95 % interval {mean['low']:,.2f} to {mean['high']:,.2f}), from "
+        f"{value['conversions']:,} conversions."
+    )
+    if checked is not None:
+        expected = checked["expected"]
+        text += (
+            f" In the test period {expected['value']:,.0f} were expected ({expected['low']:,.0f} to {expected['high']:,.0f}), and "
+            f"{checked['observed']:,.0f} came."
+        )
+    by = f"by {value['segmented_by'].removeprefix('trait.')}" if value["segmented_by"] else ""
+    rows = [
+        f"| {_cell(name)} | {part['conversions']:,} | {part['value']:,.2f} | {part['low']:,.2f} to {part['high']:,.2f} |"
+        for name, part in value["segments"].items()
+    ]
+    head = [f"| {by} | conversions | value | 95 % interval |", "|---|---|---|---|"] if rows else []
+    return ["## Value", "", text, "", *head, *rows, ""]
 
 
 def _supported(supported: UnivariateRates) -> list[str]:

@@ -79,7 +79,7 @@ def growth_object(
     product
         product, entity, motion, horizon_days, made_at, config_digest.
     model
-        name, version, verdict, verdict_sentence, roc_auc, trained_at.
+        name, version, verdict, verdict_sentence, roc_auc, trained_at, served (the rows of the refit, or None).
     reliability, months
         As `Evaluation` gives them.
     health

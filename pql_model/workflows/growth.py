@@ -14,7 +14,7 @@ from pql_model.config.schema import Config
 from pql_model.criteria.export import criteria_yaml
 from pql_model.evaluation.evaluate import Evaluation
 from pql_model.evaluation.verdict import Verdict
-from pql_model.model.artifact import FittedModel
+from pql_model.model.artifact import REFIT, FittedModel
 from pql_model.report.explorer import explorer_data
 from pql_model.report.growth import Findings, explorer_bits, growth_object, offered_criteria
 from pql_model.report.health import health_lines
@@ -52,6 +52,7 @@ def build_growth_report(
             "verdict_sentence": verdict.sentence,
             "roc_auc": evaluation.test["roc_auc"].to_dict(6),
             "trained_at": made_at,
+            "served": _served(model),
         },
         reliability=evaluation.reliability,
         months=calibration.months,
@@ -70,6 +71,12 @@ def build_growth_report(
             "versions": {name: version(name) for name in _VERSIONS},
         },
     )
+
+
+def _served(model: FittedModel) -> dict[str, Any] | None:
+    """The rows that the served model has learnt from, where it was refitted."""
+    refit = model.facts.get(REFIT)
+    return {key: refit[key] for key in ("rows", "entities", "conversions", "from", "to")} if refit else None
 
 
 def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ MONTHS = pd.DataFrame(
 )
 
 
-def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None, supported=None):  # noqa: B008 (frozen)
+def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None, supported=None, **facts):  # noqa: B008 (frozen)
     evaluation = Evaluation(
         test={**dict.fromkeys(METRICS, Estimate(0.1, 0.05, 0.2)), "roc_auc": auc},
         unseen=None,
@@ -41,8 +41,9 @@ def card(findings=(LEAK,), auc=Estimate(0.75, 0.7, 0.8), set_aside=None, support
         calibration_over_time=replace(calibration_over_time(history(), seed=7), months=MONTHS),
     )
     importance = pd.DataFrame({"behaviour": ["Upload"], "part": ["usage"], "mean_abs": [0.5], "share": [0.42]})
+    model = small_model()
     return model_card(
-        small_model(),
+        replace(model, facts={**model.facts, **facts}),
         evaluation,
         Verdict("weak", "There is a small signal.", "More conversions."),
         Promotion(True, "promoted: there was no champion", "auto", GateDecision(True, "")),
@@ -88,3 +89,23 @@ def test_the_card_of_a_refused_model_has_the_univariate_rates():
     side = "10 of 50, 20.0% (11.2% to 33.0%)"
     assert f"| invite\\|all: at least once | {side} | {side} | 1 |" in lines
     assert "## What the data do support" not in card().splitlines()
+
+
+def test_the_card_says_what_a_conversion_is_worth():
+    mean = {"value": 242.0, "low": 194.0, "high": 294.5}
+    value = {
+        "per_conversion": mean,
+        "conversions": 120,
+        "segmented_by": "trait.size",
+        "segments": {"1-10": {"conversions": 70, **mean, "value": 55.0}},
+        "checked": {"expected": mean, "observed": 250.0},
+    }
+    text = card(value=value)
+
+    assert (
+        "A conversion is worth 242.00 (95 % interval 194.00 to 294.50), from 120 conversions. In the test period 242"
+        in text
+    )
+    assert "were expected (194 to 294), and 250 came." in text
+    assert "| 1-10 | 70 | 55.00 | 194.00 to 294.50 |" in text
+    assert "## Value" not in card()

@@ -343,6 +343,7 @@ def _made() -> dict[str, Any]:
             "version": "3",
             "verdict": "ready",
             "trained_at": "2026-08-20T08:55:00Z",
+            "served": {**_period(table), "from": "2026-01-05", "to": "2026-07-20"},
             "verdict_sentence": "The model ranks later accounts well, and its probabilities are calibrated.",
             "roc_auc": {"value": 0.79, "low": 0.77, "high": 0.81},
         },

@@ -335,3 +335,10 @@ def test_the_seed_and_the_digest_of_the_config_are_shown(page):
     _, _, tree = page
 
     assert "ab12cd34ef56" in tree.one("section", id="method").text_content()
+
+
+def test_the_page_says_what_the_served_model_has_learnt_from(explorer):
+    made = growth()
+    assert "the same settings, fitted again on everything final" in render_page(made, explorer)
+    tested = {**made, "model": {**made["model"], "served": None}}
+    assert "fitted again" not in render_page(tested, explorer)
