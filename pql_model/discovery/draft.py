@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pql_model.discovery.conversions import recognise_conversions
@@ -99,6 +99,7 @@ def draft_config(
     schedule, schedule_notes = _motion(guesses)
     blocks += [entity_lines, _conversions(guesses.conversions), _normalise(guesses), schedule, resolution, _examples()]
     notes = [note for sketch, guess in guesses.tables for note in _reasons(guess, sketch, len(events) > 1)]
+    notes += [note for sketch, _ in guesses.tables for note in _writing(sketch)]
     notes += [*trait_notes, *schedule_notes, *resolution_notes, *_gaps(guesses)]
     text = "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
     questions = [question for table in guesses.tables for question in _questions(*table)]
@@ -218,6 +219,15 @@ def _reading(sketch: TableSketch, guess: Guess, indent: int) -> list[str]:
             pair = f"{scalar(condition.column)}: {f'{{not: {values}}}' if condition.excludes else values}"
             lines.append(with_reason(pair, condition.reason, indent + 2))
     return lines
+
+
+def _writing(sketch: TableSketch) -> Iterator[str]:
+    """How the texts of a table are read, where they are not plain."""
+    if sketch.encoding:
+        yield f"{sketch.file} is not UTF-8 and is read as {sketch.encoding}: look whether its letters are right (`encoding:`)."
+    marks = [f"{name} mark `{mark}`" for name in ("decimal", "thousands") if (mark := getattr(sketch.marks, name))]
+    if marks:
+        yield f"Numbers of {sketch.file} such as those in `{sketch.marks.columns[0]}` are read with the {' and the '.join(marks)}."
 
 
 def _questions(sketch: TableSketch, guess: Guess) -> list[str]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import yaml
 from sketches import (
@@ -16,6 +18,7 @@ from sketches import (
 
 from pql_model.config.load import parse_config
 from pql_model.discovery.draft import draft_config
+from pql_model.discovery.number_marks import Marks
 from pql_model.errors import DataError
 
 
@@ -316,3 +319,14 @@ def test_commented_blocks_are_valid_once_uncommented():
 def test_no_events_are_refused():
     with pytest.raises(DataError, match=r"There is no event table.*--events FILE"):
         draft_config("x", [], users(), paid())
+
+
+def test_notes_say_how_texts_are_read_where_they_are_not_plain():
+    plain = draft_config("x", [log()], users(), paid())
+    written = replace(users(), encoding="cp1252", marks=Marks(",", ".", ("revenue",)))
+    notes = draft_config("x", [log()], written, paid()).notes
+
+    assert set(notes) - set(plain.notes) == {
+        "users.csv is not UTF-8 and is read as cp1252: look whether its letters are right (`encoding:`).",
+        "Numbers of users.csv such as those in `revenue` are read with the decimal mark `,` and the thousands mark `.`.",
+    }
