@@ -28,7 +28,7 @@ _OTHERS = {
     b"\x28\xb5\x2f\xfd": ("compressed with Zstandard", "unpack it, or compress it with gzip"),
     b"BZh": ("compressed with bzip2", "unpack it, or compress it with gzip"),
 }
-"""How a file starts that is no text, what it is, and what to do about it."""
+"""First bytes of a file that is not text -> what it is, and what to do about it."""
 
 
 def file_kind(path: str) -> str | None:

@@ -116,7 +116,7 @@ def unmatched_user_warnings(con: Connection, config: Config, people: People, eve
 
 
 def _unmatched(source: str, kind: str, idle: Table, users: Table, everyone: Table) -> Iterator[str]:
-    """Report ids of a table of people that are no user, if they would be in another spelling, or if all are not."""
+    """Report ids of a table of people that would match a user in another spelling, or that none of them matches one."""
     count, total = row_count(idle), row_count(everyone)
     if not count:
         return
