@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pql_model.criteria.definition_metrics import TOO_FEW
 from pql_model.criteria.export import condition_yaml
-from pql_model.report import numbers
+from pql_model.page import numbers
 from pql_model.report.behaviours import KINDS
 from pql_model.report.charts import Point, curve, dotplot, futures
 from pql_model.report.svg import both_widths

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pql_model.report import numbers
-from pql_model.report.numbers import Estimate
+from pql_model.page import numbers
+from pql_model.page.numbers import Estimate
 from pql_model.report.svg import (
     NARROW,
     Scale,

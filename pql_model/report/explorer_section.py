@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pql_model.criteria.export import condition_yaml
-from pql_model.report import numbers
+from pql_model.page import numbers
 from pql_model.report.candidates import RuleRow, rule_rows
 from pql_model.report.view import View
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from pql_model.atomic import atomic_write
+from pql_model.page.document import asset, document
 from pql_model.report.behaviours import behaviours
 from pql_model.report.candidates import rules, volume
 from pql_model.report.explorer_section import explorer_section
@@ -55,22 +49,17 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
         HTML with its own style and script, and a content security policy that lets nothing else in or out.
     """
     view = View(growth, explorer)
-    style, script = _asset("page.css"), _asset("page.js") + _asset("explorer.js")
     sections = {name: prepare(view) for name, prepare in SECTIONS.items()}
     body = render("body.html.j2", view, sections=sections, rows_warning=ROWS_WARNING)
-    policy = _policy(style, script)
-    # one line break less in the style or the script, and the policy would reject them
-    return render("page.html.j2", view, keep_line_breaks=True, body=body, style=style, script=script, policy=policy)
+    package = "pql_model.report"
+    return document(
+        f"{growth['product']}: growth report", body, asset(package, "page.css"), asset(package, "explorer.js")
+    )
 
 
 def render_section(name: str, view: View) -> str:
     """Render one section of `SECTIONS`."""
     return render(f"{name}.html.j2", view, section=SECTIONS[name](view))
-
-
-def write_page(path: Path, html: str) -> None:
-    """Write the page atomically, as UTF-8 with LF: otherwise the policy would reject the page's own script."""
-    atomic_write(path, lambda unfinished: unfinished.write_bytes(html.encode("utf-8")))
 
 
 def file_name(explorer: dict[str, Any] | None, stem: str = "report") -> str:
@@ -80,19 +69,3 @@ def file_name(explorer: dict[str, Any] | None, stem: str = "report") -> str:
     ('report.html', 'report-with-account-data.html')
     """
     return f"{stem}-with-account-data.html" if explorer and explorer["mode"] == "rows" else f"{stem}.html"
-
-
-def _asset(name: str) -> Markup:
-    text = files("pql_model.report").joinpath(name).read_text(encoding="utf-8")
-    return Markup(text.replace("\r\n", "\n"))  # noqa: S704 (our own file)
-
-
-def _policy(style: str, script: str) -> Markup:
-    return Markup(  # noqa: S704 (hashes only)
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

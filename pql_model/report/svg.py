@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pql_model.report.markup import escape
-from pql_model.report.numbers import Estimate
+from pql_model.page.markup import escape
+from pql_model.page.numbers import Estimate
 from pql_model.statistics.estimate import Z95
 
 WIDE, NARROW = 720, 320

@@ -7,7 +7,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from pql_model.report import numbers
+from pql_model.page import numbers
 from pql_model.report.charts import dots, icons
 from pql_model.report.svg import both_widths
 from pql_model.report.view import View

@@ -10,9 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from pql_model.criteria.definition_metrics import TOO_FEW
-from pql_model.report import numbers
+from pql_model.page import numbers
+from pql_model.page.markup import names, without_controls
 from pql_model.report.charts import Mark
-from pql_model.report.markup import names, without_controls
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,11 @@ from pql_model.criteria.export import criteria_yaml
 from pql_model.evaluation.evaluate import Evaluation
 from pql_model.evaluation.verdict import Verdict
 from pql_model.model.artifact import REFIT, FittedModel
+from pql_model.page.document import write_page
 from pql_model.report.explorer import explorer_data
 from pql_model.report.growth import Findings, explorer_bits, growth_object, offered_criteria
 from pql_model.report.health import health_lines
-from pql_model.report.page import render_page, write_page
+from pql_model.report.page import render_page
 from pql_model.workflows.prepare import TrainingData
 
 REPORT = "growth_report.html"

@@ -17,9 +17,10 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.criteria.export import criteria_yaml
 from pql_model.errors import DataError, ModelNotFoundError
+from pql_model.page.document import write_page
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.report.explorer import Mode, explorer_data
-from pql_model.report.page import file_name, render_page, write_page
+from pql_model.report.page import file_name, render_page
 from pql_model.workflows.growth import BITS, CRITERIA, EXPLORER, GROWTH, REPORT
 
 

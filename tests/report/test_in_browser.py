@@ -40,8 +40,9 @@ from reading import read
 
 from pql_model.config.definition import Definition
 from pql_model.criteria.definition_metrics import leads_per_week, lift_of
-from pql_model.report.numbers import NOT_CAUSES, forbidden
-from pql_model.report.page import render_page, write_page
+from pql_model.page.document import write_page
+from pql_model.page.numbers import NOT_CAUSES, forbidden
+from pql_model.report.page import render_page
 from pql_model.statistics.estimate import wilson
 
 REQUIRED = os.environ.get("PQL_BROWSER") == "required"

@@ -16,9 +16,10 @@ import pytest
 from growths import CANARIES, bits, explorer_criteria, few_everywhere, growth, no_rule_in_force, nothing_found, too_few
 from reading import Node, read, skeleton
 
-from pql_model.report import numbers
+from pql_model.page import numbers
+from pql_model.page.document import write_page
 from pql_model.report.explorer import explorer_data
-from pql_model.report.page import ROWS_WARNING, file_name, render_page, write_page
+from pql_model.report.page import ROWS_WARNING, file_name, render_page
 
 WORLDS = {
     "all": growth,

@@ -2,7 +2,7 @@ import pytest
 from growths import growth
 from reading import Node, read
 
-from pql_model.report.numbers import NOT_CAUSES
+from pql_model.page.numbers import NOT_CAUSES
 from pql_model.report.page import render_section
 from pql_model.report.view import View
 

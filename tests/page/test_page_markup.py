@@ -4,7 +4,7 @@ import pytest
 from markupsafe import Markup
 from reading import read
 
-from pql_model.report.markup import capitalise, escape, json_block, names, without_backticks
+from pql_model.page.markup import capitalise, escape, json_block, names, without_backticks
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 

@@ -1,5 +1,5 @@
 "use strict";
-// What the page does without the explorer: tables that sort, and folded parts that open for print.
+// What every page does: tables that sort, and folded parts that open for print.
 (function () {
   function number(row, column) {
     const value = row.cells[column].dataset.value;

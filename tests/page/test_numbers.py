@@ -1,6 +1,6 @@
 import pytest
 
-from pql_model.report import numbers
+from pql_model.page import numbers
 
 ESTIMATE = {"value": 0.314, "low": 0.262, "high": 0.361}
 
