@@ -6,30 +6,60 @@ each condition compares, and the entities that meet the definition.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from typing import cast
 
 from sqlglot import exp
 
-from pql_model.config.definition import Criterion, Definition, unreadable
+from pql_model.config.definition import Definition, unreadable
 from pql_model.config.schema import Config
 from pql_model.config.text_format import marks_of
 from pql_model.criteria import sql_events, sql_people, sql_tables
+from pql_model.criteria.column_names import column_names, criterion_subject
 from pql_model.criteria.evaluate import check_names
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
 from pql_model.criteria.sql_measures import VISIBLE, MeasureExpression, Reader, holds
 from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
 from pql_model.errors import DataError, listed
-from pql_model.features.spec import Feature, criterion_feature
+from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.sources.events import value_names
 
 _WIDTH = 110
-_LONGEST_NAME = 55
-"""PostgreSQL truncates names after 63 bytes."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A definition as one SQL statement, before it is written as text.
+
+    Attributes
+    ----------
+    query : sqlglot.exp.Select
+        Its first step, `moment`, holds as_of. Its raw tables carry `RAW` in `meta`.
+    comment : str
+        The comment on top.
+    engine : SqlDialect
+    labels : dict
+        Feature or trait that a condition reads -> its column in the result.
+    raws : mapping
+        Table of the config -> the raw table, which records what was read.
+    """
+
+    query: exp.Select
+    comment: str
+    engine: SqlDialect
+    labels: dict[Feature | str, str]
+    raws: Mapping[str, Raw]
+
+    def body(self) -> str:
+        """Return the text without the comment."""
+        return self.query.sql(self.engine.dialect, pretty=True, max_text_width=_WIDTH)
+
+    def text(self) -> str:
+        return f"{self.comment}\n{self.body()}\n"
 
 
 def definition_sql(
@@ -40,7 +70,19 @@ def definition_sql(
     columns: Mapping[str, Collection[str]] | None = None,
     lists: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
-    """Write the statement. It returns entity, as_of, and the number that each condition compares.
+    """Write the statement as text; see `definition_statement`."""
+    return definition_statement(config, definition, dialect, as_of, columns, lists).text()
+
+
+def definition_statement(
+    config: Config,
+    definition: Definition,
+    dialect: str,
+    as_of: int | None = None,
+    columns: Mapping[str, Collection[str]] | None = None,
+    lists: Mapping[str, Mapping[str, str]] | None = None,
+) -> Statement:
+    """Build the statement. It returns entity, as_of, and the number that each condition compares.
 
     Parameters
     ----------
@@ -80,12 +122,9 @@ def definition_sql(
         statement = statement.with_(name, as_=select, materialized=hint, copy=False)
     _mark_recursive(statement)
     used_names = {name.lower() for name in names.values()}
-    body = (
-        _rename_clashing(statement, used_names)
-        .transform(_without_parentheses)
-        .sql(dialect, pretty=True, max_text_width=_WIDTH)
-    )
-    return f"{header(config, definition, engine, as_of, raws, columns is not None)}\n{body}\n"
+    query = cast("exp.Select", _rename_clashing(statement, used_names).transform(_without_parentheses))
+    comment = header(config, definition, engine, as_of, raws, columns is not None)
+    return Statement(query, comment, engine, plan.labels, raws)
 
 
 # ---------------------------------------------------------------- the plan
@@ -129,34 +168,12 @@ class _Plan:
         return self.config.schedule.active_within is not None
 
 
-def _subject(criterion: Criterion) -> Feature | str:
-    return criterion.trait if criterion.trait is not None else criterion_feature(criterion)
-
-
 def _plan(config: Config, definition: Definition, engine: SqlDialect, as_of: int | None) -> _Plan:
-    labels: dict[Feature | str, str] = {}
     thresholds: dict[Feature | str, list[float]] = {}
     for criterion in definition.criteria:
-        subject = _subject(criterion)
-        if subject not in labels:
-            labels[subject] = _label(subject, set(labels.values()))
         if criterion.threshold is not None:
-            thresholds.setdefault(subject, []).append(criterion.threshold)
-    return _Plan(config, definition, engine, as_of, labels, thresholds)
-
-
-def _label(subject: Feature | str, used_names: set[str]) -> str:
-    """A name that needs no quotes in any dialect, such as `board_created_count_first_7d`."""
-    if isinstance(subject, str):
-        parts = ["trait", subject]
-    else:
-        event = [] if subject.event == ANY and subject.measure != "count" else [subject.event]
-        window = [subject.window.slug] if subject.when else []
-        parts = [*event, subject.measure, *([subject.value] if subject.value else []), *window]
-    name = re.sub(r"[^a-z0-9]+", "_", "_".join(parts).lower()).strip("_")
-    name = name if name[0].isalpha() else f"of_{name}"
-    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}_{name[-_LONGEST_NAME // 2 + 1 :]}"
-    return next(n for n in (name, *(f"{name}_{k}" for k in range(2, len(used_names) + 3))) if n not in used_names)
+            thresholds.setdefault(criterion_subject(criterion), []).append(criterion.threshold)
+    return _Plan(config, definition, engine, as_of, column_names(definition), thresholds)
 
 
 def _check_forms(config: Config) -> None:
@@ -336,7 +353,7 @@ def _measures(plan: _Plan, measured: Mapping[str, MeasureExpression]) -> exp.Sel
 
 def _met(plan: _Plan) -> Node:
     """At least `least` of the conditions; in freemium with `active_within` also recent activity."""
-    tests = [holds(criterion, col(plan.labels[_subject(criterion)])) for criterion in plan.definition.criteria]
+    tests = [holds(criterion, col(plan.labels[criterion_subject(criterion)])) for criterion in plan.definition.criteria]
     least = plan.definition.least
     if least == len(tests):
         condition: Node = exp.and_(*tests)

@@ -17,7 +17,7 @@ from pql_model.criteria.sql_dialects import dialect_of
 from pql_model.errors import DataError
 from pql_model.progress import Listener, Stages
 from pql_model.sources.duckdb_session import open_session
-from pql_model.sources.schema_probe import probe_schema
+from pql_model.sources.schema_probe import ProbedSchema, probe_schema
 from pql_model.workflows.report import list_criteria
 
 
@@ -75,12 +75,28 @@ def criteria_sql(
     config = config if isinstance(config, Config) else load_config(config)
     instant = read_optional_instant(as_of)
     dialect_of(dialect)  # rejected before anything is read
+    resolved, schema = checked_definition(config, definition, listener)
+    sql = definition_sql(config, resolved, dialect, instant, schema.columns, schema.lists)
+    return SqlResult(dialect, sql, resolved)
+
+
+def checked_definition(
+    config: Config, definition: Definition | str | Path | None, listener: Listener | None
+) -> tuple[Definition, ProbedSchema]:
+    """Choose the definition to export, and check that the tables hold the events and traits it names.
+
+    Raises
+    ------
+    DataError
+        If they do not.
+    ModelNotFoundError
+        If no definition is passed or in force, and there is no champion.
+    """
     resolved, place = _choose(config, definition)
-    stages = Stages(listener)
-    with stages("look at the tables"), open_session() as con:
+    with Stages(listener)("look at the tables"), open_session() as con:
         schema = probe_schema(con, config)
     check_names(resolved, schema.events, [*schema.traits, *config.dated_names], place)
-    return SqlResult(dialect, definition_sql(config, resolved, dialect, instant, schema.columns), resolved)
+    return resolved, schema
 
 
 def _choose(config: Config, definition: Definition | str | Path | None) -> tuple[Definition, str]:

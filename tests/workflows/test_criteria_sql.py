@@ -116,3 +116,11 @@ def test_the_help_has_examples(config, capsys):
 
     assert code == 0
     assert "first column is the entity" in " ".join(printed.out.split())
+
+
+def test_lists_of_ids_are_recognised_in_the_tables(tmp_path):
+    events = [{"account": '["a", "b"]', "event": "login", "time": "2026-01-02"} for _ in range(2)]
+    config = product(tmp_path, ACCOUNTS, events, [], definition=IN_FORCE)
+    result = criteria_sql(config, dialect="duckdb", as_of="2026-01-08")
+
+    assert who(asked(in_duckdb(config), result.sql)) == ["a", "b"]
