@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pql_model.workflows.backtest import backtest
     from pql_model.workflows.check import check
     from pql_model.workflows.criteria import test_criteria
+    from pql_model.workflows.criteria_dbt import criteria_dbt
+    from pql_model.workflows.criteria_hubspot import criteria_hubspot
     from pql_model.workflows.criteria_sql import criteria_sql
     from pql_model.workflows.demo import make_demo
     from pql_model.workflows.explain import explain_entity
@@ -59,6 +61,8 @@ _HOME = {
     "backtest": "workflows.backtest",
     "build_features": "features.compile",
     "check": "workflows.check",
+    "criteria_dbt": "workflows.criteria_dbt",
+    "criteria_hubspot": "workflows.criteria_hubspot",
     "criteria_sql": "workflows.criteria_sql",
     "contributions_from": "explain.shap_door",
     "explain_entity": "workflows.explain",
@@ -100,6 +104,8 @@ __all__ = [
     "build_features",
     "check",
     "contributions_from",
+    "criteria_dbt",
+    "criteria_hubspot",
     "criteria_sql",
     "explain_entity",
     "explanation",

@@ -60,7 +60,16 @@ ONE_DOOR = {
     "shap": ("pql_model.explain.shap_door",),
     "sqlglot": tuple(
         f"pql_model.criteria.{name}"
-        for name in ("sql", "sql_dialects", "sql_events", "sql_measures", "sql_people", "sql_raw", "sql_tables")
+        for name in (
+            "sql",
+            "sql_dbt",
+            "sql_dialects",
+            "sql_events",
+            "sql_measures",
+            "sql_people",
+            "sql_raw",
+            "sql_tables",
+        )
     ),
     "typer": ("pql_model.cli",),
 }

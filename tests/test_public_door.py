@@ -20,6 +20,8 @@ NAMES = (
     "build_features",
     "check",
     "contributions_from",
+    "criteria_dbt",
+    "criteria_hubspot",
     "criteria_sql",
     "explain_entity",
     "explanation",

@@ -13,12 +13,23 @@ import pql_model
 from pql_model.cli.common import AnyModelOption, ConfigOption, JsonOption, emit, err
 from pql_model.cli.progress import Bars
 from pql_model.cli.show_criteria import show_criteria_list, show_definition
+from pql_model.cli.tables import say
+from pql_model.errors import listed
 
 criteria = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Written PQL definitions: what training found, tests of your own, and their SQL.",
+    help="Written PQL definitions: what training found, tests of your own, and their export to a warehouse or CRM.",
 )
+
+DialectOption = Annotated[
+    str,
+    typer.Option(help="SQL dialect: duckdb, postgres, bigquery, snowflake, databricks, redshift or trino."),
+]
+DefinitionOption = Annotated[
+    Path | None,
+    typer.Option(help="A YAML file with a definition. Default: the one in force, else the champion's."),
+]
 
 
 @criteria.command("list")
@@ -61,19 +72,13 @@ def evaluate(
 
 @criteria.command()
 def sql(
-    dialect: Annotated[
-        str,
-        typer.Option(help="SQL dialect: duckdb, postgres, bigquery, snowflake, databricks, redshift or trino."),
-    ],
+    dialect: DialectOption,
     config: ConfigOption = Path("pql.yaml"),
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", help="Date or time to evaluate at. Default: when the statement is run."),
     ] = None,
-    definition: Annotated[
-        Path | None,
-        typer.Option(help="A YAML file with a definition. Default: the one in force, else the champion's."),
-    ] = None,
+    definition: DefinitionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a definition as one SQL statement. Its first column is the entity; the others are the numbers that the conditions compare.
@@ -86,6 +91,59 @@ def sql(
     with Bars(err) as bars:
         result = pql_model.criteria_sql(config, dialect=dialect, as_of=as_of, definition=definition, listener=bars)
     emit(result, as_json, _show_sql)
+
+
+@criteria.command()
+def dbt(
+    dialect: DialectOption,
+    config: ConfigOption = Path("pql.yaml"),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the dbt project; default: dbt beside the config.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; default: pql_ and the product.")] = None,
+    definition: DefinitionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a definition as a dbt model: `models/NAME.sql`, and `models/NAME.yml` with its sources, columns and tests.
+
+    `dbt build --select NAME` then makes a table of the same rows as `pql criteria sql`, as of now, or of the variable
+    `as_of`: `--vars 'as_of: 2026-01-31'`. Nothing is sent.
+    """
+    with Bars(err) as bars:
+        result = pql_model.criteria_dbt(
+            config, dialect=dialect, output=output, name=name, definition=definition, listener=bars
+        )
+    emit(result, as_json, _show_dbt)
+
+
+@criteria.command()
+def hubspot(
+    config: ConfigOption = Path("pql.yaml"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .json file; default: hubspot_list.json beside the config."),
+    ] = None,
+    definition: DefinitionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a definition as a draft of a HubSpot list, with the custom properties that it reads. Nothing is sent.
+
+    The file holds the bodies of two requests of HubSpot's API, and the feature that each property must be filled with.
+    """
+    with Bars(err) as bars:
+        result = pql_model.criteria_hubspot(config, output=output, definition=definition, listener=bars)
+    emit(result, as_json, _show_hubspot)
+
+
+def _show_dbt(console: Console, payload: dict[str, Any]) -> None:
+    say(
+        console, f"Wrote {' and '.join(payload['files'])}. Run `dbt build --select {payload['model']}` in that project."
+    )
+
+
+def _show_hubspot(console: Console, payload: dict[str, Any]) -> None:
+    names = [str(each["name"]) for each in payload["properties"]["inputs"]]
+    say(console, f"Wrote {payload['output']}. Nothing was sent. Its list reads: {listed(names)}.")
 
 
 def _show_sql(_: Console, payload: dict[str, Any]) -> None:
