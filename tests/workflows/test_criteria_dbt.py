@@ -67,9 +67,9 @@ def test_dbt_builds_the_model_and_its_tests_pass(config, tmp_path):
         for name in ("accounts", "events", "conversions"):
             con.execute(f"CREATE TABLE {name} AS SELECT * FROM read_csv('{config.home / name}.csv')")
     subprocess.run([sys.executable, "-m", "uv", "venv", str(tmp_path / "venv")], check=True, capture_output=True)
-    python = next(tmp_path.glob("venv/*/python*"))
-    subprocess.run([sys.executable, "-m", "uv", "pip", "install", "--python", str(python), *DBT], check=True)
-    command = [str(python.parent / "dbt"), "build", "--profiles-dir", ".", "--vars", "as_of: 2026-01-08"]
+    subprocess.run([sys.executable, "-m", "uv", "pip", "install", "--python", str(tmp_path / "venv"), *DBT], check=True)
+    scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    command = [str(scripts / "dbt"), "build", "--profiles-dir", ".", "--vars", "as_of: 2026-01-08"]
     environment = {**os.environ, "DO_NOT_TRACK": "1"}
     build = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
 
