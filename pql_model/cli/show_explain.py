@@ -41,11 +41,50 @@ def show_explain(console: Console, payload: dict[str, Any]) -> None:
     widest = max((abs(behaviour["contribution"]) for behaviour in payload["behaviours"]), default=0.0)
     for title, sign in (("Raises it", 1), ("Lowers it", -1)):
         _behaviours(console, title, [b for b in payload["behaviours"] if b["contribution"] * sign > 0], widest)
-    if payload["meets_definition"] is not None:
-        say(console, f"The definition in force: {'met' if payload['meets_definition'] else 'not met'}.", gap=True)
-        for condition in payload["conditions"]:
-            say(console, f"  {'met    ' if condition['held'] else 'missing'}  {condition['words']}")
+    _definition(console, payload["definition"])
+    if payload["definition"] != payload["in_force"]:
+        _definition(console, payload["in_force"])
+    _next_step(console, payload)
+    _contacts(console, payload["contacts"] or [])
     say(console, _NOT_CAUSES, style="dim", gap=True)
+
+
+def _definition(console: Console, status: dict[str, Any] | None) -> None:
+    """Print whether the entity meets a definition, each condition, and what the outcomes say of one in force."""
+    if status is None:
+        return
+    title = "The recommended definition" if status["source"] == "recommended" else "The definition in force"
+    say(console, f"{title}: {'met' if status['meets'] else 'not met'}.", gap=True)
+    for condition in status["conditions"]:
+        say(console, f"  {'met    ' if condition['held'] else 'missing'}  {condition['words']}")
+    if status["verdict"] is not None:
+        say(console, f"  Verdict: {status['verdict']['verdict']}. {status['verdict']['sentence']}", style="dim")
+
+
+def _next_step(console: Console, payload: dict[str, Any]) -> None:
+    """Print the step with the largest predicted gain, or that none is worth a nudge."""
+    step = payload["next_step"]
+    if not payload["at_risk"]:
+        return
+    if step is None:
+        say(console, "Next step: nothing is worth a nudge. No open criterion has a gain beyond noise.", gap=True)
+        return
+    low, high = (f"{100 * step['gain'][end]:.1f}" for end in ("low", "high"))
+    say(
+        console,
+        f"Next step: {step['words']}. Accounts like this that got there: {percent(step['probability'])}, a gain of "
+        f"{100 * step['gain']['value']:.1f} points (95 % interval {low} to {high}). A prediction, not an effect.",
+        gap=True,
+    )
+
+
+def _contacts(console: Console, contacts: Sequence[dict[str, Any]]) -> None:
+    """Print the users who did most."""
+    for place, contact in enumerate(contacts):
+        origin = f", brought in by {contact['brought_in_by']}" if contact["brought_in_by"] is not None else ""
+        title = "Contact: " if place == 0 else "         "
+        text = f"{contact['user']}, {contact['share']:.0%} of the events, last seen {contact['last_seen']}{origin}"
+        say(console, f"{title}{text}", gap=place == 0)
 
 
 def _context(payload: dict[str, Any]) -> str:

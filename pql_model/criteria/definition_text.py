@@ -6,7 +6,7 @@ from typing import Any
 
 from pql_model.config.definition import Criterion, Definition, criterion_json
 from pql_model.features.spec import criterion_feature
-from pql_model.measures import ANY
+from pql_model.measures import ANY, LESS_IS_MORE
 
 _OPERATOR_TEXT = {
     ">=": "at least",
@@ -74,6 +74,38 @@ def criterion_text(criterion: Criterion) -> str:
     n = "no" if zero else f"{_OPERATOR_TEXT[operator]} {number_text(threshold)}"
     plural = "" if threshold == 1 and not zero else "s"
     return phrase.format(n=n, s=plural, event=feature.event, value=feature.value) + feature.when
+
+
+def progress_text(criterion: Criterion, value: float | None, needed: float) -> str:
+    """Write how far a value is on the way to a criterion about an event.
+
+    Parameters
+    ----------
+    value
+        None where nothing happened.
+    needed
+        The value that is enough.
+
+    >>> invited = Criterion.model_validate({"event": "Teammate Invited", "at_least": 3, "within": "first 7d"})
+    >>> progress_text(invited, 2.0, 3.0)
+    '2 of 3 `Teammate Invited` in the first 7 days'
+    >>> recent = Criterion.model_validate({"event": "Export Made", "measure": "days_since_last", "at_most": 7})
+    >>> progress_text(recent, 9.31, 7.0)
+    '9.3 days since the last `Export Made`; needs at most 7 days since the last `Export Made`'
+    >>> progress_text(Criterion.model_validate({"event": "File", "measure": "max", "value": "mb", "at_least": 50}), None, 50)
+    'none of 50: largest mb of `File` so far'
+    """
+    feature = criterion_feature(criterion)
+    phrase = (_ENTITY_PHRASES if feature.event == ANY else _EVENT_PHRASES).get(feature.measure)
+    present = "none" if value is None else number_text(round(value, 1))
+    if feature.measure in LESS_IS_MORE and phrase is not None:
+        days = phrase.format(n=present, s="" if value == 1 else "s", event=feature.event) + feature.when
+        return f"{'nothing yet' if value is None else days}; needs {criterion_text(criterion)}"
+    share = f"{present} of {number_text(round(needed, 1))}"
+    if phrase is None:
+        return f"{share}: {feature.text}"
+    plural = "" if needed == 1 else "s"
+    return phrase.format(n=share, s=plural, event=feature.event, value=feature.value) + feature.when
 
 
 def criterion_short(criterion: Criterion) -> str:

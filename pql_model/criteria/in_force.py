@@ -96,6 +96,11 @@ class InForceVerdict:
     misses: GroupOutcomes | None
     wastes: GroupOutcomes | None
 
+    @property
+    def stale(self) -> bool:
+        """Whether the definition does not separate payers, or no longer does: it then drives no suggestion."""
+        return self.verdict == "stale"
+
     def to_dict(self) -> dict[str, Any]:
         return select_attributes(self, "verdict", "sentence", "thresholds", "misses", "wastes")
 

@@ -12,8 +12,9 @@ from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns, check_names, meets
 from pql_model.criteria.results import CriteriaResults
 from pql_model.decide.bands import Bands, band_table
-from pql_model.decide.decider import DEFAULTS, Decider
+from pql_model.decide.decider import DEFAULTS, Decider, InForceStatus
 from pql_model.decide.policy import Period, make_rule
+from pql_model.decide.steps import Slopes
 from pql_model.model.columns import as_texts, trait_name
 from pql_model.sources.scalars import canonical_value
 
@@ -54,6 +55,7 @@ def build_decider(
     probability: np.ndarray,
     results: CriteriaResults,
     served: np.ndarray | None = None,
+    slopes: Slopes | None = None,
 ) -> Decider:
     """Build the decider of a model.
 
@@ -66,8 +68,11 @@ def build_decider(
     served
         What the model that is served says of these rows without having seen them; thresholds are set on its probabilities.
         Default: `probability`.
+    slopes
+        See `pql_model.decide.step_evidence`.
     """
     best, policy = results.recommended, config.policy
+    verdict = results.in_force.verdict if results.in_force is not None else None
     definitions = {"recommended": best.definition if best is not None else None, "in_force": config.definition}
     definition = definitions.get(str(policy.definition)) if policy is not None else None
     settings = policy if policy is not None else DEFAULTS
@@ -100,4 +105,8 @@ def build_decider(
         criteria=tuple(BoundCriterion(c.definition.criteria[0], c.id) for c in results.criteria),
         recommended=BoundDefinition(best.definition, best.id) if best is not None else None,
         in_force=BoundDefinition(config.definition) if config.definition is not None else None,
+        in_force_verdict=InForceStatus(verdict.verdict, verdict.sentence, verdict.stale)
+        if verdict is not None
+        else None,
+        slopes=slopes or {},
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,25 @@ from pql_model.config.policy_settings import Policy
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
 from pql_model.decide.policy import PolicyRule
+from pql_model.decide.steps import Slopes
 from pql_model.features.spec import Feature
 from pql_model.model.artifact import require_fact
 from pql_model.payload import select_attributes
+from pql_model.statistics.estimate import Estimate
 
 KEY = "decisions"
 """Key among the facts of a model."""
 DEFAULTS = Policy(probability=0.5)
 """Defaults of bands, cool-down, stay and hold-out, which also hold without a policy."""
+
+
+@dataclass(frozen=True)
+class InForceStatus:
+    """How the definition in force stands: the verdict of `pql_model.criteria.in_force`, why, and whether it is stale."""
+
+    verdict: str
+    sentence: str
+    stale: bool
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,10 @@ class Decider:
         Any one of them is enough.
     criteria
         Those of the model: mined on earlier rows and confirmed on later ones.
+    in_force_verdict
+        What the outcomes say of the definition in force; None without one.
+    slopes
+        How far the model's contributions of the behaviours behind `criteria` came true on later rows.
     """
 
     name: str
@@ -52,11 +67,13 @@ class Decider:
     criteria: tuple[BoundCriterion, ...] = ()
     recommended: BoundDefinition | None = None
     in_force: BoundDefinition | None = None
+    in_force_verdict: InForceStatus | None = None
+    slopes: Slopes = field(default_factory=dict)
 
     @property
     def definition(self) -> BoundDefinition | None:
-        """The definition of `meets_definition`: the one in force if there is one, else the recommended one."""
-        return self.in_force or self.recommended
+        """The definition of `meets_definition`: the recommended one, or the one in force if none is recommended."""
+        return self.recommended or self.in_force
 
     @property
     def qualifying(self) -> BoundDefinition | None:
@@ -65,8 +82,9 @@ class Decider:
 
     @property
     def goal(self) -> BoundDefinition | None:
-        """The definition of `nearest_missing`: the qualifying one if there is one, else that of `meets_definition`."""
-        return self.qualifying or self.definition
+        """The definition of `nearest_missing`: that of `meets_definition`, unless it is judged stale."""
+        stale = self.in_force_verdict is not None and self.in_force_verdict.stale
+        return self.recommended or (None if stale else self.in_force)
 
     @property
     def conditions(self) -> list[BoundCriterion]:
@@ -111,7 +129,14 @@ class Decider:
         }
         bands = Bands.of({band["name"]: band["at_least"] for band in raw["bands"]})
         rule, band_results = PolicyRule.from_dict(raw["rule"]), tuple(raw["band_results"])
-        return cls(**{**raw, **criteria, **definitions, "bands": bands, "rule": rule, "band_results": band_results})
+        verdict = raw.get("in_force_verdict")
+        slopes = {name: Estimate(**slope) for name, slope in raw.get("slopes", {}).items()}
+        known = {key: value for key, value in raw.items() if key not in ("in_force_verdict", "slopes")}
+        return cls(
+            **{**known, **criteria, **definitions, "bands": bands, "rule": rule, "band_results": band_results},
+            in_force_verdict=InForceStatus(**verdict) if verdict is not None else None,
+            slopes=slopes,
+        )
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Decider:

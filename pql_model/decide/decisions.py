@@ -41,6 +41,7 @@ class Decisions:
     newly_qualified: np.ndarray | None
     suppressed: np.ndarray
     meets_definition: np.ndarray | None
+    meets_in_force: np.ndarray | None
     criteria_met: np.ndarray | None
     held_out: np.ndarray
     state: RunState | None
@@ -101,6 +102,7 @@ def decide(
         newly_qualified=selection.newly_qualified if selection is not None else None,
         suppressed=suppressed,
         meets_definition=columns.meets(decider.definition) if decider.definition is not None else None,
+        meets_in_force=columns.meets(decider.in_force) if decider.in_force is not None else None,
         criteria_met=_criteria_met(decider, columns),
         held_out=rows.held_out,
         state=selection.state if selection is not None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +13,14 @@ import pandas as pd
 from pql_model.criteria.evaluate import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Decisions, decide
-from pql_model.decide.nearest import NearestMissing
 from pql_model.decide.state import RunState
+from pql_model.decide.suggest import Suggester
 from pql_model.explain.scored import scored_rows
+from pql_model.features.contacts import Contact
 from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
 from pql_model.model.conversion_value import VALUE_COLUMNS, ConversionValue, RowValues, value_columns
+from pql_model.payload import to_payload
 from pql_model.time import iso, parse_instant, to_datetime
 
 COLUMNS = {
@@ -35,7 +37,11 @@ COLUMNS = {
     "reasons": "json",
     "criteria_met": "json",
     "meets_definition": "flag",
+    "meets_in_force": "flag",
     "nearest_missing": "json",
+    "next_step": "json",
+    "contact": "json",
+    "contacts": "json",
     "newly_qualified": "flag",
     "suppressed": "text",
     "model_version": "text",
@@ -44,6 +50,7 @@ COLUMNS = {
 }
 """The columns of a scored row in order, with their kinds. `json` is a list or object in an answer, a text in a table."""
 NAMES = tuple(COLUMNS)
+Contacts = Mapping[tuple[str, int], Sequence[Contact]]
 
 
 def columns_of(kind: str) -> list[str]:
@@ -93,16 +100,19 @@ def decided_rows(
     *,
     as_of: int | None = None,
     before: RunState | None = None,
+    contacts: Contacts | None = None,
 ) -> DecidedRows:
     """Score a feature table and decide on its rows.
 
-    `criteria_met` and `nearest_missing` are JSON texts. Without state (`before`) each row is decided alone, and there is no
-    `newly_qualified`. A decision whose columns the table lacks is None.
+    Lists and objects are JSON texts. Without state (`before`) each row is decided alone, and there is no `newly_qualified`. A
+    decision whose columns the table lacks is None.
 
     Parameters
     ----------
     table
         The model's columns, those of the decider if present, and `entity` and `as_of` if known.
+    contacts
+        (entity, as_of) -> the users to contact, where they are known.
 
     Raises
     ------
@@ -119,12 +129,19 @@ def decided_rows(
     if "entity" not in rows.columns:
         decider = replace(decider, hold_out=0.0)  # the hold-out is a hash of the entity
     decisions = decide(decider, entity, rows["probability"].to_numpy(), columns, as_of=as_of, before=before)
+    moment = table["as_of"].to_numpy(np.int64) if "as_of" in table.columns and table["as_of"].notna().all() else None
+    suggestions = Suggester(decider, model).suggest(columns, X, moment)
+    people = [(contacts or {}).get(key, []) for key in zip(entity, moment, strict=True)] if moment is not None else []
     decided = {
         "band": decisions.band,
         "is_pql": decisions.is_pql,
         "criteria_met": _criteria_met(decider, decisions),
         "meets_definition": decisions.meets_definition,
-        "nearest_missing": _nearest_missing(model, table, X, decider, columns),
+        "meets_in_force": decisions.meets_in_force,
+        "nearest_missing": _json_texts([s.nearest_missing for s in suggestions]),
+        "next_step": _json_texts([s.next_step for s in suggestions]),
+        "contact": _json_texts([of_row[0] if of_row else None for of_row in people]),
+        "contacts": _json_texts([of_row or None for of_row in people]),
         "suppressed": decisions.suppressed,
         **({"newly_qualified": decisions.newly_qualified} if before is not None else {}),
     }
@@ -154,16 +171,7 @@ def _criteria_met(decider: Decider, decisions: Decisions) -> np.ndarray | None:
     return column
 
 
-def _nearest_missing(
-    model: FittedModel, table: pd.DataFrame, X: np.ndarray, decider: Decider, columns: Columns
-) -> np.ndarray | None:
-    if decider.goal is None:
-        return None
-    as_of = table["as_of"].to_numpy(np.int64) if "as_of" in table.columns and table["as_of"].notna().all() else None
-    missing = NearestMissing(decider.goal, model.manifest).find(
-        columns, X, lambda moved: model.calibration.apply(model.predictor.margin(moved)), as_of
-    )
-    column = np.full(len(missing), None, object)
-    for row, condition in enumerate(missing):
-        column[row] = json.dumps(condition.to_dict(), ensure_ascii=False) if condition is not None else None
-    return column
+def _json_texts(values: Sequence[Any]) -> np.ndarray | None:
+    """A JSON text per row, None for None; None for a column of which nothing is known."""
+    texts = [json.dumps(to_payload(value), ensure_ascii=False) if value is not None else None for value in values]
+    return np.array(texts, object) if texts else None

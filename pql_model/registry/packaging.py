@@ -32,8 +32,11 @@ _OUTPUTS = {
     "is_pql": "boolean",
     **dict.fromkeys(("usage", "fit", "timing"), "double"),
     **dict.fromkeys(("reasons", "criteria_met"), "string"),
-    "meets_definition": "boolean",
-    **dict.fromkeys(("nearest_missing", "suppressed", "feature_set"), "string"),
+    **dict.fromkeys(("meets_definition", "meets_in_force"), "boolean"),
+    **dict.fromkeys(
+        ("nearest_missing", "next_step", "contact", "contacts", "suppressed", "feature_set"),
+        "string",
+    ),
 }
 """The columns of a scored row that a model gives without the memory of earlier runs."""
 _REQUIRED = ("lightgbm", "mlflow", "numpy", "pandas", "pydantic", "scikit-learn", "scipy")

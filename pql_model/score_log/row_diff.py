@@ -12,7 +12,19 @@ from pql_model.decide.rows import json_row
 from pql_model.payload import select_attributes
 
 NUMBERS = ("probability", "score", "usage", "fit", "timing")
-SAME = ("band", "is_pql", "reasons", "criteria_met", "meets_definition", "nearest_missing", "suppressed")
+SAME = (
+    *(
+        "band",
+        "is_pql",
+        "reasons",
+        "criteria_met",
+        "meets_definition",
+        "meets_in_force",
+        "nearest_missing",
+        "next_step",
+    ),
+    *("contact", "contacts", "suppressed"),
+)
 """Columns of a scored row that must be equal, numbers in them within `TOLERANCE`."""
 TOLERANCE = 1e-9
 

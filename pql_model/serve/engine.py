@@ -12,10 +12,11 @@ import numpy as np
 from pql_model.criteria.evaluate import BoundCriterion, Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import decide
-from pql_model.decide.nearest import NearestMissing
+from pql_model.decide.suggest import Suggester
 from pql_model.errors import InputError
 from pql_model.explain.reason_text import Value
 from pql_model.explain.row import Explainer
+from pql_model.features.contacts import Contact, contacts
 from pql_model.features.fields import TIME_SCHEMA, ObjectFields, field_path, keyed, nullable, number_in, shown
 from pql_model.features.incoming import ENTITY_SCHEMA, TRAITS_SCHEMA, Incoming, read_entity
 from pql_model.features.online import OnlineFeatures
@@ -24,6 +25,7 @@ from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import trait_name
 from pql_model.model.conversion_value import ConversionValue, value_columns
+from pql_model.payload import to_payload
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.scope import Scope
 from pql_model.serve.trait_encoding import Trait, TraitColumn, number_of, text_of
@@ -95,8 +97,7 @@ class ScoringEngine:
         self._deciding_features = [(name, position[name]) for name in deciding]
         self._trait_conditions: list[BoundCriterion] = [c for c in self.decider.conditions if c.feature is None]
         self._explainer = Explainer(model.manifest, model.calibration)
-        goal = self.decider.goal
-        self._nearest = NearestMissing(goal, model.manifest) if goal is not None else None
+        self._suggester = Suggester(self.decider, model)
         self._width = len(columns)
         model.predictor.contributions(np.zeros((1, self._width)))  # the first call is slow: make it before any request
         self._value, self._level_error = ConversionValue.of_facts(model.facts), model.level_error
@@ -126,7 +127,8 @@ class ScoringEngine:
     def of_incoming(self, incoming: Incoming, now: int) -> Answer:
         """Score an entity that was read and checked before."""
         numbers = self._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
-        row, inputs = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now)
+        people = [] if self.scope.rules.entity_acts else contacts(incoming.events, incoming.as_of)
+        row, inputs = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now, people=people)
         return Answer(
             row,
             incoming.set_aside,
@@ -145,6 +147,7 @@ class ScoringEngine:
         traits: Mapping[str, Trait],
         now: int,
         present: Container[str] | None = None,
+        people: Sequence[Contact] = (),
     ) -> tuple[dict[str, Any], np.ndarray]:
         """Build the scored row and the inputs of the model.
 
@@ -165,6 +168,7 @@ class ScoringEngine:
         explanation = self._explainer.explain(contributions[0].tolist(), values, None if age != age else age)
         columns = self._columns(numbers, traits, present)
         decisions = decide(self.decider, [entity], probability, columns)
+        [suggestion] = self._suggester.suggest(columns, x, np.array([as_of]) if as_of is not None else None)
         row_values = self._value.of(x, self.model.manifest) if self._value is not None else None
         worth = value_columns(row_values, probability, self._level_error)
         return {
@@ -183,24 +187,17 @@ class ScoringEngine:
             if decisions.criteria_met is None
             else self.decider.criteria_met(decisions.criteria_met[0]),
             "meets_definition": _first(decisions.meets_definition),
-            "nearest_missing": self._nearest_missing(columns, x, as_of),
+            "meets_in_force": _first(decisions.meets_in_force),
+            "nearest_missing": to_payload(suggestion.nearest_missing),
+            "next_step": to_payload(suggestion.next_step),
+            "contact": to_payload(people[0]) if people else None,
+            "contacts": to_payload(people) if people else None,
             "newly_qualified": None,
             "suppressed": decisions.suppressed[0],
             "model_version": self.bundle.version,
             "feature_set": self._feature_set,
             "scored_at": iso(now // SECOND * SECOND),
         }, x[0]
-
-    def _nearest_missing(self, columns: Columns, x: np.ndarray, as_of: int | None) -> dict[str, Any] | None:
-        if self._nearest is None:
-            return None
-        [missing] = self._nearest.find(
-            columns,
-            x,
-            lambda X: self.model.calibration.apply(self.model.predictor.margin(X)),
-            np.array([as_of]) if as_of is not None else None,
-        )
-        return missing.to_dict() if missing is not None else None
 
     def _columns(
         self, numbers: Sequence[float], traits: Mapping[str, Trait], present: Container[str] | None

@@ -30,7 +30,8 @@ _ROW_COLUMNS: dict[str, Schema] = {
     **dict.fromkeys(VALUE_COLUMNS, nullable({"type": "number"})),
     "reasons": {"type": "array"},
     "criteria_met": {"type": ["array", "null"]},
-    "nearest_missing": {"type": ["object", "null"]},
+    **{name: {"type": ["object", "null"]} for name in ("nearest_missing", "next_step", "contact")},
+    "contacts": {"type": ["array", "null"]},
 }
 """Columns of a scored row whose schema does not follow from their kind."""
 _REMARKS: dict[str, Schema] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import pandas as pd
 
 from pql_model import time
-from pql_model.config.definition import Definition
 from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
-from pql_model.criteria.evaluate import check_names, definition_features, holds, meets
+from pql_model.criteria.evaluate import BoundDefinition, holds, meets
+from pql_model.decide.decider import Decider, InForceStatus
+from pql_model.decide.rows import Contacts, decided_rows, json_row
 from pql_model.explain.condition_text import condition_text
 from pql_model.explain.entity import ExplainedRow, explain_row
 from pql_model.explain.reason_text import AGE
@@ -27,15 +29,47 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.id_forms import read_entity_id
 from pql_model.sources.read import read_sources
 from pql_model.sources.select_entity import select_entity
-from pql_model.workflows.prepare import features_of, trait_names
+from pql_model.workflows.prepare import contacts_of, features_of, refuse_missing, trait_names
+
+_OF_SCORED_ROW = [
+    "criteria_met",
+    "meets_definition",
+    "meets_in_force",
+    "nearest_missing",
+    "next_step",
+    "contact",
+    "contacts",
+]
 
 
 @dataclass(frozen=True)
 class CriterionStatus:
-    """One condition of the definition in force: whether it holds, and its text with the actual value."""
+    """One condition of a definition: whether it holds, and its text with the actual value."""
 
     held: bool
     text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return select_attributes(self, "held", words="text")
+
+
+@dataclass(frozen=True)
+class DefinitionStatus:
+    """How an entity stands to a definition.
+
+    Attributes
+    ----------
+    source
+        `recommended` or `in_force`.
+    verdict
+        What the outcomes say of a definition in force; None for the recommended one.
+    """
+
+    source: str
+    text: str
+    meets: bool
+    conditions: tuple[CriterionStatus, ...]
+    verdict: InForceStatus | None
 
 
 @dataclass(frozen=True)
@@ -46,15 +80,19 @@ class EntityExplanation:
     ----------
     explained
         None if the entity had not signed up yet.
-    meets
-        Whether the entity meets the definition in force; None without one.
+    row
+        The scored row of the entity, decided alone; empty if the entity had not signed up yet.
+    definition, in_force
+        How the entity stands to the definition of `meets_definition`, and to the one in force. They are the same where no
+        definition is recommended.
     """
 
     entity: str
     eligibility: Eligibility
     explained: ExplainedRow | None
-    meets: bool | None
-    conditions: tuple[CriterionStatus, ...]
+    row: Mapping[str, Any]
+    definition: DefinitionStatus | None
+    in_force: DefinitionStatus | None
     model: RegisteredModel
     horizon: time.Duration
     seconds: dict[str, float]
@@ -83,8 +121,9 @@ class EntityExplanation:
             "at_risk": at.why_not is None,
             "why_not": at.why_not,
             "why_not_words": at.text,
-            "meets_definition": self.meets,
-            "conditions": [{"held": condition.held, "words": condition.text} for condition in self.conditions],
+            **{name: self.row.get(name) for name in _OF_SCORED_ROW},
+            "conditions": to_payload(self.definition.conditions) if self.definition is not None else [],
+            **select_attributes(self, "definition", "in_force"),
             "model": {"name": self.model.name, "version": self.model.version},
             "seconds": self.seconds,
         }
@@ -133,6 +172,7 @@ def explain_entity(
     stages = Stages(listener)
     with stages("load model"):
         registered = Tracking(config).load(model)
+        decider = Decider.of_facts(registered.model.facts)
     with open_session() as con:
         with stages("read"):
             everyone = read_sources(con, config)
@@ -142,30 +182,42 @@ def explain_entity(
                 config, sources, instant if instant is not None else newest_event(everyone.events.table)
             )
         with stages("features"):
-            features = dict.fromkeys(
-                [*features_of(registered.model.manifest), *definition_features(config.definition), AGE]
-            )
+            features = dict.fromkeys([*features_of(registered.model.manifest), *decider.features, AGE])
             traits = trait_names(sources.traits)
-            check_names(config.definition, [f.event for f in features], list(traits))
-            table = (
-                feature_table(sources, con.create_table("one_row", grid), list(features), traits) if at.begun else None
-            )
+            refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
+            one_row = con.create_table("one_row", grid)
+            table = feature_table(sources, one_row, list(features), traits) if at.begun else None
+            contacts = contacts_of(config, sources, one_row)
     with stages("explain"):
         explained = explain_row(registered.model, table) if table is not None else None
-        meets_definition, conditions = _in_force(config.definition, table)
-    return EntityExplanation(
-        name, at, explained, meets_definition, conditions, registered, config.horizon, stages.seconds
-    )
+        row = _scored_row(registered, decider, table, contacts) if table is not None else {}
+        definition, in_force = _statuses(decider, table)
+    return EntityExplanation(name, at, explained, row, definition, in_force, registered, config.horizon, stages.seconds)
 
 
-def _in_force(
-    definition: Definition | None, table: pd.DataFrame | None
-) -> tuple[bool | None, tuple[CriterionStatus, ...]]:
-    """Whether the row meets the definition, and each of its conditions."""
-    if definition is None or table is None:
-        return None, ()
-    conditions = (
+def _scored_row(
+    registered: RegisteredModel, decider: Decider, table: pd.DataFrame, contacts: Contacts
+) -> dict[str, Any]:
+    [row] = decided_rows(registered.model, table, decider, contacts=contacts).rows.to_dict("records")
+    return json_row(row)
+
+
+def _statuses(decider: Decider, table: pd.DataFrame | None) -> tuple[DefinitionStatus | None, DefinitionStatus | None]:
+    """How the row stands to the definition that counts, and to the one in force."""
+    if table is None:
+        return None, None
+    recommended = _status("recommended", decider.recommended, table)
+    in_force = _status("in_force", decider.in_force, table, decider.in_force_verdict)
+    return recommended or in_force, in_force
+
+
+def _status(
+    source: str, bound: BoundDefinition | None, table: pd.DataFrame, verdict: InForceStatus | None = None
+) -> DefinitionStatus | None:
+    if bound is None:
+        return None
+    conditions = tuple(
         CriterionStatus(bool(holds(criterion, table)[0]), condition_text(criterion, table))
-        for criterion in definition.criteria
+        for criterion in bound.definition.criteria
     )
-    return bool(meets(definition, table)[0]), tuple(conditions)
+    return DefinitionStatus(source, bound.text, bool(meets(bound.definition, table)[0]), conditions, verdict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,11 @@ from pql_model.audit.audit import Finding, audit, quarantined
 from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import check_names, definition_features
 from pql_model.decide.build import check_policy, idle_exclusions
+from pql_model.decide.decider import Decider
+from pql_model.decide.rows import Contacts
+from pql_model.errors import DataError, listed
 from pql_model.features.catalogue import OfferedEvents, offer_events, offer_features
+from pql_model.features.contact_query import snapshot_contacts
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.features.table import feature_table, has_value, trait_table
 from pql_model.measures import ANY
@@ -171,6 +176,28 @@ def declared_features(config: Config) -> list[Feature]:
 def trait_names(traits: Sequence[str]) -> dict[str, str]:
     """Trait -> its column in the feature table."""
     return {trait: trait_name(trait) for trait in traits}
+
+
+def contacts_of(config: Config, sources: Sources, snapshots: Any) -> Contacts:
+    """The users to contact of each snapshot, by entity and as_of; none where the entities are users."""
+    return snapshot_contacts(sources.events.table, snapshots) if config.entity == "account" else {}
+
+
+def refuse_missing(decider: Decider, columns: Collection[str]) -> None:
+    """Refuse data without a trait that decisions read: they would silently differ.
+
+    Raises
+    ------
+    DataError
+        Naming the traits.
+    """
+    missing = sorted({str(c.criterion.trait) for c in decider.conditions if c.column not in columns})
+    if missing:
+        raise DataError(
+            f"The entities lack traits that the model decides by: {listed(missing)}",
+            received=listed(name.removeprefix("trait.") for name in columns if name.startswith("trait.")),
+            remedy="restore them, name dated columns under `features:` of the config, or train again",
+        )
 
 
 def has_users(config: Config) -> bool:

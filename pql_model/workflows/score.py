@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pql_model.decide.decisions import Summary, summarise
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, DecidedRows, decided_rows
 from pql_model.decide.state import RunState, previous_run, read_runs, state_path, write_runs
-from pql_model.errors import DataError, listed
+from pql_model.errors import DataError
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
 from pql_model.file_lock import file_lock
@@ -36,7 +36,7 @@ from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.coverage import newest_event
 from pql_model.sources.duckdb_session import count_by, open_session
 from pql_model.sources.read import read_sources
-from pql_model.workflows.prepare import features_of
+from pql_model.workflows.prepare import contacts_of, features_of, refuse_missing
 
 _LOGGED_AT_ONCE = 50_000
 _DECIDING, _READING = ("policy", "definition"), ("exclude", "resolution")
@@ -144,12 +144,18 @@ def score(
         with stages("features"):
             features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = {trait: trait_name(trait) for trait in sources.traits}
-            _refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
+            refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
+            contacts = contacts_of(config, sources, at_risk)
     with stages("score"), file_lock(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
         before = previous_run(read_runs(memory), instant)
         decided = decided_rows(
-            fitted_model, table, decider, as_of=instant, before=before if before is not None else RunState()
+            fitted_model,
+            table,
+            decider,
+            as_of=instant,
+            before=before if before is not None else RunState(),
+            contacts=contacts,
         )
         rows = _with_origin(decided, registered, instant)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -217,17 +223,6 @@ def _data_notes(config: Config, model: FittedModel, instant: int, newest: int) -
         yield (
             f"The config's {reading} changed since this model was trained: this run uses the new value, a service of this "
             "model the old one. Train again."
-        )
-
-
-def _refuse_missing(decider: Decider, columns: Collection[str]) -> None:
-    """Refuse data without a trait that decisions read: they would silently differ."""
-    missing = sorted({str(c.criterion.trait) for c in decider.conditions if c.column not in columns})
-    if missing:
-        raise DataError(
-            f"The entities lack traits that the model decides by: {listed(missing)}",
-            received=listed(name.removeprefix("trait.") for name in columns if name.startswith("trait.")),
-            remedy="restore them, name dated columns under `features:` of the config, or train again",
         )
 
 

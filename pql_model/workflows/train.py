@@ -20,6 +20,7 @@ from pql_model.config.load import dump_config
 from pql_model.config.schema import Config
 from pql_model.decide.build import build_decider
 from pql_model.decide.decider import KEY as DECIDER
+from pql_model.decide.step_evidence import behaviour_slopes
 from pql_model.errors import DataError, LearnerError
 from pql_model.evaluation.evaluate import Evaluation
 from pql_model.evaluation.gate import (
@@ -241,7 +242,15 @@ def train(
         if verdict.usable:
             model, served = refit_tested(config, data, X, tested, fit.tuned.learner)
         value = learn_values(data, X, tested, probability, config.seed)
-        decider = build_decider(config, test_frame, table, probability, findings.results, served)
+        slopes = behaviour_slopes(
+            [result.criterion for result in findings.results.criteria],
+            test.contributions,
+            tested.manifest,
+            tested.calibration,
+            data.converted[test_rows],
+            test_frame["entity"].to_numpy(),
+        )
+        decider = build_decider(config, test_frame, table, probability, findings.results, served, slopes)
         model = replace(model, facts={**model.facts, DECIDER: decider.to_dict(), VALUE: value})
         growth = build_growth_report(config, data, model, evaluation, verdict, findings)
 

@@ -28,7 +28,7 @@ from pql_model.snapshots.grid import scoring_grid
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
-from pql_model.workflows.prepare import features_of, trait_names
+from pql_model.workflows.prepare import contacts_of, features_of, trait_names
 
 _PER_PROGRESS_UPDATE = 100
 
@@ -127,10 +127,12 @@ def verify(
             features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = trait_names(sources.traits)
             table = feature_table(sources, snapshots, features, traits, stages.listener.share)
-            batch = decided_rows(fitted_model, table, decider).rows.to_dict("records")
+            features_only = decided_rows(fitted_model, table, decider).rows.to_dict("records")
+            contacts = contacts_of(config, sources, snapshots)
+            batch = decided_rows(fitted_model, table, decider, contacts=contacts).rows.to_dict("records")
             requests: list[Request] = list(entity_requests(sources, snapshots))
     with stages("pyfunc"):
-        paths = [compare_rows("pyfunc", batch, tracking.predict(registered, table).to_dict("records"))]
+        paths = [compare_rows("pyfunc", features_only, tracking.predict(registered, table).to_dict("records"))]
     for path, client in clients.items():
         with stages(path):
             paths.append(compare_rows(path, batch, _answers(client, requests, stages.listener)))

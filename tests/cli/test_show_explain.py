@@ -45,10 +45,34 @@ FOUND = {
         behaviour(-0.3, "no `🎉 [b]party` so far (-)", -2.0),
         behaviour(0.0, "size is small"),
     ],
-    "meets_definition": False,
-    "conditions": [
-        {"held": True, "words": "3 `a` so far; needs at least 2"},
-        {"held": False, "words": "no `b` so far; needs at least 1"},
+    "definition": {
+        "source": "recommended",
+        "text": "all of",
+        "meets": False,
+        "conditions": [
+            {"held": True, "words": "3 `a` so far; needs at least 2"},
+            {"held": False, "words": "no `b` so far; needs at least 1"},
+        ],
+        "verdict": None,
+    },
+    "in_force": {
+        "source": "in_force",
+        "text": "at least 1 `c` so far",
+        "meets": True,
+        "conditions": [{"held": True, "words": "2 `c` so far; needs at least 1"}],
+        "verdict": {"verdict": "stale", "sentence": "It does not separate payers.", "stale": True},
+    },
+    "next_step": {
+        "criterion": "at least 1 `b` so far",
+        "value": 0.0,
+        "needed": 1.0,
+        "words": "0 of 1 `b` so far",
+        "probability": 0.45,
+        "gain": {"value": 0.0474, "low": 0.012, "high": 0.083},
+    },
+    "contacts": [
+        {"user": "ann", "share": 0.75, "last_seen": "2026-01-04", "brought_in_by": None},
+        {"user": "bob", "share": 0.25, "last_seen": "2026-01-03", "brought_in_by": "ann"},
     ],
     "model": {"name": "boards", "version": "3"},
 }
@@ -101,12 +125,35 @@ def test_the_strongest_of_many_behaviours_are_shown_and_the_others_counted(rende
     assert "Lowers it: nothing." in text
 
 
-def test_each_condition_of_the_definition_is_met_or_missing(render):
+def test_each_condition_of_both_definitions_is_met_or_missing(render):
     text = render()
-    assert "The definition in force: not met." in text
+    assert text.index("The recommended definition: not met.") < text.index("The definition in force: met.")
     assert "met      3 `a` so far; needs at least 2" in text
     assert "missing  no `b` so far; needs at least 1" in text
-    assert "definition in force" not in render(meets_definition=None, conditions=[])
+    assert "Verdict: stale. It does not separate payers." in text
+    assert "definition" not in render(definition=None, in_force=None, next_step=None)
+
+
+def test_a_definition_in_force_that_nothing_replaces_is_shown_once(render):
+    assert render(definition=FOUND["in_force"]).count("definition in force") == 1
+
+
+def test_the_next_step_is_shown_with_its_interval_as_a_prediction(render):
+    text = " ".join(render().split())
+    assert "Next step: 0 of 1 `b` so far. Accounts like this that got there: 45%, a gain of 4.7 points" in text
+    assert "(95 % interval 1.2 to 8.3). A prediction, not an effect." in text
+
+
+def test_where_no_gain_is_beyond_noise_nothing_is_worth_a_nudge(render):
+    assert "Next step: nothing is worth a nudge." in render(next_step=None)
+    assert "Next step" not in render(next_step=None, at_risk=False, why_not="converted", why_not_words="it paid")
+
+
+def test_contacts_are_listed_with_who_brought_them_in(render):
+    text = " ".join(render().split())
+    assert "Contact: ann, 75% of the events, last seen 2026-01-04 bob, 25% of the events" in text
+    assert "last seen 2026-01-03, brought in by ann" in text
+    assert "Contact" not in render(contacts=None)
 
 
 def test_the_text_claims_to_predict_and_names_no_cause(render):
@@ -140,8 +187,10 @@ def test_hostile_names_are_shown_without_effect(render):
     text = render(
         entity=EVIL,
         behaviours=[behaviour(0.9, EVIL), behaviour(-0.9, EVIL)],
-        conditions=[{"held": False, "words": EVIL}],
+        definition={**FOUND["definition"], "conditions": [{"held": False, "words": EVIL}]},
+        next_step={**FOUND["next_step"], "words": EVIL},
+        contacts=[{**FOUND["contacts"][0], "user": EVIL}],
     )
-    assert text.count("[red]x�[31m�txt�new") == 4
+    assert text.count("[red]x�[31m�txt�new") == 6
     assert "\x1b" not in text
     assert "\u202e" not in text

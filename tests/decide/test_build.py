@@ -5,7 +5,7 @@ import pytest
 
 from pql_model.config.load import load_config
 from pql_model.decide.build import build_decider, check_policy, idle_exclusions
-from pql_model.decide.decider import KEY, Decider
+from pql_model.decide.decider import KEY, Decider, InForceStatus
 from pql_model.errors import DataError
 from pql_model.time import DAY
 
@@ -29,12 +29,16 @@ def test_a_trained_model_contains_its_decider(trained, config):
     model = trained.registered.model
     decider = Decider.of_facts(json.loads(json.dumps(model.facts)))
     of_tested = built(trained, config)
-    assert decider == replace(of_tested, rule=decider.rule)
+    assert decider == replace(of_tested, rule=decider.rule, slopes=decider.slopes)
     assert decider.rule.probability != of_tested.rule.probability  # that of the served model, out of fold
     result = trained.findings.results
     assert [c.id for c in decider.criteria] == [c.id for c in result.criteria]
     assert decider.recommended.id == result.recommended.id
-    assert decider.definition == decider.in_force
+    assert decider.definition == decider.recommended
+    verdict = result.in_force.verdict
+    assert decider.in_force_verdict == InForceStatus(verdict.verdict, verdict.sentence, verdict.stale)
+    assert set(decider.slopes) <= {c.feature.event for c in decider.criteria if c.feature is not None}
+    assert decider.slopes
     assert "rule" in model.facts[KEY]
 
 

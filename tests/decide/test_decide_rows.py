@@ -9,10 +9,12 @@ from small_model import small_model, small_table
 from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
-from pql_model.decide.decider import Decider
+from pql_model.decide.decider import Decider, InForceStatus
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, decided_rows, json_row, table_row
 from pql_model.decide.state import RunState
+from pql_model.features.contacts import Contact
+from pql_model.statistics.estimate import Estimate
 
 INVITED = {"event": "Teammate Invited", "at_least": 3, "within": "first 7d"}
 LARGE = {"trait": "size", "in": ["large"]}
@@ -71,20 +73,61 @@ def test_a_row_alone_is_decided_as_among_others(model, table):
 
 
 def test_decisions_on_absent_columns_are_none(model, table):
-    other = replace(
-        DECIDER, in_force=BoundDefinition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
-    )
-    rows = decided_rows(model, table, other).rows
+    export = BoundDefinition(Definition.model_validate({"all": [{"event": "Export", "at_least": 1}]}))
+    rows = decided_rows(model, table, replace(DECIDER, recommended=export, in_force=DECIDER.recommended)).rows
     assert rows["meets_definition"].isna().all()
+    assert rows["meets_in_force"].tolist() == (table["Teammate+Invited.count.first_7d"] >= 3).tolist()
     assert rows["nearest_missing"].isna().all()
     assert rows["criteria_met"].notna().all()
     assert rows["is_pql"].tolist() == (rows["probability"] >= 0.5).tolist()
+
+
+def test_both_definitions_stand_beside_each_other(model, table):
+    in_force = BoundDefinition(Definition.model_validate({"all": [{"trait": "seats", "at_least": 20}]}))
+    rows = decided_rows(model, table, replace(DECIDER, in_force=in_force)).rows
+    assert rows["meets_definition"].tolist() == (table["Teammate+Invited.count.first_7d"] >= 3).tolist()
+    assert rows["meets_in_force"].tolist() == (table["trait.seats"] >= 20).tolist()
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_stale_definition_in_force_suggests_nothing(model, table, stale):
+    verdict = InForceStatus("stale" if stale else "about right", "So it is.", stale)
+    alone = replace(DECIDER, recommended=None, in_force=DECIDER.recommended, in_force_verdict=verdict)
+    rows = decided_rows(model, table, alone).rows
+    assert rows["meets_definition"].equals(rows["meets_in_force"])
+    assert rows["nearest_missing"].notna().any() == (not stale)
+
+
+def test_the_next_step_is_a_criterion_whose_behaviour_came_true_on_later_rows(model, table):
+    def steps(**slopes):
+        rows = decided_rows(model, table, replace(DECIDER, slopes=slopes)).rows
+        return rows, [None if pd.isna(text) else json.loads(text) for text in rows["next_step"]]
+
+    rows, found = steps(**{"Teammate Invited": Estimate(0.5, 0.2, 0.8)})
+    missing = [None if pd.isna(text) else json.loads(text) for text in rows["nearest_missing"]]
+    k = next(k for k, step in enumerate(found) if step is not None)
+    assert list(found[k]) == ["criterion", "condition", "value", "needed", "words", "probability", "gain"]
+    assert found[k]["words"] == f"{found[k]['value']:g} of 3 `Teammate Invited` in the first 7 days"
+    assert found[k]["probability"] == missing[k]["probability"]
+    assert found[k]["gain"]["value"] == pytest.approx(found[k]["probability"] - rows["probability"][k], abs=1e-12)
+    assert 0 < found[k]["gain"]["low"] < found[k]["gain"]["value"] < found[k]["gain"]["high"]
+    assert steps(**{"Teammate Invited": Estimate(0.5, -0.1, 1.1)})[1] == [None] * 60
+    assert steps()[1] == [None] * 60
 
 
 def test_without_a_definition_nothing_is_missing(model, table):
     rows = decided_rows(model, table, Decider("", DECIDER.rule, DECIDER.bands)).rows
     assert rows[["meets_definition", "nearest_missing"]].isna().all(axis=None)
     assert set(rows["criteria_met"]) == {"[]"}
+
+
+def test_contacts_are_those_of_the_entity_and_instant(model, table):
+    ann, bob = Contact("ann", 0.75, 0, None), Contact("bob", 0.25, 86_400_000_000, "ann")
+    known = {("a0001", 86_400_000_000): [ann, bob], ("a0002", 0): [bob]}
+    rows = decided_rows(model, table, DECIDER, contacts=known).rows
+    assert json.loads(rows["contacts"][1]) == [ann.to_dict(), bob.to_dict()]
+    assert json.loads(rows["contact"][1]) == ann.to_dict()
+    assert rows[["contact", "contacts"]].drop(index=1).isna().all(axis=None)  # that of another instant is not theirs
 
 
 def test_rows_without_an_entity_are_not_held_out(model, table):

@@ -5,9 +5,10 @@ import pytest
 from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition
 from pql_model.decide.bands import Bands
-from pql_model.decide.decider import KEY, Decider
+from pql_model.decide.decider import KEY, Decider, InForceStatus
 from pql_model.decide.policy import PolicyRule
 from pql_model.errors import DataError
+from pql_model.statistics.estimate import Estimate
 from pql_model.time import DAY
 
 INVITED = Criterion.model_validate({"event": "Invite", "at_least": 2})
@@ -30,6 +31,8 @@ FULL = Decider(
     (BoundCriterion(INVITED, "c1"),),
     RECOMMENDED,
     IN_FORCE,
+    InForceStatus("stale", "It does not separate payers.", stale=True),
+    {"Invite": Estimate(0.9, 0.2, 1.6)},
 )
 
 
@@ -50,10 +53,25 @@ def test_sorted_json_does_not_change_the_order_of_bands():
     assert Decider.from_dict(payload).bands.names == ("hot", "a", "very_low")
 
 
-def test_the_definition_in_force_precedes_the_recommended_one():
-    assert FULL.definition == IN_FORCE
-    assert Decider("", FULL.rule, FULL.bands, recommended=RECOMMENDED).definition == RECOMMENDED
+def test_the_recommended_definition_precedes_the_one_in_force():
+    assert FULL.definition == FULL.goal == RECOMMENDED
+    assert Decider("", FULL.rule, FULL.bands, in_force=IN_FORCE).definition == IN_FORCE
     assert Decider("", FULL.rule, FULL.bands).definition is None
+
+
+@pytest.mark.parametrize(("stale", "goal"), [(False, IN_FORCE), (True, None)])
+def test_a_stale_definition_is_no_goal(stale, goal):
+    decider = Decider(
+        "", FULL.rule, FULL.bands, in_force=IN_FORCE, in_force_verdict=InForceStatus("stale", "It is old.", stale)
+    )
+    assert decider.goal == goal
+    assert decider.definition == IN_FORCE  # what it says of a row stays visible
+
+
+def test_a_model_of_an_earlier_release_has_no_verdict_and_no_slopes():
+    payload = {key: value for key, value in FULL.to_dict().items() if key not in ("in_force_verdict", "slopes")}
+    decider = Decider.from_dict(payload)
+    assert (decider.in_force_verdict, decider.slopes, decider.recommended) == (None, {}, RECOMMENDED)
 
 
 @pytest.mark.parametrize(("which", "definition"), [("recommended", RECOMMENDED), ("in_force", IN_FORCE), (None, None)])
@@ -62,7 +80,7 @@ def test_the_policy_selects_the_qualifying_definition(which, definition):
         "", PolicyRule(0.2, None, "", definition=which), FULL.bands, recommended=RECOMMENDED, in_force=IN_FORCE
     )
     assert decider.qualifying == definition
-    assert decider.goal == (definition or IN_FORCE)
+    assert decider.goal == RECOMMENDED  # whatever qualifies
 
 
 def test_features_of_all_conditions_are_listed_once():

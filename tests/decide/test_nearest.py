@@ -8,6 +8,7 @@ import pytest
 from pql_model.config.definition import Definition
 from pql_model.criteria.evaluate import BoundDefinition, Columns
 from pql_model.decide.nearest import NearestMissing
+from pql_model.decide.steps import Predictions
 from pql_model.model.age_level import AGE
 from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.time import DAY, HOUR
@@ -37,14 +38,19 @@ NO_SIGNUP = {AGE: np.nan}
 
 
 class Seen:
-    """A model that only looks."""
+    """A model that only looks at the rows once they meet the criterion, which come after the rows as they are."""
 
     def __init__(self):
         self.X = []
 
     def __call__(self, X):
-        self.X += X.tolist()
-        return np.arange(len(X)) / 100
+        then = X[len(X) // 2 :].tolist()
+        self.X += then
+        return np.tile(np.arange(len(then)) / 100, 2)
+
+
+def predictions(margin):
+    return Predictions(margin, lambda margins: margins)
 
 
 def tell(join, *rows, as_of=None):
@@ -55,7 +61,7 @@ def tell(join, *rows, as_of=None):
     columns = Columns(len(rows), {name: np.array([row[name] for row in full], float) for name in names})
     X, seen = np.array([[row[name] for name in NAMES] for row in full], float), Seen()
     instants = None if as_of is None else np.full(len(rows), as_of)
-    return NearestMissing(book, MANIFEST).find(columns, X, seen, instants), [
+    return NearestMissing(book, MANIFEST).find(columns, X, predictions(seen), instants), [
         dict(zip(NAMES, x, strict=True)) for x in seen.X
     ]
 
@@ -151,7 +157,7 @@ def test_a_criterion_on_an_absent_column_is_never_the_nearest():
 def test_an_event_that_the_model_does_not_read_gives_no_probability():
     book = BoundDefinition(Definition.model_validate({"all": [{"event": "Board", "at_least": 3}]}))
     missing = NearestMissing(book, MANIFEST).find(
-        Columns(1, {"Board.count.ever": np.array([1.0])}), np.zeros((1, len(NAMES))), Seen()
+        Columns(1, {"Board.count.ever": np.array([1.0])}), np.zeros((1, len(NAMES))), predictions(Seen())
     )
     assert (missing[0].value, missing[0].probability) == (1.0, None)
 
@@ -222,7 +228,7 @@ def test_an_empty_table_gives_no_missing_criteria():
     assert tell({"all": [INVITED]}, {})[0] != []
     assert (
         NearestMissing(BoundDefinition(Definition.model_validate({"all": [INVITED]})), MANIFEST).find(
-            Columns(0), np.zeros((0, len(NAMES))), Seen()
+            Columns(0), np.zeros((0, len(NAMES))), predictions(Seen())
         )
         == []
     )

@@ -22,8 +22,9 @@ from pql_model.decide.bands import Bands
 from pql_model.decide.decider import KEY as DECISIONS
 from pql_model.decide.decider import Decider
 from pql_model.decide.policy import PolicyRule
-from pql_model.decide.rows import decided_rows
+from pql_model.decide.rows import Contacts, decided_rows
 from pql_model.explain.reason_text import AGE
+from pql_model.features.contact_query import snapshot_contacts
 from pql_model.features.table import feature_table
 from pql_model.measures import MEASURES
 from pql_model.model.artifact import FittedModel, reference_quantiles
@@ -39,6 +40,7 @@ from pql_model.sources.entities import Entities
 from pql_model.sources.events import EventLog
 from pql_model.sources.read import Sources
 from pql_model.sources.scalars import read_event_name
+from pql_model.statistics.estimate import Estimate
 
 FEATURES = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]
 TRAITS = ("seats", "plan 🎉", "beta")
@@ -85,6 +87,8 @@ def criteria() -> Decider:
         hand_raise=(known[2],),
         criteria=tuple(known),
         recommended=BoundDefinition(rule, "d1"),
+        in_force=BoundDefinition(Definition.model_validate({"all": [conditions[1]]})),
+        slopes={"login": Estimate(0.8, 0.1, 1.5), "activity as a whole": Estimate(1.2, 0.3, 2.1)},
     )
 
 
@@ -132,17 +136,19 @@ def _table(rows: list[dict[str, Any]], columns: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist([{name: row.get(name) for name in columns} for row in rows], schema=pa.schema(columns))
 
 
-def batch_table(con: Any, world: World, dice: random.Random, decider: Decider) -> tuple[pd.DataFrame, list[Any]]:
+def batch_table(
+    con: Any, world: World, dice: random.Random, decider: Decider
+) -> tuple[pd.DataFrame, list[Any], Contacts]:
     sources, seen = sources_of(con, world, dice)
     features = list(dict.fromkeys([*FEATURES, *decider.features, AGE]))
     table = feature_table(sources, seen, features, {trait: trait_name(trait) for trait in TRAITS})
-    return table, list(entity_requests(sources, seen))
+    return table, list(entity_requests(sources, seen)), snapshot_contacts(sources.events.table, seen)
 
 
 @pytest.fixture(scope="module")
 def model(con: Any) -> FittedModel:
     """Many small trees, so that every measure is read by some."""
-    table, _ = batch_table(con, crowd(300, True, ("login", "upload", "Login")), random.Random(3), criteria())
+    table, *_ = batch_table(con, crowd(300, True, ("login", "upload", "Login")), random.Random(3), criteria())
     manifest, rng = Manifest(COLUMNS), np.random.default_rng(4)
     X = manifest.matrix(table)
     data = training_data(X, (rng.random(len(X)) < 0.4).astype(float), manifest.names, manifest.categorical)
@@ -180,8 +186,8 @@ def compared(con: Any, model: FittedModel) -> Path:
     ask, decider = in_process("1", model), Decider.of_facts(model.facts)
 
     def path(world: World, dice: random.Random) -> RowDiff:
-        table, requests = batch_table(con, world, dice, decider)
-        batch = decided_rows(model, table, decider).rows.to_dict("records")
+        table, requests, contacts = batch_table(con, world, dice, decider)
+        batch = decided_rows(model, table, decider, contacts=contacts).rows.to_dict("records")
         answers = ask(requests)
         assert [(r["entity"], r["as_of"]) for r in requests] == [(a["entity"], a["as_of"]) for a in answers]
         return compare_rows("engine", batch, answers)
@@ -199,7 +205,7 @@ def test_many_entities_with_events_on_every_edge_equal_the_batch(compared, late)
 
 
 @examples(20, suppress=HealthCheck)
-@given(world=worlds(names=(*PLAIN_EVENTS, *ODD_EVENTS)), dice=st.integers(0, 99))
+@given(world=worlds(names=(*PLAIN_EVENTS, *ODD_EVENTS, "Teammate Invited")), dice=st.integers(0, 99))
 def test_any_world_equals_the_batch(compared, world, dice):
     found = compared(world, random.Random(dice))
     assert found.same, found.to_dict()

@@ -77,7 +77,11 @@ def test_plain_mlflow_gives_scored_rows(table, scored):
         "reasons",
         "criteria_met",
         "meets_definition",
+        "meets_in_force",
         "nearest_missing",
+        "next_step",
+        "contact",
+        "contacts",
         "suppressed",
         "feature_set",
     ]
@@ -92,7 +96,9 @@ def test_a_table_without_a_feature_column_is_refused_by_name(scored):
 def test_plain_mlflow_decides_as_the_library_does(trained, table, scored):
     model = trained.registered.model
     own = decided_rows(model, table, Decider.of_facts(model.facts)).rows
-    columns = ["band", "is_pql", "criteria_met", "meets_definition", "nearest_missing", "suppressed"]
+    flags, texts = ["is_pql", "meets_definition", "meets_in_force"], ["criteria_met", "nearest_missing", "next_step"]
+    columns = ["band", *flags, *texts, "suppressed"]
     pd.testing.assert_frame_equal(scored[0][columns], own[columns], check_dtype=False)
     assert scored[0]["is_pql"].any()
     assert scored[0]["meets_definition"].any()
+    assert scored[0][["contact", "contacts"]].isna().all(axis=None)  # a feature table has no users

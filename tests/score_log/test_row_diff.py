@@ -16,7 +16,11 @@ ROW = {
     "reasons": '[{"behaviour": "login", "contribution": 0.5}]',
     "criteria_met": "[]",
     "meets_definition": None,
+    "meets_in_force": True,
     "nearest_missing": None,
+    "next_step": None,
+    "contact": None,
+    "contacts": None,
     "suppressed": None,
 }
 
@@ -49,7 +53,11 @@ def test_equal_rows_have_no_differences():
         ("reasons", [{"behaviour": "login"}]),
         ("criteria_met", [{"id": "c1"}]),
         ("meets_definition", False),
+        ("meets_in_force", None),
         ("nearest_missing", {"id": "c1"}),
+        ("next_step", {"criterion": "c1"}),
+        ("contact", {"user": "ann"}),
+        ("contacts", [{"user": "ann"}]),
         ("suppressed", "bot"),
     ],
 )

@@ -64,7 +64,9 @@ def test_an_explanation_agrees_with_pql_score(config, scored, place):
     for name in ("score", "usage", "fit", "timing"):
         assert payload[name] == pytest.approx(row[name], abs=1e-12, rel=0)
     assert payload["reasons"] == json.loads(row["reasons"])
-    assert payload["meets_definition"] == row["meets_definition"]
+    assert (payload["meets_definition"], payload["meets_in_force"]) == (row["meets_definition"], row["meets_in_force"])
+    for name in ("criteria_met", "nearest_missing", "next_step", "contact", "contacts"):
+        assert payload[name] == (None if pd.isna(row[name]) else json.loads(row[name])), name
     assert (payload["at_risk"], payload["why_not"]) == (True, None)
     assert payload["model"]["version"] == row["model_version"]
 
@@ -82,14 +84,25 @@ def test_the_json_has_every_field_of_the_contract_and_adds_up(best, trained):
     assert payload["base_rate"] == test["conversions"] / test["rows"]
 
 
-def test_each_condition_of_the_definition_in_force_has_its_status(config, scored):
-    without = scored.loc[~scored["meets_definition"].astype(bool), "entity"].iloc[0]
+def test_the_conditions_are_those_of_the_recommended_definition_beside_the_one_in_force(config, scored, trained):
+    without = scored.loc[~scored["meets_in_force"].astype(bool), "entity"].iloc[0]
     payload = explain_entity(config, without, as_of=AS_OF).to_dict()
-    assert payload["meets_definition"] is False
-    (condition,) = payload["conditions"]
+    recommended = trained.findings.results.recommended
+    assert payload["definition"]["source"] == "recommended"
+    assert payload["conditions"] == payload["definition"]["conditions"]
+    assert len(payload["conditions"]) == len(recommended.definition.criteria)
+    assert payload["definition"]["meets"] == payload["meets_definition"]
+    assert payload["in_force"]["meets"] is payload["meets_in_force"] is False
+    (condition,) = payload["in_force"]["conditions"]
     assert condition["held"] is False
     assert condition["words"].endswith("; needs at least 2")
     assert "`Board Created`" in condition["words"]
+    verdict = trained.findings.results.in_force.verdict
+    assert payload["in_force"]["verdict"] == {
+        "verdict": verdict.verdict,
+        "sentence": verdict.sentence,
+        "stale": verdict.stale,
+    }
 
 
 def test_only_the_events_of_the_entity_go_through_the_features(config, scored, monkeypatch):
@@ -129,7 +142,7 @@ def test_an_entity_of_another_age_is_explained_with_the_reason(config, days, rea
 def test_an_entity_has_no_explanation_before_its_sign_up(config, scored):
     payload = explain_entity(config, scored["entity"][0], as_of="2020-01-01").to_dict()
     assert (payload["why_not"], payload["probability"], payload["behaviours"]) == ("not_signed_up_yet", None, [])
-    assert payload["meets_definition"] is None
+    assert payload["meets_definition"] is payload["definition"] is payload["in_force"] is payload["contact"] is None
     json.dumps(payload, allow_nan=False)
 
 

@@ -32,7 +32,11 @@ COLUMNS = [
     "reasons",
     "criteria_met",
     "meets_definition",
+    "meets_in_force",
     "nearest_missing",
+    "next_step",
+    "contact",
+    "contacts",
     "newly_qualified",
     "suppressed",
     "model_version",
@@ -146,7 +150,12 @@ def test_the_summary_has_bands_not_to_call_and_suppressed(config, tmp_path):
 
 def test_the_nearest_missing_condition_is_given(config, tmp_path):
     rows = score(config, as_of=AS_OF, output=tmp_path / "s.parquet").rows
-    assert rows["nearest_missing"].isna().all()  # the youngest is five days old: the first five days are over
+    lacking = rows[rows["nearest_missing"].notna()]
+    assert len(lacking) > 0
+    assert not lacking[
+        "meets_definition"
+    ].any()  # the recommended one: of the one in force, the first five days are over
+    assert "first 5 days" not in "".join(lacking["nearest_missing"])
     assert all(json.loads(text) is not None for text in rows["criteria_met"])
 
 
