@@ -110,6 +110,13 @@ _TITLES = {
     "LightGBMParams": "`model.params`",
     "LightGBMSearch": "`model.search`",
     "ScoreLogTarget": "`score_log`",
+    "WebhookTarget": "`sync`, kind `webhook`",
+    "SlackTarget": "`sync`, kind `slack`",
+    "NotifyTarget": "`sync`, kind `notify`",
+    "TableTarget": "`sync`, kind `table`",
+    "FileTarget": "`sync`, kind `file`",
+    "HubSpotTarget": "`sync`, kind `hubspot`",
+    "SalesforceTarget": "`sync`, kind `salesforce`",
 }
 
 
@@ -135,6 +142,10 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"see {_TITLES.get(name, name)}"
     if "anyOf" in field:
         return " or ".join(_type(part, definitions) for part in field["anyOf"] if part.get("type") != "null")
+    if "oneOf" in field:
+        return "targets, each of one `kind`, see below"
+    if "const" in field:
+        return f"`{field['const']}`"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if field.get("type") == "array":

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pql_model.workflows.report import list_criteria, write_report
     from pql_model.workflows.rollback import models, rollback
     from pql_model.workflows.score import score
+    from pql_model.workflows.sync import sync
     from pql_model.workflows.train import train
     from pql_model.workflows.verify import verify
 
@@ -83,6 +84,7 @@ _HOME = {
     "replay": "workflows.replay",
     "rollback": "workflows.rollback",
     "score": "workflows.score",
+    "sync": "workflows.sync",
     "train": "workflows.train",
     "verify": "workflows.verify",
     "with_features": "workflows.extensions",
@@ -120,6 +122,7 @@ __all__ = [
     "replay",
     "rollback",
     "score",
+    "sync",
     "test_criteria",
     "train",
     "verify",

@@ -48,9 +48,17 @@ OUTSIDE_THE_FLOW = {
 """What the packages that are no stage may import."""
 
 ONE_DOOR = {
+    "aiohttp": ("pql_model.activate.http_sender",),
+    "apprise": ("pql_model.activate.notify",),
     "bentoml": ("pql_model.serve.bento",),
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
-    "ibis": ("pql_model.features", "pql_model.score_log.database_table", "pql_model.snapshots", "pql_model.sources"),
+    "ibis": (
+        "pql_model.activate.tables",
+        "pql_model.features",
+        "pql_model.score_log.database_table",
+        "pql_model.snapshots",
+        "pql_model.sources",
+    ),
     "jinja2": ("pql_model.page.rendering", "pql_model.report.rendering"),
     "lightgbm": ("pql_model.model.booster",),
     "matplotlib": ("pql_model.evaluation.plots", "pql_model.explain.shap_door"),
@@ -81,6 +89,7 @@ UNSAFE_CALLS = {"eval", "exec", "read_pickle", "to_pickle"}
 MOST_LINES = 400
 
 SMALL_DATA = {
+    "pql_model/activate/job.py": "what a target is to receive and what became of it, made by `messages` and `lists`",
     "pql_model/discovery/billing.py": "a table of the exports of billing systems, read by `conversions`",
     "pql_model/discovery/exports.py": "a table of known exports, read by `recognise`",
 }

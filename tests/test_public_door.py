@@ -36,6 +36,7 @@ NAMES = (
     "replay",
     "rollback",
     "score",
+    "sync",
     "test_criteria",
     "train",
     "verify",

@@ -44,6 +44,7 @@ from pql_model.cli.show import show_check, show_comparison, show_score, show_tra
 from pql_model.cli.show_backtest import show_backtest
 from pql_model.cli.show_explain import show_explain
 from pql_model.cli.show_models import show_models
+from pql_model.cli.sync import sync
 from pql_model.cli.tables import say
 
 app = typer.Typer(
@@ -255,7 +256,7 @@ def rollback(
     emit(result, as_json, lambda console, payload: say(console, payload["words"]))
 
 
-for command in (features, export, serve, verify, replay):
+for command in (sync, features, export, serve, verify, replay):
     app.command()(command)
 
 

@@ -64,6 +64,7 @@ ScoresOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="A .parquet or .csv file; default: scores.parquet beside the config."),
 ]
+SendOption = Annotated[bool, typer.Option("--send", help="Send. Without it, what would be sent is shown.")]
 ModelOption = Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")]
 AnyModelOption = Annotated[
     str | None,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
-from pql_model.errors import ConfigError, DataError, Fault, nearest
+from pql_model.errors import ConfigError, DataError, Fault, did_you_mean, nearest
 
 Location = tuple[int | str, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -212,7 +212,7 @@ def _repair(
     while removed.count(at) > 1 and len(at) > 1:
         at = at[:-1]  # removing this did not help: remove what contains it
     holder = raw
-    for part in at[:-1]:
+    for part in _in_the_file(model, at)[:-1]:
         if isinstance(holder, dict) and part not in holder:
             return None
         holder = holder[part]
@@ -264,13 +264,20 @@ def _faults(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> I
 
 def _fault(entry: Any, lines: dict[Location, int], model: type[BaseModel]) -> Fault:
     at: Location = tuple(entry["loc"])
-    path = ".".join(map(str, at))
-    line = next((lines[at[:end]] for end in range(len(at), -1, -1) if at[:end] in lines), None)
+    place = _in_the_file(model, at)
+    path = ".".join(map(str, place))
+    line = next((lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in lines), None)
     kind, received = entry["type"], entry.get("input")
+    if kind == "union_tag_not_found":
+        return Fault(f"{path}.kind", f"missing; this key is required. Allowed: {', '.join(_kinds_at(model, at))}", line)
+    if kind == "union_tag_invalid":
+        tag, kinds = str(entry["ctx"]["tag"]).strip("'"), _kinds_at(model, at)
+        hint = did_you_mean(nearest(tag, kinds)) or "."
+        return Fault(f"{path}.kind", f"unknown kind `{tag}`{hint} Allowed: {', '.join(kinds)}", line)
     if kind == "extra_forbidden":
         names = _keys_at(model, at[:-1])
         close = nearest(str(at[-1]), names)
-        hint = f", did you mean `{close}`?" if close else "."
+        hint = did_you_mean(close) or "."
         return Fault(path, f"unknown key `{at[-1]}`{hint} Allowed: {', '.join(names)}", line)
     if kind == "missing":
         return Fault(path, "missing; this key is required", line)
@@ -293,9 +300,13 @@ def _keys_at(model: type[BaseModel], at: Location) -> list[str]:
 def _model_at(model: type[BaseModel], at: Location) -> Any:
     """The model at a location, if there is one."""
     here: Any = model
+    kinds: dict[str, Any] = {}  # of a list whose items are of several kinds, the model of each
     by_name = False  # whether the next part is a name that the file chooses, such as a column under `where`
     for part in at:
         if isinstance(part, int):
+            continue
+        if part in kinds:
+            here, kinds = kinds[str(part)], {}
             continue
         if by_name:
             by_name = False
@@ -304,8 +315,32 @@ def _model_at(model: type[BaseModel], at: Location) -> Any:
         here = _model_in(field.annotation) if field is not None else None
         if field is None or here is None:
             return None
+        kinds = _models_by_kind(field.annotation)
         by_name = dict in (get_origin(field.annotation), *map(get_origin, get_args(field.annotation)))
     return here
+
+
+def _in_the_file(model: type[BaseModel], at: Location) -> Location:
+    """Leave out the kind that pydantic adds to the location of an item of several kinds: the file does not nest it."""
+    return tuple(part for end, part in enumerate(at) if part not in _kinds_at(model, at[:end]))
+
+
+def _kinds_at(model: type[BaseModel], at: Location) -> dict[str, Any]:
+    """The kinds that an item of a list may have, with the model of each; empty at any other location."""
+    if len(at) < 2 or not isinstance(at[-1], int):
+        return {}
+    holder = _model_at(model, at[:-2])
+    field = _field_at(holder, str(at[-2])) if holder is not None else None
+    return _models_by_kind(field.annotation) if field is not None else {}
+
+
+def _models_by_kind(annotation: Any) -> dict[str, Any]:
+    for item in get_args(annotation):
+        if any(getattr(about, "discriminator", None) == "kind" for about in getattr(item, "__metadata__", ())):
+            return {
+                kind: m for m in get_args(get_args(item)[0]) for kind in get_args(m.model_fields["kind"].annotation)
+            }
+    return {}
 
 
 def _field_at(model: Any, key: str) -> Any:

@@ -14,6 +14,7 @@ from pql_model.config.own_features import OwnFeature
 from pql_model.config.people_tables import AliasTable, HistoryTable, MemberTable
 from pql_model.config.policy_settings import Policy
 from pql_model.config.source_tables import ConversionTable, EntityTable, EventTable
+from pql_model.config.sync_targets import SyncTarget, TableTarget
 from pql_model.config.text_format import IdForm
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.time import DAY, WEEK, Duration
@@ -137,6 +138,9 @@ class Config(Strict):
         description="Log every score: a folder, or `{table: pql_scores}`.",
         json_schema_extra=_or_a_folder,
     )
+    sync: list[SyncTarget] = Field(
+        default_factory=list, description="Where `pql sync` sends lists; nothing is sent without `--send`."
+    )
     features: list[OwnFeature] = Field(
         default_factory=list, description="Features of your own: events with a measure and a window, or dated columns."
     )
@@ -212,6 +216,7 @@ class Config(Strict):
             if self.resolution == "day" and table.covers is not None and table.covers.us % DAY:
                 yield f"`resolution: day` cuts times to days, but `covers: {table.covers}` is not a whole number of days"
         yield from self._people_faults()
+        yield from self._sync_faults()
         if self.score_log is not None and self.score_log.table and self.connection in (None, *EMBEDDED):
             yield "`score_log: {table: ...}` needs a `connection`; without one use a folder, `score_log: score_log/`"
         if self.definition is not None:
@@ -234,6 +239,18 @@ class Config(Strict):
                 yield f"`events[{place}].columns` needs `user`, whose accounts are looked up in `members`, or `entity`"
         if self.members is not None and self.entity == "user":
             yield "`members` says which accounts users belong to: it needs `entity: account`"
+
+    def _sync_faults(self) -> Iterator[str]:
+        names = [target.name for target in self.sync]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"`sync` has several targets named `{name}`; a name is part of what makes a message unique"
+        paths = [path for target in self.sync if (path := getattr(target, "path", None)) is not None]
+        for path in sorted({path for path in paths if paths.count(path) > 1}):
+            yield f"`sync` has several targets that write {path}: give each its own `path`"
+        tables = [target for target in self.sync if isinstance(target, TableTarget) and target.connection_env is None]
+        for table in tables:
+            if (table.connection or self.connection) in (None, *EMBEDDED):
+                yield f"`sync` target `{table.name}` needs a `connection`: the embedded DuckDB keeps no tables"
 
     @property
     def dated_names(self) -> list[str]:

@@ -47,7 +47,7 @@ class LogTable:
         database, bare = self._name
         with self._connected() as con:
             for part in parts:
-                if not _exists(con, database, bare):
+                if not table_exists(con, database, bare):
                     con.create_table(bare, schema=ibis.schema(part.schema), database=database)
                 self._refuse_other(con.table(bare, database=database).columns, part.column_names)
                 con.insert(bare, part, database=database)
@@ -62,7 +62,7 @@ class LogTable:
         """
         database, bare = self._name
         with self._connected() as con:
-            if not _exists(con, database, bare):
+            if not table_exists(con, database, bare):
                 raise DataError(
                     "The connection has no such table: there is no score log yet",
                     received=self.name,
@@ -101,7 +101,7 @@ class LogTable:
     @contextmanager
     def _connected(self) -> Iterator[Any]:
         try:
-            con = _connection(self.url, self.home)
+            con = connect_database(self.url, self.home)
             try:
                 yield con
             finally:
@@ -117,7 +117,8 @@ class LogTable:
             ) from error
 
 
-def _connection(url: str, home: Path) -> Any:
+def connect_database(url: str, home: Path) -> Any:
+    """Connect to a database that may be written to; the path of a file is relative to `home`."""
     if url.startswith("duckdb:"):
         return ibis.duckdb.connect(str(database_file(url, home)))
     if url.startswith("sqlite:"):
@@ -125,7 +126,8 @@ def _connection(url: str, home: Path) -> Any:
     return ibis.connect(url)
 
 
-def _exists(con: Any, database: str | None, bare: str) -> bool:
+def table_exists(con: Any, database: str | None, bare: str) -> bool:
+    """Tell whether a database has a table, on any engine."""
     if con.name != "duckdb":
         return bare in con.list_tables(database=database)
     # `list_tables` of Ibis 12 calls a function that DuckDB 2 no longer has

@@ -18,6 +18,8 @@ ZEROS = "^0+([0-9])"
 
 _inner, _edges, _brackets, _zeros = (re.compile(pattern).sub for pattern in (INNER, EDGES, BRACKETS, ZEROS))
 _is_salesforce = re.compile(SALESFORCE).search
+_is_short_salesforce = re.compile("^[A-Za-z0-9]{15}$").search
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def read_entity_id(raw: str, forms: Sequence[str] = ()) -> str | None:
@@ -49,3 +51,21 @@ def normalise_id(raw: str, forms: Sequence[str]) -> str | None:
     if "case" in forms:
         raw = raw.lower()
     return raw or None
+
+
+def long_salesforce_id(raw: str) -> str | None:
+    """Bring a Salesforce id of 15 or 18 characters to its form of 18; None if it is neither.
+
+    Each of the last three characters holds which letters of five are capitals, so that the id survives tools that ignore case.
+
+    >>> long_salesforce_id("0015000000Gv7qJ"), long_salesforce_id("0015000000Gv7qJAAR"), long_salesforce_id("acc-1")
+    ('0015000000Gv7qJAAR', '0015000000Gv7qJAAR', None)
+    """
+    if _is_salesforce(raw):
+        return raw if raw[15:] == _capitals(raw[:15]) else None
+    return raw + _capitals(raw) if _is_short_salesforce(raw) else None
+
+
+def _capitals(short: str) -> str:
+    parts = (short[start : start + 5] for start in (0, 5, 10))
+    return "".join(_CAPITALS[sum(1 << place for place, c in enumerate(part) if "A" <= c <= "Z")] for part in parts)

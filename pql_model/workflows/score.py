@@ -13,6 +13,7 @@ import pyarrow as pa
 import yaml
 
 from pql_model import time
+from pql_model.activate.outbox import Run
 from pql_model.atomic import atomic_write
 from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import dump_config, load_config
@@ -21,7 +22,7 @@ from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Summary, summarise
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, DecidedRows, decided_rows
-from pql_model.decide.state import RunState, previous_run, read_runs, state_path, write_runs
+from pql_model.decide.state import RunState, previous_run, read_runs, state_path
 from pql_model.errors import DataError
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
@@ -37,6 +38,7 @@ from pql_model.sources.coverage import newest_event
 from pql_model.sources.duckdb_session import count_by, open_session
 from pql_model.sources.read import read_sources
 from pql_model.workflows.prepare import contacts_of, features_of, refuse_missing
+from pql_model.workflows.remember import remember_run
 
 _LOGGED_AT_ONCE = 50_000
 _DECIDING, _READING = ("policy", "definition"), ("exclude", "resolution")
@@ -148,7 +150,8 @@ def score(
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
             contacts = contacts_of(config, sources, at_risk)
     with stages("score"), file_lock(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
-        before = previous_run(read_runs(memory), instant)
+        runs = read_runs(memory)
+        before = previous_run(runs, instant)
         decided = decided_rows(
             fitted_model,
             table,
@@ -163,7 +166,8 @@ def score(
         # After the rows: a run killed between the two writes may alert an entity twice, but forgets none.
         remember = in_force and instant <= time.now()
         if remember and before is not None and decided.decisions.state is not None:
-            write_runs(memory, [before, decided.decisions.state])
+            states = [before, decided.decisions.state]
+            remember_run(config, runs, states, _run_record(config, registered, decider, rows, instant, path), rows)
     # Written last, so that the log has no rows of a run that failed.
     log = append_scores(config, _log_tables(registered, table, rows))
     not_scored = dict(sorted(not_at_risk.items(), key=lambda reason: -reason[1]))
@@ -183,6 +187,14 @@ def _with_origin(decided: DecidedRows, registered: RegisteredModel, instant: int
         scored_at=pd.Timestamp(time.to_datetime(time.now())),
     )
     return rows[[*NAMES]].sort_values(["probability", "entity"], ascending=[False, True], ignore_index=True)
+
+
+def _run_record(
+    config: Config, registered: RegisteredModel, decider: Decider, rows: pd.DataFrame, instant: int, path: Path
+) -> Run:
+    scored_at = rows["scored_at"].iloc[0].isoformat() if len(rows) else time.iso(time.now())
+    targets = tuple(target.name for target in config.sync)
+    return Run(instant, str(path.resolve()), scored_at, registered.version, decider.cool_down, targets)
 
 
 def _log_tables(registered: RegisteredModel, table: pd.DataFrame, rows: pd.DataFrame) -> Iterator[pa.Table]:
