@@ -12,9 +12,10 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -25,7 +26,9 @@ from starlette.types import Receive, Scope, Send
 
 from pql_model.errors import InputError, PqlError
 from pql_model.features.fields import shown
+from pql_model.serve.admission import Admission, deadline_passed
 from pql_model.serve.api_keys import ApiKeys
+from pql_model.serve.body import body_of
 from pql_model.serve.engine import Answer
 from pql_model.serve.landing_page import landing_page
 from pql_model.serve.lookup import Lookup
@@ -35,6 +38,7 @@ from pql_model.serve.problem import ProblemError, json_response
 from pql_model.serve.reloader import Reloader, freeze_gc
 from pql_model.serve.settings import Settings
 from pql_model.serve.strict_json import parse
+from pql_model.serve.unread_body import Incoming, send_response
 from pql_model.time import iso, now
 
 if TYPE_CHECKING:
@@ -43,8 +47,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("pql.serve")
 REFRESH_SECONDS = 1.0
 """How often the bundle, the keys and the scores are checked for changes."""
-INLINE_BYTES = 100_000
-"""A longer body is processed in a thread, so that other requests do not wait for it."""
+_BYTES_PER_VALUE, _FEWEST_VALUES = 10, 10_000
+"""Room for each value of the largest body; the shortest event takes 11 bytes for each of its values."""
 ENDPOINTS = {
     "/": ("GET", "_landing_page"),
     "/score": ("POST", "_score"),
@@ -66,6 +70,7 @@ _KEY_PARAMETERS = {"key", "api_key", "apikey", "x_api_key", "token", "access_tok
 _TRACE_FRAMES = 20
 """Innermost frames of an internal error that are logged."""
 
+T = TypeVar("T")
 Handler = Callable[[Request, float], Awaitable[Response]]
 
 
@@ -88,7 +93,8 @@ class Service:
         self.lookup = Lookup(settings.scores)
         self.log = self._score_log(settings.score_log) if settings.score_log is not None else None
         self.metrics.model(self.reloader.engine)
-        self._in_flight, self._arriving = 0, 0
+        self.admission = Admission(settings.max_in_flight, settings.max_pending)
+        self._parse = partial(parse, max_values=max(_FEWEST_VALUES, settings.max_body // _BYTES_PER_VALUE))
         self._failed: dict[str, str] = {}
 
     def app(self) -> Starlette:
@@ -107,6 +113,7 @@ class Service:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
+            self.admission.close()
             if self.log is not None:
                 await run_in_threadpool(self.log.close)
 
@@ -149,11 +156,11 @@ class Service:
         async def respond(request: Request) -> Response:
             began = time.perf_counter()
             slots = 0 if path == "/metrics" else 1  # metrics matter most under overload
-            self._in_flight += slots
+            self.admission.in_flight += slots
             self.metrics.in_flight.inc()
             try:
                 if slots:
-                    self._refuse_overload()
+                    self.admission.refuse_overload()
                 await asyncio.sleep(0)  # count all requests that arrived together before processing any of them
                 response = await self._dispatch(path, handler, request, began)
             except ProblemError as problem:
@@ -166,7 +173,7 @@ class Service:
                 _log_internal_error(error)
                 response = ProblemError(500, "fault", "Internal error of the service; it has been logged").response()
             finally:
-                self._in_flight -= slots
+                self.admission.in_flight -= slots
                 self.metrics.in_flight.dec()
             seconds = time.perf_counter() - began
             method = method_label(request.method)
@@ -174,7 +181,7 @@ class Service:
             _log("request", path=path, method=method, status=response.status_code, ms=round(1000 * seconds, 2))
             return response
 
-        return _Endpoint(respond)
+        return _Endpoint(respond, self.admission)
 
     async def _dispatch(self, path: str, handler: Handler, request: Request, began: float) -> Response:
         self._check_key(path, request)
@@ -183,11 +190,6 @@ class Service:
             text, headers = f"{path} accepts {allowed} only", {"allow": allowed}
             raise ProblemError(405, "method", text, received=request.method, allowed=allowed, headers=headers)
         return await handler(request, began + self.settings.deadline_seconds)
-
-    def _refuse_overload(self) -> None:
-        limit = self.settings.max_in_flight
-        if self._in_flight > limit or self._arriving > limit * self.settings.max_body:
-            raise ProblemError(429, "overloaded", "Too many requests at once; retry", headers={"retry-after": "1"})
 
     def _check_key(self, path: str, request: Request) -> None:
         if not self.keys.needed or path in PUBLIC:
@@ -203,64 +205,50 @@ class Service:
             text = "The API key is wrong" if key else "An API key is required"
             raise ProblemError(401, "key", text, allowed=_KEY_HELP, headers={"www-authenticate": "Bearer"})
 
-    async def _body(self, request: Request, deadline: float) -> bytes:
-        """Read the body, within the limits of size and time."""
-        limit = self.settings.max_body
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            raise _too_large(limit)
-        body = bytearray()
-        self._in_flight -= 1  # a slow sender takes no place
-        try:
-            async with asyncio.timeout(max(0.0, deadline - time.perf_counter())):
-                async for chunk in request.stream():
-                    body += chunk
-                    self._arriving += len(chunk)
-                    if len(body) > limit:
-                        raise _too_large(limit)
-                    self._refuse_overload()
-        except TimeoutError as error:
-            raise ProblemError(
-                408,
-                "slow",
-                "The body did not arrive in time",
-                allowed=f"{self.settings.deadline_seconds:g} seconds",
-                headers={"connection": "close"},
-            ) from error
-        finally:
-            self._in_flight += 1
-            self._arriving -= len(body)
-        self._refuse_overload()
-        return bytes(body)
-
     # ------------------------------------------------------------ endpoints
 
     async def _score(self, request: Request, deadline: float) -> Response:
-        body = await self._body(request, deadline)
-        answer = await _process(body, lambda body: self._score_one(parse(body)))
+        def scored(body: bytearray) -> tuple[Answer, Response]:
+            raw = self._parse(body)
+            self._refuse_late(deadline)
+            answer = self._score_one(raw)
+            return answer, json_response(answer.payload)
+
+        async with body_of(request, self.settings, self.admission, deadline) as (body, large):
+            answer, response = await self._in_thread(partial(scored, body), large, deadline) if large else scored(body)
         self._write_to_log([answer])
-        return json_response(answer.payload)
+        return response
 
     async def _score_batch(self, request: Request, deadline: float) -> Response:
-        raw = await _process(await self._body(request, deadline), parse)
-        entities = self._entities(raw, "body", 'a list, or {"entities": [...]}')
-        return json_response(await run_in_threadpool(self._score_many, entities, deadline))
+        def scored(body: bytearray) -> tuple[list[Answer], Response]:
+            entities = self._entities(self._parse(body), "body", 'a list, or {"entities": [...]}')
+            answers, payload = self._score_many(entities, deadline)
+            return answers, json_response(payload)
 
-    def _score_many(self, entities: list[Any], deadline: float) -> dict[str, Any]:
+        async with body_of(request, self.settings, self.admission, deadline) as (body, large):
+            answers, response = await self._in_thread(partial(scored, body), large, deadline)
+        self._write_to_log(answers)
+        return response
+
+    async def _in_thread(self, work: Callable[[], T], large: bool, deadline: float) -> T:
+        seconds = self.settings.deadline_seconds
+        return await self.admission.run(work, large=large, deadline=deadline, seconds=seconds)
+
+    def _score_many(self, entities: list[Any], deadline: float) -> tuple[list[Answer], dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         answers: list[Answer] = []
         for raw in entities:
-            if time.perf_counter() > deadline:
-                text = f"The deadline passed after {len(rows)} of {len(entities)} entities were scored"
-                limit = f"{self.settings.deadline_seconds:g} seconds; send fewer entities at once"
-                raise ProblemError(503, "deadline", text, allowed=limit)
+            self._refuse_late(deadline, f" after {len(rows)} of {len(entities)} entities were scored")
             try:
                 answers.append(self._score_one(raw))
                 rows.append(answers[-1].payload)
             except InputError as error:
                 rows.append(ProblemError.of(error).to_dict())
-        self._write_to_log(answers)
-        return {"rows": rows, "errors": sum("error" in row for row in rows)}
+        return answers, {"rows": rows, "errors": sum("error" in row for row in rows)}
+
+    def _refuse_late(self, deadline: float, after: str = " before the entity was scored") -> None:
+        if time.perf_counter() > deadline:
+            raise deadline_passed(f"The deadline passed{after}", self.settings.deadline_seconds)
 
     def _score_one(self, raw: Any) -> Answer:
         answer = self.reloader.engine.score(raw, self._clock())
@@ -273,7 +261,8 @@ class Service:
             self.log.add(answers)
 
     async def _lookup(self, request: Request, deadline: float) -> Response:
-        raw = await _process(await self._body(request, deadline), parse)
+        async with body_of(request, self.settings, self.admission, deadline) as (body, large):
+            raw = await self._in_thread(partial(self._parse, body), large, deadline) if large else self._parse(body)
         names = self._entities(raw, "entities", '{"entities": ["a", "b"]}: a list of texts')
         for k, name in enumerate(names):
             if not isinstance(name, str):
@@ -325,21 +314,13 @@ class Service:
 class _Endpoint:
     """An ASGI application, which Starlette routes for every method; a plain function would need a list of methods."""
 
-    def __init__(self, respond: Callable[[Request], Awaitable[Response]]) -> None:
-        self._respond = respond
+    def __init__(self, respond: Callable[[Request], Awaitable[Response]], admission: Admission) -> None:
+        self._respond, self._admission = respond, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._respond(Request(scope, receive))
-        await response(scope, receive, send)
-
-
-async def _process(body: bytes, work: Callable[[bytes], Any]) -> Any:
-    return work(body) if len(body) <= INLINE_BYTES else await run_in_threadpool(work, body)
-
-
-def _too_large(limit: int) -> ProblemError:
-    """The connection stays open: a caller who is still sending could not read the answer on a closed one."""
-    return ProblemError(413, "too_large", "The body is too large", allowed=f"{limit / 1e6:g} MB")
+        incoming = Incoming(receive, self._admission.turn)
+        response = await self._respond(Request(scope, incoming))
+        await send_response(response, scope, incoming, send)
 
 
 def _log(what: str, level: int = logging.INFO, **details: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import bentoml
 from bentoml._internal.server.http import traffic
+from bentoml._internal.utils.analytics import usage_stats
 
 from pql_model.serve.app import LOG, Service
-from pql_model.serve.settings import Settings
+from pql_model.serve.settings import Settings, workers_in
+from pql_model.serve.worker_metrics import share_metrics
+
+_SWITCH_SECONDS = 0.001
+"""How long a thread that works on a large body keeps the interpreter while a small request waits. A score asks for it a dozen
+times, so the default of 5 ms is felt."""
 
 
 def _log_to_stderr() -> None:
@@ -46,6 +53,11 @@ class _NoTimeout(traffic.TimeoutMiddleware):
 
 
 _log_to_stderr()
+share_metrics(os.environ)
+usage_stats.do_not_track.cache_clear()  # `bentoml serve` has asked before it imported this, and kept the answer
+# Circus asks for the full name of this machine, which may go to a name server, and only shows it.
+socket.getfqdn = lambda name="": name or socket.gethostname()
+sys.setswitchinterval(_SWITCH_SECONDS)
 traffic.TimeoutMiddleware = _NoTimeout  # type: ignore[misc]
 _BUNDLED = Path(__file__).absolute().parents[2] / "models" / "bundle"
 """The bundle inside a Bento; PQL_BUNDLE overrides it."""
@@ -55,7 +67,7 @@ _service = Service(Settings.of_environment({"PQL_BUNDLE": str(_BUNDLED), **os.en
 @bentoml.asgi_app(_service.app(), path="/")
 @bentoml.service(
     name="pql",
-    workers=1,
+    workers=workers_in(os.environ),
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -11,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from pql_model.features.incoming import SET_ASIDE
 from pql_model.serve.engine import Answer, ScoringEngine
+from pql_model.serve.worker_metrics import shared_registry
 
 TYPE = CONTENT_TYPE_LATEST
 OTHER = "other"
@@ -53,7 +55,9 @@ class Metrics:
         self._seconds = Histogram(
             "pql_request_seconds", "Time to answer.", ["endpoint"], buckets=_SECONDS, registry=self.registry
         )
-        self.in_flight = Gauge("pql_requests_in_flight", "Requests being answered.", registry=self.registry)
+        self.in_flight = Gauge(
+            "pql_requests_in_flight", "Requests being answered.", registry=self.registry, multiprocess_mode="livesum"
+        )
         self._scores = Counter("pql_scores", "Scores served, by band.", ["band"], registry=self.registry)
         self._unknown = Counter(
             "pql_unknown_events", "Events whose name the model does not know.", registry=self.registry
@@ -87,4 +91,9 @@ class Metrics:
         self._logged.labels(result).inc(rows)
 
     def text(self) -> bytes:
-        return bytes(generate_latest(self.registry))
+        """Format the metrics of all workers. The model is that of the worker that answers."""
+        shared = shared_registry(os.environ)
+        if shared is None:
+            return bytes(generate_latest(self.registry))
+        shared.register(self._model)
+        return bytes(generate_latest(shared))

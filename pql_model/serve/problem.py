@@ -45,7 +45,7 @@ class ProblemError(Exception):
     def of(cls, error: PqlError) -> ProblemError:
         """Convert an error about what the caller sent."""
         if isinstance(error, InputError):
-            code = "not_json" if isinstance(error, JsonError) else "invalid"
+            code = error.code if isinstance(error, JsonError) else "invalid"
             return cls(
                 error.http_status,
                 code,

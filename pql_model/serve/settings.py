@@ -16,7 +16,10 @@ _HELP = {
     "PQL_API_KEYS_FILE": "file with one API key per line, reloaded when it changes",
     "PQL_SCORES": "file of `pql score`, for /lookup",
     "PQL_SCORE_LOG": "folder of the score log, for `pql replay`",
+    "PQL_LEADS": "page of `pql leads`, for /leads",
+    "PQL_WORKERS": "number of processes that answer",
     "PQL_MAX_BODY_MB": "maximum size of a request body",
+    "PQL_MAX_PENDING_MB": "maximum size of all large bodies that are held at once",
     "PQL_MAX_BATCH": "maximum number of entities in a batch",
     "PQL_DEADLINE_SECONDS": "time limit of a request",
     "PQL_MAX_IN_FLIGHT": "maximum number of concurrent requests; others get a 429",
@@ -33,10 +36,12 @@ class Settings:
     keys_file: Path | None = None
     scores: Path | None = None
     score_log: Path | None = None
+    leads: Path | None = None
     max_body: int = 10 * MEGABYTE
     max_batch: int = 1000
     deadline_seconds: float = 10.0
     max_in_flight: int = 64
+    max_pending: int = 40 * MEGABYTE
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -62,17 +67,38 @@ class Settings:
                 allowed="a folder that `pql export` wrote",
                 remedy="set PQL_BUNDLE, or start it with `pql serve`",
             )
+        max_body = int(_number(variables, "PQL_MAX_BODY_MB", cls.max_body / MEGABYTE) * MEGABYTE)
+        max_pending = _number(variables, "PQL_MAX_PENDING_MB", max(cls.max_pending, 4 * max_body) / MEGABYTE)
+        if max_pending * MEGABYTE < max_body:
+            raise DataError(
+                f"PQL_MAX_PENDING_MB ({_HELP['PQL_MAX_PENDING_MB']}) is smaller than one body may be",
+                received=f"{max_pending:g}",
+                allowed=f"at least PQL_MAX_BODY_MB, {max_body / MEGABYTE:g}",
+            )
         return cls(
             bundle=Path(bundle),
             keys=_keys(variables.get("PQL_API_KEYS")),
             keys_file=_path(variables, "PQL_API_KEYS_FILE"),
             scores=_path(variables, "PQL_SCORES"),
             score_log=_path(variables, "PQL_SCORE_LOG"),
-            max_body=int(_number(variables, "PQL_MAX_BODY_MB", cls.max_body / MEGABYTE) * MEGABYTE),
+            leads=_path(variables, "PQL_LEADS"),
+            max_body=max_body,
             max_batch=int(_number(variables, "PQL_MAX_BATCH", cls.max_batch, minimum=1)),
             deadline_seconds=_number(variables, "PQL_DEADLINE_SECONDS", cls.deadline_seconds),
             max_in_flight=int(_number(variables, "PQL_MAX_IN_FLIGHT", cls.max_in_flight, minimum=1)),
+            max_pending=int(max_pending * MEGABYTE),
         )
+
+
+def workers_in(environment: Mapping[str, str]) -> int:
+    """Read the number of processes that answer, which is needed before anything else.
+
+    Raises
+    ------
+    DataError
+        If it is not a number from 1.
+    """
+    return int(_number(environment, "PQL_WORKERS", 1, minimum=1))
 
 
 def _path(variables: Mapping[str, str], name: str) -> Path | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,30 +17,51 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 BENTO = [sys.executable, "-m", "bentoml"]
+LOOK_UPS = """
+import os, sys
+def note(event, arguments):
+    if event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"):
+        with open(os.environ["LOOK_UPS"], "a") as file:
+            print(event, arguments[0], file=file)
+sys.addaudithook(note)
+"""
+"""A `sitecustomize` that writes down every name that a process looks up."""
 NOT_NEEDED = ("duckdb", "ibis", "matplotlib", "mlflow", "optuna", "shap", "sqlglot", "typer", "yaml")
 
 
 def environment(**overrides: str) -> dict[str, str]:
-    """No package of this folder, no bundle of somebody else, no network."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("PQL_")}
+    """No package of this folder, no bundle of somebody else, no network, and no wish about telemetry."""
+    unwanted = ("PYTHONPATH", "BENTOML_DO_NOT_TRACK", "PROMETHEUS_MULTIPROC_DIR")
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted and not name.startswith("PQL_")}
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    return {**kept, **nowhere, "NO_PROXY": "127.0.0.1", "BENTOML_DO_NOT_TRACK": "true", **overrides}
+    return {**kept, **nowhere, "NO_PROXY": "127.0.0.1", **overrides}
+
+
+def watched(home, **overrides):
+    """Also write down the names that are looked up; http_proxy is unset, because a proxy's name would be looked up instead."""
+    (home / "hook").mkdir(exist_ok=True)
+    (home / "hook" / "sitecustomize.py").write_text(LOOK_UPS)
+    plain = {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}
+    hook = {"BENTOML_HOME": str(home), "PYTHONPATH": str(home / "hook"), "LOOK_UPS": str(home / "look-ups")}
+    return {**plain, **hook, **overrides}
 
 
 @pytest.fixture(scope="module")
 def home(bundle, tmp_path_factory):
     """BentoML's folder with the Bento in it, built from a copy of what `bentofile.yaml` packs."""
     context, home = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("bentoml")
-    shutil.copy(ROOT / "bentofile.yaml", context)
+    for name in ("bentofile.yaml", "service-requirements.txt"):
+        shutil.copy(ROOT / name, context)
     shutil.copytree(ROOT / "pql_model", context / "pql_model", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(bundle.path, context / "models" / "bundle")
     process = subprocess.run(
         [*BENTO, "build", "-o", "tag"],
         cwd=context,
-        env=environment(BENTOML_HOME=str(home)),
+        env=watched(home),
         capture_output=True,
         text=True,
         timeout=60,
@@ -58,7 +81,7 @@ def address(home):
         server = subprocess.Popen(
             [*BENTO, "serve", "pql:latest", "--host", "127.0.0.1", "--port", str(port)],
             cwd=home,
-            env=environment(BENTOML_HOME=str(home)),
+            env=watched(home, PQL_WORKERS="2"),
             stdout=out,
             stderr=subprocess.STDOUT,
         )
@@ -67,6 +90,8 @@ def address(home):
     finally:
         server.terminate()
         server.wait(timeout=20)
+    names = {line.split()[1] for line in (home / "look-ups").read_text().splitlines()}
+    assert names == {"127.0.0.1"}, "from the packing to the exit, no name is looked up"
 
 
 def until_ready(address, server, log):
@@ -115,6 +140,26 @@ def test_health_checks_are_bentos_and_metrics_are_those_of_the_app(address):
 
 
 @pytest.mark.bento
+def test_each_worker_shows_the_metrics_of_all(address):
+    unknown = 'pql_requests_total{endpoint="other",method="GET",status="404"}'
+
+    def counts():
+        texts = [get(address, "/metrics").text for _ in range(8)]
+        assert all("pid=" not in text for text in texts)
+        return {float(line.split()[-1]) for text in texts for line in text.splitlines() if line.startswith(unknown)}
+
+    before = counts() or {0.0}
+    for _ in range(20):  # each on a connection of its own, so that both workers answer some
+        assert get(address, "/unheard-of").status_code == 404
+    assert (len(before), counts()) == (1, {max(before) + 20})
+
+
+def test_the_container_is_told_not_to_track():
+    envs = {env["name"]: env["value"] for env in yaml.safe_load((ROOT / "bentofile.yaml").read_text())["envs"]}
+    assert envs == {"BENTOML_DO_NOT_TRACK": "true", "OTEL_SDK_DISABLED": "true"}
+
+
+@pytest.mark.bento
 def test_no_page_loads_a_tracker(address):
     assert "nimbus-boards" in get(address, "/").text
     for path in ("/", "/report", "/docs.json", "/schema.json", "/static_content/index.html", "/nowhere"):
@@ -141,21 +186,47 @@ def test_a_new_bundle_is_reloaded_under_bento(address, home):
     before, text = get(address, "/model").json()["version"], manifest.read_text()
     manifest.write_text(text.replace(f'"version": "{before}"', '"version": "99"'))
     for _ in range(60):
-        if get(address, "/model").json()["version"] == "99":
+        versions = {get(address, "/model").json()["version"] for _ in range(8)}
+        if versions == {"99"}:  # of both workers
             break
         time.sleep(0.1)
-    now = get(address, "/model").json()["version"]
+    [now] = versions
     manifest.write_text(text)
 
     assert (before, now) == ("1", "99")
 
 
-def test_the_bento_has_the_requirements_of_the_package():
-    packed = yaml.safe_load((ROOT / "bentofile.yaml").read_text(encoding="utf-8"))["python"]["packages"]
+def test_the_bento_pins_everything_it_installs():
+    pinned = pins(ROOT / "service-requirements.txt")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    bounds = {
+        normal(requirement.name): requirement.specifier for requirement in map(Requirement, project["dependencies"])
+    }
+    constraints = pins(ROOT / "constraints.txt")
 
-    assert set(packed) < set(project["dependencies"])
-    assert not [requirement for requirement in packed if requirement.startswith(NOT_NEEDED)]
+    assert {name: constraints[name] for name in pinned} == pinned
+    assert {"lightgbm", "numpy", "pandas", "pyarrow", "starlette"} <= pinned.keys()
+    assert all(bounds[name].contains(version) for name, version in pinned.items() if name in bounds)
+    assert not [name for name in pinned if name.startswith(NOT_NEEDED)]
+    needed = set().union(*(needed_by(name) for name in (*pinned, "bentoml"))) - {"bentoml"}
+    assert needed <= pinned.keys(), "add these lines of constraints.txt to service-requirements.txt"
+
+
+def pins(path):
+    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return {
+        normal(name.partition("[")[0]): version for name, _, version in (line.partition("==") for line in lines if line)
+    }
+
+
+def normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needed_by(name):
+    """Of the installed packages; those that only an extra needs are left out."""
+    requirements = map(Requirement, importlib.metadata.requires(name) or ())
+    return {normal(r.name) for r in requirements if r.marker is None or r.marker.evaluate({"extra": ""})}
 
 
 def test_the_service_imports_neither_the_registry_nor_the_warehouse(bundle):

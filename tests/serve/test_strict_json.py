@@ -1,3 +1,4 @@
+import gzip
 import json
 import time
 
@@ -6,7 +7,8 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pql_model.serve.strict_json import MAX_DEPTH, JsonError, parse
+from pql_model.serve import strict_json
+from pql_model.serve.strict_json import MAX_DEPTH, JsonError, TooManyValuesError, parse
 
 
 @pytest.mark.parametrize(
@@ -18,9 +20,11 @@ from pql_model.serve.strict_json import MAX_DEPTH, JsonError, parse
         (b"entity=acme", "The body is not JSON"),
         (b"{'entity': 'a'}", "The body is not JSON"),
         (b'{"a": 1} x', "The body is not JSON"),
-        (b"\xff\xfe{\x00}\x00", "The body is not UTF-8. Received: byte 0xff at 0"),
+        (b"\xff\xfe{\x00}\x00", "not plain JSON in UTF-8. Received: UTF-16"),
         ('{"a": "é"}'.encode("latin-1"), "The body is not UTF-8"),
-        ("\ufeff{}".encode(), "The body is not JSON"),
+        ("\ufeff{}".encode(), "not plain JSON in UTF-8. Received: a byte order mark"),
+        (b"\xfe{}", "The body is not UTF-8. Received: byte 0xfe at 0"),
+        (gzip.compress(b"{}"), "not plain JSON in UTF-8. Received: gzip"),
         (b'{"a": NaN}', "a number that JSON does not allow. Received: NaN"),
         (b'{"a": -Infinity}', "a number that JSON does not allow. Received: -Infinity"),
         (b'{"a": 1e999}', "a number that is too large. Received: 1e999"),
@@ -95,3 +99,28 @@ def test_duplicate_keys_are_refused(text):
             parse(text.encode())
     else:
         assert parse(text.encode()) == json.loads(text)
+
+
+@pytest.mark.parametrize("unit", [b"{}", b"[]", b"1", b'"a"', b'{"a":[]}', '"é"'.encode()])
+def test_more_values_than_a_request_can_need_are_refused_before_they_are_parsed(unit, monkeypatch):
+    monkeypatch.setattr(strict_json.json, "loads", None)
+    body = b"[" + b",".join([unit] * 20_000) + b"]"
+    with pytest.raises(TooManyValuesError, match=r"too many values\. Received: more than 15,000 values") as error:
+        parse(body, max_values=15_000)
+    assert error.value.http_status == 413
+
+
+def test_marks_in_strings_are_not_values():
+    texts = [",{[" * 5, "a\\", '"', "é,[", ""] * 4_000
+    body = json.dumps([texts], ensure_ascii=False).encode()
+    assert body.count(b",") > 40_000
+    assert parse(body, max_values=20_002) == [texts]
+    assert parse(bytearray(body), max_values=20_002) == [texts]
+    with pytest.raises(TooManyValuesError, match="too many values"):
+        parse(body, max_values=20_000)
+
+
+def test_depth_is_limited_behind_marks_in_strings():
+    body = b'["' + b"[" * 5_000 + b'",' + b"[" * 40 + b"]" * 40 + b"]"
+    with pytest.raises(JsonError, match="nested too deeply"):
+        parse(body, max_values=1_000)
