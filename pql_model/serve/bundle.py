@@ -1,24 +1,35 @@
 """A bundle: everything the service needs of a model in one folder of text and JSON files, each with a checksum.
 
-`BUNDLE.json` is written last and has the SHA-256 of every file, so that an incomplete or altered folder is detected.
-Nothing in a bundle is unpickled or executed.
+The files of one version are in a folder of their own, and `BUNDLE.json` names them with their SHA-256, and has one of itself. A
+new version is written beside the old one, and takes its place when `BUNDLE.json` is replaced, which is one step on every
+system: whenever a writer is killed, there is a complete bundle. Nothing in a bundle is unpickled or executed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pql_model.atomic import atomic_write
 from pql_model.errors import DataError
+from pql_model.file_lock import file_lock
 from pql_model.model.artifact import FittedModel
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "BUNDLE.json"
+DIGEST = "digest"
+"""Key of `BUNDLE.json`: the SHA-256 of everything else in it."""
+_LOCK = ".lock"
+_VERSION = re.compile(r"[0-9a-f]{16}")
+_UNFINISHED = re.compile(r"\.draft-[0-9a-f]{32}|\.BUNDLE\.json\..+\.part")
+_FORMAT_1 = ("criteria.json", "metrics.json", "model", "report.html")
+_ATTEMPTS = 5
 MODEL, CRITERIA, METRICS, REPORT = "model", "criteria.json", "metrics.json", "report.html"
 
 
@@ -75,28 +86,35 @@ def write_bundle(
     DataError
         If the folder holds something else.
     """
-    if folder.exists() and not (folder / MANIFEST).exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder / MANIFEST).exists() and not (folder.is_dir() and _has_only_litter(folder)):
         raise DataError(
             "This folder holds something other than a bundle",
             received=folder,
             remedy="choose a new or an empty folder",
         )
-    draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    try:
-        model.save(draft / MODEL)
-        for name, content in ((CRITERIA, criteria), (METRICS, metrics)):
-            _write(draft / name, json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False))
-        _write(draft / REPORT, report)
-        files = {
-            path.relative_to(draft).as_posix(): _digest(path.read_bytes())
-            for path in sorted(draft.rglob("*"))
-            if path.is_file()
-        }
-        payload = {"format": FORMAT, **about, "feature_set": model.manifest.hash, "sha256": files}
-        _write(draft / MANIFEST, json.dumps(payload, ensure_ascii=False, indent=1, allow_nan=False))
-        _replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    with file_lock(folder / _LOCK, waiting=lambda: None):
+        _sweep(folder)  # before writing, too: a killed writer may have left the disk full
+        draft = folder / f".draft-{uuid.uuid4().hex}"
+        try:
+            model.save(draft / MODEL)
+            for name, content in ((CRITERIA, criteria), (METRICS, metrics)):
+                _write(draft / name, _json(content))
+            _write(draft / REPORT, report)
+            digests = {path.relative_to(draft).as_posix(): _digest(path.read_bytes()) for path in _files(draft)}
+            version = _digest(_json(digests).encode())[:16]
+            files = {f"{version}/{name}": digest for name, digest in digests.items()}
+            payload = json.loads(
+                _json({"format": FORMAT, **about, "feature_set": model.manifest.hash, "sha256": files})
+            )
+            manifest = _json({**payload, DIGEST: digest_of(payload)})
+            if (folder / version).exists() and not _holds(folder, files):
+                shutil.rmtree(folder / version)  # damaged: no loss to its readers
+            if not (folder / version).exists():
+                draft.rename(folder / version)
+            atomic_write(folder / MANIFEST, lambda path: _write(path, manifest))
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        _sweep(folder)
     return folder
 
 
@@ -109,14 +127,28 @@ def load_bundle(folder: str | Path) -> Bundle:
         If the folder is not a bundle, has another format, is incomplete, or was altered.
     """
     path = Path(folder)
+    for _ in range(_ATTEMPTS):
+        manifest = _read_manifest(path)
+        try:
+            return _load(path, manifest)
+        except DataError:
+            if _read_manifest(path) == manifest:
+                raise
+    raise DataError("This bundle was replaced while it was being read", received=path, remedy="load it again")
+
+
+def _read_manifest(path: Path) -> bytes:
     try:
-        manifest = (path / MANIFEST).read_bytes()
+        return (path / MANIFEST).read_bytes()
     except OSError as error:
         raise DataError(
             f"There is no complete bundle here: {MANIFEST} is missing",
             received=path,
             remedy="write one with `pql export -o FOLDER`",
         ) from error
+
+
+def _load(path: Path, manifest: bytes) -> Bundle:
     try:
         about = json.loads(manifest)
         if not isinstance(about, dict) or about.get("format") != FORMAT:
@@ -127,17 +159,17 @@ def load_bundle(folder: str | Path) -> Bundle:
                 allowed=str(FORMAT),
                 remedy="export it again with this version of pql",
             )
+        if about.pop(DIGEST) != digest_of(about):
+            raise _altered(MANIFEST, path)
         contents = {name: _verified_content(path, name, digest) for name, digest in about["sha256"].items()}
-        model = FittedModel.load(path / MODEL)
-        if (path / MANIFEST).read_bytes() != manifest:
-            raise DataError("This bundle was replaced while it was being read", received=path, remedy="load it again")
+        [version] = {name.split("/")[0] for name in contents}
         return Bundle(
             path=path,
             about={key: value for key, value in about.items() if key != "sha256"},
-            model=model,
-            criteria=json.loads(contents[CRITERIA]),
-            metrics=json.loads(contents[METRICS]),
-            report=contents[REPORT].decode(),
+            model=FittedModel.load(path / version / MODEL),
+            criteria=json.loads(contents[f"{version}/{CRITERIA}"]),
+            metrics=json.loads(contents[f"{version}/{METRICS}"]),
+            report=contents[f"{version}/{REPORT}"].decode(),
             digest=_digest(manifest),
         )
     except DataError:
@@ -154,22 +186,70 @@ def _verified_content(folder: Path, name: str, digest: str) -> bytes:
         raise DataError("This bundle lists a file outside its folder", received=name, remedy="do not use this bundle")
     content = path.read_bytes()
     if _digest(content) != digest:
-        raise DataError(
-            f"`{name}` of this bundle was altered after it was written",
-            received=path,
-            remedy="export it again with `pql export`",
-        )
+        raise _altered(name.partition("/")[2], path)
     return content
 
 
-def _replace(draft: Path, folder: Path) -> None:
-    """Rename the draft into place; the old folder is removed afterwards."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    old = folder.with_name(f".{folder.name}-old-{uuid.uuid4().hex}")
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def _altered(name: str, path: Path) -> DataError:
+    text = f"`{name}` of this bundle was altered after it was written"
+    return DataError(text, received=path, remedy="export it again with `pql export`")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what this and earlier versions of pql wrote here and nothing refers to: old versions, and what killed writers left.
+
+    Files of others stay. The writer's lock is held, so that nothing is removed that is being written.
+    """
+    try:
+        about = json.loads((folder / MANIFEST).read_bytes())
+        current = {str(name).split("/")[0] for name in about["sha256"]}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return  # nothing is known about what is needed
+    for path in folder.iterdir():
+        if (_is_litter(path) or path.name in _FORMAT_1) and path.name not in current:
+            _remove(path)
+    # Before format 2, a bundle was written beside its folder.
+    beside = re.compile(rf"\.{re.escape(folder.name)}-(old-)?[0-9a-f]{{32}}")
+    for path in folder.absolute().parent.iterdir():
+        if beside.fullmatch(path.name) and path.is_dir():
+            _remove(path)
+
+
+def _is_litter(path: Path) -> bool:
+    return bool(_VERSION.fullmatch(path.name) or _UNFINISHED.fullmatch(path.name))
+
+
+def _has_only_litter(folder: Path) -> bool:
+    """Whether a folder is empty, but for what a writer left that was killed before its first bundle was complete."""
+    return all(path.name == _LOCK or _is_litter(path) for path in folder.iterdir())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _holds(folder: Path, files: dict[str, str]) -> bool:
+    """Whether the folder has these files, unaltered."""
+    try:
+        return all(_digest((folder / name).read_bytes()) == digest for name, digest in files.items())
+    except OSError:
+        return False
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def digest_of(about: dict[str, Any]) -> str:
+    """Of what a manifest says, not of how it is laid out."""
+    return _digest(json.dumps(about, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode())
 
 
 def _write(path: Path, text: str) -> None:

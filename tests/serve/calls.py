@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from pql_model.serve.app import Service
+from pql_model.serve.bundle import DIGEST, MANIFEST, digest_of
 from pql_model.serve.settings import Settings
 from pql_model.time import parse_instant
 
@@ -66,6 +67,21 @@ class Caller:
 
         asyncio.run(self.service.app()(scope, receive, send))  # type: ignore[arg-type]
         return sent[0]["status"], json.loads(b"".join(part["body"] for part in sent[1:]))
+
+
+def relabel(folder: Path, version: str) -> None:
+    """Give a bundle another version, with the right digest."""
+    about = json.loads((folder / MANIFEST).read_text())
+    about = {**{name: value for name, value in about.items() if name != DIGEST}, "version": version}
+    (folder / MANIFEST).write_text(json.dumps({**about, DIGEST: digest_of(about)}))
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Find a file of the bundle's version in force."""
+    [path] = [
+        folder / path for path in json.loads((folder / MANIFEST).read_text())["sha256"] if path.endswith(f"/{name}")
+    ]
+    return path
 
 
 async def pieces(*parts: bytes) -> AsyncIterator[bytes]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from calls import relabel
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,16 +183,16 @@ def test_methods_and_logs_are_handled_by_the_app(address, home, entity):
 @pytest.mark.bento
 def test_a_new_bundle_is_reloaded_under_bento(address, home):
     """Bento runs what the application does in the background."""
-    manifest = next(home.rglob("BUNDLE.json"))
-    before, text = get(address, "/model").json()["version"], manifest.read_text()
-    manifest.write_text(text.replace(f'"version": "{before}"', '"version": "99"'))
+    folder = next(home.rglob("BUNDLE.json")).parent
+    before = get(address, "/model").json()["version"]
+    relabel(folder, "99")
     for _ in range(60):
         versions = {get(address, "/model").json()["version"] for _ in range(8)}
         if versions == {"99"}:  # of both workers
             break
         time.sleep(0.1)
     [now] = versions
-    manifest.write_text(text)
+    relabel(folder, before)
 
     assert (before, now) == ("1", "99")
 

@@ -4,7 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from calls import NOW
+from calls import NOW, file_of
 
 from pql_model.errors import DataError
 from pql_model.serve.bundle import load_bundle, write_bundle
@@ -91,7 +91,7 @@ def test_a_bundle_is_never_loaded_half_written(reloader, bundle, copied, events)
 
 
 def damage_a_file(folder):
-    (folder / "criteria.json").write_text("{}")
+    file_of(folder, "criteria.json").write_text("{}")
     (folder / "BUNDLE.json").write_bytes((folder / "BUNDLE.json").read_bytes() + b" ")
 
 
@@ -132,8 +132,9 @@ def test_a_bundle_that_is_copied_file_by_file_is_loaded_with_the_last_file(reloa
     changed = replace(bundle, criteria={**bundle.criteria, "base_rate": 0.5})
     new = exported(changed, tmp_path / "new", "2")
     shutil.copy(new / "BUNDLE.json", copied)
+    version = file_of(new, "criteria.json").parent
     before = reloader.reload()
-    shutil.copy(new / "criteria.json", copied)
+    shutil.copytree(version, copied / version.name)
 
     assert (before, reloader.reload()) == (False, True)
     assert reloader.engine.bundle.version == "2"

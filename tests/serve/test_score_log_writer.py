@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from calls import NOW, Caller, service_of
+from calls import NOW, Caller, relabel, service_of
 
 import pql_model.serve.score_log_writer as module
 from pql_model.errors import DataError
@@ -282,8 +282,7 @@ def test_a_row_names_the_model_that_scored_it_after_a_reload(bundle, copied, ent
     service = service_of(copied, score_log=tmp_path / "log")
     call = Caller(service)
     call.post("/score", entity)
-    manifest = copied / "BUNDLE.json"
-    manifest.write_text(manifest.read_text().replace('"version": "1"', '"version": "99"'))
+    relabel(copied, "99")
     service.refresh()
     call.post("/score", entity)
     service.log.close()
