@@ -1,7 +1,7 @@
 """How fast the service is, and where its time goes: in process, over HTTP beside others, for a long time, in batch, at its start.
 
     python benchmarks/serving.py all --home DIR       every part, each in a process of its own; about an hour
-    python benchmarks/serving.py http --home DIR      one part: prepare, inside, http, collector, soak, overload, batch, start, trees
+    python benchmarks/serving.py http --home DIR      one part: prepare, inside, http, collector, soak, overload, attack, batch, start, trees
     python benchmarks/serving.py all --quick          the same with a small model and few repetitions; writes nothing
     python benchmarks/serving.py --table              the tables of what was measured
 
@@ -67,6 +67,16 @@ def _overload(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     return overload(of, 1.0 if quick else args.seconds)
 
 
+def _attack(of: Product, quick: bool, args: argparse.Namespace) -> Any:
+    from serving_attack import attack
+
+    about = of.bundle.about
+    small = of.requests(30, 1)[0]
+    return attack(
+        of.path, of.config, (str(about["name"]), str(about["version"])), small, 1.0 if quick else args.seconds
+    )
+
+
 def _batch(of: Product, quick: bool, args: argparse.Namespace) -> Any:
     from serving_inside import batch
 
@@ -93,11 +103,12 @@ PARTS: dict[str, Part] = {
     "collector": _collector,
     "soak": _soak,
     "overload": _overload,
+    "attack": _attack,
     "batch": _batch,
     "start": _start,
     "trees": _trees,
 }
-ONE_MODEL = ("collector", "soak", "overload", "start")
+ONE_MODEL = ("collector", "soak", "overload", "attack", "start")
 """Parts that another model would tell nothing new of."""
 
 

@@ -112,6 +112,21 @@ def _overload(results: list[dict[str, Any]]) -> Lines:
         )
 
 
+def _attack(results: list[dict[str, Any]]) -> Lines:
+    for result in results:
+        statuses = ", ".join(f"{status}: {count}" for status, count in result["statuses"].items())
+        ms = (result["small_p50_ms"], result["small_p95_ms"], result["small_max_ms"])
+        yield (
+            result["attack"],
+            *ms,
+            result["small_not_200"],
+            result["peak_mb"],
+            result["peak_mb_before"],
+            statuses,
+            result["attack_longest_s"],
+        )
+
+
 def _batch(result: dict[str, Any]) -> Lines:
     rates = result["rows_per_second"]
     parts = ", ".join(f"{name} {us:.0f}" for name, us in result["parts_us_a_row"].items())
@@ -228,6 +243,20 @@ _TABLES: dict[str, tuple[Sequence[str], Callable[[Any], Lines]]] = {
             "neither 200 nor 429",
         ),
         _overload,
+    ),
+    "attack": (
+        (
+            "attack",
+            "small request p50 ms",
+            "p95",
+            "max",
+            "not 200",
+            "peak MB",
+            "before the attack",
+            "answers to the attack",
+            "slowest s",
+        ),
+        _attack,
     ),
     "batch": (
         (

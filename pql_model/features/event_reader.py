@@ -82,13 +82,18 @@ class ReadingRules:
 
 _TEXT, _COUNT = text_schema(ReadingRules.most_characters), {**NUMBER_SCHEMA, "minimum": 0}
 EVENT = ObjectFields(
-    required={"event": text_schema(ReadingRules.most_characters, least=1), "time": TIME_SCHEMA},
+    required={"event": {**text_schema(ReadingRules.most_characters, least=1), "pattern": r"\S"}, "time": TIME_SCHEMA},
     optional={
         "user": nullable(_TEXT),
         "values": names_schema(NUMBER_SCHEMA, ReadingRules.most_names),
         "id": nullable(_TEXT, "Id of the row in its table. Of equal ids, the first to arrive counts."),
         "known_at": nullable(TIME_SCHEMA, "When the row arrived; for a count, the end of the period it covers."),
-        "n": {**_COUNT, "description": "Number of events, for a table of counts. Default: 1."},
+        "n": {
+            **{name: value for name, value in _COUNT.items() if name != "minimum"},
+            "exclusiveMinimum": 0,
+            "not": {"const": False},
+            "description": "Number of events, for a table of counts. Default: 1.",
+        },
         "users": {**_COUNT, "description": "Number of users who did them."},
     },
 )

@@ -54,7 +54,7 @@ Trait = str | int | float | bool | None
 _AHEAD = DAY  # a clock that is ahead, or a local time sent as UTC
 _Key = tuple[str | None, str]
 _CHARACTERS = ReadingRules.most_characters
-ENTITY_SCHEMA = text_schema(_CHARACTERS, least=1)
+ENTITY_SCHEMA = {**text_schema(_CHARACTERS, least=1), "pattern": r"\S"}
 TRAITS_SCHEMA = names_schema(
     {**NUMBER_SCHEMA, "type": ["string", "number", "boolean", "null"], "maxLength": _CHARACTERS},
     ReadingRules.most_names,

@@ -43,6 +43,9 @@ class Admission:
         self.small_bytes = self.large_bytes = 0
         self._max_in_flight, self._max_pending = max_in_flight, max_pending
         self._next_turn = 0.0
+        self._open()
+
+    def _open(self) -> None:
         self._large = ThreadPoolExecutor(1, "pql-large")
         self._batches = ThreadPoolExecutor(_BATCHES, "pql-batch")
 
@@ -95,9 +98,10 @@ class Admission:
             raise deadline_passed("The deadline passed before the request was answered", seconds) from error
 
     def close(self) -> None:
-        """Start no more work; the process ends without waiting for requests that nobody reads."""
+        """Drop the work that waits, as nobody will read its result. An application may be started again afterwards."""
         for executor in (self._large, self._batches):
             executor.shutdown(wait=False, cancel_futures=True)
+        self._open()
 
 
 class Held:

@@ -31,6 +31,7 @@ from pql_model.serve.api_keys import ApiKeys
 from pql_model.serve.body import body_of
 from pql_model.serve.engine import Answer
 from pql_model.serve.landing_page import landing_page
+from pql_model.serve.leads_page import PAGE_HEADERS, read_leads
 from pql_model.serve.lookup import Lookup
 from pql_model.serve.metrics import TYPE, Metrics, method_label
 from pql_model.serve.openapi import openapi
@@ -57,6 +58,7 @@ ENDPOINTS = {
     "/model": ("GET", "_model"),
     "/criteria": ("GET", "_criteria"),
     "/report": ("GET", "_report"),
+    "/leads": ("GET", "_leads"),
     "/openapi.json": ("GET", "_openapi"),
     "/metrics": ("GET", "_metrics"),
 }
@@ -291,6 +293,10 @@ class Service:
 
     async def _report(self, _: Request, __: float) -> Response:
         return HTMLResponse(self.reloader.engine.bundle.report, headers={"x-content-type-options": "nosniff"})
+
+    async def _leads(self, _: Request, __: float) -> Response:
+        text = await run_in_threadpool(read_leads, self.settings.leads)
+        return HTMLResponse(text, headers=PAGE_HEADERS)
 
     async def _openapi(self, _: Request, __: float) -> Response:
         return json_response(openapi(self.reloader.engine.bundle, self.settings.max_batch))

@@ -54,6 +54,7 @@ _PATHS = (
     ("GET /model", "name, version, training data, metrics with intervals, features"),
     ("GET /criteria", "the rules that were found, and how they performed"),
     ("GET /report", "the growth report"),
+    ("GET /leads", "the list of leads that `pql leads` wrote last"),
     ("GET /openapi.json", "the API description for programs"),
     ("GET /readyz, /livez, /metrics", "health checks, Prometheus metrics"),
 )

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pql_model.decide.rows import COLUMNS
+from pql_model.features.dated_reader import DATED
+from pql_model.features.event_reader import EVENT
 from pql_model.features.fields import NUMBER_SCHEMA, TIME_SCHEMA, Schema, nullable, object_schema
 from pql_model.features.incoming import BODY
 from pql_model.model.conversion_value import VALUE_COLUMNS
@@ -28,12 +30,18 @@ _ROW_COLUMNS: dict[str, Schema] = {
     "as_of": nullable(_TEXT),
     "suppressed": nullable(_TEXT),
     **dict.fromkeys(VALUE_COLUMNS, nullable({"type": "number"})),
-    "reasons": {"type": "array"},
-    "criteria_met": {"type": ["array", "null"]},
+    "reasons": {"type": "array", "items": {"type": "object"}},
+    "criteria_met": {"type": ["array", "null"], "items": {"type": "object"}},
     **{name: {"type": ["object", "null"]} for name in ("nearest_missing", "next_step", "contact")},
-    "contacts": {"type": ["array", "null"]},
+    "contacts": {"type": ["array", "null"], "items": {"type": "object"}},
 }
 """Columns of a scored row whose schema does not follow from their kind."""
+_BEYOND = (
+    "A schema cannot say everything. Refused with 422 as well: dates that no calendar has; a sign-up after as_of, or an as_of more "
+    "than a day ahead; an id that stands for a missing one, such as `null`; lone surrogates; an entity whose age, traits or last event "
+    "the model does not cover."
+)
+"""What the request schemas leave open, in their description."""
 _REMARKS: dict[str, Schema] = {
     **{name: {"type": "object"} for name in ("set_aside", "unknown_events", "unknown_values")},
     "unknown_traits": {"type": "array", "items": _TEXT},
@@ -67,11 +75,6 @@ def openapi(bundle: Bundle, max_batch: int) -> dict[str, Any]:
     """
     example = example_request(bundle)
     partial = {"description": "An invalid entity gets a Problem in its row."}
-    rows = {"type": "array", "items": {"anyOf": [_ref("Row"), _ref("Problem")]}}
-    rows_and_missing = {
-        "rows": {"type": "array", "items": {"type": "object"}},
-        "missing": {"type": "array", "items": _TEXT},
-    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -80,7 +83,7 @@ def openapi(bundle: Bundle, max_batch: int) -> dict[str, Any]:
             "description": "How likely an account (or user) converts, why, and whether it is a lead.",
         },
         "components": {
-            "schemas": {"Entity": _entity(bundle), "Row": _row(), "Problem": _problem()},
+            "schemas": {**_requests(bundle), **_answers(), "Row": _row(), "Problem": _problem()},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -88,41 +91,64 @@ def openapi(bundle: Bundle, max_batch: int) -> dict[str, Any]:
         },
         "security": [{}, {"bearer": []}, {"header": []}],
         "paths": {
-            "/score": _post("Score one entity", _ref("Entity"), _ref("Row"), example),
+            "/score": _post("score", "Score one entity", _ref("Entity"), _ref("Row"), example),
             "/score_batch": _post(
+                "score_batch",
                 f"Score up to {max_batch:,} entities; an invalid one gives an error in its row",
                 _entities({"anyOf": [_ref("Entity"), partial]}, max_batch),
-                object_schema({"rows": rows, "errors": {"type": "integer"}}),
+                _ref("ScoredBatch"),
                 [example],
             ),
             "/lookup": _post(
+                "lookup",
                 "The latest batch scores of entities",
                 _entities(_TEXT, max_batch),
-                object_schema(rows_and_missing),
+                _ref("LatestRows"),
                 {"entities": ["acme"]},
                 ("404",),
             ),
-            "/model": _get("Name, version, training data, metrics with intervals, features"),
-            "/criteria": _get("The criteria and definitions of the model"),
-            "/report": _get("The growth report", "text/html"),
-            "/metrics": _get("Prometheus metrics", "text/plain"),
-            "/": _get("A page for people", "text/html"),
+            "/model": _get("model", "Name, version, training data, metrics with intervals, features"),
+            "/criteria": _get("criteria", "The criteria and definitions of the model"),
+            "/report": _get("report", "The growth report", "text/html"),
+            "/leads": _get("leads", "The newest list of leads, a page for people", "text/html", ("404",)),
+            "/metrics": _get("metrics", "Prometheus metrics", "text/plain"),
+            "/": _get("landing_page", "A page for people", "text/html"),
         },
     }
 
 
-def _entity(bundle: Bundle) -> Schema:
-    """Raw events, or finished features."""
+def _requests(bundle: Bundle) -> dict[str, Schema]:
+    """Name the parts of a request: raw events, or finished features."""
     scope = bundle.model.facts[KEY]
     needs_signup = scope["needs_signup"]
     signed_up = TIME_SCHEMA if needs_signup and not scope["may_lack_signup"] else nullable(TIME_SCHEMA)
-    raw = object_schema(
-        {**BODY.schemas, "signed_up": signed_up}, [*BODY.schema["required"], *["signed_up"] * needs_signup]
-    )
+    fields = {
+        **BODY.schemas,
+        "signed_up": signed_up,
+        "events": {**BODY.schemas["events"], "items": _ref("Event")},
+        "columns": {**BODY.schemas["columns"], "items": _ref("DatedValue")},
+    }
+    raw = object_schema(fields, [*BODY.schema["required"], *["signed_up"] * needs_signup])
     required, allowed = model_features(bundle.model)
     features = object_schema(dict.fromkeys(allowed, NUMBER_SCHEMA), required)
-    finished = object_schema({**FINISHED.schemas, "features": features}, FINISHED.schema["required"])
-    return {"anyOf": [{**raw, "title": "Raw events"}, {**finished, "title": "Finished features"}]}
+    finished = object_schema({**FINISHED.schemas, "features": _ref("Features")}, FINISHED.schema["required"])
+    return {
+        "Event": EVENT.schema,
+        "DatedValue": DATED.schema,
+        "RawEvents": {**raw, "title": "Raw events", "description": _BEYOND},
+        "Features": features,
+        "FinishedFeatures": {**finished, "title": "Finished features", "description": _BEYOND},
+        "Entity": {"anyOf": [_ref("RawEvents"), _ref("FinishedFeatures")]},
+    }
+
+
+def _answers() -> dict[str, Schema]:
+    rows = {"type": "array", "items": {"anyOf": [_ref("Row"), _ref("Problem")]}}
+    latest = {"type": "array", "items": {"type": "object"}}
+    return {
+        "ScoredBatch": object_schema({"rows": rows, "errors": {"type": "integer"}}),
+        "LatestRows": object_schema({"rows": latest, "missing": {"type": "array", "items": _TEXT}}),
+    }
 
 
 def _row() -> Schema:
@@ -154,17 +180,25 @@ def _errors(*codes: str) -> Schema:
     return dict.fromkeys(sorted({"400", "401", "405", "429", *codes}), problem)
 
 
-def _post(summary: str, request: Schema, response: Schema, example: Any, errors: Sequence[str] = ()) -> Schema:
+def _post(
+    name: str, summary: str, request: Schema, response: Schema, example: Any, errors: Sequence[str] = ()
+) -> Schema:
     success = {"200": {"description": "Done", "content": _json(response)}}
     return {
         "post": {
+            "operationId": name,
             "summary": summary,
             "requestBody": {"required": True, "content": _json(request, example)},
-            "responses": success | _errors("408", "413", "422", "503", *errors),
+            "responses": success | _errors("408", "413", "415", "422", "503", *errors),
         }
     }
 
 
-def _get(summary: str, media: str = "application/json") -> Schema:
-    success = {"200": {"description": "Done", "content": {media: {}}}}
-    return {"get": {"summary": summary, "responses": success | _errors()}}
+def _get(name: str, summary: str, media: str = "application/json", errors: Sequence[str] = ()) -> Schema:
+    success = {
+        "200": {
+            "description": "Done",
+            "content": {media: {"schema": {"type": "object"} if media == "application/json" else _TEXT}},
+        }
+    }
+    return {"get": {"operationId": name, "summary": summary, "responses": success | _errors(*errors)}}

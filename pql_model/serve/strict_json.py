@@ -74,7 +74,8 @@ def parse(body: bytes | bytearray, max_values: int = MAX_VALUES) -> Any:
     for start, what in _STARTS.items():
         if body.startswith(start):
             raise _refused("The body is not plain JSON in UTF-8", what)
-    _refuse_depth(body if _values_in(body) <= max_values else _outside_strings(body, max_values))
+    few = len(body) <= max_values or _values_in(body) <= max_values
+    _refuse_depth(body if few else _outside_strings(body, max_values))
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

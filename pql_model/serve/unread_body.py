@@ -59,11 +59,14 @@ class Incoming:
 
 async def send_response(response: Response, scope: Scope, incoming: Incoming, send: Send) -> None:
     """Send a response, and drop what is left of the body."""
+    if incoming.complete:
+        await response(scope, incoming, send)
+        return
     headers = {name.lower(): value for name, value in scope["headers"]}
     expects = b"expect" in headers  # it sends no body unless it is asked to, which reading would do
     has_body = b"transfer-encoding" in headers or headers.get(b"content-length", b"0").strip() != b"0"
     if not has_body or expects or await incoming.drop(_AT_ONCE_SECONDS, DRAIN_BYTES):
-        if expects and not incoming.complete:
+        if expects:
             response.headers["connection"] = "close"
         await response(scope, incoming, send)
         return

@@ -83,3 +83,9 @@ def test_at_the_deadline_what_waits_is_never_begun(monkeypatch):
 def test_a_failure_is_the_callers():
     [error] = run(Admission(64, 10), lambda: 1 / 0, large=False)
     assert isinstance(error, ZeroDivisionError)
+
+
+def test_an_application_that_was_stopped_can_be_started_again():
+    admission = Admission(64, 10)
+    admission.close()
+    assert run(admission, lambda: 7) == run(admission, lambda: 7, large=False) == [7]
