@@ -35,13 +35,14 @@ class Receiver:
     """Answers with the next of `script`, and with 200 once it is used up.
 
     A step is a status, a status with headers, or one of `hang`, `close`, `cut` (closes in the middle of a good answer),
-    `drip` (sends its header byte by byte, for ever).
+    `drip` (sends its header byte by byte, for ever). With a `log`, the id and entity of each request are appended to it.
     """
 
     url: str = ""
     script: list[Any] = field(default_factory=list)
     always: Any = 200
     received: list[Received] = field(default_factory=list)
+    log: Path | None = None
     released: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,10 +60,10 @@ class Receiver:
 
 
 @contextmanager
-def receiver(certificate: tuple[Path, Path] | None = None) -> Iterator[Receiver]:
-    """Run a receiver on a free port of this machine; with a certificate and its key, over TLS."""
+def receiver(certificate: tuple[Path, Path] | None = None, port: int = 0) -> Iterator[Receiver]:
+    """Run a receiver on a port of this machine, by default a free one; with a certificate and its key, over TLS."""
     state = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
+    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(state))
     server.daemon_threads = True
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -87,7 +88,11 @@ def _handler(state: Receiver) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers["content-length"]))
             with state.lock:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                state.received.append(Received(self.path, headers, body))
+                one = Received(self.path, headers, body)
+                state.received.append(one)
+                if state.log is not None:
+                    with state.log.open("a") as file:
+                        file.write(f"{json.dumps([one.id, one.entity])}\n")
             step = state.next_step()
             if step in ("hang", "close", "cut", "drip"):
                 self.close_connection = True

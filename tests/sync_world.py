@@ -21,6 +21,7 @@ from pql_model.workflows.remember import remember_run
 
 SECRET = "whsec_" + base64.b64encode(b"a key of thirty-two bytes, today").decode()
 OLD_SECRET = "whsec_" + base64.b64encode(b"a key of thirty-two bytes, older").decode()
+COOL_DOWN = 14 * DAY
 DAY_0 = 20_000 * DAY
 """2024-10-04, the day of the first run."""
 
@@ -77,6 +78,15 @@ class World:
         with (self.home / "paid.csv").open("a", encoding="utf-8") as file:
             file.writelines(f"{entity},2024-10-04\n" for entity in entities)
 
+    def score_qualifying(self, day: int, qualifying: Collection[str]) -> Run:
+        """Score a day on which these qualify: those are new that were not PQLs and were not alerted within the cool-down."""
+        as_of = DAY_0 + day * DAY
+        before = previous_run(read_runs(state_path(self.home, "boards")), as_of) or RunState()
+        states = {e: before.entities.get(e, EntityState(False, None, None)) for e in qualifying}
+        cooling = {e for e, s in states.items() if s.alerted_at is not None and as_of - s.alerted_at < COOL_DOWN}
+        new = [e for e, state in states.items() if not state.is_pql and e not in cooling]
+        return self.score(day, new, [e for e in qualifying if e not in new])
+
     def score(self, day: int, new: Collection[str], stay: Collection[str] = (), **values: Any) -> Run:
         """Do as `pql score` does on a day of which the PQLs are known: write rows, remember decisions, queue leads."""
         config, as_of = self.config, DAY_0 + day * DAY
@@ -86,7 +96,7 @@ class World:
         frame = pd.DataFrame([table_form(e, as_of, e in new, values) for e in [*new, *stay]], columns=list(COLUMNS))
         output = self.home / "scores.parquet"
         frame.to_parquet(output, index=False)
-        run = Run(as_of, str(output), f"{iso(as_of)}T05:30:00Z", "1", 14 * DAY, tuple(t.name for t in config.sync))
+        run = Run(as_of, str(output), f"{iso(as_of)}T05:30:00Z", "1", COOL_DOWN, tuple(t.name for t in config.sync))
         if before is not None:
             after = RunState(as_of, _entities(before, as_of, new, stay))
             remember_run(config, runs, [before, after], run, frame)
