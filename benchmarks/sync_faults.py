@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import importlib
 import json
 import multiprocessing
 import os
@@ -21,7 +22,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "activate")]
 from receiver import receiver  # noqa: E402
 from sync_world import SECRET, World, make_world  # noqa: E402
 
-from pql_model.workflows.sync import sync  # noqa: E402
+workflow = importlib.import_module("pql_model.workflows.sync")
+sync = workflow.sync
 
 LEADS = 40
 _PROCESS = multiprocessing.get_context("fork")
@@ -88,17 +90,22 @@ def main() -> None:
     options = parser.parse_args()
     os.environ["HOOK_SECRET"] = SECRET
     random.seed(7)
-    rows = [refused(), bad_certificate()]
-    rows += [faulty(name, step) for name, step in STEPS.items()]
-    rows += [killed("kill -9 of `pql sync`, at a random instant", options.kills, also_score=False)]
-    rows += [killed("kill -9 of `pql score` and `pql sync`, at a random instant", options.kills, also_score=True)]
-    rows += [pairs(options.pairs)]
+    # Nobody pays here. Without an engine that reads payments, more of the kills hit a sync while it sends.
+    workflow.open_session, workflow.converted_entities = nullcontext, lambda *_: set()
     print("| fault | tried | leads due | messages received | lost | repeated, same id | sent under two ids |")
-    print("|---|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            f"| {row.fault} | {row.tried} | {row.due:,} | {row.messages:,} | {row.lost} | {row.same_id} | {row.two_ids} |"
-        )
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for row in rows(options.kills, options.pairs):
+        figures = (row.tried, row.due, row.messages, row.lost, row.same_id, row.two_ids)
+        print(f"| {row.fault} | " + " | ".join(f"{figure:,}" for figure in figures) + " |", flush=True)
+
+
+def rows(kills: int, pairs: int) -> Iterator[Row]:
+    yield refused()
+    yield bad_certificate()
+    yield from (faulty(name, step) for name, step in STEPS.items())
+    yield killed("kill -9 of `pql sync`, at a random instant", kills, also_score=False)
+    yield killed("kill -9 of `pql score` and `pql sync`, at a random instant", kills, also_score=True)
+    yield together(pairs)
 
 
 @contextmanager
@@ -225,7 +232,7 @@ def run_and_kill(task: Callable[[], object], longest: float | None) -> None:
     os.waitpid(child, 0)
 
 
-def pairs(count: int) -> Row:
+def together(count: int) -> Row:
     row = Row("two syncs at once")
     for _ in range(count):
         with (

@@ -44,13 +44,9 @@ def send_list(target: ListTarget, job: Job) -> Outcome:
 
 def preview_list(target: ListTarget, job: Job, at_most: int) -> Outcome:
     """Show the first rows as they would be written."""
-    count = 0
-    shown: list[Any] = []
-    for lead in _rows(target, job):
-        count += 1
-        if len(shown) < at_most:
-            shown.append(_shown(target, job, lead))
-    due = len(job.ready) if _is_queue(target) else count
+    leads = _rows(target, job)
+    shown = [_shown(target, job, lead) for lead in islice(leads, at_most)]
+    due = len(job.ready) if _is_queue(target) else len(shown) + sum(1 for _ in leads)
     return Outcome(due, 0, 0, due, _output(target, job), preview=shown)
 
 

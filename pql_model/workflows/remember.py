@@ -12,6 +12,8 @@ from pql_model.config.schema import Config
 from pql_model.decide.rows import json_row
 from pql_model.decide.state import RunState, state_path, write_runs
 
+_AT_ONCE = 5_000
+
 
 def remember_run(
     config: Config, before: Sequence[RunState], after: Sequence[RunState], run: Run, rows: pd.DataFrame
@@ -39,5 +41,7 @@ def remember_run(
 
 def _new_leads(rows: pd.DataFrame) -> Iterator[tuple[str, float, str]]:
     """Yield the newly qualified rows as `pql sync` sends them: entity, probability and JSON text."""
-    for row in rows[rows["newly_qualified"].astype(bool)].to_dict("records"):
-        yield str(row["entity"]), float(row["probability"]), json.dumps(json_row(row), ensure_ascii=False)
+    new = rows[rows["newly_qualified"].astype(bool)]
+    for start in range(0, len(new), _AT_ONCE):  # as dicts, many rows at once would take a lot of memory
+        for row in new[start : start + _AT_ONCE].to_dict("records"):
+            yield str(row["entity"]), float(row["probability"]), json.dumps(json_row(row), ensure_ascii=False)
