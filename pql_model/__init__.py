@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pql_model.workflows.export import export
     from pql_model.workflows.extensions import with_features
     from pql_model.workflows.features import write_features
+    from pql_model.workflows.forget import forget
     from pql_model.workflows.init import init
     from pql_model.workflows.replay import replay
     from pql_model.workflows.report import list_criteria, write_report
@@ -69,6 +70,7 @@ _HOME = {
     "explain_entity": "workflows.explain",
     "explanation": "explain.shap_door",
     "export": "workflows.export",
+    "forget": "workflows.forget",
     "init": "workflows.init",
     "test_criteria": "workflows.criteria",
     "Learner": "model.learner",
@@ -112,6 +114,7 @@ __all__ = [
     "explain_entity",
     "explanation",
     "export",
+    "forget",
     "init",
     "list_criteria",
     "load_config",

@@ -26,7 +26,7 @@ LAYERS = (
     {"criteria", "explain"},
     {"decide", "page"},
     {"score_log"},
-    {"leads", "registry", "report"},
+    {"leads", "privacy", "registry", "report"},
     {"activate", "serve"},
     {"monitor"},
 )
@@ -66,18 +66,21 @@ ONE_DOOR = {
     "optuna": ("pql_model.model.tune",),
     "rich": ("pql_model.cli",),
     "shap": ("pql_model.explain.shap_door",),
-    "sqlglot": tuple(
-        f"pql_model.criteria.{name}"
-        for name in (
-            "sql",
-            "sql_dbt",
-            "sql_dialects",
-            "sql_events",
-            "sql_measures",
-            "sql_people",
-            "sql_raw",
-            "sql_tables",
-        )
+    "sqlglot": (
+        "pql_model.score_log.database_table",
+        *(
+            f"pql_model.criteria.{name}"
+            for name in (
+                "sql",
+                "sql_dbt",
+                "sql_dialects",
+                "sql_events",
+                "sql_measures",
+                "sql_people",
+                "sql_raw",
+                "sql_tables",
+            )
+        ),
     ),
     "typer": ("pql_model.cli",),
 }

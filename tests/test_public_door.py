@@ -26,6 +26,7 @@ NAMES = (
     "explain_entity",
     "explanation",
     "export",
+    "forget",
     "init",
     "list_criteria",
     "load_config",

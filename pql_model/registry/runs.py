@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import mlflow
 import pandas as pd
@@ -111,6 +111,17 @@ class Runs(Connection):
             if name not in {file.path for file in self.client.list_artifacts(run_id)}:
                 return None
             return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+
+    def artifact_folders(self) -> dict[str, str]:
+        """Find where the files of each training and of its model lie: id of the run or model -> URI."""
+        with self.session():
+            runs: list[Any] = []
+            token: str | None = None
+            while token != "":
+                page = self.client.search_runs([self.experiment_id], page_token=token)
+                runs += [run for run in page if _PARENT not in run.data.tags]
+                token = page.token or ""
+            return {run.info.run_id: run.info.artifact_uri for run in runs}
 
     _log_model = staticmethod(log_model)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
+from sqlglot import exp
 
 from pql_model.errors import DataError, listed
 from pql_model.sources.files import database_file, driver_errors, without_password
@@ -85,6 +86,60 @@ class LogTable:
             ]
             return pa.concat_tables(parts)
 
+    def columns(self) -> list[str]:
+        """List the columns; empty if there is no table.
+
+        Raises
+        ------
+        DataError
+            If the database cannot be used.
+        """
+        database, bare = self._name
+        with self._connected() as con:
+            return list(con.table(bare, database=database).columns) if table_exists(con, database, bare) else []
+
+    def delete(self, column: str, values: Sequence[str]) -> None:
+        """Delete the rows with one of some texts in a column, in one transaction.
+
+        Raises
+        ------
+        DataError
+            If the database cannot be used.
+        """
+        self._change([exp.delete(self._target, where=_one_of(column, values))])
+
+    def replace(self, column: str, texts: Mapping[str, str | None]) -> None:
+        """Replace texts of a column by others, in one transaction.
+
+        Raises
+        ------
+        DataError
+            If the database cannot be used.
+        """
+        name = exp.Column(this=exp.to_identifier(column, quoted=True))
+        self._change(
+            exp.Update(
+                this=self._target,
+                expressions=[exp.EQ(this=name.copy(), expression=exp.convert(new))],
+                where=exp.Where(this=_one_of(column, [old])),
+            )
+            for old, new in texts.items()
+        )
+
+    def _change(self, statements: Iterable[Any]) -> None:
+        with self._connected() as con:
+            cursor = con.con.cursor()
+            cursor.execute("BEGIN")
+            for statement in statements:
+                cursor.execute(statement.sql(con.dialect))
+            cursor.execute("COMMIT")
+
+    @property
+    def _target(self) -> exp.Table:
+        database, bare = self._name
+        schema = exp.to_identifier(database, quoted=True) if database is not None else None
+        return exp.Table(this=exp.to_identifier(bare, quoted=True), db=schema)
+
     @property
     def _name(self) -> tuple[str | None, str]:
         schema, _, bare = self.name.rpartition(".")
@@ -115,6 +170,11 @@ class LogTable:
                 received=without_password(self.url),
                 remedy="correct `connection:` or `score_log:`, or grant write access",
             ) from error
+
+
+def _one_of(column: str, values: Sequence[str]) -> exp.In:
+    texts = [exp.Literal.string(value) for value in values]
+    return exp.In(this=exp.Column(this=exp.to_identifier(column, quoted=True)), expressions=texts)
 
 
 def connect_database(url: str, home: Path) -> Any:

@@ -129,6 +129,18 @@ def _parts(config: Config, log: str | Path | None, since: int | None) -> tuple[s
     return str(path), [*log_files(path, since)]
 
 
+def log_folder(config: Config) -> Path | None:
+    """Return the folder of the log of a config; None if it has none."""
+    return _folder(config) if config.score_log is not None and config.score_log.folder is not None else None
+
+
+def log_table_of(config: Config) -> LogTable | None:
+    """Return the table of the log of a config; None if it has none."""
+    if config.score_log is None or config.score_log.table is None:
+        return None
+    return _table(config, config.score_log.table)
+
+
 def _folder(config: Config) -> Path:
     return config.home / str(config.score_log.folder if config.score_log is not None else "")
 

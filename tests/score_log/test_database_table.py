@@ -1,5 +1,6 @@
 import datetime as dt
 import sqlite3
+from dataclasses import replace
 
 import duckdb
 import postgres
@@ -104,3 +105,18 @@ def test_a_locked_database_is_reported(tmp_path):
     finally:
         holder.kill()
         holder.wait()
+
+
+def test_rows_are_deleted_and_texts_replaced_on_every_engine(log):
+    log = replace(log, name=f"{log.name}_2")
+    assert log.columns() == []
+    table = pa.table({"entity": ["o'x", "b🙂", "c"], "at": ["1", "2", "3"], "told": ["Zoë's", "Zoë's", None]})
+    log.append([table])
+    assert log.columns() == ["entity", "at", "told"]
+    log.replace("told", {"Zoë's": None})
+    log.delete("entity", ["o'x", "absent"])
+
+    assert log.read(["entity", "told"]).to_pylist() == [
+        {"entity": "b🙂", "told": None},
+        {"entity": "c", "told": None},
+    ]
