@@ -12,14 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from worlds import product
 
-import pql_model
 from pql_model.decide.state import EntityState, RunState, read_runs, state_path, write_runs
 from pql_model.errors import DataError
 from pql_model.privacy import formats
 from pql_model.score_log.database_table import LogTable
-from pql_model.score_log.files import log_files
-from pql_model.score_log.store import RowSelection, select_rows
-from pql_model.serve.lookup import Lookup
 from pql_model.workflows.forget import forget
 
 SOURCES = {
@@ -226,33 +222,3 @@ def test_a_log_in_a_database_loses_the_rows(home):
 
     assert ("score log table", 1) in {(place.kind, place.match.rows) for place in result.places}
     assert log.read(["entity"])["entity"].to_pylist() == ["acc-2"]
-
-
-@pytest.mark.slow
-def test_after_a_training_and_all_that_follows_nothing_holds_the_entity_and_all_still_loads(tmp_path, train_once):
-    config = pql_model.make_demo(tmp_path / "demo", accounts=1200) / "pql.yaml"
-    home, as_of = config.parent, "2025-11-20"
-    train_once(config, trials=2)
-    scored = pql_model.score(config, as_of=as_of).rows
-    pql_model.score(config, as_of=as_of, output=home / "out" / "scores.csv")
-    pql_model.write_report(config, output=home / "rows.html", explorer="rows")
-    pql_model.export(config)
-    predictions = next(home.glob("mlruns/*/artifacts/test_predictions.parquet"))
-    entity = sorted(set(scored["entity"]) & set(pd.read_parquet(predictions)["entity"]))[0]
-    tables = [path for path in home.rglob("*.parquet") if path.name not in SOURCES]
-    others = {path: int((pd.read_parquet(path)["entity"] != entity).sum()) for path in tables}
-    before = holders(home, entity)
-    assert {"scores.parquet", "out/scores.csv", ".pql/decisions-nimbus-boards.parquet"} <= before
-    assert {path.split("/")[0] for path in before} >= {"mlruns", "runs", "score_log"}
-    result = forget(config, entity)
-
-    assert holders(home, entity) == set()
-    assert names_of(result, home) == before
-    assert {path: len(pd.read_parquet(path)) for path in tables} == others
-    assert Lookup(home / "scores.parquet").find([entity])["missing"] == [entity]
-    assert Lookup(home / "out" / "scores.csv").ready
-    assert entity not in select_rows(log_files(home / "score_log"), RowSelection())[0]["entity"].to_pylist()
-    assert entity not in read_runs(state_path(home, "nimbus-boards"))[-1].entities
-    pql_model.write_report(config, explorer="rows")
-    pql_model.export(config)
-    assert entity in set(pql_model.score(config, as_of=as_of).rows["entity"])  # the source tables still hold it
