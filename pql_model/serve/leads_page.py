@@ -13,7 +13,8 @@ PAGE_HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-"""The page holds its own style and script. It may load nothing and send nothing: it has names of customers."""
+"""The page may load nothing and send nothing: it has names of customers. Its own policy, which applies as well, names its style and
+its script by their digests; who may frame it is for a header to say."""
 
 
 def read_leads(file: Path | None) -> str:
