@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.config.policy_settings import Capacity, Policy
+from pql_model.decide.capacity import reached
 from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Z95, Estimate
 
@@ -33,6 +34,8 @@ class PolicyRule:
         At most `leads` alerts within `per` microseconds. With 0 leads nothing but a raised hand qualifies.
     definition
         Which definition qualifies, if one does.
+    flow
+        With a capacity: how many entities reached each of `LEVELS` within `per` in the test period, the hold-out left out.
     """
 
     probability: float
@@ -40,6 +43,7 @@ class PolicyRule:
     text: str
     per: int | None = None
     definition: Definitions | None = None
+    flow: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return select_attributes(self, words="text")
@@ -47,7 +51,8 @@ class PolicyRule:
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> PolicyRule:
         """Read what `to_dict` wrote."""
-        return cls(float(raw["probability"]), raw["leads"], raw["words"], raw["per"], raw["definition"])
+        numbers = float(raw["probability"]), raw["leads"]
+        return cls(*numbers, raw["words"], raw["per"], raw["definition"], tuple(raw["flow"]))
 
 
 @dataclass(frozen=True)
@@ -79,13 +84,19 @@ def make_rule(policy: Policy | None, period: Period) -> PolicyRule:
         text = f"no policy given: the top tenth of the test period reached the threshold of {top:.3f}"
         return PolicyRule(top, None, text)
     if policy.capacity is not None:
-        capacity, level = policy.capacity, capacity_level(policy.capacity, period, policy.hold_out)
-        return PolicyRule(level, capacity.leads, f"the {capacity.leads} best per {capacity.per.text}", capacity.per.us)
+        return _by_capacity(policy.capacity, period, policy.hold_out)
     if policy.probability is not None:
         return PolicyRule(policy.probability, None, f"probability at least {policy.probability:g}")
     if policy.definition is not None:
         return _by_definition(policy.definition, period)
     return _by_precision(policy.precision or 0.0, period)
+
+
+def _by_capacity(capacity: Capacity, period: Period, hold_out: float) -> PolicyRule:
+    best, early, periods = _first_reaching(period, capacity.per.us)
+    flow = (reached(best) - reached(early)) * (1 - hold_out) / max(1.0, periods)
+    level, text = capacity_level(capacity, period, hold_out), f"the {capacity.leads} best per {capacity.per.text}"
+    return PolicyRule(level, capacity.leads, text, capacity.per.us, flow=tuple(np.round(flow, 6).tolist()))
 
 
 def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) -> float:
@@ -94,18 +105,24 @@ def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) ->
     An entity is a lead once, when it first reaches the probability. Where entities have repeated snapshots (`repeated`), those
     that reach it in their first snapshot were leads already and do not count. The hold-out takes no places.
     """
+    best, early, periods = _first_reaching(period, capacity.per.us)
+    levels = np.unique(best)[::-1]
+    leads = _reaching(best, levels) - _reaching(early, levels)
+    affordable = leads * (1 - hold_out) <= capacity.leads * max(1.0, periods)
+    first_over = int(np.argmin(affordable)) if not affordable.all() else len(levels)
+    return float(levels[max(0, first_over - 1)])
+
+
+def _first_reaching(period: Period, per: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Best probability of each entity, that of the first instant where entities repeat, and how many periods there are."""
     frame = pd.DataFrame({"entity": period.entity, "p": period.probability, "at": period.as_of})
-    periods = (frame["at"].max() - frame["at"].min()) / capacity.per.us
+    periods = (frame["at"].max() - frame["at"].min()) / per
     best = frame.groupby("entity")["p"].max()
     early = pd.Series(-np.inf, best.index)
     if period.repeated and periods:
         first = frame[frame["at"] == frame["at"].min()]
         early = first.groupby("entity")["p"].max().reindex(best.index, fill_value=-np.inf)
-    levels = np.unique(best)[::-1]
-    leads = _reaching(best.to_numpy(), levels) - _reaching(early.to_numpy(), levels)
-    affordable = leads * (1 - hold_out) <= capacity.leads * max(1.0, periods)
-    first_over = int(np.argmin(affordable)) if not affordable.all() else len(levels)
-    return float(levels[max(0, first_over - 1)])
+    return best.to_numpy(), early.to_numpy(), float(periods)
 
 
 def _reaching(values: np.ndarray, levels: np.ndarray) -> np.ndarray:

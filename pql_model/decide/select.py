@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pql_model.decide.capacity import Places, early, remembered
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.state import EntityState, RunState
-from pql_model.time import DAY, HOUR
+from pql_model.time import DAY
 
 EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY = "excluded", "held_out", "cool_down", "capacity"
 SUPPRESSED = (EXCLUDED, HELD_OUT, COOL_DOWN, CAPACITY)
-_EARLY = 6 * HOUR
-"""A run may start this much earlier than one period after the last and still get its places: schedulers jitter."""
 
 
 @dataclass(frozen=True)
@@ -88,36 +87,41 @@ def select(
     cool_down
         Microseconds within which an entity is not alerted twice.
     stay
-        Ratio: a PQL stays a PQL until its probability falls below `stay` times the threshold.
+        Ratio: a PQL stays a PQL until its probability falls below `stay` times the threshold at which it became one.
     """
-    previous = [before.entities.get(entity) for entity in rows.entity]
-    threshold = _threshold(rule, rows)
-    qualifies = _meets_rule(rule, rows, threshold) | rows.raised
+    previous = [before.entities.get(entity, _UNSEEN) for entity in rows.entity]
+    threshold = np.array([rule.probability if e.threshold is None else e.threshold for e in previous], float)
+    qualifies = _meets_rule(rule, rows, rule.probability) | rows.raised
     qualified_before = np.array(
         [_qualified_before(state, holdout) for state, holdout in zip(previous, rows.held_out.tolist(), strict=True)],
         bool,
     )
     stays = qualified_before & (qualifies | (rows.probability >= stay * threshold))
-    new = qualifies & ~qualified_before
-    alerted_at = [state.alerted_at if state is not None else None for state in previous]
-    cooling = np.array([at is not None and as_of - at < cool_down for at in alerted_at], bool)
-    queue = new & ~cooling & ~rows.excluded
-    at_level = rows.raised | (rows.probability >= rule.probability)
-    places = _free_places(rule, before, as_of)
-    admitted = _first_in_queue(queue, rows, at_level, places) if places is not None else queue
-    selected = stays | (new & cooling) | admitted
+    cooling = np.array([e.alerted_at is not None and as_of - e.alerted_at < cool_down for e in previous], bool)
+    returns = cooling & ~qualified_before & (_meets_rule(rule, rows, threshold) | rows.raised)
+    queue = ~qualified_before & ~cooling & ~rows.excluded
+    places = free_places(rule, before, as_of)
+    admitted = _first_in_queue(queue, rows, places) if places is not None else queue & qualifies
+    selected = stays | returns | admitted
     is_pql = selected & rows.contactable
     newly_qualified = admitted & rows.contactable
     suppressed = np.full(len(qualifies), None, object)
-    suppressed[queue & at_level & ~admitted] = CAPACITY
-    suppressed[new & cooling & is_pql] = COOL_DOWN
+    if places is not None:
+        suppressed[queue & qualifies & ~admitted] = CAPACITY
+    suppressed[returns & is_pql] = COOL_DOWN
     suppressed[selected & rows.held_out] = HELD_OUT
     suppressed[(qualifies | stays) & rows.excluded] = EXCLUDED
-    state = _state_after(rows, previous, before, as_of, selected, is_pql, newly_qualified)
-    return Selection(is_pql, newly_qualified, suppressed, state)
+    price = _price(admitted & ~rows.raised, rows.probability)
+    state = _StateAfter(rule, rows, as_of, before, cool_down, price if places is not None else None)
+    return Selection(
+        is_pql, newly_qualified, suppressed, state.of(previous, selected & ~rows.excluded, is_pql, newly_qualified)
+    )
 
 
-def _meets_rule(rule: PolicyRule, rows: SelectionInput, threshold: float) -> np.ndarray:
+_UNSEEN = EntityState(False, None, None)
+
+
+def _meets_rule(rule: PolicyRule, rows: SelectionInput, threshold: np.ndarray | float) -> np.ndarray:
     if rule.leads == 0:
         return np.zeros(len(rows.probability), bool)
     if rule.definition is not None:
@@ -125,82 +129,102 @@ def _meets_rule(rule: PolicyRule, rows: SelectionInput, threshold: float) -> np.
     return np.asarray(rows.probability >= threshold)
 
 
-def _threshold(rule: PolicyRule, rows: SelectionInput) -> float:
-    """With a capacity: the level, or the probability of the last place where fewer entities reach the level."""
-    if not rule.leads:
-        return rule.probability
-    best = np.sort(rows.probability[rows.contactable])[::-1]
-    last = float(best[min(rule.leads, len(best)) - 1]) if len(best) else np.inf
-    return min(rule.probability, last)
-
-
-def _qualified_before(state: EntityState | None, held_out: bool) -> bool:
+def _qualified_before(state: EntityState, held_out: bool) -> bool:
     """Entities of the hold-out are never PQLs but are selected like them: their state records when they first qualified."""
-    if state is None:
-        return False
     return state.qualified_since is not None if held_out else state.is_pql
 
 
-@dataclass(frozen=True)
-class _FreePlaces:
-    """Alerts that are left now, and how many of them entities below the level may have."""
-
-    total: int
-    below_level: int
-
-
-def _free_places(rule: PolicyRule, before: RunState, as_of: int) -> _FreePlaces | None:
-    """Count the places of a capacity. An alert takes one even if its entity has left or converted since.
-
-    Places for entities below the level are spread evenly over time, in proportion to the time since the last run.
-    Otherwise the first of seven daily runs would fill the week, and the leads of the other days would find no place.
-    """
+def free_places(rule: PolicyRule, before: RunState, as_of: int) -> Places | None:
+    """Count the places of a capacity; None without one. An alert takes one even if its entity has left or paid since."""
     if not rule.leads or rule.per is None:
         return None
-    total = max(0, rule.leads - _alerts_within(before, as_of, rule.per))
-    if before.as_of is None:
-        return _FreePlaces(total, rule.leads)
-    # Runs of one day share its places: rounding up for every hourly run would give several times a day's.
-    elapsed = min(rule.per, max(as_of - before.as_of, DAY))
-    return _FreePlaces(total, -(-rule.leads * elapsed // rule.per) - _alerts_within(before, as_of, elapsed))
+    since_last = as_of - before.as_of if before.as_of is not None else 0
+    taken_for = rule.per - early(rule.per, since_last)
+    alerted = (state.alerted_at for state in before.entities.values())
+    freed = np.sort([at + taken_for - as_of for at in alerted if at is not None and as_of - at < taken_for])
+    same_day = before.as_of is not None and before.as_of // DAY == as_of // DAY
+    return Places(
+        leads=rule.leads,
+        period=rule.per,
+        free=max(0, rule.leads - len(freed)),
+        freed=freed,
+        next_run=before.flow.time_to_next_run(as_of),
+        rate=before.flow.rate(as_of, rule.flow, rule.per),
+        day_price=before.day_price if same_day and before.day_price is not None else np.inf,
+    )
 
 
-def _alerts_within(before: RunState, as_of: int, duration: int) -> int:
-    length = duration - min(_EARLY, duration // 4)
-    alerted_at = (state.alerted_at for state in before.entities.values())
-    return sum(at is not None and as_of - at < length for at in alerted_at)
-
-
-def _first_in_queue(queue: np.ndarray, rows: SelectionInput, at_level: np.ndarray, places: _FreePlaces) -> np.ndarray:
+def _first_in_queue(queue: np.ndarray, rows: SelectionInput, places: Places) -> np.ndarray:
     """Admit raised hands first, then by probability. The hold-out is admitted where it would have had a place, and takes none."""
     order = np.flatnonzero(queue)
     order = order[np.lexsort((rows.tie[order], -rows.probability[order], ~rows.raised[order]))]
     contactable = rows.contactable[order]
-    leads_ahead = np.cumsum(contactable) - contactable  # places of those ahead in the queue
+    place = np.cumsum(contactable) - contactable + 1  # after those of the leads ahead in the queue
+    order, place = order[place <= places.free], place[place <= places.free]
     admitted = np.zeros(len(queue), bool)
-    admitted[order[(leads_ahead < places.total) & (at_level[order] | (leads_ahead < places.below_level))]] = True
+    admitted[order[places.admits(rows.probability[order], place) | rows.raised[order]]] = True
     return admitted
 
 
-def _state_after(
-    rows: SelectionInput,
-    previous: list[EntityState | None],
-    before: RunState,
-    as_of: int,
-    selected: np.ndarray,
-    is_pql: np.ndarray,
-    newly_qualified: np.ndarray,
-) -> RunState:
-    """State for the next run. Entities that are no longer at risk are not PQLs, but their alerts are remembered."""
-    entities = {
-        entity: EntityState(False, None, state.alerted_at)
-        for entity, state in before.entities.items()
-        if state.alerted_at is not None
-    }
-    qualifies = (selected & ~rows.excluded).tolist()
-    columns = (rows.entity, previous, qualifies, is_pql.tolist(), newly_qualified.tolist())
-    for entity, state, holds, pql, new in zip(*columns, strict=True):
-        since, alerted_at = (state.qualified_since, state.alerted_at) if state is not None else (None, None)
-        since = as_of if since is None else since
-        entities[entity] = EntityState(pql, since if holds else None, as_of if new else alerted_at)
-    return RunState(as_of, entities)
+def _price(admitted: np.ndarray, probability: np.ndarray) -> float | None:
+    return float(probability[admitted].min()) if admitted.any() else None
+
+
+@dataclass(frozen=True)
+class _StateAfter:
+    """What the next run must know."""
+
+    rule: PolicyRule
+    rows: SelectionInput
+    as_of: int
+    before: RunState
+    cool_down: int
+    price: float | None
+
+    def of(
+        self,
+        previous: list[EntityState],
+        qualifies: np.ndarray,
+        is_pql: np.ndarray,
+        newly_qualified: np.ndarray,
+    ) -> RunState:
+        """Entities that are no longer at risk are not PQLs, but what may still matter is remembered for a while."""
+        entities = {
+            entity: replace(state, is_pql=False, qualified_since=None)
+            for entity, state in self.before.entities.items()
+            if self._still_matters(state)
+        }
+        threshold = self.rule.probability if self.price is None else min(self.rule.probability, self.price)
+        columns = (qualifies, is_pql, newly_qualified, self.rows.probability)
+        columns_of_rows = zip(self.rows.entity, previous, *(c.tolist() for c in columns), strict=True)
+        for entity, state, holds, pql, new, probability in columns_of_rows:
+            since = self.as_of if state.qualified_since is None else state.qualified_since
+            began = holds and state.qualified_since is None
+            entities[entity] = EntityState(
+                is_pql=pql,
+                qualified_since=since if holds else None,
+                alerted_at=self.as_of if new else state.alerted_at,
+                seen_at=self.as_of,
+                threshold=threshold if began else state.threshold,
+                peak=max(state.peak, probability),
+            )
+        if not self.rule.leads or self.rule.per is None:
+            return RunState(self.as_of, entities)
+        takes_places = self.rows.contactable
+        peak = np.array([state.peak for state in previous], float)
+        flow = self.before.flow.after(
+            self.as_of, peak[takes_places], self.rows.probability[takes_places], self.rule.per
+        )
+        return RunState(self.as_of, entities, flow, self._day_price())
+
+    def _still_matters(self, state: EntityState) -> bool:
+        """While it could return: in its cool-down, taking a place, or seen within the flow that is remembered."""
+        alerted, seen = state.alerted_at, state.seen_at
+        longest = max(self.cool_down, remembered(self.rule.per or 0))
+        return (alerted is not None and self.as_of - alerted < longest) or (
+            seen is not None and self.as_of - seen < remembered(self.rule.per or 0)
+        )
+
+    def _day_price(self) -> float | None:
+        earlier = self.before.day_price if self.before.as_of and self.before.as_of // DAY == self.as_of // DAY else None
+        return min((price for price in (earlier, self.price) if price is not None), default=None)

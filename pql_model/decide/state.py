@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pql_model.atomic import atomic_write
+from pql_model.decide.capacity import Flow
 from pql_model.errors import DataError
 
-_COLUMNS = ["entity", "is_pql", "qualified_since", "alerted_at", "as_of"]
+_COLUMNS = ["entity", "is_pql", "qualified_since", "alerted_at", "seen_at", "threshold", "peak", "as_of"]
+_INSTANTS = ("qualified_since", "alerted_at", "seen_at", "as_of")
+_RUNS = b"pql_runs"
+"""Key of the metadata of the file: what belongs to a run and to no entity."""
 
 
 @dataclass(frozen=True)
@@ -25,19 +32,38 @@ class EntityState:
         Since when it qualifies, in the hold-out too; None where it does not.
     alerted_at
         The last time it was newly qualified.
+    seen_at
+        The last run in which it was at risk.
+    threshold
+        The probability that was needed when it last qualified; None before.
+    peak
+        Its highest probability so far.
     """
 
     is_pql: bool
     qualified_since: int | None
     alerted_at: int | None
+    seen_at: int | None = None
+    threshold: float | None = None
+    peak: float = 0.0
 
 
 @dataclass(frozen=True)
 class RunState:
-    """State after a run at `as_of`; None before the first run."""
+    """State after a run at `as_of`; None before the first run.
+
+    Attributes
+    ----------
+    flow
+        How often entities first reached each probability, under a capacity.
+    day_price
+        The lowest probability that was given a place on the UTC day of this run; None if none was.
+    """
 
     as_of: int | None = None
     entities: Mapping[str, EntityState] = field(default_factory=dict)
+    flow: Flow = Flow()
+    day_price: float | None = None
 
 
 def state_path(home: Path, product: str) -> Path:
@@ -77,8 +103,11 @@ def read_runs(path: Path) -> list[RunState]:
     if not path.exists():
         return []
     try:
-        frame = pd.read_parquet(path, columns=_COLUMNS)
-        return [_state(as_of, frame[frame["as_of"] == as_of]) for as_of in sorted({int(at) for at in frame["as_of"]})]
+        table = pq.read_table(path, columns=_COLUMNS)
+        frame, runs = table.to_pandas(), json.loads((table.schema.metadata or {})[_RUNS])
+        return [
+            _state(run, frame[frame["as_of"] == run["as_of"]]) for run in sorted(runs, key=lambda run: run["as_of"])
+        ]
     except (OSError, ValueError, TypeError, LookupError) as error:  # pyarrow's errors about content are among them
         raise DataError(
             f"The decisions of the last scoring run cannot be read: {error}",
@@ -89,28 +118,33 @@ def read_runs(path: Path) -> list[RunState]:
 
 def write_runs(path: Path, runs: Sequence[RunState]) -> None:
     """Write the runs atomically."""
+    remembered = [run for run in runs if run.as_of is not None]
     rows = [
-        (entity, r.is_pql, r.qualified_since, r.alerted_at, run.as_of)
-        for run in runs
-        if run.as_of is not None
-        for entity, r in run.entities.items()
+        (entity, e.is_pql, e.qualified_since, e.alerted_at, e.seen_at, e.threshold, e.peak, run.as_of)
+        for run in remembered
+        for entity, e in run.entities.items()
     ]
-    types: Any = {"entity": "string", "is_pql": bool, **dict.fromkeys(_COLUMNS[2:], "Int64")}
-    frame = pd.DataFrame(rows, columns=_COLUMNS).astype(types)
+    types: Any = {"entity": "string", "is_pql": bool, **dict.fromkeys(_INSTANTS, "Int64")}
+    types |= {"threshold": "Float64", "peak": float}
+    table = pa.Table.from_pandas(pd.DataFrame(rows, columns=_COLUMNS).astype(types), preserve_index=False)
+    about = [{"as_of": run.as_of, "flow": asdict(run.flow), "day_price": run.day_price} for run in remembered]
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _RUNS: json.dumps(about).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, lambda at: frame.to_parquet(at, index=False))
+    atomic_write(path, lambda at: pq.write_table(table, at))
 
 
-def _state(as_of: int, rows: pd.DataFrame) -> RunState:
+def _state(run: Mapping[str, Any], rows: pd.DataFrame) -> RunState:
     if rows["entity"].isna().any() or rows["entity"].duplicated().any():
         raise ValueError("a run has an entity twice, or a row without an entity")
-    columns = (rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in _COLUMNS[:4])
-    return RunState(
-        as_of,
-        {
-            str(entity): EntityState(
-                bool(is_pql), None if since is None else int(since), None if at is None else int(at)
-            )
-            for entity, is_pql, since, at in zip(*columns, strict=True)
-        },
-    )
+    columns = (rows[name].astype(object).where(rows[name].notna(), None).tolist() for name in _COLUMNS[:-1])
+    entities = {
+        str(entity): EntityState(bool(is_pql), _whole(since), _whole(alerted), _whole(seen), threshold, peak)
+        for entity, is_pql, since, alerted, seen, threshold, peak in zip(*columns, strict=True)
+    }
+    flow = run["flow"]
+    days = tuple((int(day), tuple(counts)) for day, counts in flow["days"])
+    return RunState(int(run["as_of"]), entities, Flow(tuple(flow["runs"]), flow["since"], days), run["day_price"])
+
+
+def _whole(instant: Any) -> int | None:
+    return None if instant is None else int(instant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pql_model.decide.capacity import Flow
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.select import SelectionInput, select, select_alone
 from pql_model.decide.state import EntityState, RunState
@@ -29,8 +30,13 @@ def run(rule, rows, before=None, as_of=AT, cool_down=14 * DAY, stay=0.8):
     return select(rule, rows, as_of, before if before is not None else RunState(), cool_down, stay)
 
 
-def capacity(leads, level=0.2, per=WEEK):
+def capacity(leads, level=0.2, per=DAY):
+    """By default of a day: no later run of the period could need the places."""
     return PolicyRule(level, leads, "", per)
+
+
+def decision(state):
+    return state.is_pql, state.qualified_since, state.alerted_at
 
 
 def flags(array):
@@ -101,33 +107,43 @@ class TestCapacity:
 
     def test_recent_alerts_take_places_even_if_their_entities_have_left(self):
         before = RunState(
-            AT - DAY, {"gone": EntityState(False, None, AT - 3 * DAY), "old": EntityState(False, None, AT - WEEK)}
+            AT - WEEK, {"gone": EntityState(False, None, AT - 3 * DAY), "old": EntityState(False, None, AT - WEEK)}
         )
-        assert flags(run(capacity(2), rows_of([0.9, 0.8, 0.7]), before).newly_qualified) == "x.."
+        assert flags(run(capacity(2, per=WEEK), rows_of([0.9, 0.8, 0.7]), before).newly_qualified) == "x.."
 
-    @pytest.mark.parametrize(("early", "places"), [(6 * HOUR, True), (6 * HOUR + 1, False)])
-    def test_a_weekly_run_that_starts_a_little_early_has_its_places(self, early, places):
-        before = RunState(AT - WEEK, {"z": EntityState(False, None, AT - WEEK + early)})
-        assert flags(run(capacity(1), rows_of([0.9]), before).is_pql) == ("x" if places else ".")
+    @pytest.mark.parametrize(
+        ("since_last", "early", "places"),
+        [
+            (WEEK - 6 * HOUR, 6 * HOUR, True),
+            (WEEK - 6 * HOUR - 1, 6 * HOUR + 1, False),
+            (DAY, 6 * HOUR, True),
+            (8 * HOUR, 2 * HOUR, True),
+            (8 * HOUR, 2 * HOUR + 1, False),
+            (HOUR, HOUR, False),
+        ],
+    )
+    def test_a_run_may_start_a_little_early(self, since_last, early, places):
+        """A daily scheduler jitters; runs of every hour must keep the capacity to the hour."""
+        before = RunState(AT - since_last, {"z": EntityState(False, None, AT - WEEK + early)})
+        assert flags(run(capacity(1, per=WEEK), rows_of([0.9]), before).is_pql) == ("x" if places else ".")
 
-    @pytest.mark.parametrize(("days", "chosen"), [(1, 1), (2, 2), (7, 4), (30, 4)])
-    def test_rows_below_the_level_share_the_places_of_the_time_since_the_last_run(self, days, chosen):
-        selection = run(capacity(4, level=0.5), rows_of([0.1, 0.2, 0.3, 0.4, 0.09]), RunState(AT - days * DAY))
-        assert int(selection.is_pql.sum()) == chosen
+    def test_rows_below_the_level_fill_what_is_left(self):
+        selection = run(capacity(4, level=0.5), rows_of([0.6, 0.2, 0.3, 0.4, 0.09]))
+        assert flags(selection.is_pql) == "xxxx."
         assert selection.suppressed.tolist() == [None] * 5
 
-    def test_rows_at_the_level_may_use_all_places_at_once(self):
-        selection = run(capacity(4, level=0.5), rows_of([0.6, 0.7, 0.8, 0.4]), RunState(AT - DAY))
-        assert flags(selection.is_pql) == "xxx."
-
-    def test_runs_of_every_hour_share_the_places_of_a_day(self):
-        state, alerts = RunState(AT - DAY, {"z": EntityState(False, None, None)}), 0
-        for hour in range(12):
-            rows = rows_of([0.4 - k / 100 for k in range(14)])
-            selection = run(capacity(14, level=0.5), rows, state, AT + hour * HOUR)
-            state, alerts = selection.state, alerts + int(selection.newly_qualified.sum())
-        assert alerts == 2
-        assert int(run(capacity(14, level=0.5), rows, state, AT + DAY).newly_qualified.sum()) == 2
+    def test_a_later_run_of_a_day_asks_no_higher_price(self):
+        """A row without a place would otherwise stand above one that was alerted on the same day."""
+        rows, morning = rows_of([0.3, 0.29]), AT
+        none_before = RunState(morning - DAY, {}, Flow((morning - DAY,)))
+        spread = run(capacity(7, per=WEEK), rows, none_before, morning + 9 * HOUR)
+        assert flags(spread.newly_qualified) == "xx"
+        dear = RunState(morning + 8 * HOUR, spread.state.entities, spread.state.flow)
+        cheap = RunState(morning + 8 * HOUR, spread.state.entities, spread.state.flow, day_price=0.25)
+        later = rows_of([0.3, 0.29, 0.28, 0.27, 0.24])
+        at = morning + 10 * HOUR
+        assert flags(run(capacity(7, per=WEEK), later, dear, at).newly_qualified) == "....."
+        assert flags(run(capacity(7, per=WEEK), later, cheap, at).newly_qualified) == "..xx."
 
 
 class TestFromRunToRun:
@@ -137,7 +153,13 @@ class TestFromRunToRun:
     def test_a_pql_stays_a_pql_until_well_below_the_threshold(self, p, stays):
         selection = run(ABOVE, rows_of([p]), self.BEFORE)
         assert (flags(selection.is_pql), flags(selection.newly_qualified)) == ("x" if stays else ".", ".")
-        assert selection.state.entities["a"] == EntityState(stays, AT - 9 * DAY if stays else None, AT - 9 * DAY)
+        assert decision(selection.state.entities["a"]) == (stays, AT - 9 * DAY if stays else None, AT - 9 * DAY)
+
+    def test_a_pql_is_measured_by_the_threshold_at_which_it_became_one(self):
+        """A lead that a quiet week admitted below the level does not fall out the next day."""
+        before = RunState(AT - DAY, {"a": EntityState(True, AT - DAY, AT - DAY, AT - DAY, threshold=0.1)})
+        assert flags(run(capacity(1, level=0.5), rows_of([0.081]), before).is_pql) == "x"
+        assert flags(run(capacity(1, level=0.5), rows_of([0.079]), before).is_pql) == "."
 
     def test_hysteresis_does_not_apply_to_others(self):
         before = RunState(AT - DAY, {"a": EntityState(False, None, None)})
@@ -145,13 +167,13 @@ class TestFromRunToRun:
 
     def test_a_staying_pql_needs_no_place_and_is_not_new(self):
         before = RunState(AT - DAY, {"a": EntityState(True, AT - DAY, AT - DAY)})
-        selection = run(capacity(1), rows_of([0.3, 0.9]), before)
+        selection = run(capacity(1, per=WEEK), rows_of([0.3, 0.9]), before)
         assert (flags(selection.is_pql), flags(selection.newly_qualified)) == ("x.", "..")
         assert selection.suppressed.tolist() == [None, "capacity"]
 
     def test_selected_rows_below_the_level_stay_selected(self):
         first = run(capacity(2, level=0.9), rows_of([0.3, 0.29, 0.1]))
-        second = run(capacity(2, level=0.9), rows_of([0.29, 0.3, 0.1]), first.state, AT + DAY)
+        second = run(capacity(2, level=0.9), rows_of([0.29, 0.3, 0.1]), first.state, AT + HOUR)
         assert (flags(second.is_pql), flags(second.newly_qualified)) == ("xx.", "...")
 
     @pytest.mark.parametrize(("days", "new", "why"), [(13.9, ".", "cool_down"), (14, "x", None)])
@@ -164,7 +186,7 @@ class TestFromRunToRun:
     def test_an_entity_that_returns_after_the_cool_down_is_new_again(self):
         first = run(ABOVE, rows_of([0.5, 0.5], "ab"))
         away = run(ABOVE, rows_of([0.5], "b"), first.state, AT + DAY)
-        assert away.state.entities["a"] == EntityState(False, None, AT)
+        assert decision(away.state.entities["a"]) == (False, None, AT)
         soon = run(ABOVE, rows_of([0.5, 0.5], "ab"), away.state, AT + 2 * DAY)
         assert (flags(soon.is_pql), flags(soon.newly_qualified), soon.suppressed[0]) == ("xx", "..", "cool_down")
         late = run(ABOVE, rows_of([0.5, 0.5], "ab"), away.state, AT + 20 * DAY)
@@ -172,7 +194,7 @@ class TestFromRunToRun:
 
     def test_the_hold_out_follows_the_same_hysteresis_and_is_never_alerted(self):
         first = run(ABOVE, rows_of([0.5], held_out=[True]))
-        assert first.state.entities["a"] == EntityState(False, AT, None)
+        assert decision(first.state.entities["a"]) == (False, AT, None)
         later = [run(ABOVE, rows_of([p], held_out=[True]), first.state, AT + DAY).suppressed[0] for p in (0.17, 0.1)]
         assert later == ["held_out", None]
 
@@ -183,7 +205,20 @@ class TestFromRunToRun:
     def test_a_newly_excluded_pql_is_not_a_pql_any_more(self):
         selection = run(ABOVE, rows_of([0.5], excluded=[True]), self.BEFORE)
         assert (flags(selection.is_pql), selection.suppressed[0]) == (".", "excluded")
-        assert selection.state.entities["a"] == EntityState(False, None, AT - 9 * DAY)
+        assert decision(selection.state.entities["a"]) == (False, None, AT - 9 * DAY)
+
+    def test_entities_are_forgotten_when_they_can_matter_no_more(self):
+        """Otherwise the memory of a product would grow with everybody who ever tried it."""
+        before = RunState(
+            AT - DAY,
+            {
+                "seen": EntityState(False, None, None, AT - 3 * WEEK),
+                "left": EntityState(False, None, None, AT - 5 * WEEK),
+                "alerted": EntityState(False, None, AT - 3 * WEEK, AT - 3 * WEEK),
+                "long ago": EntityState(False, None, AT - 5 * WEEK, AT - 5 * WEEK),
+            },
+        )
+        assert list(run(capacity(1, per=WEEK), rows_of([]), before).state.entities) == ["seen", "alerted"]
 
     def test_the_same_run_twice_from_the_same_base_is_the_same(self):
         rows = rows_of([0.5, 0.3, 0.19, 0.1])
