@@ -141,7 +141,7 @@ class Places:
     def _later_runs(self) -> np.ndarray:
         """Microseconds to each later run before the places of this one are free again, give or take half a step."""
         step = max(self.next_run, self.period // _MOST_STEPS, 1)
-        return np.arange(step, self.period - step // 2, step)
+        return np.asarray(np.arange(step, self.period - step // 2, step))
 
     @property
     def _freed_by_then(self) -> np.ndarray:
@@ -153,7 +153,7 @@ class Places:
         if self.rate is not None:
             better = np.interp(logit(np.clip(probability, 1e-12, 1 - 1e-12)), logit(LEVELS), self.rate)
             pace = np.minimum(pace, better)
-        return pace[:, None] * self._later_runs[None, :]
+        return np.outer(pace, self._later_runs)
 
 
 def early(period: int, since_last: int) -> int:

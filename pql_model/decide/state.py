@@ -62,7 +62,7 @@ class RunState:
 
     as_of: int | None = None
     entities: Mapping[str, EntityState] = field(default_factory=dict)
-    flow: Flow = Flow()
+    flow: Flow = field(default_factory=Flow)
     day_price: float | None = None
 
 
