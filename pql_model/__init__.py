@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pql_model.workflows.report import list_criteria, write_report
     from pql_model.workflows.rollback import models, rollback
     from pql_model.workflows.score import score
+    from pql_model.workflows.simulate import simulate_policy
     from pql_model.workflows.sync import sync
     from pql_model.workflows.train import train
     from pql_model.workflows.verify import verify
@@ -86,6 +87,7 @@ _HOME = {
     "replay": "workflows.replay",
     "rollback": "workflows.rollback",
     "score": "workflows.score",
+    "simulate_policy": "workflows.simulate",
     "sync": "workflows.sync",
     "train": "workflows.train",
     "verify": "workflows.verify",
@@ -125,6 +127,7 @@ __all__ = [
     "replay",
     "rollback",
     "score",
+    "simulate_policy",
     "sync",
     "test_criteria",
     "train",

@@ -45,6 +45,7 @@ from pql_model.cli.show import show_check, show_comparison, show_score, show_tra
 from pql_model.cli.show_backtest import show_backtest
 from pql_model.cli.show_explain import show_explain
 from pql_model.cli.show_models import show_models
+from pql_model.cli.simulate import simulate
 from pql_model.cli.sync import sync
 from pql_model.cli.tables import say
 
@@ -257,7 +258,7 @@ def rollback(
     emit(result, as_json, lambda console, payload: say(console, payload["words"]))
 
 
-for command in (sync, features, export, serve, verify, replay, forget):
+for command in (simulate, sync, features, export, serve, verify, replay, forget):
     app.command()(command)
 
 

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pql_model.config.definition import Definition
+from pql_model.config.policy_settings import Policy
 from pql_model.config.schema import Config
 from pql_model.errors import ConfigError, DataError, Fault, did_you_mean, nearest
 
@@ -83,14 +84,30 @@ def load_definition(path: str | Path) -> Definition:
     DataError
         If there is no such file.
     """
-    path = Path(path)
+    return _load_part(Path(path), Definition, "definition", "`all:`, `any:` or `at_least_k:`")
+
+
+def load_policy(path: str | Path) -> Policy:
+    """Read a policy from a YAML file, either at the top or under the key `policy:`, which may have siblings.
+
+    Raises
+    ------
+    ConfigError
+        With every error in the policy, each with its line.
+    DataError
+        If there is no such file.
+    """
+    return _load_part(Path(path), Policy, "policy", "`capacity:`, `probability:`, `precision:` or `definition:`")
+
+
+def _load_part(path: Path, model: type[Model], key: str, keys: str) -> Model:
     if not path.is_file():
         raise DataError(
-            "There is no definition file",
+            f"There is no {key} file",
             received=f"{path}, which is a folder" if path.is_dir() else path,
-            remedy="name a YAML file with `all:`, `any:` or `at_least_k:`",
+            remedy=f"name a YAML file with {keys}",
         )
-    return _parse(_text_of(path), path.name, Definition, key="definition")
+    return _parse(_text_of(path), path.name, model, key=key)
 
 
 def config_json_schema() -> dict[str, Any]:

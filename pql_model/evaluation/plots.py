@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -68,6 +71,38 @@ def plot_tradeoff(y: np.ndarray, scores: dict[str, np.ndarray], path: Path) -> P
     return _save(figure, path)
 
 
+def plot_simulation(policies: Mapping[str, Mapping[str, Any]], path: Path) -> Path:
+    """Alerts of each run, leads that wait after it, the load of the weekdays, and what was won with its 95 % interval.
+
+    Parameters
+    ----------
+    policies
+        Name -> a simulated policy as JSON, at most two.
+    """
+    figure = Figure(figsize=(9.6, 6.4), layout="constrained")
+    (alerted, load), (waiting, wins) = figure.subplots(2, 2, gridspec_kw={"width_ratios": (3, 1)})
+    for k, ((name, policy), colour) in enumerate(zip(policies.items(), (_BLUE, _ORANGE), strict=False)):
+        runs = pd.DataFrame(policy["days"])
+        at = pd.to_datetime(runs["as_of"], format="ISO8601", utc=True)
+        label = f"{name}: {policy['rule']}"
+        alerted.step(at, runs["alerted"], where="mid", color=colour, label=label)
+        waiting.step(at, runs["waiting"], where="mid", color=colour)
+        days, shift = list(policy["by_weekday"]), (k + 0.5 - len(policies) / 2) * 0.4
+        load.bar(np.arange(len(days)) + shift, list(policy["by_weekday"].values()), 0.4, color=colour)
+        load.set_xticks(range(len(days)), days, rotation=90)
+        won = pd.DataFrame([policy["wins"]])
+        _plot_intervals(wins, pd.Series([float(k)]), won, name, colour)
+    wins.set(xlim=(-0.6, len(policies) - 0.4), ylim=(0, None), title="wins, 95 % interval")
+    wins.set_xticks(range(len(policies)), list(policies))
+    for axes in (alerted, waiting):
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    alerted.set(title="new alerts of each run", ylim=(0, None))
+    waiting.set(title="leads without a place", ylim=(0, None))
+    load.set(title="alerts by weekday", ylim=(0, None))
+    figure.legend(*alerted.get_legend_handles_labels(), frameon=False, loc="outside lower center")
+    return _save(figure, path)
+
+
 def plot_importance(importance: pd.DataFrame, path: Path, top: int = 15) -> Path:
     """Mean absolute log-odds by behaviour on the test rows."""
     rows = importance.head(top).iloc[::-1]
@@ -121,5 +156,5 @@ def _plot_intervals(axes: Axes, x: ArrayLike, table: pd.DataFrame, label: str, c
 def _save(figure: Figure, path: Path) -> Path:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # an emoji that the font does not have is drawn as a box
-        figure.savefig(path, dpi=110, metadata={"Software": None})
+        figure.savefig(path, dpi=110, format="png", metadata={"Software": None})
     return path

@@ -61,12 +61,13 @@ def _entities(sources: Sources) -> Table:
     return sources.entities.table.select("entity", "signed_up", "excluded")
 
 
-def scoring_grid(config: Config, sources: Sources, as_of: int) -> Table:
-    """List every entity once, at `as_of`, with a `reason` where it is not scored.
+def scoring_grid(config: Config, sources: Sources, *instants: int) -> Table:
+    """List every entity once at each instant, with a `reason` where it is not scored.
 
     In a trial, scores cover the ages of training: from the first landmark to one day after the last.
     """
-    return _with_reason(config, sources, _entities(sources).mutate(as_of=ibis.literal(as_of, "int64")))
+    points = ibis.memtable({"as_of": list(instants)}, schema={"as_of": "int64"})
+    return _with_reason(config, sources, _entities(sources).cross_join(points))
 
 
 def requested_grid(config: Config, sources: Sources, requested: Table) -> Table:

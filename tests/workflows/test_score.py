@@ -103,7 +103,8 @@ def test_rows_have_the_contract_columns_and_start_with_the_highest_probability(c
     assert rows["probability"].is_monotonic_decreasing
     assert rows["probability"].between(0, 1).all()
     assert rows["as_of"].unique().tolist() == [pd.Timestamp(AS_OF)]
-    assert rows["is_pql"].tolist() == [True] * 4 + [False] * (len(rows) - 4)
+    assert rows["is_pql"].is_monotonic_decreasing
+    assert 1 <= rows["is_pql"].sum() <= 4  # some places are kept for better leads of the week
     assert rows["meets_definition"].isin([True, False]).all()
     assert rows["meets_definition"].any()
     assert set(json.loads(rows["reasons"].iloc[0])[0]) == {
@@ -123,11 +124,8 @@ def test_the_json_has_every_field_of_the_contract(config, tmp_path):
         json.dumps(score(config, as_of=AS_OF, output=tmp_path / "s.parquet").to_dict(), allow_nan=False)
     )
     assert {"rows", "pql", "newly_qualified", "output", "model", "expected_conversions"} <= set(payload)
-    assert (payload["pql"], payload["newly_qualified"], payload["model"]) == (
-        4,
-        4,
-        {"name": "small-trial", "version": "1"},
-    )
+    assert 1 <= payload["pql"] == payload["newly_qualified"] <= 4
+    assert payload["model"] == {"name": "small-trial", "version": "1"}
     expected = payload["expected_conversions"]
     assert 0 <= expected["low"] <= expected["value"] <= expected["high"] <= 4
     assert payload["output"] == str(tmp_path / "s.parquet")
@@ -169,15 +167,14 @@ def test_a_second_run_at_the_same_instant_gives_the_same_answer(config, tmp_path
 
 
 def test_a_later_run_alerts_nobody_twice_and_keeps_the_weekly_capacity(config, tmp_path):
-    first = score(config, as_of=AS_OF, output=tmp_path / "a.parquet").rows
-    next_day = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").rows
-    again = score(config, as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet").rows
-    assert not next_day["newly_qualified"].any()  # the four of this week are out
-    assert again["is_pql"].tolist() == next_day["is_pql"].tolist()
-    assert set(next_day.loc[next_day["is_pql"], "entity"]) <= set(first.loc[first["is_pql"], "entity"])
-    next_week = score(config, as_of="2025-06-17T11:00:00Z", output=tmp_path / "d.parquet").rows
-    assert int(next_week["newly_qualified"].sum()) == 4
-    assert not set(next_week.loc[next_week["newly_qualified"], "entity"]) & set(first.loc[first["is_pql"], "entity"])
+    days = [pd.Timestamp(AS_OF) + pd.Timedelta(days=k) for k in range(8)]
+    runs = [score(config, as_of=day, output=tmp_path / "a.parquet").rows for day in days]
+    again = score(config, as_of=days[-1], output=tmp_path / "b.parquet").rows
+    assert again["newly_qualified"].tolist() == runs[-1]["newly_qualified"].tolist()
+    alerted = [rows.loc[rows["newly_qualified"], "entity"].tolist() for rows in runs]
+    assert sum(map(len, alerted[:7])) == sum(map(len, alerted[1:])) == 4
+    everybody = [entity for run in alerted for entity in run]
+    assert len(set(everybody)) == len(everybody) > 4
 
 
 def test_an_earlier_instant_is_decided_as_a_first_run_and_not_remembered(config, tmp_path):
@@ -220,16 +217,16 @@ def test_a_note_says_that_events_end_long_before_as_of(config, tmp_path):
 
 def test_another_product_in_the_folder_has_its_own_state(config, tmp_path):
     home = shutil.copytree(config.parent, tmp_path / "copy")
-    score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet")
+    first = score(home / "pql.yaml", as_of=AS_OF, output=tmp_path / "a.parquet").rows
+    alerted = set(first.loc[first["newly_qualified"], "entity"])
     other = home / "other.yaml"
     other.write_text((home / "pql.yaml").read_text().replace("small-trial", "other"))
     result = Tracking(load_config(home / "pql.yaml")).load("champion")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Tracking, "load", lambda *_: result)
         payload = score(other, as_of="2025-06-11T12:00:00Z", output=tmp_path / "b.parquet").to_dict()
-    assert payload["newly_qualified"] == 4  # the places of the week are its own
-    own = score(home / "pql.yaml", as_of="2025-06-11T12:00:00Z", output=tmp_path / "c.parquet")
-    assert own.to_dict()["newly_qualified"] == 0
+    assert payload["newly_qualified"] == 1  # as in its first run: alerts and places of the other are not its own
+    assert set(pd.read_parquet(tmp_path / "b.parquet").query("newly_qualified")["entity"]) <= alerted
 
 
 def test_an_unreadable_state_file_stops_the_run_before_anything_is_written(config, tmp_path):
@@ -247,7 +244,7 @@ def test_a_note_says_that_the_policy_changed_since_training(config, tmp_path):
     assert result.notes == (
         "The config's `policy:` changed since this model was trained; the model decides as it was trained.",
     )
-    assert int(result.rows["is_pql"].sum()) == 4
+    assert int(result.rows["is_pql"].sum()) <= 4
 
 
 def test_a_note_says_that_a_service_would_read_events_differently(config, tmp_path):
@@ -305,7 +302,7 @@ def test_nobody_at_risk_gives_a_file_without_rows(config, tmp_path):
     assert list(pd.read_parquet(tmp_path / "scores.parquet").columns) == COLUMNS
     assert set(result.not_scored) == {"excluded", "converted", "too_old"}
     again = score(config, as_of=AS_OF, output=tmp_path / "scores.parquet")  # an older instant: nothing to build on
-    assert again.to_dict()["newly_qualified"] == 4
+    assert again.to_dict()["newly_qualified"] >= 1
 
 
 def test_as_of_defaults_to_the_newest_event_and_output_to_the_folder_of_the_config(config):
