@@ -95,7 +95,7 @@ def plot_simulation(policies: Mapping[str, Mapping[str, Any]], path: Path) -> Pa
     wins.set(xlim=(-0.6, len(policies) - 0.4), ylim=(0, None), title="wins, 95 % interval")
     wins.set_xticks(range(len(policies)), list(policies))
     for axes in (alerted, waiting):
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
     alerted.set(title="new alerts of each run", ylim=(0, None))
     waiting.set(title="leads without a place", ylim=(0, None))
     load.set(title="alerts by weekday", ylim=(0, None))
