@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -69,9 +68,9 @@ def test_wins_are_counted_from_the_table_of_conversions(home, beside_present):
     paid = pd.read_csv(home / "subscriptions.csv")
     alerts = beside_present.policy.simulation.alerts
     first = pd.to_datetime(paid["paid_at"], utc=True).groupby(paid["account_id"]).min()
-    at = pd.to_datetime(alerts["as_of"], unit="us", utc=True).to_numpy()
-    when = first.reindex(alerts["entity"]).to_numpy()
-    won = (when >= at) & (when < at + np.timedelta64(30, "D"))
+    at = pd.to_datetime(alerts["as_of"], unit="us", utc=True)
+    when = alerts["entity"].map(first)
+    won = (when >= at) & (when < at + pd.Timedelta(days=30))
     assert beside_present.policy.wins.wins.value == won.sum()
 
 
