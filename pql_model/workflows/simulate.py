@@ -18,7 +18,7 @@ from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import Columns
 from pql_model.decide.build import check_policy, policy_features, policy_parts
 from pql_model.decide.decider import Decider
-from pql_model.decide.simulate import Scored, Simulation, Wins, count_wins, simulate
+from pql_model.decide.simulation import Scored, Simulation, Wins, count_wins, simulate
 from pql_model.errors import DataError
 from pql_model.evaluation.plots import plot_simulation
 from pql_model.explain.reason_text import AGE

@@ -5,7 +5,7 @@ from pql_model.criteria.evaluate import Columns
 from pql_model.decide.bands import Bands
 from pql_model.decide.decider import Decider
 from pql_model.decide.policy import PolicyRule
-from pql_model.decide.simulate import Scored, count_wins, simulate
+from pql_model.decide.simulation import Scored, count_wins, simulate
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, WEEK
 
