@@ -37,6 +37,7 @@ NAMES = (
     "replay",
     "rollback",
     "score",
+    "simulate_policy",
     "sync",
     "test_criteria",
     "train",
