@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pql_model.workflows.features import write_features
     from pql_model.workflows.forget import forget
     from pql_model.workflows.init import init
+    from pql_model.workflows.leads import write_leads
     from pql_model.workflows.replay import replay
     from pql_model.workflows.report import list_criteria, write_report
     from pql_model.workflows.rollback import models, rollback
@@ -93,6 +94,7 @@ _HOME = {
     "verify": "workflows.verify",
     "with_features": "workflows.extensions",
     "write_features": "workflows.features",
+    "write_leads": "workflows.leads",
     "write_report": "workflows.report",
 }
 
@@ -134,6 +136,7 @@ __all__ = [
     "verify",
     "with_features",
     "write_features",
+    "write_leads",
     "write_report",
 ]
 

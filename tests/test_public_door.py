@@ -44,6 +44,7 @@ NAMES = (
     "verify",
     "with_features",
     "write_features",
+    "write_leads",
     "write_report",
 )
 

@@ -1,43 +1,51 @@
 "use strict";
 // What every page does: tables that sort, and folded parts that open for print.
 (function () {
+  const collator = new Intl.Collator("en", { numeric: true });
+
   function number(row, column) {
     const value = row.cells[column].dataset.value;
     return value === undefined ? null : Number(value);
   }
 
-  function sort(table, column, heading, button) {
-    const down = heading.getAttribute("aria-sort") !== "descending";
+  // Numbers by `data-value`; what has none has no rank and comes last. A column without numbers is sorted by its text.
+  function sort(table, column, down) {
+    const heading = table.tHead.rows[0].cells[column];
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const rows = Array.from(table.tBodies[0].rows);
-    const numeric = rows.some((row) => number(row, column) !== null);
-    rows.sort(function (one, other) {
-      if (!numeric) {
-        const order = one.cells[column].textContent.localeCompare(other.cells[column].textContent, "en");
-        return down ? -order : order;
-      }
-      const a = number(one, column), b = number(other, column);
-      if (a === null || b === null) return (a === null) - (b === null); // what is not judged has no rank
-      return down ? b - a : a - b;
-    });
-    for (const row of rows) table.tBodies[0].append(row);
-    button.focus();
+    const rows = Array.from(table.tBodies[0].rows, (row) => ({ row, value: number(row, column), text: null }));
+    if (rows.every((one) => one.value === null)) {
+      for (const one of rows) one.text = one.row.cells[column].textContent;
+      rows.sort((one, other) => (down ? -1 : 1) * collator.compare(one.text, other.text));
+    } else {
+      rows.sort(function (one, other) {
+        if (one.value === null || other.value === null) return (one.value === null) - (other.value === null);
+        return down ? other.value - one.value : one.value - other.value;
+      });
+    }
+    table.tBodies[0].append(...rows.map((one) => one.row));
   }
 
   for (const table of document.querySelectorAll("table[data-sortable]")) {
+    const offered = table.dataset.sortable.split(",").filter(Boolean); // none: every column
     Array.from(table.tHead.rows[0].cells).forEach(function (heading, column) {
+      if (offered.length && !offered.includes(heading.textContent)) return;
       const button = document.createElement("button");
       button.type = "button";
+      heading.dataset.sort = heading.textContent;
       button.append(...heading.childNodes);
       heading.append(button);
-      button.addEventListener("click", () => sort(table, column, heading, button));
+      button.addEventListener("click", function () {
+        sort(table, column, heading.getAttribute("aria-sort") !== "descending");
+        button.focus();
+      });
     });
   }
+  window.pqlTables = { sort };
 
   let opened = [];
   window.addEventListener("beforeprint", function () {
-    const closed = Array.from(document.querySelectorAll("details:not([open])"));
+    const closed = Array.from(document.querySelectorAll("details:not([open]):not([data-print=closed])"));
     for (const part of closed) part.open = true;
     opened.push(...closed);
   });

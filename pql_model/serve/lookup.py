@@ -9,12 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from pql_model.decide.rows import columns_of, json_row
+from pql_model.decide.rows import json_row
+from pql_model.decide.score_file import read_score_file
 from pql_model.errors import DataError
 from pql_model.sources.id_forms import read_entity_id
-
-_TEXTS = dict.fromkeys(columns_of("text"), str)
-"""Columns that a csv reader might turn into numbers: the id `0012` is not 12."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Lookup:
         if stamp == self._stamp:
             return False
         try:
-            rows = _read(self._file)
+            rows = read_score_file(self._file)
             names = rows["entity"].astype(str)
         except (OSError, ValueError, LookupError) as error:
             raise DataError(f"The batch scores cannot be read: {error}", received=self._file) from error
@@ -87,9 +85,3 @@ class Lookup:
             "rows": [json_row(row) for row in rows.to_dict("records")],
             "missing": [name for name, position in zip(names, positions, strict=True) if position is None],
         }
-
-
-def _read(file: Path) -> pd.DataFrame:
-    if file.suffix == ".csv":
-        return pd.read_csv(file, dtype=_TEXTS, parse_dates=columns_of("time"), keep_default_na=False, na_values=[""])
-    return pd.read_parquet(file)

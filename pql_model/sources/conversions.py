@@ -55,6 +55,13 @@ class Conversions:
     payments: Table | None = None
 
 
+def paid_since(conversions: Conversions, instant: int) -> dict[str, int]:
+    """Return when each entity converted, for those whose first payment is at or after an instant."""
+    table = conversions.table
+    rows = table.filter(table.time >= instant).select("entity", "time").to_pyarrow().to_pylist()
+    return {row["entity"]: int(row["time"]) for row in rows}
+
+
 def read_conversions(
     con: Connection, config: Config, entities: Entities, aliases: Aliases | None = None
 ) -> Conversions:

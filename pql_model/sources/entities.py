@@ -180,16 +180,16 @@ def _stage_entities(con: Connection, config: Config, aliases: Aliases | None) ->
             **{trait_column(t): raw.column(t, "entities.traits") for t in checked_traits(config, raw)},
         ),
     )
-    staged = _with_own_id(con, staged, "staged_entities", config, aliases)
+    staged = with_own_id(con, staged, "staged_entities", config, aliases)
     unselected = None
     if everyone is not None:
-        everyone = _with_own_id(con, everyone, "listed_entities", config, aliases).select("entity")
+        everyone = with_own_id(con, everyone, "listed_entities", config, aliases).select("entity")
         others = everyone.filter(everyone.entity.notnull()).distinct().anti_join(staged, "entity")
         unselected = con.create_table("unselected_entities", others)
     return raw, staged, unselected
 
 
-def _with_own_id(con: Connection, table: Table, name: str, config: Config, aliases: Aliases | None) -> Table:
+def with_own_id(con: Connection, table: Table, name: str, config: Config, aliases: Aliases | None) -> Table:
     """One row for each id of a list, and `entity` resolved where users convert; `own_id` is the id before that."""
     table = with_each_id(con, table, name, "entity")
     refuse_merged_entities(config.entities.table, table, config.normalise)

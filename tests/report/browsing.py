@@ -1,35 +1,17 @@
-"""What the browser tests need: where Chromium is, the pages, and the library's own numbers."""
+"""What the browser tests of the report need: the pages, and the library's own numbers."""
 
 from __future__ import annotations
 
 import random
-import re
-import shutil
-import unicodedata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from browser import EVIL
 from growths import bits, explorer_criteria, growth, no_rule_in_force, nothing_found, too_few
 
 from pql_model.report.explorer import explorer_data
-
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-EVIL = "</script><img src=x onerror=alert(1)>"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def every_page() -> dict[str, tuple[dict[str, Any], dict[str, Any] | None]]:
@@ -98,23 +80,3 @@ def same_cells(result: dict[str, Any], table: pd.DataFrame, rule: dict[str, Any]
     if "near" in result:
         near = meeting(table, rule, less=1)[later] & ~met
         assert result["near"]["yes"][0] <= (near & converted).sum() <= result["near"]["yes"][1]
-
-
-def axe(page: Any) -> dict[str, Any]:
-    from axe_playwright_python.base import AXE_FILE_PATH
-
-    result: dict[str, Any] = page.evaluate(
-        f"async (rules) => {{ {Path(AXE_FILE_PATH).read_text('utf-8')}; "
-        "return axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']}); }",
-        RULES,
-    )
-    return result
-
-
-def violations(found: dict[str, Any]) -> list[str]:
-    return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
-
-
-def letters(payload: str) -> str:
-    """Without what line breaks and kerning do to text in a PDF."""
-    return re.sub(r"\W+", "", unicodedata.normalize("NFKC", payload))

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
-from browsing import (
-    CHROMIUM,
-    EVIL,
-    QUIET,
-    axe,
-    close,
-    definitions,
-    every_page,
-    letters,
-    meeting,
-    same_cells,
-    text,
-    tick,
-    violations,
-)
+from browser import EVIL, Visit, axe, letters, skip_without_browser, started, violations, visits
+from browsing import close, definitions, every_page, meeting, same_cells, text, tick
 from growths import (
     CANARIES,
     bits,
@@ -45,26 +31,14 @@ from pql_model.page.numbers import NOT_CAUSES, forbidden
 from pql_model.report.page import render_page
 from pql_model.statistics.estimate import wilson
 
-REQUIRED = os.environ.get("PQL_BROWSER") == "required"
-"""Set by `.ci/run`: there a machine without a browser is a failure and no reason to skip."""
-if not REQUIRED:
-    pytest.importorskip("playwright", reason="the browser tests need `pip install -e .[dev]`")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: `apt-get install chromium`", allow_module_level=True)
+skip_without_browser()
 pytestmark = pytest.mark.browser
-
-Visit = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM is not None, "PQL_BROWSER=required, and no Chromium is installed"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
+    with started() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -77,28 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def visit(browser: Any, folder: Path) -> Iterator[Visit]:
-    contexts = []
-
-    def open_page(name: str = "counts", hash_: str = "", **options: Any) -> Any:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, "offline": True, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.heard = []
-        page.on("console", lambda message: page.heard.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: page.heard.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (page.heard.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on(
-            "request",
-            lambda request: (
-                page.heard.append(f"request: {request.url}") if not request.url.startswith("file:") else None
-            ),
-        )
-        page.goto((folder / f"{name}.html").as_uri() + hash_)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+    with visits(browser, folder, "counts") as open_page:
+        yield open_page
 
 
 # ---------------------------------------------------------------- nothing goes in or out, nothing breaks

@@ -1,0 +1,1 @@
+"""Today's list of leads as one internal HTML page."""
