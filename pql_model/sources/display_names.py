@@ -83,7 +83,8 @@ def read_display_names(con: Connection, config: Config, aliases: Aliases | None 
     rows = with_own_id(con, rows, "display_names", config, aliases)
     rows = rows.filter(rows.entity.notnull() & rows.name.notnull() & (rows.name != ""))
     found = rows.group_by("entity").agg(name=rows.name.min()).to_pandas()
-    if found["name"].nunique() < _LEAST_DISTINCT * len(found):
+    has_letters = found["name"].str.contains(r"[^\W\d_]")
+    if found["name"].nunique() < _LEAST_DISTINCT * len(found) or has_letters.sum() < _LEAST_DISTINCT * len(found):
         return DisplayNames()
     return DisplayNames(column, dict(zip(found["entity"].astype(str), found["name"].astype(str), strict=True)))
 
