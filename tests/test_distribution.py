@@ -88,6 +88,8 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
         "pql_model/py.typed",
         "pql_model/report/explorer.js",
         "pql_model/report/page.css",
+        "pql_model/leads/leads.css",
+        "pql_model/leads/leads.js",
         "pql_model/page/base.js",
         "pql_model/page/base.css",
     }

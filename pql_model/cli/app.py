@@ -91,6 +91,7 @@ def _show_next_steps(console: Console, folder: Path, promoted: bool) -> None:
     config, store = folder / "pql.yaml", folder / "mlflow.db"
     lines = (
         f"Results are in {folder}. Look at them with:",
+        f"  {folder / 'leads.html'}, today's list, in a browser",
         f"  pql report -c {config}",
         f"  pql explain acc-00007 -c {config}{'' if promoted else ' --model challenger'}",
         f"  mlflow ui --backend-store-uri sqlite:///{store}",

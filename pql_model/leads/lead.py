@@ -13,7 +13,7 @@ from pql_model.statistics.estimate import Z95, Estimate
 
 
 @dataclass(frozen=True)
-class Lead:
+class ListedLead:
     """A scored row, ready to be printed.
 
     Attributes
@@ -64,7 +64,7 @@ def make_lead(
     name: str | None = None,
     state: EntityState | None = None,
     paid: int | None = None,
-) -> Lead:
+) -> ListedLead:
     """Make a lead of a scored row.
 
     Parameters
@@ -86,7 +86,7 @@ def make_lead(
     """
     contact = row.get("contact")
     others = [person for person in row.get("contacts") or () if not contact or person["user"] != contact["user"]]
-    return Lead(
+    return ListedLead(
         entity=str(row["entity"]),
         name=name,
         chance=chance_of(row["probability"], level_error),

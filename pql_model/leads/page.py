@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import Environment
-
 from pql_model.leads import sentences
-from pql_model.leads.lead import Lead
+from pql_model.leads.lead import ListedLead
 from pql_model.leads.sections import NEW, OPEN, SECTIONS, Section
 from pql_model.page import numbers
 from pql_model.page.document import asset, document
 from pql_model.page.markup import capitalise, names
-from pql_model.page.rendering import make_environment, without_layout
+from pql_model.page.rendering import Templates, make_environment, without_layout
 from pql_model.time import iso
 
 _PACKAGE = "pql_model.leads"
@@ -62,7 +60,7 @@ class LeadList:
         return sum(section.expected.value for section in self.sections.values())
 
     @property
-    def listed(self) -> Iterable[Lead]:
+    def listed(self) -> Iterable[ListedLead]:
         """Every row that the page names."""
         return (lead for section in self.sections.values() for lead in (*section.leads, *section.brief))
 
@@ -105,7 +103,7 @@ def _worth(leads: LeadList) -> float | None:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> Templates:
     environment = make_environment(
         _PACKAGE,
         {

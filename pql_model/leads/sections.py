@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.decide.policy import expected_conversions
-from pql_model.leads.lead import Lead
+from pql_model.leads.lead import ListedLead
 from pql_model.statistics.estimate import Estimate
 
 NEW, OPEN, WAITING, OTHERS, NOT_TO_CALL = SECTIONS = ("new", "open", "waiting", "others", "not_to_call")
@@ -44,8 +44,8 @@ class Section:
     key: str
     rows: int
     expected: Estimate
-    leads: tuple[Lead, ...]
-    brief: tuple[Lead, ...]
+    leads: tuple[ListedLead, ...]
+    brief: tuple[ListedLead, ...]
     suppressed: Mapping[str, int]
     band: str | None = None
 
@@ -86,7 +86,7 @@ def make_sections(
     rows: pd.DataFrame,
     bands: Sequence[str],
     level_error: float,
-    lead: Callable[[Mapping[Any, Any]], Lead],
+    lead: Callable[[Mapping[Any, Any]], ListedLead],
     paid: Mapping[str, int],
 ) -> dict[str, Section]:
     """Split scored rows into the sections of the page.
@@ -108,7 +108,7 @@ def make_sections(
 
 
 def _section(
-    key: str, rows: pd.DataFrame, level_error: float, lead: Callable[[Mapping[Any, Any]], Lead], band: str | None
+    key: str, rows: pd.DataFrame, level_error: float, lead: Callable[[Mapping[Any, Any]], ListedLead], band: str | None
 ) -> Section:
     leads = tuple(lead(row) for row in rows.head(LISTED).to_dict("records"))
     detailed = 0 if key in _BRIEF else WITH_DETAILS

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pql_model.decide.select import CAPACITY, COOL_DOWN, EXCLUDED, HELD_OUT
-from pql_model.leads.lead import Lead
+from pql_model.leads.lead import ListedLead
 from pql_model.leads.sections import NEW, OPEN, WAITING, Section
 from pql_model.page.numbers import day, join_words, number, number_interval, percent, plural
 from pql_model.time import DAY, iso
@@ -52,11 +52,11 @@ def waiting_text(section: Section) -> str:
     return join_words([*counts, *([f"{rest:,} for another reason"] if rest else [])])
 
 
-def status(lead: Lead, section: str, as_of: int) -> str:
+def status(lead: ListedLead, section: str, as_of: int) -> str:
     """Say since when a lead is one, or why it is not to be called.
 
     >>> from pql_model.statistics.estimate import Estimate
-    >>> lead = Lead("a", None, Estimate(0.3, 0.2, 0.4), "high", since=0)
+    >>> lead = ListedLead("a", None, Estimate(0.3, 0.2, 0.4), "high", since=0)
     >>> status(lead, "open", 3 * DAY), status(lead, "new", 0)
     ('PQL since 1 Jan 1970 (3 days)', 'New today')
     """
@@ -73,7 +73,7 @@ def status(lead: Lead, section: str, as_of: int) -> str:
     return f"{since}. {why}" if section == OPEN else why
 
 
-def _since(lead: Lead, as_of: int) -> str:
+def _since(lead: ListedLead, as_of: int) -> str:
     if lead.since is None:
         return "PQL since an earlier run"
     days = (as_of - lead.since) // DAY

@@ -17,6 +17,8 @@ from pql_model.page.markup import without_controls
 _LINE_BREAKS = re.compile(r"(?<=>)\s*\n\s*|\s*\n\s*(?=<)")
 """As in JSX, line breaks next to an element are only layout of the template."""
 _SHARED = "pql_model.page"
+Templates = Environment
+"""The type, for those who do not import Jinja."""
 
 
 def make_environment(package: str, filters: Mapping[str, Callable[..., Any]] | None = None) -> Environment:

@@ -18,6 +18,7 @@ from pql_model.model.train import DEFAULT_TRIALS
 from pql_model.progress import Listener, Silent
 from pql_model.time import DAY, iso
 from pql_model.workflows.growth import REPORT
+from pql_model.workflows.leads import LeadsResult, write_leads
 from pql_model.workflows.score import ScoreResult, score
 from pql_model.workflows.train import TrainResult, train
 
@@ -27,11 +28,12 @@ SCORED_DAYS_BEFORE_END = 40
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The folder of a demo, its training and scores, and how they compare with the truth."""
+    """The folder of a demo, its training, scores and leads, and how they compare with the truth."""
 
     folder: Path
     trained: TrainResult
     scored: ScoreResult
+    leads: LeadsResult
     comparison: TruthComparison
     truth: dict[str, Any]
 
@@ -44,6 +46,7 @@ class DemoResult:
             "report": str(self.trained.folder / REPORT),
             "scores": str(self.scored.output),
             "score": self.scored.to_dict(),
+            "leads": self.leads.to_dict(),
             "truth": {**planted, "comparison": self.comparison.to_dict()},
         }
 
@@ -78,7 +81,9 @@ def demo(
     trained = train(config, trials=trials, listener=listener)
     end = trained.prepared.sources.observed_until
     model = trained.registered.version
-    scored = score(config, as_of=iso(end - end % DAY - SCORED_DAYS_BEFORE_END * DAY), model=model, listener=listener)
+    as_of = iso(end - end % DAY - SCORED_DAYS_BEFORE_END * DAY)
+    scored = score(config, as_of=as_of, model=model, listener=listener)
+    leads = write_leads(config, as_of=as_of, model=model, listener=listener)
     truth = json.loads((path / "truth.json").read_text(encoding="utf-8"))
     predictions = pd.read_parquet(trained.folder / "test_predictions.parquet")
     traits = {trait_name(trait): trait for trait in trained.prepared.sources.traits}
@@ -86,4 +91,4 @@ def demo(
     set_aside = trained.prepared.sources.events.by_reason()
     criteria = [c["conditions"][0] for c in trained.findings.to_dict()["criteria"]]
     comparison = compare(truth, predictions, list(trained.importance["behaviour"]), leaks, set_aside, criteria)
-    return DemoResult(path, trained, scored, comparison, truth)
+    return DemoResult(path, trained, scored, leads, comparison, truth)

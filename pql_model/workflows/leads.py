@@ -17,7 +17,7 @@ from pql_model.decide.rows import json_row
 from pql_model.decide.score_file import read_score_file
 from pql_model.decide.state import EntityState, read_runs, state_path
 from pql_model.errors import DataError
-from pql_model.leads.lead import Lead, make_lead
+from pql_model.leads.lead import ListedLead, make_lead
 from pql_model.leads.page import LeadList, render_leads
 from pql_model.leads.sections import make_sections
 from pql_model.page.document import write_page
@@ -123,7 +123,7 @@ def write_leads(
     with stages("write"):
         states = _states_at(config, instant)
 
-        def lead(row: Mapping[Any, Any]) -> Lead:
+        def lead(row: Mapping[Any, Any]) -> ListedLead:
             entity = str(row["entity"])
             return make_lead(json_row(row), level_error, names.of.get(entity), states.get(entity), paid.get(entity))
 

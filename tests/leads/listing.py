@@ -10,7 +10,7 @@ import pandas as pd
 
 from pql_model.decide.rows import json_row
 from pql_model.decide.state import EntityState
-from pql_model.leads.lead import Lead, make_lead
+from pql_model.leads.lead import ListedLead, make_lead
 from pql_model.leads.page import LeadList
 from pql_model.leads.sections import make_sections
 from pql_model.time import DAY
@@ -112,10 +112,10 @@ def lead_list(rows: pd.DataFrame, names: dict[str, str] | None = None, **changed
     names = names if names is not None else {entity: name_of(k) for k, entity in enumerate(rows["entity"])}
     paid = changed.pop("paid", {})
 
-    def lead(row: Any) -> Lead:
+    def lead(row: Any) -> ListedLead:
         entity, days = str(row["entity"]), 0 if row["newly_qualified"] else 1 + len(row["reasons"]) % 10
         state = EntityState(bool(row["is_pql"]), AS_OF - days * DAY, AS_OF - days * DAY)
-        return make_lead(_values(row), LEVEL_ERROR, names.get(entity), state, paid.get(entity))
+        return make_lead(json_row(row), LEVEL_ERROR, names.get(entity), state, paid.get(entity))
 
     return LeadList(
         **{
@@ -131,11 +131,3 @@ def lead_list(rows: pd.DataFrame, names: dict[str, str] | None = None, **changed
             **changed,
         }
     )
-
-
-def _values(row: Any) -> dict[str, Any]:
-    values = json_row(row)
-    for column in ("contact", "contacts", "next_step"):
-        if isinstance(values.get(column), str):
-            values[column] = json.loads(values[column])
-    return values

@@ -132,6 +132,15 @@ def test_the_band_filters_and_joins_the_search(visit):
     assert shown(page) == []
 
 
+def test_a_card_uses_the_width_of_the_phone(visit):
+    page = visit(viewport={"width": 390, "height": 844})
+    card = page.locator("#new tbody tr").first
+
+    assert card.locator("th").bounding_box()["width"] > 200
+    assert card.locator(".why").bounding_box()["width"] == card.bounding_box()["width"]
+    assert page.locator("#new thead").bounding_box()["height"] <= 1
+
+
 def test_without_scripts_every_row_can_be_read(visit):
     page = visit(java_script_enabled=False)
 

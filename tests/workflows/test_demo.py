@@ -17,11 +17,13 @@ def payload(result):
 
 
 def test_the_json_has_every_field_of_the_contract(result, payload):
-    assert {"dir", "train", "report", "scores", "truth"} <= set(payload)
+    assert {"dir", "train", "report", "scores", "leads", "truth"} <= set(payload)
     assert payload["dir"] == str(result.folder)
     assert payload["train"]["run_id"] == result.trained.registered.run_id
     assert (result.folder / payload["scores"]).exists()
     assert (result.folder / payload["report"]).exists()
+    assert (result.folder / "leads.html").exists()
+    assert payload["leads"]["rows"] == payload["score"]["rows"]
 
 
 def test_the_scores_come_from_the_trained_model_whether_promoted_or_not(result, payload):

@@ -1,7 +1,7 @@
 import pytest
 
 from pql_model.leads import sentences
-from pql_model.leads.lead import Lead
+from pql_model.leads.lead import ListedLead
 from pql_model.leads.sections import SECTIONS, Section
 from pql_model.page.numbers import forbidden
 from pql_model.statistics.estimate import Estimate
@@ -17,7 +17,7 @@ def sections(**counts):
 
 
 def lead(**changed):
-    return Lead("a", None, Estimate(0.3, 0.2, 0.4), "high", **changed)
+    return ListedLead("a", None, Estimate(0.3, 0.2, 0.4), "high", **changed)
 
 
 @pytest.mark.parametrize(
