@@ -68,8 +68,7 @@ def family_of(column: ModelColumn) -> str:
     """
     if column.kind != "feature":
         return f"trait: {column.text}"
-    feature = parse_feature(column.name)
-    return f"any: {feature.measure}" if feature.event == ANY else feature.event
+    return parse_feature(column.name).family
 
 
 def family_text(family: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import logit
 
 from pql_model.config.definition import Criterion
-from pql_model.explain.reasons import behaviour_of_feature, families_of
+from pql_model.criteria.candidates import family_of
 from pql_model.features.spec import criterion_feature
 from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest
@@ -46,8 +46,10 @@ def behaviour_slopes(
     dict
         Behaviour -> slope; without behaviours that the model does not read or whose slope the rows do not determine.
     """
-    behaviours = dict.fromkeys(behaviour_of_feature(criterion_feature(c)) for c in criteria if c.event is not None)
-    columns = {behaviour: at for (part, behaviour), at in families_of(manifest).items() if part == "usage"}
+    behaviours = dict.fromkeys(criterion_feature(c).family for c in criteria if c.event is not None)
+    columns: dict[str, list[int]] = {}
+    for j, column in enumerate(manifest.columns):
+        columns.setdefault(family_of(column), []).append(j)
     margin, y = contributions.sum(axis=1), converted.astype(bool)
     code = np.unique(entity, return_inverse=True)[1]
     width = SampleSize.of(np.bincount(code, y), np.bincount(code)).half_width_in_sd

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pql_model.criteria.evaluate import BoundCriterion, Columns
-from pql_model.explain.reasons import behaviour_of_feature
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.model.age_level import AGE
 from pql_model.model.columns import Manifest
@@ -24,7 +23,7 @@ _RECENCY = ("days_since_last", "days_to_first")
 _WHOLE = (*_DAYS, "count", "distinct_users", "distinct_values", "breadth", "sessions")
 
 Slopes = Mapping[str, Estimate]
-"""Behaviour -> how far the model's contribution of it came true on later rows: 1 as predicted, 0 not at all."""
+"""Family of a feature (see `Feature.family`) -> how far the model's contribution of it came true on later rows: 1 as predicted, 0 not at all."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Step:
         self.condition, self._feature = condition, feature
         features = [(j, parse_feature(c.name)) for j, c in enumerate(manifest.columns) if c.kind == "feature"]
         self._moved_columns = [(j, f.window) for j, f in features if _same_behaviour(f, feature)]
-        self.slope = slopes.get(behaviour_of_feature(feature))
+        self.slope = slopes.get(feature.family)
 
     @classmethod
     def of(cls, condition: BoundCriterion, manifest: Manifest, slopes: Slopes | None = None) -> Step | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.explain.reason_text import AGE, Value, value_text
-from pql_model.features.spec import Feature, parse_feature
+from pql_model.features.spec import parse_feature
 from pql_model.measures import ANY
 from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
@@ -87,12 +87,7 @@ def behaviour_of(column: ModelColumn) -> tuple[str, str]:
     feature = parse_feature(column.name)
     if feature.measure in _TIMING:
         return "timing", "time since sign-up"
-    return "usage", behaviour_of_feature(feature)
-
-
-def behaviour_of_feature(feature: Feature) -> str:
-    """Return the behaviour that a feature of usage measures."""
-    return "activity as a whole" if feature.event == ANY else feature.event
+    return "usage", "activity as a whole" if feature.event == ANY else feature.event
 
 
 def explain(

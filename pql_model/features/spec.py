@@ -76,6 +76,14 @@ class Feature:
         return _SEPARATOR.join(_encode(part) for part in parts)
 
     @property
+    def family(self) -> str:
+        """The behaviour it measures: the event, or the measure of all events together.
+
+        Features of one event say nearly the same; those of all events together do not.
+        """
+        return f"{ANY}: {self.measure}" if self.event == ANY else self.event
+
+    @property
     def text(self) -> str:
         """The feature in English."""
         if self.event == ANY:

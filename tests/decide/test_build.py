@@ -37,7 +37,7 @@ def test_a_trained_model_contains_its_decider(trained, config):
     assert decider.definition == decider.recommended
     verdict = result.in_force.verdict
     assert decider.in_force_verdict == InForceStatus(verdict.verdict, verdict.sentence, verdict.stale)
-    assert set(decider.slopes) <= {c.feature.event for c in decider.criteria if c.feature is not None}
+    assert set(decider.slopes) <= {c.feature.family for c in decider.criteria if c.feature is not None}
     assert decider.slopes
     assert "rule" in model.facts[KEY]
 

@@ -88,7 +88,7 @@ def criteria() -> Decider:
         criteria=tuple(known),
         recommended=BoundDefinition(rule, "d1"),
         in_force=BoundDefinition(Definition.model_validate({"all": [conditions[1]]})),
-        slopes={"login": Estimate(0.8, 0.1, 1.5), "activity as a whole": Estimate(1.2, 0.3, 2.1)},
+        slopes={"login": Estimate(0.8, 0.1, 1.5), "any: count": Estimate(1.2, 0.3, 2.1)},
     )
 
 
