@@ -2,8 +2,7 @@
 
 Each account has a hidden pace, a team and a taste for each event, so that all behaviours go together although only the
 planted ones count. At day 14 an account decides: its log-odds are a base, the planted criteria it meets by then, its
-size, and noise. The delay until it pays depends on nothing. Without planted criteria nothing counts, nor does the size,
-unless the size is all that counts: larger accounts then convert more often, and are busier too.
+size, and noise. The delay until it pays depends on nothing. Without planted criteria nothing counts, nor does the size.
 """
 
 from __future__ import annotations
@@ -29,9 +28,6 @@ EVENTS = (
     "Template Applied",
 )
 SIZES, SIZE_EFFECT = ("1-10", "11-50", "51-200", "201+"), np.array([0.0, 0.3, 0.6, 0.3])
-SHARES = (0.4, 0.3, 0.2, 0.1)
-ALONE, PACE_OF_SIZE = np.array([0.0, 0.8, 1.6, 2.2]), np.array([0.6, 1.0, 1.6, 2.2])
-"""Of the size, where it is all that counts: what it adds to the log-odds, and how much busier an account is."""
 TRIAL_DAYS, HORIZON_DAYS, SEATS = 14, 30, 8
 DELAY, SHAPE = 8.0, 1.3
 """Days from the decision to the payment: Weibull."""
@@ -80,12 +76,7 @@ class CriteriaWorld:
 
 
 def criteria_world(
-    accounts: int,
-    rule_seed: int,
-    sample_seed: int = 0,
-    planted: int = 4,
-    base_rate: float = 0.1,
-    size_alone: bool = False,
+    accounts: int, rule_seed: int, sample_seed: int = 0, planted: int = 4, base_rate: float = 0.1
 ) -> CriteriaWorld:
     """Draw a product and what its accounts did.
 
@@ -99,8 +90,6 @@ def criteria_world(
         How many criteria decide; 0 is a world of noise.
     base_rate
         Share of accounts that decide to pay.
-    size_alone
-        Whether the size is all that counts, instead of planted criteria.
     """
     product = np.random.default_rng([rule_seed, 1])
     kinds = int(product.integers(6, len(EVENTS) + 1))
@@ -108,10 +97,10 @@ def criteria_world(
     rate = np.exp(product.uniform(np.log(0.12), np.log(1.6), kinds))
     early = product.uniform(-0.05, 0.1, kinds)
     rng = np.random.default_rng([rule_seed, sample_seed, 2])
-    counts, joined_at, signed_up, size = _usage(rng, accounts, rate, early, size_alone)
-    reference = _usage(np.random.default_rng([rule_seed, 3]), 20_000, rate, early, size_alone)
-    rules = () if size_alone else _draw_rules(product, names, reference, planted)
-    of_size = ALONE if size_alone else SIZE_EFFECT * (planted > 0)
+    counts, joined_at, signed_up, size = _usage(rng, accounts, rate, early)
+    reference = _usage(np.random.default_rng([rule_seed, 3]), 20_000, rate, early)
+    rules = _draw_rules(product, names, reference, planted)
+    of_size = SIZE_EFFECT * (planted > 0)
     odds = _odds(rules, names, counts, joined_at) + of_size[size] + rng.normal(0, 0.3, accounts)
     reference_odds = _odds(rules, names, *reference[:2]) + of_size[reference[3]]
     chance = 1 / (1 + np.exp(-odds - _base(reference_odds, base_rate)))
@@ -133,11 +122,9 @@ def criteria_world(
     )
 
 
-def _usage(rng: np.random.Generator, n: int, rate: np.ndarray, early: np.ndarray, size_alone: bool) -> Any:
+def _usage(rng: np.random.Generator, n: int, rate: np.ndarray, early: np.ndarray) -> Any:
     """Counts (accounts, events, days), the day each seat joins (14 is never), sign-up, size."""
     pace = rng.gamma(1.6, 1 / 1.6, n)
-    size = rng.spawn(1)[0].choice(len(SIZES), n, p=SHARES)
-    pace = pace * PACE_OF_SIZE[size] if size_alone else pace
     taste = rng.gamma(1.3, 1 / 1.3, (n, len(rate)))
     drift = np.exp(rng.normal(0, 0.06, (n, 1, 1)) * np.arange(TRIAL_DAYS))
     day = np.exp(-early[None, :, None] * np.arange(TRIAL_DAYS))
@@ -147,7 +134,7 @@ def _usage(rng: np.random.Generator, n: int, rate: np.ndarray, early: np.ndarray
         np.int64
     )
     signed_up = START + rng.integers(0, 365 * 86_400, n) * 1_000_000
-    return counts, joined_at, signed_up, size if size_alone else rng.choice(len(SIZES), n, p=SHARES)
+    return counts, joined_at, signed_up, rng.choice(len(SIZES), n, p=[0.4, 0.3, 0.2, 0.1])
 
 
 def _measured(

@@ -1,190 +1,243 @@
-"""Is the next step the planted one, and is nothing offered where nothing counts? In products whose rule is known.
+"""Is the next step the planted one, and is nothing offered where nothing counts? In small products whose rule is known.
 
-    python benchmarks/next_step.py                the worlds that are not finished yet, then the table
-    python benchmarks/next_step.py --table        only the table of what is finished
+    python benchmarks/next_step.py [--worlds 40]
 
-Every world goes through the parts of `pql train`: features, a model (without tuning), criteria found on earlier accounts and tested
-on later ones, slopes of the behaviours on the later ones. The next step of every later account at day 7, half-way through the
-trial, is then compared with the planted criteria. Each finished world is added to benchmarks/results/next_step.json.
+An account has a pace, which makes all its behaviours go together, a taste for each of six events, and a size. Its chance to
+convert follows from what is planted: thresholds of two events (a third event mostly happens together with the first), nothing, or
+the size alone, where larger accounts are busier too. A model (without tuning), criteria found on earlier accounts and tested on
+later ones, and the slopes of the behaviours on later accounts are those of `pql train`; the next steps are those of 1,000 new accounts.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from criteria_worlds import CriteriaWorld, criteria_world
+import pandas as pd
+from scipy.special import expit
 
-from pql_model.config.load import load_config
+from pql_model.criteria.candidates import candidate_columns, family_of
+from pql_model.criteria.definition_metrics import Outcomes
 from pql_model.criteria.evaluate import BoundCriterion, Columns
-from pql_model.decide.next_step import NextSteps
+from pql_model.criteria.results import find_criteria
+from pql_model.decide.next_step import NextStep, NextSteps
 from pql_model.decide.step_evidence import behaviour_slopes
 from pql_model.decide.steps import Predictions, Step
-from pql_model.features.spec import criterion_feature
-from pql_model.features.table import feature_table
-from pql_model.model.age_level import AGE
-from pql_model.model.artifact import FittedModel, reference_quantiles
-from pql_model.model.columns import Manifest
-from pql_model.model.train import Budget, Fit, fit_model
-from pql_model.progress import Stages
-from pql_model.sources.duckdb_session import open_session
-from pql_model.time import DAY
-from pql_model.workflows.findings import collect_findings
-from pql_model.workflows.prepare import prepare
+from pql_model.features.spec import parse_feature
+from pql_model.model.columns import Manifest, ModelColumn
+from pql_model.model.train import Budget, fit_model
+from pql_model.time import DAY, Duration
 
-RESULTS = Path(__file__).resolve().parent / "results" / "next_step.json"
-KINDS: dict[str, dict[str, Any]] = {
-    "three planted criteria": {"planted": 3},
-    "noise": {"planted": 0},
-    "only the size counts": {"planted": 0, "size_alone": True},
-}
-ACCOUNTS, RATE, WORLDS, FIRST_SEED, AT_DAY = 4000, 0.12, 20, 9000, 7
-Record = dict[str, Any]
+EVENTS = ("invite", "board", "export", "comment", "search", "report")
+SIZES = ("1-10", "11-50", "51-200", "201+")
+EARLIER, LATER, NEW, DAYS, RATE, SEED = 3000, 1500, 1000, 14, 0.15, 7
+KINDS = ("two thresholds", "nothing", "the size alone")
+MANIFEST = Manifest(
+    (
+        *(
+            ModelColumn(f"{event}.{measure}", "feature")
+            for event in (*EVENTS, "any")
+            for measure in ("count.ever", "count.last_7d", "active_days.ever", "days_since_last.ever")
+        ),
+        ModelColumn("trait.size", "category", tuple(sorted(SIZES))),
+    )
+)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What a training of one world leaves: the model, its criteria, and the later accounts."""
+class Accounts:
+    """Accounts at day 14: features, log-odds of converting, and outcomes."""
 
-    planted: tuple[str, ...]
-    manifest: Manifest
-    fit: Fit
-    criteria: list[BoundCriterion]
-    contributions: np.ndarray
+    table: pd.DataFrame
+    odds: np.ndarray
     converted: np.ndarray
-    entity: np.ndarray
-    X: np.ndarray
-    columns: Columns
 
 
-def run(kind: str, seed: int) -> Record:
-    """One world: which steps were offered."""
-    world = criteria_world(ACCOUNTS, seed, base_rate=RATE, **KINDS[kind])
-    return {"kind": kind, "seed": seed, **offers(trained_on(world))}
+class World:
+    """A product. What is planted: event -> least count, and what it adds to the log-odds.
 
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    seed
+        Rates, thresholds and weights.
+    """
 
-def trained_on(world: CriteriaWorld) -> Trained:
-    """What `pql train` finds, without tuning, and the later accounts at day 7."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = load_config(world.write(Path(folder)))
-        with open_session() as con:
-            data = prepare(con, config, Stages(None))
-            frame, train, test = data.snapshots.frame, data.split.train, data.split.test
-            X = data.manifest.matrix(data.table)
-            fit = fit_model(frame[train], X[train], data.manifest, config.horizon, "trial", 7, Budget(1), search=False)
-            probability = fit.calibration.apply(fit.predictor.margin(X))
-            quantiles = reference_quantiles(probability[test])
-            model = FittedModel(fit.predictor, fit.calibration, data.manifest, quantiles, {})
-            contributions = fit.predictor.contributions(X[test])
-            results = collect_findings(config, data, model, contributions, probability).results
-            criteria = [BoundCriterion(result.criterion, result.id) for result in results.criteria]
-            features = dict.fromkeys(c.feature for c in criteria if c.feature is not None)
-            extra = feature_table(data.sources, data.snapshots.table, list(features), {})
-    rows = test & (frame["as_of"] - frame["signed_up"] == AT_DAY * DAY).to_numpy(bool)
-    full = data.table.assign(**{name: extra[name].to_numpy() for name in extra.columns[2:]})
-    return Trained(
-        tuple(rule.event if rule.event != "any" else f"any: {rule.measure}" for rule in world.planted),
-        data.manifest,
-        fit,
-        criteria,
-        contributions,
-        data.converted[test],
-        frame["entity"].to_numpy()[test],
-        X[rows],
-        Columns.of_table(full[rows], criteria, [AGE]),
-    )
+    def __init__(self, kind: str, seed: int) -> None:
+        rng = np.random.default_rng([KINDS.index(kind), seed])
+        self._rng, self._size_alone = rng, kind == "the size alone"
+        self._rates = np.exp(rng.uniform(np.log(0.12), np.log(0.8), len(EVENTS)))
+        self._order = rng.permutation(len(EVENTS))
+        self.planted: dict[str, tuple[int, float]] = {}
+        self._base = 0.0
+        reference, size = self._usage(20_000)
+        if kind == "two thresholds":
+            for k in self._order[:2]:
+                count = reference[:, k].sum(axis=1)
+                allowed = [t for t in range(1, 30) if 0.15 <= (count >= t).mean() <= 0.45]
+                self.planted[EVENTS[k]] = int(rng.choice(allowed)), float(rng.uniform(0.9, 1.6))
+        odds = self._odds(reference, size)
+        low, high = -12.0, 4.0
+        while high - low > 1e-6:
+            middle = (low + high) / 2
+            low, high = (middle, high) if expit(odds + middle).mean() < RATE else (low, middle)
+        self._base = low
 
+    def _usage(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Counts (accounts, events, days) and sizes."""
+        rng = self._rng
+        size = rng.choice(len(SIZES), n, p=[0.4, 0.3, 0.2, 0.1])
+        pace = rng.gamma(1.6, 1 / 1.6, n) * (np.array([0.6, 1.0, 1.6, 2.2])[size] if self._size_alone else 1.0)
+        taste = rng.gamma(1.3, 1 / 1.3, (n, len(EVENTS)))
+        days = rng.poisson((pace[:, None] * taste * self._rates)[:, :, None], (n, len(EVENTS), DAYS))
+        first, follower = self._order[0], self._order[2]
+        days[:, follower] = rng.binomial(days[:, first], 0.8) + rng.poisson(0.02, (n, DAYS))
+        return days, size
 
-def offers(trained: Trained) -> Record:
-    """The next steps of the later accounts, beside what was planted."""
-    fit, columns = trained.fit, trained.columns
-    criteria = [c.criterion for c in trained.criteria]
-    slopes = behaviour_slopes(
-        criteria, trained.contributions, trained.manifest, fit.calibration, trained.converted, trained.entity
-    )
-    predictions = Predictions(fit.predictor.margin, fit.calibration.apply)
-    steps = NextSteps(trained.criteria, trained.manifest, slopes).find(columns, trained.X, predictions)
-    found = [(step, criterion_feature(step.condition.criterion).family) for step in steps if step is not None]
-    planted = [
-        Step.of(c, trained.manifest) for c in trained.criteria if c.feature and c.feature.family in trained.planted
-    ]
-    could = np.any(
-        [step.gap(columns, None).open for step in planted if step is not None] or [np.zeros(columns.rows, bool)], axis=0
-    )
-    return {
-        "planted": list(trained.planted),
-        "criteria": [criterion.text for criterion in trained.criteria],
-        "usage": sum(c.event is not None for c in criteria),
-        "slopes": {k: [round(v, 3) for v in (slope.low, slope.value, slope.high)] for k, slope in slopes.items()},
-        "rows": columns.rows,
-        "planted_open": int(could.sum()),
-        "offered": dict(Counter(behaviour for _, behaviour in found).most_common()),
-        "instead": sum(
-            of not in trained.planted and bool(open_)
-            for (_, of), open_ in zip(found, could[[step is not None for step in steps]], strict=True)
-        ),
-        "gain": round(float(np.mean([step.gain.value for step, _ in found] or [0.0])), 4),
-    }
-
-
-def table(records: Sequence[Record]) -> str:
-    """By kind of world: how often something is offered, and how often it is what was planted."""
-    lines = [
-        "| worlds | number | with a confirmed criterion | with any step offered | accounts with a step | steps that are planted |"
-        " worlds whose commonest step is planted |",
-        "|---" * 7 + "|",
-    ]
-    for kind in KINDS:
-        of = [record for record in records if record["kind"] == kind]
-        offering = [record for record in of if record["offered"]]
-        offered = sum(sum(record["offered"].values()) for record in of)
-        planted = sum(n for r in of for event, n in r["offered"].items() if event in r["planted"])
-        first = sum(next(iter(record["offered"])) in record["planted"] for record in offering)
-        usage = sum(any("`company_size`" not in text for text in record["criteria"]) for record in of)
-        lines.append(
-            f"| {kind} | {len(of)} | {usage} | **{len(offering)}** | {offered / max(1, sum(r['rows'] for r in of)):.0%} | "
-            + (
-                f"**{planted / offered:.0%}** | {first} of {len(offering)} |"
-                if offered and any(r["planted"] for r in of)
-                else "| |"
-            )
+    def _odds(self, days: np.ndarray, size: np.ndarray) -> np.ndarray:
+        of_size = (
+            np.array([0.0, 0.8, 1.6, 2.2]) if self._size_alone else np.array([0.0, 0.3, 0.6, 0.3]) * bool(self.planted)
         )
-    return "\n".join(lines)
+        odds = of_size[size] + self._base
+        for event, (least, weight) in self.planted.items():
+            odds = odds + weight * (days[:, EVENTS.index(event)].sum(axis=1) >= least)
+        return odds
+
+    def draw(self, n: int) -> Accounts:
+        """Draw accounts and what comes of them."""
+        days, size = self._usage(n)
+        columns: dict[str, Any] = {"trait.size": np.array(SIZES)[size]}
+        for name, of in (*zip(EVENTS, np.moveaxis(days, 1, 0), strict=True), ("any", days.sum(axis=1))):
+            last = np.where(of.any(axis=1), np.argmax(of[:, ::-1] > 0, axis=1) + 0.5, np.nan)
+            measures = of.sum(axis=1), of[:, -7:].sum(axis=1), (of > 0).sum(axis=1), last
+            names = ("count.ever", "count.last_7d", "active_days.ever", "days_since_last.ever")
+            columns |= {f"{name}.{measure}": v.astype(float) for measure, v in zip(names, measures, strict=True)}
+        odds = self._odds(days, size)
+        return Accounts(pd.DataFrame(columns)[MANIFEST.names], odds, self._rng.random(n) < expit(odds))
 
 
-def read() -> list[Record]:
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+@dataclass(frozen=True)
+class Result:
+    """What one world was told.
+
+    Attributes
+    ----------
+    usage
+        Confirmed criteria about events.
+    open, offered, planted, instead
+        New accounts with an open criterion of a planted event, with a next step, with a planted one, and with another one
+        although a planted criterion is open.
+    held
+        Whether the mean interval of the planted steps holds their true mean gain; None without such steps.
+    """
+
+    usage: int
+    open: int
+    offered: int
+    planted: int
+    instead: int
+    held: bool | None
 
 
-def add(record: Record) -> None:
-    """Put a finished world to the others; a kill in the midst of it loses nothing."""
-    records = sorted([*read(), record], key=lambda r: (r["kind"], r["seed"]))
-    draft = RESULTS.with_suffix(".part")
-    lines = ",\n".join(json.dumps(r, ensure_ascii=False) for r in records)
-    draft.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    draft.replace(RESULTS)
+def run(kind: str, seed: int) -> Result:
+    """Train on one world and look at the next steps of new accounts."""
+    world = World(kind, seed)
+    past, new = world.draw(EARLIER + LATER), world.draw(NEW)
+    n = len(past.converted)
+    as_of = 20_000 * DAY + np.arange(n) * 365 * DAY // n
+    frame = pd.DataFrame({"entity": [f"a{k:05d}" for k in range(n)], "as_of": as_of, "signed_up": as_of - DAYS * DAY})
+    frame = frame.assign(converted=past.converted)
+    earlier = np.arange(n) < EARLIER
+    X = MANIFEST.matrix(past.table)
+    fit = fit_model(frame[earlier], X[earlier], MANIFEST, Duration(30 * DAY), "trial", SEED, Budget(1), search=False)
+    probability = fit.calibration.apply(fit.predictor.margin(X))
+    of_size = fit.predictor.contributions(X[earlier])[:, MANIFEST.names.index("trait.size")]
+    candidates = candidate_columns(
+        MANIFEST.columns, past.table[earlier], frame["signed_up"].to_numpy(float)[earlier], as_of[earlier]
+    )
+    outcomes = Outcomes.of_snapshots(frame, "trial", probability)
+    traits = {family_of(MANIFEST.columns[-1]): of_size}
+    results = find_criteria(
+        *(candidates, past.table, outcomes, earlier, ~earlier, traits),
+        rows="", in_force=None, leads_a_week=None, seed=SEED,
+    )  # fmt: skip
+    criteria = [BoundCriterion(result.criterion, result.id) for result in results.criteria]
+    slopes = behaviour_slopes(
+        [c.criterion for c in criteria],
+        fit.predictor.contributions(X[~earlier]),
+        MANIFEST,
+        fit.calibration,
+        past.converted[~earlier],
+        frame["entity"].to_numpy()[~earlier],
+    )
+    columns = Columns.of_table(new.table, criteria)
+    predictions = Predictions(fit.predictor.margin, fit.calibration.apply)
+    steps = NextSteps(criteria, MANIFEST, slopes).find(columns, MANIFEST.matrix(new.table), predictions)
+    return _result(world, new, criteria, columns, steps)
+
+
+def _result(
+    world: World, new: Accounts, criteria: Sequence[BoundCriterion], columns: Columns, steps: Sequence[NextStep | None]
+) -> Result:
+    known = [Step.of(c, MANIFEST) for c in criteria if c.criterion.event in world.planted]
+    could = np.zeros(NEW, bool)
+    for step in known:
+        could |= step.gap(columns, None).open if step is not None else False
+    event = np.array([None if step is None else step.condition.criterion.event for step in steps], object)
+    planted = np.isin(event, list(world.planted)) if world.planted else np.zeros(NEW, bool)
+    return Result(
+        usage=sum(c.criterion.event is not None for c in criteria),
+        open=int(could.sum()),
+        offered=int((event != None).sum()),  # noqa: E711 (element by element)
+        planted=int(planted.sum()),
+        instead=int((could & (event != None) & ~planted).sum()),  # noqa: E711
+        held=_holds(world, new, steps, np.flatnonzero(planted)),
+    )
+
+
+def _holds(world: World, new: Accounts, steps: Sequence[NextStep | None], rows: np.ndarray) -> bool | None:
+    """Compare the mean interval with the true mean gain: what the planted weight adds once the step is made."""
+    truth, low, high = [], [], []
+    for row in rows.tolist():
+        step = steps[row]
+        assert step is not None
+        feature = parse_feature(step.condition.column)
+        least, weight = world.planted[feature.event]
+        name = f"{feature.event}.count.ever"
+        then = new.table[name][row] + step.needed - (step.value or 0.0)
+        reached = new.table[name][row] < least <= then
+        truth.append(expit(new.odds[row] + weight * reached) - expit(new.odds[row]))
+        low.append(step.gain.low)
+        high.append(step.gain.high)
+    return bool(np.mean(low) <= np.mean(truth) <= np.mean(high)) if truth else None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", type=int, default=WORLDS, help="of each kind")
-    parser.add_argument("--table", action="store_true", help="only print the table")
-    args = parser.parse_args()
-    finished = {(record["kind"], record["seed"]) for record in read()}
-    for seed in range(FIRST_SEED, FIRST_SEED + args.worlds * (not args.table)):
-        for kind in KINDS:
-            if (kind, seed) not in finished:
-                record = run(kind, seed)
-                add(record)
-                print(json.dumps(record, ensure_ascii=False), flush=True)
-    print(table(read()))
+    parser.add_argument("--worlds", type=int, default=40, help="of each kind")
+    worlds = parser.parse_args().worlds
+    print(
+        "| what counts | worlds | with a confirmed criterion of an event | with any next step | next steps that are planted | "
+        "another although a planted one is open | open planted ones that are offered | true mean gain inside |"
+    )
+    print("|---" * 8 + "|")
+    for kind in KINDS:
+        found = [run(kind, seed) for seed in range(worlds)]
+        offered, could = sum(r.offered for r in found), sum(r.open for r in found)
+        held = [r.held for r in found if r.held is not None]
+        cells = [kind, worlds, sum(r.usage > 0 for r in found), f"**{sum(r.offered > 0 for r in found)}**"]
+        if could:
+            cells += [
+                f"**{sum(r.planted for r in found) / max(1, offered):.1%}**",
+                f"{sum(r.instead for r in found) / could:.1%}",
+                f"{sum(r.planted for r in found) / could:.0%}",
+                f"{np.mean(held):.0%} of {len(held)} worlds",
+            ]
+        print("| " + " | ".join(map(str, [*cells, *[""] * (8 - len(cells))])) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ DialectOption = Annotated[
 ]
 DefinitionOption = Annotated[
     Path | None,
-    typer.Option(help="A YAML file with a definition. Default: the one in force, else the champion's."),
+    typer.Option(
+        help="A YAML file with a definition. Default: the one that the champion recommends, else the one in force."
+    ),
 ]
 
 
@@ -84,9 +86,8 @@ def sql(
     """Write a definition as one SQL statement. Its first column is the entity; the others are the numbers that the conditions compare.
 
     The statement reads the tables that `pql.yaml` names, files by their stem (`data/events.parquet` is `events`), and
-    returns the same entities as `meets_definition` of `pql score`. The comment on top says what the tables must be. For
-    a definition that training found, run `pql criteria list --yaml > found.yaml`, then
-    `pql criteria sql --definition found.yaml`.
+    returns the same entities as `meets_definition` of `pql score`: those who meet the definition that the champion recommends.
+    The comment on top says what the tables must be, and how the definition in force stands.
     """
     with Bars(err) as bars:
         result = pql_model.criteria_sql(config, dialect=dialect, as_of=as_of, definition=definition, listener=bars)

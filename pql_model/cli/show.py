@@ -151,6 +151,17 @@ def show_value(console: Console, value: dict[str, Any]) -> None:
         )
 
 
+def _next_steps(steps: dict[str, Any]) -> str:
+    """Say for how many accounts a next step is predicted to gain, and which one is the most frequent."""
+    if not steps["rows"]:
+        return "Next steps: nothing is worth a nudge. No open criterion has a predicted gain beyond noise."
+    first = steps["criteria"][0]
+    return (
+        f"Next steps: {steps['rows']:,} have one with a predicted gain beyond noise, {first['rows']:,} of them "
+        f"{first['criterion']}."
+    )
+
+
 def _decisions(payload: dict[str, Any]) -> Iterable[str]:
     """Print the bands, the accounts not worth a call with the conversions missed, and the suppressed ones."""
     yield "Bands: " + ", ".join(f"{band['rows']:,} {name}" for name, band in payload["bands"].items()) + "."
@@ -167,6 +178,7 @@ def _decisions(payload: dict[str, Any]) -> Iterable[str]:
             f"The PQLs are expected to bring {worth['value']:,.0f} ({worth['low']:,.0f} to {worth['high']:,.0f}), everybody "
             f"{everybody:,.0f}."
         )
+    yield _next_steps(payload["next_steps"])
     held_back = [f"{count:,} {_SUPPRESSED[reason]}" for reason, count in payload["suppressed"].items()]
     if held_back:
         yield f"Qualified but not alerted: {', '.join(held_back)}."

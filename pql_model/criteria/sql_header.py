@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
@@ -29,10 +29,19 @@ def header(
         *[f"  {line}" for raw in raws.values() if raw.read for line in [_described(raw)]],
         *_sentences(config, engine, as_of, known),
     ]
+    return comment(lines)
+
+
+def comment(lines: Sequence[str]) -> str:
+    r"""Write lines as comments, the long ones wrapped.
+
+    >>> comment(["who meets it", "", "since\\nwhen"])
+    '-- who meets it\\n--\\n-- since when'
+    """
     return "\n".join(f"-- {line}".rstrip() for line in _wrapped(lines))
 
 
-def _wrapped(lines: list[str]) -> Iterator[str]:
+def _wrapped(lines: Sequence[str]) -> Iterator[str]:
     for line in lines:
         # a line break in a name would end the comment
         plain = "".join(c if c.isprintable() else " " for c in line)

@@ -14,7 +14,7 @@ from pql_model.criteria.evaluate import Columns
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Decisions, decide
 from pql_model.decide.state import RunState
-from pql_model.decide.suggest import Suggester
+from pql_model.decide.suggest import Suggester, Suggestion
 from pql_model.explain.scored import scored_rows
 from pql_model.features.contacts import Contact
 from pql_model.model.age_level import AGE
@@ -91,6 +91,7 @@ class DecidedRows:
     rows: pd.DataFrame
     decisions: Decisions
     values: RowValues | None
+    suggestions: Sequence[Suggestion]
 
 
 def decided_rows(
@@ -146,7 +147,7 @@ def decided_rows(
         **({"newly_qualified": decisions.newly_qualified} if before is not None else {}),
     }
     rows = rows.assign(**{name: _typed(values, name, len(rows)) for name, values in decided.items()})
-    return DecidedRows(rows[[name for name in NAMES if name in rows.columns]], decisions, values)
+    return DecidedRows(rows[[name for name in NAMES if name in rows.columns]], decisions, values, suggestions)
 
 
 def _typed(values: np.ndarray | None, name: str, rows: int) -> Any:

@@ -20,7 +20,10 @@ _REACHED_BY_ONE_EVENT = ("max", "last")
 """One more event with the required value is enough."""
 _RECENCY = ("days_since_last", "days_to_first")
 """One event now is enough where an upper limit of days is required."""
+_AT_LEAST_ONE = (*_DAYS, "distinct_users", "breadth", "sessions")
+"""At least 1 as soon as anything happened."""
 _WHOLE = (*_DAYS, "count", "distinct_users", "distinct_values", "breadth", "sessions")
+"""Whole numbers, each further one of which takes an event of its own."""
 
 Slopes = Mapping[str, Estimate]
 """Family of a feature (see `Feature.family`) -> how far the model's contribution of it came true on later rows: 1 as predicted, 0 not at all."""
@@ -80,12 +83,20 @@ class Step:
         The model's columns.
     slopes
         See `Slopes`; a behaviour without one is taken as the model has it.
+
+    Attributes
+    ----------
+    is_read
+        Whether the model has a column of this event and measure.
+    slope
+        That of the behaviour, if known.
     """
 
     def __init__(self, condition: BoundCriterion, feature: Feature, manifest: Manifest, slopes: Slopes) -> None:
         self.condition, self._feature = condition, feature
         features = [(j, parse_feature(c.name)) for j, c in enumerate(manifest.columns) if c.kind == "feature"]
-        self._moved_columns = [(j, f.window) for j, f in features if _same_behaviour(f, feature)]
+        self._moved_columns = [(j, f) for j, f in features if f.event == feature.event]
+        self.is_read = any(_same_behaviour(f, feature) for _, f in self._moved_columns)
         self.slope = slopes.get(feature.family)
 
     @classmethod
@@ -97,11 +108,6 @@ class Step:
             if feature is not None and _is_actionable(condition)
             else None
         )
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the model has a column of this event and measure."""
-        return bool(self._moved_columns)
 
     def gap(self, columns: Columns, as_of: np.ndarray | None) -> Gap:
         """Measure how far rows are from meeting the criterion.
@@ -130,16 +136,26 @@ class Step:
     def margins(
         self, X: np.ndarray, gap: Gap, columns: Columns, predictions: Predictions
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the margin of rows now, and with the missing amount added to every column of this event and measure.
+        """Return the margin of rows now, and once they meet the criterion.
 
-        Only columns whose window includes the present move.
+        The missing amount is added to every column of this event and measure whose window includes the present. Other
+        columns of the event move as far as the new events make them move at least: it was done now, on a day, by a user.
         """
         moved, age = X.copy(), _age(columns)
-        for j, window in self._moved_columns:
-            then = _moved(self._feature.measure, X[:, j], gap, age)
-            moved[:, j] = np.where(_includes_present(window, age), then, X[:, j])
+        for j, feature in self._moved_columns:
+            if _same_behaviour(feature, self._feature):
+                then = _moved(feature.measure, X[:, j], gap, age)
+            else:
+                then = _moved_along(feature.measure, X[:, j], self._new_events(gap), age)
+            moved[:, j] = np.where(_includes_present(feature.window, age), then, X[:, j])
         both = predictions.margin(np.vstack([X, moved]))
         return both[: len(X)], both[len(X) :]
+
+    def _new_events(self, gap: Gap) -> np.ndarray:
+        """How many events it takes at least, (rows,)."""
+        if self._feature.measure not in _WHOLE:
+            return np.ones(len(gap.needed))
+        return np.asarray(np.maximum(1.0, gap.needed - np.nan_to_num(gap.value)))
 
     def probability(self, X: np.ndarray, gap: Gap, columns: Columns, predictions: Predictions) -> np.ndarray | None:
         """Predict the probability of rows once they meet the criterion; None where the model does not read it."""
@@ -198,6 +214,17 @@ def _moved(measure: str, current: np.ndarray, gap: Gap, age: np.ndarray) -> np.n
     if measure in _REACHED_BY_ONE_EVENT:
         return gap.needed if measure == "last" else np.fmax(current, gap.needed)
     return np.asarray(current + (gap.needed - np.nan_to_num(gap.value)))
+
+
+def _moved_along(measure: str, current: np.ndarray, new_events: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """The value of a column of another measure of the same event after so many events now, at least."""
+    if measure == "count":
+        return np.asarray(current + new_events)
+    if measure == "days_since_last":
+        return np.zeros(len(current))
+    if measure == "days_to_first":
+        return np.where(np.isnan(current), age, current)
+    return np.maximum(current, 1.0) if measure in _AT_LEAST_ONE else current
 
 
 def _includes_present(window: Window, age: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,12 @@ class Suggestion(NamedTuple):
 
     nearest_missing: MissingCriterion | None
     next_step: NextStep | None
+
+
+def count_next_steps(suggestions: Iterable[Suggestion]) -> dict[str, int]:
+    """Count the rows that each criterion is the next step of, the most frequent first."""
+    texts = (s.next_step.condition.text for s in suggestions if s.next_step is not None)
+    return dict(sorted(Counter(texts).items(), key=lambda count: (-count[1], count[0])))
 
 
 class Suggester:

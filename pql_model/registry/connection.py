@@ -57,7 +57,7 @@ class Connection:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.name, self.entity, self.home = config.name, config.entity, config.home
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{config.home / 'mlflow.db'}"
+        self.uri = uri or _default_uri(config)
         self._lock = config.home / ".pql" / "registry.lock"
         place = f"{platform.node()}:{self._lock.resolve()}"
         self.place = hashlib.sha256(place.encode()).hexdigest()[:16]
@@ -145,6 +145,16 @@ class Connection:
                 remedy=f"restore it with `mlflow experiments restore --experiment-id {experiment.experiment_id}`, or choose another `name:`",
             )
         return str(experiment.experiment_id)
+
+
+def _default_uri(config: Config) -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{config.home / 'mlflow.db'}"
+
+
+def has_store(config: Config) -> bool:
+    """Whether there may be models: false where the store is a SQLite file that nobody has made yet."""
+    uri = _default_uri(config)
+    return not uri.startswith("sqlite:///") or "?" in uri or Path(uri.removeprefix("sqlite:///")).exists()
 
 
 def is_server(uri: str) -> bool:

@@ -90,7 +90,8 @@ def criteria_dbt(
     files = (folder / f"{name}.sql", folder / f"{name}.yml")
     for path in files:
         _refuse_foreign(path)
-    resolved, schema = checked_definition(config, definition, listener)
+    chosen, schema = checked_definition(config, definition, listener)
+    resolved = chosen.definition
     statement = definition_statement(config, resolved, dialect, None, schema.columns, schema.lists)
     model = dbt_model(config, resolved, statement, name)
     folder.mkdir(parents=True, exist_ok=True)

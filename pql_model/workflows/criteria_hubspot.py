@@ -69,7 +69,8 @@ def criteria_hubspot(
     path = Path(output) if output is not None else config.home / "hubspot_list.json"
     if path.suffix != ".json":
         raise DataError("The draft of a list is JSON", received=path, allowed="a file name that ends in .json")
-    resolved, _ = checked_definition(config, definition, listener)
+    chosen, _ = checked_definition(config, definition, listener)
+    resolved = chosen.definition
     draft = hubspot_list(config, resolved)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(draft, ensure_ascii=False, indent=2) + "\n"

@@ -23,6 +23,7 @@ from pql_model.decide.decisions import Summary, summarise
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, DecidedRows, decided_rows
 from pql_model.decide.state import RunState, previous_run, read_runs, state_path
+from pql_model.decide.suggest import count_next_steps
 from pql_model.errors import DataError
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
@@ -53,6 +54,8 @@ class ScoreResult:
     ----------
     summary
         Bands, expected conversions, suppressed rows and rows not to call.
+    next_steps
+        Criterion -> rows it is the next step of, the most frequent first.
     log
         File or table of the score log with the same rows; None without a score log.
     notes
@@ -66,6 +69,7 @@ class ScoreResult:
     as_of: int
     not_scored: dict[str, int]
     summary: Summary
+    next_steps: dict[str, int]
     log: str | None
     notes: tuple[str, ...]
     seconds: dict[str, float]
@@ -83,6 +87,10 @@ class ScoreResult:
             "rule": self.rule.text,
             "not_scored": self.not_scored,
             **self.summary.to_dict(),
+            "next_steps": {
+                "rows": sum(self.next_steps.values()),
+                "criteria": [{"criterion": text, "rows": rows} for text, rows in self.next_steps.items()],
+            },
             "notes": list(self.notes),
             "seconds": self.seconds,
         }
@@ -176,7 +184,10 @@ def score(
     notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted_model, instant, newest))
     for note in notes:
         stages.listener.say(note)
-    return ScoreResult(rows, path, registered, decider.rule, instant, not_scored, summary, log, notes, stages.seconds)
+    next_steps = count_next_steps(decided.suggestions)
+    return ScoreResult(
+        rows, path, registered, decider.rule, instant, not_scored, summary, next_steps, log, notes, stages.seconds
+    )
 
 
 def _with_origin(decided: DecidedRows, registered: RegisteredModel, instant: int) -> pd.DataFrame:

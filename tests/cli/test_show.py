@@ -80,6 +80,7 @@ def decided(rows=0, suppressed=None, name="very_low"):
         "suppressed": suppressed or {},
         "expected_value": None,
         "expected_value_all": None,
+        "next_steps": {"rows": 0, "criteria": []},
     }
 
 
@@ -97,6 +98,15 @@ def test_accounts_not_worth_a_call_are_counted_with_the_conversions_missed(conso
         "Qualified but not alerted: 2 excluded by the policy, 3 in the hold-out, 4 in the cool-down after an alert, "
         "1,500 beyond the capacity."
     ) in text
+
+
+def test_next_steps_are_counted_or_nothing_is_worth_a_nudge(console):
+    steps = {"rows": 30, "criteria": [{"criterion": "at least 3 `[x]`", "rows": 20}, {"criterion": "y", "rows": 10}]}
+    show_score(console, {**SCORED, **decided()}, [])
+    assert "Next steps: nothing is worth a nudge. No open criterion" in console.file.getvalue()
+    show_score(console, {**SCORED, **decided(), "next_steps": steps}, [])
+    text = " ".join(console.file.getvalue().split())
+    assert "Next steps: 30 have one with a predicted gain beyond noise, 20 of them at least 3 `[x]`." in text
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(console):

@@ -44,3 +44,24 @@ def test_the_predicted_probability_moves_by_the_share():
     linear = Predictions(lambda moved: moved[:, 0], lambda margins: margins)
     assert to_three.probability(X, gap, columns(1), linear).tolist() == [2.0]
     assert to_three.probability(X[:0], gap[np.array([], int)], columns(), linear) is None
+
+
+def test_other_columns_of_the_event_move_as_far_as_the_new_events_make_them():
+    names = ["Invite.count.ever", "Invite.active_days.ever", "Invite.days_since_last.ever", "Invite.days_to_first.ever"]
+    names += ["Invite.distinct_users.ever", "Invite.sum.mb.ever", "Invite.count.first_1d", "Export.count.ever", AGE]
+    manifest = Manifest(tuple(ModelColumn(name, "feature") for name in names))
+    X, seen = np.array([[1, 1, 9, 2, 1, 5, 1, 0, 3], [0, 0, np.nan, np.nan, 0, 0, 0, 0, 3]], float), []
+
+    def margin(both):
+        seen.append(both[2:].tolist())
+        return both[:, 0]
+
+    for raw in ({"measure": "count"}, {"measure": "active_days"}):
+        criterion = BoundCriterion(Criterion.model_validate({"event": "Invite", "at_least": 4, **raw}))
+        of = Columns(2, {criterion.column: X[:, names.index(criterion.column)], AGE: X[:, -1]})
+        Step.of(criterion, manifest).margins(
+            X, Step.of(criterion, manifest).gap(of, None), of, Predictions(margin, margin)
+        )
+    by_count, by_days = seen
+    assert by_count == [[4, 1, 0, 2, 1, 5, 1, 0, 3], [4, 1, 0, 3, 1, 0, 0, 0, 3]]  # the first day is over
+    assert by_days == [[4, 4, 0, 2, 1, 5, 1, 0, 3], [4, 4, 0, 3, 1, 0, 0, 0, 3]]

@@ -11,7 +11,7 @@ from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns
 from pql_model.decide.bands import Bands
 from pql_model.decide.decider import Decider
 from pql_model.decide.policy import PolicyRule
-from pql_model.decide.suggest import Suggester
+from pql_model.decide.suggest import Suggester, count_next_steps
 from pql_model.model.age_level import AGE
 from pql_model.statistics.estimate import Estimate
 
@@ -44,6 +44,13 @@ def test_a_criterion_has_one_probability_in_both_suggestions(suggest):
     assert both
     assert {s.nearest_missing.condition.text for s in both} == {s.next_step.condition.text for s in both}
     assert [s.nearest_missing.probability for s in both] == [s.next_step.probability for s in both]
+
+
+def test_next_steps_are_counted_by_criterion(suggest):
+    suggestions = suggest(FULL)
+    worth = sum(s.next_step is not None for s in suggestions)
+    assert count_next_steps(suggestions) == {"at least 9 `Teammate Invited` in the first 7 days": worth}
+    assert count_next_steps([]) == {}
 
 
 def test_without_slopes_the_model_alone_predicts_and_nothing_is_worth_a_nudge(suggest):

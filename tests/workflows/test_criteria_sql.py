@@ -1,6 +1,7 @@
 """`pql criteria sql`: which definition, which dialect, as JSON and as text."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -8,18 +9,21 @@ from warehouse import asked, in_duckdb, judged, who
 from worlds import at, product
 
 from pql_model.cli.app import main
+from pql_model.config.definition import Definition
 from pql_model.config.load import load_config
+from pql_model.criteria.evaluate import BoundDefinition
+from pql_model.decide.bands import Bands
+from pql_model.decide.decider import KEY, Decider, InForceStatus
+from pql_model.decide.policy import PolicyRule
 from pql_model.errors import ConfigError, DataError, ModelNotFoundError
 from pql_model.workflows import criteria_sql as module
 from pql_model.workflows.criteria_sql import criteria_sql
-from pql_model.workflows.report import CriteriaList
 
 ACCOUNTS = [
     {"account": name, "signed_up": "2026-01-01", "size": size} for name, size in (("a", "1-10"), ("b", "11-50"))
 ]
 EVENTS = [{"account": name, "event": "login", "time": "2026-01-02"} for name in ("a", "a", "b")]
 IN_FORCE = {"all": [{"event": "login", "at_least": 2}]}
-FOUND = {"conditions": [{"trait": "size", "in": ["11-50"]}], "join": "all", "k": None, "recommended": True}
 
 
 @pytest.fixture
@@ -47,27 +51,79 @@ def test_a_file_can_define_another_rule(config, tmp_path):
     assert who(asked(in_duckdb(config), result.sql)) == ["b"]
 
 
-@pytest.mark.parametrize(("joined", "least"), [({"join": "any"}, 1), ({"join": "at_least_k", "k": 1}, 1), ({}, 1)])
-def test_without_a_definition_in_force_the_recommended_one_is_used(config, monkeypatch, joined, least):
-    actual = CriteriaList(
-        "x", {"version": "3"}, {"definitions": [{**FOUND, "recommended": False}, {**FOUND, **joined}]}
-    )
-    monkeypatch.setattr(module, "list_criteria", lambda *_, **__: actual)
+@pytest.fixture
+def champion(config, monkeypatch):
+    """Says what the champion of the product recommends, and how the definition in force stands."""
+    (config.home / "mlflow.db").touch()
+
+    def say(recommended, verdict=None):
+        decider = Decider(
+            "small-world",
+            PolicyRule(0.5, None, ""),
+            Bands.of({"high": 0.5}),
+            recommended=BoundDefinition(Definition.model_validate(recommended), "d1") if recommended else None,
+            in_force=BoundDefinition(config.definition) if verdict else None,
+            in_force_verdict=verdict,
+        )
+        model = SimpleNamespace(version="3", model=SimpleNamespace(facts={KEY: decider.to_dict()}))
+        load = SimpleNamespace(load=lambda: model, load_if_registered=lambda: model)
+        monkeypatch.setattr(module, "Tracking", lambda _: load)
+
+    return say
+
+
+OF_SIZE = {"all": [{"trait": "size", "in": ["11-50"]}]}
+
+
+def test_the_recommended_definition_comes_before_the_one_in_force(config, champion):
+    champion(OF_SIZE, InForceStatus("stale", "It does not separate payers.", stale=True))
+    result = criteria_sql(config, dialect="duckdb", as_of="2026-01-08")
+
+    assert who(asked(in_duckdb(config), result.sql)) == ["b"]
+    payload = result.to_dict()
+    assert payload["source"] == "recommended"
+    beside = "The definition in force (at least 2 `login` so far) is judged: stale. It does not separate payers."
+    assert payload["in_force"] == beside
+    assert f"-- {beside}" in result.sql
+
+
+def test_where_the_champion_recommends_none_the_one_in_force_is_used(config, champion):
+    champion(None, InForceStatus("about right", "So it is.", stale=False))
+    result = criteria_sql(config, dialect="duckdb", as_of="2026-01-08")
+
+    assert who(asked(in_duckdb(config), result.sql)) == ["a"]
+    assert result.to_dict()["source"] == "in_force"
+
+
+def test_a_product_without_training_needs_no_store(config):
+    result = criteria_sql(config, dialect="duckdb", as_of="2026-01-08")
+
+    assert (result.to_dict()["source"], result.to_dict()["in_force"]) == ("in_force", None)
+    assert not (config.home / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("joined", "least"), [({"any": OF_SIZE["all"]}, 1), ({"at_least_k": 1, "of": OF_SIZE["all"]}, 1)]
+)
+def test_a_recommended_definition_may_join_in_any_way(config, champion, joined, least):
+    champion(joined)
     result = criteria_sql(without_rule(config), dialect="duckdb", as_of="2026-01-08")
 
     assert result.definition.least == least
     assert who(asked(in_duckdb(config), result.sql)) == ["b"]
 
 
-def test_without_any_definition_the_error_has_a_fix(config, monkeypatch, with_store):
-    with_store(config.home)
-    with pytest.raises(ModelNotFoundError, match="There is no champion"):
-        criteria_sql(without_rule(config), dialect="duckdb")
-    none = CriteriaList("x", {"version": "3"}, {"definitions": []})
-    monkeypatch.setattr(module, "list_criteria", lambda *_, **__: none)
+def test_without_any_definition_the_error_has_a_fix(config, champion):
+    champion(None)
     with pytest.raises(
         DataError, match=r"There is no definition to write as SQL: .* Received: version 3.* `--definition FILE`"
     ):
+        criteria_sql(without_rule(config), dialect="duckdb")
+
+
+def test_without_champion_and_definition_a_model_is_needed(config, with_store):
+    with_store(config.home)
+    with pytest.raises(ModelNotFoundError, match="There is no champion"):
         criteria_sql(without_rule(config), dialect="duckdb")
 
 

@@ -130,6 +130,8 @@ def test_the_json_has_every_field_of_the_contract(config, tmp_path):
     assert 0 <= expected["low"] <= expected["value"] <= expected["high"] <= 4
     assert payload["output"] == str(tmp_path / "s.parquet")
     assert payload["score_log"] is None
+    steps = payload["next_steps"]
+    assert steps["rows"] == sum(step["rows"] for step in steps["criteria"]) <= payload["rows"]
 
 
 def test_the_summary_has_bands_not_to_call_and_suppressed(config, tmp_path):
