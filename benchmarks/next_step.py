@@ -1,6 +1,6 @@
 """Is the next step the planted one, and is nothing offered where nothing counts? In small products whose rule is known.
 
-    python benchmarks/next_step.py [--worlds 40]
+    python benchmarks/next_step.py [--worlds 20]
 
 An account has a pace, which makes all its behaviours go together, a taste for each of six events, and a size. Its chance to
 convert follows from what is planted: thresholds of two events (a third event mostly happens together with the first), nothing, or
@@ -13,15 +13,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from pql_model.criteria import results as results_of_mining
 from pql_model.criteria.candidates import candidate_columns, family_of
 from pql_model.criteria.definition_metrics import Outcomes
 from pql_model.criteria.evaluate import BoundCriterion, Columns
+from pql_model.criteria.mine import mine_criteria
 from pql_model.criteria.results import find_criteria
 from pql_model.decide.next_step import NextStep, NextSteps
 from pql_model.decide.step_evidence import behaviour_slopes
@@ -33,7 +37,8 @@ from pql_model.time import DAY, Duration
 
 EVENTS = ("invite", "board", "export", "comment", "search", "report")
 SIZES = ("1-10", "11-50", "51-200", "201+")
-EARLIER, LATER, NEW, DAYS, RATE, SEED = 3000, 1500, 1000, 14, 0.15, 7
+EARLIER, LATER, NEW, DAYS, RATE, SEED = 2000, 1000, 1000, 14, 0.15, 7
+RESAMPLES = 10  # of the interval of a threshold, which no step reads; a training draws 200
 KINDS = ("two thresholds", "nothing", "the size alone")
 MANIFEST = Manifest(
     (
@@ -161,10 +166,14 @@ def run(kind: str, seed: int) -> Result:
     )
     outcomes = Outcomes.of_snapshots(frame, "trial", probability)
     traits = {family_of(MANIFEST.columns[-1]): of_size}
-    results = find_criteria(
-        *(candidates, past.table, outcomes, earlier, ~earlier, traits),
-        rows="", in_force=None, leads_a_week=None, seed=SEED,
-    )  # fmt: skip
+    with patch.object(results_of_mining, "mine_criteria", partial(mine_criteria, resamples=RESAMPLES)):
+        results = find_criteria(
+            *(candidates, past.table, outcomes, earlier, ~earlier, traits),
+            rows="",
+            in_force=None,
+            leads_a_week=None,
+            seed=SEED,
+        )
     criteria = [BoundCriterion(result.criterion, result.id) for result in results.criteria]
     slopes = behaviour_slopes(
         [c.criterion for c in criteria],
@@ -218,7 +227,7 @@ def _holds(world: World, new: Accounts, steps: Sequence[NextStep | None], rows: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", type=int, default=40, help="of each kind")
+    parser.add_argument("--worlds", type=int, default=20, help="of each kind")
     worlds = parser.parse_args().worlds
     print(
         "| what counts | worlds | with a confirmed criterion of an event | with any next step | next steps that are planted | "
