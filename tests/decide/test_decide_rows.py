@@ -62,7 +62,8 @@ def test_a_row_that_misses_the_definition_has_its_nearest_missing_condition(mode
     ]
     k = next(k for k, result in enumerate(payload) if result is not None)
     assert (payload[k]["criterion"], payload[k]["needed"]) == ("at least 3 `Teammate Invited` in the first 7 days", 3)
-    then = table.iloc[[k]].assign(**{"Teammate+Invited.count.first_7d": 3.0})
+    days = max(1.0, table["Teammate+Invited.active_days.ever"][k])
+    then = table.iloc[[k]].assign(**{"Teammate+Invited.count.first_7d": 3.0, "Teammate+Invited.active_days.ever": days})
     assert payload[k]["probability"] == pytest.approx(model.probability(then)[0], abs=1e-12)
 
 
