@@ -15,7 +15,8 @@ from pql_model.activate.outbox import Run
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.decide.rows import COLUMNS
-from pql_model.decide.state import EntityState, RunState, previous_run, read_runs, state_path
+from pql_model.decide.state import EntityState, RunState, previous_run
+from pql_model.decide.state_file import read_runs, state_path
 from pql_model.time import DAY, iso, to_datetime
 from pql_model.workflows.remember import remember_run
 

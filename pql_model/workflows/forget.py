@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
-from pql_model.decide.state import state_path
+from pql_model.decide.state_file import state_path
 from pql_model.errors import DataError, PqlError, listed
 from pql_model.file_lock import file_lock
 from pql_model.privacy.formats import Match

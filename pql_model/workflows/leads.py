@@ -15,7 +15,8 @@ from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
 from pql_model.decide.rows import json_row
 from pql_model.decide.score_file import read_score_file
-from pql_model.decide.state import EntityState, read_runs, state_path
+from pql_model.decide.state import EntityState
+from pql_model.decide.state_file import read_runs, state_path
 from pql_model.errors import DataError
 from pql_model.leads.lead import ListedLead, make_lead
 from pql_model.leads.page import LeadList, render_leads

@@ -10,7 +10,8 @@ import pandas as pd
 from pql_model.activate.outbox import Run, open_outbox
 from pql_model.config.schema import Config
 from pql_model.decide.rows import json_row
-from pql_model.decide.state import RunState, state_path, write_runs
+from pql_model.decide.state import RunState
+from pql_model.decide.state_file import state_path, write_runs
 
 _AT_ONCE = 5_000
 

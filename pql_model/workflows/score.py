@@ -22,7 +22,8 @@ from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Summary, summarise
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, DecidedRows, decided_rows
-from pql_model.decide.state import RunState, previous_run, read_runs, state_path
+from pql_model.decide.state import RunState, previous_run
+from pql_model.decide.state_file import read_runs, state_path
 from pql_model.decide.suggest import count_next_steps
 from pql_model.errors import DataError
 from pql_model.explain.reason_text import AGE

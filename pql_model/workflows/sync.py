@@ -18,7 +18,8 @@ from pql_model.activate.withdraw import count_withdrawals, record_withdrawals, s
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.config.sync_targets import FileTarget, HubSpotTarget, SalesforceTarget, SyncTarget, TableTarget
-from pql_model.decide.state import RunState, read_runs, state_path
+from pql_model.decide.state import RunState
+from pql_model.decide.state_file import read_runs, state_path
 from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.file_lock import file_lock
 from pql_model.progress import Listener, Stages

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from worlds import product
 
-from pql_model.decide.state import EntityState, RunState, read_runs, state_path, write_runs
+from pql_model.decide.state import EntityState, RunState
+from pql_model.decide.state_file import read_runs, state_path, write_runs
 from pql_model.errors import DataError
 from pql_model.privacy import formats
 from pql_model.score_log.database_table import LogTable

@@ -2,7 +2,8 @@ import pandas as pd
 from sync_world import DAY_0, make_world, table_form
 
 from pql_model.activate.outbox import Run, open_outbox
-from pql_model.decide.state import EntityState, RunState, read_runs, state_path
+from pql_model.decide.state import EntityState, RunState
+from pql_model.decide.state_file import read_runs, state_path
 from pql_model.workflows.remember import remember_run
 
 

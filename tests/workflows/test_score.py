@@ -9,7 +9,7 @@ from products import START, trial_files
 
 from pql_model.config.load import load_config
 from pql_model.decide.decider import KEY, Decider
-from pql_model.decide.state import state_path
+from pql_model.decide.state_file import state_path
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.registry.tracking import Tracking
 from pql_model.workflows.score import score

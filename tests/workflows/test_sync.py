@@ -9,7 +9,7 @@ from sync_world import SECRET, make_world
 
 from pql_model.activate import http_sender
 from pql_model.activate.outbox import open_outbox, outbox_path
-from pql_model.decide.state import read_runs, state_path
+from pql_model.decide.state_file import read_runs, state_path
 from pql_model.errors import ConfigError, DataError
 from pql_model.workflows import remember
 from pql_model.workflows.sync import sync

@@ -19,7 +19,7 @@ from sync_world import SECRET, make_world
 from pql_model.activate import messages
 from pql_model.activate.http_sender import Answer
 from pql_model.activate.outbox import Outbox
-from pql_model.decide.state import read_runs, state_path
+from pql_model.decide.state_file import read_runs, state_path
 from pql_model.workflows import remember
 
 sync_module = importlib.import_module("pql_model.workflows.sync")
