@@ -19,7 +19,7 @@ from pql_model.serve.engine import ScoringEngine
 from pql_model.sources.scalars import is_bot
 from pql_model.time import iso, parse_instant
 
-EQUAL = ("as_of", "band", "meets_definition", "model_version", "feature_set")
+EQUAL = ("as_of", "band", "meets_definition", "meets_in_force", "model_version", "feature_set")
 """`is_pql` may differ: the batch has a capacity."""
 CLOSE = ("probability", "score", "usage", "fit", "timing")
 AS_OF = ("2025-07-01", "2025-10-01T12:00:00Z", "2026-01-01T07:33:25Z")
@@ -104,11 +104,12 @@ def test_raw_events_give_the_rows_of_the_batch(open_engine, scored, requests):
         answer, row = open_engine.score(json.loads(json.dumps(request)), LATER).row, scored.loc[at]
         largest = max(largest, *(abs(answer[key] - row[key]) for key in CLOSE))
         assert {key: answer[key] for key in EQUAL} == {key: row[key] for key in EQUAL}, at
-        for key in ("reasons", "criteria_met", "nearest_missing"):
+        for key in ("reasons", "criteria_met", "nearest_missing", "next_step", "contact", "contacts"):
             close(answer[key], plain(row[key]), f"{at}.{key}")
     assert largest < 1e-9
     assert scored["meets_definition"].nunique() == 2
     assert any(plain(text) for text in scored["nearest_missing"].dropna())
+    assert scored["contact"].notna().any()
 
 
 def close(mine, theirs, where):
@@ -149,7 +150,9 @@ def test_finished_features_and_raw_events_give_the_same_row(engine, requests):
     features = {f.name: None if n != n else n for f, n in zip(engine._features, numbers, strict=True)}
     finished = {key: request[key] for key in ("entity", "as_of", "traits")} | {"features": features}
 
-    assert engine.score(finished, LATER).row == raw
+    answer = engine.score(finished, LATER).row
+    assert raw["contact"] == raw["contacts"][0]
+    assert answer == {**raw, "contact": None, "contacts": None}  # finished features have no users
 
 
 def test_conditions_on_absent_features_are_undecided(bundle, decider):
@@ -159,7 +162,17 @@ def test_conditions_on_absent_features_are_undecided(bundle, decider):
     )
     definition = BoundDefinition(Definition.model_validate({"all": [{"event": "Teleported", "at_least": 2}]}))
     rule = replace(decider.rule, leads=None, per=None, definition="in_force")
-    facts = {KEY: replace(decider, rule=rule, criteria=(criterion,), in_force=definition, hold_out=0.0).to_dict()}
+    facts = {
+        KEY: replace(
+            decider,
+            rule=rule,
+            criteria=(criterion,),
+            in_force=definition,
+            recommended=None,
+            in_force_verdict=None,
+            hold_out=0.0,
+        ).to_dict()
+    }
     engine = ScoringEngine(replace(bundle, model=replace(bundle.model, facts=bundle.model.facts | facts)))
     given = {c.name: 1.0 for c in bundle.model.manifest.columns if c.kind == "feature"}
     given["any.days_since_signup.ever"] = 8.0
