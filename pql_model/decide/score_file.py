@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from pql_model.decide.rows import COLUMNS
 
@@ -40,6 +39,8 @@ def score_file_chunks(file: Path) -> Iterator[pd.DataFrame]:
         for frame in texts:
             yield _with_types(frame)
         return
+    import pyarrow.parquet as pq  # here, because a service reads score files by this module and needs no pyarrow otherwise
+
     for batch in pq.ParquetFile(file).iter_batches(_AT_ONCE):
         yield batch.to_pandas()
 
