@@ -73,7 +73,8 @@ def _next_step(console: Console, payload: dict[str, Any]) -> None:
     say(
         console,
         f"Next step: {step['words']}. Accounts like this that got there: {percent(step['probability'])}, a gain of "
-        f"{100 * step['gain']['value']:.1f} points (95 % interval {low} to {high}). A prediction, not an effect.",
+        f"{100 * step['gain']['value']:.1f} points ({low} to {high}, by how far such "
+        "predictions came true on later accounts). A cautious prediction, not an effect.",
         gap=True,
     )
 
