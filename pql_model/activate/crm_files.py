@@ -51,7 +51,9 @@ def crm_row(target: CrmTarget, row: Row, contact: str | None) -> tuple[dict[str,
 @cache
 def crm_schema(name: str) -> dict[str, Any]:
     """Read a schema: the columns of a file in order, and what each may hold."""
-    schema: dict[str, Any] = json.loads(files("pql_model.activate").joinpath(f"schemas/{name}.json").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = json.loads(
+        files("pql_model.activate").joinpath(f"schemas/{name}.json").read_text(encoding="utf-8")
+    )
     return schema
 
 

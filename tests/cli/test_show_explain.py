@@ -141,7 +141,10 @@ def test_a_definition_in_force_that_nothing_replaces_is_shown_once(render):
 def test_the_next_step_is_shown_with_its_interval_as_a_prediction(render):
     text = " ".join(render().split())
     assert "Next step: 0 of 1 `b` so far. Accounts like this that got there: 45%, a gain of 4.7 points" in text
-    assert "(1.2 to 8.3, by how far such predictions came true on later accounts). A cautious prediction, not an effect." in text
+    assert (
+        "(1.2 to 8.3, by how far such predictions came true on later accounts). A cautious prediction, not an effect."
+        in text
+    )
 
 
 def test_where_no_gain_is_beyond_noise_nothing_is_worth_a_nudge(render):
