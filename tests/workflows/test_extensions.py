@@ -59,7 +59,8 @@ def test_a_custom_learner_is_explained_and_exported_as_text(own, tmp_path):
     explained = pql_model.explain_entity(config, str(entity), model="1", as_of="2025-01-10").explained
     assert explained is None or explained.behaviours
     bundle = pql_model.export(config, model="1", output=tmp_path / "bundle").bundle
-    assert json.loads((bundle.path / "model" / "weights.json").read_text())["categories"]
+    [weights] = bundle.path.glob("*/model/weights.json")
+    assert json.loads(weights.read_text())["categories"]
     engine = ScoringEngine(bundle)
     raw = {"entity": "x", "signed_up": "2025-01-01", "as_of": "2025-01-08", "traits": {}, "events": []}
     assert 0 < engine.score(raw, now=1_800_000_000_000_000).row["probability"] < 1
