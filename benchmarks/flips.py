@@ -48,7 +48,7 @@ class Days:
                 self.held[present],
                 tie[present],
             )
-            selection = select(rule, rows, START + day * DAY + int(rng.integers(0, 3 * HOUR)), state, cool_down, stay)
+            selection = select(rule, rows, START + day * DAY + int(rng.integers(0, HOUR)), state, cool_down, stay)
             state = selection.state
             self.alerts[day, present] = selection.newly_qualified
             self.changes += int((selection.is_pql != was[present]).sum()) if day else 0

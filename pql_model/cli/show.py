@@ -178,7 +178,8 @@ def _decisions(payload: dict[str, Any]) -> Iterable[str]:
             f"The PQLs are expected to bring {worth['value']:,.0f} ({worth['low']:,.0f} to {worth['high']:,.0f}), everybody "
             f"{everybody:,.0f}."
         )
-    yield _next_steps(payload["next_steps"])
+    if payload["rows"]:
+        yield _next_steps(payload["next_steps"])
     held_back = [f"{count:,} {_SUPPRESSED[reason]}" for reason, count in payload["suppressed"].items()]
     if held_back:
         yield f"Qualified but not alerted: {', '.join(held_back)}."

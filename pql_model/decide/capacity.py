@@ -16,7 +16,7 @@ from pql_model.time import DAY, HOUR
 
 LEVELS = expit(np.arange(-8, 4.01, 0.125))
 """Probabilities, ascending, at which the flow is counted: an eighth of a log-odds apart."""
-_EARLY = 6 * HOUR
+_EARLY = HOUR
 """At most so much earlier than its period is a place free again: schedulers jitter."""
 _REMEMBERED = 4
 """Periods of flow that are remembered; before them counts what training knew, as one period."""
@@ -157,7 +157,7 @@ class Places:
 
 
 def early(period: int, since_last: int) -> int:
-    """How much earlier than its period a place is free again: a quarter of the time since the last run, at most 6 hours.
+    """How much earlier than its period a place is free again: a quarter of the time since the last run, at most an hour.
 
     Without it a daily run that starts a minute earlier than the week before would find its places still taken.
     """

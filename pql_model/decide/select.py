@@ -96,12 +96,15 @@ def select(
         [_qualified_before(state, holdout) for state, holdout in zip(previous, rows.held_out.tolist(), strict=True)],
         bool,
     )
-    stays = qualified_before & (qualifies | (rows.probability >= stay * threshold))
     cooling = np.array([e.alerted_at is not None and as_of - e.alerted_at < cool_down for e in previous], bool)
-    returns = cooling & ~qualified_before & (_meets_rule(rule, rows, threshold) | rows.raised)
     queue = ~qualified_before & ~cooling & ~rows.excluded
     places = free_places(rule, before, as_of)
     admitted = _first_in_queue(queue, rows, places) if places is not None else queue & qualifies
+    price = _price(admitted & ~rows.raised, rows.probability) if places is not None else None
+    # Whoever was a lead before is still one where another is alerted with no more.
+    dear = rows.probability >= (price if price is not None else np.inf)
+    stays = qualified_before & (qualifies | dear | (rows.probability >= stay * threshold))
+    returns = cooling & ~qualified_before & (_meets_rule(rule, rows, threshold) | rows.raised | dear)
     selected = stays | returns | admitted
     is_pql = selected & rows.contactable
     newly_qualified = admitted & rows.contactable
@@ -111,8 +114,7 @@ def select(
     suppressed[returns & is_pql] = COOL_DOWN
     suppressed[selected & rows.held_out] = HELD_OUT
     suppressed[(qualifies | stays) & rows.excluded] = EXCLUDED
-    price = _price(admitted & ~rows.raised, rows.probability)
-    state = _StateAfter(rule, rows, as_of, before, cool_down, price if places is not None else None)
+    state = _StateAfter(rule, rows, as_of, before, cool_down, price)
     return Selection(
         is_pql, newly_qualified, suppressed, state.of(previous, selected & ~rows.excluded, is_pql, newly_qualified)
     )

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pql_model.atomic import atomic_write
-from pql_model.privacy.subject import PERSON_COLUMNS, Subject, users_in
+from pql_model.privacy.subject import ABOUT_CONTACT, PERSON_COLUMNS, Subject, users_in
 
 ENTITY, AS_OF = "entity", "as_of"
 IMPORTER_IDS = ("PQL account", "PQL_Entity_Id__c", "PQL_Contact__c", "Id", "Email", "LastName", "Company")
@@ -106,10 +106,26 @@ def _edited(batch: pa.RecordBatch, subject: Subject, rows: bool) -> tuple[pa.Rec
             old = batch.column(name).to_pylist()
             kept = own.to_pylist() if own is not None else [False] * len(old)
             new = [text if mine else subject.cleared(text) for text, mine in zip(old, kept, strict=True)]
-            cells += sum(a != b for a, b in zip(old, new, strict=True))
-            field = batch.schema.field(place)
-            batch = batch.set_column(place, field, pa.array(new, field.type))
+            changed = [a != b for a, b in zip(old, new, strict=True)]
+            cells += sum(changed)
+            batch = _with_column(batch, place, new)
+            if name == "contact":
+                batch = _without_facts(batch, changed)
     return batch, Match(removed, cells)
+
+
+def _with_column(batch: pa.RecordBatch, place: int, values: list[Any]) -> pa.RecordBatch:
+    field = batch.schema.field(place)
+    return batch.set_column(place, field, pa.array(values, field.type))
+
+
+def _without_facts(batch: pa.RecordBatch, of_forgotten: list[bool]) -> pa.RecordBatch:
+    """Clear what a flat list tells about a contact who is forgotten."""
+    for place, name in enumerate(batch.schema.names):
+        if name in ABOUT_CONTACT:
+            values = zip(batch.column(name).to_pylist(), of_forgotten, strict=True)
+            batch = _with_column(batch, place, [None if gone else value for value, gone in values])
+    return batch
 
 
 @dataclass(frozen=True)
@@ -173,9 +189,12 @@ class _Record:
         if not self.header:
             content = subject.without_users(self.values)
             return self.text if content == self.values else json.dumps(content, ensure_ascii=False) + "\n"
-        new = [subject.cleared(str(v)) if n in PERSON_COLUMNS else v for n, v in self.values.items()]
-        if new == list(self.values.values()):
+        cells = {n: subject.cleared(str(v)) if n in PERSON_COLUMNS else v for n, v in self.values.items()}
+        if cells == self.values:
             return self.text
+        if cells.get("contact") != self.values.get("contact"):
+            cells |= dict.fromkeys(name for name in ABOUT_CONTACT if name in cells)
+        new = list(cells.values())
         line = io.StringIO()
         csv.writer(line, lineterminator="\r\n" if self.text.endswith("\r\n") else "\n").writerow(new)
         return line.getvalue()

@@ -9,6 +9,8 @@ from typing import Any
 
 PERSON_COLUMNS = ("contact", "contacts", "brought_in_by", "other_contacts")
 """Columns of scored rows that name users: ids, a list of ids, or JSON."""
+ABOUT_CONTACT = ("contact_share", "contact_last_seen", "brought_in_by")
+"""Columns of a flat list that tell something about the user in its column `contact`."""
 _USER = "user"
 _SEPARATOR = "; "
 """Between the ids of a list in a cell."""

@@ -25,7 +25,7 @@ from pql_model.decide.rows import NAMES, DecidedRows, decided_rows
 from pql_model.decide.state import RunState, previous_run
 from pql_model.decide.state_file import read_runs, state_path
 from pql_model.decide.suggest import count_next_steps
-from pql_model.errors import DataError
+from pql_model.errors import DataError, listed
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
 from pql_model.file_lock import file_lock
@@ -182,7 +182,11 @@ def score(
     not_scored = dict(sorted(not_at_risk.items(), key=lambda reason: -reason[1]))
     probability = decided.rows["probability"].to_numpy()
     summary = summarise(decider, decided.decisions, probability, fitted_model.level_error, decided.values)
-    notes = (*_memory_notes(instant, before is None, in_force), *_data_notes(config, fitted_model, instant, newest))
+    notes = (
+        *_memory_notes(instant, before is None, in_force),
+        *_data_notes(config, fitted_model, instant, newest),
+        *_nobody_notes(rows, not_scored),
+    )
     for note in notes:
         stages.listener.say(note)
     next_steps = count_next_steps(decided.suggestions)
@@ -216,6 +220,13 @@ def _log_tables(registered: RegisteredModel, table: pd.DataFrame, rows: pd.DataF
         chunk = rows[start : start + _LOGGED_AT_ONCE]
         inputs = registered.model.manifest.matrix(table.iloc[place[start : start + _LOGGED_AT_ONCE]])
         yield log_table(chunk, list(inputs), "score", [registered.name] * len(chunk))
+
+
+def _nobody_notes(rows: pd.DataFrame, not_scored: dict[str, int]) -> Iterator[str]:
+    """Say why there are no rows."""
+    if rows.empty:
+        reasons = listed(f"{count:,} {reason.replace('_', ' ')}" for reason, count in not_scored.items())
+        yield f"Nobody is at risk at this instant: {reasons or 'there are no entities'}. Score as of an earlier one?"
 
 
 def _memory_notes(instant: int, has_previous: bool, in_force: bool) -> Iterator[str]:

@@ -177,7 +177,7 @@ def simulate_policy(
         drawn = {"this policy": chosen.to_dict(), **({"the present one": present.to_dict()} if present else {})}
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, lambda at: plot_simulation(drawn, at))
-    notes = tuple(_notes(fitted, instants, policies, simulated))
+    notes = tuple(_notes(fitted, runs, policies, simulated))
     return SimulationResult(chosen, present, instants[0], instants[-1], step, path, notes, stages.seconds)
 
 
@@ -268,11 +268,13 @@ def _features(model: FittedModel, decider: Decider) -> list[Feature]:
 
 
 def _notes(
-    model: FittedModel, instants: Sequence[int], policies: Sequence[Policy | None], simulated: Sequence[SimulatedPolicy]
+    model: FittedModel, runs: Sequence[Scored], policies: Sequence[Policy | None], simulated: Sequence[SimulatedPolicy]
 ) -> Iterator[str]:
-    """Say what flatters the figures."""
+    """Say what flatters the figures, or that there are none."""
     test_start = int(model.facts["test_start"])
-    if instants[0] < test_start:
+    if not any(run.entity for run in runs):
+        yield "Nobody was at risk in any of these runs."
+    if runs[0].as_of < test_start:
         yield (
             f"The model has learnt from snapshots before {time.iso(test_start)}: the wins of the days before are better "
             "than they would have been."

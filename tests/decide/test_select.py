@@ -114,11 +114,11 @@ class TestCapacity:
     @pytest.mark.parametrize(
         ("since_last", "early", "places"),
         [
-            (WEEK - 6 * HOUR, 6 * HOUR, True),
-            (WEEK - 6 * HOUR - 1, 6 * HOUR + 1, False),
-            (DAY, 6 * HOUR, True),
-            (8 * HOUR, 2 * HOUR, True),
-            (8 * HOUR, 2 * HOUR + 1, False),
+            (WEEK - HOUR, HOUR, True),
+            (WEEK - HOUR - 1, HOUR + 1, False),
+            (DAY, HOUR, True),
+            (2 * HOUR, HOUR // 2, True),
+            (2 * HOUR, HOUR // 2 + 1, False),
             (HOUR, HOUR, False),
         ],
     )
@@ -206,6 +206,15 @@ class TestFromRunToRun:
         selection = run(ABOVE, rows_of([0.5], excluded=[True]), self.BEFORE)
         assert (flags(selection.is_pql), selection.suppressed[0]) == (".", "excluded")
         assert decision(selection.state.entities["a"]) == (False, None, AT - 9 * DAY)
+
+    @pytest.mark.parametrize("was_pql", [True, False])
+    def test_whoever_was_alerted_is_a_pql_while_another_is_alerted_with_less(self, was_pql):
+        before = RunState(AT - DAY, {"a": EntityState(was_pql, AT - DAY, AT - 2 * DAY, AT - DAY, threshold=0.5)})
+        selection = run(capacity(1, level=0.5), rows_of([0.2, 0.19]), before)
+        assert (flags(selection.is_pql), flags(selection.newly_qualified)) == ("xx", ".x")
+        assert selection.suppressed.tolist() == [None if was_pql else "cool_down", None]
+        worse = run(capacity(1, level=0.5), rows_of([0.18, 0.19]), before)
+        assert flags(worse.is_pql) == ".x"
 
     def test_entities_are_forgotten_when_they_can_matter_no_more(self):
         """Otherwise the memory of a product would grow with everybody who ever tried it."""

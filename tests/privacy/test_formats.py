@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -129,3 +130,20 @@ def test_sqlite_keeps_other_rows_and_no_trace_in_free_pages(tmp_path):
         assert con.execute("SELECT target FROM targets").fetchone() == ("a-1 is a target",)
     assert b"secret" not in path.read_bytes()
     assert b"ann" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_a_flat_list_tells_of_a_forgotten_contact_goes_with_the_id(tmp_path, kind):
+    flat = {
+        "contact_share": [0.5, 0.5],
+        "contact_last_seen": ["2025-12-12", "2025-12-13"],
+        "brought_in_by": ["u3", "u3"],
+    }
+    rows = pd.DataFrame({"entity": ["a", "b"], "contact": ["u1", "u2"], **flat, "other_contacts": ["u2", "u1"]})
+    path = tmp_path / f"new.{kind}"
+    (rows.to_csv if kind == "csv" else rows.to_parquet)(path, index=False)
+    (TextRows if kind == "csv" else ParquetRows)(path).forget(Subject(frozenset(), frozenset({"u1"})), rows=False)
+    after = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
+    assert after.loc[0, ["contact", *flat]].isna().all()
+    assert after.loc[0, "other_contacts"] == "u2"
+    assert after.loc[1, ["contact", *flat]].tolist() == ["u2", 0.5, "2025-12-13", "u3"]
