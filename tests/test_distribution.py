@@ -86,6 +86,9 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
     assert len(templates) > 10
     assert packed - modules - templates == {
         "pql_model/py.typed",
+        "pql_model/activate/schemas/hubspot_contact.json",
+        "pql_model/activate/schemas/salesforce_account.json",
+        "pql_model/activate/schemas/salesforce_lead.json",
         "pql_model/report/explorer.js",
         "pql_model/report/page.css",
         "pql_model/leads/leads.css",
