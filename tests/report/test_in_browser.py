@@ -132,7 +132,7 @@ def test_it_draws_within_a_second_and_counts_within_a_frame_on_a_machine_six_tim
         return metrics["TaskDuration"]
 
     loads = []
-    for _ in range(3):  # the best of three: other programs slow the processor down
+    for _ in range(8):  # the best of eight: other programs slow the processor down
         page.goto("about:blank")
         before = task_seconds()
         page.goto(first.url.replace("off.html", f"{name}.html"))
