@@ -24,7 +24,7 @@ from pql_model.serve.strict_json import MAX_DEPTH, JsonError, TooManyValuesError
         ('{"a": "é"}'.encode("latin-1"), "The body is not UTF-8"),
         ("\ufeff{}".encode(), "not plain JSON in UTF-8. Received: a byte order mark"),
         (b"\xfe{}", "The body is not UTF-8. Received: byte 0xfe at 0"),
-        (gzip.compress(b"{}"), "not plain JSON in UTF-8. Received: gzip"),
+        (gzip.compress(b"{}", mtime=0), "not plain JSON in UTF-8. Received: gzip"),
         (b'{"a": NaN}', "a number that JSON does not allow. Received: NaN"),
         (b'{"a": -Infinity}', "a number that JSON does not allow. Received: -Infinity"),
         (b'{"a": 1e999}', "a number that is too large. Received: 1e999"),
