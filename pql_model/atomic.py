@@ -25,3 +25,8 @@ def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def atomic_write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text, with its line feeds as they are, completely or not at all."""
+    atomic_write(path, lambda at: at.write_bytes(text.encode("utf-8")))

@@ -91,6 +91,17 @@ def axe(page: Any) -> dict[str, Any]:
     return result
 
 
+def assert_accessible(page: Any, media: str | None = None) -> None:
+    """No violation with everything open, on the screen or as another medium."""
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    if media:
+        page.emulate_media(media=media)
+    result = axe(page)
+
+    assert violations(result) == []
+    assert len(result["passes"]) > 20
+
+
 def violations(found: dict[str, Any]) -> list[str]:
     return [f"{rule['id']}: {node['html'][:120]}" for rule in found["violations"] for node in rule["nodes"]]
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pql_model.atomic import atomic_write
+from pql_model.atomic import atomic_write, atomic_write_text
 
 
 def test_file_is_written_completely(tmp_path):
@@ -25,3 +25,8 @@ def test_failure_keeps_the_old_file_and_leaves_no_partial_one(tmp_path):
         atomic_write(path, fail)
     assert path.read_text() == "before"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_text_is_written_as_it_is(tmp_path):
+    atomic_write_text(tmp_path / "a.txt", "ü\r\n🦊\n")
+    assert (tmp_path / "a.txt").read_bytes() == "ü\r\n🦊\n".encode()

@@ -57,7 +57,7 @@ class Flow:
         runs = (*self.runs, as_of)[-_LAST_RUNS:]
         if self.since is None:
             return Flow(runs, as_of)
-        new, today = reached(probability) - reached(np.maximum(peak, 0.0), at_most=probability), as_of // DAY
+        new, today = reached(probability) - reached(np.minimum(peak, probability)), as_of // DAY
         kept = {day: np.array(counts) for day, counts in self.days if day * DAY > as_of - remembered(period) - DAY}
         kept[today] = kept.get(today, 0) + new
         days = tuple((day, tuple(counts.tolist())) for day, counts in kept.items())
@@ -85,11 +85,9 @@ class Flow:
         return int(np.median(gaps)) if len(gaps) else DAY
 
 
-def reached(probability: np.ndarray, at_most: np.ndarray | None = None) -> np.ndarray:
-    """Count the probabilities that reach each level, int (levels,); with `at_most`, each up to that level only."""
-    capped = probability if at_most is None else np.minimum(probability, at_most)
-    counts = np.bincount(np.searchsorted(LEVELS, capped, side="right"), minlength=len(LEVELS) + 1)
-    return np.asarray(np.cumsum(counts[::-1])[::-1][1:])
+def reached(probability: np.ndarray, levels: np.ndarray = LEVELS) -> np.ndarray:
+    """Count the probabilities that reach each level, int (levels,)."""
+    return np.asarray(len(probability) - np.searchsorted(np.sort(probability), levels, side="left"))
 
 
 @dataclass(frozen=True)

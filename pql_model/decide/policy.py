@@ -107,7 +107,7 @@ def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) ->
     """
     best, early, periods = _first_reaching(period, capacity.per.us)
     levels = np.unique(best)[::-1]
-    leads = _reaching(best, levels) - _reaching(early, levels)
+    leads = reached(best, levels) - reached(early, levels)
     affordable = leads * (1 - hold_out) <= capacity.leads * max(1.0, periods)
     first_over = int(np.argmin(affordable)) if not affordable.all() else len(levels)
     return float(levels[max(0, first_over - 1)])
@@ -123,11 +123,6 @@ def _first_reaching(period: Period, per: int) -> tuple[np.ndarray, np.ndarray, f
         first = frame[frame["at"] == frame["at"].min()]
         early = first.groupby("entity")["p"].max().reindex(best.index, fill_value=-np.inf)
     return best.to_numpy(), early.to_numpy(), float(periods)
-
-
-def _reaching(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Count the values that reach each level."""
-    return np.asarray(len(values) - np.searchsorted(np.sort(values), levels, side="left"))
 
 
 def _by_definition(source: Definitions, period: Period) -> PolicyRule:

@@ -102,9 +102,9 @@ def select(
     admitted = _first_in_queue(queue, rows, places) if places is not None else queue & qualifies
     price = _price(admitted & ~rows.raised, rows.probability) if places is not None else None
     # Whoever was a lead before is still one where another is alerted with no more.
-    dear = rows.probability >= (price if price is not None else np.inf)
-    stays = qualified_before & (qualifies | dear | (rows.probability >= stay * threshold))
-    returns = cooling & ~qualified_before & (_meets_rule(rule, rows, threshold) | rows.raised | dear)
+    as_good = rows.probability >= (price if price is not None else np.inf)
+    stays = qualified_before & (qualifies | as_good | (rows.probability >= stay * threshold))
+    returns = cooling & ~qualified_before & (_meets_rule(rule, rows, threshold) | rows.raised | as_good)
     selected = stays | returns | admitted
     is_pql = selected & rows.contactable
     newly_qualified = admitted & rows.contactable
@@ -221,10 +221,9 @@ class _StateAfter:
 
     def _still_matters(self, state: EntityState) -> bool:
         """While it could return: in its cool-down, taking a place, or seen within the flow that is remembered."""
-        alerted, seen = state.alerted_at, state.seen_at
-        longest = max(self.cool_down, remembered(self.rule.per or 0))
-        return (alerted is not None and self.as_of - alerted < longest) or (
-            seen is not None and self.as_of - seen < remembered(self.rule.per or 0)
+        alerted, seen, of_flow = state.alerted_at, state.seen_at, remembered(self.rule.per or 0)
+        return (alerted is not None and self.as_of - alerted < max(self.cool_down, of_flow)) or (
+            seen is not None and self.as_of - seen < of_flow
         )
 
     def _day_price(self) -> float | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pql_model.atomic import atomic_write
+from pql_model.atomic import atomic_write_text
 from pql_model.page.rendering import make_environment
 
 _STYLE, _SCRIPT = "base.css", "base.js"
@@ -50,7 +50,7 @@ def asset(package: str, name: str) -> Markup:
 
 def write_page(path: Path, html: str) -> None:
     """Write the page atomically, as UTF-8 with LF: otherwise the policy would reject the page's own script."""
-    atomic_write(path, lambda unfinished: unfinished.write_bytes(html.encode("utf-8")))
+    atomic_write_text(path, html)
 
 
 def _policy(style: str, script: str) -> Markup:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pql_model.atomic import atomic_write
+from pql_model.atomic import atomic_write_text
 from pql_model.config.definition import Definition
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
@@ -96,12 +96,8 @@ def criteria_dbt(
     model = dbt_model(config, resolved, statement, name)
     folder.mkdir(parents=True, exist_ok=True)
     for path, text in zip(files, (model.sql, model.schema), strict=True):
-        _write(path, text)
+        atomic_write_text(path, text)
     return DbtResult(name, dialect, files, resolved)
-
-
-def _write(path: Path, text: str) -> None:
-    atomic_write(path, lambda at: at.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def _checked(name: str) -> str:

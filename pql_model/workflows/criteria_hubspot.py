@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pql_model.atomic import atomic_write
+from pql_model.atomic import atomic_write_text
 from pql_model.config.definition import Definition
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
@@ -73,6 +73,5 @@ def criteria_hubspot(
     resolved = chosen.definition
     draft = hubspot_list(config, resolved)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(draft, ensure_ascii=False, indent=2) + "\n"
-    atomic_write(path, lambda at: at.write_text(text, encoding="utf-8", newline="\n"))
+    atomic_write_text(path, json.dumps(draft, ensure_ascii=False, indent=2) + "\n")
     return HubSpotDraft(path, draft, resolved)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from browser import EVIL, Visit, axe, letters, skip_without_browser, started, violations, visits
+from browser import EVIL, Visit, assert_accessible, axe, letters, skip_without_browser, started, visits
 from browsing import close, definitions, every_page, meeting, same_cells, text, tick
 from growths import (
     CANARIES,
@@ -398,14 +398,7 @@ def test_the_texts_of_the_script_claim_no_cause_either(visit):
     ],
 )
 def test_axe_finds_no_violations(visit, name, options, media):
-    page = visit(name, bypass_csp=True, **options)
-    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
-    if media:
-        page.emulate_media(media=media)
-    result = axe(page)
-
-    assert violations(result) == []
-    assert len(result["passes"]) > 20
+    assert_accessible(visit(name, bypass_csp=True, **options), media)
 
 
 def test_axe_detects_a_violation(visit):
