@@ -65,6 +65,6 @@ def safe_cell(value: Any) -> Any:
     r"""Keep a spreadsheet from running a text as a formula: names come from whoever signed up.
 
     >>> safe_cell('=HYPERLINK("http://x")'), safe_cell("-5"), safe_cell("+49 151 1234"), safe_cell("@ada")
-    ('\\'=HYPERLINK("http://x")', '-5', '+49 151 1234', '@ada')
+    ('\'=HYPERLINK("http://x")', '-5', '+49 151 1234', '@ada')
     """
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -33,10 +33,12 @@ def header(
 
 
 def comment(lines: Sequence[str]) -> str:
-    r"""Write lines as comments, the long ones wrapped.
+    """Write lines as comments, the long ones wrapped.
 
-    >>> comment(["who meets it", "", "since\\nwhen"])
-    '-- who meets it\\n--\\n-- since when'
+    >>> print(comment(["who meets it", "", "since when"]))
+    -- who meets it
+    --
+    -- since when
     """
     return "\n".join(f"-- {line}".rstrip() for line in _wrapped(lines))
 
