@@ -26,9 +26,10 @@ LAYERS = (
     {"criteria", "explain"},
     {"decide", "page"},
     {"score_log"},
+    {"ledger"},
+    {"effect", "forecast", "funnel", "monitor"},
     {"leads", "privacy", "registry", "report"},
     {"activate", "serve"},
-    {"monitor"},
 )
 """Low to high. A package imports itself and lower layers, never a neighbour or a higher one."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -54,7 +55,7 @@ ONE_DOOR = {
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
     "ibis": (
         "pql_model.activate.tables",
-        "pql_model.features",
+        *(f"pql_model.{name}" for name in ("effect", "features", "forecast", "funnel", "ledger", "monitor")),
         "pql_model.score_log.database_table",
         "pql_model.snapshots",
         "pql_model.sources",

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pql_model.atomic import atomic_write
 from pql_model.errors import DataError
-from pql_model.score_log.schema import INDEX_SCHEMA, REPLAY_SCHEMA, SCHEMA
+from pql_model.score_log.log_schema import INDEX_SCHEMA, REPLAY_SCHEMA, SCHEMA
 from pql_model.time import now, to_datetime
 
 _BATCH_ROWS = 10_000

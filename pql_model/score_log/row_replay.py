@@ -15,8 +15,8 @@ from pql_model.explain.scored import scored_rows
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import OTHER, Manifest, ModelColumn
 from pql_model.payload import select_attributes
+from pql_model.score_log.log_schema import LogRow
 from pql_model.score_log.row_diff import NUMBERS, TOLERANCE
-from pql_model.score_log.schema import LogRow
 from pql_model.time import iso
 
 

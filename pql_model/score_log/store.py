@@ -15,7 +15,7 @@ from pql_model.config.schema import Config
 from pql_model.errors import DataError
 from pql_model.score_log.database_table import LogTable
 from pql_model.score_log.files import log_files, write_log
-from pql_model.score_log.schema import INDEX_SCHEMA, REPLAY_SCHEMA, decode_columns, encode_lists
+from pql_model.score_log.log_schema import INDEX_SCHEMA, REPLAY_SCHEMA, decode_columns, encode_lists
 
 _ORDER = ("scored_at", "entity", "inputs_digest")
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pql_model.decide.rows import table_row
 from pql_model.errors import DataError
 from pql_model.score_log.files import write_log
-from pql_model.score_log.schema import log_table
+from pql_model.score_log.log_schema import log_table
 from pql_model.serve.engine import Answer
 
 FLUSH_SECONDS = 10.0

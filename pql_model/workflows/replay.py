@@ -20,8 +20,8 @@ from pql_model.features.table import feature_table, has_value
 from pql_model.model.artifact import FittedModel
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Tracking
+from pql_model.score_log.log_schema import LogRow, inputs_digest, log_rows
 from pql_model.score_log.row_replay import InputChange, ReplayedRow, differing_parts, input_changes
-from pql_model.score_log.schema import LogRow, inputs_digest, log_rows
 from pql_model.score_log.store import RowSelection, read_scores
 from pql_model.snapshots.grid import requested_grid
 from pql_model.sources.duckdb_session import Connection, open_session

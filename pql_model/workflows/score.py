@@ -33,7 +33,7 @@ from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import trait_name
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import RegisteredModel, Tracking
-from pql_model.score_log.schema import log_table
+from pql_model.score_log.log_schema import log_table
 from pql_model.score_log.store import append_scores
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.coverage import newest_event

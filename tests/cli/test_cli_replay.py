@@ -8,8 +8,8 @@ from rich.console import Console
 
 from pql_model.cli.app import main
 from pql_model.cli.replay import show_replay
+from pql_model.score_log.log_schema import LogRow
 from pql_model.score_log.row_replay import InputChange, ReplayedRow
-from pql_model.score_log.schema import LogRow
 from pql_model.time import to_instant
 from pql_model.workflows.replay import ReplayResult
 

@@ -12,7 +12,7 @@ import pytest
 
 from pql_model.errors import DataError
 from pql_model.score_log.files import log_files, write_log
-from pql_model.score_log.schema import REPLAY_SCHEMA, log_table
+from pql_model.score_log.log_schema import REPLAY_SCHEMA, log_table
 from pql_model.score_log.store import RowSelection, select_rows
 from pql_model.time import parse_instant, to_datetime
 

@@ -8,8 +8,8 @@ from small_model import MANIFEST, small_model, small_table
 from pql_model.explain.scored import scored_rows
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import OTHER, Manifest, ModelColumn
+from pql_model.score_log.log_schema import LogRow, inputs_digest
 from pql_model.score_log.row_replay import differing_parts, input_changes, inputs_table
-from pql_model.score_log.schema import LogRow, inputs_digest
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pql_model.score_log.schema import INDEX_SCHEMA, REPLAY_SCHEMA, log_table
+from pql_model.score_log.log_schema import INDEX_SCHEMA, REPLAY_SCHEMA, log_table
 from pql_model.score_log.store import RowSelection, select_rows
 from pql_model.time import DAY, parse_instant, to_datetime
 

@@ -9,7 +9,7 @@ from worlds import product
 
 from pql_model.errors import DataError
 from pql_model.score_log.database_table import LogTable
-from pql_model.score_log.schema import REPLAY_SCHEMA, SCHEMA, decode_columns, log_table
+from pql_model.score_log.log_schema import REPLAY_SCHEMA, SCHEMA, decode_columns, log_table
 from pql_model.score_log.store import RowSelection, append_scores, read_scores
 from pql_model.time import parse_instant, to_datetime
 

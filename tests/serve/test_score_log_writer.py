@@ -13,7 +13,7 @@ from calls import NOW, Caller, relabel, service_of
 import pql_model.serve.score_log_writer as module
 from pql_model.errors import DataError
 from pql_model.score_log.files import log_files
-from pql_model.score_log.schema import inputs_digest, log_rows
+from pql_model.score_log.log_schema import inputs_digest, log_rows
 from pql_model.score_log.store import RowSelection, select_rows
 from pql_model.serve.problem import ProblemError
 from pql_model.serve.score_log_writer import ScoreLogWriter
@@ -311,7 +311,7 @@ def test_a_service_without_a_log_does_not_import_pyarrow(bundle):
     code = (
         "import sys; from pathlib import Path; from pql_model.serve.app import Service; from pql_model.serve.settings import Settings; "
         f"s = Service(Settings(bundle=Path({str(bundle.path)!r}))); s.app(); "
-        "print(*(n for n in ('pql_model.serve.score_log_writer', 'pql_model.score_log.schema', 'pyarrow.parquet') if n in sys.modules))"
+        "print(*(n for n in ('pql_model.serve.score_log_writer', 'pql_model.score_log.log_schema', 'pyarrow.parquet') if n in sys.modules))"
     )
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (process.returncode, process.stdout.split()) == (0, []), process.stderr

@@ -14,7 +14,7 @@ from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.model.calibrate import Calibration
 from pql_model.registry.tracking import Tracking
 from pql_model.score_log.files import log_files, write_log
-from pql_model.score_log.schema import SCHEMA, inputs_digest, log_rows
+from pql_model.score_log.log_schema import SCHEMA, inputs_digest, log_rows
 from pql_model.serve.bundle import Bundle
 from pql_model.serve.engine import ScoringEngine
 from pql_model.serve.request_builder import entity_requests

@@ -9,7 +9,7 @@ import pytest
 
 from pql_model.decide.rows import NAMES
 from pql_model.errors import DataError
-from pql_model.score_log.schema import SCHEMA, decode_columns, encode_lists, inputs_digest, log_rows, log_table
+from pql_model.score_log.log_schema import SCHEMA, decode_columns, encode_lists, inputs_digest, log_rows, log_table
 from pql_model.time import parse_instant
 
 REASONS = json.dumps([{"sign": "+", "column": "a.count.ever", "words": "3 `a` so far (+)"}])
