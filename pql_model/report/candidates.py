@@ -13,7 +13,7 @@ from pql_model.criteria.export import condition_yaml
 from pql_model.page import numbers
 from pql_model.report.behaviours import KINDS
 from pql_model.report.charts import Point, curve, dotplot, futures
-from pql_model.report.svg import both_widths
+from pql_model.page.svg import both_widths
 from pql_model.report.view import GrowthNode, View
 
 MOST = 8

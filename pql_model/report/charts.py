@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pql_model.page import numbers
 from pql_model.page.numbers import Estimate
-from pql_model.report.svg import (
+from pql_model.page.svg import (
     NARROW,
     Scale,
     axis_below,

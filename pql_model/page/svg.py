@@ -1,4 +1,4 @@
-"""The shapes of the report's charts, as SVG that prints, needs no script and follows the theme."""
+"""The shapes of charts, as SVG that prints, needs no script and follows the theme."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 import pytest
 from reading import read
 
-from pql_model.report.svg import NARROW, WIDE, Scale, band_across, band_up, both_widths, dot, ends, picture, text, ticks
+from pql_model.page.svg import NARROW, WIDE, Scale, band_across, band_up, both_widths, dot, ends, picture, text, ticks
 
 
 def test_a_picture_has_a_role_and_its_finding_as_title():
