@@ -55,9 +55,13 @@ _EARLY, _EARLY_FROM = 0.014, 1  # share of accounts that pay early, evenly from 
 _DELAY_SHAPE, _DELAY_DAYS = 1.3, 10.0  # Weibull
 
 
-def payments(rng: np.random.Generator, accounts: Accounts, trial: pd.DataFrame) -> Ints:
-    """Payment time of each account, or NEVER. Internal accounts never pay."""
-    decided = rng.random(accounts.n) < _sigmoid(_odds_at_decision(accounts, trial) + rng.normal(0, _NOISE, accounts.n))
+def payments(rng: np.random.Generator, accounts: Accounts, trial: pd.DataFrame, odds: Floats | None = None) -> Ints:
+    """Payment time of each account, or NEVER. Internal accounts never pay.
+
+    `odds` are the log-odds of paying at the decision; default: those of the planted criteria.
+    """
+    odds = odds_at_decision(accounts, trial) if odds is None else odds
+    decided = rng.random(accounts.n) < _sigmoid(odds + rng.normal(0, _NOISE, accounts.n))
     age = np.where(decided, DECISION_DAY + _DELAY_DAYS * rng.weibull(_DELAY_SHAPE, accounts.n), np.inf)
     early = rng.random(accounts.n) < _EARLY
     age = np.where(early, rng.uniform(_EARLY_FROM, DECISION_DAY, accounts.n), age)
@@ -78,7 +82,7 @@ def true_probabilities(accounts: Accounts, trial: pd.DataFrame, paid_at: Ints) -
 
 
 def _chance_at_14(accounts: Accounts, trial: pd.DataFrame) -> Floats:
-    return _decides(_odds_at_decision(accounts, trial)) * _delay_within(HORIZON_DAYS)
+    return _decides(odds_at_decision(accounts, trial)) * _delay_within(HORIZON_DAYS)
 
 
 def _chance_at_7(accounts: Accounts, trial: pd.DataFrame) -> Floats:
@@ -101,7 +105,8 @@ def _chance_at_7(accounts: Accounts, trial: pd.DataFrame) -> Floats:
     return early + (1 - early) * decides * _delay_within(HORIZON_DAYS - 7)
 
 
-def _odds_at_decision(accounts: Accounts, trial: pd.DataFrame) -> Floats:
+def odds_at_decision(accounts: Accounts, trial: pd.DataFrame) -> Floats:
+    """Log-odds of paying by the planted criteria and the company size."""
     return _odds(
         accounts,
         done_by_age(trial, accounts, INVITE, 7) >= _INVITES,

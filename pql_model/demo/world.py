@@ -140,11 +140,18 @@ def make_world(accounts: int = 4000, seed: int = 7) -> World:
     rng = np.random.default_rng(seed)
     people = draw_accounts(rng, accounts)
     trial = trial_usage(rng, people)
-    decided = payments(rng, people, trial)
+    return make_tables(rng, people, trial, payments(rng, people, trial))
+
+
+def make_tables(rng: np.random.Generator, people: Accounts, trial: pd.DataFrame, decided: Ints) -> World:
+    """Generate what follows the decisions to pay, and write everything as tables.
+
+    The truth is that of the planted mechanism, whatever decided.
+    """
     paid_at = np.where(decided < END, decided, NEVER)
     usage = pd.concat([trial, paid_usage(rng, people, paid_at)])
     usage = usage[usage["time"] < END].sort_values(["time", "account", "user", "action"], ignore_index=True)
-    names = np.array([f"acc-{number:05d}" for number in range(1, accounts + 1)], dtype=object)
+    names = np.array([f"acc-{number:05d}" for number in range(1, people.n + 1)], dtype=object)
     events, set_aside = with_unusable_rows(rng, as_rows(rng, usage, names), names, people.signed_up)
     newest = max(int(usage["time"].max()), int(paid_at[paid_at != NEVER].max(initial=0)))
     truth = _truth(true_probabilities(people, trial, paid_at), names, newest, set_aside)
