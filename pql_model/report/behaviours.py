@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from pql_model.page import numbers
 from pql_model.page.markup import without_backticks
-from pql_model.report.charts import curve, dots
 from pql_model.page.svg import both_widths
+from pql_model.report.charts import curve, dots
 from pql_model.report.view import GrowthNode, View
 
 MOST = 10

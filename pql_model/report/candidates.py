@@ -11,9 +11,9 @@ from markupsafe import Markup
 from pql_model.criteria.definition_metrics import TOO_FEW
 from pql_model.criteria.export import condition_yaml
 from pql_model.page import numbers
+from pql_model.page.svg import both_widths
 from pql_model.report.behaviours import KINDS
 from pql_model.report.charts import Point, curve, dotplot, futures
-from pql_model.page.svg import both_widths
 from pql_model.report.view import GrowthNode, View
 
 MOST = 8

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from pql_model.criteria.definition_metrics import LEAST_QUALIFIED
 from pql_model.page import numbers
+from pql_model.page.svg import both_widths
 from pql_model.report import charts
 from pql_model.report.charts import Week
-from pql_model.page.svg import both_widths
 from pql_model.report.view import GrowthNode, View
 from pql_model.statistics.estimate import wilson
 

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, LEAST_QUALIFIED
 from pql_model.page import numbers
-from pql_model.report.charts import calibration
 from pql_model.page.svg import both_widths
+from pql_model.report.charts import calibration
 from pql_model.report.view import GrowthNode, View
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 from markupsafe import Markup
 
 from pql_model.page import numbers
-from pql_model.report.charts import dots, icons
 from pql_model.page.svg import both_widths
+from pql_model.report.charts import dots, icons
 from pql_model.report.view import View
 
 _BADGES = {"use": ("●", "Use"), "use_with_care": ("◐", "Use with care"), "do_not_use": ("○", "Do not use yet")}
