@@ -58,11 +58,12 @@ def _show(console: Console, payload: dict[str, Any]) -> None:
     verb = "Would remove" if payload["dry_run"] else "Removed"
     for place in payload["places"]:
         what = [f"{place['rows']:,} {'row' if place['rows'] == 1 else 'rows'}"] if place["rows"] else []
-        what += [f"its users from {place['cells']:,} other rows"] if place["cells"] else []
+        others = place["cleared"]
+        what += [f"its users from {others:,} other {'row' if others == 1 else 'rows'}"] if others else []
         kind = "" if place["kind"] == "table" else f" ({place['kind']})"
         say(console, f"{verb} {' and '.join(what)}: {os.path.relpath(place['path'])}{kind}")
     for text in payload["not_reached"]:
-        say(console, f"Not reached, delete it there: {text}")
+        say(console, f"Not reached, look there and delete it: {text}")
     for text in payload["notes"]:
         say(console, text)
     say(

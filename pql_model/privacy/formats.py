@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,8 +23,8 @@ from pql_model.atomic import atomic_write
 from pql_model.privacy.subject import ABOUT_CONTACT, PERSON_COLUMNS, Subject, users_in
 
 ENTITY, AS_OF = "entity", "as_of"
-IMPORTER_IDS = ("PQL account", "PQL_Entity_Id__c", "PQL_Contact__c", "Id", "Email", "LastName", "Company")
-"""Columns with ids of accounts and users in the files for HubSpot's and Salesforce's importers."""
+IMPORTER_IDS = ("PQL account", "PQL_Entity_Id__c", "Id", "Email", "LastName", "Company")
+"""Columns of the files for HubSpot's and Salesforce's importers that say which account or user a row is about."""
 _SHORT_ID = 15
 """Length of a Salesforce id without the three characters that an importer's file adds."""
 _BATCH = 20_000
@@ -32,16 +32,16 @@ _BATCH = 20_000
 
 @dataclass(frozen=True)
 class Match:
-    """What a file holds of a subject: its own rows, and cells of other rows that name its users."""
+    """What a file holds of a subject: its own rows, which are removed, and rows of others that are cleared of its users."""
 
     rows: int = 0
-    cells: int = 0
+    cleared: int = 0
 
     def __bool__(self) -> bool:
-        return self.rows + self.cells > 0
+        return self.rows + self.cleared > 0
 
     def __add__(self, other: Match) -> Match:
-        return Match(self.rows + other.rows, self.cells + other.cells)
+        return Match(self.rows + other.rows, self.cleared + other.cleared)
 
 
 class Format(Protocol):
@@ -98,34 +98,20 @@ def _is_own(batch: pa.RecordBatch, subject: Subject) -> pa.Array:
 
 def _edited(batch: pa.RecordBatch, subject: Subject, rows: bool) -> tuple[pa.RecordBatch, Match]:
     own = _is_own(batch, subject)
-    removed, cells = own.true_count, 0
+    removed, cleared = own.true_count, 0
     if rows:
         batch, own = batch.filter(pc.invert(own)), None
-    for place, name in enumerate(batch.schema.names):
-        if name in PERSON_COLUMNS and subject.users:
-            old = batch.column(name).to_pylist()
-            kept = own.to_pylist() if own is not None else [False] * len(old)
-            new = [text if mine else subject.cleared(text) for text, mine in zip(old, kept, strict=True)]
-            changed = [a != b for a, b in zip(old, new, strict=True)]
-            cells += sum(changed)
-            batch = _with_column(batch, place, new)
-            if name == "contact":
-                batch = _without_facts(batch, changed)
-    return batch, Match(removed, cells)
-
-
-def _with_column(batch: pa.RecordBatch, place: int, values: list[Any]) -> pa.RecordBatch:
-    field = batch.schema.field(place)
-    return batch.set_column(place, field, pa.array(values, field.type))
-
-
-def _without_facts(batch: pa.RecordBatch, of_forgotten: list[bool]) -> pa.RecordBatch:
-    """Clear what a flat list tells about a contact who is forgotten."""
-    for place, name in enumerate(batch.schema.names):
-        if name in ABOUT_CONTACT:
-            values = zip(batch.column(name).to_pylist(), of_forgotten, strict=True)
-            batch = _with_column(batch, place, [None if gone else value for value, gone in values])
-    return batch
+    if subject.users and _people(batch.schema.names):
+        names = [name for name in batch.schema.names if name in (*PERSON_COLUMNS, *ABOUT_CONTACT)]
+        old = batch.select(names).to_pylist()
+        kept = own.to_pylist() if own is not None else [False] * len(old)
+        new = [row if mine else subject.cleared_row(row) for row, mine in zip(old, kept, strict=True)]
+        cleared = sum(a != b for a, b in zip(old, new, strict=True))
+        for name in names if cleared else ():
+            place = batch.schema.get_field_index(name)
+            field = batch.schema.field(place)
+            batch = batch.set_column(place, field, pa.array([row[name] for row in new], field.type))
+    return batch, Match(removed, cleared)
 
 
 @dataclass(frozen=True)
@@ -143,7 +129,7 @@ class TextRows:
             if record.is_own(subject):
                 found += Match(rows=1)
             elif record.cleared(subject) != record.text:
-                found += Match(cells=1)
+                found += Match(cleared=1)
         return found
 
     def forget(self, subject: Subject, *, rows: bool) -> None:
@@ -189,14 +175,11 @@ class _Record:
         if not self.header:
             content = subject.without_users(self.values)
             return self.text if content == self.values else json.dumps(content, ensure_ascii=False) + "\n"
-        cells = {n: subject.cleared(str(v)) if n in PERSON_COLUMNS else v for n, v in self.values.items()}
+        cells = subject.cleared_row(self.values)
         if cells == self.values:
             return self.text
-        if cells.get("contact") != self.values.get("contact"):
-            cells |= dict.fromkeys(name for name in ABOUT_CONTACT if name in cells)
-        new = list(cells.values())
         line = io.StringIO()
-        csv.writer(line, lineterminator="\r\n" if self.text.endswith("\r\n") else "\n").writerow(new)
+        csv.writer(line, lineterminator="\r\n" if self.text.endswith("\r\n") else "\n").writerow(cells.values())
         return line.getvalue()
 
 
@@ -250,15 +233,16 @@ class SqliteRows:
     def count(self, subject: Subject) -> Match:
         with closing(sqlite3.connect(self.path, timeout=60)) as con:
             rows = sum(len(_own(con, table, subject)) for table in _tables(con))
-            return Match(rows, sum(len(list(_to_clear(con, table, subject))) for table in _tables(con)))
+            return Match(rows, sum(1 for table in _tables(con) for _ in _to_clear(con, table, subject)))
 
     def forget(self, subject: Subject, *, rows: bool) -> None:
         with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as con:
             con.execute("PRAGMA secure_delete = ON")
             con.execute("BEGIN IMMEDIATE")
             for table in _tables(con):
-                for column, old, new in list(_to_clear(con, table, subject)):
-                    con.execute(f"UPDATE {_q(table)} SET {_q(column)} = ? WHERE {_q(column)} = ?", (new, old))  # noqa: S608
+                for texts in list(_to_clear(con, table, subject)):
+                    for column, old, new in texts:
+                        con.execute(f"UPDATE {_q(table)} SET {_q(column)} = ? WHERE {_q(column)} = ?", (new, old))  # noqa: S608
                 if rows:
                     con.executemany(
                         f"DELETE FROM {_q(table)} WHERE {ENTITY} = ?",  # noqa: S608
@@ -282,16 +266,20 @@ def _own(con: sqlite3.Connection, table: str, subject: Subject) -> list[tuple[ob
     return [row for entity in subject.entities for row in con.execute(query, (entity,))]
 
 
-def _to_clear(con: sqlite3.Connection, table: str, subject: Subject) -> Iterator[tuple[str, str, str | None]]:
-    """Column, text and cleared text of the rows of others that name the users."""
+def _to_clear(con: sqlite3.Connection, table: str, subject: Subject) -> Iterator[list[tuple[str, str, str | None]]]:
+    """Column, text and cleared text of each row of others that names the users."""
     if not subject.users:
         return
     columns = [column for _, column, *_ in con.execute(f"PRAGMA table_info({_q(table)})")]
     for row in con.execute(f"SELECT * FROM {_q(table)}"):  # noqa: S608
         if str(row[columns.index(ENTITY)]) not in subject.entities:
-            for column, text in zip(columns, row, strict=True):
-                if isinstance(text, str) and text.startswith(("{", "[")) and subject.cleared(text) != text:
-                    yield column, text, subject.cleared(text)
+            texts = [
+                (column, text, subject.cleared(text))
+                for column, text in zip(columns, row, strict=True)
+                if isinstance(text, str) and text.startswith(("{", "[")) and subject.cleared(text) != text
+            ]
+            if texts:
+                yield texts
 
 
 def _people(names: Iterable[str]) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pql_model.privacy.formats import ENTITY, Match
@@ -13,7 +16,7 @@ from pql_model.score_log.database_table import LogTable
 
 @dataclass(frozen=True)
 class LogRows:
-    """A table of scored rows. Rows and cells are changed in the database, in one transaction each."""
+    """A table of scored rows. They are removed and cleared in the database, in one transaction each."""
 
     table: LogTable
 
@@ -21,30 +24,38 @@ class LogRows:
         people = self._people()
         if not people:
             return set()
-        rows = self.table.read([ENTITY, *people]).to_pylist()
-        own = [row for row in rows if row[ENTITY] in subject.entities]
+        rows = self.table.read([ENTITY, *people])
+        own = rows.filter(_is_one_of(rows[ENTITY], subject.entities)).to_pylist()
         return {user for row in own for name in people for user in users_in(row[name])}
 
     def count(self, subject: Subject) -> Match:
         if ENTITY not in self.table.columns():
             return Match()
-        entities = self.table.read([ENTITY])[ENTITY].to_pylist()
-        rows = sum(entity in subject.entities for entity in entities)
-        return Match(rows, sum(len(texts) for texts in self._changes(subject).values()))
+        rows = pc.sum(_is_one_of(self.table.read([ENTITY])[ENTITY], subject.entities)).as_py() or 0
+        return Match(rows, sum(count for _, _, count in self._changes(subject)))
 
     def forget(self, subject: Subject, *, rows: bool) -> None:
-        for name, texts in self._changes(subject).items():
-            self.table.replace(name, texts)
+        changes = [(old, new) for old, new, _ in self._changes(subject)]
+        self.table.replace(changes, ENTITY, sorted(subject.entities))
         if rows:
             self.table.delete(ENTITY, sorted(subject.entities))
 
     def _people(self) -> list[str]:
         return [name for name in self.table.columns() if name in PERSON_COLUMNS]
 
-    def _changes(self, subject: Subject) -> dict[str, dict[str, str | None]]:
-        """Column -> text -> cleared text."""
-        changes: dict[str, dict[str, str | None]] = {}
-        for name in self._people():
-            texts = pc.unique(self.table.read([name])[name]).to_pylist()
-            changes[name] = {text: new for text in texts if text and (new := subject.cleared(text)) != text}
-        return changes
+    def _changes(self, subject: Subject) -> Iterator[tuple[dict[str, Any], dict[str, Any], int]]:
+        """Cells that name the users, what they become, and in how many rows of others they stand."""
+        people = self._people()
+        if not people or not subject.users:
+            return
+        rows = self.table.read([ENTITY, *people])
+        others = rows.filter(pc.invert(_is_one_of(rows[ENTITY], subject.entities)))
+        for group in others.group_by(people).aggregate([([], "count_all")]).to_pylist():
+            count = group.pop("count_all")
+            new = subject.cleared_row(group)
+            if new != group:
+                yield group, new, count
+
+
+def _is_one_of(column: pa.ChunkedArray, values: frozenset[str]) -> pa.ChunkedArray:
+    return pc.fill_null(pc.is_in(column, pa.array(sorted(values), column.type)), False)

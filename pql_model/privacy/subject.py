@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PERSON_COLUMNS = ("contact", "contacts", "brought_in_by", "other_contacts")
+CONTACT, CONTACTS, OTHER_CONTACTS = "contact", "contacts", "other_contacts"
+PERSON_COLUMNS = (CONTACT, CONTACTS, "brought_in_by", OTHER_CONTACTS, "PQL_Contact__c")
 """Columns of scored rows that name users: ids, a list of ids, or JSON."""
 ABOUT_CONTACT = ("contact_share", "contact_last_seen", "brought_in_by")
 """Columns of a flat list that tell something about the user in its column `contact`."""
@@ -48,6 +49,24 @@ class Subject:
             return text
         return json.dumps(cleared, ensure_ascii=False) if cleared else None
 
+    def cleared_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Clear the cells of a row that name users. The next contact takes the place of a `contact` who is forgotten.
+
+        >>> subject = Subject(frozenset(), frozenset({"u1"}))
+        >>> subject.cleared_row({"contact": "u1", "contact_share": 0.7, "other_contacts": "u2; u3"})
+        {'contact': 'u2', 'contact_share': None, 'other_contacts': 'u3'}
+        """
+        new = {name: self._cleared_cell(name, value) for name, value in row.items()}
+        if not new.get(CONTACT) and row.get(CONTACT):
+            new |= dict.fromkeys(name for name in ABOUT_CONTACT if name in new)
+            new |= _promoted(new)
+        return new
+
+    def _cleared_cell(self, name: str, value: Any) -> Any:
+        if name not in PERSON_COLUMNS:
+            return value
+        return self.cleared(value) if isinstance(value, str) else self.without_users(value)
+
     def without_users(self, content: Any) -> Any:
         """Return JSON without the objects and values that name the users."""
         if isinstance(content, list):
@@ -56,7 +75,7 @@ class Subject:
             return content
         if content.get(_USER) in self.users:
             return None
-        return {
+        new = {
             key: None
             if key in PERSON_COLUMNS and isinstance(value, str) and value in self.users
             # nothing in an empty list names anybody: it stays as it was written
@@ -65,6 +84,20 @@ class Subject:
             else self.without_users(value)
             for key, value in content.items()
         }
+        return new | _promoted(new) if content.get(CONTACT) and not new[CONTACT] else new
+
+
+def _promoted(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells that change where the next of a row's contacts takes the place of the first, in the form of the row."""
+    contacts, others = row.get(CONTACTS), row.get(OTHER_CONTACTS)
+    if isinstance(contacts, str) and (known := _parsed(contacts)):
+        return {CONTACT: json.dumps(known[0], ensure_ascii=False)}
+    if isinstance(contacts, list) and contacts:
+        return {CONTACT: contacts[0]}
+    if isinstance(others, str) and others:
+        first, _, rest = others.partition(_SEPARATOR)
+        return {CONTACT: first, OTHER_CONTACTS: rest or None}
+    return {}
 
 
 def users_in(text: str | None) -> Iterator[str]:

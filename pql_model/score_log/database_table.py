@@ -108,22 +108,35 @@ class LogTable:
         """
         self._change([exp.delete(self._target, where=_one_of(column, values))])
 
-    def replace(self, column: str, texts: Mapping[str, str | None]) -> None:
-        """Replace texts of a column by others, in one transaction.
+    def replace(
+        self,
+        changes: Iterable[tuple[Mapping[str, str | None], Mapping[str, str | None]]],
+        key: str,
+        kept: Sequence[str],
+    ) -> None:
+        """Replace texts by others in one transaction.
+
+        Parameters
+        ----------
+        changes
+            Texts of the columns of a row, and the texts that every row with these gets instead.
+        key, kept
+            Rows with one of the texts `kept` in the column `key` are not changed.
 
         Raises
         ------
         DataError
             If the database cannot be used.
         """
-        name = exp.Column(this=exp.to_identifier(column, quoted=True))
         self._change(
             exp.Update(
                 this=self._target,
-                expressions=[exp.EQ(this=name.copy(), expression=exp.convert(new))],
-                where=exp.Where(this=_one_of(column, [old])),
+                expressions=[exp.EQ(this=_column(name), expression=exp.convert(text)) for name, text in new.items()],
+                where=exp.Where(
+                    this=exp.and_(*(_equals(name, text) for name, text in old.items()), exp.not_(_one_of(key, kept)))
+                ),
             )
-            for old, new in texts.items()
+            for old, new in changes
         )
 
     def _change(self, statements: Iterable[Any]) -> None:
@@ -172,9 +185,21 @@ class LogTable:
             ) from error
 
 
+def _column(name: str) -> exp.Column:
+    return exp.Column(this=exp.to_identifier(name, quoted=True))
+
+
+def _equals(column: str, text: str | None) -> exp.Expression:
+    other = exp.convert(text)
+    return (
+        exp.Is(this=_column(column), expression=other)
+        if text is None
+        else exp.EQ(this=_column(column), expression=other)
+    )
+
+
 def _one_of(column: str, values: Sequence[str]) -> exp.In:
-    texts = [exp.Literal.string(value) for value in values]
-    return exp.In(this=exp.Column(this=exp.to_identifier(column, quoted=True)), expressions=texts)
+    return exp.In(this=_column(column), expressions=[exp.Literal.string(value) for value in values])
 
 
 def connect_database(url: str, home: Path) -> Any:

@@ -40,7 +40,7 @@ class ForgottenPlace:
     match: Match
 
     def to_dict(self) -> dict[str, Any]:
-        return {"path": self.path, "kind": self.kind, "rows": self.match.rows, "cells": self.match.cells}
+        return {"path": self.path, "kind": self.kind, "rows": self.match.rows, "cleared": self.match.cleared}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ForgetResult:
     entities, users
         The ids that were searched for.
     places
-        Files and tables that held rows of the entity, or cells of other rows that name its users.
+        Files and tables that held rows of the entity, and rows of others that named its users.
     not_reached
         Places that pql has written and this command cannot change.
     sources
@@ -76,7 +76,7 @@ class ForgetResult:
             "users": list(self.users),
             "dry_run": self.dry_run,
             "rows": sum(place.match.rows for place in self.places),
-            "cells": sum(place.match.cells for place in self.places),
+            "cleared": sum(place.match.cleared for place in self.places),
             "places": [place.to_dict() for place in self.places],
             "not_reached": list(self.not_reached),
             "sources": list(self.sources),
@@ -131,7 +131,8 @@ def forget(
     with file_lock(state_path(config.home, config.name).with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
         with stages("find the files"):
             sources = _source_files(config)
-            folders, not_reached = _mlflow_folders(config)
+            folders, of_mlflow = _mlflow_folders(config)
+            not_reached = [*of_mlflow, *_sync_receivers(config)]
             places = _places(config, [*folders, *map(Path, also)], sources)
         with stages("find the ids"):
             subject, notes = _subject(config, entity, places)
@@ -145,7 +146,7 @@ def forget(
                 # The users are cleared before the rows that name them are removed: a run after a kill finds them again.
                 for clears_only in (True, False):
                     for place, match in found:
-                        if match.cells or not clears_only:
+                        if match.cleared or not clears_only:
                             place.content.forget(subject, rows=not clears_only)
     return ForgetResult(
         tuple(sorted(subject.entities)),
@@ -164,7 +165,7 @@ def forget(
 def _places(config: Config, more: Sequence[Path], sources: Sequence[Path]) -> list[Place]:
     folder = log_folder(config)
     roots = [config.home, *([folder] if folder is not None else []), *more]
-    targets = [config.home / path for target in _sync_targets(config) if (path := getattr(target, "path", None))]
+    targets = [config.home / path for target in config.sync if (path := getattr(target, "path", None))]
     outputs = [file for path in targets for file in path.parent.glob(path.name.replace("{as_of}", "*"))]
     places = list(find_places([*roots, *outputs], sources))
     table = log_table_of(config)
@@ -173,8 +174,17 @@ def _places(config: Config, more: Sequence[Path], sources: Sequence[Path]) -> li
     return places
 
 
-def _sync_targets(config: Config) -> Sequence[Any]:
-    return getattr(config, "sync", ())
+def _sync_receivers(config: Config) -> list[str]:
+    """Where targets of `sync:` have brought rows to; a file of ours is a place, what was imported from it is not."""
+    words = {
+        "table": "rows in the table `{0.table}`",
+        "hubspot": "what HubSpot imported from `{0.path}`",
+        "salesforce": "what Salesforce imported from `{0.path}`",
+        "webhook": "messages that its receiver has stored",
+        "slack": "messages in Slack",
+        "notify": "notifications",
+    }
+    return [f"sync target `{t.name}`: {words[t.kind].format(t)}" for t in config.sync if t.kind in words]
 
 
 def _source_tables(config: Config) -> list[str]:

@@ -60,7 +60,7 @@ def test_yes_removes_and_the_json_counts(run, scores):
     payload = json.loads(text)
 
     assert (code, payload["rows"], payload["dry_run"]) == (0, 1, False)
-    assert payload["places"] == [{"path": str(scores), "kind": "table", "rows": 1, "cells": 0}]
+    assert payload["places"] == [{"path": str(scores), "kind": "table", "rows": 1, "cleared": 0}]
     assert left(scores) == ["b"]
 
 

@@ -30,7 +30,7 @@ def test_parquet_keeps_other_rows_schema_metadata_and_compression(tmp_path):
     rows, schema = ParquetRows(path), pq.read_schema(path)
 
     assert rows.users(SUBJECT) == {"ann", "ray"}
-    assert rows.count(SUBJECT) == Match(rows=2, cells=1)
+    assert rows.count(SUBJECT) == Match(rows=2, cleared=1)
     rows.forget(SUBJECT, rows=True)
     left = pq.read_table(path)
     assert left.schema.equals(schema, check_metadata=True)
@@ -77,7 +77,7 @@ def test_csv_keeps_the_text_of_other_rows(tmp_path):
     rows = TextRows(path)
 
     assert rows.users(SUBJECT) == {"ann", "ray"}
-    assert rows.count(SUBJECT) == Match(rows=2, cells=1)
+    assert rows.count(SUBJECT) == Match(rows=2, cleared=1)
     rows.forget(SUBJECT, rows=True)
     assert path.read_bytes().decode() == f"entity,p,reasons,contact\r\n{kept}c,1,y,\r\n"
 
@@ -103,7 +103,7 @@ def test_json_lines_keep_the_text_of_other_rows(tmp_path):
     rows = TextRows(path)
 
     assert rows.users(SUBJECT) == {"ray"}
-    assert rows.count(SUBJECT) == Match(rows=1, cells=1)
+    assert rows.count(SUBJECT) == Match(rows=1, cleared=1)
     rows.forget(SUBJECT, rows=True)
     assert path.read_text() == f'{kept}{{"entity": "c", "contact": null}}\n\n'
 
@@ -122,7 +122,7 @@ def test_sqlite_keeps_other_rows_and_no_trace_in_free_pages(tmp_path):
     outbox = SqliteRows(path)
 
     assert outbox.users(SUBJECT) == {"ray"}
-    assert outbox.count(SUBJECT) == Match(rows=1, cells=1)
+    assert outbox.count(SUBJECT) == Match(rows=1, cleared=1)
     outbox.forget(SUBJECT, rows=True)
     with closing(sqlite3.connect(path)) as con:
         assert con.execute("SELECT count(*) FROM leads").fetchone() == (201,)
@@ -144,6 +144,74 @@ def test_what_a_flat_list_tells_of_a_forgotten_contact_goes_with_the_id(tmp_path
     (rows.to_csv if kind == "csv" else rows.to_parquet)(path, index=False)
     (TextRows if kind == "csv" else ParquetRows)(path).forget(Subject(frozenset(), frozenset({"u1"})), rows=False)
     after = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
-    assert after.loc[0, ["contact", *flat]].isna().all()
-    assert after.loc[0, "other_contacts"] == "u2"
+    assert after.loc[0, "contact"] == "u2"  # the next one
+    assert after.loc[0, [*flat, "other_contacts"]].isna().all()
     assert after.loc[1, ["contact", *flat]].tolist() == ["u2", 0.5, "2025-12-13", "u3"]
+    assert after.loc[1, ["other_contacts"]].isna().all()
+
+
+def write_scores(path, rows):
+    """Write rows with contacts as each format holds them."""
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return TextRows(path)
+    if path.suffix == ".sqlite":
+        with closing(sqlite3.connect(path)) as con:
+            con.execute("CREATE TABLE leads (entity TEXT, row TEXT)")
+            con.executemany("INSERT INTO leads VALUES (?, ?)", [(row["entity"], json.dumps(row)) for row in rows])
+            con.commit()
+        return SqliteRows(path)
+    texts = [{k: json.dumps(v) if k.startswith("contact") else v for k, v in row.items()} for row in rows]
+    table = pd.DataFrame(texts)
+    (table.to_csv if path.suffix == ".csv" else table.to_parquet)(path, index=False)
+    return TextRows(path) if path.suffix == ".csv" else ParquetRows(path)
+
+
+def read_contacts(path):
+    """Entity -> its contact and contacts."""
+    if path.suffix == ".jsonl":
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    elif path.suffix == ".sqlite":
+        with closing(sqlite3.connect(path)) as con:
+            rows = [json.loads(text) for (text,) in con.execute("SELECT row FROM leads")]
+    else:
+        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        rows = [{k: None if pd.isna(v) else v for k, v in row.items()} for row in frame.to_dict("records")]
+        rows = [{k: json.loads(v) if k.startswith("contact") and v else v for k, v in row.items()} for row in rows]
+    return {row["entity"]: (row["contact"], row["contacts"]) for row in rows}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl", "sqlite"])
+def test_every_format_counts_rows_alike_and_the_next_contact_takes_the_place(tmp_path, kind):
+    ann, bob, eve = ({"user": user, "brought_in_by": None} for user in ("ann", "bob", "eve"))
+    people = {
+        "a": [ann, bob],
+        "b": [ann],
+        "c": [bob, ann, eve],
+        "d": [bob, {**eve, "brought_in_by": "ann"}],
+        "e": [eve],
+    }
+    path = tmp_path / f"scores.{kind}"
+    rows = write_scores(path, [{"entity": k, "as_of": 1, "contact": v[0], "contacts": v} for k, v in people.items()])
+    person = Subject(frozenset({"ann"}), frozenset({"ann"}))
+
+    assert rows.count(person) == Match(cleared=4)
+    rows.forget(person, rows=True)
+    assert read_contacts(path) == {
+        "a": (bob, [bob]),
+        "b": (None, None),
+        "c": (bob, [bob, eve]),
+        "d": (bob, [bob, eve]),
+        "e": (eve, [eve]),
+    }
+    assert not rows.count(person)
+
+
+def test_an_account_of_an_importer_keeps_its_row_without_a_forgotten_contact(tmp_path):
+    path = tmp_path / "salesforce.csv"
+    path.write_text("Id,PQL_Contact__c,PQL_Score__c\n0015000000Gv7qJAAR,ann,1\n0015000000Gv7qKAAR,bob,2\n")
+    rows = TextRows(path)
+
+    assert rows.count(Subject(frozenset({"ann"}), frozenset({"ann"}))) == Match(cleared=1)
+    rows.forget(Subject(frozenset({"ann"}), frozenset({"ann"})), rows=True)
+    assert path.read_text() == "Id,PQL_Contact__c,PQL_Score__c\n0015000000Gv7qJAAR,,1\n0015000000Gv7qKAAR,bob,2\n"

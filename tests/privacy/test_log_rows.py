@@ -33,6 +33,24 @@ def test_rows_are_removed_and_cells_cleared(table):
     assert not rows.count(SUBJECT)
 
 
+def test_the_next_contact_takes_the_place_and_rows_of_others_are_counted(table):
+    both, bob = json.dumps([{"user": "ann"}, {"user": "bob"}]), json.dumps({"user": "bob"})
+    contacts = [both, both, both, json.dumps([{"user": "ann"}]), None]
+    table.append(
+        [pa.table({"entity": ["a'1", "b", "b", "c", "d"], "contact": [ANN, ANN, ANN, ANN, EVE], "contacts": contacts})]
+    )
+    rows = LogRows(table)
+
+    assert rows.count(SUBJECT) == Match(rows=1, cleared=3)
+    rows.forget(SUBJECT, rows=False)
+    left = {
+        (r["entity"], r["contact"], r["contacts"]) for r in table.read(["entity", "contact", "contacts"]).to_pylist()
+    }
+    # its own row still says who its users are, for a second run after a kill
+    assert left == {("a'1", ANN, both), ("b", bob, f"[{bob}]"), ("c", None, None), ("d", EVE, None)}
+    assert rows.count(SUBJECT) == Match(rows=1)
+
+
 def test_a_log_without_contacts_or_without_a_table_holds_nothing_more(table):
     rows = LogRows(table)
     assert (rows.count(SUBJECT), rows.users(SUBJECT)) == (Match(), set())

@@ -25,9 +25,17 @@ def test_who_brought_somebody_in_is_cleared_and_the_person_stays():
     assert cleared(ANN, "bob") == {**ANN, "brought_in_by": None}
 
 
-def test_a_row_inside_a_text_keeps_its_other_values():
+def test_in_a_row_inside_a_text_the_next_contact_takes_the_place_and_other_values_stay():
     row = {"entity": "a", "contact": ANN, "contacts": [ANN, BOB], "reasons": [], "score": 3}
-    assert cleared(row, "ann") == {**row, "contact": None, "contacts": [BOB]}
+    assert cleared(row, "ann") == {**row, "contact": BOB, "contacts": [BOB]}
+    assert cleared(row, "ann", "bob") == {**row, "contact": None, "contacts": None}
+
+
+def test_a_row_of_texts_is_cleared_in_its_own_form():
+    row = {"entity": "a", "contact": json.dumps(ANN), "contacts": json.dumps([ANN, BOB]), "band": "high"}
+    person = Subject(frozenset(), frozenset({"ann"}))
+    assert person.cleared_row(row) == {**row, "contact": json.dumps(BOB), "contacts": json.dumps([BOB])}
+    assert person.cleared_row({"contact": "bob", "contact_share": 0.5}) == {"contact": "bob", "contact_share": 0.5}
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,13 @@ def test_rows_are_deleted_and_texts_replaced_on_every_engine(log):
     table = pa.table({"entity": ["o'x", "b🙂", "c"], "at": ["1", "2", "3"], "told": ["Zoë's", "Zoë's", None]})
     log.append([table])
     assert log.columns() == ["entity", "at", "told"]
-    log.replace("told", {"Zoë's": None})
+    log.replace(
+        [({"told": "Zoë's"}, {"told": None}), ({"told": None, "at": "3"}, {"told": "x", "at": "3"})], "entity", ["b🙂"]
+    )
+    assert log.read(["told"])["told"].to_pylist() == [None, "Zoë's", "x"]
     log.delete("entity", ["o'x", "absent"])
 
     assert log.read(["entity", "told"]).to_pylist() == [
-        {"entity": "b🙂", "told": None},
-        {"entity": "c", "told": None},
+        {"entity": "b🙂", "told": "Zoë's"},
+        {"entity": "c", "told": "x"},
     ]

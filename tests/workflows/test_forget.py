@@ -105,8 +105,9 @@ def test_other_entities_and_their_people_stay(home):
 
     assert list(scores["entity"]) == list(flat["entity"]) == [row["entity"] for row in rows] == ["acc-10", "acc-2"]
     assert [json.loads(text) for text in scores["contacts"]] == [row["contacts"] for row in rows] == [left, left]
-    assert flat["contact"].isna().all()
-    assert set(flat["other_contacts"]) == {"ann@acc-2"}
+    assert set(flat["contact"]) == {"ann@acc-2"}
+    assert flat["other_contacts"].isna().all()
+    assert [json.loads(text) for text in scores["contact"]] == [row["contact"] for row in rows] == [left[0], left[0]]
     assert (home / "out" / "hubspot.csv").read_text() == "Email,PQL account,PQL score\nann@acc-2,acc-2,2\n"
     assert set(read_runs(state_path(home, "small-world"))[0].entities) == {"acc-10", "acc-2"}
 
@@ -202,6 +203,29 @@ def test_runs_elsewhere_are_named_and_the_rest_is_done(home, monkeypatch):
     )
     assert forget(home / "pql.yaml", "acc-1").not_reached == ("the files of run 7 in s3://b/7",)
     with pytest.raises(DataError, match=r"holds `nobody`; the files of run 7 in s3://b/7 cannot be searched"):
+        forget(home / "pql.yaml", "nobody")
+
+
+def test_what_a_sync_has_brought_elsewhere_is_named(home):
+    targets = [
+        {"name": "warehouse", "kind": "table", "connection_env": "URL", "table": "pql_scores"},
+        {"name": "crm", "kind": "webhook", "url": "https://crm.example.com/a", "secret_env": "S"},
+        {"name": "team", "kind": "slack", "url_env": "SLACK"},
+        {"name": "mail", "kind": "notify", "url_env": "MAIL"},
+        {"name": "hub", "kind": "hubspot", "path": "out/hubspot.csv"},
+        {"name": "sf", "kind": "salesforce", "path": "out/sf.csv"},
+        {"name": "today", "kind": "file", "path": "out/new.csv"},
+    ]
+    product(home, ACCOUNTS, EVENTS, [], sync=targets)
+    assert forget(home / "pql.yaml", "acc-1").not_reached == (
+        "sync target `warehouse`: rows in the table `pql_scores`",
+        "sync target `crm`: messages that its receiver has stored",
+        "sync target `team`: messages in Slack",
+        "sync target `mail`: notifications",
+        "sync target `hub`: what HubSpot imported from `out/hubspot.csv`",
+        "sync target `sf`: what Salesforce imported from `out/sf.csv`",
+    )
+    with pytest.raises(DataError, match=r"holds `nobody`; sync target `warehouse`: rows in the table `pql_scores`, "):
         forget(home / "pql.yaml", "nobody")
 
 
