@@ -13,7 +13,9 @@ from pql_model.config.text_format import TextFormat
 from pql_model.features.spec import Feature
 from pql_model.measures import MEASURES
 from pql_model.sources.events import REASONS
+from pql_model.sources.feedback import FEEDBACK_REASONS
 from pql_model.sources.payments import PAYMENT_REASONS
+from pql_model.sources.stages import STAGE_REASONS
 from pql_model.time import DURATION_HELP, WINDOW_HELP, Window
 
 HERE = Path(__file__).resolve().parent
@@ -84,6 +86,8 @@ def config_page() -> str:
     lines += [f"{number}. `{reason}`: {words}" for number, (reason, words) in enumerate(REASONS.items(), 1)]
     lines += ["", "A readable row of the conversions may also not be a payment ([which rows count](labels.md)):", ""]
     lines += [f"- `{reason}`: {words}" for reason, words in PAYMENT_REASONS.items()]
+    lines += ["", "A row of the feedback or of the stages may also be set aside as:", ""]
+    lines += [f"- `{reason}`: {words}" for reason, words in {**STAGE_REASONS, **FEEDBACK_REASONS}.items()]
     return "\n".join([*lines, ""])
 
 
@@ -95,6 +99,11 @@ _TITLES = {
     "EarlierTable": "`entities.earlier`",
     "ConversionTable": "`conversions`",
     "ConversionColumns": "`conversions.columns`",
+    "FeedbackTable": "`feedback`",
+    "FeedbackColumns": "`feedback.columns`",
+    "Meanings": "`feedback.means`",
+    "StageTable": "`stages`",
+    "StageColumns": "`stages.columns`",
     "RowFilter": "`where`",
     "Snapshots": "`snapshots`",
     "Windows": "`windows`",

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from pql_model.config.definition import Definition, unreadable
 from pql_model.config.model_settings import ModelSettings
+from pql_model.config.outcome_tables import FeedbackTable, StageTable
 from pql_model.config.own_features import OwnFeature
 from pql_model.config.people_tables import AliasTable, HistoryTable, MemberTable
 from pql_model.config.policy_settings import Policy
@@ -118,6 +119,10 @@ class Config(Strict):
     history: HistoryTable | None = Field(
         None, description="Traits that change: known from their time on, at every snapshot."
     )
+    feedback: FeedbackTable | None = Field(
+        None, description="What sales did and found: for the ledger of outcomes, never part of the label."
+    )
+    stages: StageTable | None = Field(None, description="Stages that each entity reached, such as MQL and SQL.")
     motion: Literal["trial", "freemium"] = Field(description="A trial with an end, or an unlimited free plan.")
     snapshots: Snapshots | None = Field(
         None, description="Default: days 3, 7 and 14 of a trial; every 7d within 28d of the last event in freemium."

@@ -18,7 +18,7 @@ from pql_model.sources.casts import refuse_mixed_times, text, times
 from pql_model.sources.duckdb_session import Connection, count_by, row_count
 from pql_model.sources.events import EXPECTED, refuse_unusable
 from pql_model.sources.files import read_raw
-from pql_model.sources.id_columns import with_one_spelling
+from pql_model.sources.id_columns import refuse_lossy_ids, with_one_spelling
 from pql_model.sources.id_lists import ids, with_each_id
 from pql_model.sources.number_marks import compared_as_numbers, with_marks
 from pql_model.sources.row_filter import select_rows
@@ -80,6 +80,9 @@ class DatedTable:
         How its texts are written.
     until
         The end of the data: later rows are set aside. None reads all rows.
+    kept_elsewhere
+        Whether another system keeps the table, such as a CRM: its values are texts, rows of entities that are not listed
+        are expected in it, and rows after `until` lie in the future.
     """
 
     source: str
@@ -89,6 +92,17 @@ class DatedTable:
     where: Mapping[str, RowFilter] = field(default_factory=dict)
     text: TextFormat = field(default_factory=TextFormat)
     until: int | None = None
+    kept_elsewhere: bool = False
+
+    @property
+    def values_key(self) -> str:
+        """The key of the config that names the values, for errors."""
+        return f"{self.key}.{'columns' if self.kept_elsewhere else 'values'}"
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """Reasons that do not count against `max_set_aside`."""
+        return (*EXPECTED, "unknown_entity") if self.kept_elsewhere else EXPECTED
 
 
 def read_dated_columns(
@@ -137,7 +151,8 @@ def stage_dated(
     source, keys, values = spec.source, spec.columns, spec.values
     raw = read_raw(con, source, config.home, config.connection, name=f"raw_{name}", encoding=spec.text.encoding)
     numbers = compared_as_numbers(spec.where, f"{spec.key}.where")
-    raw = with_marks(raw, marks_of(spec.text), numbers, [*values.values()])
+    refuse_lossy_ids(raw, {keys.entity: f"{spec.key}.columns.entity"})
+    raw = with_marks(raw, marks_of(spec.text), numbers, [] if spec.kept_elsewhere else [*values.values()])
     raw = select_rows(raw, spec.where, f"{spec.key}.where", config.resolution)
     time = times(raw.column(keys.time, f"{spec.key}.columns.time"), config.resolution)
     known = _known(raw, keys, config)
@@ -149,7 +164,7 @@ def stage_dated(
             has_offset=time.has_offset,
             known_at=known[0],
             unread=known[1],
-            **{f"value_{i}": _value(raw.column(c, f"{spec.key}.values")) for i, c in enumerate(values.values())},
+            **{f"value_{i}": _value(raw.column(c, spec.values_key)) for i, c in enumerate(values.values())},
         ),
     )
     t = with_one_spelling(with_each_id(con, staged, f"staged_{name}", "entity"), config.normalise)
@@ -160,7 +175,10 @@ def stage_dated(
         (t.time.isnull() | t.unread, "unparsable_time"),
         (t.selected.isnull(), "unknown_entity"),
         (~t.selected, "not_selected"),
-        (t.time > spec.until if spec.until is not None else ibis.literal(False), "after_observed_until"),
+        (
+            t.time > spec.until if spec.until is not None else ibis.literal(False),
+            "in_the_future" if spec.kept_elsewhere else "after_observed_until",
+        ),
         else_=ibis.null("string"),
     )
     t = con.create_table(f"judged_{name}", t.mutate(reason=reason))
@@ -169,7 +187,8 @@ def stage_dated(
     counts["not_selected"] = counts.get("not_selected", 0) + raw.left_out
     rows = row_count(t) + sum(raw.unread.values()) + raw.left_out
     set_aside = {k: n for k, n in {**raw.unread, **dict(sorted(counts.items()))}.items() if n}
-    refuse_unusable(source, rows, set_aside, config.max_set_aside)
+    counted = {reason: n for reason, n in set_aside.items() if reason not in spec.expected}
+    refuse_unusable(source, rows - sum(set_aside.values()) + sum(counted.values()), counted, config.max_set_aside)
     names = [f"value_{i}" for i in range(len(values))]
     usable = t.filter(t.reason.isnull()).select("entity", "time", "known_at", *names)
     return DatedColumns(source, usable, tuple(values), set_aside)

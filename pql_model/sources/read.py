@@ -8,7 +8,7 @@ from typing import Any
 
 from pql_model import time
 from pql_model.config.schema import Config
-from pql_model.errors import DataError, listed
+from pql_model.errors import DataError
 from pql_model.sources.aliases import read_aliases
 from pql_model.sources.arrival import measure_arrival, warn_of_late_arrival
 from pql_model.sources.conversions import Conversions, no_conversions_error, read_conversions
@@ -20,7 +20,7 @@ from pql_model.sources.events import EventLog, StagedEvents, finish_events, refu
 from pql_model.sources.history import read_history
 from pql_model.sources.memberships import HARMLESS, Memberships, read_memberships, refuse_strange_users
 from pql_model.sources.people import NOBODY, People, excluded_users
-from pql_model.sources.unknown_ids import IdColumn, unknown_id_warnings, unmatched_user_warnings
+from pql_model.sources.unknown_ids import IdColumn, refuse_foreign_ids, unknown_id_warnings, unmatched_user_warnings
 from pql_model.sources.zone_check import warn_of_time_zone
 from pql_model.time import DAY, iso
 
@@ -204,17 +204,7 @@ def _refuse_foreign_ids(
     for part in staged:
         if part.spec.columns.entity is None and memberships is not None:
             refuse_strange_users(memberships, part.source, part.table)
-        ids = part.table.filter(part.table.entity.notnull()).select("entity").distinct()
-        any_id = ids.limit(1).to_pyarrow().num_rows
-        if any_id and not ids.semi_join(entities, "entity").limit(1).to_pyarrow().num_rows:
-            left = ids.order_by("entity").limit(3).to_pyarrow()["entity"].to_pylist()
-            right = entities.select("entity").order_by("entity").limit(3).to_pyarrow()["entity"].to_pylist()
-            raise DataError(
-                f"No entity of {part.source} is listed in {config.entities.table}: the ids do not match",
-                received=f"{listed(left)} in {part.source}",
-                allowed=f"ids such as {listed(right)}",
-                remedy="map `columns.entity` of both tables to the same kind of id",
-            )
+        refuse_foreign_ids(config, part.source, part.table, entities)
 
 
 def _warn_of_useless_exclusion(config: Config) -> list[str]:

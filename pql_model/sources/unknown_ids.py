@@ -9,6 +9,7 @@ from typing import Any
 import ibis
 
 from pql_model.config.schema import Config
+from pql_model.errors import DataError, listed
 from pql_model.sources.casts import identifier
 from pql_model.sources.duckdb_session import Connection, row_count
 from pql_model.sources.files import read_raw
@@ -43,7 +44,7 @@ class IdColumn:
     ids: Table
 
 
-def unknown_id_warnings(con: Connection, config: Config, columns: Iterable[IdColumn], listed: Table) -> Iterator[str]:
+def unknown_id_warnings(con: Connection, config: Config, columns: Iterable[IdColumn], roster: Table) -> Iterator[str]:
     """Report unknown ids that another spelling would match, and columns of which more than a tenth is unknown.
 
     Parameters
@@ -54,18 +55,18 @@ def unknown_id_warnings(con: Connection, config: Config, columns: Iterable[IdCol
         The product.
     columns : iterable of IdColumn
         Each with a table `ids` of one column `entity`, one row per row of the source.
-    listed : Table
+    roster : Table
         Column `entity`: the ids that the entities table lists.
     """
     for each in columns:
         rows = each.ids.filter(each.ids.entity.notnull())
-        unknown = rows.anti_join(listed, "entity")
+        unknown = rows.anti_join(roster, "entity")
         count = row_count(unknown)
         if not count:
             continue
         total = row_count(rows)
         distinct = con.create_table("unknown_ids", unknown.distinct(), overwrite=True)
-        hint = _best_form(distinct, listed, config.normalise)
+        hint = _best_form(distinct, roster, config.normalise)
         if hint is None and count <= MANY * total:
             continue
         sentence = f"{count:,} of {total:,} rows of {each.table} name ids that {config.entities.table} does not list"
@@ -75,12 +76,44 @@ def unknown_id_warnings(con: Connection, config: Config, columns: Iterable[IdCol
                 f"; {matched:,} of these {row_count(distinct):,} ids match {_WORDS[form]}: set "
                 f"`normalise: [{', '.join([*config.normalise, form])}]`"
             )
-        elif better := _better_column(con, config, each, listed):
+        elif better := _better_column(con, config, each, roster):
             name, share = better
             sentence += (
                 f"; {share:.0%} of the ids in its column `{name}` are listed: set `{each.key}: {name}` if it is meant"
             )
         yield sentence + "."
+
+
+def refuse_foreign_ids(config: Config, source: str, rows: Table, entities: Table) -> None:
+    """Refuse a table without a single known entity: mismatched ids are the most common and most silent mistake.
+
+    Parameters
+    ----------
+    config : Config
+        The product.
+    source : str
+        The table's name in the config.
+    rows : Table
+        Column `entity`: the ids as they were read; null where there is none.
+    entities : Table
+        Column `entity`: the ids that the entities table lists.
+
+    Raises
+    ------
+    DataError
+        With ids of both tables. A table without any id is accepted.
+    """
+    ids = rows.filter(rows.entity.notnull()).select("entity").distinct()
+    any_id = ids.limit(1).to_pyarrow().num_rows
+    if any_id and not ids.semi_join(entities, "entity").limit(1).to_pyarrow().num_rows:
+        left = ids.order_by("entity").limit(3).to_pyarrow()["entity"].to_pylist()
+        right = entities.select("entity").order_by("entity").limit(3).to_pyarrow()["entity"].to_pylist()
+        raise DataError(
+            f"No entity of {source} is listed in {config.entities.table}: the ids do not match",
+            received=f"{listed(left)} in {source}",
+            allowed=f"ids such as {listed(right)}",
+            remedy="map `columns.entity` of both tables to the same kind of id",
+        )
 
 
 def unmatched_user_warnings(con: Connection, config: Config, people: People, events: Sequence[Table]) -> Iterator[str]:
@@ -130,19 +163,19 @@ def _unmatched(source: str, kind: str, idle: Table, users: Table, everyone: Tabl
         yield f"None of the {total:,} {kind} of {source} is a user of the events, so that they have no effect."
 
 
-def _best_form(unknown: Table, listed: Table, applied: Sequence[str]) -> tuple[str, int] | None:
+def _best_form(unknown: Table, roster: Table, applied: Sequence[str]) -> tuple[str, int] | None:
     """The form under which most unknown ids match, alone or after those that are applied."""
     matches = {}
     for form in FORMS:
         if form not in applied:
             left = unknown.select(entity=normalised(unknown.entity, [form]))
-            right = listed.select(entity=normalised(listed.entity, [form])).distinct()
+            right = roster.select(entity=normalised(roster.entity, [form])).distinct()
             matches[form] = row_count(left.semi_join(right, "entity"))
     best = max(matches, key=lambda form: matches[form], default=None)
     return (best, matches[best]) if best is not None and matches[best] else None
 
 
-def _better_column(con: Connection, config: Config, each: IdColumn, listed: Table) -> tuple[str, float] | None:
+def _better_column(con: Connection, config: Config, each: IdColumn, roster: Table) -> tuple[str, float] | None:
     """The column of the same table of whose ids most are listed, if more than half are."""
     raw = read_raw(con, each.table, config.home, config.connection, "raw_of_unknown_ids", each.encoding)
     shares = {}
@@ -152,6 +185,6 @@ def _better_column(con: Connection, config: Config, each: IdColumn, listed: Tabl
         ids = raw.table.select(entity=normalised(identifier(column), config.normalise)).limit(_SAMPLE)
         ids = ids.filter(ids.entity.notnull()).distinct()
         total = row_count(ids)
-        shares[name] = row_count(ids.semi_join(listed, "entity")) / total if total > 1 else 0.0
+        shares[name] = row_count(ids.semi_join(roster, "entity")) / total if total > 1 else 0.0
     best = max(shares, key=lambda name: shares[name], default=None)
     return (best, shares[best]) if best is not None and shares[best] > _BETTER else None
