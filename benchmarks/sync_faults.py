@@ -1,6 +1,7 @@
 """What `pql sync` does when its target, its process or its neighbour fails: what is lost, what is repeated.
 
 python benchmarks/sync_faults.py --kills 200
+python benchmarks/sync_faults.py --leads 100000     # only: so many new leads at once, to each kind of target
 
 Each fault meets a fresh product with leads that wait. The fault lasts for one sync, or kills it; then syncs follow until nothing is
 pending. Counted is what a receiver outside of the process has received whole.
@@ -9,12 +10,14 @@ pending. Counted is what a receiver outside of the process has received whole.
 from __future__ import annotations
 
 import argparse
+import csv
 import datetime as dt
 import importlib
 import json
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -28,6 +31,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "activate")]
 
@@ -38,6 +43,8 @@ workflow = importlib.import_module("pql_model.workflows.sync")
 sync = workflow.sync
 
 LEADS = 40
+LATENCY = 0.02
+"""Seconds until an answer, where very many leads are sent: that of a receiver in the same part of the world."""
 _PROCESS = multiprocessing.get_context("fork")
 
 
@@ -87,11 +94,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--leads", type=int, default=0)
     options = parser.parse_args()
     os.environ["HOOK_SECRET"] = SECRET
     random.seed(7)
     # Nobody pays here. Without an engine that reads payments, more of the kills hit a sync while it sends.
     workflow.open_session, workflow.converted_entities = nullcontext, lambda *_: set()
+    if options.leads:
+        many(options.leads)
+        return
     print("| fault | tried | leads due | messages received | lost | repeated, same id | sent under two ids |")
     print("|---|---|---|---|---|---|---|", flush=True)
     for row in rows(options.kills, options.pairs):
@@ -250,12 +261,68 @@ def together(count: int) -> Row:
     return row
 
 
+def many(count: int) -> None:
+    """Bring very many new leads to each kind of target, each in a process of its own, and print seconds and memory."""
+    leads = entities(count)
+    print("| target | leads due | seconds | peak memory, MB | lost | repeated |")
+    print("|---|---|---|---|---|---|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "received.jsonl"
+        with listening(log, LATENCY) as url:
+            world = make_world(Path(folder) / "product", leads)
+            duckdb.connect(str(world.home / "w.duckdb")).close()
+            world.targets(
+                {"name": "file", "kind": "file", "path": "new.csv"},
+                {"name": "salesforce", "kind": "salesforce", "path": "sf.csv"},
+                {"name": "table", "kind": "table", "connection": "duckdb://w.duckdb", "table": "scores", "rows": "all"},
+                {"name": "crm", "kind": "webhook", "url": url, "secret_env": "HOOK_SECRET"},
+            )
+            run_and_kill(partial(world.score, 0, leads, contact='{"user": "ada@example.com"}'), None)
+            received: dict[str, Callable[[], list[str]]] = {
+                "csv file": lambda: first_cells(world.home / "new.csv", 0),
+                "importer's file (Salesforce)": lambda: first_cells(world.home / "sf.csv", 4),
+                "DuckDB table": lambda: in_table(world.home / "w.duckdb"),
+                f"webhook, answers after {LATENCY * 1000:.0f} ms": lambda: [json.loads(line)[1] for line in log.open()],
+            }
+            for (name, read), target in zip(received.items(), ("file", "salesforce", "table", "crm"), strict=True):
+                seconds, memory = measured(partial(sync, world.config, target=target, send=True))
+                found = read()
+                lost, repeated = len(set(leads) - set(found)), len(found) - len(set(found))
+                print(f"| {name} | {count:,} | {seconds:,.1f} | {memory:,.0f} | {lost:,} | {repeated:,} |", flush=True)
+
+
+def first_cells(path: Path, column: int) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [row[column] for row in csv.reader(file)][1:]
+
+
+def in_table(path: Path) -> list[str]:
+    with duckdb.connect(str(path)) as con:
+        return [entity for (entity,) in con.execute("SELECT entity FROM scores").fetchall()]
+
+
+def measured(task: Callable[[], object]) -> tuple[float, float]:
+    """Run a task in a process of its own; return its seconds and its peak memory in megabytes."""
+    ours, theirs = _PROCESS.Pipe()
+
+    def work() -> None:
+        started = time.perf_counter()
+        task()
+        theirs.send((time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+    process = _PROCESS.Process(target=work)
+    process.start()
+    process.join()
+    seconds, memory = ours.recv()
+    return seconds, memory
+
+
 @contextmanager
-def listening(log: Path) -> Iterator[str]:
+def listening(log: Path, latency: float = 0.0) -> Iterator[str]:
     """Run a receiver in another process, so that ours has no threads when it forks."""
     ours, theirs = _PROCESS.Pipe()
     log.touch()
-    process = _PROCESS.Process(target=_listen, args=(theirs, log), daemon=True)
+    process = _PROCESS.Process(target=_listen, args=(theirs, log, latency), daemon=True)
     process.start()
     try:
         yield ours.recv()
@@ -264,9 +331,9 @@ def listening(log: Path) -> Iterator[str]:
         process.join()
 
 
-def _listen(pipe: Any, log: Path) -> None:
+def _listen(pipe: Any, log: Path, latency: float) -> None:
     with receiver() as hook:
-        hook.log = log
+        hook.log, hook.latency = log, latency
         pipe.send(hook.url)
         signal.pause()
 

@@ -112,6 +112,15 @@ def iso(instant: int) -> str:
     return moment.replace(tzinfo=None).isoformat() + "Z"
 
 
+def timestamp(instant: int) -> str:
+    """Format an instant by RFC 3339, with a time even at midnight, as other programs read it.
+
+    >>> timestamp(DAY), timestamp(DAY + 1)
+    ('1970-01-02T00:00:00Z', '1970-01-02T00:00:00.000001Z')
+    """
+    return to_datetime(instant).replace(tzinfo=None).isoformat() + "Z"
+
+
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Receiver:
 
     A step is a status, a status with headers, or one of `hang`, `close`, `cut` (closes in the middle of a good answer),
     `drip` (sends its header byte by byte, for ever). With a `log`, the id and entity of each request are appended to it.
+    Each answer takes `latency` seconds.
     """
 
     url: str = ""
@@ -43,6 +45,7 @@ class Receiver:
     always: Any = 200
     received: list[Received] = field(default_factory=list)
     log: Path | None = None
+    latency: float = 0.0
     released: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,6 +96,7 @@ def _handler(state: Receiver) -> type[BaseHTTPRequestHandler]:
                 if state.log is not None:
                     with state.log.open("a") as file:
                         file.write(f"{json.dumps([one.id, one.entity])}\n")
+            time.sleep(state.latency)
             step = state.next_step()
             if step in ("hang", "close", "cut", "drip"):
                 self.close_connection = True

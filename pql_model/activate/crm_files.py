@@ -15,7 +15,7 @@ from pql_model.activate.flat import flat_row
 from pql_model.activate.list_files import write_csv, write_whole
 from pql_model.config.sync_targets import HubSpotTarget, SalesforceTarget
 from pql_model.sources.id_forms import long_salesforce_id
-from pql_model.time import parse_instant, to_datetime
+from pql_model.time import SECOND, parse_instant, timestamp, to_datetime
 
 CrmTarget = HubSpotTarget | SalesforceTarget
 Row = Mapping[str, Any]
@@ -101,7 +101,7 @@ def _salesforce_fields(row: Row) -> dict[str, Any]:
         "PQL_Band__c": row["band"],
         "PQL_Reasons__c": row["reasons"],
         "PQL_Next_Step__c": row["next_step"],
-        "PQL_As_Of__c": f"{to_datetime(parse_instant(row['as_of'])):%Y-%m-%dT%H:%M:%SZ}",
+        "PQL_As_Of__c": timestamp(parse_instant(row["as_of"]) // SECOND * SECOND),  # importers take whole seconds
     }
 
 
@@ -137,7 +137,13 @@ def _fault(name: str, row: Row) -> str | None:
         (str(e.absolute_path[0]) if e.absolute_path else name, str(e.validator))
         for e in _validator(name).iter_errors(row)
     ]
-    return "; ".join(f"`{column}` {_WORDS.get(rule, 'is not allowed')}" for column, rule in faults) or None
+    return "; ".join(f"`{column}` {_words(column, rule)}" for column, rule in faults) or None
+
+
+def _words(column: str, rule: str) -> str:
+    if column == "Id":
+        return "needs the id of a Salesforce Account, and the id of the entity is not one"
+    return _WORDS.get(rule, "is not allowed")
 
 
 def _is_email(text: str) -> bool:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pql_model.time import parse_instant, timestamp
+
 _FORMULA = re.compile(r"[=\t\r]|[-+@].*[(|!]", re.DOTALL)
 _AS_THEY_ARE = (
     *("entity", "as_of", "probability", "score", "expected_value", "band", "is_pql", "newly_qualified"),
@@ -31,17 +33,24 @@ def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
     others = [c["user"] for c in row.get("contacts") or [] if c.get("user") != contact.get("user")]
     return {
         **{name: row.get(name) for name in _AS_THEY_ARE},
+        "as_of": _moment(row.get("as_of")),
         "reasons": reasons_text(row),
         "contact": contact.get("user"),
         "contact_share": contact.get("share"),
-        "contact_last_seen": contact.get("last_seen"),
+        "contact_last_seen": _moment(contact.get("last_seen")),
         "brought_in_by": contact.get("brought_in_by"),
         "other_contacts": "; ".join(map(str, others)) or None,
         "next_step": next_step_text(row),
         "next_step_gain": _gain(row),
         "criteria_met": "; ".join(str(c.get("text", c.get("id"))) for c in row.get("criteria_met") or []) or None,
         **{name: row.get(name) for name in _REST},
+        "scored_at": _moment(row.get("scored_at")),
     }
+
+
+def _moment(text: str | None) -> str | None:
+    """One form for all instants of a column, which an answer of the service shortens at midnight."""
+    return None if text is None else timestamp(parse_instant(text))
 
 
 def reasons_text(row: Mapping[str, Any]) -> str | None:

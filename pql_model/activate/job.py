@@ -56,7 +56,9 @@ class Outcome:
     problem
         Why some were not delivered; None if all were.
     preview
-        The first messages or rows, of a run that only shows.
+        The first messages or rows, of a run that only shows; it counts under `failed` what an importer would refuse.
+    refused
+        Why rows were left out, or would be -> their number, the most frequent first.
     """
 
     rows: int
@@ -66,3 +68,4 @@ class Outcome:
     output: str
     problem: str | None = None
     preview: list[Any] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)

@@ -32,22 +32,35 @@ def send_list(target: ListTarget, job: Job) -> Outcome:
     except PqlError as error:
         due = len(job.ready) if _is_queue(target) else sum(1 for _ in _last_run_rows(target, job, quiet=True))
         return Outcome(due, 0, 0, due, _output(target, job), job.secrets.mask(str(error)))
-    now = time.now()
-    if not _is_queue(target):
-        return Outcome(written + len(faults), written, len(faults), 0, _output(target, job), _told(faults))
-    delivered = [key for key in job.ready if key not in faults]
-    job.outbox.mark(target.name, delivered, SENT, None, now)
-    for key, fault in faults.items():
-        job.outbox.mark(target.name, [key], DEAD, fault, now)
-    return Outcome(len(job.ready), len(delivered), len(faults), 0, _output(target, job), _told(faults))
+    now, counts = time.now(), dict(Counter(faults.values()).most_common())
+    due, sent = written + len(faults), written
+    if _is_queue(target):
+        delivered = [key for key in job.ready if key not in faults]
+        job.outbox.mark(target.name, delivered, SENT, None, now)
+        for fault in counts:
+            job.outbox.mark(target.name, [key for key, why in faults.items() if why == fault], DEAD, fault, now)
+        due, sent = len(job.ready), len(delivered)
+    return Outcome(due, sent, len(faults), 0, _output(target, job), _told(counts), refused=counts)
 
 
 def preview_list(target: ListTarget, job: Job, at_most: int) -> Outcome:
-    """Show the first rows as they would be written."""
-    leads = _rows(target, job)
-    shown = [_shown(target, job, lead) for lead in islice(leads, at_most)]
-    due = len(job.ready) if _is_queue(target) else len(shown) + sum(1 for _ in leads)
-    return Outcome(due, 0, 0, due, _output(target, job), preview=shown)
+    """Show the first rows as they would be written, and count those that an importer would refuse."""
+    shown: list[Any] = []
+    refused: Counter[str] = Counter()
+    read = 0
+    for lead in _rows(target, job):
+        read += 1
+        if len(shown) < at_most or isinstance(target, CrmTarget):
+            row, fault = _as_written(target, job, lead)
+            if fault is not None:
+                refused[fault] += 1
+            if len(shown) < at_most:
+                shown.append(row)
+        elif _is_queue(target):  # its rows are counted already
+            break
+    due, failed = len(job.ready) if _is_queue(target) else read, refused.total()
+    counts = dict(refused.most_common())
+    return Outcome(due, 0, failed, due - failed, _output(target, job), preview=shown, refused=counts)
 
 
 def _write(target: ListTarget, job: Job, faults: dict[LeadKey, str]) -> int:
@@ -56,7 +69,15 @@ def _write(target: ListTarget, job: Job, faults: dict[LeadKey, str]) -> int:
         rows = (lead.row for lead in leads)
         if _is_queue(target) and not job.ready:
             return 0
-        return upsert_rows(_url(target, job), job.home, target.table, rows, mirror=not _is_queue(target))
+        return upsert_rows(
+            _url(target, job),
+            job.home,
+            target.table,
+            rows,
+            mirror=not _is_queue(target),
+            variable=variable_of_url(target),
+            key="connection" if target.connection is None else f"sync.{target.name}.connection",
+        )
     path = resolved_path(job.home, target.path, job.run.as_of)
     if isinstance(target, FileTarget):
         return write_rows(path, (lead.row for lead in leads))
@@ -104,16 +125,16 @@ def _contact(job: Job, lead: Lead) -> str | None:
     return str(user) if user else None
 
 
-def _shown(target: ListTarget, job: Job, lead: Lead) -> Any:
-    if isinstance(target, HubSpotTarget | SalesforceTarget):
+def _as_written(target: ListTarget, job: Job, lead: Lead) -> tuple[dict[str, Any], str | None]:
+    """The row as the target gets it, and why an importer would refuse it; then only whose it is."""
+    if isinstance(target, CrmTarget):
         row, fault = crm_row(target, lead.row, _contact(job, lead))
-        return row if fault is None else {**row, "refused": fault}
-    return flat_row(lead.row) if isinstance(target, FileTarget) and target.path.endswith(".csv") else lead.row
+        return (row, None) if fault is None else ({"entity": lead.entity, "refused": fault}, fault)
+    return flat_row(lead.row) if isinstance(target, FileTarget) and target.path.endswith(".csv") else lead.row, None
 
 
-def _told(faults: dict[LeadKey, str]) -> str | None:
-    counts = Counter(faults.values())
-    return "; ".join(f"{count:,} rows were left out: {why}" for why, count in islice(counts.most_common(), 5)) or None
+def _told(counts: dict[str, int]) -> str | None:
+    return "; ".join(f"{count:,} rows were left out: {why}" for why, count in islice(counts.items(), 5)) or None
 
 
 def _url(target: TableTarget, job: Job) -> str:

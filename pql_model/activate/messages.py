@@ -68,8 +68,7 @@ def _send_each(target: WebhookTarget, job: Job, tally: _Tally) -> None:
         for start in range(0, len(job.ready), AT_ONCE):
             leads = list(job.outbox.leads(job.ready[start : start + AT_ONCE]))
             answers = post_all([lead_message(job.product, target.name, lead, secrets) for lead in leads])
-            for lead, answer in zip(leads, answers, strict=True):
-                _record(target, job, [lead.key], answer, tally)
+            _record(target, job, [([lead.key], answer) for lead, answer in zip(leads, answers, strict=True)], tally)
             job.listener.share((start + len(leads)) / len(job.ready), f"{tally.sent:,} sent")
             if _must_stop(target, job, answers, tally):
                 return
@@ -77,25 +76,21 @@ def _send_each(target: WebhookTarget, job: Job, tally: _Tally) -> None:
 
 def _send_digests(target: DigestTarget, job: Job, tally: _Tally) -> None:
     with _sender(target, job) as post_all:
-        for identifier, keys in _fixed_batches(target, job).items():
+        for identifier, keys in _batches(target, job).items():
+            job.outbox.assign_batch(target.name, keys, identifier)
             body = _digest(target, job, keys)
             answers = post_all([plain_message(identifier, body)])
-            _record(target, job, keys, answers[0], tally)
+            _record(target, job, [(keys, answers[0])], tally)
             if _must_stop(target, job, answers, tally):
                 return
 
 
-def _fixed_batches(target: DigestTarget, job: Job) -> dict[str, list[LeadKey]]:
+def _batches(target: DigestTarget, job: Job) -> dict[str, list[LeadKey]]:
     """The leads of each message by its id: messages begun before as they were, then one of all new leads."""
-    ready = set(job.ready)
-    begun = {batch: [key for key in keys if key in ready] for batch, keys in job.outbox.batches(target.name).items()}
+    begun = job.outbox.batches(target.name, job.ready)
     taken = {key for keys in begun.values() for key in keys}
     new = [key for key in job.ready if key not in taken]
-    if new:
-        identifier = message_id(job.product, target.name, new)
-        job.outbox.assign_batch(target.name, new, identifier)
-        begun[identifier] = new
-    return {batch: keys for batch, keys in begun.items() if keys}
+    return begun | ({message_id(job.product, target.name, new): new} if new else {})
 
 
 def _digest(target: DigestTarget, job: Job, keys: Sequence[LeadKey]) -> bytes:
@@ -105,21 +100,27 @@ def _digest(target: DigestTarget, job: Job, keys: Sequence[LeadKey]) -> bytes:
     return digest_text(job.product, described, len(keys)).encode()
 
 
-def _record(target: MessageTarget, job: Job, keys: Sequence[LeadKey], answer: Answer, tally: _Tally) -> None:
-    """Store how a message fared as soon as that is known."""
-    now, reason = time.now(), job.secrets.mask(answer.reason)
-    if answer.outcome == "sent":
-        job.outbox.mark(target.name, keys, SENT, None, now)
-        tally.sent += len(keys)
-        tally.failed_in_a_row = 0
-        return
-    tally.failed_in_a_row += 1
-    tally.reasons[reason] = tally.reasons.get(reason, 0) + 1
-    if answer.outcome == "refused":
-        job.outbox.mark(target.name, keys, DEAD, reason, now)
-        tally.failed += len(keys)
-    else:
-        job.outbox.note_attempt(target.name, keys, reason, now)
+def _record(
+    target: MessageTarget, job: Job, answered: Sequence[tuple[Sequence[LeadKey], Answer]], tally: _Tally
+) -> None:
+    """Store how messages fared as soon as that is known; those that were sent in one transaction, as each waits for the disk."""
+    now = time.now()
+    sent = [key for keys, answer in answered if answer.outcome == "sent" for key in keys]
+    if sent:
+        job.outbox.mark(target.name, sent, SENT, None, now)
+        tally.sent += len(sent)
+    for keys, answer in answered:
+        if answer.outcome == "sent":
+            tally.failed_in_a_row = 0
+            continue
+        reason = job.secrets.mask(answer.reason)
+        tally.failed_in_a_row += 1
+        tally.reasons[reason] = tally.reasons.get(reason, 0) + 1
+        if answer.outcome == "refused":
+            job.outbox.mark(target.name, keys, DEAD, reason, now)
+            tally.failed += len(keys)
+        else:
+            job.outbox.note_attempt(target.name, keys, reason, now)
 
 
 def _must_stop(target: MessageTarget, job: Job, answers: Sequence[Answer], tally: _Tally) -> bool:
@@ -150,8 +151,9 @@ def _notify_all(urls: str, product: str, messages: Sequence[Message]) -> list[An
 def _messages(target: MessageTarget, job: Job) -> Iterator[Message]:
     if isinstance(target, WebhookTarget):
         yield from (lead_message(job.product, target.name, lead, []) for lead in job.outbox.leads(job.ready))
-    elif job.ready:
-        yield plain_message(message_id(job.product, target.name, job.ready), _digest(target, job, job.ready))
+        return
+    for identifier, keys in _batches(target, job).items():
+        yield plain_message(identifier, _digest(target, job, keys))
 
 
 def _shown(target: MessageTarget, job: Job, message: Message) -> dict[str, Any]:

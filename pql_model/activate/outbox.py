@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS staged_leads (entity TEXT PRIMARY KEY, probability RE
 _OPEN = """
 FROM leads l LEFT JOIN deliveries d ON d.target = ? AND d.entity = l.entity AND d.qualified_at = l.qualified_at
 WHERE l.qualified_at >= ? AND l.row IS NOT NULL
-  AND (d.status IS NULL OR (d.status = 'withdrawn' AND d.reason = 'no_longer_pql'))
+  AND (d.status IS NULL OR (d.status = 'withdrawn' AND d.reason = 'no_longer_pql') OR (d.status = 'dead' AND ?))
   AND NOT EXISTS (SELECT 1 FROM leads n WHERE n.entity = l.entity AND n.qualified_at > l.qualified_at)
 """  # of several qualifications of an entity that were not sent, the newest
 
@@ -183,12 +183,19 @@ class Outbox:
             with self._transaction() as con:
                 con.execute("INSERT OR IGNORE INTO targets (target, since) VALUES (?, ?)", (target, since))
 
-    def open_keys(self, target: str) -> list[LeadKey]:
-        """List the leads that a target has not received: those tried least first, then by probability."""
+    def open_keys(self, target: str, also_dead: bool = False) -> list[LeadKey]:
+        """List the leads that a target has not received: those tried least first, then by probability.
+
+        Parameters
+        ----------
+        also_dead
+            Whether to list those too that it has refused for good.
+        """
         if (since := self.since(target)) is None:
             return []
         order = "ORDER BY coalesce(d.attempts, 0), l.probability DESC, l.entity"
-        return self._con.execute(f"SELECT l.entity, l.qualified_at {_OPEN} {order}", (target, since)).fetchall()
+        query = f"SELECT l.entity, l.qualified_at {_OPEN} {order}"
+        return self._con.execute(query, (target, since, also_dead)).fetchall()
 
     def delivered_keys(self, target: str, qualified_at: int) -> list[LeadKey]:
         """List the leads of one run that a target has received, by probability."""
@@ -261,10 +268,10 @@ class Outbox:
 
     # ---------------------------------------------------------------- messages of several leads
 
-    def batches(self, target: str) -> dict[str, list[LeadKey]]:
-        """Group the leads that wait into messages that were begun before, by the id of the message."""
-        keys = set(self.open_keys(target))
-        query = "SELECT batch, entity, qualified_at FROM deliveries WHERE target = ? AND batch IS NOT NULL AND status IS NULL"
+    def batches(self, target: str, waiting: Iterable[LeadKey]) -> dict[str, list[LeadKey]]:
+        """Group leads that wait into the messages that were begun before, by the id of the message."""
+        keys = set(waiting)
+        query = "SELECT batch, entity, qualified_at FROM deliveries WHERE target = ? AND batch IS NOT NULL"
         groups: dict[str, list[LeadKey]] = {}
         for batch, entity, at in self._con.execute(query, (target,)):
             if (entity, at) in keys:

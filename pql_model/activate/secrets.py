@@ -20,6 +20,8 @@ from pql_model.config.sync_targets import (
 from pql_model.errors import ConfigError, Fault
 
 MASK = "***"
+_LEAST_MASKED = 4
+"""Characters of a part of an address that is masked by itself; shorter ones would hide ordinary words."""
 _SECRET_BYTES = range(24, 65)  # Standard Webhooks
 
 
@@ -42,7 +44,7 @@ class Secrets:
     def mask(self, text: str) -> str:
         """Replace every secret in a text, such as an error of a library."""
         for value in sorted(self.values.values(), key=len, reverse=True):
-            text = text.replace(value, MASK) if value else text
+            text = mask_address(text, value)
         return text
 
 
@@ -104,6 +106,27 @@ def _secret_fault(value: str) -> str | None:
     if size in _SECRET_BYTES:
         return None
     return "is not a signing secret of Standard Webhooks: `whsec_` and the base64 of 24 to 64 random bytes"
+
+
+def mask_address(text: str, secret: str) -> str:
+    """Replace a secret in a text, and of an address also its parts: libraries repeat a path or a password alone.
+
+    >>> mask_address('Cannot open file "/srv/key-7/w.duckdb"', "duckdb:///srv/key-7/w.duckdb")
+    'Cannot open file "***"'
+    """
+    pieces = {secret, *(piece for url in secret.split() for piece in _parts(url) if len(piece) >= _LEAST_MASKED)}
+    for piece in sorted(filter(None, pieces), key=len, reverse=True):
+        text = text.replace(piece, MASK)
+    return text
+
+
+def _parts(url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # not an address
+        return [url]
+    location = url.partition("://")[2].partition("?")[0]
+    return [url, location, parts.path, parts.path.lstrip("/"), parts.query, parts.password or ""]
 
 
 def masked_address(url: str | None, is_secret: bool, variable: str | None) -> str:

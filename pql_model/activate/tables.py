@@ -11,15 +11,25 @@ import ibis
 import pyarrow as pa
 
 from pql_model.activate.list_files import score_schema, score_tables
-from pql_model.activate.secrets import MASK
+from pql_model.activate.secrets import mask_address
 from pql_model.errors import DataError, listed
 from pql_model.score_log.database_table import connect_database, table_exists
-from pql_model.sources.files import driver_errors, without_password
+from pql_model.sources.files import driver_errors, find_database, without_password
 
+_FILES = ("duckdb:", "sqlite:")
 _KEY = "entity"
 
 
-def upsert_rows(url: str, home: Path, table: str, rows: Iterable[dict[str, Any]], *, mirror: bool) -> int:
+def upsert_rows(
+    url: str,
+    home: Path,
+    table: str,
+    rows: Iterable[dict[str, Any]],
+    *,
+    mirror: bool,
+    variable: str | None = None,
+    key: str = "connection",
+) -> int:
     """Insert or update one row per entity, all or none; return the number of rows.
 
     Parameters
@@ -30,6 +40,10 @@ def upsert_rows(url: str, home: Path, table: str, rows: Iterable[dict[str, Any]]
         `name` or `schema.name`. It is created if needed; columns that it lacks are added.
     mirror
         Whether to remove the rows of entities that are not among `rows`.
+    variable
+        The environment variable that the URL comes from, which makes it a secret: errors name the variable instead.
+    key
+        The key of the config that the URL comes from, if it is not a secret.
 
     Raises
     ------
@@ -38,6 +52,13 @@ def upsert_rows(url: str, home: Path, table: str, rows: Iterable[dict[str, Any]]
     """
     schema, _, name = table.rpartition(".")
     database = schema or None
+    shown, place = (f"the value of {variable}", variable) if variable else (without_password(url), f"`{key}`")
+    if url.startswith(_FILES) and find_database(url, home) is None:
+        raise DataError(
+            "There is no database file for the table",
+            received=shown,
+            remedy=f"correct {place}, or create the database; a relative path starts from the config's folder",
+        )
     try:
         with _connected(url, home) as con:
             types = score_schema()
@@ -56,10 +77,11 @@ def upsert_rows(url: str, home: Path, table: str, rows: Iterable[dict[str, Any]]
     except DataError:
         raise
     except driver_errors() as error:
+        words = mask_address(str(error), url) if variable else str(error).replace(url, shown)
         raise DataError(
-            f"The table `{table}` could not be written and is unchanged: {str(error).replace(url, MASK)}",
-            received=without_password(url),
-            remedy="correct `connection` or `table` under `sync:`, or grant write access; the rows still wait",
+            f"The table `{table}` could not be written and is unchanged: {words}",
+            received=shown,
+            remedy=f"correct {place}, or `table` under `sync:`, or grant write access; the rows still wait",
         ) from error
 
 

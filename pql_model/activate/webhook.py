@@ -24,7 +24,7 @@ def lead_message(product: str, target: str, lead: Lead, secrets: Sequence[str]) 
     secrets
         Signing secrets; each gives a signature, so that a receiver may still know only the old one.
     """
-    content = {"type": TYPE, "timestamp": _timestamp(lead.qualified_at), "data": lead.row}
+    content = {"type": TYPE, "timestamp": time.timestamp(lead.qualified_at), "data": lead.row}
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     identifier = message_id(product, target, [lead.key])
     return Message(identifier, body, partial(_signed_headers, identifier, body, secrets))
@@ -44,12 +44,3 @@ def _signed_headers(identifier: str, body: bytes, secrets: Sequence[str], now: i
         "webhook-timestamp": str(now // time.SECOND),
         "webhook-signature": " ".join(signatures),
     }
-
-
-def _timestamp(instant: int) -> str:
-    """The instant in the form of RFC 3339, with a time even at midnight.
-
-    >>> _timestamp(0)
-    '1970-01-01T00:00:00Z'
-    """
-    return time.to_datetime(instant).isoformat().replace("+00:00", "Z")

@@ -25,7 +25,10 @@ def sync(
     ] = None,
     send: SendOption = False,
     replay_dead: Annotated[
-        bool, typer.Option("--replay-dead", help="With --send: try once more what a target has refused for good.")
+        bool,
+        typer.Option(
+            "--replay-dead", help="Try once more what a target has refused for good; without --send, show it."
+        ),
     ] = False,
     show: Annotated[int, typer.Option(min=0, help="Number of messages or rows to show per target.")] = 3,
     as_json: JsonOption = False,
@@ -51,14 +54,14 @@ def show_sync(console: Console, payload: dict[str, Any]) -> None:
     ]
     print_table(console, f"Leads as of {payload['as_of']}", columns, rows, gap=False)
     for target in payload["targets"]:
-        _show_target(console, target)
+        _show_target(console, target, payload["send"])
     if payload["missing_variables"]:
         say(console, f"To send, set {', '.join(payload['missing_variables'])}.", gap=True)
     if not payload["send"]:
         say(console, "Nothing was sent. Add --send to send it.", gap=True)
 
 
-def _show_target(console: Console, target: dict[str, Any]) -> None:
+def _show_target(console: Console, target: dict[str, Any], sent: bool) -> None:
     if target["withdrawn"]:
         counts = ", ".join(f"{count:,} {_REASONS.get(why, why)}" for why, count in target["withdrawn"].items())
         say(console, f"{target['name']}: withdrawn: {counts}.")
@@ -67,6 +70,8 @@ def _show_target(console: Console, target: dict[str, Any]) -> None:
             console,
             f"{target['name']}: {target['dead']:,} were refused for good; `--replay-dead --send` tries them again.",
         )
+    for why, count in target["refused"].items() if not sent else ():
+        say(console, f"{target['name']}: {count:,} of {target['rows']:,} rows would be left out: {why}.")
     if target["preview"]:
         say(console, (f"{target['name']}, the first {len(target['preview'])} of {target['rows']:,}", "bold"), gap=True)
     for item in target["preview"]:

@@ -13,6 +13,7 @@ from pql_model.features.event_reader import ReadingRules
 from pql_model.features.incoming import Incoming
 from pql_model.model.artifact import require_fact
 from pql_model.serve.trait_encoding import text_of
+from pql_model.sources.id_forms import read_entity_id
 from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, iso
 
@@ -35,7 +36,7 @@ def scope_facts(
         The users that the config excludes, with the ids that merged users have; default: those of the config.
     """
     users = config.exclude.users if excluded_users is None else excluded_users
-    days = config.schedule.at_days or []
+    days, column = config.schedule.at_days or [], config.entities.columns.entity
     return {
         "known_events": list(known_events),
         "known_values": sorted({name for table in config.events for name in table.values}),
@@ -48,7 +49,8 @@ def scope_facts(
         "bots": config.exclude.bots,
         "excluded_users": list(users),
         "id_forms": list(config.normalise),
-        "excluded_traits": {name: list(values) for name, values in config.exclude.entities.items()},
+        "excluded_traits": {name: list(values) for name, values in config.exclude.entities.items() if name != column},
+        "excluded_entities": list(config.exclude.entities.get(column, [])),
         "own_ids": sorted({name for table in config.events for name in _events_of(table)}),
         "by_day": config.resolution == "day",
         "active_within": config.schedule.active_within.us if config.schedule.active_within is not None else None,
@@ -68,12 +70,15 @@ class Scope:
         Microseconds before as_of with at least one event; None if inactive entities are covered too.
     excluded_traits
         Trait -> values of entities that are not covered.
+    excluded_entities
+        Ids of entities that are not covered.
     """
 
     rules: ReadingRules
     ages: tuple[float, float] | None
     active_within: int | None
     excluded_traits: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    excluded_entities: frozenset[str] = frozenset()
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> Scope:
@@ -103,7 +108,8 @@ class Scope:
         ages = raw["ages"]
         excluded = {name: frozenset(map(canonical_value, values)) for name, values in raw["excluded_traits"].items()}
         age_range = (float(ages[0]), float(ages[1])) if ages is not None else None
-        return cls(rules, age_range, raw["active_within"], excluded)
+        own = (read_entity_id(name, rules.id_forms) for name in raw.get("excluded_entities", ()))
+        return cls(rules, age_range, raw["active_within"], excluded, frozenset(filter(None, own)))
 
     def refuse_excluded(self, incoming: Incoming) -> None:
         """Refuse entities that the config excludes, as the batch does.
@@ -111,8 +117,10 @@ class Scope:
         Raises
         ------
         InputError
-            Naming the trait.
+            Naming the trait, or `entity`.
         """
+        if incoming.entity in self.excluded_entities:
+            raise InputError("entity", received=incoming.entity, allowed="an entity that the config does not exclude")
         for name, values in self.excluded_traits.items():
             text = text_of(incoming.traits.get(name))
             if text is not None and text in values:

@@ -354,17 +354,27 @@ def _existing(table: str, tables: Iterable[str]) -> str:
 
 def database_file(url: str, home: Path) -> Path:
     """Find the file of `duckdb://shop.duckdb` or `sqlite:///shop.db`; a relative path starts from the config's folder."""
-    location = url.split(":", 1)[1].split("?")[0].removeprefix("//")
-    path = Path(location)
-    if not path.is_absolute() or not path.is_file():
-        path = home / location.lstrip("/")
-    if not path.is_file():
+    path = find_database(url, home)
+    if path is None:
+        location = _location(url)
         raise DataError(
-            f"There is no database {location}" + did_you_mean(nearest(path.name, _files_in(home))),
+            f"There is no database {location}" + did_you_mean(nearest(Path(location).name, _files_in(home))),
             received=url,
             remedy="correct `connection:` in the config; paths start from the config's folder",
         )
     return path
+
+
+def find_database(url: str, home: Path) -> Path | None:
+    """Find the file of a URL; None if there is none."""
+    path = Path(_location(url))
+    if not path.is_absolute() or not path.is_file():
+        path = home / _location(url).lstrip("/")
+    return path if path.is_file() else None
+
+
+def _location(url: str) -> str:
+    return url.split(":", 1)[1].split("?")[0].removeprefix("//")
 
 
 def driver_errors() -> tuple[type[BaseException], ...]:

@@ -61,6 +61,7 @@ class TargetResult:
             "withdrawn": self.withdrawn,
             "dead": self.dead,
             "problem": outcome.problem,
+            "refused": outcome.refused,
             "preview": outcome.preview,
         }
 
@@ -125,7 +126,7 @@ def sync(
     send
         Send. Without it nothing leaves this machine and no file or table is written.
     replay_dead
-        Try once more what a target has refused for good.
+        Try once more what a target has refused for good; without `send`, show it.
     preview
         Number of messages or rows to show per target where nothing is sent.
 
@@ -167,7 +168,7 @@ def sync(
                     outbox.register(each.name)
                 if send and replay_dead:
                     outbox.replay_dead(each.name)
-                ready, withdrawn = sort_leads(outbox.open_keys(each.name), withdrawal)
+                ready, withdrawn = sort_leads(outbox.open_keys(each.name, also_dead=replay_dead), withdrawal)
                 job = Job(
                     home=config.home,
                     product=config.name,

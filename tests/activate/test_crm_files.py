@@ -65,9 +65,19 @@ def test_a_salesforce_account_is_named_by_the_long_form_of_its_id(entity):
         (HUBSPOT, "Acme", "user-7", "`Email` does not have the form that the importer takes"),
         (LEAD, "Acme", None, "`LastName` is missing"),
         (LEAD, "Acme", "x" * 81, "`LastName` is too long"),
-        (ACCOUNT, "acme", None, "`Id` does not have the form that the importer takes"),
-        (ACCOUNT, "0015000000Gv7qJAAA", None, "`Id` does not have the form that the importer takes"),
-        (ACCOUNT, "0035000000Gv7qJ", None, "`Id` does not have the form that the importer takes"),
+        (ACCOUNT, "acme", None, "`Id` needs the id of a Salesforce Account, and the id of the entity is not one"),
+        (
+            ACCOUNT,
+            "0015000000Gv7qJAAA",
+            None,
+            "`Id` needs the id of a Salesforce Account, and the id of the entity is not one",
+        ),
+        (
+            ACCOUNT,
+            "0035000000Gv7qJ",
+            None,
+            "`Id` needs the id of a Salesforce Account, and the id of the entity is not one",
+        ),
     ],
 )
 def test_a_row_that_the_importer_would_refuse_says_why_without_its_values(target, entity, contact, fault):

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 from sync_world import DAY_0, World, make_world
@@ -128,14 +129,36 @@ def test_users_are_their_own_contacts(world, job):
     assert "ada@example.com" in (world.home / "hubspot.csv").read_text()
 
 
-@pytest.mark.parametrize("target", [NEW, ALL, HUBSPOT])
-def test_showing_writes_nothing(world, job, target):
+@pytest.mark.parametrize("rows", ["newly_qualified", "all"])
+def test_showing_counts_what_an_importer_would_refuse_among_all_rows(world, job, rows):
+    target = HUBSPOT.model_copy(update={"rows": rows})
+    world.score(0, new=["a@example.com", "b", "c@example.com", "d"])
+    outcome = preview_list(target, job(target, of_users=True), 2)
+    assert counts(outcome) == (4, 0, 2, 2)
+    [(why, count)] = outcome.refused.items()
+    assert (count, why) == (2, "`Email` does not have the form that the importer takes")
+    assert outcome.preview[0]["Email"] == "a@example.com"
+    assert outcome.preview[1] == {"entity": "b", "refused": why}
+    assert send_list(target, job(target, of_users=True)).refused == outcome.refused
+
+
+@pytest.mark.parametrize(("target", "refused"), [(NEW, 0), (ALL, 0), (HUBSPOT, 2)])
+def test_showing_writes_nothing(world, job, target, refused):
     world.score(0, new=["a", "b"])
     outcome = preview_list(target, job(target), 1)
-    assert counts(outcome) == (2, 0, 0, 2)
+    assert counts(outcome) == (2, 0, refused, 2 - refused)
     assert len(outcome.preview) == 1
     assert {path.name for path in world.home.glob("*.csv")} == {"accounts.csv", "events.csv", "paid.csv"}
     assert job(target).ready == [("a", DAY_0), ("b", DAY_0)]
+
+
+def test_a_secret_database_that_is_missing_is_named_by_its_variable(world, job):
+    target = TableTarget(name="w", kind="table", connection_env="WAREHOUSE", table="t")
+    world.score(0, new=["a"])
+    secrets = Secrets({"WAREHOUSE": "duckdb:///srv/s3cr3t/w.duckdb"})
+    outcome = send_list(target, replace(job(target), secrets=secrets))
+    assert "Received: the value of WAREHOUSE. Fix: correct WAREHOUSE" in outcome.problem
+    assert "s3cr3t" not in outcome.problem + outcome.output
 
 
 def test_a_table_that_has_no_new_leads_is_not_touched(world, job):
@@ -145,6 +168,7 @@ def test_a_table_that_has_no_new_leads_is_not_touched(world, job):
     world.score(1, new=["a"])
     outcome = send_list(target, job(target))
     assert counts(outcome) == (1, 0, 0, 1)
-    assert "There is no database none.duckdb" in outcome.problem
+    assert "There is no database file for the table. Received: duckdb://none.duckdb" in outcome.problem
+    assert "correct `sync.w.connection`" in outcome.problem
     assert outcome.output == "table t of duckdb://none.duckdb"
     assert job(target).run.as_of == DAY_0 + DAY

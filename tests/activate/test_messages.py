@@ -161,7 +161,7 @@ def test_what_is_shown_is_what_would_be_sent_without_secrets(hook, queue, target
     assert hook.received == []
     shown = json.dumps(outcome.preview)
     assert SECRET not in shown
-    assert job.outbox.batches(target.name) == {}
+    assert job.outbox.batches(target.name, job.outbox.open_keys(target.name)) == {}
     send_messages(target, job)
     bodies = sorted(one.body.decode() for one in hook.received)
     if target.kind == "notify":
@@ -179,6 +179,6 @@ def test_what_is_shown_is_what_would_be_sent_without_secrets(hook, queue, target
 def test_a_secret_that_an_answer_repeats_is_masked(hook, queue, outbox):
     target, job = queue(SLACK, "a")
     tally = messages._Tally(1)
-    messages._record(target, job, job.ready, Answer("refused", f"HTTP 400: no hook at {hook.url}"), tally)
+    messages._record(target, job, [(job.ready, Answer("refused", f"HTTP 400: no hook at {hook.url}"))], tally)
     assert tally.reasons == {"HTTP 400: no hook at ***": 1}
     assert hook.url.encode() not in outbox_path(job.home, "boards").read_bytes()

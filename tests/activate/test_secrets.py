@@ -46,4 +46,5 @@ def test_secrets_are_masked_in_texts_and_absent_from_repr():
     )
     assert secrets.mask(f"cannot reach {SLACK_URL} with {SECRET}") == "cannot reach *** with ***"
     assert SECRET not in repr(secrets)
+    assert secrets.mask("POST /services/T0/B0/s3cr3t failed") == "POST *** failed"
     assert variables_of(HOOK) == ["NEW", "OLD"]

@@ -173,6 +173,7 @@ def model(con: Any) -> FittedModel:
         "excluded_users": [],
         "id_forms": [],
         "excluded_traits": {},
+        "excluded_entities": [],
         "by_day": False,
         "active_within": None,
         "ages": None,

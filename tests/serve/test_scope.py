@@ -138,6 +138,17 @@ def test_other_values_are_accepted(trait):
     scope.refuse_outside(incoming(scope, "2026-01-08", **trait))
 
 
+@pytest.mark.parametrize("entity", ["acc-1", " 7.0 "])
+def test_an_entity_that_is_excluded_by_its_id_is_refused(entity):
+    scope = scope_of(TRIAL.replace("entities: {plan", "entities: {who: [7, acc-1], plan"))
+    raw = {"signed_up": "2026-01-01", "as_of": "2026-01-08", "events": []}
+    with pytest.raises(
+        InputError, match=r"`entity` cannot be used.* Allowed: an entity that the config does not exclude"
+    ):
+        scope.refuse_outside(read_entity({**raw, "entity": entity}, scope.rules, now=2_000_000_000_000_000))
+    scope.refuse_outside(read_entity({**raw, "entity": "acc-10"}, scope.rules, now=2_000_000_000_000_000))
+
+
 def test_facts_without_a_scope_are_refused():
     with pytest.raises(DataError, match=r"This model has no `scope` among its facts\. Fix: train it with this version"):
         Scope.of_facts({"intake": {}})

@@ -102,6 +102,18 @@ def test_a_target_that_fails_keeps_nothing_from_the_others(world, hook):
     assert len(set(hook.ids)) == 1
 
 
+def test_what_a_replay_would_send_is_shown(world, hook):
+    world.score(0, new=["a", "b"])
+    hook.always = 413
+    sync(world.config, target="crm", send=True)
+    assert counts(sync(world.config))["rows"] == 0
+    shown = sync(world.config, target="crm", replay_dead=True)
+    assert counts(shown) == {"rows": 2, "sent": 0, "failed": 0, "pending": 2}
+    ids = [message["headers"]["webhook-id"] for message in shown.targets[0].outcome.preview]
+    assert sorted(ids) == sorted(hook.ids)
+    assert counts(sync(world.config, target="crm"))["rows"] == 0  # showing has changed nothing
+
+
 def test_only_the_targets_asked_for_are_served(world, hook):
     world.score(0, new=["a"])
     result = sync(world.config, target="today", send=True)
