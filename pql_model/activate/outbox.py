@@ -210,7 +210,11 @@ class Outbox:
         for start in range(0, len(keys), _AT_ONCE):
             chunk = keys[start : start + _AT_ONCE]
             marks = ", ".join(["(?, ?)"] * len(chunk))
-            query = f"SELECT entity, qualified_at, row FROM leads WHERE (entity, qualified_at) IN (VALUES {marks})"  # noqa: S608
+            # a cross join keeps this order: each key is looked up, where `IN (VALUES ...)` compares every pair of its parts
+            query = (
+                f"WITH key (entity, at) AS (VALUES {marks}) SELECT l.entity, l.qualified_at, l.row FROM key"  # noqa: S608
+                " CROSS JOIN leads l ON l.entity = key.entity AND l.qualified_at = key.at"
+            )
             rows = {(e, at): row for e, at, row in self._con.execute(query, [part for key in chunk for part in key])}
             yield from (Lead(*key, json.loads(rows[key])) for key in chunk)
 

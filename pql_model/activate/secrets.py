@@ -20,7 +20,7 @@ from pql_model.config.sync_targets import (
 from pql_model.errors import ConfigError, Fault
 
 MASK = "***"
-_LEAST_MASKED = 4
+_LEAST_MASKED = 8
 """Characters of a part of an address that is masked by itself; shorter ones would hide ordinary words."""
 _SECRET_BYTES = range(24, 65)  # Standard Webhooks
 
