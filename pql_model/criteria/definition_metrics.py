@@ -7,6 +7,7 @@ binomial shares apply.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +134,31 @@ class DefinitionMetrics:
             **select_attributes(self, *counts, *figures, base_rate="base", digits=6),
             **select_attributes(self, "fidelity", digits=4),
         }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> DefinitionMetrics:
+        """Read what `to_dict` wrote, without its months."""
+
+        def estimate(name: str) -> Estimate:
+            numbers = raw[name]
+            return Estimate(
+                *(math.nan if numbers[end] is None else float(numbers[end]) for end in ("value", "low", "high"))
+            )
+
+        return cls(
+            rows=int(raw["rows"]),
+            entities=int(raw["entities"]),
+            qualified=int(raw["qualified"]),
+            conversions=int(raw["conversions"]),
+            base=estimate("base_rate"),
+            rate=estimate("rate"),
+            lift=estimate("lift"),
+            recall=estimate("recall"),
+            leads_per_week=estimate("leads_per_week"),
+            months=(),
+            fidelity=raw.get("fidelity"),
+            note=raw.get("note"),
+        )
 
 
 def evaluate_definition(mask: np.ndarray, outcomes: Outcomes) -> DefinitionMetrics:

@@ -206,7 +206,7 @@ def _best_threshold(levels: ThresholdLevels, y: np.ndarray, weight: np.ndarray) 
 def _verdict(
     definition: Definition, before: DefinitionMetrics, now: DefinitionMetrics, estimates: Sequence[ThresholdEstimate]
 ) -> tuple[Verdict, str]:
-    stale = _stale(before, now)
+    stale = stale_reason(before, now)
     if stale:
         return "stale", stale
     misplaced = [estimate for estimate in estimates if estimate.strictness]
@@ -233,8 +233,14 @@ def _verdict(
     return "about right", f"Its thresholds are where the data put them, and it still separates payers: {rates}."
 
 
-def _stale(before: DefinitionMetrics, now: DefinitionMetrics) -> str | None:
-    """Explain in a sentence that the definition no longer separates payers, or never did; None if it does."""
+def stale_reason(before: DefinitionMetrics, now: DefinitionMetrics) -> str | None:
+    """Explain in a sentence that a definition no longer separates payers, or never did; None if it does, or too little is known.
+
+    Parameters
+    ----------
+    before, now : DefinitionMetrics
+        Its figures on earlier and on later rows.
+    """
     if now.note is not None or math.isnan(now.lift.value):
         return None
     rates = f"{_of_100(now.rate.value)} of 100 that meet it pay now ({_of_100(now.base.value)} overall)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tempfile
@@ -21,10 +22,13 @@ from pql_model.model.learner import Trial
 from pql_model.registry.connection import Connection
 from pql_model.registry.packaging import input_example, log_model
 from pql_model.statistics.estimate import Estimate
+from pql_model.time import DAY
 
 PLACE = "pql.logged_from"
 """Tag of a run: a digest of the folder and machine that log it. Whoever holds the folder's lock knows that every other
 process that logged from there has ended."""
+MONITORING = "pql.monitoring"
+"""Tag of the run that holds what the monitor measured."""
 _NAME, _DESCRIPTION, _PARENT = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"
 _GENERATED_NAME = re.compile(r"[a-z]+-[a-z]+-[0-9]+").fullmatch
 _TRIAL_STATUS = {"complete": "FINISHED"}
@@ -111,6 +115,49 @@ class Runs(Connection):
             if name not in {file.path for file in self.client.list_artifacts(run_id)}:
                 return None
             return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
+
+    def log_monitoring(self, as_of: int, metrics: Mapping[str, float], tags: Mapping[str, str]) -> str:
+        """Log what the monitor measured: one run a product, with one point per metric and day of `as_of`.
+
+        Parameters
+        ----------
+        as_of : int
+            Microseconds. A look that is repeated adds no second point.
+        metrics : mapping
+            Name -> value; missing numbers are left out.
+        tags : mapping
+            Those of the newest look.
+
+        Returns
+        -------
+        str
+            The id of the run.
+        """
+        with self.session():
+            query = f"tags.`{MONITORING}` = 'true'"
+            runs = self.client.search_runs([self.experiment_id], query, max_results=1)
+            if runs:
+                run_id = str(runs[0].info.run_id)
+            else:
+                created = self.client.create_run(
+                    self.experiment_id, run_name="monitor", tags={MONITORING: "true", PLACE: self.place}
+                )
+                run_id = str(created.info.run_id)
+            step = as_of // DAY
+            points = [
+                Metric(name, value, as_of // 1000, step)
+                for name, value in metrics.items()
+                if math.isfinite(value) and not self._has_point(run_id, name, step, value)
+            ]
+            self.client.log_batch(run_id, metrics=points)
+            for name, text in tags.items():
+                self.client.set_tag(run_id, name, text)
+            self.client.set_terminated(run_id)
+            return run_id
+
+    def _has_point(self, run_id: str, name: str, step: int, value: float) -> bool:
+        history = self.client.get_metric_history(run_id, name)
+        return any(point.step == step and point.value == value for point in history)
 
     def artifact_folders(self) -> dict[str, str]:
         """Find where the files of each training and of its model lie: id of the run or model -> URI."""

@@ -18,6 +18,7 @@ from pql_model.sources.duckdb_session import Connection, fetch_scalar, row_count
 from pql_model.sources.entities import Entities, read_entities
 from pql_model.sources.events import EventLog, StagedEvents, finish_events, refuse_unusable, stage_events
 from pql_model.sources.history import read_history
+from pql_model.sources.known_before import conversions_before, events_before
 from pql_model.sources.memberships import HARMLESS, Memberships, read_memberships, refuse_strange_users
 from pql_model.sources.people import NOBODY, People, excluded_users
 from pql_model.sources.unknown_ids import IdColumn, refuse_foreign_ids, unknown_id_warnings, unmatched_user_warnings
@@ -68,7 +69,9 @@ class Sources:
         return (*self.entities.traits, *(name for part in self.dated for name in part.names))
 
 
-def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool = False) -> Sources:
+def read_sources(
+    con: Connection, config: Config, *, may_lack_conversions: bool = False, known_before: int | None = None
+) -> Sources:
     """Read and check every table of the config.
 
     Parameters
@@ -79,6 +82,9 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
         The product.
     may_lack_conversions : bool
         Continue without conversions, for a caller that only reports what the data hold.
+    known_before : int, optional
+        Read the data as they were known before this instant: later events and payments, and those that arrived later, do not
+        exist. Entities and their traits are those of today.
 
     Raises
     ------
@@ -97,12 +103,14 @@ def read_sources(con: Connection, config: Config, *, may_lack_conversions: bool 
     staged = [stage_events(con, config, index, people) for index in range(len(config.events))]
     _refuse_foreign_ids(config, staged, entities.table, people.memberships)
     conversions = read_conversions(con, config, entities, aliases)
+    if known_before is not None:
+        staged, conversions = events_before(staged, known_before), conversions_before(conversions, known_before)
     lacking = no_conversions_error(config.conversions.table, conversions)
     if lacking is None:
         refuse_unusable(config.conversions.table, conversions.rows, conversions.set_aside, config.max_set_aside)
     elif not may_lack_conversions:
         raise lacking
-    end = _data_end(config, staged, entities.table, conversions)
+    end = _data_end(config, staged, entities.table, conversions, known_before)
     observed_until = end.observed_until
     conversions = _until(conversions, observed_until)
     _refuse_early_end(config, staged, observed_until)
@@ -145,11 +153,14 @@ def _total(table: Table, set_aside: dict[str, int]) -> int:
     return row_count(table) + sum(set_aside.values())
 
 
-def _data_end(config: Config, staged: list[StagedEvents], entities: Table, conversions: Conversions) -> DataEnd:
+def _data_end(
+    config: Config, staged: list[StagedEvents], entities: Table, conversions: Conversions, known_before: int | None
+) -> DataEnd:
     """The end of the data: that of the config, or that of the tables."""
+    now = time.now() if known_before is None else min(time.now(), known_before)
     if config.observed_until is not None:
-        return DataEnd(config.observed_until, config.observed_until)
-    now = time.now()
+        until = config.observed_until if known_before is None else min(config.observed_until, known_before)
+        return DataEnd(until, until)
     counted = entities.filter(~entities.excluded).select("entity")
     end = find_data_end(staged, counted, conversions, config.conversions.table, config.horizon, now)
     if end is not None:

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 
-from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition, lift_of, p_above
+from pql_model.criteria.definition_metrics import (
+    DefinitionMetrics,
+    Outcomes,
+    compare_definitions,
+    evaluate_definition,
+    lift_of,
+    p_above,
+)
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, parse_instant
 
@@ -200,3 +207,12 @@ def test_without_rows_there_are_no_figures():
     )
     assert (payload["rows"], payload["share"], payload["months"], payload["rate"]["value"]) == (0, None, [], None)
     assert payload["note"] == "nobody meets it"
+
+
+def test_metrics_read_back_are_those_written_without_their_months():
+    outcomes = Outcomes(np.arange(200), np.zeros(200, int), np.zeros(200, int), np.arange(200) % 5 == 0)
+    metrics = evaluate_definition(np.arange(200) < 80, outcomes)
+    again = DefinitionMetrics.from_dict(metrics.to_dict())
+
+    assert {**again.to_dict(), "months": None} == {**metrics.to_dict(), "months": None}
+    assert again.months == ()

@@ -126,3 +126,24 @@ def test_runs_that_a_killed_process_left_running_are_closed_by_the_next_and_othe
     assert (status[dead], status[elsewhere], status[by_hand]) == ("KILLED", "RUNNING", "RUNNING")
     assert status[logged.run_id] == "FINISHED"
     assert fresh.versions() == []  # logged, not registered
+
+
+def test_looks_of_the_monitor_are_points_of_one_run_and_a_repeated_look_adds_none(logged, config, client):
+    tracking = Tracking(config)
+    day = 86_400_000_000
+    first = tracking.log_monitoring(
+        20_000 * day, {"monitor/roc_auc": 0.7, "monitor/lift": float("nan")}, {"advice": "keep"}
+    )
+    again = tracking.log_monitoring(20_000 * day, {"monitor/roc_auc": 0.7}, {"advice": "keep"})
+    later = tracking.log_monitoring(20_007 * day, {"monitor/roc_auc": 0.6}, {"advice": "retrain"})
+    run = client.get_run(first)
+
+    assert first == again == later != logged.run_id
+    assert [(p.step, p.value) for p in client.get_metric_history(first, "monitor/roc_auc")] == [
+        (20_000, 0.7),
+        (20_007, 0.6),
+    ]
+    assert run.data.tags["advice"] == "retrain"
+    assert run.info.status == "FINISHED"
+    assert "monitor/lift" not in run.data.metrics
+    assert run.info.experiment_id == client.get_run(logged.run_id).info.experiment_id
