@@ -13,7 +13,7 @@ from pql_model.monitor.advice import advise
 from pql_model.monitor.early import EarlyEstimate
 from pql_model.monitor.finding import Finding
 from pql_model.monitor.last_look import Changes
-from pql_model.monitor.page import MonitorPage
+from pql_model.monitor.monitor_page import MonitorPage
 from pql_model.monitor.ranking import Ranking
 from pql_model.monitor.realised import Realised, outcomes, qualified_outcome
 from pql_model.monitor.staleness import DefinitionOverTime

@@ -8,7 +8,7 @@ import pytest
 from browser import EVIL, assert_accessible, skip_without_browser, started, visits
 from pages import alarming_page, first_page, quiet_page
 
-from pql_model.monitor.page import render_monitor
+from pql_model.monitor.monitor_page import render_monitor
 from pql_model.page.document import write_page
 
 PAGES = {"quiet": quiet_page, "alarm": alarming_page, "first": first_page, "hostile": lambda: alarming_page(EVIL)}
