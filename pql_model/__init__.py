@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pql_model.workflows.export import export
     from pql_model.workflows.extensions import with_features
     from pql_model.workflows.features import write_features
+    from pql_model.workflows.forecast import forecast
     from pql_model.workflows.forget import forget
     from pql_model.workflows.init import init
     from pql_model.workflows.leads import write_leads
@@ -72,6 +73,7 @@ _HOME = {
     "explain_entity": "workflows.explain",
     "explanation": "explain.shap_door",
     "export": "workflows.export",
+    "forecast": "workflows.forecast",
     "forget": "workflows.forget",
     "init": "workflows.init",
     "test_criteria": "workflows.criteria",
@@ -118,6 +120,7 @@ __all__ = [
     "explain_entity",
     "explanation",
     "export",
+    "forecast",
     "forget",
     "init",
     "list_criteria",

@@ -26,6 +26,7 @@ NAMES = (
     "explain_entity",
     "explanation",
     "export",
+    "forecast",
     "forget",
     "init",
     "list_criteria",

@@ -36,6 +36,7 @@ from pql_model.cli.common import (
 )
 from pql_model.cli.criteria import criteria
 from pql_model.cli.features import features
+from pql_model.cli.forecast import forecast
 from pql_model.cli.forget import forget
 from pql_model.cli.leads import leads
 from pql_model.cli.progress import Bars
@@ -260,7 +261,7 @@ def rollback(
     emit(result, as_json, lambda console, payload: say(console, payload["words"]))
 
 
-for command in (simulate, sync, features, export, serve, verify, replay, forget, leads):
+for command in (simulate, sync, forecast, features, export, serve, verify, replay, forget, leads):
     app.command()(command)
 
 

@@ -103,6 +103,27 @@ def plot_simulation(policies: Mapping[str, Mapping[str, Any]], path: Path) -> Pa
     return _save(figure, path)
 
 
+def plot_forecast(payload: Mapping[str, Any], path: Path) -> Path:
+    """Conversions of the past weeks, and those to come with their 95 % intervals.
+
+    Parameters
+    ----------
+    payload
+        A forecast as JSON.
+    """
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    axes = figure.subplots()
+    past = pd.DataFrame(payload["past_weeks"], columns=["from", "conversions"])
+    weeks = pd.DataFrame(payload["weeks"])
+    came, to_come = (pd.to_datetime(part["from"], format="ISO8601", utc=True) for part in (past, weeks))
+    axes.plot(came, past["conversions"], "D", color=_ORANGE, label="observed")
+    _plot_intervals(axes, to_come, pd.DataFrame(weeks["conversions"].tolist()), "forecast, 95 % interval")
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))  # type: ignore[no-untyped-call]
+    axes.set(ylabel="conversions of the week", ylim=(0, None), title="Conversions by week")
+    axes.legend(frameon=False, loc="lower left")
+    return _save(figure, path)
+
+
 def plot_importance(importance: pd.DataFrame, path: Path, top: int = 15) -> Path:
     """Mean absolute log-odds by behaviour on the test rows."""
     rows = importance.head(top).iloc[::-1]

@@ -93,11 +93,15 @@ class PastDates:
         (dates,): the first day that was projected, the newest date first.
     expected, observed
         (dates, weeks): conversions by week; `observed` is NaN where the week is not over.
+    expected_sign_ups, observed_sign_ups
+        The same of sign-ups.
     """
 
     day: np.ndarray
     expected: np.ndarray
     observed: np.ndarray
+    expected_sign_ups: np.ndarray
+    observed_sign_ups: np.ndarray
 
 
 LEAST_DAYS = 56
@@ -111,9 +115,20 @@ def past_dates(cohorts: Cohorts, weeks: int, most: int = MOST_DATES) -> PastDate
     days = cohorts.days
     first = int(np.argmax(cohorts.sign_ups > 0)) + LEAST_DAYS
     first = max(first, cohorts.first_conversion + LEAST_DAYS)
-    at = [day for day in range(days - WEEK_DAYS, first - 1, -WEEK_DAYS)][:most]
-    expected = [project(cohorts.before(day), weeks).weekly for day in at]
-    came = np.append(cohorts.conversions.astype(float), np.full(weeks * WEEK_DAYS, np.nan))
-    observed = [by_week(came[day : day + weeks * WEEK_DAYS]) for day in at]
-    shape = (len(at), weeks)
-    return PastDates(np.array(at, int), np.array(expected).reshape(shape), np.array(observed).reshape(shape))
+    at = list(range(days - WEEK_DAYS, first - 1, -WEEK_DAYS))[:most]
+    projected = [project(cohorts.before(day), weeks) for day in at]
+
+    def table(rows: list[np.ndarray]) -> np.ndarray:
+        return np.array(rows, float).reshape(len(at), weeks)
+
+    def what_came(daily: np.ndarray) -> np.ndarray:
+        padded = np.append(daily.astype(float), np.full(weeks * WEEK_DAYS, np.nan))
+        return table([by_week(padded[day : day + weeks * WEEK_DAYS]) for day in at])
+
+    return PastDates(
+        np.array(at, int),
+        table([each.weekly for each in projected]),
+        what_came(cohorts.conversions),
+        table([by_week(each.sign_ups) for each in projected]),
+        what_came(cohorts.sign_ups),
+    )

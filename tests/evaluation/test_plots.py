@@ -2,7 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.evaluation.plots import plot_calibration, plot_folds, plot_importance, plot_months, plot_tradeoff
+from pql_model.evaluation.plots import (
+    plot_calibration,
+    plot_folds,
+    plot_forecast,
+    plot_importance,
+    plot_months,
+    plot_tradeoff,
+)
 from pql_model.statistics.metrics import reliability_table
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -67,3 +74,10 @@ def test_months_are_drawn_with_expected_and_observed_conversions(tmp_path):
             }
         )
         assert plot_months(months, tmp_path / "a.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize("past", [[], [{"from": "2026-04-24", "conversions": 3}]])
+def test_a_forecast_is_drawn_also_without_a_past_week(tmp_path, past):
+    week = {"from": "2026-05-01", "conversions": {"value": 4.0, "low": 1.0, "high": 9.0}}
+    payload = {"past_weeks": past, "weeks": [week]}
+    assert plot_forecast(payload, tmp_path / "a.png").read_bytes().startswith(PNG)
