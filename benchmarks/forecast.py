@@ -14,9 +14,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from pql_model.forecast.cohorts import Cohorts
-from pql_model.forecast.daily_history import History
-from pql_model.forecast.outlook import make_outlook
+from pql_model.outlook.cohorts import Cohorts
+from pql_model.outlook.daily_history import History
+from pql_model.outlook.weeks import make_outlook
 
 DAYS, DATES = 420, (200, 250, 300, 350)
 KINDS = {

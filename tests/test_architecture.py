@@ -27,7 +27,7 @@ LAYERS = (
     {"decide", "page"},
     {"score_log"},
     {"ledger"},
-    {"effect", "forecast", "funnel", "monitor"},
+    {"effect", "monitor", "outlook", "progression"},
     {"leads", "privacy", "registry", "report"},
     {"activate", "serve"},
 )
@@ -55,7 +55,7 @@ ONE_DOOR = {
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
     "ibis": (
         "pql_model.activate.tables",
-        *(f"pql_model.{name}" for name in ("effect", "features", "forecast", "funnel", "ledger", "monitoring")),
+        *(f"pql_model.{name}" for name in ("effect", "features", "ledger", "monitor", "monitoring", "outlook", "progression")),
         "pql_model.score_log.database_table",
         "pql_model.snapshots",
         "pql_model.sources",

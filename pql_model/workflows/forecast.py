@@ -15,11 +15,11 @@ from pql_model.config.schema import Config
 from pql_model.errors import DataError
 from pql_model.evaluation.plots import plot_forecast
 from pql_model.features.table import feature_table
-from pql_model.forecast.daily_history import History, read_history
-from pql_model.forecast.methods import MethodComparison, compare_methods, scored_by_age
-from pql_model.forecast.outlook import Outlook, make_outlook
-from pql_model.forecast.projection import Scored
 from pql_model.model.artifact import REFIT, FittedModel
+from pql_model.outlook.daily_history import History, read_history
+from pql_model.outlook.methods import MethodComparison, compare_methods, scored_by_age
+from pql_model.outlook.projection import Scored
+from pql_model.outlook.weeks import Outlook, make_outlook
 from pql_model.progress import Listener, Stages
 from pql_model.registry.connection import has_store
 from pql_model.registry.tracking import RegisteredModel, Tracking
@@ -265,7 +265,7 @@ def _notes(
         )
     daily = history.cohorts.sign_ups
     if not daily[-7:].sum() and daily[-63:-7].sum() >= 5 * 8:
-        newest = history.as_of - int((daily[::-1] > 0).argmax()) * DAY
+        newest = history.as_of - (int((daily[::-1] > 0).argmax()) + 1) * DAY
         yield (
             f"Nobody has signed up since {time.iso(newest)}. If the table of entities ends there, forecast from that day with "
             "`--as-of`."

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pql_model.forecast.spread import PRIOR_SPREAD, amount_interval, count_interval, learn_spread
+from pql_model.outlook.spread import PRIOR_SPREAD, amount_interval, count_interval, learn_spread
 
 
 def test_without_a_past_the_prior_stands():

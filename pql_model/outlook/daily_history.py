@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pql_model.errors import NotEnoughDataError
-from pql_model.forecast.cohorts import Cohorts
+from pql_model.outlook.cohorts import Cohorts
 from pql_model.sources.duckdb_session import fetch_row
 from pql_model.sources.read import Sources
 from pql_model.time import DAY, iso

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.forecast.daily_history import History
-from pql_model.forecast.projection import PastDates, Projection, Scored, by_week, past_dates, project
-from pql_model.forecast.sign_ups import WEEK_DAYS
-from pql_model.forecast.spread import amount_interval, count_interval, learn_spread
 from pql_model.model.columns import Manifest
 from pql_model.model.conversion_value import ConversionValue, learn_value
+from pql_model.outlook.daily_history import History
+from pql_model.outlook.projection import PastDates, Projection, Scored, by_week, past_dates, project
+from pql_model.outlook.sign_ups import WEEK_DAYS
+from pql_model.outlook.spread import amount_interval, count_interval, learn_spread
 from pql_model.statistics.estimate import Estimate
 from pql_model.time import DAY, WEEK, iso
 
@@ -106,7 +106,7 @@ def make_outlook(history: History, weeks: int, scored: Scored | None = None) -> 
     --------
     Ten sign-ups a day, of which one pays a week later:
 
-    >>> from pql_model.forecast.cohorts import Cohorts
+    >>> from pql_model.outlook.cohorts import Cohorts
     >>> day = np.arange(200)
     >>> cells = [np.tile(day, 2), np.concatenate([day + 7, np.full(200, 999)]), np.repeat([1, 9], 200)]
     >>> nothing = np.empty(0)

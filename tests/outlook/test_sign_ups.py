@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pql_model.forecast.sign_ups import expected_sign_ups
+from pql_model.outlook.sign_ups import expected_sign_ups
 
 
 def test_a_steady_flow_stays():

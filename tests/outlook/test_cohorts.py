@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pql_model.forecast.cohorts import Cohorts, Rates
+from pql_model.outlook.cohorts import Cohorts, Rates
 
 NEVER = 10_000
 ENTITIES = st.lists(st.tuples(st.integers(-20, 60), st.integers(0, 90)), max_size=40)

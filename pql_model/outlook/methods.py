@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.forecast.cohorts import Cohorts, Rates
-from pql_model.forecast.projection import Scored, scored_difference
+from pql_model.outlook.cohorts import Cohorts, Rates
+from pql_model.outlook.projection import Scored, scored_difference
 from pql_model.payload import select_attributes
 from pql_model.time import DAY
 

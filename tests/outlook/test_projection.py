@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pql_model.forecast.cohorts import Cohorts
-from pql_model.forecast.projection import Scored, past_dates, project
+from pql_model.outlook.cohorts import Cohorts
+from pql_model.outlook.projection import Scored, past_dates, project
 
 NEVER = 10_000
 
@@ -34,7 +34,7 @@ def test_probabilities_replace_the_rates_within_their_horizon():
 
 def test_probabilities_that_are_those_of_the_ages_change_nothing():
     cohorts = steady()
-    from pql_model.forecast.cohorts import Rates
+    from pql_model.outlook.cohorts import Rates
 
     usual = Rates.of(cohorts).ahead(len(cohorts.at_risk), 30).sum(axis=1) * cohorts.at_risk
     scored = Scored(cohorts.at_risk.astype(float), usual, 30)

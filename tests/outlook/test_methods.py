@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pql_model.forecast.cohorts import Cohorts, Rates
-from pql_model.forecast.methods import compare_methods, scored_by_age
+from pql_model.outlook.cohorts import Cohorts, Rates
+from pql_model.outlook.methods import compare_methods, scored_by_age
 from pql_model.time import DAY
 
 
@@ -23,7 +23,7 @@ def scored(cohorts, day, share):
 
 
 def scored_like(before, shares):
-    from pql_model.forecast.projection import Scored
+    from pql_model.outlook.projection import Scored
 
     return Scored(before.at_risk.astype(float), before.at_risk * shares, 7)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pql_model.forecast.cohorts import Cohorts, Rates
-from pql_model.forecast.sign_ups import WEEK_DAYS, expected_sign_ups
+from pql_model.outlook.cohorts import Cohorts, Rates
+from pql_model.outlook.sign_ups import WEEK_DAYS, expected_sign_ups
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 from worlds import at, opened, product
 
 from pql_model.errors import NotEnoughDataError
-from pql_model.forecast.daily_history import read_history
+from pql_model.outlook.daily_history import read_history
 
 FREEMIUM = {"motion": "freemium", "snapshots": {"every": "7d"}}
 

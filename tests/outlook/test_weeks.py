@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pql_model.forecast.cohorts import Cohorts
-from pql_model.forecast.daily_history import History
-from pql_model.forecast.outlook import make_outlook
+from pql_model.outlook.cohorts import Cohorts
+from pql_model.outlook.daily_history import History
+from pql_model.outlook.weeks import make_outlook
 from pql_model.time import DAY, WEEK
 
 NEVER = 10_000

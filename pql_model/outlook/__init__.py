@@ -1,0 +1,1 @@
+"""What will come: conversions and value of the coming weeks."""
