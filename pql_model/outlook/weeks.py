@@ -111,8 +111,9 @@ def make_outlook(history: History, weeks: int, scored: Scored | None = None) -> 
     >>> cells = [np.tile(day, 2), np.concatenate([day + 7, np.full(200, 999)]), np.repeat([1, 9], 200)]
     >>> nothing = np.empty(0)
     >>> outlook = make_outlook(History(200 * DAY, Cohorts.of(200, *cells), nothing, nothing), weeks=2)
-    >>> outlook.total.conversions.value.round(1), outlook.total.at_risk.round(1), outlook.total.still_to_sign_up.round(1)
-    (14.0, 7.0, 7.0)
+    >>> total = outlook.total
+    >>> round(total.conversions.value), round(total.at_risk), round(total.still_to_sign_up)
+    (14, 7, 7)
     """
     projection, past = project(history.cohorts, weeks, scored), past_dates(history.cohorts, weeks)
     worth = _value_of(history)
