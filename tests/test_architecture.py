@@ -55,7 +55,10 @@ ONE_DOOR = {
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
     "ibis": (
         "pql_model.activate.tables",
-        *(f"pql_model.{name}" for name in ("effect", "features", "ledger", "monitor", "monitoring", "outlook", "progression")),
+        *(
+            f"pql_model.{name}"
+            for name in ("effect", "features", "ledger", "monitor", "monitoring", "outlook", "progression")
+        ),
         "pql_model.score_log.database_table",
         "pql_model.snapshots",
         "pql_model.sources",
