@@ -11,6 +11,7 @@ they decide; a change of tracking afterwards, so that it alters what is seen and
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,18 @@ import pandas as pd
 
 from pql_model.demo.mechanism import odds_at_decision, payments
 from pql_model.demo.unusable import iso_texts
-from pql_model.demo.usage import EVENTS, NEVER, UPLOAD, Accounts, Bools, Floats, Ints, done_by_age, draw_accounts
-from pql_model.demo.usage import trial_usage as demo_usage
+from pql_model.demo.usage import (
+    EVENTS,
+    NEVER,
+    UPLOAD,
+    Accounts,
+    Bools,
+    Floats,
+    Ints,
+    done_by_age,
+    draw_accounts,
+    trial_usage,
+)
 from pql_model.demo.world import make_tables
 from pql_model.time import DAY, HOUR, MINUTE, SECOND, iso, parse_instant
 
@@ -148,24 +159,30 @@ def make_world(kind: str, seed: int, accounts: int = SMALL) -> WatchedWorld:
         About how many sign up in a year.
     """
     rng = np.random.default_rng([seed, list(KINDS).index(kind)])
-    people = _people(np.random.default_rng(seed), rng, kind, accounts)
-    usage_rng = np.random.default_rng([seed, 99])
-    trial = demo_usage(usage_rng, people)
-    trial = trial[~_is_away(rng, kind, trial["time"].to_numpy())]
-    world = make_tables(usage_rng, people, trial, _decisions(usage_rng, kind, people, trial))
-    table = world.events[
-        world.events["occurred"].between("2025-01-01T", "2026-02-01") & world.events["occurred"].ne("2025-13-45")
-    ]
+    changed, subject = _planted(rng, kind, seed)
+    listed, events, paid = _product("quiet" if kind in TRACKING else kind, seed, accounts)
+    watched = WatchedWorld(kind, subject, changed, AS_OF, listed, events, paid, seed % 2 == 0)
+    return _with_change(rng, watched, seed) if kind in TRACKING else watched
+
+
+@lru_cache(maxsize=1)  # the changes of tracking are made to one product
+def _product(kind: str, seed: int, accounts: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Accounts, events and payments of a product; callers leave them as they are."""
+    away = partial(_is_away, kind, seed)
+    people = _people(kind, seed, accounts)
+    rng = np.random.default_rng([seed, 99])
+    trial = trial_usage(rng, people)
+    trial = trial[~away(trial["account"].to_numpy(), trial["time"].to_numpy())]
+    world = make_tables(rng, people, trial, _decisions(rng, kind, people, trial))
+    table = world.events
+    table = table[table["occurred"].between("2025-01-01T", "2026-02-01") & table["occurred"].str.len().eq(20)]
     events = table[table["account_id"].notna() & table["account_id"].ne("")].drop_duplicates("event_id")
-    away = _is_away(rng, kind, _instants(events["occurred"]))  # also customers
-    events = events[~away].drop(columns="user_agent")
+    number = events["account_id"].str.extract(r"acc-(\d+)", expand=False).fillna("1").astype(int).to_numpy() - 1
+    events = events[~away(number, instants(events["occurred"]))].drop(columns="user_agent")  # also customers
     events = events.assign(source=np.where(events["action"].isin(BACKEND), "backend.parquet", "product.parquet"))
     columns = ["account_id", "created_at", "company_size", "region", "email_kind", "email_domain"]
-    listed = world.accounts[columns].assign(employees=_employees(usage_rng, people))
-    changed, subject = _planted(rng, kind, seed)
-    events = _with_arrival(usage_rng, events)
-    watched = WatchedWorld(kind, subject, changed, AS_OF, listed, events, world.conversions, seed % 2 == 0)
-    return _with_change(rng, watched, seed) if kind in TRACKING else watched
+    listed = world.accounts[columns].assign(employees=_employees(rng, people))
+    return listed, _with_arrival(rng, events), world.conversions
 
 
 def write_world(world: WatchedWorld, folder: Path, at: int) -> None:
@@ -196,7 +213,8 @@ def _planted(rng: np.random.Generator, kind: str, seed: int) -> tuple[int | None
     return day, subject.get(kind, str(rng.choice([event for event in EVENTS if event != "Desktop App Installed"])))
 
 
-def _people(rng: np.random.Generator, own: np.random.Generator, kind: str, n: int) -> Accounts:
+def _people(kind: str, seed: int, n: int) -> Accounts:
+    rng, own = np.random.default_rng(seed), np.random.default_rng([seed, 98])
     if kind == "campaign":
         people = draw_accounts(rng, round(1.6 * n))
         extra = rng.random(people.n) < 0.6 / 1.6
@@ -215,7 +233,7 @@ def _people(rng: np.random.Generator, own: np.random.Generator, kind: str, n: in
         return _only(people, own.random(people.n) < np.clip(0.5 * 2**since, 0.5, 1.0))
     people = draw_accounts(rng, n)
     if kind == "holiday":
-        return _only(people, ~(_in_holiday(people.signed_up) & (own.random(people.n) < 0.6)))
+        return _only(people, ~(_in_holiday(people.signed_up, seed) & (own.random(people.n) < 0.6)))
     return people
 
 
@@ -223,18 +241,21 @@ def _only(people: Accounts, rows: Bools) -> Accounts:
     return Accounts(*(getattr(people, field.name)[rows] for field in fields(people)))
 
 
-def _in_holiday(times: Ints) -> Bools:
-    """A fortnight that ends a week before monitoring."""
-    end = AS_OF - 7 * DAY
+def _in_holiday(times: Ints, seed: int) -> Bools:
+    """A fortnight that ends a week before monitoring, or, for every other pair of seeds, lasts until then."""
+    end = AS_OF - (7 * DAY if seed % 4 < 2 else 0)
     return np.asarray((times >= end - HOLIDAY * DAY) & (times < end))
 
 
-def _is_away(rng: np.random.Generator, kind: str, times: Ints) -> Bools:
+def _is_away(kind: str, seed: int, accounts: Ints, times: Ints) -> Bools:
+    """An account is away for whole days."""
     if kind != "holiday":
         return np.zeros(len(times), bool)
+    rng = np.random.default_rng([seed, 97])
     keep_of_day = rng.uniform(0.25, 0.45, 400)  # no two days are alike
     day = (times // DAY) % 400
-    return np.asarray(_in_holiday(times) & (rng.random(len(times)) > keep_of_day[day]))
+    luck = rng.random((int(accounts.max()) + 1, 400))
+    return np.asarray(_in_holiday(times, seed) & (luck[accounts, day] > keep_of_day[day]))
 
 
 def _decisions(rng: np.random.Generator, kind: str, people: Accounts, trial: pd.DataFrame) -> Ints:
@@ -276,12 +297,12 @@ def _with_arrival(rng: np.random.Generator, events: pd.DataFrame) -> pd.DataFram
     delay = rng.exponential(3 * MINUTE, len(events)) + 10 * SECOND
     offline = rng.random(len(events)) < 0.01
     delay[offline] += rng.exponential(9 * HOUR, offline.sum())
-    return events.assign(loaded_at=iso_texts(_instants(events["occurred"]) + delay.astype(np.int64)))
+    return events.assign(loaded_at=iso_texts(instants(events["occurred"]) + delay.astype(np.int64)))
 
 
 def _with_change(rng: np.random.Generator, world: WatchedWorld, seed: int) -> WatchedWorld:
     assert world.changed is not None
-    events, time = world.events, _instants(world.events["occurred"])
+    events, time = world.events, instants(world.events["occurred"])
     after = time >= world.changed
     about = after & events["action"].eq(world.subject).to_numpy()
     if world.kind == "event_stopped":
@@ -290,7 +311,7 @@ def _with_change(rng: np.random.Generator, world: WatchedWorld, seed: int) -> Wa
         return replace(world, events=events.assign(action=events["action"].mask(about, new_name(world.subject, seed))))
     if world.kind == "sent_twice":
         again = events[about]
-        moved = _instants(again["occurred"]) + rng.integers(0, 3, len(again)) * SECOND
+        moved = instants(again["occurred"]) + rng.integers(0, 3, len(again)) * SECOND
         again = again.assign(event_id=again["event_id"] + "-2", occurred=iso_texts(moved))
         return replace(world, events=pd.concat([events, again], ignore_index=True))
     if world.kind == "event_started":
@@ -299,7 +320,7 @@ def _with_change(rng: np.random.Generator, world: WatchedWorld, seed: int) -> Wa
         concerned = events["source"].eq(world.subject).to_numpy() if world.subject else np.ones(len(events), bool)
         return replace(world, events=events[~(concerned & after & (time < world.changed + 7 * DAY))])
     if world.kind == "late_data":
-        late = iso_texts(_instants(events["loaded_at"]) + 3 * DAY * after)
+        late = iso_texts(instants(events["loaded_at"]) + 3 * DAY * after)
         return replace(world, events=events.assign(loaded_at=late))
     return replace(world, accounts=_with_other_trait(rng, world))
 
@@ -321,7 +342,7 @@ def _new_feature(rng: np.random.Generator, world: WatchedWorld, after: np.ndarra
 
 def _with_other_trait(rng: np.random.Generator, world: WatchedWorld) -> pd.DataFrame:
     accounts = world.accounts
-    after = _instants(accounts["created_at"]) >= world.changed
+    after = instants(accounts["created_at"]) >= world.changed
     old = accounts[world.subject]
     if world.subject == "company_size":
         return accounts.assign(company_size=old.mask(after, old.map(dict(zip(SIZES_BEFORE, SIZES_AFTER, strict=True)))))
@@ -330,7 +351,7 @@ def _with_other_trait(rng: np.random.Generator, world: WatchedWorld) -> pd.DataF
     return accounts.assign(employees=old.mask(after, old * 1000))  # in thousands before, in ones now
 
 
-def _instants(texts: pd.Series) -> Ints:
+def instants(texts: pd.Series) -> Ints:
     return np.asarray(texts.str.slice(0, 19).to_numpy().astype("datetime64[us]").astype(np.int64))
 
 

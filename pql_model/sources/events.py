@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import ibis
@@ -271,6 +271,8 @@ class EventLog:
     rows_added
         Rows beyond those read, one for each further entity that a row belongs to: a list of accounts, or a user of
         several accounts. Usable and set-aside rows of a log add up to `rows_read + rows_added`.
+    parts
+        Source -> its usable rows, in the same columns as `table`.
     """
 
     table: Table
@@ -278,6 +280,7 @@ class EventLog:
     set_aside: dict[str, dict[str, int]]
     untimely: Table
     rows_added: int = 0
+    parts: Mapping[str, Table] = field(default_factory=dict)
 
     def by_reason(self) -> dict[str, int]:
         """Count the rows set aside in all tables by reason, in the order of `REASONS`."""
@@ -340,7 +343,8 @@ def finish_events(
             remedy="check the columns, the entity ids and `observed_until`, which may lie before all events",
         )
     rows = sum(part.rows_read for part in staged)
-    return EventLog(events, rows, set_aside, _union(untimely), sum(part.added for part in staged))
+    added = sum(part.added for part in staged)
+    return EventLog(events, rows, set_aside, _union(untimely), added, dict(zip(set_aside, usable, strict=True)))
 
 
 def _canonical(checked: Table, spec: EventTable) -> Table:
