@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = (
-    {"atomic", "errors", "file_lock", "measures", "memory", "payload", "progress", "time"},
+    {"atomic", "errors", "file_lock", "measures", "memory", "number_text", "payload", "progress", "time"},
     {"config", "statistics"},
     {"sources"},
     {"discovery", "snapshots"},

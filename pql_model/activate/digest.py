@@ -8,6 +8,7 @@ from typing import Any
 
 from pql_model.activate.flat import next_step_text, reasons_text
 from pql_model.activate.lead import Lead
+from pql_model.number_text import percent
 from pql_model.time import to_datetime
 
 _SECTION_CHARACTERS = 2_900  # Slack refuses a section of more than 3,000
@@ -69,7 +70,7 @@ def _lines(lead: Lead) -> Iterator[str]:
     row = lead.row
     probability, contact = row.get("probability"), (row.get("contact") or {}).get("user")
     if probability is not None:
-        yield f"{probability:.0%} likely to convert ({row.get('band')}), since {to_datetime(lead.qualified_at):%Y-%m-%d}"
+        yield f"{percent(probability)} likely to convert ({row.get('band')}), since {to_datetime(lead.qualified_at):%Y-%m-%d}"
     if contact:
         yield f"Contact: {contact}"
     if reasons := reasons_text(row):

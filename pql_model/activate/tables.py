@@ -13,7 +13,7 @@ import pyarrow as pa
 from pql_model.activate.list_files import score_schema, score_tables
 from pql_model.activate.secrets import mask_address
 from pql_model.errors import DataError, listed
-from pql_model.score_log.database_table import connect_database, table_exists
+from pql_model.score_log.database_table import add_columns, connect_database, table_exists
 from pql_model.sources.files import driver_errors, find_database, without_password
 
 _FILES = ("duckdb:", "sqlite:")
@@ -105,9 +105,7 @@ def _prepare(con: Any, name: str, database: str | None, types: pa.Schema) -> Non
             received=listed(present),
             remedy="name another `table` under `sync:`; it is created if it does not exist",
         )
-    for column, kind in ibis.schema(types).items():
-        if column not in present:
-            _execute(con, f"ALTER TABLE {_quoted(name, database)} ADD COLUMN {_quoted(column)} {_type(con, kind)}")
+    add_columns(con, database, name, {column: types.field(column) for column in types.names if column not in present})
 
 
 def _remove_others(con: Any, name: str, database: str | None, stage: str) -> None:

@@ -82,19 +82,21 @@ def demo(
         show_train(console, payload["train"])
         show_score(console, payload["score"], _best(result.scored))
         show_comparison(console, payload["truth"]["comparison"])
-        _show_next_steps(console, result.folder, result.trained.promotion.promoted)
+        _show_next_steps(console, result.folder, payload["score"]["as_of"], result.trained.promotion.promoted)
 
     emit(result, as_json, show)
 
 
-def _show_next_steps(console: Console, folder: Path, promoted: bool) -> None:
+def _show_next_steps(console: Console, folder: Path, as_of: str, promoted: bool) -> None:
     """Print what to look at next, and how to continue with other data."""
     config, store = folder / "pql.yaml", folder / "mlflow.db"
+    model = "" if promoted else " --model challenger"
     lines = (
         f"Results are in {folder}. Look at them with:",
-        f"  {folder / 'leads.html'}, today's list, in a browser",
+        f"  {folder / 'leads.html'}, the list of leads, in a browser",
         f"  pql report -c {config}",
-        f"  pql explain acc-00007 -c {config}{'' if promoted else ' --model challenger'}",
+        f"  pql explain acc-00007 -c {config}{model}",
+        f"  pql score --as-of {as_of} -c {config}{model}   # the day of these scores: later, the demo's last trials are over",
         f"  mlflow ui --backend-store-uri sqlite:///{store}",
         "Your own data:",
         "  pql init --events events.parquet --entities accounts.csv --conversions subscriptions.csv",

@@ -26,7 +26,7 @@ def leads(
         str | None,
         typer.Option(
             "--as-of",
-            help="Date or time of the scores, for the list of an earlier day. Default: that of the newest event.",
+            help="Date or time of the scores, for the list of an earlier day. Default: that of the file of the scores.",
         ),
     ] = None,
     model: ModelOption = "champion",
@@ -44,6 +44,8 @@ def leads(
 def show_leads(console: Console, payload: dict[str, Any]) -> None:
     """Print what is to be done today, and where the page is."""
     say(console, f"{payload['words']}.")
+    if payload["note"]:
+        say(console, payload["note"], style="yellow")
     say(
         console,
         f"Wrote {payload['output']} ({payload['bytes'] / 1024:.0f} KB). It holds personal data: do not forward it.",

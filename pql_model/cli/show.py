@@ -169,7 +169,7 @@ def _decisions(payload: dict[str, Any]) -> Iterable[str]:
     missed, expected = skipped["expected_conversions"], skipped["of"]["value"]
     if skipped["rows"]:
         yield (
-            f"{skipped['share']:.0%} are in band {' or '.join(skipped['bands'])} and are not PQLs; skipping them would miss "
+            f"{percent(skipped['share'])} are in band {' or '.join(skipped['bands'])} and are not PQLs; skipping them would miss "
             f"about {missed['value']:.0f} of {expected:.0f} expected conversions ({missed['low']:.0f} to {missed['high']:.0f})."
         )
     if (worth := payload["expected_value"]) is not None:

@@ -117,11 +117,11 @@ def _criterion(console: Console, criterion: dict[str, Any]) -> None:
     )
     if "threshold" in condition:
         low, high = criterion["threshold_interval"]
-        correlated = [f"{also['text']} ({also['share']:.0%})" for also in criterion["also"]]
+        correlated = [f"{also['text']} ({percent(also['share'])})" for also in criterion["also"]]
         similar = f"; similar: {', '.join(correlated)}" if correlated else ""
         say(
             console,
-            f"    threshold 95 % interval {low:g} to {high:g}; {criterion['threshold_agreement']:.0%} of resamples find "
+            f"    threshold 95 % interval {low:g} to {high:g}; {percent(criterion['threshold_agreement'])} of resamples find "
             f"{condition['threshold']:g}{similar}",
             style="dim",
         )

@@ -72,7 +72,7 @@ def _next_step(console: Console, payload: dict[str, Any]) -> None:
     low, high = (f"{100 * step['gain'][end]:.1f}" for end in ("low", "high"))
     say(
         console,
-        f"Next step: {step['words']}. Accounts like this that got there: {percent(step['probability'])}, a gain of "
+        f"Next step: {step['words']}. Predicted once it gets there: {percent(step['probability'])}, a gain of "
         f"{100 * step['gain']['value']:.1f} points ({low} to {high}, by how far such "
         "predictions came true on later accounts). A cautious prediction, not an effect.",
         gap=True,
@@ -84,7 +84,7 @@ def _contacts(console: Console, contacts: Sequence[dict[str, Any]]) -> None:
     for place, contact in enumerate(contacts):
         origin = f", brought in by {contact['brought_in_by']}" if contact["brought_in_by"] is not None else ""
         title = "Contact: " if place == 0 else "         "
-        text = f"{contact['user']}, {contact['share']:.0%} of the events, last seen {contact['last_seen']}{origin}"
+        text = f"{contact['user']}, {percent(contact['share'])} of the events, last seen {contact['last_seen']}{origin}"
         say(console, f"{title}{text}", gap=place == 0)
 
 
@@ -99,7 +99,7 @@ def _context(payload: dict[str, Any]) -> str:
 def _steps(console: Console, steps: Sequence[dict[str, Any]]) -> None:
     """Print the steps from the base value to the probability, one line for each part of the score."""
     widest = max((abs(step["log_odds"]) for step in steps[1:]), default=0.0)
-    rows: list[tuple[str | Text, ...]] = [("base, before anything is known", f"{steps[0]['probability']:.1%}", "")]
+    rows: list[tuple[str | Text, ...]] = [("base, before anything is known", percent(steps[0]["probability"]), "")]
     rows += [
         (
             {"fit": "fit (traits)"}.get(step["part"], step["part"]),
@@ -108,7 +108,7 @@ def _steps(console: Console, steps: Sequence[dict[str, Any]]) -> None:
         )
         for step in steps[1:]
     ]
-    rows.append(("probability", Text(f"{steps[-1]['probability']:.1%}", style="bold"), ""))
+    rows.append(("probability", Text(percent(steps[-1]["probability"]), style="bold"), ""))
     print_table(console, "From the base to the probability", ["", "points", ""], rows)
 
 

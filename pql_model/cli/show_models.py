@@ -24,12 +24,13 @@ def show_models(console: Console, payload: dict[str, Any]) -> None:
             model["trained_at"][:10],
             model["verdict"] or "-",
             estimate(model["roc_auc"]),
-            Text(", ").join(Text(alias, _COLOURS.get(alias, "")) for alias in model["aliases"]),
+            # each alias on a line of its own: in a narrow terminal a list would be broken within a word
+            Text("\n").join(Text(alias, _COLOURS.get(alias, "")) for alias in model["aliases"]),
             _since(model),
         )
         for model in payload["models"]
     ]
-    print_table(console, f"Versions of {payload['name']}", _COLUMNS, rows, gap=False)
+    print_table(console, f"Versions of {payload['name']}", _COLUMNS, rows, gap=False, unbroken=["alias"])
     for model in payload["models"]:
         if model["promotion"]:
             say(console, f"{model['version']}: {model['promotion']}", style="dim")

@@ -72,7 +72,8 @@ def show_simulation(console: Console, payload: dict[str, Any]) -> None:
     )
     for note in payload["notes"]:
         say(console, note, style="dim")
-    say(console, f"Wrote {payload['files']['plot']}, with every run.", gap=True)
+    plot = payload["files"]["plot"]
+    say(console, f"Wrote {plot}, with every run." if plot else "Nothing to plot, so no file was written.", gap=True)
 
 
 def _load(policy: dict[str, Any]) -> str:

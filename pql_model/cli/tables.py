@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from pql_model import number_text
 
 Estimate = Mapping[str, Any]
 """`{"value", "low", "high"}`: numbers, or None where unknown."""
@@ -42,9 +44,20 @@ def say(console: Console, *parts: str | tuple[str, str], style: str = "", gap: b
 
 
 def print_table(
-    console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], gap: bool = True
+    console: Console,
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    gap: bool = True,
+    unbroken: Collection[str] = (),
 ) -> None:
-    """Print a table, or nothing if it has no rows. Columns of numbers and dates are aligned to the right and never wrapped."""
+    """Print a table, or nothing if it has no rows. Columns of numbers and dates are aligned to the right and never wrapped.
+
+    Parameters
+    ----------
+    unbroken
+        Other columns whose lines are never wrapped: short words.
+    """
     cells = [[cell if isinstance(cell, Text) else Text(plain(cell), overflow="fold") for cell in row] for row in rows]
     if not cells:
         return
@@ -52,7 +65,12 @@ def print_table(
     table.title, table.title_justify, table.title_style = Text(plain(title)) if title else None, "left", "bold"
     for heading, column in zip(columns, zip(*cells, strict=True), strict=True):
         numeric = all(_NUMERIC.fullmatch(cell.plain) for cell in column)
-        table.add_column(Text(heading), justify="right" if numeric else "left", no_wrap=numeric, overflow="fold")
+        table.add_column(
+            Text(heading),
+            justify="right" if numeric else "left",
+            no_wrap=numeric or heading in unbroken,
+            overflow="fold",
+        )
     for row in cells:
         table.add_row(*row)
     if gap:
@@ -94,7 +112,7 @@ def percent(share: float | None) -> str:
     >>> percent(0.314), percent(0.0623), percent(None)
     ('31%', '6.2%', '-')
     """
-    return "-" if share is None else f"{share:.{1 if share < 0.1 else 0}%}"
+    return "-" if share is None else number_text.percent(share)
 
 
 def percent_estimate(of: Estimate) -> str:

@@ -93,9 +93,10 @@ def make_rule(policy: Policy | None, period: Period) -> PolicyRule:
 
 
 def _by_capacity(capacity: Capacity, period: Period, hold_out: float) -> PolicyRule:
-    best, early, periods = _first_reaching(period, capacity.per.us)
+    first_reaching = _first_reaching(period, capacity.per.us)
+    best, early, periods = first_reaching
     flow = (reached(best) - reached(early)) * (1 - hold_out) / max(1.0, periods)
-    level, text = capacity_level(capacity, period, hold_out), f"the {capacity.leads} best per {capacity.per.text}"
+    level, text = _level(capacity, *first_reaching, hold_out), f"the {capacity.leads} best per {capacity.per.text}"
     return PolicyRule(level, capacity.leads, text, capacity.per.us, flow=tuple(np.round(flow, 6).tolist()))
 
 
@@ -105,7 +106,10 @@ def capacity_level(capacity: Capacity, period: Period, hold_out: float = 0.0) ->
     An entity is a lead once, when it first reaches the probability. Where entities have repeated snapshots (`repeated`), those
     that reach it in their first snapshot were leads already and do not count. The hold-out takes no places.
     """
-    best, early, periods = _first_reaching(period, capacity.per.us)
+    return _level(capacity, *_first_reaching(period, capacity.per.us), hold_out)
+
+
+def _level(capacity: Capacity, best: np.ndarray, early: np.ndarray, periods: float, hold_out: float) -> float:
     levels = np.unique(best)[::-1]
     leads = reached(best, levels) - reached(early, levels)
     affordable = leads * (1 - hold_out) <= capacity.leads * max(1.0, periods)

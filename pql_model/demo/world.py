@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.atomic import atomic_write
+from pql_model.atomic import atomic_write, atomic_write_text
 from pql_model.demo.mechanism import CRITERIA, HORIZON_DAYS, SIZE_EFFECT, payments, true_probabilities
 from pql_model.demo.unusable import Names, as_rows, iso_texts, with_unusable_rows
 from pql_model.demo.usage import END, NEVER, SIZES, Accounts, Bools, Ints, draw_accounts, paid_usage, trial_usage
@@ -171,8 +171,8 @@ def write_world(world: World, folder: Path) -> None:
     for name, table in (("accounts.csv", world.accounts), ("subscriptions.csv", world.conversions)):
         atomic_write(folder / name, partial(table.to_csv, index=False, lineterminator="\n"))
     atomic_write(folder / "events.parquet", partial(world.events.to_parquet, index=False))
-    atomic_write(folder / "truth.json", lambda at: at.write_text(truth + "\n", encoding="utf-8"))
-    atomic_write(folder / "pql.yaml", lambda at: at.write_text(world.config, encoding="utf-8"))
+    atomic_write_text(folder / "truth.json", truth + "\n")
+    atomic_write_text(folder / "pql.yaml", world.config)
 
 
 def _truth(snapshots: pd.DataFrame, names: Names, newest: int, set_aside: dict[str, int]) -> Truth:

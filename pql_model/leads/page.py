@@ -13,7 +13,7 @@ from pql_model.page import numbers
 from pql_model.page.document import asset, document
 from pql_model.page.markup import capitalise, names
 from pql_model.page.rendering import Templates, make_environment, without_layout
-from pql_model.time import iso
+from pql_model.time import DAY, iso
 
 _PACKAGE = "pql_model.leads"
 
@@ -34,6 +34,8 @@ class LeadList:
         The policy in words.
     scores
         Name of the file that holds every row.
+    newest_event
+        The newest event of the data, where the scores are older; None where they are not, or a list of that day is asked for.
     """
 
     product: str
@@ -45,6 +47,18 @@ class LeadList:
     scores: str
     bands: tuple[str, ...]
     sections: Mapping[str, Section]
+    newest_event: int | None = None
+
+    @property
+    def age(self) -> str | None:
+        """A sentence on scores that are older than the data."""
+        if self.newest_event is None:
+            return None
+        days = numbers.plural((self.newest_event - self.as_of) // DAY, "day")
+        return (
+            f"These scores are {days} older than the newest event, of {numbers.day(iso(self.newest_event))}: of what happened "
+            "since, only payments are known here. Score again for today's list."
+        )
 
     @property
     def headline(self) -> str:

@@ -16,7 +16,7 @@ import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from pql_model.errors import DataError, ModelNotFoundError
+from pql_model.errors import DataError, ModelNotFoundError, listed
 from pql_model.model.artifact import FittedModel
 from pql_model.registry.connection import Connection, without_password
 from pql_model.registry.history import (
@@ -125,6 +125,14 @@ class RegisteredModels(Connection):
         """
         registered = self.load_if_registered(alias)
         if registered is None:
+            versions = [version.version for version in self.versions()]
+            if alias != CHAMPION and versions:
+                raise ModelNotFoundError(
+                    f"There is no {alias} of the model `{self.name}`",
+                    received=alias,
+                    allowed=f"{CHAMPION}, {CHALLENGER}, or a version: {listed(versions)}",
+                    remedy="`pql models` lists the versions",
+                )
             raise ModelNotFoundError(
                 f"There is no {alias} of the model `{self.name}`",
                 received=without_password(self.uri),

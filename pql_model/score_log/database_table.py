@@ -37,8 +37,14 @@ class LogTable:
     name: str
     order: tuple[str, ...]
 
-    def append(self, parts: Iterable[pa.Table]) -> None:
+    def append(self, parts: Iterable[pa.Table], required: Sequence[str] | None = None) -> None:
         """Add rows. The table is created if needed, and each part is added in one transaction.
+
+        Parameters
+        ----------
+        required
+            Columns that an existing table must have, by default all; others that it lacks, because an earlier version wrote
+            it, are added.
 
         Raises
         ------
@@ -50,7 +56,11 @@ class LogTable:
             for part in parts:
                 if not table_exists(con, database, bare):
                     con.create_table(bare, schema=ibis.schema(part.schema), database=database)
-                self._refuse_other(con.table(bare, database=database).columns, part.column_names)
+                present = con.table(bare, database=database).columns
+                self._refuse_other(present, part.column_names if required is None else required)
+                add_columns(
+                    con, database, bare, {n: part.schema.field(n) for n in part.column_names if n not in present}
+                )
                 con.insert(bare, part, database=database)
 
     def read(self, columns: Sequence[str], positions: Sequence[int] | None = None) -> pa.Table:
@@ -209,6 +219,20 @@ def connect_database(url: str, home: Path) -> Any:
     if url.startswith("sqlite:"):
         return ibis.sqlite.connect(str(database_file(url, home)))
     return ibis.connect(url)
+
+
+def add_columns(con: Any, database: str | None, bare: str, columns: Mapping[str, pa.Field]) -> None:
+    """Add columns to a table, null in the rows that it has."""
+    schema = exp.to_identifier(database, quoted=True) if database is not None else None
+    table = exp.Table(this=exp.to_identifier(bare, quoted=True), db=schema).sql(con.dialect)
+    for name, field in columns.items():
+        kind = con.compiler.type_mapper.to_string(ibis.schema(pa.schema([field]))[field.name])
+        query = f"ALTER TABLE {table} ADD COLUMN {exp.to_identifier(name, quoted=True).sql(con.dialect)} {kind}"
+        if con.name == "duckdb":
+            con.con.execute(query)
+        else:
+            with con._safe_raw_sql(query):
+                pass
 
 
 def table_exists(con: Any, database: str | None, bare: str) -> bool:

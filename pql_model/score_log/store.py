@@ -37,7 +37,8 @@ def append_scores(config: Config, tables: Iterable[pa.Table]) -> str | None:
         return None
     try:
         if config.score_log.table is not None:
-            _table(config, config.score_log.table).append(encode_lists(table) for table in tables)
+            parts = (encode_lists(table) for table in tables)
+            _table(config, config.score_log.table).append(parts, REPLAY_SCHEMA.names)
             return f"table {config.score_log.table}"
         return str(write_log(_folder(config), tables))
     except (OSError, DataError) as error:

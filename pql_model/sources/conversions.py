@@ -55,10 +55,12 @@ class Conversions:
     payments: Table | None = None
 
 
-def paid_since(conversions: Conversions, instant: int) -> dict[str, int]:
-    """Return when each entity converted, for those whose first payment is at or after an instant."""
+def paid_since(conversions: Conversions, instant: int, until: int) -> dict[str, int]:
+    """Return when each entity converted, for those whose first payment is at or after an instant; later than `until` are plans."""
     table = conversions.table
-    rows = table.filter(table.time >= instant).select("entity", "time").to_pyarrow().to_pylist()
+    rows = (
+        table.filter((table.time >= instant) & (table.time <= until)).select("entity", "time").to_pyarrow().to_pylist()
+    )
     return {row["entity"]: int(row["time"]) for row in rows}
 
 

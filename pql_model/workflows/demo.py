@@ -22,8 +22,8 @@ from pql_model.workflows.leads import LeadsResult, write_leads
 from pql_model.workflows.score import ScoreResult, score
 from pql_model.workflows.train import TrainResult, train
 
-SCORED_DAYS_BEFORE_END = 40
-"""By the end of the demo's data its last trials are over, so it scores at an earlier day."""
+SCORED_DAYS_BEFORE_END = 24
+"""By the end of the demo's data its last trials are over, so it scores at an earlier day, a week after the last sign-up."""
 
 
 @dataclass(frozen=True)

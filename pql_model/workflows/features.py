@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model import time
-from pql_model.atomic import atomic_write
+from pql_model.atomic import atomic_write, atomic_write_text
 from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.schema import Config
 from pql_model.errors import DataError
@@ -124,7 +124,7 @@ def write_features(
         about = {"as_of": time.iso(instant) if instant is not None else None, "rows": len(table)}
         text = json.dumps({**about, **_described(data.manifest)}, ensure_ascii=False, indent=1)
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(manifest_path, lambda at: at.write_text(text, encoding="utf-8"))
+        atomic_write_text(manifest_path, text)
         atomic_write(path, lambda at: (table.to_csv if path.suffix == ".csv" else table.to_parquet)(at, index=False))
     return FeatureTable(table, data.manifest, path, manifest_path, instant)
 

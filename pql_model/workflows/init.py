@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pql_model.atomic import atomic_write
+from pql_model.atomic import atomic_write_text
 from pql_model.discovery.draft import draft_config
 from pql_model.discovery.sketch_table import sketch_table
 from pql_model.errors import DataError
@@ -86,7 +86,7 @@ def init(
             if table
         }
     draft = draft_config(name or home.name, logs, sketches.get("entities"), sketches.get("conversions"))
-    atomic_write(path, lambda at: at.write_text(draft.text, encoding="utf-8"))
+    atomic_write_text(path, draft.text)
     return InitResult(path, draft.notes, draft.questions)
 
 

@@ -24,12 +24,13 @@ from pql_model.leads.sections import make_sections
 from pql_model.page.document import write_page
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import RegisteredModel, Tracking
-from pql_model.sources.conversions import paid_since
-from pql_model.sources.coverage import newest_event
+from pql_model.sources.aliases import read_aliases
+from pql_model.sources.conversions import paid_since, read_conversions
 from pql_model.sources.display_names import read_display_names
 from pql_model.sources.duckdb_session import open_session
-from pql_model.sources.read import read_sources
-from pql_model.time import DAY, iso, to_instant
+from pql_model.sources.entities import read_entities
+from pql_model.sources.newest_event import read_newest_event
+from pql_model.time import DAY, Duration, iso, now, to_instant
 
 LEADS = "leads.html"
 
@@ -58,6 +59,7 @@ class LeadsResult:
             "rows": sum(self.leads.counts.values()),
             **self.leads.counts,
             "words": self.leads.headline,
+            "note": self.leads.age,
             "names": self.names,
             "model": {"name": self.model.name, "version": self.model.version},
         }
@@ -81,8 +83,8 @@ def write_leads(
     scores
         A file of `pql score`; default: `scores.parquet` beside the config.
     as_of
-        The instant of the scores, for the list of an earlier day. By default they must not be more than a day older than the
-        newest event, and whoever has paid since is not to be called.
+        The instant of the scores, for the list of an earlier day. By default whoever has paid since is not to be called; scores
+        that are more than a day older than the newest event are said to be old, and from the horizon on they are refused.
     model
         The model that must have made the scores: `champion`, `challenger` or a version number.
 
@@ -116,11 +118,14 @@ def write_leads(
         registered = _model_of(rows, Tracking(config), model)
         decider, level_error = Decider.of_facts(registered.model.facts), registered.model.level_error
     with open_session() as con, stages("read"):
-        sources = read_sources(con, config)
-        newest = newest_event(sources.events.table)
-        instant = _instant_of(rows, newest, requested)
-        paid = paid_since(sources.conversions, instant) if requested is None else {}
-        names = read_display_names(con, config, sources.people.aliases)
+        aliases = read_aliases(con, config)
+        entities = read_entities(con, config, aliases)
+        # not the whole log: features are not needed, only how far it reaches
+        newest = read_newest_event(con, config, entities, aliases, now())
+        instant = _instant_of(rows, newest, requested, config.horizon)
+        conversions = read_conversions(con, config, entities, aliases)
+        paid = paid_since(conversions, instant, now()) if requested is None else {}
+        names = read_display_names(con, config, aliases)
     with stages("write"):
         states = _states_at(config, instant)
 
@@ -139,6 +144,7 @@ def write_leads(
             scores=file.name,
             bands=decider.bands.names,
             sections=sections,
+            newest_event=newest if requested is None and newest - instant > DAY else None,
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_page(path, render_leads(leads))
@@ -175,7 +181,7 @@ def _model_of(rows: pd.DataFrame, tracking: Tracking, name: str) -> RegisteredMo
     return registered
 
 
-def _instant_of(rows: pd.DataFrame, newest: int, requested: int | None) -> int:
+def _instant_of(rows: pd.DataFrame, newest: int, requested: int | None, horizon: Duration) -> int:
     """The instant of the scores; an old list would send sales to accounts that have moved on."""
     instants = sorted({to_instant(at) for at in rows["as_of"]})
     if not instants:
@@ -187,9 +193,10 @@ def _instant_of(rows: pd.DataFrame, newest: int, requested: int | None) -> int:
             received=f"scores as of {iso(oldest)}; the list is for {iso(requested)}",
             remedy=f"run `pql score --as-of {iso(requested)}` first",
         )
-    if requested is None and newest - oldest > DAY:
+    if requested is None and newest - oldest >= horizon.us:
         raise DataError(
-            f"The scores are {(newest - oldest) // DAY:,} days older than the newest event",
+            f"The scores are {(newest - oldest) // DAY:,} days older than the newest event: what they predicted for {horizon.text} "
+            "is over",
             received=f"scores as of {iso(oldest)}; the newest event is of {iso(newest)}",
             remedy=f"run `pql score` again, or name their time with `--as-of {iso(oldest)}` for the list of that day",
         )

@@ -33,6 +33,7 @@ def remember_run(
     DataError
         If the outbox cannot be written; the decisions are not remembered then, and the next run makes them again.
     """
+    # also without targets under `sync:`: one that is added later starts with the leads of the newest run
     with open_outbox(config.home, config.name) as outbox:
         outbox.settle(before)  # leads of a run that was killed
         outbox.stage(run, _new_leads(rows))

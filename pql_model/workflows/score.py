@@ -37,8 +37,8 @@ from pql_model.score_log.log_schema import log_table
 from pql_model.score_log.store import append_scores
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.coverage import newest_event
-from pql_model.sources.duckdb_session import count_by, open_session
-from pql_model.sources.read import read_sources
+from pql_model.sources.duckdb_session import count_by, fetch_scalar, open_session
+from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.prepare import contacts_of, features_of, refuse_missing
 from pql_model.workflows.remember import remember_run
 
@@ -152,6 +152,7 @@ def score(
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
             not_at_risk = count_by(grid)
+            newest_at_risk = _last_with_somebody(config, sources, instant)
         with stages("features"):
             features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = {trait: trait_name(trait) for trait in sources.traits}
@@ -185,7 +186,7 @@ def score(
     notes = (
         *_memory_notes(instant, before is None, in_force),
         *_data_notes(config, fitted_model, instant, newest),
-        *_nobody_notes(rows, not_scored),
+        *_nobody_notes(rows, not_scored, newest_at_risk),
     )
     for note in notes:
         stages.listener.say(note)
@@ -222,11 +223,23 @@ def _log_tables(registered: RegisteredModel, table: pd.DataFrame, rows: pd.DataF
         yield log_table(chunk, list(inputs), "score", [registered.name] * len(chunk))
 
 
-def _nobody_notes(rows: pd.DataFrame, not_scored: dict[str, int]) -> Iterator[str]:
-    """Say why there are no rows."""
+def _last_with_somebody(config: Config, sources: Sources, instant: int) -> int | None:
+    """A day before an instant on which the newest trial has reached its first landmark; None if it is not before."""
+    signed_up = fetch_scalar(sources.entities.table.signed_up.max(where=~sources.entities.table.excluded))
+    if signed_up is None or not config.schedule.at_days:
+        return None
+    reached = -(-(int(signed_up) + config.schedule.at_days[0] * time.DAY) // time.DAY) * time.DAY
+    return reached if reached < instant else None
+
+
+def _nobody_notes(rows: pd.DataFrame, not_scored: dict[str, int], earlier: int | None) -> Iterator[str]:
+    """Say why there are no rows, and when there were some."""
     if rows.empty:
         reasons = listed(f"{count:,} {reason.replace('_', ' ')}" for reason, count in not_scored.items())
-        yield f"Nobody is at risk at this instant: {reasons or 'there are no entities'}. Score as of an earlier one?"
+        way_out = (
+            "" if earlier is None else f" On {time.iso(earlier)} the newest trial was: `--as-of {time.iso(earlier)}`."
+        )
+        yield f"Nobody is at risk at this instant: {reasons or 'there are no entities'}.{way_out}"
 
 
 def _memory_notes(instant: int, has_previous: bool, in_force: bool) -> Iterator[str]:

@@ -72,14 +72,14 @@ class SimulatedPolicy:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """A simulated policy, the present one beside it if it is another, and the file of the plot."""
+    """A simulated policy, the present one beside it if it is another, and the file of the plot, if there is anything to plot."""
 
     policy: SimulatedPolicy
     present: SimulatedPolicy | None
     from_: int
     to: int
     every: Duration
-    plot: Path
+    plot: Path | None
     notes: tuple[str, ...]
     seconds: dict[str, float]
 
@@ -91,7 +91,7 @@ class SimulationResult:
             "to": time.iso(self.to),
             "every": str(self.every),
             "present": self.present.to_dict() if self.present is not None else None,
-            "files": {"plot": str(self.plot)},
+            "files": {"plot": str(self.plot) if self.plot is not None else None},
             "notes": list(self.notes),
             "seconds": self.seconds,
         }
@@ -175,10 +175,12 @@ def simulate_policy(
         ]
         chosen, present = simulated[0], simulated[1] if proposed is not None else None
         drawn = {"this policy": chosen.to_dict(), **({"the present one": present.to_dict()} if present else {})}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(path, lambda at: plot_simulation(drawn, at))
+        plot = path if any(run.entity for run in runs) else None  # an empty one would replace an earlier one
+        if plot is not None:
+            plot.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write(plot, lambda at: plot_simulation(drawn, at))
     notes = tuple(_notes(fitted, runs, policies, simulated))
-    return SimulationResult(chosen, present, instants[0], instants[-1], step, path, notes, stages.seconds)
+    return SimulationResult(chosen, present, instants[0], instants[-1], step, plot, notes, stages.seconds)
 
 
 def _step(every: str) -> Duration:

@@ -98,11 +98,11 @@ def test_the_probability_is_shown_beside_the_base_rate(render):
 def test_steps_lead_from_the_base_to_the_probability_with_bars(render):
     lines = [" ".join(line.split()) for line in render().splitlines()]
     way = [
-        "base, before anything is known 10.0%",
+        "base, before anything is known 10%",
         "fit (traits) +1.0 █",
         "timing +0.0",
         f"usage +29.3 {'█' * 14}",
-        "probability 40.3%",
+        "probability 40%",
     ]
     at = lines.index(way[0])
     assert lines[at : at + 5] == way
@@ -140,7 +140,7 @@ def test_a_definition_in_force_that_nothing_replaces_is_shown_once(render):
 
 def test_the_next_step_is_shown_with_its_interval_as_a_prediction(render):
     text = " ".join(render().split())
-    assert "Next step: 0 of 1 `b` so far. Accounts like this that got there: 45%, a gain of 4.7 points" in text
+    assert "Next step: 0 of 1 `b` so far. Predicted once it gets there: 45%, a gain of 4.7 points" in text
     assert (
         "(1.2 to 8.3, by how far such predictions came true on later accounts). A cautious prediction, not an effect."
         in text

@@ -44,5 +44,12 @@ def test_each_version_has_a_line_and_its_promotion(render):
     assert "2: promoted: [it] is better" in lines
 
 
+def test_several_aliases_are_whole_words_in_a_narrow_terminal(capsys):
+    both = {**MODEL, "aliases": ["challenger", "champion"]}
+    show_models(Console(width=70), {"name": "tiny", "models": [both, OLD]})
+    words = capsys.readouterr().out.split()
+    assert {"challenger", "champion"} <= set(words)
+
+
 def test_without_versions_the_command_that_trains_one_is_shown(render):
     assert render() == "tiny has no versions yet. Train one with `pql train`.\n"

@@ -116,6 +116,8 @@ def test_score_and_daily_write_the_same_rows(run, own_config, tmp_path):
     assert code == 0
     assert "read ..." in err
     assert json.loads(out)["score"]["rows"] == len(pd.read_csv(tmp_path / "b.csv")) > 0
+    assert json.loads(out)["leads"]["rows"] == json.loads(out)["score"]["rows"]
+    assert (own_config.parent / "leads.html").exists()
     columns = ["entity", "probability", "is_pql"]
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv")[columns], pd.read_csv(tmp_path / "b.csv")[columns])
 

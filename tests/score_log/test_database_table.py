@@ -53,6 +53,14 @@ def test_rows_are_read_back_in_order_without_loss(log):
     assert log.read(["entity"], []).num_rows == 0
 
 
+def test_columns_of_a_newer_version_are_added(log):
+    log = replace(log, name=f"{log.name}_3")
+    log.append([ROWS.select(["entity", "at"]).slice(0, 1)])
+    log.append([ROWS.slice(1, 1)], ["entity", "at"])
+    rows = sorted(zip(*(log.read([name])[name].to_pylist() for name in ("entity", "p")), strict=True))
+    assert rows == [("0012", None), ("b🙂", 1 / 3)] or rows == [("0012", 0.1 + 0.2), ("b🙂", None)]
+
+
 @pytest.fixture
 def lite(tmp_path):
     sqlite3.connect(tmp_path / "shop.db").execute("create table other (entity text, at text)")

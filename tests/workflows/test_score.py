@@ -303,6 +303,7 @@ def test_nobody_at_risk_gives_a_file_without_rows(config, tmp_path):
     result = score(config, as_of="2026-06-01", output=tmp_path / "scores.parquet")
     assert (len(result.rows), result.to_dict()["pql"]) == (0, 0)
     assert result.notes[-1].startswith("Nobody is at risk at this instant: ")
+    assert "--as-of " in result.notes[-1]
     assert "too old" in result.notes[-1]
     assert list(pd.read_parquet(tmp_path / "scores.parquet").columns) == COLUMNS
     assert set(result.not_scored) == {"excluded", "converted", "too_old"}

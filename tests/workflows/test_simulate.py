@@ -97,6 +97,16 @@ def test_what_cannot_be_simulated_is_refused(home, tmp_path, given, message):
         simulate_policy(home / "pql.yaml", model="1", **{"output": tmp_path / "p.png", **given})
 
 
+def test_a_period_in_which_nobody_is_at_risk_leaves_the_earlier_plot(home, tmp_path):
+    plot = tmp_path / "simulation.png"
+    plot.write_bytes(b"earlier")
+    result = simulate_policy(home / "pql.yaml", from_="2026-01-25", to="2026-01-26", output=plot)
+    assert result.plot is None
+    assert result.to_dict()["files"] == {"plot": None}
+    assert "Nobody was at risk in any of these runs." in result.notes
+    assert plot.read_bytes() == b"earlier"
+
+
 def test_a_policy_file_with_a_fault_is_refused_with_its_line(home, tmp_path):
     (tmp_path / "policy.yaml").write_text("capacity: {leads: many, per: 7d}\n")
     with pytest.raises(ConfigError, match="line 1"):

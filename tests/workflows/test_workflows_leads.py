@@ -103,10 +103,23 @@ def test_nothing_scored_yet_is_an_error_with_the_way_out(home, tmp_path):
         write_leads(home / "pql.yaml", scores=tmp_path / "none.parquet")
 
 
-def test_scores_older_than_the_data_are_an_error(home, scores):
+def test_older_scores_are_said_to_be_old(home, scores, tmp_path):
     rows = pd.read_parquet(scores)
-    rows.assign(as_of=pd.Timestamp(BEFORE, tz="UTC") - pd.Timedelta(days=3)).to_parquet(scores)
-    with pytest.raises(DataError, match=r"4 days older than the newest event.*--as-of 2025-11-15"):
+    old = pd.Timestamp(AS_OF, tz="UTC") - pd.Timedelta(days=5)
+    rows.assign(as_of=old).to_parquet(scores)
+    result = write_leads(home / "pql.yaml", scores=scores, output=tmp_path / "x.html")
+    said = "These scores are 4 days older than the newest event, of 19 Nov 2025: of what happened since, only payments are known"
+
+    assert result.to_dict()["note"].startswith(said)
+    assert said in read(result.path.read_text(encoding="utf-8")).one("header").text_content()
+    of_that_day = write_leads(home / "pql.yaml", scores=scores, as_of="2025-11-15", output=tmp_path / "x.html")
+    assert of_that_day.to_dict()["note"] is None
+
+
+def test_scores_whose_horizon_is_over_are_an_error(home, scores):
+    rows = pd.read_parquet(scores)
+    rows.assign(as_of=pd.Timestamp(AS_OF, tz="UTC") - pd.Timedelta(days=31)).to_parquet(scores)
+    with pytest.raises(DataError, match=r"30 days older than the newest event.*30 days is over.*--as-of 2025-10-20"):
         write_leads(home / "pql.yaml", scores=scores)
     with pytest.raises(DataError, match=r"of another time.*pql score --as-of 2025-11-20"):
         write_leads(home / "pql.yaml", scores=scores, as_of=AS_OF)
