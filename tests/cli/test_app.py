@@ -255,7 +255,8 @@ def test_a_separate_process_prints_only_the_json_object(config, tmp_path):
 
 @pytest.mark.parametrize(("promoted", "option"), [(True, ""), (False, " --model challenger")])
 def test_the_demo_ends_with_the_next_step(capsys, promoted, option):
-    cli._show_next_steps(out, Path("pql-demo"), promoted)
+    cli._show_next_steps(out, Path("pql-demo"), "2026-01-07", promoted)
     lines = capsys.readouterr().out.splitlines()
+    assert any(f"pql score --as-of 2026-01-07 -c {Path('pql-demo') / 'pql.yaml'}{option} " in line for line in lines)
     assert f"  pql explain acc-00007 -c {Path('pql-demo') / 'pql.yaml'}{option}" in lines
     assert lines[-1].startswith("  pql init --events ")
