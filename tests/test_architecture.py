@@ -27,7 +27,7 @@ LAYERS = (
     {"decide", "page"},
     {"score_log"},
     {"ledger"},
-    {"effect", "monitor", "outlook", "progression"},
+    {"monitor", "outlook", "outreach", "progression"},
     {"leads", "privacy", "registry", "report"},
     {"activate", "serve"},
 )
@@ -57,7 +57,7 @@ ONE_DOOR = {
         "pql_model.activate.tables",
         *(
             f"pql_model.{name}"
-            for name in ("effect", "features", "ledger", "monitor", "monitoring", "outlook", "progression")
+            for name in ("features", "ledger", "monitor", "monitoring", "outlook", "outreach", "progression")
         ),
         "pql_model.score_log.database_table",
         "pql_model.snapshots",
