@@ -156,7 +156,7 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
+        return ", ".join(f"`{value}`".lower() if value is False else f"`{value}`" for value in field["enum"])
     if field.get("type") == "array":
         return f"list of {_type(field.get('items', {}), definitions)}".replace("list of see", "list, see")
     if field.get("pattern", "").startswith("^(first"):

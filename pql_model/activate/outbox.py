@@ -78,6 +78,21 @@ def outbox_path(home: Path, product: str) -> Path:
     return home / ".pql" / f"outbox-{product}.sqlite"
 
 
+def read_deliveries(home: Path, product: str) -> list[tuple[str, int]]:
+    """List who was sent when (entity, instant), to any target; empty where there is no outbox. Nothing is created.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    path = outbox_path(home, product)
+    if not path.exists():
+        return []
+    with open_outbox(home, product) as outbox:
+        return outbox.deliveries()
+
+
 @contextmanager
 def open_outbox(home: Path, product: str) -> Iterator[Outbox]:
     """Open the outbox of a product; it is created if needed.
@@ -222,6 +237,11 @@ class Outbox:
         """Count the leads of a target in a state."""
         query = "SELECT count(*) FROM deliveries WHERE target = ? AND status = ?"
         return int(self._con.execute(query, (target, status)).fetchone()[0])
+
+    def deliveries(self) -> list[tuple[str, int]]:
+        """List who was sent when (entity, instant), to any target."""
+        query = "SELECT DISTINCT entity, at FROM deliveries WHERE status = 'sent' AND at IS NOT NULL"
+        return self._con.execute(query).fetchall()
 
     def mark(self, target: str, keys: Iterable[LeadKey], status: str, reason: str | None, at: int) -> None:
         """Record that leads were sent, refused for good, or withdrawn."""

@@ -39,6 +39,7 @@ from pql_model.cli.features import features
 from pql_model.cli.forecast import forecast
 from pql_model.cli.forget import forget
 from pql_model.cli.leads import leads
+from pql_model.cli.ledger import ledger
 from pql_model.cli.progress import Bars
 from pql_model.cli.replay import replay
 from pql_model.cli.run import run_app, stop
@@ -263,7 +264,7 @@ def rollback(
     emit(result, as_json, lambda console, payload: say(console, payload["words"]))
 
 
-for command in (simulate, sync, forecast, features, export, serve, verify, replay, forget, leads):
+for command in (simulate, sync, forecast, features, export, serve, verify, replay, forget, leads, ledger):
     app.command()(command)
 
 

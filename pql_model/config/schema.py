@@ -20,6 +20,8 @@ from pql_model.config.text_format import IdForm
 from pql_model.config.types import DurationField, InstantField, Strict, TextsField
 from pql_model.time import DAY, WEEK, Duration
 
+SCORE_LOG = "score_log/"
+"""The folder of the score log, where the config names no other."""
 EMBEDDED = ("duckdb://", "duckdb:")
 """URLs of the embedded DuckDB."""
 
@@ -71,25 +73,30 @@ class Offer(Strict):
     min_entities: int = Field(20, ge=1, description="Least number of entities that did an event.")
 
 
-def _or_a_folder(schema: dict[str, Any]) -> None:
-    """Let editors accept the short form."""
-    schema["anyOf"].insert(0, {"type": "string"})
+def _or_short(schema: dict[str, Any]) -> None:
+    """Let editors accept the short forms."""
+    schema["anyOf"] = [{"type": "string"}, {"enum": [False]}, {"$ref": schema.pop("$ref")}]
 
 
 class ScoreLogTarget(Strict):
-    """Where `pql score` logs every score. `score_log: score_log/` is short for `{folder: score_log/}`."""
+    """Where `pql score` logs every score. `score_log: score_log/` is short for `{folder: score_log/}`, and `score_log: false` for
+    `{enabled: false}`.
+    """
 
     folder: str | None = Field(None, description="A folder of Parquet files, one per run.")
     table: str | None = Field(None, description="A table of the connection, created if it is missing.")
+    enabled: bool = Field(True, description="Whether scores are logged.")
 
     @model_validator(mode="before")
     @classmethod
-    def _expand_folder(cls, raw: Any) -> Any:
+    def _expand(cls, raw: Any) -> Any:
+        if raw is False:
+            return {"enabled": False}
         return {"folder": raw} if isinstance(raw, str) else raw
 
     @model_validator(mode="after")
     def _one(self) -> ScoreLogTarget:
-        if bool(self.folder) == bool(self.table):
+        if self.enabled and bool(self.folder) == bool(self.table):
             raise ValueError("needs a folder, `score_log: score_log/`, or a table, `score_log: {table: pql_scores}`")
         return self
 
@@ -138,10 +145,11 @@ class Config(Strict):
     exclude: Exclude = Field(default_factory=Exclude, description="The entities and events to leave out.")
     definition: Definition | None = Field(None, description="The PQL rule in force today, if there is one.")
     policy: Policy | None = Field(None, description="When an entity is a PQL.")
-    score_log: ScoreLogTarget | None = Field(
-        None,
-        description="Log every score: a folder, or `{table: pql_scores}`.",
-        json_schema_extra=_or_a_folder,
+    score_log: ScoreLogTarget = Field(
+        default_factory=lambda: ScoreLogTarget(folder=SCORE_LOG),
+        description=f"Where every score is logged: a folder (default: `{SCORE_LOG}` beside this file) or "
+        "`{table: pql_scores}`; `false` logs nothing.",
+        json_schema_extra=_or_short,
     )
     sync: list[SyncTarget] = Field(
         default_factory=list, description="Where `pql sync` sends lists; nothing is sent without `--send`."
@@ -222,7 +230,7 @@ class Config(Strict):
                 yield f"`resolution: day` cuts times to days, but `covers: {table.covers}` is not a whole number of days"
         yield from self._people_faults()
         yield from self._sync_faults()
-        if self.score_log is not None and self.score_log.table and self.connection in (None, *EMBEDDED):
+        if self.score_log.enabled and self.score_log.table and self.connection in (None, *EMBEDDED):
             yield "`score_log: {table: ...}` needs a `connection`; without one use a folder, `score_log: score_log/`"
         if self.definition is not None:
             yield from unreadable(self.definition, spelled.values(), self.entities.columns.signed_up is not None)

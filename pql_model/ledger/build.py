@@ -21,7 +21,7 @@ Column = Any
 
 
 @ibis.udf.scalar.builtin(name="make_timestamp")  # type: ignore[untyped-decorator]
-def _make_timestamp(microseconds: int) -> dt.timestamp:  # type: ignore[empty-body]
+def _make_timestamp(microseconds: int) -> dt.timestamp:
     """DuckDB's timestamp of microseconds since the epoch."""
 
 
@@ -143,7 +143,7 @@ def assemble(con: Connection, parts: LedgerParts, progress: Callable[[float], No
     feedback, sent = _first_of_each(con, parts), _deliveries(con, parts)
     ledger = con.create_table("ledger", schema=ibis.schema(LEDGER_SCHEMA), overwrite=True)
     set_aside: Counter[str] = Counter()
-    spans = list(_spans(said))
+    spans = list(day_spans(said, ROWS_AT_ONCE))
     for done, (start, end) in enumerate(spans, 1):
         rows = said.filter((said.as_of >= start) & (said.as_of < end))
         judged = con.create_table("judged_scores", _judged(rows, parts), overwrite=True)
@@ -174,17 +174,26 @@ def _resolved(parts: LedgerParts) -> Table:
     return parts.resolve(said).select(*SAID.names, "own_id")
 
 
-def _spans(said: Table) -> Iterator[tuple[int, int]]:
-    """Cut the time of the scores into spans of whole days with not too many rows."""
-    days = said.group_by(day=said.as_of // DAY).agg(rows=lambda t: t.count()).order_by("day").to_pyarrow().to_pylist()
-    start, rows = None, 0
-    for place, day in enumerate(row for row in days if row["day"] is not None):
+def day_spans(rows: Table, at_once: int) -> Iterator[tuple[int, int]]:
+    """Cut the time of some rows into spans of whole days, each with at most `at_once` rows, or of one day.
+
+    Parameters
+    ----------
+    rows : Table
+        Column as_of (microseconds).
+    at_once : int
+        Number of rows.
+    """
+    days = rows.group_by(day=rows.as_of // DAY).agg(rows=lambda t: t.count()).order_by("day").to_pyarrow().to_pylist()
+    start, count = None, 0
+    days = [row for row in days if row["day"] is not None]
+    for place, day in enumerate(days):
         start = day["day"] if start is None else start
-        rows += day["rows"]
+        count += day["rows"]
         following = days[place + 1]["rows"] if place + 1 < len(days) else None
-        if following is None or rows + following > ROWS_AT_ONCE:
+        if following is None or count + following > at_once:
             yield int(start) * DAY, (int(day["day"]) + 1) * DAY
-            start, rows = None, 0
+            start, count = None, 0
 
 
 def _judged(rows: Table, parts: LedgerParts) -> Table:

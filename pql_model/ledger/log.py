@@ -86,9 +86,14 @@ def read_log_batches(con: Connection, batches: Iterable[pa.Table]) -> Table:
     """
     table = con.create_table("logged", schema=LOGGED, overwrite=True)
     for batch in batches:
-        part = _in_microseconds(ibis.memtable(batch))
+        part = _in_microseconds(memory_table(batch))
         con.insert("logged", part)
     return table
+
+
+def memory_table(rows: pa.Table) -> Table:
+    """Make rows a table of the session, to insert them."""
+    return ibis.memtable(rows)
 
 
 def _in_microseconds(raw: Table) -> Table:

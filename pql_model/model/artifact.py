@@ -20,6 +20,7 @@ from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest
 from pql_model.model.learner import Predictor
 from pql_model.model.learners import RESERVED, learner_named
+from pql_model.time import Duration, parse_instant
 
 FORMAT = 2
 REFIT = "refit"
@@ -77,6 +78,17 @@ class FittedModel:
     def held_back(self) -> FittedModel:
         """The model that has not learnt from the test period: to explain or compare on its rows."""
         return self.tested if self.tested is not None else self
+
+    @property
+    def learnt_until(self) -> int | None:
+        """The end of the outcomes that it has learnt from; None for a model without this fact.
+
+        What it says of an instant from then on is a prediction. Of an earlier one it may have seen the outcome.
+        """
+        if REFIT in self.facts:
+            return parse_instant(self.facts[REFIT]["to"]) + Duration.parse(self.facts["horizon"]).us
+        until = self.facts.get("labels_until")
+        return int(until) if until is not None else None
 
     @cached_property
     def _quantiles(self) -> np.ndarray:

@@ -16,6 +16,7 @@ from pql_model.errors import DataError, listed
 from pql_model.sources.files import database_file, driver_errors, without_password
 
 _POSITIONS_PER_QUERY = 1_000
+_ROWS_PER_BATCH = 100_000
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,7 @@ class LogTable:
                 )
             table = con.table(bare, database=database)
             self._refuse_other(table.columns, columns)
-            if con.name == "sqlite":  # a column may hold values of any type
-                table = table.mutate(**{n: table[n].cast("string") for n in columns if table[n].type().is_timestamp()})
+            table = _with_readable_times(con, table, columns)
             position = ibis.row_number().over(ibis.window(order_by=list(self.order)))
             table = table.mutate(position=position).order_by("position")
             if positions is None:
@@ -95,6 +95,22 @@ class LogTable:
                 for k in starts
             ]
             return pa.concat_tables(parts)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Read columns of all rows, in no order, part by part.
+
+        Raises
+        ------
+        DataError
+            If the database cannot be used, or the table lacks columns.
+        """
+        database, bare = self._name
+        with self._connected() as con:
+            table = con.table(bare, database=database)
+            self._refuse_other(table.columns, columns)
+            rows = _with_readable_times(con, table, columns).select(*columns)
+            for batch in rows.to_pyarrow_batches(chunk_size=_ROWS_PER_BATCH):
+                yield pa.Table.from_batches([batch])
 
     def columns(self) -> list[str]:
         """List the columns; empty if there is no table.
@@ -206,6 +222,13 @@ def _equals(column: str, text: str | None) -> exp.Expression:
         if text is None
         else exp.EQ(this=_column(column), expression=other)
     )
+
+
+def _with_readable_times(con: Any, table: Any, columns: Sequence[str]) -> Any:
+    """Read the times of SQLite as texts: a column of it may hold values of any type."""
+    if con.name != "sqlite":
+        return table
+    return table.mutate(**{n: table[n].cast("string") for n in columns if table[n].type().is_timestamp()})
 
 
 def _one_of(column: str, values: Sequence[str]) -> exp.In:

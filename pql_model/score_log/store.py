@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,7 +33,7 @@ def append_scores(config: Config, tables: Iterable[pa.Table]) -> str | None:
     DataError
         If the log cannot be written.
     """
-    if config.score_log is None:
+    if not config.score_log.enabled:
         return None
     try:
         if config.score_log.table is not None:
@@ -118,13 +118,13 @@ def _spread(rows: int, limit: int) -> np.ndarray:
 
 
 def _parts(config: Config, log: str | Path | None, since: int | None) -> tuple[str, list[LogPart]]:
-    if log is None and config.score_log is not None and config.score_log.table is not None:
+    if log is None and config.score_log.enabled and config.score_log.table is not None:
         return f"table {config.score_log.table}", [_TablePart(_table(config, config.score_log.table))]
-    if log is None and config.score_log is None:
+    if log is None and not config.score_log.enabled:
         raise DataError(
-            "This config has no score log",
+            "This config has no score log: `score_log: false`",
             allowed="a folder of parquet files, or one of them",
-            remedy="name it: `pql replay FOLDER`, or set `score_log: score_log/` in the config",
+            remedy="name it: `pql replay FOLDER`, or remove `score_log: false` from the config",
         )
     path = Path(log) if log is not None else _folder(config)
     return str(path), [*log_files(path, since)]
@@ -132,18 +132,44 @@ def _parts(config: Config, log: str | Path | None, since: int | None) -> tuple[s
 
 def log_folder(config: Config) -> Path | None:
     """Return the folder of the log of a config; None if it has none."""
-    return _folder(config) if config.score_log is not None and config.score_log.folder is not None else None
+    return _folder(config) if config.score_log.enabled and config.score_log.folder is not None else None
 
 
 def log_table_of(config: Config) -> LogTable | None:
     """Return the table of the log of a config; None if it has none."""
-    if config.score_log is None or config.score_log.table is None:
+    if not config.score_log.enabled or config.score_log.table is None:
         return None
     return _table(config, config.score_log.table)
 
 
+def log_paths(config: Config) -> list[Path]:
+    """List the files of the log of a config, oldest first; empty where nothing was logged yet."""
+    folder = log_folder(config)
+    return sorted(folder.rglob("*.parquet")) if folder is not None and folder.is_dir() else []
+
+
+def log_batches(config: Config, columns: Sequence[str], needed: Sequence[str]) -> Iterator[pa.Table]:
+    """Read columns of the log of a config that is a table, part by part; nothing where there is no such table yet.
+
+    Parameters
+    ----------
+    columns
+        Those to read. Of these the table may lack all but the `needed`.
+
+    Raises
+    ------
+    DataError
+        If the database cannot be used, or the table lacks a needed column.
+    """
+    table = log_table_of(config)
+    present = table.columns() if table is not None else []
+    if table is not None and present:
+        for part in table.batches([name for name in columns if name in present or name in needed]):
+            yield decode_columns(part)
+
+
 def _folder(config: Config) -> Path:
-    return config.home / str(config.score_log.folder if config.score_log is not None else "")
+    return config.home / str(config.score_log.folder)
 
 
 def _table(config: Config, name: str) -> LogTable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import ibis
 
@@ -56,6 +56,7 @@ class Feedback:
     table: Table
     set_aside: dict[str, int]
     warnings: tuple[str, ...] = ()
+    key: ClassVar[str] = "feedback"
 
 
 def read_feedback(con: Connection, config: Config, sources: Sources) -> Feedback | None:

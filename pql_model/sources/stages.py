@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pql_model.config.schema import Config
 from pql_model.sources.casts import identifier
@@ -41,6 +41,7 @@ class ReachedStages:
     table: Table
     set_aside: dict[str, int]
     warnings: tuple[str, ...] = ()
+    key: ClassVar[str] = "stages"
 
 
 def read_stages(con: Connection, config: Config, sources: Sources) -> ReachedStages | None:

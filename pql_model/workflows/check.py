@@ -17,7 +17,9 @@ from pql_model.sources.conversions import no_conversions_error
 from pql_model.sources.coverage import weekly_counts
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.events import EXPECTED
+from pql_model.sources.feedback import Feedback, read_feedback
 from pql_model.sources.read import Sources, read_sources
+from pql_model.sources.stages import ReachedStages, read_stages
 from pql_model.time import iso
 from pql_model.workflows.prepare import TrainingData, audit_entities, prepare_from
 
@@ -36,6 +38,8 @@ class CheckResult:
         The leakage audit, and the traits that are not used, with the reason.
     error
         Why training is not possible, or None.
+    outcomes
+        The feedback and the stages, where the config has them.
     """
 
     sources: Sources
@@ -48,6 +52,7 @@ class CheckResult:
     conversions: int
     weeks: list[dict[str, Any]]
     seconds: dict[str, float]
+    outcomes: tuple[Feedback | ReachedStages, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql check --json` prints, with `error` where training is not possible."""
@@ -62,11 +67,12 @@ class CheckResult:
                 "entities": sources.entities.set_aside,
                 "conversions": sources.conversions.set_aside,
                 **sources.more_set_aside,
+                **{part.key: part.set_aside for part in self.outcomes},
             },
             "observed_until": iso(sources.observed_until),
             **self._of_training(),
             **select_attributes(self, "traits_not_used", "weeks", "seconds", leakage="findings"),
-            "warnings": list(sources.warnings),
+            "warnings": [*sources.warnings, *(warning for part in self.outcomes for warning in part.warnings)],
         }
         return {**payload, "error": self.error.to_dict()} if self.error is not None else payload
 
@@ -119,6 +125,7 @@ def check(config: Config | str | Path, *, listener: Listener | None = None) -> C
     with open_session() as con:
         with stages("read"):
             sources = read_sources(con, config, may_lack_conversions=True)
+            outcomes = (read_feedback(con, config, sources), read_stages(con, config, sources))
         events, entities, conversions = (
             int(table.count().to_pyarrow().as_py())
             for table in (sources.events.table, sources.entities.table, sources.conversions.table)
@@ -137,5 +144,15 @@ def check(config: Config | str | Path, *, listener: Listener | None = None) -> C
                 leaks, typed = audit_entities(con, config, sources)
             findings, unused = tuple(leaks), typed.unused
     return CheckResult(
-        sources, prepared, findings, unused, error, events, entities, conversions, by_week, stages.seconds
+        sources,
+        prepared,
+        findings,
+        unused,
+        error,
+        events,
+        entities,
+        conversions,
+        by_week,
+        stages.seconds,
+        tuple(part for part in outcomes if part is not None),
     )

@@ -4,7 +4,7 @@ import sqlite3
 import pytest
 
 from pql_model.activate.lead import Lead
-from pql_model.activate.outbox import DEAD, SENT, WITHDRAWN, Run, open_outbox, outbox_path
+from pql_model.activate.outbox import DEAD, SENT, WITHDRAWN, Run, open_outbox, outbox_path, read_deliveries
 from pql_model.decide.state import EntityState, RunState
 from pql_model.errors import DataError
 from pql_model.time import DAY
@@ -166,3 +166,16 @@ def test_a_target_can_ask_for_a_pause(outbox):
     assert outbox.held_until("crm") is None
     outbox.hold("crm", 7)
     assert outbox.held_until("crm") == 7
+
+
+def test_deliveries_are_read_and_no_outbox_is_created(tmp_path):
+    assert read_deliveries(tmp_path, "boards") == []
+    assert not outbox_path(tmp_path, "boards").exists()
+
+    with open_outbox(tmp_path, "boards") as outbox:
+        scored(outbox, 1, "a", "b", targets=("crm", "slack"))
+        outbox.mark("crm", [("a", DAY)], SENT, None, 7)
+        outbox.mark("slack", [("a", DAY)], SENT, None, 9)
+        outbox.mark("crm", [("b", DAY)], DEAD, "gone", 8)
+
+    assert sorted(read_deliveries(tmp_path, "boards")) == [("a", 7), ("a", 9)]

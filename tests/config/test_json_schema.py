@@ -98,8 +98,8 @@ def test_short_forms_of_a_condition_match_the_schema():
     assert complaints(plain(text), SCHEMA) == []
 
 
-@pytest.mark.parametrize("given", ["score_log/", "{folder: score_log/}", "{table: pql_scores}"])
-def test_both_forms_of_a_score_log_match_the_schema(given):
+@pytest.mark.parametrize("given", ["score_log/", "false", "{folder: score_log/}", "{table: pql_scores}"])
+def test_all_forms_of_a_score_log_match_the_schema(given):
     assert complaints(plain(SMALL + f"score_log: {given}\n"), SCHEMA) == []
 
 

@@ -91,10 +91,17 @@ class TestMonotone:
 
 class TestScoreLog:
     def test_a_text_is_a_folder_and_a_table_is_named(self):
-        assert parse_config(SMALL).score_log is None
+        assert parse_config(SMALL).score_log.folder == "score_log/"
         assert parse_config(SMALL + "score_log: score_log/").score_log.folder == "score_log/"
         config = parse_config(SMALL + "connection: sqlite:///shop.db\nscore_log: {table: pql_scores}")
         assert (config.score_log.folder, config.score_log.table) == (None, "pql_scores")
+        assert parse_config(dump_config(config)) == config
+
+    @pytest.mark.parametrize("given", ["false", "{enabled: false}"])
+    def test_false_logs_nothing_and_stays_so_when_it_is_read_back(self, given):
+        config = parse_config(SMALL + f"score_log: {given}")
+
+        assert not config.score_log.enabled
         assert parse_config(dump_config(config)) == config
 
     @pytest.mark.parametrize("given", ["{}", "''", "{folder: a, table: b}"])

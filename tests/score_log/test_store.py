@@ -1,16 +1,18 @@
 import sqlite3
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 import postgres
+import pyarrow as pa
 import pytest
 from worlds import product
 
 from pql_model.errors import DataError
 from pql_model.score_log.database_table import LogTable
 from pql_model.score_log.log_schema import REPLAY_SCHEMA, SCHEMA, decode_columns, log_table
-from pql_model.score_log.store import RowSelection, append_scores, read_scores
+from pql_model.score_log.store import RowSelection, append_scores, log_batches, log_paths, read_scores
 from pql_model.time import parse_instant, to_datetime
 
 AT = to_datetime(parse_instant("2026-01-05T15:30:00.25Z"))
@@ -47,7 +49,7 @@ def test_without_a_log_nothing_is_written_or_computed(tmp_path):
         raise AssertionError
         yield
 
-    assert append_scores(config_of(tmp_path), tables()) is None
+    assert append_scores(config_of(tmp_path, score_log=False), tables()) is None
 
 
 def test_each_run_adds_a_file_to_the_folder_beside_the_config(tmp_path):
@@ -93,6 +95,34 @@ def test_an_unwritable_log_is_an_error_with_a_fix(tmp_path):
 
 def test_reading_without_a_log_is_an_error(tmp_path):
     with pytest.raises(
-        DataError, match=r"This config has no score log. Allowed: a folder .* set `score_log: score_log/`"
+        DataError,
+        match=r"This config has no score log: `score_log: false`. Allowed: a folder .* remove `score_log: false`",
     ):
+        read_scores(config_of(tmp_path, score_log=False), None, RowSelection())
+    with pytest.raises(DataError, match=r"There is no score log here. Received: .*score_log. .* and score"):
         read_scores(config_of(tmp_path), None, RowSelection())
+
+
+def test_every_score_is_logged_beside_the_config_unless_it_says_otherwise(tmp_path):
+    config = config_of(tmp_path)
+
+    assert log_paths(config) == []
+    path = append_scores(config, [table("a", "b")])
+    assert Path(path).is_relative_to(tmp_path / "score_log")
+    assert log_paths(config) == [Path(path)]
+
+
+def test_a_log_in_a_database_is_read_part_by_part(tmp_path):
+    config = config_of(tmp_path, connection="sqlite:///shop.db", score_log={"table": "pql_scores"})
+    sqlite3.connect(tmp_path / "shop.db").close()
+    assert list(log_batches(config, ["entity"], ["entity"])) == []  # nothing was scored yet
+
+    append_scores(config, [table("a"), table("b")])
+
+    parts = list(log_batches(config, ["entity", "as_of", "is_pql", "of_a_later_version"], ["entity"]))
+    rows = pa.concat_tables(parts)
+    assert rows.column_names == ["entity", "as_of", "is_pql"]
+    assert sorted(rows["entity"].to_pylist()) == ["a", "b"]
+    assert rows.schema.field("as_of").type == SCHEMA.field("as_of").type
+    with pytest.raises(DataError, match=r"The table `pql_scores` is not a score log: it lacks other"):
+        list(log_batches(config, ["other"], ["other"]))

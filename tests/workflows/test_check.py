@@ -134,3 +134,23 @@ def test_an_event_is_allowed_by_its_name(tmp_path):
     assert {f.action for f in allowed.findings} == {"allowed", "named"}
     gone = set(allowed.prepared.manifest.names) - set(guilty.prepared.manifest.names)
     assert {name.split(".")[0] for name in gone} == {"checkout+started", "trait"}
+
+
+def test_feedback_and_stages_are_counted_beside_the_other_tables(tmp_path):
+    (tmp_path / "d.csv").write_text(
+        "account,at,status\n1,2025-01-03T10:00,won\n1,2025-01-03T10:00,huh\nzz,2025-01-03,won\n"
+    )
+    (tmp_path / "s.csv").write_text("account,at,stage\n1,2025-01-03,MQL\n1,soon,MQL\n")
+    columns = {"entity": "account", "time": "at"}
+    path = trial_files(
+        tmp_path,
+        accounts=5,
+        feedback={"table": "d.csv", "columns": {**columns, "disposition": "status"}, "means": {"won": ["won"]}},
+        stages={"table": "s.csv", "columns": {**columns, "stage": "stage"}},
+    )
+
+    payload = check(path).to_dict()
+
+    assert payload["set_aside_by_table"]["feedback"] == {"unknown_entity": 1, "unknown_disposition": 1}
+    assert payload["set_aside_by_table"]["stages"] == {"unparsable_time": 1}
+    assert any("does not list these dispositions of d.csv" in warning for warning in payload["warnings"])

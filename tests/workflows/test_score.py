@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -129,7 +130,7 @@ def test_the_json_has_every_field_of_the_contract(config, tmp_path):
     expected = payload["expected_conversions"]
     assert 0 <= expected["low"] <= expected["value"] <= expected["high"] <= 4
     assert payload["output"] == str(tmp_path / "s.parquet")
-    assert payload["score_log"] is None
+    assert Path(payload["score_log"]).is_relative_to(config.parent / "score_log")
     steps = payload["next_steps"]
     assert steps["rows"] == sum(step["rows"] for step in steps["criteria"]) <= payload["rows"]
 

@@ -62,7 +62,7 @@ def test_what_a_killed_process_left_of_a_file_is_not_read(con, tmp_path):
     write_log(tmp_path, [logged()])
     half = write_log(tmp_path, [logged(entity="c")])
     half.rename(half.with_name(f".{half.name}.7-7.part"))
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         write_log(tmp_path, killed())
 
     assert read_log_files(con, paths(tmp_path)).to_pyarrow()["entity"].to_pylist() == ["a"]
