@@ -66,7 +66,7 @@ OUTCOME = {
 KINDS = {**QUIET, **TRACKING, **OUTCOME}
 FINDING = {kind: kind for kind in TRACKING} | {
     "sent_twice": "volume_changed",
-    "odds_cut": "base_rate_changed",
+    "odds_cut": "calibration_off",
     "behaviours_changed": "performance_fell",
 }
 """Kind of world -> the finding that names its change; none for a campaign, whose change the model handles."""

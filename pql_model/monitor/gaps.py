@@ -161,8 +161,8 @@ def incomplete_days(active: np.ndarray, expected: np.ndarray, noise: Noise, firs
         return []
     since = (first_day + len(active) - days) * DAY
     words = (
-        f"Since {iso(since)} only {came:,.0f} entities a day were active in sum, where the same weekdays had {due:,.0f}: "
-        "the newest days seem to be incomplete, or a holiday has begun."
+        f"Since {iso(since)} entities were active on {came:,.0f} days in sum, where {due:,.0f} were due by the same weekdays "
+        "before: the newest days seem to be incomplete, or a holiday has begun."
     )
     return [Finding("late_data", ALL, since, days, 0, words, "watch")]
 
