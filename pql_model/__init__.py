@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pql_model.workflows.features import write_features
     from pql_model.workflows.forecast import forecast
     from pql_model.workflows.forget import forget
+    from pql_model.workflows.funnel import funnel
     from pql_model.workflows.init import init
     from pql_model.workflows.leads import write_leads
     from pql_model.workflows.replay import replay
@@ -75,6 +76,7 @@ _HOME = {
     "export": "workflows.export",
     "forecast": "workflows.forecast",
     "forget": "workflows.forget",
+    "funnel": "workflows.funnel",
     "init": "workflows.init",
     "test_criteria": "workflows.criteria",
     "Learner": "model.learner",
@@ -122,6 +124,7 @@ __all__ = [
     "export",
     "forecast",
     "forget",
+    "funnel",
     "init",
     "list_criteria",
     "load_config",

@@ -28,6 +28,7 @@ NAMES = (
     "export",
     "forecast",
     "forget",
+    "funnel",
     "init",
     "list_criteria",
     "load_config",

@@ -38,6 +38,7 @@ from pql_model.cli.criteria import criteria
 from pql_model.cli.features import features
 from pql_model.cli.forecast import forecast
 from pql_model.cli.forget import forget
+from pql_model.cli.funnel import funnel
 from pql_model.cli.leads import leads
 from pql_model.cli.ledger import ledger
 from pql_model.cli.progress import Bars
@@ -264,7 +265,7 @@ def rollback(
     emit(result, as_json, lambda console, payload: say(console, payload["words"]))
 
 
-for command in (simulate, sync, forecast, features, export, serve, verify, replay, forget, leads, ledger):
+for command in (simulate, sync, forecast, funnel, features, export, serve, verify, replay, forget, leads, ledger):
     app.command()(command)
 
 

@@ -1,0 +1,1 @@
+"""The funnel: who reached which stage after signing up, and how long it took."""
