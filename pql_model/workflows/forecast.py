@@ -15,7 +15,7 @@ from pql_model.config.schema import Config
 from pql_model.errors import DataError
 from pql_model.evaluation.plots import plot_forecast
 from pql_model.features.table import feature_table
-from pql_model.model.artifact import REFIT, FittedModel
+from pql_model.model.artifact import FittedModel
 from pql_model.outlook.daily_history import History, read_history
 from pql_model.outlook.methods import MethodComparison, compare_methods, scored_by_age
 from pql_model.outlook.projection import Scored
@@ -197,7 +197,8 @@ def _scored(
         return None, []
     tested, days = registered.model.held_back, history.cohorts.days
     first = history.as_of - horizon_days * DAY
-    dates = range(first, int(tested.facts["labels_until"]) - 1, -WEEK)
+    until = tested.learnt_until
+    dates = range(first, until - 1, -WEEK) if until is not None else range(0)
     model = _model_at(registered.model, history.as_of)
     past = [day for at in dates if (day := days - (history.as_of - at) // DAY) > 0]
     chosen = past[:: -(-len(past) // _COMPARED_DATES)] if past else []
@@ -209,14 +210,10 @@ def _scored(
 
 def _model_at(model: FittedModel, as_of: int) -> FittedModel | None:
     """The refitted model, the tested one, or none: whichever had seen no outcome after `as_of`."""
-    seen = (
-        time.parse_instant(model.facts[REFIT]["to"]) + time.Duration.parse(model.facts["horizon"]).us
-        if REFIT in model.facts
-        else None
-    )
-    if seen is not None and seen <= as_of:
-        return model
-    return model.held_back if int(model.held_back.facts["labels_until"]) <= as_of else None
+    for candidate in (model, model.held_back):
+        if candidate.learnt_until is not None and candidate.learnt_until <= as_of:
+            return candidate
+    return None
 
 
 def _score(

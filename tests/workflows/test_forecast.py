@@ -1,6 +1,7 @@
 """`pql forecast` on files: nothing of the future is used, and every field of the contract is there."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from worlds import at, product
 
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.time import DAY
-from pql_model.workflows.forecast import forecast
+from pql_model.workflows.forecast import _model_at, forecast
 
 START, AS_OF = at("2026-01-01"), at("2026-05-01")
 
@@ -65,6 +66,15 @@ def test_a_model_that_has_not_seen_the_outcomes_is_compared_at_past_dates(traine
     early = forecast(home / "pql.yaml", as_of="2025-05-01", weeks=2, model="1", output=tmp_path / "f.png")
     assert early.model is None
     assert any("has learnt from outcomes after this instant" in note for note in early.notes)
+
+
+def test_no_model_scores_that_has_learnt_from_outcomes_after_the_instant():
+    tested = SimpleNamespace(learnt_until=10)
+    refitted = SimpleNamespace(learnt_until=20, held_back=tested)
+    assert [_model_at(refitted, at) for at in (9, 10, 19, 20)] == [None, tested, tested, refitted]
+    unknown = SimpleNamespace(learnt_until=None)
+    unknown.held_back = unknown
+    assert _model_at(unknown, 99) is None
 
 
 def test_sign_ups_that_stopped_are_said(tmp_path):
