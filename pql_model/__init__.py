@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from pql_model.workflows.criteria_hubspot import criteria_hubspot
     from pql_model.workflows.criteria_sql import criteria_sql
     from pql_model.workflows.demo import make_demo
+    from pql_model.workflows.effect import effect
     from pql_model.workflows.explain import explain_entity
     from pql_model.workflows.export import export
     from pql_model.workflows.extensions import with_features
     from pql_model.workflows.features import write_features
+    from pql_model.workflows.feedback import feedback
     from pql_model.workflows.forecast import forecast
     from pql_model.workflows.forget import forget
     from pql_model.workflows.funnel import funnel
@@ -71,10 +73,12 @@ _HOME = {
     "criteria_hubspot": "workflows.criteria_hubspot",
     "criteria_sql": "workflows.criteria_sql",
     "contributions_from": "explain.shap_door",
+    "effect": "workflows.effect",
     "explain_entity": "workflows.explain",
     "explanation": "explain.shap_door",
     "export": "workflows.export",
     "forecast": "workflows.forecast",
+    "feedback": "workflows.feedback",
     "forget": "workflows.forget",
     "funnel": "workflows.funnel",
     "init": "workflows.init",
@@ -119,9 +123,11 @@ __all__ = [
     "criteria_dbt",
     "criteria_hubspot",
     "criteria_sql",
+    "effect",
     "explain_entity",
     "explanation",
     "export",
+    "feedback",
     "forecast",
     "forget",
     "funnel",

@@ -41,6 +41,7 @@ from pql_model.cli.forget import forget
 from pql_model.cli.funnel import funnel
 from pql_model.cli.leads import leads
 from pql_model.cli.ledger import ledger
+from pql_model.cli.outreach import effect, feedback
 from pql_model.cli.progress import Bars
 from pql_model.cli.replay import replay
 from pql_model.cli.run import run_app, stop
@@ -265,7 +266,22 @@ def rollback(
     emit(result, as_json, lambda console, payload: say(console, payload["words"]))
 
 
-for command in (simulate, sync, forecast, funnel, features, export, serve, verify, replay, forget, leads, ledger):
+for command in (
+    simulate,
+    sync,
+    forecast,
+    funnel,
+    features,
+    export,
+    serve,
+    verify,
+    replay,
+    forget,
+    leads,
+    ledger,
+    feedback,
+    effect,
+):
     app.command()(command)
 
 
