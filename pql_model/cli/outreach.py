@@ -27,7 +27,7 @@ _TITLES = {
     "month": "By month of the alert",
 }
 _MOST_ROWS = 8
-_PLAIN_NAMES = {"near_threshold": "nearest the threshold"}
+_PLAIN_NAMES = {"near_threshold": "lower half"}
 
 
 def feedback(config: ConfigOption = Path("pql.yaml"), as_of: KnownAtOption = None, as_json: JsonOption = False) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Estimate, wilson
-from pql_model.statistics.proportions import compare_arms, difference, share_of
+from pql_model.statistics.proportions import compare_arms, share_of
 
 LEAST_IN_ARM = 10
 """Entities with a final outcome that each arm needs before a difference is given."""
@@ -200,13 +200,3 @@ def measure_compliance(frame: pd.DataFrame, effect: Estimate, horizon: int, has_
 
 def scaled(estimate: Estimate, factor: float) -> Estimate:
     return Estimate(estimate.value * factor, estimate.low * factor, estimate.high * factor)
-
-
-def known_difference(first: Arm, second: Arm) -> Estimate:
-    """Difference of two arms without strata; NaN where one is empty."""
-    if not first.entities or not second.entities:
-        return _UNKNOWN
-    return difference(
-        share_of(np.arange(first.entities) < first.conversions),
-        share_of(np.arange(second.entities) < second.conversions),
-    )

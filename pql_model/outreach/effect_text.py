@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterator
 
 from pql_model.errors import listed
-from pql_model.outreach.contact_effect import LEAST_IN_ARM, Comparison
+from pql_model.outreach.contact_effect import LEAST_IN_ARM
 from pql_model.outreach.effect_measurement import EffectMeasurement
 from pql_model.outreach.sample_size import Wait
 from pql_model.statistics.estimate import Estimate
 
-PLURALS = {"account": "accounts", "user": "users"}
 _NAMED = 5
 
 
@@ -161,8 +160,3 @@ def points(difference: Estimate) -> str:
     """
     value, low, high = (100 * x + 0.0 for x in (difference.value, difference.low, difference.high))
     return f"{value:.1f} points (95 % interval {low:.1f} to {high:.1f})"
-
-
-def group_name(comparison: Comparison) -> str:
-    """The name of a group for people."""
-    return "nearest the threshold" if comparison.name == "near_threshold" else comparison.name

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pql_model.decide.select import HELD_OUT
@@ -88,8 +87,3 @@ def flow_per_week(frame: pd.DataFrame, week: int, weeks: int = 12) -> float:
     span = instants.max() - start
     # The first instant brings the stock that was there before, not the flow of a week.
     return float((instants > start).sum() / (span / week)) if span >= week else float("nan")
-
-
-def effective_share(frame: pd.DataFrame) -> float:
-    """Share of the hold-out among those that qualified."""
-    return float(np.mean(frame["held_out"])) if len(frame) else float("nan")
