@@ -22,8 +22,8 @@ import pandas as pd
 from monitor_worlds import KINDS, TRACKING, TRAINED, WatchedWorld, instants, make_world
 
 from pql_model.config.load import parse_config
-from pql_model.monitor.data_health import data_findings
-from pql_model.monitor.finding import Finding
+from pql_model.monitoring.data_health import data_findings
+from pql_model.monitoring.finding import Finding
 from pql_model.sources.conversions import Conversions
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.entities import Entities

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pql_model.workflows.funnel import funnel
     from pql_model.workflows.init import init
     from pql_model.workflows.leads import write_leads
+    from pql_model.workflows.monitor import monitor
     from pql_model.workflows.replay import replay
     from pql_model.workflows.report import list_criteria, write_report
     from pql_model.workflows.rollback import models, rollback
@@ -91,6 +92,7 @@ _HOME = {
     "load_config": "config.load",
     "make_demo": "workflows.demo",
     "models": "workflows.rollback",
+    "monitor": "workflows.monitor",
     "parse_feature": "features.spec",
     "register_learner": "model.learners",
     "replay": "workflows.replay",
@@ -136,6 +138,7 @@ __all__ = [
     "load_config",
     "make_demo",
     "models",
+    "monitor",
     "parse_feature",
     "register_learner",
     "replay",

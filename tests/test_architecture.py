@@ -27,7 +27,7 @@ LAYERS = (
     {"decide", "page"},
     {"score_log"},
     {"ledger"},
-    {"monitor", "outlook", "outreach", "progression"},
+    {"monitoring", "outlook", "outreach", "progression"},
     {"leads", "privacy", "registry", "report"},
     {"activate", "serve"},
 )
@@ -55,10 +55,7 @@ ONE_DOOR = {
     "duckdb": ("pql_model.features", "pql_model.snapshots", "pql_model.sources"),
     "ibis": (
         "pql_model.activate.tables",
-        *(
-            f"pql_model.{name}"
-            for name in ("features", "ledger", "monitor", "monitoring", "outlook", "outreach", "progression")
-        ),
+        *(f"pql_model.{name}" for name in ("features", "ledger", "monitoring", "outlook", "outreach", "progression")),
         "pql_model.score_log.database_table",
         "pql_model.snapshots",
         "pql_model.sources",

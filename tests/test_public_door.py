@@ -36,6 +36,7 @@ NAMES = (
     "load_config",
     "make_demo",
     "models",
+    "monitor",
     "parse_feature",
     "register_learner",
     "replay",

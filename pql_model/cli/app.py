@@ -1,6 +1,6 @@
 """The command line: a thin translation of the public door into text and exit codes.
 
-Exit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data.
+Exit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data, 3 `pql monitor` found what `--fail-on` names.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from pql_model.cli.forget import forget
 from pql_model.cli.funnel import funnel
 from pql_model.cli.leads import leads
 from pql_model.cli.ledger import ledger
+from pql_model.cli.monitor import monitor
 from pql_model.cli.outreach import effect, feedback
 from pql_model.cli.progress import Bars
 from pql_model.cli.replay import replay
@@ -281,6 +282,7 @@ for command in (
     ledger,
     feedback,
     effect,
+    monitor,
 ):
     app.command()(command)
 

@@ -65,6 +65,23 @@ ScoresOption = Annotated[
     typer.Option("--output", "-o", help="A .parquet or .csv file; default: scores.parquet beside the config."),
 ]
 SendOption = Annotated[bool, typer.Option("--send", help="Send. Without it, what would be sent is shown.")]
+MonitorAsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", help="Date or time to look at, with only what was known then. Default: the end of the data."
+    ),
+]
+MonitorPageOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="An .html file; default: monitor.html beside the config."),
+]
+AlwaysOption = Annotated[bool, typer.Option("--always", help="Retrain even where the monitor does not advise it.")]
+FailOnOption = Annotated[
+    Literal["never", "watch", "act"],
+    typer.Option(
+        help="End with exit code 3 if anything must be done (act), or if anything was found (watch), for a scheduler."
+    ),
+]
 ModelOption = Annotated[str, typer.Option(help="`champion`, `challenger` or a version number.")]
 AnyModelOption = Annotated[
     str | None,

@@ -1,6 +1,6 @@
 """Run a command line, or a script of `pipelines/`, with the same exit codes and the same errors.
 
-Exit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data, 130 interrupted.
+Exit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data, 3 what `--fail-on` names was found, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pql_model.cli.common import err, print_json
 from pql_model.errors import PqlError
 
 INTERRUPTED = 130
+FOUND = 3
+_FAILS = {"never": (), "act": ("act",), "watch": ("act", "watch")}
 
 
 def run_script(command: Callable[..., object], arguments: Sequence[str] | None = None) -> NoReturn:
@@ -78,6 +80,18 @@ def stop(error: PqlError) -> NoReturn:
     """End a command whose result has been printed already, with the error on stderr and its exit code."""
     show_error(str(error))
     raise typer.Exit(error.exit_code)
+
+
+def exit_if_found(severity: str, fail_on: str) -> None:
+    """End with exit code 3 if a look of the monitor found what `--fail-on` names.
+
+    >>> exit_if_found("watch", "act")
+    >>> exit_if_found("act", "watch")
+    Traceback (most recent call last):
+    click.exceptions.Exit: 3
+    """
+    if severity in _FAILS[fail_on]:
+        raise typer.Exit(FOUND)
 
 
 def show_error(message: str) -> None:

@@ -134,6 +134,7 @@ def build_ledger(
     *,
     as_of: int | None = None,
     replay: bool = True,
+    champion: RegisteredModel | None = None,
 ) -> Ledger:
     """Build the outcome ledger in a session, from the score log, the feedback, the outbox and today's data.
 
@@ -151,6 +152,8 @@ def build_ledger(
         Build it as of this instant (microseconds): later scores, feedback and outcomes do not exist.
     replay : bool, optional
         Compute what the champion would have said where nothing was logged.
+    champion : RegisteredModel, optional
+        The model that is replayed, for a look at the past; default: the champion of today.
 
     Raises
     ------
@@ -160,7 +163,8 @@ def build_ledger(
     with stages("read log"):
         said = _said(con, config)
         feedback, reached = read_feedback(con, config, sources), read_stages(con, config, sources)
-    versions, champion, notes = _models(con, config, said, replay)
+    versions, in_force, notes = _models(con, config, said, replay)
+    champion = in_force if champion is None else champion
     learnt_until = {name: until for name, m in versions.items() if (until := m.model.learnt_until) is not None}
     if champion is not None:
         with stages("replay"):

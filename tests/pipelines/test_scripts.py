@@ -49,7 +49,7 @@ def own_config(config, tmp_path):
 
 
 def test_the_documented_scripts_exist():
-    assert set(SCRIPTS) == {"backtest", "check", "daily", "report", "score", "train", "weekly"}
+    assert set(SCRIPTS) == {"backtest", "check", "daily", "monitor", "report", "score", "train", "weekly"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -146,15 +146,33 @@ def test_train_with_promote_never_does_not_promote(run, own_config):
 
 
 @pytest.mark.slow
-def test_weekly_trains_and_writes_the_report(run, own_config):
-    code, out, _ = run("weekly", "-c", own_config, "--trials", "1", "--json")
-    payload = json.loads(out)
-    assert code == 0
-    assert payload["train"]["model"]["version"] == "2"
-    assert payload["report"]["output"] == str(own_config.parent / "growth_report.html")
-    assert (own_config.parent / "growth_report.html").exists()
-    if not payload["train"]["promotion"]["promoted"]:
+def test_weekly_monitors_and_writes_the_report_without_training_where_nothing_is_new(run, own_config):
+    for _ in range(2):  # safe to repeat
+        code, out, _ = run("weekly", "-c", own_config, "--trials", "1", "--json")
+        payload = json.loads(out)
+        assert code == 0
+        assert payload["train"] is None
+        assert payload["monitor"]["newer_outcomes"] is False
         assert payload["report"]["model"]["version"] == "1"
+        assert (own_config.parent / "growth_report.html").exists()
+        assert (own_config.parent / "monitor.html").exists()
+
+
+@pytest.mark.slow
+def test_weekly_trains_the_first_model_of_a_product_and_says_so_in_one_line(run, tmp_path):
+    pql_model.make_demo(tmp_path, accounts=1200)
+    code, out, _ = run("weekly", "-c", tmp_path / "pql.yaml", "--trials", "1")
+    assert code == 0
+    assert out.count("\n") == 1
+    assert out.startswith("There was no model yet. Trained version 1: ")
+
+
+@pytest.mark.slow
+def test_monitor_says_in_one_line_whether_anything_must_be_done(run, own_config):
+    code, out, _ = run("monitor", "-c", own_config)
+    assert code == 0
+    assert out.count("\n") == 1
+    assert f"Wrote {own_config.parent / 'monitor.html'}." in out
 
 
 def test_a_copy_of_a_script_runs_outside_the_clone(config, tmp_path):

@@ -1,0 +1,68 @@
+"""The baselines of a training, on realised rows: activity, logistic regression, the definition in force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pql_model.config.schema import Config
+from pql_model.features.spec import parse_feature
+from pql_model.features.table import feature_table
+from pql_model.model.artifact import FittedModel
+from pql_model.model.baselines import ACTIVITY, logistic_regression
+from pql_model.snapshots.grid import requested_grid
+from pql_model.sources.duckdb_session import Connection
+from pql_model.sources.read import Sources
+from pql_model.workflows.prepare import features_of, trait_names
+
+MOST_ROWS = 20_000
+"""Rows that the logistic regression learns from."""
+
+
+def rival_scores(
+    con: Connection, config: Config, sources: Sources, model: FittedModel, rows: pd.DataFrame, learnt: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """What the baselines say of realised rows.
+
+    Parameters
+    ----------
+    rows
+        entity, as_of, meets_in_force of the realised rows.
+    learnt
+        entity, as_of, converted of the snapshots that the model learnt from: the logistic regression learns from them too.
+
+    Returns
+    -------
+    dict
+        Name -> score, one per row.
+    """
+    table = _features(con, config, sources, model, rows)
+    scores = {"activity": table[ACTIVITY].fillna(0.0).to_numpy(float)}
+    sample = learnt if len(learnt) <= MOST_ROWS else learnt.sample(MOST_ROWS, random_state=config.seed)
+    if sample["converted"].nunique() == 2:
+        before = _features(con, config, sources, model, sample)
+        scores["logistic_regression"] = logistic_regression(
+            model.manifest.matrix(before),
+            sample["converted"].to_numpy(float),
+            model.manifest.matrix(table),
+            model.manifest,
+        )
+    if rows["meets_in_force"].notna().all():
+        scores["definition"] = rows["meets_in_force"].to_numpy(float)
+    return scores
+
+
+def _features(
+    con: Connection, config: Config, sources: Sources, model: FittedModel, rows: pd.DataFrame
+) -> pd.DataFrame:
+    """The features of each row, in the order of the rows."""
+    requested = pa.table(
+        {"entity": pa.array(rows["entity"], pa.string()), "as_of": pa.array(rows["as_of"], pa.int64())}
+    )
+    snapshots = requested_grid(config, sources, con.create_table("realised_snapshots", requested, overwrite=True))
+    wanted = list(dict.fromkeys([*features_of(model.manifest), parse_feature(ACTIVITY)]))
+    table = feature_table(sources, snapshots.drop("reason"), wanted, trait_names(sources.traits))
+    keys = pd.MultiIndex.from_arrays([rows["entity"].astype(str), rows["as_of"]])
+    indexed = table.set_index([table["entity"].astype(str), table["as_of"]])
+    return indexed.reindex(keys).reset_index(drop=True)
