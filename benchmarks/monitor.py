@@ -2,7 +2,7 @@
 
     python benchmarks/monitor.py                       # data health on worlds of 3,000 and 10,000 accounts a year
     python benchmarks/monitor.py --kinds quiet holiday --seeds 40 --sizes 3000
-    python benchmarks/monitor.py --write               # also benchmarks/results/monitor.json and the table in docs/monitor.md
+    python benchmarks/monitor.py --write               # also benchmarks/results/monitor.json and the table in docs/data_health.md
 
 The tables of a world are handed over as `read_sources` gives them, without the files in between.
 """
@@ -32,7 +32,7 @@ from pql_model.sources.read import Sources
 from pql_model.time import DAY, iso
 
 ROOT = Path(__file__).resolve().parent
-RESULTS, PAGE = ROOT / "results" / "monitor.json", ROOT.parent / "docs" / "monitor.md"
+RESULTS, PAGE = ROOT / "results" / "monitor.json", ROOT.parent / "docs" / "data_health.md"
 BEGIN, END = "<!-- how often it is right -->\n", "<!-- end -->\n"
 NEAR = 4 * DAY
 """A date this close to the planted one is right."""
