@@ -2,7 +2,7 @@
 
     pip install catboost xgboost 'flaml[automl]'
     python benchmarks/peers.py                      # everything, about two hours on two cores
-    python benchmarks/peers.py --on relax worlds
+    python benchmarks/peers.py --on relax worlds-100
 
 Out of time on ds365, relax and the demo; five folds on highnote; generated worlds of `small_worlds.py` at four sizes. FLAML
 tunes LightGBM for as many seconds as our fit took. Ours is what `pql train` fits: tuned, averaged, calibrated out of fold.
@@ -48,6 +48,7 @@ TRIALS, SEED, FOLDS = 30, 7, 5
 HORIZON = Duration.parse("30d")
 SIZES = {100: 2, 200: 2, 500: 1, 2_000: 1}
 """Conversions in training -> worlds of each of the four mechanisms."""
+WORLDS = {f"worlds-{conversions}": conversions for conversions in SIZES}
 OURS = "pql train"
 METRICS: dict[str, Callable[..., float]] = {
     "roc_auc": roc_auc_score,
@@ -253,26 +254,24 @@ def beside(
     return rows
 
 
-def worlds() -> list[dict[str, object]]:
+def worlds(name: str, conversions: int) -> list[dict[str, object]]:
     """Means over the worlds of a size, and of the differences their 95 % intervals."""
+    measured: dict[str, list[dict[str, float]]] = {}
+    for mechanism in MECHANISMS:
+        for seed in range(SIZES[conversions]):
+            world = small_world(mechanism, conversions, 100 + seed)
+            found = run(Task(world.frame, world.X, world.manifest, world.later))
+            for who, (probability, seconds) in found.items():
+                values = {m: float(measure(world.outcome, probability)) for m, measure in METRICS.items()}
+                measured.setdefault(who, []).append({"seconds": seconds, **values})
     rows: list[dict[str, object]] = []
-    for conversions, repeats in SIZES.items():
-        measured: dict[str, list[dict[str, float]]] = {}
-        for mechanism in MECHANISMS:
-            for seed in range(repeats):
-                world = small_world(mechanism, conversions, 100 + seed)
-                found = run(Task(world.frame, world.X, world.manifest, world.later))
-                for who, (probability, seconds) in found.items():
-                    values = {m: float(measure(world.outcome, probability)) for m, measure in METRICS.items()}
-                    measured.setdefault(who, []).append({"seconds": seconds, **values})
-        ours_table = pd.DataFrame(measured[OURS])
-        for who, values in measured.items():
-            table = pd.DataFrame(values)
-            row: dict[str, object] = {"on": f"worlds, {conversions:,}", "who": who, **table.mean().round(6).to_dict()}
-            if who != OURS:
-                row |= {f"{m}_difference": _mean_interval(ours_table[m] - table[m]) for m in METRICS}
-            rows.append(row)
-        print(f"worlds with {conversions} conversions are done", flush=True)
+    ours_table = pd.DataFrame(measured[OURS])
+    for who, values in measured.items():
+        table = pd.DataFrame(values)
+        row: dict[str, object] = {"on": name, "who": who, **table.mean().round(6).to_dict()}
+        if who != OURS:
+            row |= {f"{m}_difference": _mean_interval(ours_table[m] - table[m]) for m in METRICS}
+        rows.append(row)
     return rows
 
 
@@ -308,19 +307,20 @@ def _cell(difference: dict[str, float], scale: float, digits: int, lower_is_bett
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    sets = ("demo", "relax", "ds365", "worlds", "highnote")
+    sets = ("demo", "relax", "ds365", *WORLDS, "highnote")
     parser.add_argument("--on", nargs="*", choices=sets, default=sets)
     parser.add_argument("--highnote-rows", type=int, default=30_000, help="Of 107,213.")
     chosen = parser.parse_args()
     before = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
     for name in chosen.on:
-        if name == "worlds":
-            rows = worlds()
+        if name in WORLDS:
+            rows = worlds(name, WORLDS[name])
         else:
             rows = highnote(chosen.highnote_rows) if name == "highnote" else out_of_time(name)
-        before = [row for row in before if not str(row["on"]).startswith(name)] + rows
+        before = [row for row in before if row["on"] != name] + rows
         RESULTS.write_text("[\n" + ",\n".join(json.dumps(row) for row in before) + "\n]\n", encoding="utf-8")
         print_table(rows)
+        print(flush=True)
 
 
 if __name__ == "__main__":
