@@ -6,12 +6,18 @@ python pipelines/daily.py --config pql.yaml
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 import pql_model
-from pql_model.cli.common import AsOfOption, ConfigOption, JsonOption, ScoresOption, SendOption, err, print_json
+from pql_model.cli.common import (
+    AsOfOption,
+    ConfigOption,
+    JsonOption,
+    LeadsOption,
+    ScoresOption,
+    SendOption,
+    err,
+    print_json,
+)
 from pql_model.cli.progress import Bars
 from pql_model.cli.run import run_script, stop
 
@@ -21,7 +27,7 @@ def daily(
     as_of: AsOfOption = None,
     output: ScoresOption = None,
     send: SendOption = False,
-    leads: Annotated[bool, typer.Option(help="Write the list of leads as a page.")] = True,
+    leads: LeadsOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Score everyone at risk with the champion and write the rows, with who is newly qualified since the last run.

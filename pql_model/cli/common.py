@@ -65,6 +65,7 @@ ScoresOption = Annotated[
     typer.Option("--output", "-o", help="A .parquet or .csv file; default: scores.parquet beside the config."),
 ]
 SendOption = Annotated[bool, typer.Option("--send", help="Send. Without it, what would be sent is shown.")]
+LeadsOption = Annotated[bool, typer.Option(help="Write the list of leads as a page.")]
 MonitorAsOfOption = Annotated[
     str | None,
     typer.Option(

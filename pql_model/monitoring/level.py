@@ -2,17 +2,19 @@
 
 Both questions are asked of every recent stretch of time, from some week until now: what was expected, and what came. The
 distribution under "nothing has changed" allows for chance and for what the model itself says of its level (it was learnt
-from a finite number of conversions, and moves between periods): a negative binomial. Several stretches are looked at, so the
-threshold is divided by their number (Bonferroni).
+from a finite number of conversions, and moves between periods): a negative binomial. Several stretches are looked at, one within
+the other, so the smallest of their p-values is compared with the smallest ones of simulated periods in which nothing changed
+(Westfall and Young 1993).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import nbinom, poisson
 
@@ -25,8 +27,9 @@ LEAST_CHANGE = 0.2
 """Smaller changes than this share are not worth a finding, however certain."""
 FEWEST_EXPECTED = 10.0
 """Stretches with fewer expected conversions are not looked at: no change of a realistic size would show."""
-STRETCHES = (30, 60, 120)
-"""Days; the whole period is looked at too. Few, since one holds the other and each look costs power."""
+STRETCHES = (30, 45, 60, 90, 180)
+"""Days; the whole period is looked at too."""
+_DRAWS = 4000
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Stretch:
     Attributes
     ----------
     p_value
-        Two-sided, of the observed count if nothing has changed.
+        Of a departure as wide as this one in any of the stretches, if nothing has changed.
     estimated
         Share of the expected conversions that belongs to rows without a final outcome.
     """
@@ -60,8 +63,8 @@ def widest_departure(
     observed: np.ndarray,
     relative_error: float,
     final: np.ndarray,
-) -> tuple[Stretch, int] | None:
-    """The stretch in which observed conversions depart most from expected ones, and how many were looked at.
+) -> Stretch | None:
+    """The stretch in which observed conversions depart most from expected ones.
 
     Parameters
     ----------
@@ -84,24 +87,37 @@ def widest_departure(
         e, o = float(weight @ expected[rows]), float(weight @ observed[rows])
         if e >= FEWEST_EXPECTED:
             early = float(weight @ np.where(final[rows], 0.0, expected[rows])) / e
-            stretches.append(Stretch(start, len(np.unique(entity)), e, o, tail(o, e, relative_error), early))
+            alone = float(tail(o, e, relative_error))
+            stretches.append(Stretch(start, len(np.unique(entity)), e, o, alone, early))
     if not stretches:
         return None
-    return min(stretches, key=lambda stretch: (stretch.p_value, stretch.since)), len(stretches)
+    widest = min(stretches, key=lambda stretch: (stretch.p_value, stretch.since))
+    by_chance = _smallest_by_chance(np.sort([stretch.expected for stretch in stretches]), relative_error)
+    return replace(widest, p_value=(1 + int((by_chance <= widest.p_value).sum())) / (1 + _DRAWS))
 
 
-def tail(observed: float, expected: float, relative_error: float) -> float:
+def _smallest_by_chance(expected: np.ndarray, relative_error: float) -> np.ndarray:
+    """The smallest p-value of nested stretches in each of many periods without a change, (draws,)."""
+    rng = np.random.default_rng(0)
+    level = rng.gamma(1 / relative_error**2, relative_error**2, _DRAWS) if relative_error > 0 else np.ones(_DRAWS)
+    steps = np.diff(expected, prepend=0.0)
+    counts = rng.poisson(level[:, None] * steps).cumsum(axis=1)
+    return np.asarray(tail(counts, expected, relative_error).min(axis=1))
+
+
+def tail(observed: npt.ArrayLike, expected: npt.ArrayLike, relative_error: float) -> np.ndarray:
     """Two-sided p-value of a count, if its mean is known up to a relative standard error.
 
-    >>> tail(40, 40, 0.15) > 0.9, tail(13, 40, 0.15) < 0.001, tail(130, 400, 0.5) > 0.05
+    >>> bool(tail(40, 40, 0.15) > 0.9), bool(tail(13, 40, 0.15) < 0.001), bool(tail(130, 400, 0.5) > 0.05)
     (True, True, True)
     """
-    low, high = math.floor(observed), math.ceil(observed)
-    if relative_error <= 0:
-        return float(min(1.0, 2 * min(poisson.cdf(low, expected), poisson.sf(high - 1, expected))))
-    size = 1 / relative_error**2
-    share = size / (size + expected)
-    return float(min(1.0, 2 * min(nbinom.cdf(low, size, share), nbinom.sf(high - 1, size, share))))
+    low, high, mean = np.floor(observed), np.ceil(observed), np.asarray(expected)
+    if relative_error > 0:
+        size = 1 / relative_error**2
+        counts = nbinom(size, size / (size + mean))
+    else:
+        counts = poisson(mean)
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(counts.cdf(low), counts.sf(high - 1))))
 
 
 def level_findings(
@@ -154,8 +170,8 @@ def _departure(rows: pd.DataFrame, chance: np.ndarray, error: float, delay_error
             continue
         codes = np.unique(entity[mask], return_inverse=True)[1]
         result = widest_departure(as_of[mask], codes, (chance * due)[mask], came[mask], relative_error, final[mask])
-        if result is not None and result[0].p_value < ALPHA / result[1] and abs(result[0].ratio - 1) > LEAST_CHANGE:
-            return result[0]
+        if result is not None and result.p_value < ALPHA and abs(result.ratio - 1) > LEAST_CHANGE:
+            return result
     return None
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.monitoring.level import level_findings, tail
+from pql_model.monitoring.level import level_findings, tail, widest_departure
 from pql_model.time import DAY, iso
 
 ERROR = 0.17
@@ -42,6 +42,20 @@ def test_quiet_worlds_stay_quiet_and_cut_odds_are_found():
     assert sum(bool(found) for found in quiet) <= 1
     assert sum("calibration_off" in found and "base_rate_changed" in found for found in cut) >= 38
     assert all(found["calibration_off"].severity == "act" for found in cut if "calibration_off" in found)
+
+
+def test_looking_at_nested_stretches_raises_no_more_alarms_than_one_look():
+    rng = np.random.default_rng(9)
+    final = np.ones(70 * 15, bool)
+    p_values = []
+    for level in rng.gamma(1 / ERROR**2, ERROR**2, 400):
+        rows = world(rng, 70, lambda day, level=level: level)
+        entity, came = rows["entity"].to_numpy(), rows["converted_by_now"].to_numpy(float)
+        stretch = widest_departure(rows["as_of"].to_numpy(), entity, rows["probability"].to_numpy(), came, ERROR, final)
+        p_values.append(stretch.p_value)
+
+    assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.03)
+    assert np.mean(np.array(p_values) < 0.5) == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_level_that_moves_by_what_the_model_says_of_itself_is_quiet():

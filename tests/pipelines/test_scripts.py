@@ -70,7 +70,7 @@ def test_a_script_uses_only_the_public_door_and_the_helpers_of_the_command_line(
         elif isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
     helpers = {"pql_model.cli.common", "pql_model.cli.progress", "pql_model.cli.run"}
-    assert modules <= {"__future__", "pathlib", "pql_model", *helpers}
+    assert modules <= {"__future__", "pathlib", "typing", "pql_model", *helpers}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -19,6 +19,7 @@ ENTRIES = {
     "backtest": ("database", {"every": "60d", "trials": "2"}),
     "report": ("database", {"output": "report.html"}),
     "daily": ("server", {"output": "daily.csv"}),
+    "monitor": ("database", {"output": "monitor.html"}),
     "weekly": ("server", {"trials": "2", "output": "weekly.html"}),
 }
 """Every other entry point, on one of the stores after a training there."""
