@@ -105,7 +105,7 @@ def judge_model(
     rivals: Mapping[str, Rival] = {}
     if ranking is not None and ranking.fell:
         judged = final[final["as_of"] >= ranking.since].reset_index(drop=True)
-        known = labelled[labelled["as_of"] <= then.learnt_to]
+        known = labelled[labelled["as_of"] <= then.seen_to]
         rivals = compare_with_rivals(judged, rival_scores(con, config, sources, model, judged, known), config.seed)
     decider = Decider.of_facts(facts)
     definitions = definitions_over_time(final, *_definitions(tracking, then.registered, decider), config.motion)

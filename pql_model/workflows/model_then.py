@@ -21,7 +21,7 @@ class ModelThen:
 
     Attributes
     ----------
-    learnt_to
+    seen_to
         The newest snapshot that it was trained or tested on.
     new_from
         The end of the outcomes that it knows: what it says of an instant from then on is a prediction.
@@ -30,7 +30,7 @@ class ModelThen:
     """
 
     registered: RegisteredModel
-    learnt_to: int
+    seen_to: int
     new_from: int
     note: str | None
 
@@ -47,12 +47,12 @@ def model_then(tracking: Tracking, config: Config, as_of: int) -> ModelThen:
         If there is no champion.
     """
     champion = tracking.load("champion")
-    if learnt_until(champion.model.facts, config) <= as_of:
+    if seen_until(champion.model.facts, config) <= as_of:
         return _model(champion, config, None)
     earlier = [v for v in tracking.versions() if v.promoted_at is not None and v.version != champion.version]
     for version in earlier[:_MOST_LOOKED_AT]:
         registered = tracking.load(version.version)
-        if learnt_until(registered.model.facts, config) <= as_of:
+        if seen_until(registered.model.facts, config) <= as_of:
             note = (
                 f"Version {registered.version} was the newest champion that had learnt from nothing after {iso(as_of)}; "
                 f"it is the one that is judged, not version {champion.version}, the champion of today."
@@ -60,25 +60,25 @@ def model_then(tracking: Tracking, config: Config, as_of: int) -> ModelThen:
             return _model(registered, config, note)
     note = (
         f"No version had been promoted on data of before {iso(as_of)}: version {champion.version} has learnt from outcomes up "
-        f"to {iso(learnt_until(champion.model.facts, config))}, so nothing that is final by then can judge it."
+        f"to {iso(seen_until(champion.model.facts, config))}, so nothing that is final by then can judge it."
     )
     return _model(champion, config, note)
 
 
 def _model(registered: RegisteredModel, config: Config, note: str | None) -> ModelThen:
     facts = registered.model.facts
-    return ModelThen(registered, learnt_to(facts), learnt_until(facts, config), note)
+    return ModelThen(registered, seen_to(facts), seen_until(facts, config), note)
 
 
-def learnt_to(facts: Mapping[str, Any]) -> int:
+def seen_to(facts: Mapping[str, Any]) -> int:
     """The newest snapshot among those a model was trained, tested or refitted on."""
     parts = [facts[name]["to"] for name in ("train", "test", REFIT) if facts.get(name, {}).get("to")]
     return max(parse_instant(str(to)) for to in parts)
 
 
-def learnt_until(facts: Mapping[str, Any], config: Config) -> int:
-    """The instant up to which a model knows outcomes."""
-    return learnt_to(facts) + config.horizon.us
+def seen_until(facts: Mapping[str, Any], config: Config) -> int:
+    """The instant up to which a model knows outcomes, those of its test included: its figures were chosen among by them."""
+    return seen_to(facts) + config.horizon.us
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,4 @@ class NewestVersion:
 def learnt_from_newest(tracking: Tracking) -> NewestVersion:
     """What the newest version has learnt from."""
     newest = tracking.versions()[0]
-    return NewestVersion(newest.version, learnt_to(tracking.load(newest.version).model.facts), newest.promotion)
+    return NewestVersion(newest.version, seen_to(tracking.load(newest.version).model.facts), newest.promotion)

@@ -10,7 +10,7 @@ from small_model import small_model
 
 from pql_model.registry.tracking import RegisteredModel
 from pql_model.time import DAY, parse_instant
-from pql_model.workflows.model_then import learnt_from_newest, learnt_to, model_then
+from pql_model.workflows.model_then import learnt_from_newest, model_then, seen_to
 
 CONFIG = SimpleNamespace(horizon=SimpleNamespace(us=30 * DAY))
 MODEL = small_model()
@@ -58,7 +58,7 @@ def test_it_is_the_newest_champion_that_had_learnt_from_nothing_later(as_of, ver
 
     assert then.registered.version == version
     assert then.note is None if says is None else says in then.note
-    assert then.new_from == then.learnt_to + 30 * DAY
+    assert then.new_from == then.seen_to + 30 * DAY
 
 
 def test_a_version_that_was_not_promoted_was_never_in_force():
@@ -67,9 +67,9 @@ def test_a_version_that_was_not_promoted_was_never_in_force():
 
 
 def test_what_a_model_knows_ends_with_the_newest_of_its_parts():
-    assert learnt_to({"train": {"to": "2025-01-01"}, "test": {"to": "2025-03-01"}}) == parse_instant("2025-03-01")
+    assert seen_to({"train": {"to": "2025-01-01"}, "test": {"to": "2025-03-01"}}) == parse_instant("2025-03-01")
     facts = {"train": {"to": "2025-01-01"}, "test": {"to": "2025-03-01"}, "refit": {"to": "2025-04-01"}}
-    assert learnt_to(facts) == parse_instant("2025-04-01")
+    assert seen_to(facts) == parse_instant("2025-04-01")
 
 
 def test_the_newest_version_counts_even_if_it_was_refused():
