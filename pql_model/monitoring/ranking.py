@@ -73,7 +73,7 @@ class TestRanking:
     Attributes
     ----------
     frame
-        as_of, signed_up (nullable) and probability of the test rows.
+        entity, as_of, signed_up (nullable), converted and probability of the test rows.
     """
 
     __test__ = False
@@ -106,7 +106,7 @@ def rank_realised(rows: pd.DataFrame, test: TestRanking, seed: int) -> Ranking |
     Ranking or None
         None where fewer than 20 entities converted, or all did.
     """
-    rows = _sampled(rows)
+    rows = sampled(rows)
     if rows.empty:
         return None
     end = int(rows["as_of"].max())
@@ -212,7 +212,8 @@ def ranking_findings(ranking: Ranking | None) -> tuple[Finding, ...]:
     )
 
 
-def _sampled(rows: pd.DataFrame) -> pd.DataFrame:
+def sampled(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, or those of so many entities as suffice, drawn by a hash."""
     entities = rows["entity"].nunique()
     if entities <= MOST_ENTITIES:
         return rows

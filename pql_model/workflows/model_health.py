@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from pql_model.config.schema import Config
 from pql_model.criteria.definition_metrics import DefinitionMetrics
@@ -28,9 +29,11 @@ from pql_model.monitoring.ranking import (
     compare_with_rivals,
     rank_realised,
     ranking_findings,
+    sampled,
 )
 from pql_model.monitoring.rivals import hopeless
 from pql_model.monitoring.score_drift import drift_findings
+from pql_model.monitoring.shifts import Judged, shift_findings, shifted_columns
 from pql_model.monitoring.staleness import DefinitionOverTime, definitions_over_time, stale_findings
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.snapshots.labels import label_snapshots
@@ -40,7 +43,7 @@ from pql_model.statistics.estimate import Estimate
 from pql_model.workflows.growth import CRITERIA
 from pql_model.workflows.model_then import ModelThen, learnt_from_newest
 from pql_model.workflows.report import run_file
-from pql_model.workflows.rivals import rival_scores
+from pql_model.workflows.rivals import realised_features, rival_scores
 from pql_model.workflows.run_files import METRICS
 
 Table = Any
@@ -102,6 +105,7 @@ def judge_model(
     )
     test = _test_ranking(tracking, then.registered, sources)
     ranking = rank_realised(final, test, config.seed)
+    shifts = _shifts(con, config, sources, then, final, test) if ranking is not None else ()
     rivals: Mapping[str, Rival] = {}
     if ranking is not None and ranking.fell:
         judged = final[final["as_of"] >= ranking.since].reset_index(drop=True)
@@ -114,13 +118,34 @@ def judge_model(
     return ModelHealth(
         whose,
         len(final),
-        (*level, *ranking_findings(ranking), *drift, *stale_findings(definitions, decider.rule.definition)),
+        (*level, *ranking_findings(ranking), *shifts, *drift, *stale_findings(definitions, decider.rule.definition)),
         early_estimate(rows, delays, until, horizon),
         ranking,
         rivals,
         definitions,
         hopeless(ranking, rivals, _retrained(tracking, then, ranking, final)),
     )
+
+
+def _shifts(
+    con: Connection, config: Config, sources: Sources, then: ModelThen, final: pd.DataFrame, test: TestRanking
+) -> tuple[Finding, ...]:
+    """Behaviours and traits that count otherwise than in the test, where both its rows and the final ones are in the data."""
+    now, before = sampled(final), sampled(test.frame)
+    rows = pd.concat([now, before], ignore_index=True)
+    model = then.registered.model
+    X = model.manifest.matrix(realised_features(con, config, sources, model, rows))
+    numeric = [k for k, column in enumerate(model.manifest.columns) if column.kind != "category"]
+    words = [model.manifest.columns[k].text for k in numeric]
+    parts = [X[: len(now), numeric], X[len(now) :, numeric]]
+    judged = [
+        Judged(part["converted"].to_numpy(float), logit(part["probability"].to_numpy(float)), columns, codes)
+        for part, columns in zip((now, before), parts, strict=True)
+        for codes in [pd.factorize(part["entity"])[0]]
+    ]
+    shifts = shifted_columns(judged[0], judged[1], words)
+    converting = now.loc[now["converted"].astype(bool), "entity"].nunique()
+    return shift_findings(shifts, int(now["as_of"].min()), now["entity"].nunique(), converting)
 
 
 def labelled_snapshots(con: Connection, config: Config, sources: Sources) -> pd.DataFrame:

@@ -37,11 +37,11 @@ def rival_scores(
     dict
         Name -> score, one per row.
     """
-    table = _features(con, config, sources, model, rows)
+    table = realised_features(con, config, sources, model, rows)
     scores = {"activity": table[ACTIVITY].fillna(0.0).to_numpy(float)}
     sample = learnt if len(learnt) <= MOST_ROWS else learnt.sample(MOST_ROWS, random_state=config.seed)
     if sample["converted"].nunique() == 2:
-        before = _features(con, config, sources, model, sample)
+        before = realised_features(con, config, sources, model, sample)
         scores["logistic_regression"] = logistic_regression(
             model.manifest.matrix(before),
             sample["converted"].to_numpy(float),
@@ -53,7 +53,7 @@ def rival_scores(
     return scores
 
 
-def _features(
+def realised_features(
     con: Connection, config: Config, sources: Sources, model: FittedModel, rows: pd.DataFrame
 ) -> pd.DataFrame:
     """The features of each row, in the order of the rows."""
