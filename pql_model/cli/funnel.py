@@ -47,7 +47,7 @@ def show_funnel(console: Console, payload: dict[str, Any]) -> None:
         ["stage", "entities", "of", "of all", "of the stage before", "days from sign-up", "backwards", "skipped one"],
         [
             (
-                stage["stage"],
+                stage["stage"].replace("_", " "),
                 f"{stage['entities']:,}",
                 f"{stage['of']:,}",
                 percent_estimate(stage["of_signed_up"]),

@@ -193,7 +193,13 @@ def build_ledger(
         ledger = assemble(con, parts, stages.listener.share)
     tables = [part for part in (feedback, reached) if part is not None]
     lost = [f"Rows of {part.source} that are not used: {_counts(part.set_aside)}." for part in tables if part.set_aside]
-    warnings = (*notes, *(warning for part in tables for warning in part.warnings), *lost)
+    learnt = ledger.counts["set_aside"].get("learnt_from", 0)
+    hindsight = (
+        [f"{learnt:,} logged scores do not count: their model had already learnt from outcomes after them."]
+        if learnt
+        else []
+    )
+    warnings = (*notes, *(warning for part in tables for warning in part.warnings), *lost, *hindsight)
     return replace(ledger, warnings=warnings)
 
 
