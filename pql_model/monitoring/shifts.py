@@ -26,6 +26,8 @@ ALPHA, CERTAIN = 0.05, 0.01
 FEWEST_CONVERTING = 20
 LEAST_SPREAD = 0.05
 """A column of which a smaller share of the rows departs from its most frequent value is not asked: the sums are not normal."""
+_LEAST_INFORMATION = 0.01
+"""Share of a column's variance that must lie within ages."""
 _SHOWN = 3
 
 
@@ -41,12 +43,15 @@ class Judged:
         Columns, NaN for missing, (rows, columns).
     entity
         Code of the entity, (rows,).
+    group
+        Code of the age, (rows,). Columns are compared among rows of the same age, as the level of each age is another question.
     """
 
     y: np.ndarray
     margin: np.ndarray
     X: np.ndarray
     entity: np.ndarray
+    group: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,16 @@ def shifted_columns(now: Judged, then: Judged, words: Sequence[str]) -> tuple[Sh
     if not len(asked):
         return ()
     ranks = _ranks(np.vstack([now.X[:, asked], then.X[:, asked]]))
-    slope_now, error_now = _slopes(now, ranks[: len(now.y)])
-    slope_then, error_then = _slopes(then, ranks[len(now.y) :])
-    p_values = holm(2 * norm.sf(np.abs(slope_now - slope_then) / np.hypot(error_now, error_then)))
+    (slope_now, error_now), (slope_then, error_then) = (
+        _slopes(now, ranks[: len(now.y)]),
+        _slopes(then, ranks[len(now.y) :]),
+    )
+    z = (slope_now - slope_then) / np.hypot(error_now, error_then)
+    told = np.flatnonzero(np.isfinite(z))
     found = [
-        Shift(words[int(column)], float(slope_then[k]), float(slope_now[k]), float(p_values[k]))
-        for k, column in enumerate(asked)
-        if p_values[k] < ALPHA
+        Shift(words[int(asked[k])], float(slope_then[k]), float(slope_now[k]), float(p_value))
+        for k, p_value in zip(told, holm(2 * norm.sf(np.abs(z[told]))), strict=True)
+        if p_value < ALPHA
     ]
     return tuple(sorted(found, key=lambda shift: shift.p_value))
 
@@ -104,12 +112,19 @@ def _ranks(X: np.ndarray) -> np.ndarray:
 
 
 def _slopes(rows: Judged, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of each column beyond the model at the level of these rows, and its standard error clustered by entity."""
+    """Slope of each column beyond the model at the level of these rows, and its standard error clustered by entity.
+
+    NaN where a column does not differ among rows of the same age.
+    """
     level = brentq(lambda addition: float((expit(rows.margin + addition) - rows.y).sum()), -30, 30)
     p = expit(rows.margin + level)
     weight = (p * (1 - p))[:, None]
-    beyond = ranks - (weight * ranks).sum(axis=0) / weight.sum()
+    beyond = ranks.copy()
+    for group in np.unique(rows.group):
+        same = rows.group == group
+        beyond[same] -= (weight[same] * ranks[same]).sum(axis=0) / weight[same].sum()
     information = (weight * beyond**2).sum(axis=0)
+    information = np.where(information > _LEAST_INFORMATION * weight.sum(), information, np.nan)
     code = np.unique(rows.entity, return_inverse=True)[1]
     scores = np.zeros((code.max() + 1, ranks.shape[1]))
     np.add.at(scores, code, beyond * (rows.y - p)[:, None])

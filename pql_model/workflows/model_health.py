@@ -16,6 +16,7 @@ from pql_model.config.schema import Config
 from pql_model.criteria.definition_metrics import DefinitionMetrics
 from pql_model.decide.decider import Decider
 from pql_model.errors import NotEnoughDataError
+from pql_model.evaluation.age import age_groups, ages
 from pql_model.evaluation.drift import DRIFT
 from pql_model.model.artifact import REFIT
 from pql_model.monitoring.early import EarlyEstimate, TimeToConvert, early_estimate, with_due_share
@@ -139,9 +140,14 @@ def _shifts(
     words = [model.manifest.columns[k].text for k in numeric]
     parts = [X[: len(now), numeric], X[len(now) :, numeric]]
     judged = [
-        Judged(part["converted"].to_numpy(float), logit(part["probability"].to_numpy(float)), columns, codes)
+        Judged(
+            part["converted"].to_numpy(float),
+            logit(part["probability"].to_numpy(float)),
+            columns,
+            pd.factorize(part["entity"])[0],
+            age_groups(ages(part)),
+        )
         for part, columns in zip((now, before), parts, strict=True)
-        for codes in [pd.factorize(part["entity"])[0]]
     ]
     shifts = shifted_columns(judged[0], judged[1], words)
     converting = now.loc[now["converted"].astype(bool), "entity"].nunique()

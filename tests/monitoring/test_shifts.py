@@ -21,7 +21,7 @@ def rows(rng, n, slopes, level=-2.3, per_entity=2) -> Judged:
     odds = level + sum(slope * (known[:, k] - known[:, k].mean()) for k, slope in slopes)
     y = np.repeat(rng.random(n) < expit(odds[::per_entity]), per_entity).astype(float)
     margin = logit(np.clip(expit(-2.3 + OLD[1] * (known[:, OLD[0]] - known[:, OLD[0]].mean())), 0.01, 0.99))
-    return Judged(y, margin, X, np.repeat(np.arange(n), per_entity))
+    return Judged(y, margin, X, np.repeat(np.arange(n), per_entity), np.tile(np.arange(per_entity), n))
 
 
 def test_quiet_worlds_stay_quiet_also_where_the_level_moves_and_the_model_misses_something():
@@ -61,7 +61,7 @@ def test_the_finding_says_what_counts_more_and_what_less():
 
 def test_twice_the_rows_of_the_same_entities_are_no_more_evidence():
     once = [rows(np.random.default_rng(4), 300, slopes, per_entity=1) for slopes in ([NEW], [OLD])]
-    twice = [Judged(*(np.repeat(part, 2, axis=0) for part in (r.y, r.margin, r.X, r.entity))) for r in once]
+    twice = [Judged(*(np.repeat(part, 2, axis=0) for part in (r.y, r.margin, r.X, r.entity, r.group))) for r in once]
     first, second = shifted_columns(*once, WORDS), shifted_columns(*twice, WORDS)
 
     assert [shift.words for shift in first] == [shift.words for shift in second]
@@ -78,3 +78,13 @@ def test_few_conversions_rare_and_missing_values_are_not_judged():
         part.X[:, 7] = np.where(np.arange(len(part.y)) % 50 == 0, 1.0, 0.0)  # rare
         part.X[:, 8] = np.nan
     assert not {shift.words for shift in shifted_columns(now, then, WORDS)} & {"event 7", "event 8"}
+
+
+def test_another_level_of_each_age_is_no_shift_of_a_column_that_says_the_age():
+    rng = np.random.default_rng(6)
+    now, then = rows(rng, 1500, [OLD]), rows(rng, 1500, [OLD])
+    now.y[(now.group == 1) & (rng.random(len(now.y)) < 0.7)] = 0.0
+    for part in (now, then):
+        part.X[:, 5] = part.group + np.where(rng.random(len(part.y)) < 0.01, 0.5, 0.0)
+
+    assert "event 5" not in {shift.words for shift in shifted_columns(now, then, WORDS)}
