@@ -15,7 +15,7 @@ from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.monitoring.advice import REMEDIES
 from pql_model.monitoring.finding import KINDS
 
-EARLIER = "2025-08-20"
+EARLIER = "2025-09-15"
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,8 @@ def test_a_name_that_is_not_html_and_a_product_without_a_model_are_refused(home,
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory, train_once) -> Path:
-    """The demo, trained on what was known in August; its data now reach to the end of the year."""
-    folder = pql_model.make_demo(tmp_path_factory.mktemp("watched"), accounts=1200)
+    """The demo, trained on what was known in September; its data now reach to the end of the year."""
+    folder = pql_model.make_demo(tmp_path_factory.mktemp("watched"), accounts=3000)
     config = folder / "pql.yaml"
     text = config.read_text(encoding="utf-8")
     config.write_text(f"{text}observed_until: {EARLIER}\n", encoding="utf-8")
