@@ -86,9 +86,11 @@ def exit_if_found(severity: str, fail_on: str) -> None:
     """End with exit code 3 if a look of the monitor found what `--fail-on` names.
 
     >>> exit_if_found("watch", "act")
-    >>> exit_if_found("act", "watch")
-    Traceback (most recent call last):
-    click.exceptions.Exit: 3
+    >>> try:
+    ...     exit_if_found("act", "watch")
+    ... except typer.Exit as end:
+    ...     print(end.exit_code)
+    3
     """
     if severity in _FAILS[fail_on]:
         raise typer.Exit(FOUND)

@@ -90,7 +90,7 @@ def write_ledger(
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=1200)
     >>> _ = pql_model.train(folder / "pql.yaml", trials=2)
     >>> ledger = write_ledger(folder / "pql.yaml").to_dict()
-    >>> list(ledger["by_source"]), ledger["final"] == ledger["rows"]
+    >>> list(ledger["by_source"]), 0 < ledger["final"] <= ledger["rows"]
     (['replayed'], True)
     """
     config = config if isinstance(config, Config) else load_config(config)
