@@ -91,8 +91,8 @@ def cells(outcomes: Sequence[Outcome]) -> list[str]:
     bias = np.array([e.value for e in plain]) - truth
     seen = np.mean([e.low > 0 if o.truth >= 0 else e.high < 0 for e, o in zip(plain, outcomes, strict=True)])
     return [
-        _held(plain, truth),
-        _held(adjusted, truth),
+        _coverage(plain, truth),
+        _coverage(adjusted, truth),
         f"{_width(plain):.1f}, {_width(adjusted):.1f}",
         f"{np.mean(bands):.0%}",
         f"{seen:.0%}" if truth[0] else f"{np.mean([e.low > 0 or e.high < 0 for e in plain]):.0%}",
@@ -101,7 +101,7 @@ def cells(outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def _held(estimates: Sequence[Estimate], truth: np.ndarray) -> str:
+def _coverage(estimates: Sequence[Estimate], truth: np.ndarray) -> str:
     return f"{np.mean([e.low <= t <= e.high for e, t in zip(estimates, truth, strict=True)]):.0%}"
 
 

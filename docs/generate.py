@@ -12,10 +12,9 @@ from pql_model.config.load import config_json_schema
 from pql_model.config.text_format import TextFormat
 from pql_model.features.spec import Feature
 from pql_model.measures import MEASURES
+from pql_model.sources.crm_tables import CRM_REASONS
 from pql_model.sources.events import REASONS
-from pql_model.sources.feedback import FEEDBACK_REASONS
 from pql_model.sources.payments import PAYMENT_REASONS
-from pql_model.sources.stages import STAGE_REASONS
 from pql_model.time import DURATION_HELP, WINDOW_HELP, Window
 
 HERE = Path(__file__).resolve().parent
@@ -87,7 +86,7 @@ def config_page() -> str:
     lines += ["", "A readable row of the conversions may also not be a payment ([which rows count](labels.md)):", ""]
     lines += [f"- `{reason}`: {words}" for reason, words in PAYMENT_REASONS.items()]
     lines += ["", "A row of the feedback or of the stages may also be set aside as:", ""]
-    lines += [f"- `{reason}`: {words}" for reason, words in {**STAGE_REASONS, **FEEDBACK_REASONS}.items()]
+    lines += [f"- `{reason}`: {words}" for reason, words in CRM_REASONS.items()]
     return "\n".join([*lines, ""])
 
 

@@ -1,4 +1,4 @@
-"""A median with its interval, and the difference of two shares with its interval."""
+"""A median with its interval."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.stats import binom
 
-from pql_model.statistics.estimate import Estimate, wilson
+from pql_model.statistics.estimate import Estimate
 
 
 def median_interval(values: np.ndarray) -> Estimate:
@@ -26,15 +26,3 @@ def median_interval(values: np.ndarray) -> Estimate:
     if rank < 1:
         return Estimate(float(np.median(ordered)), math.nan, math.nan)
     return Estimate(float(np.median(ordered)), float(ordered[rank - 1]), float(ordered[n - rank]))
-
-
-def share_difference(first: tuple[int, int], second: tuple[int, int]) -> Estimate:
-    """Difference of two independent shares, each (successes, trials), with Newcombe's interval (1998, Stat. Med. 17:873-890).
-
-    >>> share_difference((56, 70), (48, 80))
-    Estimate(value=0.2..., low=0.05..., high=0.33...)
-    """
-    a, b = wilson(*first), wilson(*second)
-    difference = a.value - b.value
-    low = difference - math.hypot(a.value - a.low, b.high - b.value)
-    return Estimate(difference, low, difference + math.hypot(a.high - a.value, b.value - b.low))

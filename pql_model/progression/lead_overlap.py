@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pql_model.payload import to_payload
-from pql_model.progression.figures import median_interval, share_difference
+from pql_model.progression.figures import median_interval
 from pql_model.progression.funnel_counts import PAID, PQL, FollowedEntities
 from pql_model.statistics.estimate import Estimate, wilson
+from pql_model.statistics.proportions import Trials, difference
 from pql_model.time import DAY
 
 
@@ -89,7 +90,7 @@ def lead_overlap(followed: FollowedEntities, other: str) -> LeadOverlap:
         pql_only,
         mql_only,
         cell(~pql & ~mql),
-        share_difference((pql_only.paid, pql_only.entities), (mql_only.paid, mql_only.entities)),
+        difference(Trials.of(pql_only.paid, pql_only.entities), Trials.of(mql_only.paid, mql_only.entities)),
         median_interval((paid_at - pql_at)[pql & paid] / DAY),
         median_interval((paid_at - mql_at)[mql & paid] / DAY),
     )

@@ -59,6 +59,11 @@ class Aliases:
         return [users.get(id_, id_) for id_ in ids]
 
 
+def resolve_entities(table: Table, aliases: Aliases | None, config: Config) -> Table:
+    """Replace the ids of `entity` by those that count, where entities are users."""
+    return aliases.resolve(table, "entity") if aliases is not None and config.entity == "user" else table
+
+
 def read_aliases(con: Connection, config: Config) -> Aliases | None:
     """Stage the merged users as table `aliases`; None where the config has none.
 

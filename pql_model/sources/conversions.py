@@ -12,7 +12,7 @@ from pql_model.config.schema import Config
 from pql_model.config.source_tables import ConversionColumns
 from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, NotEnoughDataError
-from pql_model.sources.aliases import Aliases
+from pql_model.sources.aliases import Aliases, resolve_entities
 from pql_model.sources.casts import Times, identifier, number, refuse_mixed_times, times
 from pql_model.sources.currency import currency_of, in_one_currency
 from pql_model.sources.duckdb_session import Connection, count_by, fetch_row, row_count
@@ -96,7 +96,7 @@ def read_conversions(
     staged = con.create_table("staged_conversions", raw.table.select(**_columns_of_payments(raw, config)))
     staged = with_each_id(con, staged, "staged_conversions", "entity")
     staged = with_one_spelling(staged, config.normalise)
-    staged = aliases.resolve(staged, "entity") if aliases is not None and config.entity == "user" else staged
+    staged = resolve_entities(staged, aliases, config)
     staged, currency, notes = in_one_currency(con, spec, staged)
     t = staged.left_join(entities.roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(

@@ -13,7 +13,7 @@ from pql_model.config.row_filter import RowFilter
 from pql_model.config.schema import Config
 from pql_model.config.text_format import TextFormat, marks_of
 from pql_model.errors import DataError, did_you_mean, listed, nearest
-from pql_model.sources.aliases import Aliases
+from pql_model.sources.aliases import Aliases, resolve_entities
 from pql_model.sources.casts import refuse_mixed_times, text, times
 from pql_model.sources.duckdb_session import Connection, count_by, row_count
 from pql_model.sources.events import EXPECTED, refuse_unusable
@@ -168,7 +168,7 @@ def stage_dated(
         ),
     )
     t = with_one_spelling(with_each_id(con, staged, f"staged_{name}", "entity"), config.normalise)
-    t = aliases.resolve(t, "entity") if aliases is not None and config.entity == "user" else t
+    t = resolve_entities(t, aliases, config)
     t = t.left_join(roster.select("entity", "selected"), "entity").drop("entity_right")
     reason = ibis.cases(
         (t.entity.isnull(), "no_entity"),

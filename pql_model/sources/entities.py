@@ -11,7 +11,7 @@ import ibis
 from pql_model.config.schema import Config
 from pql_model.config.text_format import marks_of
 from pql_model.errors import DataError, listed
-from pql_model.sources.aliases import Aliases
+from pql_model.sources.aliases import Aliases, resolve_entities
 from pql_model.sources.casts import refuse_mixed_times, times
 from pql_model.sources.duckdb_session import Connection, fetch_row, in_file_order, row_count
 from pql_model.sources.events import REASONS
@@ -195,7 +195,7 @@ def with_own_id(con: Connection, table: Table, name: str, config: Config, aliase
     refuse_merged_entities(config.entities.table, table, config.normalise)
     table = with_one_spelling(table, config.normalise)
     table = table.mutate(own_id=table.entity)
-    return aliases.resolve(table, "entity") if aliases is not None and config.entity == "user" else table
+    return resolve_entities(table, aliases, config)
 
 
 def configured_traits(config: Config, columns: Iterable[str]) -> tuple[str, ...]:

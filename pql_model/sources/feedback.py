@@ -3,64 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import ibis
 
 from pql_model.config.outcome_tables import FeedbackTable
-from pql_model.config.own_features import DatedKeys
 from pql_model.config.schema import Config
 from pql_model.errors import DataError, did_you_mean, listed, nearest
 from pql_model.sources.casts import identifier
-from pql_model.sources.dated_columns import DatedColumns, DatedTable, stage_dated
+from pql_model.sources.crm_tables import CrmTable, read_crm_table
 from pql_model.sources.duckdb_session import Connection, fetch_row, fetch_scalar, row_count
 from pql_model.sources.read import Sources
 from pql_model.sources.row_filter import one_of
-from pql_model.sources.unknown_ids import IdColumn, refuse_foreign_ids, unknown_id_warnings
-from pql_model.time import DAY, now
+from pql_model.time import DAY
 
 Table = Any
 Column = Any
-
-FEEDBACK_REASONS = {
-    "in_the_future": "later than now",
-    "no_disposition": "no disposition",
-    "unknown_disposition": "a disposition that `means` does not list",
-    "repeated": "the same row again, or a later time of the same entity and stage",
-    "contradictory": "accepted and rejected at the same instant; neither counts",
-}
-"""Why a row of the feedback is set aside, beside the reasons of other tables."""
 
 _SHOWN = 8
 """Dispositions that a message lists."""
 
 
-@dataclass(frozen=True)
-class Feedback:
-    """The usable rows of the feedback.
-
-    Attributes
-    ----------
-    source
-        The table's name in the config.
-    table
-        entity, time (microseconds), meaning, reason, owner.
-    set_aside
-        Reason -> rows that cannot be used.
-    warnings
-        Sentences a person should read.
-    """
-
-    source: str
-    table: Table
-    set_aside: dict[str, int]
-    warnings: tuple[str, ...] = ()
-    key: ClassVar[str] = "feedback"
-
-
-def read_feedback(con: Connection, config: Config, sources: Sources) -> Feedback | None:
-    """Stage the feedback of sales as table `feedback`; None where the config has none.
+def read_feedback(con: Connection, config: Config, sources: Sources) -> CrmTable | None:
+    """Stage the feedback of sales as table `feedback` (entity, time, meaning, reason, owner); None where the config has none.
 
     Parameters
     ----------
@@ -80,7 +45,7 @@ def read_feedback(con: Connection, config: Config, sources: Sources) -> Feedback
     if spec is None:
         return None
     columns = {"disposition": spec.columns.disposition, "reason": spec.columns.reason, "owner": spec.columns.owner}
-    part = read_outcomes(
+    part = read_crm_table(
         con, config, sources, "feedback", spec, {name: column for name, column in columns.items() if column is not None}
     )
     names = {name: identifier(part.table[f"value_{i}"]) for i, name in enumerate(part.names)}
@@ -101,36 +66,7 @@ def read_feedback(con: Connection, config: Config, sources: Sources) -> Feedback
         "contradictory": row_count(distinct) - row_count(table),
     }
     warnings = (*part.notes, *_warn_of_words(rows, spec), *_warn_of_dates(config, sources, table, spec.table))
-    return Feedback(spec.table, table, {reason: n for reason, n in counts.items() if n}, warnings)
-
-
-def read_outcomes(
-    con: Connection, config: Config, sources: Sources, key: str, spec: Any, columns: dict[str, str]
-) -> DatedColumns:
-    """Stage a table about leads that another system keeps; its values are texts. The result's `notes` are warnings.
-
-    Parameters
-    ----------
-    key : str
-        `feedback` or `stages`.
-    spec : FeedbackTable or StageTable
-        The table's part of the config.
-    columns : dict
-        Name of a value -> its column.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, no id is known, or most rows cannot be used.
-    """
-    keys = DatedKeys(entity=spec.columns.entity, time=spec.columns.time)
-    table = DatedTable(spec.table, key, keys, columns, spec.where, spec, until=now(), kept_elsewhere=True)
-    part = stage_dated(con, config, table, key, sources.entities.roster, sources.people.aliases)
-    read = con.table(f"judged_{key}").select("entity")
-    refuse_foreign_ids(config, spec.table, read, sources.entities.roster)
-    ids = IdColumn(spec.table, spec.encoding, spec.columns.entity, f"{key}.columns.entity", read)
-    unknown = unknown_id_warnings(con, config, [ids], sources.entities.roster)
-    return DatedColumns(part.source, part.table, part.names, part.set_aside, notes=tuple(unknown))
+    return CrmTable("feedback", spec.table, table, {reason: n for reason, n in counts.items() if n}, warnings)
 
 
 def _meaning(disposition: Column, spec: FeedbackTable) -> Column:

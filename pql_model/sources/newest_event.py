@@ -7,7 +7,7 @@ from typing import Any
 from pql_model.config.schema import Config
 from pql_model.config.source_tables import EventTable
 from pql_model.errors import DataError
-from pql_model.sources.aliases import Aliases
+from pql_model.sources.aliases import Aliases, resolve_entities
 from pql_model.sources.casts import times
 from pql_model.sources.duckdb_session import Connection, fetch_scalar
 from pql_model.sources.entities import Entities
@@ -41,8 +41,7 @@ def read_newest_event(con: Connection, config: Config, entities: Entities, alias
         rows = _rows(con, config, index, spec)
         if spec.columns.entity is not None:
             rows = with_one_spelling(with_each_id(con, rows, f"ends_{index}", "entity"), config.normalise)
-            resolved = aliases.resolve(rows, "entity") if aliases is not None and config.entity == "user" else rows
-            rows = resolved.semi_join(counted, "entity")
+            rows = resolve_entities(rows, aliases, config).semi_join(counted, "entity")
         ends = [rows.time] if spec.covers is None else [rows.time, rows.time + spec.covers.us]
         newest += [fetch_scalar(end.max(where=end <= until)) for end in ends]
     found = [int(instant) for instant in newest if instant is not None]

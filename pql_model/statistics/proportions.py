@@ -26,6 +26,11 @@ class Trials:
     share: float
     n: float
 
+    @classmethod
+    def of(cls, successes: int, n: int) -> Trials:
+        """Count independent trials."""
+        return cls(successes / n if n else math.nan, n)
+
     @property
     def interval(self) -> Estimate:
         if not self.n > 0:
@@ -37,7 +42,7 @@ class Trials:
 def difference(first: Trials, second: Trials) -> Estimate:
     """`first` minus `second`, with Newcombe's interval.
 
-    >>> difference(Trials(56 / 70, 70), Trials(48 / 80, 80))
+    >>> difference(Trials.of(56, 70), Trials.of(48, 80))
     Estimate(value=0.2..., low=0.052..., high=0.333...)
     """
     a, b = first.interval, second.interval
@@ -51,7 +56,7 @@ def difference(first: Trials, second: Trials) -> Estimate:
 
 def share_of(flags: np.ndarray) -> Trials:
     """The share of independent trials that succeeded."""
-    return Trials(float(np.mean(flags)) if len(flags) else math.nan, float(len(flags)))
+    return Trials.of(int(np.count_nonzero(flags)), len(flags))
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from pql_model.payload import select_attributes
 from pql_model.progress import Listener, Stages
 from pql_model.sources.conversions import no_conversions_error
 from pql_model.sources.coverage import weekly_counts
+from pql_model.sources.crm_tables import CrmTable
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.events import EXPECTED
-from pql_model.sources.feedback import Feedback, read_feedback
+from pql_model.sources.feedback import read_feedback
 from pql_model.sources.read import Sources, read_sources
-from pql_model.sources.stages import ReachedStages, read_stages
+from pql_model.sources.stages import read_stages
 from pql_model.time import iso
 from pql_model.workflows.prepare import TrainingData, audit_entities, prepare_from
 
@@ -52,7 +53,7 @@ class CheckResult:
     conversions: int
     weeks: list[dict[str, Any]]
     seconds: dict[str, float]
-    outcomes: tuple[Feedback | ReachedStages, ...] = ()
+    outcomes: tuple[CrmTable, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql check --json` prints, with `error` where training is not possible."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,8 +18,6 @@ from pql_model.config.schema import Config
 from pql_model.decide.bands import Bands
 from pql_model.decide.decider import DEFAULTS
 from pql_model.errors import ModelNotFoundError
-from pql_model.features.table import feature_table, has_value
-from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import Manifest
 from pql_model.outreach.alerts import alerted_leads
 from pql_model.outreach.feedback_summary import FeedbackSummary, sentences, summarise_feedback
@@ -30,11 +27,10 @@ from pql_model.outreach.score_reasons import LOGGED, leading_behaviours
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import Tracking
 from pql_model.score_log.store import log_batches, log_paths
-from pql_model.snapshots.grid import requested_grid
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.workflows.ledger import build_ledger
-from pql_model.workflows.prepare import features_of, trait_names
+from pql_model.workflows.prepare import features_at, features_of
 
 
 @dataclass(frozen=True)
@@ -140,19 +136,8 @@ def _rejected_traits(
     except ModelNotFoundError as error:
         notes.append(f"What rejected leads share is not looked for: {error}")
         return RejectedTraits((), len(answered), enough=False)
-    known, table = _features_at(con, config, sources, model, answered)
+    signed_up = sources.entities.table.select("entity", "signed_up").to_pandas()
+    known = answered.assign(entity=answered["entity"].astype(str)).merge(signed_up, on="entity")
+    table = features_at(con, config, sources, features_of(model.manifest), known)
     columns = [column for column in model.manifest.columns if column.name in table.columns]
     return rejected_traits(known, Manifest(tuple(columns)).conform(table), columns, known["signed_up"].to_numpy(float))
-
-
-def _features_at(
-    con: Connection, config: Config, sources: Sources, model: FittedModel, answered: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The leads that today's data have, with signed_up, and their features as of the alert, in the same order."""
-    keys = answered.assign(entity=answered["entity"].astype(str), as_of=answered["as_of"].astype(np.int64))
-    wanted = con.create_table("answered_leads", keys[["entity", "as_of"]], overwrite=True)
-    grid = con.create_table("answered_grid", requested_grid(config, sources, wanted), overwrite=True)
-    features = [feature for feature in features_of(model.manifest) if has_value(sources, feature)]
-    table = feature_table(sources, grid, features, trait_names(sources.traits))
-    known = keys.merge(grid.select("entity", "as_of", "signed_up").to_pandas(), on=["entity", "as_of"])
-    return known, known[["entity", "as_of"]].merge(table, on=["entity", "as_of"], how="left")

@@ -34,9 +34,10 @@ from pql_model.progression.lead_overlap import LeadOverlap, lead_overlap
 from pql_model.registry.connection import has_store
 from pql_model.registry.tracking import Tracking
 from pql_model.snapshots.grid import calendar_grid, landmark_grid
+from pql_model.sources.crm_tables import CrmTable
 from pql_model.sources.duckdb_session import fetch_scalar, open_session
 from pql_model.sources.read import Sources, read_sources
-from pql_model.sources.stages import ReachedStages, read_stages
+from pql_model.sources.stages import read_stages
 from pql_model.time import DAY, DURATION_HELP, Duration
 from pql_model.workflows.ledger import build_ledger
 from pql_model.workflows.prepare import trait_names
@@ -226,7 +227,7 @@ def _times(rows: pd.DataFrame, frame: pd.DataFrame) -> np.ndarray:
 
 
 def _reached_columns(
-    reached: ReachedStages | None, frame: pd.DataFrame
+    reached: CrmTable | None, frame: pd.DataFrame
 ) -> tuple[dict[str, np.ndarray], dict[str, int], list[str]]:
     """Times of the stages of the config, since when each is known, and their order: MQL, SAL, SQL, then by time."""
     if reached is None:
@@ -273,7 +274,7 @@ def _values(sources: Sources, segment: str, followed: FollowedEntities) -> np.nd
 def _notes(
     config: Config,
     followed: FollowedEntities,
-    reached: ReachedStages | None,
+    reached: CrmTable | None,
     definition: BoundDefinition | None,
     first_run: float | None,
 ) -> Iterator[str]:

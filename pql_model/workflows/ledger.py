@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +21,10 @@ from pql_model.ledger.build import Ledger, LedgerParts, assemble
 from pql_model.ledger.log import NEEDED, read_log_batches, read_log_files
 from pql_model.ledger.schema import SAID
 from pql_model.progress import Listener, Stages
+from pql_model.registry.connection import has_store
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.score_log.store import log_batches, log_paths, log_table_of
+from pql_model.sources.aliases import resolve_entities
 from pql_model.sources.duckdb_session import Connection, fetch_row, open_session
 from pql_model.sources.feedback import read_feedback
 from pql_model.sources.id_columns import with_one_spelling
@@ -163,7 +164,7 @@ def build_ledger(
     with stages("read log"):
         said = _said(con, config)
         feedback, reached = read_feedback(con, config, sources), read_stages(con, config, sources)
-    versions, in_force, notes = _models(con, config, said, replay)
+    versions, in_force, notes = _models(con, config, said, replay=replay and champion is None)
     champion = in_force if champion is None else champion
     learnt_until = {name: until for name, m in versions.items() if (until := m.model.learnt_until) is not None}
     if champion is not None:
@@ -227,7 +228,7 @@ def _models(
     """The logged versions that are in the registry, the champion if it is to be replayed, and what cannot be loaded."""
     logged = said.filter(said.model_name == config.name).select("model_version").distinct()
     names = sorted(str(v) for v in logged.to_pyarrow()["model_version"].to_pylist() if v is not None)
-    if not (names or replay) or not _has_registry(config):
+    if not (names or replay) or not has_store(config):
         return {}, None, []
     tracking, versions, notes = Tracking(config), {}, []
     for name in names:
@@ -247,16 +248,9 @@ def _models(
         return versions, None, [*notes, f"Nothing is replayed, because the champion cannot be loaded: {error}"]
 
 
-def _has_registry(config: Config) -> bool:
-    """Whether there may be models: asking would otherwise create a store."""
-    return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (config.home / "mlflow.db").exists()
-
-
 def _as_today(config: Config, sources: Sources, table: Table) -> Table:
     """Bring the ids of logged entities to those of today's data: one spelling, and merged users resolved."""
-    table = with_one_spelling(table, config.normalise)
-    aliases = sources.people.aliases
-    return aliases.resolve(table, "entity") if aliases is not None and config.entity == "user" else table
+    return resolve_entities(with_one_spelling(table, config.normalise), sources.people.aliases, config)
 
 
 def _sent(con: Connection, config: Config, sources: Sources) -> Table:

@@ -35,18 +35,12 @@ class ModelThen:
     note: str | None
 
 
-def model_then(tracking: Tracking, config: Config, as_of: int) -> ModelThen:
+def model_then(tracking: Tracking, champion: RegisteredModel, config: Config, as_of: int) -> ModelThen:
     """The champion; for an earlier instant, the newest promoted version that had learnt from nothing later.
 
     Instants are those of the data, not of the clock on which a version was trained: a product that is replayed on old data
     has models whose training is newer than everything they speak about.
-
-    Raises
-    ------
-    ModelNotFoundError
-        If there is no champion.
     """
-    champion = tracking.load("champion")
     if seen_until(champion.model.facts, config) <= as_of:
         return _model(champion, config, None)
     earlier = [v for v in tracking.versions() if v.promoted_at is not None and v.version != champion.version]

@@ -142,13 +142,13 @@ def monitor(
     requested = read_optional_instant(as_of)
     stages = Stages(listener)
     tracking = Tracking(config)
-    tracking.load("champion")  # without a model, the data are not read
+    champion = tracking.load("champion")  # without a model, the data are not read
     with open_session() as con:
         with stages("read"):
             sources = read_sources(con, config, may_lack_conversions=True, known_before=requested)
             newest = newest_event(sources.events.table)
         instant = requested if requested is not None else sources.observed_until
-        then = model_then(tracking, config, instant)
+        then = model_then(tracking, champion, config, instant)
         ledger = build_ledger(con, config, sources, stages, as_of=requested, champion=then.registered)
         with stages("realised"):
             final = ledger.table.filter(ledger.table.final)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pql_model.audit.audit import Finding, audit, quarantined
 from pql_model.config.schema import Config
@@ -34,6 +35,7 @@ from pql_model.model.columns import (
 from pql_model.model.monotone import check_monotone, idle_names, monotone_directions
 from pql_model.model.split import Split, out_of_time
 from pql_model.progress import Stages
+from pql_model.snapshots.grid import requested_grid
 from pql_model.snapshots.labels import LabelledSnapshots, label_snapshots
 from pql_model.sources.dated_columns import check_event_features
 from pql_model.sources.duckdb_session import Connection
@@ -176,6 +178,33 @@ def declared_features(config: Config) -> list[Feature]:
 def trait_names(traits: Sequence[str]) -> dict[str, str]:
     """Trait -> its column in the feature table."""
     return {trait: trait_name(trait) for trait in traits}
+
+
+def features_at(
+    con: Connection, config: Config, sources: Sources, features: Sequence[Feature], rows: pd.DataFrame
+) -> pd.DataFrame:
+    """Compute the features and traits of single entities, each at its own instant.
+
+    Parameters
+    ----------
+    features
+        Those that read a value that the log no longer has are left out.
+    rows
+        entity, as_of (int64 microseconds).
+
+    Returns
+    -------
+    pandas.DataFrame
+        In the order of the rows; empty cells where the data do not have the entity.
+    """
+    entity, as_of = rows["entity"].astype(str), rows["as_of"].astype(np.int64)
+    requested = pa.table({"entity": pa.array(entity, pa.string()), "as_of": pa.array(as_of, pa.int64())})
+    distinct = con.create_table("requested_rows", requested, overwrite=True).distinct()
+    grid = con.create_table("requested_grid", requested_grid(config, sources, distinct), overwrite=True)
+    known = [feature for feature in features if has_value(sources, feature)]
+    table = feature_table(sources, grid.drop("reason"), known, trait_names(sources.traits))
+    table = table.set_index([table["entity"].astype(str), table["as_of"]])
+    return table.reindex(pd.MultiIndex.from_arrays([entity, as_of])).reset_index(drop=True)
 
 
 def contacts_of(config: Config, sources: Sources, snapshots: Any) -> Contacts:

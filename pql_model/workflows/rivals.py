@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from pql_model.config.schema import Config
 from pql_model.features.spec import parse_feature
-from pql_model.features.table import feature_table
 from pql_model.model.artifact import FittedModel
 from pql_model.model.baselines import ACTIVITY, logistic_regression
-from pql_model.snapshots.grid import requested_grid
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.read import Sources
-from pql_model.workflows.prepare import features_of, trait_names
+from pql_model.workflows.prepare import features_at, features_of
 
 MOST_ROWS = 20_000
 """Rows that the logistic regression learns from."""
@@ -56,13 +53,7 @@ def rival_scores(
 def realised_features(
     con: Connection, config: Config, sources: Sources, model: FittedModel, rows: pd.DataFrame
 ) -> pd.DataFrame:
-    """The features of each row, in the order of the rows."""
-    requested = pa.table(
-        {"entity": pa.array(rows["entity"], pa.string()), "as_of": pa.array(rows["as_of"], pa.int64())}
-    )
-    snapshots = requested_grid(config, sources, con.create_table("realised_snapshots", requested, overwrite=True))
+    """What a model reads of each row, and the activity, in the order of the rows; missing where the data lack it."""
     wanted = list(dict.fromkeys([*features_of(model.manifest), parse_feature(ACTIVITY)]))
-    table = feature_table(sources, snapshots.drop("reason"), wanted, trait_names(sources.traits))
-    keys = pd.MultiIndex.from_arrays([rows["entity"].astype(str), rows["as_of"]])
-    indexed = table.set_index([table["entity"].astype(str), table["as_of"]])
-    return indexed.reindex(keys).reset_index(drop=True)
+    table = features_at(con, config, sources, wanted, rows)
+    return table.reindex(columns=list(dict.fromkeys([*table.columns, *model.manifest.names])))

@@ -152,13 +152,13 @@ def score(
             grid = con.create_table("scoring_grid", scoring_grid(config, sources, instant))
             at_risk = grid.filter(grid.reason.isnull())
             not_at_risk = count_by(grid)
-            newest_at_risk = _last_with_somebody(config, sources, instant)
         with stages("features"):
             features = list(dict.fromkeys([*features_of(fitted_model.manifest), *decider.features, AGE]))
             traits = {trait: trait_name(trait) for trait in sources.traits}
             refuse_missing(decider, [*(feature.name for feature in features), *traits.values()])
             table = feature_table(sources, at_risk, features, traits, stages.listener.share)
             contacts = contacts_of(config, sources, at_risk)
+            earlier = _last_with_somebody(config, sources, instant) if table.empty else None
     with stages("score"), file_lock(memory.with_suffix(".lock"), lambda: stages.listener.say(_WAITING)):
         runs = read_runs(memory)
         before = previous_run(runs, instant)
@@ -186,7 +186,7 @@ def score(
     notes = (
         *_memory_notes(instant, before is None, in_force),
         *_data_notes(config, fitted_model, instant, newest),
-        *_nobody_notes(rows, not_scored, newest_at_risk),
+        *_nobody_notes(rows, not_scored, earlier),
     )
     for note in notes:
         stages.listener.say(note)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from pql_model.progression.figures import median_interval, share_difference
+from pql_model.progression.figures import median_interval
 
 
 @pytest.mark.parametrize("n", [6, 7, 15, 40, 101])
@@ -22,12 +22,3 @@ def test_few_values_have_a_median_without_bounds_and_none_have_nothing():
     assert math.isnan(few.low)
     assert math.isnan(few.high)
     assert math.isnan(median_interval(np.empty(0)).value)
-
-
-def test_a_difference_is_that_of_newcombes_paper():
-    difference = share_difference((56, 70), (48, 80))  # his example a, method 10
-    assert (round(difference.value, 4), round(difference.low, 4), round(difference.high, 4)) == (0.2, 0.0524, 0.3339)
-
-
-def test_without_trials_there_is_no_difference():
-    assert math.isnan(share_difference((0, 0), (1, 2)).value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,15 @@ def test_the_interval_is_that_of_newcombes_examples(k1, n1, k0, n0, low, high):
     interval = compare_arms(*arms(k1, n1, k0, n0)).difference
 
     assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
+
+
+def test_a_difference_is_that_of_newcombes_paper():
+    interval = difference(Trials.of(56, 70), Trials.of(48, 80))  # his example a, method 10
+    assert (round(interval.value, 4), round(interval.low, 4), round(interval.high, 4)) == (0.2, 0.0524, 0.3339)
+
+
+def test_without_trials_there_is_no_difference():
+    assert math.isnan(difference(Trials.of(0, 0), Trials.of(1, 2)).value)
 
 
 def test_groups_of_different_sizes_in_each_stratum_are_compared_within_the_strata():

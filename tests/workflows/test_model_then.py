@@ -54,7 +54,7 @@ REGISTRY = Versions({"1": "2025-06-01", "2": "2025-09-01", "3": "2025-12-01"}, "
     ],
 )
 def test_it_is_the_newest_champion_that_had_learnt_from_nothing_later(as_of, version, says):
-    then = model_then(REGISTRY, CONFIG, parse_instant(as_of))  # type: ignore[arg-type]
+    then = model_then(REGISTRY, REGISTRY.load("champion"), CONFIG, parse_instant(as_of))  # type: ignore[arg-type]
 
     assert then.registered.version == version
     assert then.note is None if says is None else says in then.note
@@ -63,7 +63,8 @@ def test_it_is_the_newest_champion_that_had_learnt_from_nothing_later(as_of, ver
 
 def test_a_version_that_was_not_promoted_was_never_in_force():
     registry = replace(REGISTRY, refused=("2",))
-    assert model_then(registry, CONFIG, parse_instant("2025-12-01")).registered.version == "1"  # type: ignore[arg-type]
+    then = model_then(registry, registry.load("champion"), CONFIG, parse_instant("2025-12-01"))  # type: ignore[arg-type]
+    assert then.registered.version == "1"
 
 
 def test_what_a_model_knows_ends_with_the_newest_of_its_parts():
