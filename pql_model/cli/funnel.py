@@ -41,22 +41,29 @@ def funnel(
 def show_funnel(console: Console, payload: dict[str, Any]) -> None:
     """Print the stages, the cohorts, the segments, and PQLs beside MQLs."""
     say(console, f"Stages reached within {payload['within']} after the sign-up (95 % intervals).")
+    names = [stage["stage"].replace("_", " ") for stage in payload["stages"]]
     print_table(
         console,
         "Funnel",
-        ["stage", "entities", "of", "of all", "of the stage before", "days from sign-up", "backwards", "skipped one"],
+        ["stage", "entities", "of", "of all", "of the stage before"],
         [
             (
-                stage["stage"].replace("_", " "),
+                name,
                 f"{stage['entities']:,}",
                 f"{stage['of']:,}",
                 percent_estimate(stage["of_signed_up"]),
                 percent_estimate(stage["of_previous"]),
-                estimate(stage["days_from_sign_up"], 1),
-                f"{stage['backwards']:,}",
-                f"{stage['skipped']:,}",
             )
-            for stage in payload["stages"]
+            for name, stage in zip(names, payload["stages"], strict=True)
+        ],
+    )
+    print_table(
+        console,
+        "When, and in which order",
+        ["stage", "days from sign-up", "backwards", "skipped one"],
+        [
+            (name, estimate(stage["days_from_sign_up"], 1), f"{stage['backwards']:,}", f"{stage['skipped']:,}")
+            for name, stage in zip(names, payload["stages"], strict=True)
         ],
     )
     _show_parts(console, "By month of sign-up", "cohort", payload["cohorts"])

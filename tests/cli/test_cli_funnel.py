@@ -43,10 +43,20 @@ PAYLOAD = {
 }
 
 
-def shown(payload):
-    console = Console(file=io.StringIO(), width=160)
+def shown(payload, width=160):
+    console = Console(file=io.StringIO(), width=width)
     show_funnel(console, payload)
     return console.file.getvalue()
+
+
+def test_a_terminal_of_80_columns_shows_every_stage_whole():
+    many = [{**part, "entities": 43_862, "of": 143_862} for part in STAGES]
+    lines = shown({**PAYLOAD, "stages": many}, width=80).splitlines()
+
+    for name in ("signed up", "PQL", "paid"):
+        assert len([line for line in lines if line.startswith(f"{name} ")]) >= 2
+    assert any("entities" in line and "of the stage before" in line for line in lines)
+    assert any("days from sign-up" in line and "skipped one" in line for line in lines)
 
 
 def test_stages_parts_and_both_kinds_of_leads_are_shown():
