@@ -31,9 +31,9 @@ Part = Callable[[Product, bool, argparse.Namespace], Any]
 
 
 def _prepare(of: Product, quick: bool, args: argparse.Namespace) -> Any:
-    ensemble, manifest = of.bundle.model.predictor, of.bundle.model.manifest
-    trees = sum(booster.num_trees() for booster in ensemble.boosters)
-    return {"boosters": len(ensemble.boosters), "trees": trees, "columns": len(manifest.columns)}
+    boosters = of.boosters
+    trees = sum(booster.num_trees() for booster in boosters)
+    return {"boosters": len(boosters), "trees": trees, "columns": len(of.bundle.model.manifest.columns)}
 
 
 def _inside(of: Product, quick: bool, args: argparse.Namespace) -> Any:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 from real_data import DATA, lay_out
 
 import pql_model
 from pql_model.config.load import load_config
+from pql_model.model.age_level import LevelledPredictor
+from pql_model.model.booster import Ensemble
 from pql_model.progress import Stages
 from pql_model.serve.bundle import Bundle, load_bundle
 from pql_model.serve.request_builder import entity_requests
@@ -54,6 +58,14 @@ class Product:
     @cached_property
     def bundle(self) -> Bundle:
         return load_bundle(self.path)
+
+    @property
+    def boosters(self) -> Sequence[lgb.Booster]:
+        """The trees of the champion, whether or not a level of each age is added to them."""
+        predictor = self.bundle.model.predictor
+        ensemble = predictor.base if isinstance(predictor, LevelledPredictor) else predictor
+        assert isinstance(ensemble, Ensemble)
+        return ensemble.boosters
 
     @cached_property
     def pool(self) -> list[dict[str, Any]]:

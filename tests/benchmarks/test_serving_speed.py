@@ -58,6 +58,12 @@ def test_a_trained_product_is_not_trained_again(parts, product):
     assert (found.home, found.bundle.version) == (home, "1")
 
 
+def test_the_trees_of_the_champion_are_counted(parts, product):
+    counts = parts.serving._prepare(product, True, None)
+    assert counts["trees"] >= counts["boosters"] > 0
+    assert counts["columns"] == len(product.bundle.model.manifest.columns)
+
+
 def test_every_part_of_a_score_takes_time_and_together_they_are_the_whole(parts, product):
     found = parts.serving_inside.one_entity(product, 30, 10)
     assert all(ms > 0 for ms in found["parts_ms"].values())
