@@ -46,6 +46,9 @@ class FittedModel:
         Facts about the model for its readers: name, horizon, training period, training rows.
     tested
         The model whose test figures these are, where this one was refitted on all rows with a final outcome.
+    answers
+        The same quantiles of what this very model answers on the test period, where it was refitted on it: equal inputs give
+        equal probabilities, so that only a change of the inputs moves them. Empty: those of `reference`.
 
     Examples
     --------
@@ -73,6 +76,7 @@ class FittedModel:
     facts: dict[str, Any]
     learner: str = "lightgbm"
     tested: FittedModel | None = None
+    answers: tuple[float, ...] = ()
 
     @property
     def held_back(self) -> FittedModel:
@@ -125,6 +129,7 @@ class FittedModel:
             "format": FORMAT,
             "learner": self.learner,
             "reference": list(self.reference),
+            "answers": list(self.answers),
             "facts": self.facts,
             "sha256": {n: _digest(text.encode()) for n, text in parts.items()},
         }
@@ -165,6 +170,7 @@ class FittedModel:
                 calibration=Calibration.from_dict(json.loads(parts["calibration.json"])),
                 manifest=Manifest.from_dict(json.loads(parts["manifest.json"])),
                 reference=tuple(about["reference"]),
+                answers=tuple(about["answers"]),
                 facts=about["facts"],
                 tested=cls.load(folder / _TESTED) if (folder / _TESTED).is_dir() else None,
             )

@@ -32,7 +32,8 @@ def drift_findings(
     rows
         entity, as_of, probability, one row per entity and age.
     reference
-        Quantiles of the probability in the test period, ascending and equally spaced.
+        Quantiles of the probability that the model answers on the test period, ascending and equally spaced. They must be
+        its own answers: where many entities look alike, those of a model fitted on other rows differ in every tie.
     reference_entities
         Number of entities behind them.
     """

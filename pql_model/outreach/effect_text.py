@@ -40,7 +40,7 @@ def _difference(effect: EffectMeasurement, entities: str, horizon: str) -> Itera
     both = effect.overall
     if effect.verdict == "no_leads":
         yield (
-            f"Whether contact makes a difference cannot be known: no {entities} have qualified in a logged run of `pql score`."
+            f"Whether contact makes a difference cannot be known: no {entities} have qualified in a logged run of `pql score` that counts in the ledger."
         )
         return
     if effect.verdict == "no_hold_out":

@@ -78,7 +78,7 @@ def effect(
     >>> folder = pql_model.make_demo(tempfile.mkdtemp(), accounts=300)
     >>> result = pql_model.effect(folder / "pql.yaml")
     >>> result.measurement.verdict, result.sentences[0]
-    ('no_leads', 'Whether contact makes a difference cannot be known: no accounts have qualified in a logged run of `pql score`.')
+    ('no_leads', 'Whether contact makes a difference cannot be known: no accounts have qualified in a logged run of `pql score` that counts in the ledger.')
     """
     config = config if isinstance(config, Config) else load_config(config)
     requested = read_optional_instant(as_of)

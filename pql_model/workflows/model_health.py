@@ -115,7 +115,7 @@ def judge_model(
     decider = Decider.of_facts(facts)
     definitions = definitions_over_time(final, *_definitions(tracking, then.registered, decider), config.motion)
     own = rows[rows["model_version"] == then.registered.version]
-    drift = drift_findings(own, model.reference, int(facts["test"]["entities"]), until)
+    drift = drift_findings(own, model.answers or model.reference, int(facts["test"]["entities"]), until)
     return ModelHealth(
         whose,
         len(final),
@@ -165,9 +165,7 @@ def labelled_snapshots(con: Connection, config: Config, sources: Sources) -> pd.
     """
     try:
         frame = label_snapshots(con, config, sources).frame
-    except (
-        NotEnoughDataError
-    ):  # of a product without a final outcome, or without conversions, there is nothing to know yet
+    except NotEnoughDataError:  # there is nothing to know yet
         return pd.DataFrame({"entity": [], "as_of": [], "converted": [], "delay": []})
     paid = sources.conversions.table.select("entity", "time").to_pandas()
     converted_at = frame["entity"].map(dict(zip(paid["entity"], paid["time"], strict=True)))

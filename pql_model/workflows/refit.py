@@ -64,6 +64,7 @@ def refit_tested(
         predictor=fit.predictor,
         calibration=calibration,
         reference=reference_quantiles(unseen[test]),
+        answers=reference_quantiles(calibration.apply(fit.predictor.margin(X[test]))),
         facts=facts,
         tested=tested,
     )

@@ -49,3 +49,11 @@ def test_a_model_that_says_the_same_of_everybody_has_no_tenths():
     rng = np.random.default_rng(4)
     flat = rows(rng, 300).assign(probability=0.1)
     assert drift_findings(flat, (0.1,) * 1001, 1500, NOW) == ()
+
+
+def test_entities_that_look_alike_are_no_drift_whichever_side_of_a_tenth_they_stand():
+    rng = np.random.default_rng(5)
+    alike = np.where(rng.random(3000) < 0.6, 0.08, rng.beta(2, 18, 3000).round(2))
+    answers = tuple(np.quantile(alike, np.linspace(0, 1, 1001)))
+    recent = [rows(rng, 300).assign(probability=rng.choice(alike, 300)) for _ in range(40)]
+    assert sum(len(drift_findings(frame, answers, 3000, NOW)) for frame in recent) <= 1

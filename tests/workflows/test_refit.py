@@ -14,7 +14,8 @@ from products import trial_files
 from pql_model import make_demo
 from pql_model.errors import DataError, ModelNotFoundError
 from pql_model.evaluation.drift import newest_level
-from pql_model.model.artifact import REFIT, FittedModel
+from pql_model.model.artifact import REFIT, FittedModel, reference_quantiles
+from pql_model.monitoring.score_drift import drift_findings
 from pql_model.time import Duration
 from pql_model.workflows.refit import champion_learner
 from pql_model.workflows.train import _against, train
@@ -47,6 +48,17 @@ def test_test_figures_and_predictions_are_those_of_the_tested_model(trained, ser
 
     np.testing.assert_array_equal(written["probability"], served.tested.probability(table))
     assert not np.array_equal(written["probability"], served.probability(table))
+
+
+def test_drift_is_looked_at_beside_its_own_answers_on_the_test_period(trained, served):
+    """Those of another model differ where nothing has changed: for an input that many entities share, by a tie."""
+    table = trained.prepared.table[trained.prepared.split.test]
+    probability = served.probability(table)
+    rows = pd.DataFrame({"entity": np.arange(len(table)), "as_of": 0, "probability": probability})
+
+    assert served.answers == reference_quantiles(probability)
+    assert drift_findings(rows, served.answers, len(rows), 1) == ()
+    assert served.score(probability).mean() == pytest.approx(50, abs=15)
 
 
 def test_explanations_of_test_rows_come_from_the_model_that_has_not_seen_them(trained, served):
