@@ -20,6 +20,11 @@ class Capacity(Strict):
     leads: int = Field(ge=1, description="Number of leads.")
     per: DurationField = Field(description="The period.")
 
+    @property
+    def per_week(self) -> float:
+        """Leads a week."""
+        return self.leads * 7 / self.per.days
+
 
 class Policy(Strict):
     """When an entity is a PQL: exactly one of `capacity`, `probability`, `precision` and `definition`, refined by the other keys."""

@@ -40,6 +40,8 @@ class Outcomes:
     converted : array of bool
     probability : array of float or None
         A model's probabilities, for the fidelity of a definition to it.
+    value : array of float or None
+        What a conversion is worth; NaN where unknown, and where a row did not convert.
     """
 
     entity: np.ndarray
@@ -47,21 +49,23 @@ class Outcomes:
     begins: np.ndarray
     converted: np.ndarray
     probability: np.ndarray | None = None
+    value: np.ndarray | None = None
 
     @classmethod
     def of_snapshots(cls, frame: pd.DataFrame, motion: str, probability: np.ndarray | None = None) -> Outcomes:
-        """Read entity, as_of, signed_up and converted of a table of snapshots."""
+        """Read entity, as_of, signed_up, converted and, where it has them, values of a table of snapshots."""
         return cls(
             frame["entity"].to_numpy(),
             frame["as_of"].to_numpy(np.int64),
             cohort_instant(frame, motion),
             frame["converted"].to_numpy(bool),
             probability,
+            frame["value"].to_numpy(float) if "value" in frame and frame["value"].notna().any() else None,
         )
 
     def __getitem__(self, rows: np.ndarray) -> Outcomes:
-        probability = self.probability[rows] if self.probability is not None else None
-        return Outcomes(self.entity[rows], self.as_of[rows], self.begins[rows], self.converted[rows], probability)
+        optional = (None if column is None else column[rows] for column in (self.probability, self.value))
+        return Outcomes(self.entity[rows], self.as_of[rows], self.begins[rows], self.converted[rows], *optional)
 
     def __len__(self) -> int:
         return len(self.converted)

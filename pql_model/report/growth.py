@@ -21,12 +21,10 @@ from pql_model.measures import LESS_IS_MORE, MEASURES
 from pql_model.model.columns import as_numbers
 from pql_model.report.badge import badge
 from pql_model.report.explorer import TODAY
-from pql_model.snapshots.periods import whole_weeks
-from pql_model.statistics.estimate import wilson
+from pql_model.report.returns import at_capacity, frontier, on_frontier, weekly_return
 from pql_model.time import DAY, WEEK, iso, week_of
 
 MOST_OFFERED = 30
-_SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 _CURVE = 12
 _MOST_BEHAVIOURS = 10
 
@@ -71,6 +69,7 @@ def growth_object(
     months: pd.DataFrame,
     health: Sequence[Mapping[str, str]],
     facts: Mapping[str, Any],
+    leads_a_week: float | None = None,
 ) -> dict[str, Any]:
     """Collect everything the page shows as plain JSON values; see docs/report.md.
 
@@ -84,8 +83,11 @@ def growth_object(
         As `Evaluation` gives them.
     health
         Lines of `level` (red, amber, ok), `saw`, `does` and `todo`.
+    leads_a_week
+        What the team can work, where the policy says so.
     """
     results, payload = findings.results, findings.results.to_dict()
+    volume = frontier(findings.outcomes[findings.later])
     return {
         **product,
         "rows_words": findings.text,
@@ -101,7 +103,8 @@ def growth_object(
         "tried": payload["tried"],
         "in_force": _with_sentence(payload["in_force"], findings),
         "behaviours": [_behaviour(b, findings) for b in findings.behaviours[:_MOST_BEHAVIOURS]],
-        "volume": _volume(findings.outcomes[findings.later]),
+        "volume": volume,
+        "decision": decision(findings, volume, leads_a_week),
         "weeks": _weeks(findings),
         "profiles": _profiles(findings),
         "calibration": [
@@ -170,6 +173,43 @@ def explorer_bits(findings: Findings) -> pd.DataFrame:
     if findings.results.in_force is not None:
         bits[TODAY] = meets(findings.results.in_force.definition, table)
     return bits
+
+
+def decision(findings: Findings, volume: list[dict[str, Any]], leads_a_week: float | None) -> dict[str, Any]:
+    """What the rule to show, the rule in force and the model bring a week on the later rows, also within the team's capacity.
+
+    Parameters
+    ----------
+    volume
+        As `frontier` gives it.
+
+    Returns
+    -------
+    dict
+        `new`, `today`: see `weekly_return`, or None; `capacity`: `leads_per_week`, its `source` (policy or rule), and what
+        `model`, `new` and `today` bring at that number. None without a model, a rule or a whole week.
+    """
+    outcomes, table = findings.outcomes[findings.later], findings.table[findings.later]
+    force = findings.results.in_force
+    shown = findings.results.recommended or next(iter(findings.results.definitions), None)
+    rules = {
+        "new": shown.definition if shown is not None else None,
+        "today": force.definition if force is not None else None,
+    }
+    weekly = {
+        name: weekly_return(meets(rule, table), outcomes) if rule is not None else None for name, rule in rules.items()
+    }
+    own = next((found["leads_per_week"]["value"] for found in weekly.values() if found is not None), None)
+    leads = leads_a_week if leads_a_week is not None else own
+    if not leads or not volume:
+        return {**weekly, "capacity": None}
+    capacity = {
+        "leads_per_week": round(leads, 2),
+        "source": "policy" if leads_a_week is not None else "rule",
+        "model": on_frontier(volume, leads, int(outcomes.converted.sum())),
+        **{name: at_capacity(found, leads) if found is not None else None for name, found in weekly.items()},
+    }
+    return {**weekly, "capacity": capacity}
 
 
 def _period(findings: Findings, rows: np.ndarray) -> dict[str, Any]:
@@ -278,28 +318,6 @@ def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> lis
         mask = values <= level if falling else values >= level
         cell = GroupOutcomes.of(np.asarray(mask), outcomes)
         points.append({"threshold": round(float(level), 6), **cell.to_dict()})
-    return points
-
-
-def _volume(later: Outcomes) -> list[dict[str, Any]]:
-    """The model's own frontier: outcomes of its best rows, for several list sizes."""
-    if later.probability is None or not len(later):
-        return []
-    order = np.argsort(-later.probability, kind="stable")
-    weeks = max(len(whole_weeks(later.as_of)), 1)
-    in_full_week = np.isin(week_of(later.as_of), whole_weeks(later.as_of))
-    points = []
-    for share in _SHARES:
-        best = np.zeros(len(later), bool)
-        best[order[: max(1, round(share * len(later)))]] = True
-        rate = wilson(int((best & later.converted).sum()), int(best.sum()))
-        points.append(
-            {
-                "share": share,
-                "leads_per_week": round(float((best & in_full_week).sum() / weeks), 2),
-                "rate": rate.to_dict(6),
-            }
-        )
     return points
 
 

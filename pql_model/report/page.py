@@ -7,21 +7,22 @@ from typing import Any
 
 from pql_model.page.document import asset, document
 from pql_model.report.behaviours import behaviours
-from pql_model.report.candidates import rules, volume
+from pql_model.report.candidates import rules
 from pql_model.report.explorer_section import explorer_section
 from pql_model.report.over_time import call, weeks
 from pql_model.report.rendering import render
 from pql_model.report.trust import health, limits, method, score
 from pql_model.report.verdict import today, verdict
 from pql_model.report.view import View
+from pql_model.report.volume import volume
 
 SECTIONS: dict[str, Callable[[View], object]] = {
     "verdict": verdict,
+    "volume": volume,
     "today": today,
     "behaviours": behaviours,
     "rules": rules,
     "explorer": explorer_section,
-    "volume": volume,
     "weeks": weeks,
     "call": call,
     "score": score,
@@ -52,9 +53,8 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
     sections = {name: prepare(view) for name, prepare in SECTIONS.items()}
     body = render("body.html.j2", view, sections=sections, rows_warning=ROWS_WARNING)
     package = "pql_model.report"
-    return document(
-        f"{growth['product']}: growth report", body, asset(package, "page.css"), asset(package, "explorer.js")
-    )
+    script = asset(package, "capacity.js") + asset(package, "explorer.js")
+    return document(f"{growth['product']}: growth report", body, asset(package, "page.css"), script)
 
 
 def render_section(name: str, view: View) -> str:

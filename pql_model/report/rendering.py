@@ -41,6 +41,7 @@ def render(template: str, view: View, **context: Any) -> Markup:
 def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         **{style: _number_filter(style) for style in numbers.STYLES},
+        "as_number": _as_number,
         "names": names,
         "rule_text": rule_text,
         "capitalise": capitalise,
@@ -50,6 +51,13 @@ def _environment() -> Environment:
         "json_block": json_block,
     }
     return make_environment("pql_model.report", filters)
+
+
+@pass_context
+def _as_number(context: Context, node: GrowthNode, style: str) -> Markup:
+    """Print a number in a style that is chosen in the template."""
+    view: View = context["view"]
+    return view.print_number(node, style)
 
 
 def _number_filter(style: str) -> Callable[[Context, GrowthNode], Markup]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from markupsafe import Markup
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pql_model.page import numbers
 from pql_model.page.svg import both_widths
 from pql_model.report.charts import dots, icons
-from pql_model.report.view import View
+from pql_model.report.view import GrowthNode, RuleLines, View, rule_lines
 
 _BADGES = {"use": ("●", "Use"), "use_with_care": ("◐", "Use with care"), "do_not_use": ("○", "Do not use yet")}
 _CELLS = {
@@ -22,25 +22,52 @@ _CELLS = {
 _KINDS = {"only_new": "rule", "only_today": "today", "both": "rule", "neither": "all"}
 
 
+Action = Literal["replace", "start", "try", "keep", "none"]
+
+
 @dataclass(frozen=True)
 class VerdictSection:
-    """The first screen: badge, rule, four numbers, and what would change the verdict."""
+    """The first screen: what to do, the rule, what it brings beside today's, and how sure that is.
+
+    Attributes
+    ----------
+    action
+        `replace` today's rule, `start` with this one where none is in force, `try` it with care, `keep` today's, or `none`.
+    rule
+        The rule as lines to tick, and how they are joined.
+    shown
+        The rules of the table, `today` and `new`: label, and its node under `decision`.
+    has_value, fills
+        Whether conversions have a value, and whether the new rule has at least as many leads as the team can work.
+    """
 
     badge_shape: str
     badge: str
+    action: Action
     red_lines: str | None
     later_conversions: str
+    rule: RuleLines | None = None
+    shown: dict[str, GrowthNode] | None = None
     icons: Markup | None = None
     icons_caption: str = ""
+    has_value: bool = False
+    fills: bool = False
 
 
 def verdict(view: View) -> VerdictSection:
     """Prepare section 1."""
     red = sum(line["level"] == "red" for line in view.data["health"])
+    decision = view.growth["decision"]
+    shown = {"today’s rule": decision["today"], "the new rule": decision["new"]}
     section = VerdictSection(
         *_BADGES[view.data["badge"]["name"]],
+        _action(view),
         numbers.plural(red, "red line") if red else None,
         numbers.plural(view.data["periods"]["later"]["conversions"], "conversion"),
+        rule_lines(view.best) if view.best is not None else None,
+        {label: node for label, node in shown.items() if node},
+        has_value=any(node["value_per_week"] for node in shown.values() if node),
+        fills=_fills(decision),
     )
     if view.best is None or not view.is_judged(view.best["tested"]):
         return section
@@ -48,14 +75,23 @@ def verdict(view: View) -> VerdictSection:
     about = numbers.about(rate, view.per)
     title = f"{about[:1].upper()}{about[1:]} convert"
     caption = f"{title}, {numbers.complement(rate, view.per)} do not"
-    return VerdictSection(
-        section.badge_shape,
-        section.badge,
-        section.red_lines,
-        section.later_conversions,
-        icons(rate, view.per, title),
-        caption,
-    )
+    return replace(section, icons=icons(rate, view.per, title), icons_caption=caption)
+
+
+def _fills(decision: GrowthNode) -> bool:
+    capacity = decision["capacity"]
+    if not capacity or not capacity["new"]:
+        return False
+    return bool(decision["new"]["leads_per_week"]["value"].raw >= capacity["leads_per_week"].raw)
+
+
+def _action(view: View) -> Action:
+    if view.best is None or not view.best["recommended"]:
+        return "none" if view.in_force is None else "keep"
+    badge = view.data["badge"]["name"]
+    if badge == "use":
+        return "start" if view.in_force is None else "replace"
+    return "try" if badge == "use_with_care" else "none" if view.in_force is None else "keep"
 
 
 @dataclass(frozen=True)

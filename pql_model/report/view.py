@@ -135,11 +135,37 @@ def rule_text(rule: GrowthNode) -> Markup:
     >>> rule_text(GrowthNode({"text": "all of: 1 `a`; 2 `b`", "conditions": [{}, {}], "join": "all", "k": None}))
     Markup('1 <b>a</b> and 2 <b>b</b>')
     """
-    text, count = str(rule["text"]), len(rule["conditions"])
-    parts = text.partition(" of: ")[2].split("; ")
-    if len(parts) == count > 1:  # otherwise a name contains a `; `
-        text = numbers.join_criteria(parts, rule["join"].raw, rule["k"].raw)
-    return names(text)
+    parts = _criteria(rule)
+    if parts is None:
+        return names(str(rule["text"]))
+    return names(numbers.join_criteria(parts, rule["join"].raw, rule["k"].raw))
+
+
+@dataclass(frozen=True)
+class RuleLines:
+    """A rule as a list to tick: how its criteria are joined (empty for a single one), and each criterion."""
+
+    join: str
+    lines: tuple[Markup, ...]
+
+
+def rule_lines(rule: GrowthNode) -> RuleLines:
+    """Split a rule into its criteria.
+
+    >>> rule_lines(GrowthNode({"text": "any of: 1 `a`; 2 `b`", "conditions": [{}, {}], "join": "any", "k": None}))
+    RuleLines(join='Any of these 2', lines=(Markup('1 <b>a</b>'), Markup('2 <b>b</b>')))
+    """
+    parts = _criteria(rule)
+    if parts is None:
+        return RuleLines("", (names(str(rule["text"])),))
+    least = {"all": "All", "any": "Any"}.get(rule["join"].raw, f"At least {rule['k'].raw or 1}")
+    return RuleLines(f"{least} of these {len(parts)}", tuple(names(part) for part in parts))
+
+
+def _criteria(rule: GrowthNode) -> list[str] | None:
+    """The texts of the criteria of a rule of several; None where a name contains a `; ` and they cannot be told apart."""
+    parts = str(rule["text"]).partition(" of: ")[2].split("; ")
+    return parts if len(parts) == len(rule["conditions"]) > 1 else None
 
 
 def _rates(at: Any) -> Iterator[float | None]:

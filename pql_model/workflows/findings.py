@@ -72,7 +72,7 @@ def collect_findings(
         seed=config.seed,
         search_rows=searched,
         progress=progress,
-        leads_a_week=capacity.leads * 7 / capacity.per.days if capacity is not None else None,
+        leads_a_week=capacity.per_week if capacity is not None else None,
     )
     described = behaviours(
         contributions,

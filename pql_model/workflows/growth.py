@@ -36,6 +36,7 @@ def build_growth_report(
     calibration = evaluation.calibration_over_time
     made_at = time.iso(time.now() // time.SECOND * time.SECOND)
     set_aside = data.sources.events.by_reason()
+    capacity = config.policy.capacity if config.policy is not None else None
     return growth_object(
         findings,
         product={
@@ -71,6 +72,7 @@ def build_growth_report(
             "features": len(model.manifest.columns),
             "versions": {name: version(name) for name in _VERSIONS},
         },
+        leads_a_week=capacity.per_week if capacity is not None else None,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition
+from pql_model.report.returns import at_capacity, frontier, on_frontier, weekly_return
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, iso, parse_instant, week_of
 
@@ -58,6 +59,7 @@ def simulated(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     margin += 1.1 * planted.to_numpy()
     table["probability"] = 1 / (1 + np.exp(-margin))
     table["converted"] = random.random(rows) < table["probability"]
+    table["value"] = np.where(table["converted"], random.lognormal(4.0, 0.5, rows), np.nan)
     return table
 
 
@@ -107,7 +109,7 @@ def bits() -> pd.DataFrame:
 
 def outcomes(table: pd.DataFrame, period: str) -> Outcomes:
     part = table[table["period"] == period]
-    columns = (part[name].to_numpy() for name in ("entity", "as_of", "begins", "converted", "probability"))
+    columns = (part[name].to_numpy() for name in ("entity", "as_of", "begins", "converted", "probability", "value"))
     return Outcomes(*columns)
 
 
@@ -280,13 +282,20 @@ def _weeks(table: pd.DataFrame) -> list[dict[str, Any]]:
     return result
 
 
-def _volume(table: pd.DataFrame) -> list[dict[str, Any]]:
-    later = table[table["period"] == "later"].sort_values("probability", ascending=False, kind="stable")
-    items = []
-    for share in (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5):
-        top = later.head(int(share * len(later)))
-        items.append({"leads_per_week": len(top) / (_WEEKS - _LATER_FROM), "rate": _cell(top)["rate"], "share": share})
-    return items
+CAPACITY = 25.0
+
+
+def _decision(table: pd.DataFrame) -> dict[str, Any]:
+    later, rows = outcomes(table, "later"), (table["period"] == "later").to_numpy()
+    rules = {"new": _met(table, ["c1", "c2"], 2), "today": table["Teammate Invited"] >= 2}
+    weekly = {name: weekly_return(met.to_numpy()[rows], later) for name, met in rules.items()}
+    capacity = {
+        "leads_per_week": CAPACITY,
+        "source": "policy",
+        "model": on_frontier(frontier(later), CAPACITY, int(later.converted.sum())),
+        **{name: at_capacity(found, CAPACITY) for name, found in weekly.items()},
+    }
+    return {**weekly, "capacity": capacity}
 
 
 def _calibration(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -365,7 +374,8 @@ def _made() -> dict[str, Any]:
         "tried": {"definitions": 812, "tested": 3, "correction": "one-sided exact tests, corrected by Holm's method"},
         "in_force": _in_force(table),
         "behaviours": _behaviours(table),
-        "volume": _volume(table),
+        "volume": frontier(outcomes(table, "later")),
+        "decision": _decision(table),
         "weeks": _weeks(table),
         "profiles": {
             "call": [
@@ -428,6 +438,7 @@ def nothing_found() -> dict[str, Any]:
         "would_change": "More conversions, or events that are not recorded yet.",
     }
     result["in_force"]["against"] = None
+    result["decision"]["new"] = result["decision"]["capacity"]["new"] = None
     result["profiles"] = {"call": [], "leave": [], "near": []}
     for week in result["weeks"]:
         week["by_definition"].pop("d1")
@@ -437,6 +448,7 @@ def nothing_found() -> dict[str, Any]:
 def no_rule_in_force() -> dict[str, Any]:
     result = growth()
     result["in_force"] = None
+    result["decision"]["today"] = result["decision"]["capacity"]["today"] = None
     for week in result["weeks"]:
         week["by_definition"].pop("in_force")
     return result
@@ -472,6 +484,8 @@ def too_few() -> dict[str, Any]:
     }
     cell = {"entities": 11, "conversions": 3, "rate": wilson(3, 11).to_dict(6)}
     result["in_force"]["against"] |= {"both": cell, "only_new": {"entities": 0, "conversions": 0, "rate": nothing}}
+    result["decision"]["new"] |= cell | {"leads_per_week": nothing, "wins_per_week": nothing, "recall": rows["recall"]}
+    result["decision"]["capacity"], result["volume"] = None, []
     result["in_force"]["verdict"], result["in_force"]["sentence"] = "cannot tell", "Too few accounts meet it to judge."
     return result
 

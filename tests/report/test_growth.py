@@ -70,5 +70,6 @@ def test_the_growth_object_depends_only_on_its_arguments(trained, growth):
         calibration.months,
         growth["health"],
         growth["facts"],
+        growth["decision"]["capacity"]["leads_per_week"],
     )
     assert json.loads(json.dumps(again, allow_nan=False)) == growth

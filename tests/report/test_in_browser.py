@@ -26,9 +26,11 @@ from reading import read
 
 from pql_model.config.definition import Definition
 from pql_model.criteria.definition_metrics import leads_per_week, lift_of
+from pql_model.page import numbers
 from pql_model.page.document import write_page
 from pql_model.page.numbers import NOT_CAUSES, forbidden
 from pql_model.report.page import render_page
+from pql_model.report.returns import at_capacity, on_frontier
 from pql_model.statistics.estimate import wilson
 
 skip_without_browser()
@@ -106,6 +108,51 @@ def test_no_account_is_on_the_page(visit):
     content = visit("rows").content()
 
     assert not [name for name in CANARIES if name in content]
+
+
+# ---------------------------------------------------------------- the team's capacity
+
+
+def _shown(page: Any, name: str) -> list[str]:
+    cells = page.locator(f'[data-list="{name}"] [data-cell]').all()
+    return [" ".join(cell.inner_text().split()) for cell in cells]
+
+
+def _expected(name: str, leads: float) -> list[str]:
+    payload = growth()
+    found = (
+        on_frontier(payload["volume"], leads, payload["periods"]["later"]["conversions"])
+        if name == "model"
+        else at_capacity(payload["decision"][name], leads)
+    )
+    rate, wins, recall = (found[key] for key in ("rate", "wins_per_week", "recall"))
+    return [
+        numbers.number(found["leads_per_week"]),
+        f"{numbers.percent(rate['value'])} {numbers.percent_interval(rate)}",
+        f"{numbers.number(wins['value'])} {numbers.number_interval(wins)}",
+        f"{numbers.percent(recall['value'])} {numbers.percent_interval(recall)}",
+    ]
+
+
+@pytest.mark.parametrize("leads", [1, 7, 25, 40, 180, 100_000])
+def test_the_control_of_leads_a_week_gives_the_numbers_of_the_library(visit, leads):
+    page = visit("counts")
+    start = {name: _shown(page, name) for name in ("model", "new", "today")}
+    page.locator("#v-leads").fill(str(leads))
+    most = growth()["volume"][-1]["leads_per_week"]
+
+    assert start == {name: _expected(name, 25.0) for name in start}
+    assert {name: _shown(page, name) for name in start} == {name: _expected(name, min(leads, most)) for name in start}
+    assert f"With {numbers.number(min(leads, most))} leads a week" in page.locator("#volume-h").inner_text()
+    page.locator("#v-live", has_text="leads a week").wait_for()
+
+
+def test_nonsense_in_the_control_changes_nothing(visit):
+    page = visit("counts")
+    before = _shown(page, "model")
+    for value in ("", "0", "-3"):
+        page.locator("#v-leads").fill(value)
+    assert _shown(page, "model") == before
 
 
 # ---------------------------------------------------------------- size and speed
@@ -209,7 +256,8 @@ def test_the_page_starts_with_the_recommended_rule_and_says_the_numbers_of_its_f
     rule = growth()["definitions"][0]["tested"]
 
     assert text(page, "later-rate") == f"37 % ({rule['conversions']} of {rule['qualified']})"
-    assert page.text_content("#verdict .numbers dd") == "37"
+    cells = page.locator("[data-table=decision] tbody tr").filter(has_text="of 100 convert").locator("td")
+    assert [cell.inner_text().split()[0] for cell in cells.all()] == ["11", "37"]
 
 
 # ---------------------------------------------------------------- every control does something
@@ -458,9 +506,9 @@ def test_the_verdict_is_on_the_first_screen(visit):
     for part in (
         "#verdict h2",
         "#verdict .badge",
-        "#verdict .numbers",
+        "[data-table=decision]",
         "#verdict .icons svg",
-        "#verdict .why:last-of-type",
+        "#verdict .sure p:last-of-type",
     ):
         box = page.locator(part).first.bounding_box()
         assert box["y"] + box["height"] <= 720

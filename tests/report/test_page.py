@@ -31,11 +31,11 @@ WORLDS = {
 EVIL = "</script><img src=x onerror=alert(1)>\"'"
 SECTIONS = [
     "verdict",
+    "volume",
     "today",
     "behaviours",
     "rules",
     "explorer",
-    "volume",
     "weeks",
     "call",
     "score",

@@ -107,25 +107,3 @@ def test_windows_that_cannot_be_told_apart_are_both_shown():
     notes = section(growth()).table("notes")
 
     assert any("hard to tell apart: at least 2 Automation Created ever (21 %)" in row[4] for row in notes)
-
-
-def test_the_best_rate_is_given_for_a_similar_number_of_leads():
-    html = section(growth(), "volume")
-
-    assert html.one("h2").text_content() == "If the team can work 38 leads a week, the best rate to expect is 38 of 100"
-    assert len(html.all("circle", class_="dot rule")) == 2 * (3 + 50)  # twice: three rules, and fifty futures
-    assert len(html.all("path", class_="dot today")) == 2
-
-
-def test_without_a_model_there_is_no_curve():
-    payload = growth()
-    payload["volume"] = []
-
-    assert "no model to rank by" in section(payload, "volume").text_content()
-
-
-def test_without_a_rule_the_curve_stands_alone():
-    html = section(nothing_found(), "volume")
-
-    assert html.one("h2").text_content().startswith("If the team can work")
-    assert html.all("table", data_table="futures") == []
