@@ -21,8 +21,8 @@ from pql_model.monitoring.finding import Finding, Severity
 from pql_model.statistics.multiple_testing import holm
 from pql_model.time import DAY, iso
 
-ALPHA, CERTAIN = 0.05, 0.01
-"""Probability of a finding in a quiet period, for all columns together (Holm): of one to watch, and of one to act on."""
+ALPHA = 0.05
+"""Probability of a finding in a quiet period, for all columns together (Holm)."""
 FEWEST_CONVERTING = 20
 LEAST_SPREAD = 0.05
 """A column of which a smaller share of the rows departs from its most frequent value is not asked: the sums are not normal."""
@@ -131,8 +131,13 @@ def _slopes(rows: Judged, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scores.sum(axis=0) / information, np.sqrt((scores**2).sum(axis=0)) / information
 
 
-def shift_findings(shifts: Sequence[Shift], since: int, entities: int, converting: int) -> tuple[Finding, ...]:
-    """`performance_fell`, about the behaviour or trait that changed most certainly."""
+def shift_findings(
+    shifts: Sequence[Shift], since: int, entities: int, converting: int, ranking_fell: bool
+) -> tuple[Finding, ...]:
+    """`performance_fell`, about the behaviour or trait that changed most certainly.
+
+    It says what changed; whether that matters is for the ranking to say. Alone it is at most `watch`.
+    """
     if not shifts:
         return ()
     first = shifts[0]
@@ -148,7 +153,7 @@ def shift_findings(shifts: Sequence[Shift], since: int, entities: int, convertin
         f"What leads to a conversion has changed: {', '.join(parts)}, than in the test of the model, beside its own "
         f"probability ({entities:,} entities with {converting:,} conversions since {iso(since // DAY * DAY)})."
     )
-    severity: Severity = "act" if first.p_value < CERTAIN else "watch"
+    severity: Severity = "act" if ranking_fell else "watch"
     return (
         Finding("performance_fell", first.words, since, round(first.now, 4), round(first.then, 4), words, severity),
     )

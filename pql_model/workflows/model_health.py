@@ -106,7 +106,7 @@ def judge_model(
     )
     test = _test_ranking(tracking, then.registered, sources)
     ranking = rank_realised(final, test, config.seed)
-    shifts = _shifts(con, config, sources, then, final, test) if ranking is not None else ()
+    shifts = _shifts(con, config, sources, then, final, test, ranking.fell) if ranking is not None else ()
     rivals: Mapping[str, Rival] = {}
     if ranking is not None and ranking.fell:
         judged = final[final["as_of"] >= ranking.since].reset_index(drop=True)
@@ -129,7 +129,13 @@ def judge_model(
 
 
 def _shifts(
-    con: Connection, config: Config, sources: Sources, then: ModelThen, final: pd.DataFrame, test: TestRanking
+    con: Connection,
+    config: Config,
+    sources: Sources,
+    then: ModelThen,
+    final: pd.DataFrame,
+    test: TestRanking,
+    ranking_fell: bool,
 ) -> tuple[Finding, ...]:
     """Behaviours and traits that count otherwise than in the test, where both its rows and the final ones are in the data."""
     now, before = sampled(final), sampled(test.frame)
@@ -151,7 +157,7 @@ def _shifts(
     ]
     shifts = shifted_columns(judged[0], judged[1], words)
     converting = now.loc[now["converted"].astype(bool), "entity"].nunique()
-    return shift_findings(shifts, int(now["as_of"].min()), now["entity"].nunique(), converting)
+    return shift_findings(shifts, int(now["as_of"].min()), now["entity"].nunique(), converting, ranking_fell)
 
 
 def labelled_snapshots(con: Connection, config: Config, sources: Sources) -> pd.DataFrame:
