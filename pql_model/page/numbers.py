@@ -206,6 +206,15 @@ def day(iso: str | None) -> str:
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
 
 
+def month(iso: str) -> str:
+    """The month of a date.
+
+    >>> month("2026-03-02")
+    'Mar 2026'
+    """
+    return day(iso).split(" ", 1)[-1]
+
+
 def short_day(iso: str) -> str:
     """A short date for the axis of a chart.
 
@@ -249,6 +258,7 @@ STYLES: dict[str, Callable[[Any, int], str]] = {
     "p_value": lambda value, _: _p_value(value),
     "count": lambda value, _: f"{value:,}",
     "day": lambda value, _: day(value),
+    "month": lambda value, _: month(value),
 }
 """Formats for a number of the growth object; an interval is printed from its whole estimate."""
 

@@ -121,49 +121,48 @@ def _labelled(point: Point, to_x: Scale, to_y: Scale, width: int) -> str:
 
 
 @dataclass(frozen=True)
-class Week:
-    """One sign-up week of one series; `estimate` is None where there are too few."""
+class Period:
+    """One week or month of sign-ups; an estimate is None where there are too few."""
 
     label: str
     finished: bool
-    estimate: Estimate | None
-    value: float | None
+    rule: Estimate | None
+    today: Estimate | None
     everyone: Estimate | None
 
 
-def weeks(rows: Sequence[Week], later: int, per: int, title: str, width: int) -> Markup:
-    """The rate of the rule and of everyone, week by week; unfinished weeks are hatched and have no mark.
+def over_time(rows: Sequence[Period], later: int, per: int, title: str, width: int) -> Markup:
+    """The rates of the rule, of today's rule and of everyone, period by period; unfinished ones are hatched and have no mark.
 
-    `later` is the index of the first week that was not used to choose the rule.
+    `later` is the index of the first period that was not used to choose the rule.
     """
     height, left, right, top = 220, 40.0, width - 8.0, 26.0
-    tops = [e["high"] or 0 for week in rows if week.finished for e in (week.estimate, week.everyone) if e]
+    tops = [e["high"] or 0 for row in rows if row.finished for e in (row.rule, row.today, row.everyone) if e]
     scale = ticks(max([*tops, 0.001]), 4)
     to_y = Scale(0, scale[-1], height - 36, top)
     gap = (right - left) / max(len(rows), 1)
-    thick = min(8.0, gap / 3)
+    thick = min(8.0, gap / 4)
     marks: list[str] = []
     labels: list[str] = []
     if 0 < later < len(rows):
         x = left + gap * later
-        marks += [line(x, top - 8, x, height - 36, "line all dashed"), text(x + 5, 14, "later weeks", "t dim")]
+        marks += [line(x, top - 8, x, height - 36, "line all dashed"), text(x + 5, 14, "later", "t dim")]
     every = max(1, math.ceil(len(rows) / (_WEEKS_SHOWN if width != NARROW else 4)))
-    for at, week in enumerate(rows):
+    for at, row in enumerate(rows):
         x = left + gap * (at + 0.5)
         if at % every == 0:
-            labels.append(text(x, height - 18, week.label, "t dim", "middle"))
-        if not week.finished:
+            labels.append(text(x, height - 18, row.label, "t dim", "middle"))
+        if not row.finished:
             marks.append(_hatched(x - gap / 2, top, gap, height - 36 - top))
             continue
-        if week.everyone:
-            marks.append(dot(x, to_y(week.everyone["value"]), "all", min(4, thick / 2 + 1)))
-        if week.estimate:
-            marks += [
-                band_up(week.estimate, x, to_y, "rule", thick),
-                dot(x, to_y(week.estimate["value"]), "rule", min(5, thick / 2 + 1)),
-            ]
-        elif week.value is not None:
-            marks.append(dot(x, to_y(week.value), "few"))
+        if row.everyone:
+            marks.append(dot(x, to_y(row.everyone["value"]), "all", min(4, thick / 2 + 1)))
+        for estimate, kind, shift in ((row.today, "today", thick), (row.rule, "rule", -thick)):
+            if estimate:
+                marks += [
+                    band_up(estimate, x + shift, to_y, kind, thick),
+                    dot(x + shift, to_y(estimate["value"]), kind, min(5, thick / 2 + 1)),
+                ]
     return picture(
         width,
         height,

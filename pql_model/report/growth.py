@@ -20,9 +20,10 @@ from pql_model.features.spec import parse_feature
 from pql_model.measures import LESS_IS_MORE, MEASURES
 from pql_model.model.columns import as_numbers
 from pql_model.report.badge import badge
+from pql_model.report.cohort_counts import monthly_counts, weekly_counts
 from pql_model.report.explorer import TODAY
 from pql_model.report.returns import at_capacity, frontier, on_frontier, weekly_return
-from pql_model.time import DAY, WEEK, iso, week_of
+from pql_model.time import DAY, iso
 
 MOST_OFFERED = 30
 _CURVE = 12
@@ -87,12 +88,13 @@ def growth_object(
         What the team can work, where the policy says so.
     """
     results, payload = findings.results, findings.results.to_dict()
-    volume = frontier(findings.outcomes[findings.later])
+    volume, weeks = frontier(findings.outcomes[findings.later]), _weeks(findings)
+    periods = {"earlier": _period(findings, findings.earlier), "later": _period(findings, findings.later)}
     return {
         **product,
         "rows_words": findings.text,
         "model": dict(model),
-        "periods": {"earlier": _period(findings, findings.earlier), "later": _period(findings, findings.later)},
+        "periods": periods,
         "base": payload["base"],
         "badge": badge(results, str(model["verdict"]), health),
         "criteria": payload["criteria"],
@@ -105,7 +107,8 @@ def growth_object(
         "behaviours": [_behaviour(b, findings) for b in findings.behaviours[:_MOST_BEHAVIOURS]],
         "volume": volume,
         "decision": decision(findings, volume, leads_a_week),
-        "weeks": _weeks(findings),
+        "weeks": weeks,
+        "cohort_months": monthly_counts(weeks, periods["later"]["from"]),
         "profiles": _profiles(findings),
         "calibration": [
             {
@@ -322,34 +325,15 @@ def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> lis
 
 
 def _weeks(findings: Findings) -> list[dict[str, Any]]:
-    """By week of sign-up (or of the snapshot), the unfinished ones at the end without counts."""
+    """Counts by week of sign-up (or of the snapshot), of every definition and of the rule in force."""
     outcomes = findings.outcomes
     if not len(outcomes):
         return []
-    week = week_of(outcomes.begins)
-    rules: dict[str, np.ndarray] = {d.id: meets(d.definition, findings.table) for d in findings.results.definitions}
+    rules = {d.id: meets(d.definition, findings.table) for d in findings.results.definitions}
     if findings.results.in_force is not None:
         rules[TODAY] = meets(findings.results.in_force.definition, findings.table)
     age = int((outcomes.as_of - outcomes.begins).max())
-    finished_before = findings.observed_until - findings.horizon - age
-    payload = []
-    for monday in range(int(week.min()), int(week_of(np.array([findings.observed_until]))[0]) + 1, WEEK):
-        in_week = week == monday
-        finished = monday + WEEK <= finished_before
-        counts = {
-            name: {"qualified": int(met.sum()), "conversions": int((met & outcomes.converted).sum())}
-            for name, met in ((name, in_week & mask) for name, mask in rules.items())
-        }
-        payload.append(
-            {
-                "week": iso(monday),
-                "entities": int(in_week.sum()),
-                "conversions": int((in_week & outcomes.converted).sum()),
-                "finished": finished,
-                "by_definition": counts,
-            }
-        )
-    return payload
+    return weekly_counts(outcomes, rules, findings.observed_until, findings.observed_until - findings.horizon - age)
 
 
 def _profiles(findings: Findings) -> dict[str, list[dict[str, Any]]]:

@@ -11,7 +11,7 @@ from pql_model.criteria.definition_metrics import LEAST_QUALIFIED
 from pql_model.page import numbers
 from pql_model.page.svg import both_widths
 from pql_model.report import charts
-from pql_model.report.charts import Week
+from pql_model.report.charts import Period
 from pql_model.report.view import GrowthNode, View
 from pql_model.statistics.estimate import wilson
 
@@ -20,53 +20,72 @@ _ADVICE = {"call": "Call first", "near": "One step short", "leave": "Leave for n
 
 @dataclass(frozen=True)
 class WeeksSection:
-    """The rate of a rule and of everyone by sign-up week.
+    """The rates of the rules and of everyone by cohort of sign-up.
 
     Attributes
     ----------
+    unit
+        `week`, or `month` where most weeks have too few leads of the rule.
+    rows
+        The cohorts, in the growth object.
     series
-        Which rule is followed: the id of a definition, `in_force`, or None.
+        Name of the rule that is followed -> its words: the id of the definition to show, and `in_force`.
+    followed
+        The first of them; None without any.
     judged, above
-        Finished weeks with enough leads, and in how many of these the rule's rate is above everyone's.
+        Finished later cohorts with enough leads, and in how many of these the followed rule's rate is above everyone's.
     """
 
-    series: str | None
+    unit: str
+    rows: list[GrowthNode]
+    series: dict[str, str]
+    followed: str | None
     judged: int
-    judged_text: str
     above: int
     unfinished: int
     chart: Markup
 
 
 def weeks(view: View) -> WeeksSection:
-    """Prepare section 7."""
-    series = str(view.best["id"]) if view.best is not None else "in_force" if view.in_force is not None else None
-    rows = [_week(week, series) for week in view.data["weeks"]]
-    pairs = [(w.estimate["value"], w.everyone["value"]) for w in rows if w.finished and w.estimate and w.everyone]
+    """Prepare the section; only later cohorts are in its heading, as the earlier ones were used to choose the rule."""
+    series = {str(view.best["id"]): "the rule"} if view.best is not None else {}
+    series |= {"in_force": "today’s rule"} if view.in_force is not None else {}
+    followed = next(iter(series), None)
     start = view.data["periods"]["later"]["from"]
-    later_start = next((at for at, week in enumerate(view.data["weeks"]) if start and week["week"] >= start), 0)
-    title = "Rate of the rule and of everyone, by week"
+    weekly, monthly = list(view.growth["weeks"]), list(view.growth["cohort_months"])
+    is_later = [row for row in weekly if row["finished"].raw and start and row["week"].raw >= start]
+    judged_weeks = sum(_cell(row.raw, followed) is not None for row in is_later)
+    unit, rows = ("week", weekly) if 2 * judged_weeks >= len(is_later) else ("month", monthly)
+    later_start = next((at for at, row in enumerate(rows) if start and row["week"].raw >= start), len(rows))
+    periods = [_period(row.raw, view, unit, followed) for row in rows]
+    pairs = [
+        (p.rule["value"], p.everyone["value"]) for p in periods[later_start:] if p.finished and p.rule and p.everyone
+    ]
+    title = f"Rates of the rules and of everyone, by {unit}"
     return WeeksSection(
+        unit,
+        rows,
         series,
+        followed,
         len(pairs),
-        numbers.plural(len(pairs), "week"),
         sum(rule > everyone for rule, everyone in pairs),
-        sum(not week.finished for week in rows),
-        both_widths(lambda width: charts.weeks(rows, later_start, view.per, title, width)),
+        sum(not period.finished for period in periods),
+        both_widths(lambda width: charts.over_time(periods, later_start, view.per, title, width)),
     )
 
 
-def _week(week: dict[str, Any], series: str | None) -> Week:
-    rule = week["by_definition"].get(series, {"qualified": 0, "conversions": 0})
-    qualified, conversions = rule["qualified"], rule["conversions"]
-    everyone = wilson(week["conversions"], week["entities"]) if week["entities"] >= LEAST_QUALIFIED else None
-    return Week(
-        numbers.short_day(week["week"]),
-        week["finished"],
-        wilson(conversions, qualified).to_dict() if qualified >= LEAST_QUALIFIED else None,
-        conversions / qualified if qualified else None,
-        everyone.to_dict() if everyone else None,
-    )
+def _period(row: dict[str, Any], view: View, unit: str, followed: str | None) -> Period:
+    label = numbers.short_day(row["week"]) if unit == "week" else numbers.month(row["week"])
+    today = _cell(row, "in_force") if followed != "in_force" else None
+    everyone = wilson(row["conversions"], row["entities"]) if row["entities"] >= LEAST_QUALIFIED else None
+    return Period(label, row["finished"], _cell(row, followed), today, everyone.to_dict() if everyone else None)
+
+
+def _cell(row: dict[str, Any], rule: str | None) -> dict[str, float | None] | None:
+    """The rate of those who meet a rule; None where they are too few."""
+    counts = row["by_definition"].get(rule, {"qualified": 0, "conversions": 0})
+    enough = counts["qualified"] >= LEAST_QUALIFIED
+    return wilson(counts["conversions"], counts["qualified"]).to_dict() if enough else None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition
+from pql_model.report.cohort_counts import monthly_counts
 from pql_model.report.returns import at_capacity, frontier, on_frontier, weekly_return
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, iso, parse_instant, week_of
@@ -377,6 +378,7 @@ def _made() -> dict[str, Any]:
         "volume": frontier(outcomes(table, "later")),
         "decision": _decision(table),
         "weeks": _weeks(table),
+        "cohort_months": monthly_counts(_weeks(table), _period(later)["from"]),
         "profiles": {
             "call": [
                 {
@@ -440,7 +442,7 @@ def nothing_found() -> dict[str, Any]:
     result["in_force"]["against"] = None
     result["decision"]["new"] = result["decision"]["capacity"]["new"] = None
     result["profiles"] = {"call": [], "leave": [], "near": []}
-    for week in result["weeks"]:
+    for week in [*result["weeks"], *result["cohort_months"]]:
         week["by_definition"].pop("d1")
     return result
 
@@ -449,7 +451,7 @@ def no_rule_in_force() -> dict[str, Any]:
     result = growth()
     result["in_force"] = None
     result["decision"]["today"] = result["decision"]["capacity"]["today"] = None
-    for week in result["weeks"]:
+    for week in [*result["weeks"], *result["cohort_months"]]:
         week["by_definition"].pop("in_force")
     return result
 

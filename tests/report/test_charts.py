@@ -1,6 +1,18 @@
 from reading import read
 
-from pql_model.report.charts import Mark, Point, Week, calibration, curve, cut, dotplot, dots, futures, icons, weeks
+from pql_model.report.charts import (
+    Mark,
+    Period,
+    Point,
+    calibration,
+    curve,
+    cut,
+    dotplot,
+    dots,
+    futures,
+    icons,
+    over_time,
+)
 
 RANGE = {"value": 0.3, "low": 0.2, "high": 0.4}
 NOTHING = {"value": None, "low": None, "high": None}
@@ -49,20 +61,29 @@ def test_a_dotplot_has_fifty_dots():
     assert len(read(dotplot([0] * 50, "x", "of 100", 320)).all("circle")) == 50
 
 
-def test_unfinished_weeks_are_hatched_and_have_no_dot():
-    done = Week("1 Jan", True, RANGE, 0.3, None)
-    page = read(weeks([done, done, Week("15 Jan", False, None, None, None)], 1, 100, "x", 720))
+def test_unfinished_periods_are_hatched_and_have_no_dot():
+    done = Period("1 Jan", True, RANGE, None, None)
+    page = read(over_time([done, done, Period("15 Jan", False, RANGE, RANGE, RANGE)], 1, 100, "x", 720))
 
     assert len(page.all("circle")) == 2
     assert len(page.all("rect", class_="unfinished")) == 1
-    assert "later weeks" in {text.text_content() for text in page.all("text")}
+    assert "later" in {text.text_content() for text in page.all("text")}
 
 
-def test_a_week_with_too_few_is_an_open_dot_without_a_range():
-    page = read(weeks([Week("1 Jan", True, None, 0.2, RANGE)], 0, 100, "x", 320))
+def test_a_period_with_too_few_has_no_mark_of_the_rule():
+    page = read(over_time([Period("1 Jan", True, None, None, RANGE)], 0, 100, "x", 320))
 
-    assert page.one("circle").attributes["class"] == "dot few"
+    assert page.all("circle") == []
     assert [rect.attributes["class"] for rect in page.all("rect")] == ["dot all"]
+
+
+def test_both_rules_are_drawn_and_nothing_lies_beyond_the_scale():
+    high = {"value": 0.9, "low": 0.7, "high": 0.99}
+    page = read(over_time([Period("1 Jan", True, RANGE, high, RANGE)] * 3, 1, 100, "x", 720))
+
+    assert len(page.all("circle", class_="dot rule")) == 3
+    assert len(page.all("path", class_="dot today")) == 3
+    assert all(float(box.attributes["y"]) > 26 for box in page.all("rect") if "band" in box.attributes["class"])
 
 
 def test_the_marks_of_a_curve_stay_inside_it():

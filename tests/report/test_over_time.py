@@ -13,19 +13,45 @@ def test_weeks_that_are_not_finished_are_hatched_and_not_counted():
     html = section(growth())
 
     assert "The last 3 weeks are not finished" in html.text_content()
-    assert [row[2:] for row in html.table("weeks")[-3:]] == [["–", "–", "–"]] * 3
+    assert [row[2:] for row in html.table("weeks")[-3:]] == [["–"] * 5] * 3
     assert len(html.all("rect", class_="unfinished")) == 2 * 3
 
 
-def test_the_finding_counts_only_weeks_that_can_be_judged():
+def test_the_heading_counts_only_later_weeks_that_can_be_judged():
+    """The earlier ones were used to choose the rule: that it does well there is no finding."""
     payload = growth()
-    enough = sum(week["by_definition"]["d1"]["qualified"] >= 30 for week in payload["weeks"])
+    later = [
+        week for week in payload["weeks"] if week["finished"] and week["week"] >= payload["periods"]["later"]["from"]
+    ]
+    enough = sum(week["by_definition"]["d1"]["qualified"] >= 30 for week in later)
+
+    heading = section(payload).one("h2").text_content()
+    assert heading == f"In {enough} of {enough} later weeks the rule had a better rate than everyone"
+    assert 0 < enough <= len(later) < 26
+
+
+def test_weeks_that_are_too_thin_are_added_up_to_months():
+    payload = growth()
+    for row in [*payload["weeks"], *payload["cohort_months"]]:
+        for counts in row["by_definition"].values():
+            counts["qualified"], counts["conversions"] = counts["qualified"] // 4, counts["conversions"] // 4
+    html = section(payload)
+
+    assert " later month the rule had a better rate than everyone" in html.one("h2").text_content()
+    assert html.table("weeks")[0][0] == "Jan 2026"
+    assert "By month, as most weeks have fewer than 30 leads of the rule." in html.text_content()
+
+
+def test_both_rules_are_followed():
+    html = section(growth())
 
     assert (
-        section(payload).one("h2").text_content()
-        == f"The rule’s rate was above everyone’s in {enough} of {enough} weeks that can be judged"
+        "Filled circle with its 95 % interval: the rule; diamond with its 95 % interval: today’s rule"
+        in html.text_content()
     )
-    assert enough < 26
+    week = growth()["weeks"][0]["by_definition"]
+    cells = [f"{week[name][count]:,}" for name in ("d1", "in_force") for count in ("qualified", "conversions")]
+    assert html.table("weeks")[0][3:] == cells
 
 
 def test_one_unfinished_week_is_singular():
@@ -38,7 +64,7 @@ def test_one_unfinished_week_is_singular():
 def test_without_a_recommended_rule_todays_rule_is_shown():
     html = section(nothing_found())
 
-    assert "Filled circle with its 95 % interval: today’s rule." in html.text_content()
+    assert "Filled circle with its 95 % interval: today’s rule; open square: everyone." in html.text_content()
 
 
 def test_without_any_rule_everyone_is_shown():
@@ -46,8 +72,8 @@ def test_without_any_rule_everyone_is_shown():
     payload["definitions"] = []
     html = section(payload)
 
-    assert html.one("h2").text_content() == "Too few leads a week to follow the rule week by week"
-    assert html.table("weeks")[0][3:] == ["–", "–"]
+    assert html.one("h2").text_content() == "Too few leads to follow the rule over time"
+    assert html.table("weeks")[0][3:] == []
 
 
 def test_a_report_without_weeks_is_rendered():

@@ -215,8 +215,8 @@ def _same(text: str, how: str, value: Any, per: int) -> None:
         "percent": 100,
         "percent_interval": 100,
     }.get(how, 1)
-    if how == "day":
-        assert text.split()[2] == value[:4]
+    if how in ("day", "month"):
+        assert text.split()[-1] == value[:4]
         return
     printed = [float(n) for n in re.findall(r"\d+(?:\.\d+)?", re.sub(r" of [\d,]+$", "", text).replace(",", ""))]
     wanted = [value["low"], value["high"]] if isinstance(value, dict) else [1 - value if how == "complement" else value]
@@ -288,10 +288,10 @@ def test_the_marks_of_the_weekly_chart_match_its_table():
     tree = read(render_page(growth(), None))
     svg = tree.one("section", id="weeks").all("svg")[0]
     base, step = _ticks(svg, "end", "y", 100)
-    result = [(float(c.attributes["cy"]) + 4 - base) / step for c in svg.all("circle")]
-    rows = [row for row in tree.table("weeks") if row[3] != "–"]
+    result = [(float(c.attributes["cy"]) + 4 - base) / step for c in svg.all("circle", class_="dot rule")]
+    rows = [row for row in tree.table("weeks") if row[3] != "–" and int(row[3]) >= 30]
 
-    assert len(rows) == 26
+    assert len(rows) > 20
     for rate, row in zip(result, rows, strict=True):
         assert math.isclose(rate, int(row[4]) / int(row[3]), abs_tol=0.01)
 
