@@ -39,20 +39,27 @@ def criteria_yaml(criteria: Mapping[str, Any], product: str) -> str:
     ]
     best = next((d for d in criteria["definitions"] if d["recommended"]), None)
     if best is not None:
-        lines += [f"# {_figures(best)}", _block("definition", best)]
+        lines += [f"# {_figures(best)}", definition_yaml("definition", best)]
     elif not criteria["criteria"]:
         lines.append("# No rule was confirmed on them.")
     for section in ("definitions", "criteria"):
         if criteria[section]:
             lines.append(f"\n{section}:")
         for definition in criteria[section]:
-            block = _block(definition["id"], definition)
+            block = definition_yaml(definition["id"], definition)
             lines += [f"  # {_figures(definition)}", *(f"  {line}" for line in block.splitlines())]
     return "\n".join(lines) + "\n"
 
 
-def _block(name: str, definition: Mapping[str, Any]) -> str:
-    """A definition in YAML, each condition on a line of its own."""
+def definition_yaml(name: str, definition: Mapping[str, Any]) -> str:
+    """Write a definition in YAML under a key, each condition on a line of its own.
+
+    >>> conditions = [{"trait": "size", "in": ["51-200"]}]
+    >>> print(definition_yaml("definition", {"join": "all", "k": None, "conditions": conditions}))
+    definition:
+      all:
+        - {trait: "size", in: ["51-200"]}
+    """
     lines = [f"{name}:"]
     for key, value in definition_keys(definition).items():
         if isinstance(value, list):

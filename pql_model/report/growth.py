@@ -22,7 +22,7 @@ from pql_model.model.columns import as_numbers
 from pql_model.report.badge import badge
 from pql_model.report.cohort_counts import monthly_counts, weekly_counts
 from pql_model.report.explorer import TODAY
-from pql_model.report.returns import at_capacity, frontier, on_frontier, weekly_return
+from pql_model.report.returns import at_capacity, experiment, frontier, on_frontier, weekly_return
 from pql_model.time import DAY, iso
 
 MOST_OFFERED = 30
@@ -89,6 +89,7 @@ def growth_object(
     """
     results, payload = findings.results, findings.results.to_dict()
     volume, weeks = frontier(findings.outcomes[findings.later]), _weeks(findings)
+    decided = decision(findings, volume, leads_a_week)
     periods = {"earlier": _period(findings, findings.earlier), "later": _period(findings, findings.later)}
     return {
         **product,
@@ -106,7 +107,8 @@ def growth_object(
         "in_force": _with_sentence(payload["in_force"], findings),
         "behaviours": [_behaviour(b, findings) for b in findings.behaviours[:_MOST_BEHAVIOURS]],
         "volume": volume,
-        "decision": decision(findings, volume, leads_a_week),
+        "decision": decided,
+        "experiment": experiment(decided["new"]) if decided["new"] is not None else None,
         "weeks": weeks,
         "cohort_months": monthly_counts(weeks, periods["later"]["from"]),
         "profiles": _profiles(findings),

@@ -9,6 +9,7 @@ from pql_model.page.document import asset, document
 from pql_model.report.behaviours import behaviours
 from pql_model.report.candidates import rules
 from pql_model.report.explorer_section import explorer_section
+from pql_model.report.handover import handover
 from pql_model.report.over_time import call, weeks
 from pql_model.report.rendering import render
 from pql_model.report.trust import health, limits, method, score
@@ -25,12 +26,28 @@ SECTIONS: dict[str, Callable[[View], object]] = {
     "explorer": explorer_section,
     "weeks": weeks,
     "call": call,
+    "handover": handover,
     "score": score,
     "health": health,
     "limits": limits,
     "method": method,
 }
 """Name of a section, its template and its anchor -> the function that prepares it, in the order of the page."""
+CONTENTS = {
+    "volume": "What a week brings",
+    "today": "New rule and today’s",
+    "behaviours": "Behaviours",
+    "rules": "Rules",
+    "explorer": "Try your own",
+    "weeks": "Over time",
+    "call": "Whom to call",
+    "handover": "Put it to work",
+    "score": "Probabilities",
+    "health": "Data",
+    "limits": "Limits",
+    "method": "Method",
+}
+"""Anchor -> its words in the list of contents, which stands under the decision."""
 ROWS_WARNING = "This file contains account data (without names). Do not forward it."
 
 
@@ -51,7 +68,7 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
     """
     view = View(growth, explorer)
     sections = {name: prepare(view) for name, prepare in SECTIONS.items()}
-    body = render("body.html.j2", view, sections=sections, rows_warning=ROWS_WARNING)
+    body = render("body.html.j2", view, sections=sections, contents=CONTENTS, rows_warning=ROWS_WARNING)
     package = "pql_model.report"
     script = asset(package, "capacity.js") + asset(package, "explorer.js")
     return document(f"{growth['product']}: growth report", body, asset(package, "page.css"), script)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, Outcomes, leads_per_week
+from pql_model.outreach.sample_size import entities_needed
 from pql_model.statistics.estimate import Estimate, wilson
 
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 """Shares of all rows, best first, that the table of list sizes shows."""
 _MOST_WHOLE, _STEP = 60, 1.08
 _RESAMPLES, _SEED = 2_000, 0
+_HELD_OUT = (0.1, 0.5)
 
 
 def weekly_return(mask: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:
@@ -127,6 +129,38 @@ def on_frontier(points: list[dict[str, Any]], leads: float, conversions: int) ->
         "wins_per_week": _scaled(best["rate"], best["leads_per_week"]),
         "recall": wilson(best["conversions"], conversions).to_dict(6),
     }
+
+
+def experiment(weekly: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How long it takes to see whether contact makes a difference, with the leads of a rule.
+
+    Parameters
+    ----------
+    weekly
+        See `weekly_return`.
+
+    Returns
+    -------
+    dict or None
+        `rate` of the leads today, `raised` (half as many again), and `plans`: for a hold-out of one in ten and of half of the
+        leads, how many must qualify until that rise is seen 8 times in 10, and how many weeks that takes. None without a rate
+        or a whole week.
+
+    Examples
+    --------
+    >>> found = experiment({"rate": {"value": 0.2}, "leads_per_week": {"value": 50.0}})
+    >>> found["raised"], [(plan["share"], plan["leads"], plan["weeks"]) for plan in found["plans"]]
+    (0.3, [(0.1, 1630, 33), (0.5, 587, 12)])
+    """
+    rate, leads = weekly["rate"]["value"], weekly["leads_per_week"]["value"]
+    if not rate or not leads or rate >= 1:
+        return None
+    raised = round(min(1.5 * rate, 1.0), 6)
+    plans = []
+    for share in _HELD_OUT:
+        needed = entities_needed(rate, raised - rate, share)
+        plans.append({"share": share, "leads": needed, "weeks": math.ceil(needed / leads)})
+    return {"rate": rate, "raised": raised, "plans": plans}
 
 
 def _capacities(everybody: float) -> list[float]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition
 from pql_model.report.cohort_counts import monthly_counts
-from pql_model.report.returns import at_capacity, frontier, on_frontier, weekly_return
+from pql_model.report.returns import at_capacity, experiment, frontier, on_frontier, weekly_return
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, iso, parse_instant, week_of
 
@@ -377,6 +377,7 @@ def _made() -> dict[str, Any]:
         "behaviours": _behaviours(table),
         "volume": frontier(outcomes(table, "later")),
         "decision": _decision(table),
+        "experiment": experiment(_decision(table)["new"]),
         "weeks": _weeks(table),
         "cohort_months": monthly_counts(_weeks(table), _period(later)["from"]),
         "profiles": {
@@ -440,7 +441,7 @@ def nothing_found() -> dict[str, Any]:
         "would_change": "More conversions, or events that are not recorded yet.",
     }
     result["in_force"]["against"] = None
-    result["decision"]["new"] = result["decision"]["capacity"]["new"] = None
+    result["decision"]["new"] = result["decision"]["capacity"]["new"] = result["experiment"] = None
     result["profiles"] = {"call": [], "leave": [], "near": []}
     for week in [*result["weeks"], *result["cohort_months"]]:
         week["by_definition"].pop("d1")
@@ -487,7 +488,7 @@ def too_few() -> dict[str, Any]:
     cell = {"entities": 11, "conversions": 3, "rate": wilson(3, 11).to_dict(6)}
     result["in_force"]["against"] |= {"both": cell, "only_new": {"entities": 0, "conversions": 0, "rate": nothing}}
     result["decision"]["new"] |= cell | {"leads_per_week": nothing, "wins_per_week": nothing, "recall": rows["recall"]}
-    result["decision"]["capacity"], result["volume"] = None, []
+    result["decision"]["capacity"], result["volume"], result["experiment"] = None, [], None
     result["in_force"]["verdict"], result["in_force"]["sentence"] = "cannot tell", "Too few accounts meet it to judge."
     return result
 

@@ -38,6 +38,7 @@ SECTIONS = [
     "explorer",
     "weeks",
     "call",
+    "handover",
     "score",
     "health",
     "limits",
@@ -68,13 +69,20 @@ def test_rendering_does_not_change_the_growth_object(explorer):
     assert payload == growth()
 
 
-def test_the_twelve_sections_are_in_order_each_headed_by_its_finding(page):
+def test_the_sections_are_in_order_each_headed_by_its_finding(page):
     _, _, tree = page
     sections = tree.one("main").all("section")
 
     assert [section.attributes["id"] for section in sections] == SECTIONS
     assert all(section.one("h2").text_content().strip() for section in sections)
     assert len(tree.all("h1")) == 1
+
+
+def test_the_contents_name_every_section_but_the_first(page):
+    _, _, tree = page
+    anchors = [str(link.attributes["href"]) for link in tree.one("nav").all("a")]
+
+    assert anchors == [f"#{name}" for name in SECTIONS[1:]]
 
 
 def test_the_content_security_policy_follows_the_charset_and_has_the_hashes_of_style_and_script(page):

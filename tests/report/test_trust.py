@@ -58,7 +58,7 @@ def test_the_limits_of_the_page_are_stated_once_with_the_experiment_that_would_d
     payload = section(growth(), "limits").text_content()
 
     assert payload.count(NOT_CAUSES) == 1
-    assert "leave one in ten of them, chosen at random, alone for 30 days" in payload
+    assert "A random hold-out is what would settle it" in payload
 
 
 def test_the_model_card_has_what_is_needed_to_reproduce_it():
