@@ -37,7 +37,7 @@ class StageFigures:
     of_previous
         Share of those that reached the stage before; NaN for the first.
     days_from_sign_up, days_from_previous
-        Median days, among those that reached it, and that reached it at or after the stage before.
+        Median days, among `entities`, and among those that reached it at or after the stage before.
     backwards
         Entities that reached it before the stage before.
     skipped
@@ -124,12 +124,13 @@ def stage_figures(followed: FollowedEntities) -> list[StageFigures]:
     figures, previous = [], SIGNED_UP
     for stage in followed.stages:
         part = followed.since(stage, previous).frame
-        at, before, begun = (part[name].to_numpy(np.float64) for name in (stage, previous, SIGNED_UP))
+        at, before = (part[name].to_numpy(np.float64) for name in (stage, previous))
         reached, reached_before = ~np.isnan(at), ~np.isnan(before)
         both = reached & reached_before
         forward = both & (at >= before)
         is_first = stage == SIGNED_UP
         everyone = followed.since(stage).frame
+        since_sign_up = (everyone[stage] - everyone[SIGNED_UP]).to_numpy(np.float64)
         all_reached = int(everyone[stage].notna().sum())
         nothing = median_interval(np.empty(0))
         figures.append(
@@ -139,7 +140,9 @@ def stage_figures(followed: FollowedEntities) -> list[StageFigures]:
                 entities=all_reached,
                 of_signed_up=wilson(all_reached, len(everyone)),
                 of_previous=nothing if is_first else wilson(int(both.sum()), int(reached_before.sum())),
-                days_from_sign_up=nothing if is_first else median_interval((at - begun)[reached] / DAY),
+                days_from_sign_up=nothing
+                if is_first
+                else median_interval(since_sign_up[~np.isnan(since_sign_up)] / DAY),
                 days_from_previous=nothing if is_first else median_interval((at - before)[forward] / DAY),
                 backwards=int((both & ~forward).sum()),
                 skipped=0 if is_first else int((reached & ~reached_before).sum()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,8 @@ from pql_model.progression.lead_overlap import LeadOverlap, lead_overlap
 from pql_model.registry.connection import has_store
 from pql_model.registry.tracking import Tracking
 from pql_model.snapshots.grid import calendar_grid, landmark_grid
-from pql_model.sources.crm_tables import CrmTable
 from pql_model.sources.duckdb_session import fetch_scalar, open_session
 from pql_model.sources.read import Sources, read_sources
-from pql_model.sources.stages import read_stages
 from pql_model.time import DAY, DURATION_HELP, Duration
 from pql_model.workflows.ledger import build_ledger
 from pql_model.workflows.prepare import trait_names
@@ -45,6 +44,8 @@ from pql_model.workflows.prepare import trait_names
 _FREEMIUM_WITHIN = Duration(90 * DAY)
 _USUAL_ORDER = ("mql", "sal", "sql")
 _KNOWN = (SIGNED_UP, ACTIVATED, PQL, PAID)
+_BEGINNING = 0.01
+"""A table of stages begins with this quantile of its times: one row with a wrong date must not move every denominator."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,12 @@ def funnel(
         with stages("read"):
             sources = read_sources(con, config, may_lack_conversions=True)
             _check_segment(sources, segment)
-            reached = read_stages(con, config, sources)
             definition = _definition(config)
-        ledger = build_ledger(con, config, sources, stages).table
+        built = build_ledger(con, config, sources, stages)
+        ledger = built.table
         with stages("count"):
             frame = _entities(sources)
-            columns, known_from, names = _reached_columns(reached, frame)
+            columns, known_from, names = _reached_columns(built.stages, frame)
             leads = ledger.filter(ledger.is_pql).group_by("entity").agg(at=ledger.as_of.epoch_seconds().min())
             first_run = fetch_scalar(ledger.as_of.epoch_seconds().min())
             if first_run is not None:
@@ -168,7 +169,7 @@ def funnel(
             segments = by_segment(followed, _values(sources, segment, followed)) if segment is not None else {}
             other = next((name for name in names if name.casefold() == "mql"), next(iter(names), None))
             overlap = lead_overlap(followed, other) if other is not None and PQL in columns else None
-    notes = tuple(_notes(config, followed, reached, definition, first_run))
+    notes = (*_notes(config, followed, definition, first_run), *built.warnings)
     return FunnelResult(
         length,
         sources.observed_until,
@@ -226,19 +227,23 @@ def _times(rows: pd.DataFrame, frame: pd.DataFrame) -> np.ndarray:
     return frame["entity"].astype(str).map(at).to_numpy(np.float64)
 
 
-def _reached_columns(
-    reached: CrmTable | None, frame: pd.DataFrame
-) -> tuple[dict[str, np.ndarray], dict[str, int], list[str]]:
-    """Times of the stages of the config, since when each is known, and their order: MQL, SAL, SQL, then by time."""
-    if reached is None:
-        return {}, {}, []
-    rows = reached.table.select("entity", "stage", at="time").to_pandas()
+def _reached_columns(reached: Any, frame: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, int], list[str]]:
+    """Times of the stages of the config, since when each is known, and their order: MQL, SAL, SQL, then by time.
+
+    A stage that was reached before the sign-up is not of this entity's funnel, and says nothing of when the table begins.
+    """
+    rows = reached.to_pandas()
+    rows = rows.assign(at=rows["at"].dt.as_unit("us").astype("int64"))
+    begun = frame["signed_up"].to_numpy(np.float64)
     columns, known_from, typical = {}, {}, {}
     for stage, part in rows.groupby("stage"):
         name = str(stage) if str(stage) not in _KNOWN else f"{stage} (stages)"
-        columns[name] = _times(part, frame)
-        known_from[name] = int(part["at"].min())
-        typical[name] = float(np.nanmedian(columns[name] - frame["signed_up"].to_numpy(np.float64)))
+        at = _times(part, frame)
+        after = at[at >= begun]
+        columns[name] = at
+        if len(after):
+            known_from[name] = int(np.quantile(after, _BEGINNING, method="lower"))
+        typical[name] = float(np.median(after - begun[at >= begun])) if len(after) else math.inf
     usual = {name: place for place, name in enumerate(_USUAL_ORDER)}
     order = sorted(columns, key=lambda name: (usual.get(name.casefold(), len(usual)), typical[name]))
     return columns, known_from, order
@@ -274,7 +279,6 @@ def _values(sources: Sources, segment: str, followed: FollowedEntities) -> np.nd
 def _notes(
     config: Config,
     followed: FollowedEntities,
-    reached: CrmTable | None,
     definition: BoundDefinition | None,
     first_run: float | None,
 ) -> Iterator[str]:
@@ -289,4 +293,3 @@ def _notes(
     for stage, known in followed.known_from.items():
         if known > first:
             yield f"`{stage}` is known of entities that signed up from {time.iso(known)[:10]} on, and counted among those."
-    yield from reached.warnings if reached is not None else ()

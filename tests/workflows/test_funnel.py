@@ -1,16 +1,13 @@
 """`pql funnel` on files, with a ledger made by hand."""
 
 import json
-from types import SimpleNamespace
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 from worlds import at, product
 
 from pql_model.errors import DataError, NotEnoughDataError
 from pql_model.time import DAY, iso
-from pql_model.workflows import funnel as module
 from pql_model.workflows.funnel import funnel
 
 START = at("2026-01-01")
@@ -34,31 +31,28 @@ def small_product(home, **config):
     return product(home, accounts, events, paid, **{**defaults, **config})
 
 
-@pytest.fixture
-def logged(monkeypatch):
+def log(home):
     """Every second account is a PQL at day 7, and nothing before 7 January was scored."""
+    instants = pd.to_datetime([START + (k + 7) * DAY for k in range(24)], unit="us", utc=True)
     rows = pd.DataFrame(
         {
             "entity": [f"a{k:02}" for k in range(24)],
-            "as_of": pd.to_datetime([START + (k + 7) * DAY for k in range(24)], unit="us", utc=True),
+            "as_of": instants,
+            "scored_at": instants,
+            "source": "score",
+            "model_name": "small-world",
+            "model_version": "1",
+            "feature_set": "x",
+            "probability": 0.1,
             "is_pql": [k % 2 == 0 for k in range(24)],
         }
     )
-
-    def use(rows=rows):
-        schema = pa.schema({"entity": pa.string(), "as_of": pa.timestamp("us", "UTC"), "is_pql": pa.bool_()})
-        table = pa.Table.from_pandas(rows, schema=schema)
-
-        def build(con, *_):
-            return SimpleNamespace(table=con.create_table("hand_made", table))
-
-        monkeypatch.setattr(module, "build_ledger", build)
-
-    use()
-    return use
+    (home / "score_log").mkdir()
+    rows.to_parquet(home / "score_log" / "part.parquet")
 
 
-def test_each_stage_is_counted_with_its_rate_and_time(tmp_path, logged):
+def test_each_stage_is_counted_with_its_rate_and_time(tmp_path):
+    log(tmp_path)
     payload = json.loads(json.dumps(funnel(small_product(tmp_path)).to_dict(), allow_nan=False))
     stages = {stage["stage"]: stage for stage in payload["stages"]}
     assert list(stages) == ["signed_up", "activated", "PQL", "MQL", "SQL", "paid"]
@@ -80,7 +74,8 @@ def test_each_stage_is_counted_with_its_rate_and_time(tmp_path, logged):
     )
 
 
-def test_cohorts_segments_and_both_kinds_of_leads(tmp_path, logged):
+def test_cohorts_segments_and_both_kinds_of_leads(tmp_path):
+    log(tmp_path)
     result = funnel(small_product(tmp_path), segment="region")
     payload = result.to_dict()
     assert [part["cohort"] for part in payload["cohorts"]] == ["2026-01"]
@@ -99,8 +94,7 @@ def test_cohorts_segments_and_both_kinds_of_leads(tmp_path, logged):
     assert leads["days_to_paid"]["pql"]["value"] == 13.0
 
 
-def test_what_is_missing_is_said(tmp_path, logged):
-    logged(pd.DataFrame({"entity": [], "as_of": pd.to_datetime([], utc=True), "is_pql": []}))
+def test_what_is_missing_is_said(tmp_path):
     result = funnel(small_product(tmp_path, stages=None, definition=None))
     assert [stage.stage for stage in result.stages] == ["signed_up", "paid"]
     assert [note.split(",")[0].split(":")[0] for note in result.notes] == [
@@ -111,6 +105,20 @@ def test_what_is_missing_is_said(tmp_path, logged):
     assert result.overlap is None
 
 
+def test_a_stage_before_the_sign_up_moves_no_denominator(tmp_path):
+    """A row with a wrong date, years before the table begins, would make every account one of which the stage is known."""
+    log(tmp_path)
+    config = small_product(tmp_path)
+    before = funnel(config).to_dict()
+    with (tmp_path / "stages.csv").open("a") as file:
+        file.write("a03,MQL,2015-01-01T00:00:00Z\n" if file.tell() else "")
+    after = funnel(config).to_dict()
+
+    of = {stage["stage"]: stage["of"] for stage in after["stages"]}
+    assert of == {stage["stage"]: stage["of"] for stage in before["stages"]}
+    assert any("`MQL` is known of entities that signed up from 2026-01-05" in note for note in after["notes"])
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -119,7 +127,7 @@ def test_what_is_missing_is_said(tmp_path, logged):
         ({"segment": "regoin"}, DataError, "did you mean `region`"),
     ],
 )
-def test_bad_input_is_refused(tmp_path, logged, options, error, words):
+def test_bad_input_is_refused(tmp_path, options, error, words):
     config = small_product(tmp_path)
     with pytest.raises(error, match=words):
         funnel(config, **options)
