@@ -9,6 +9,8 @@ from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from pql_model.decide.holdout import unit_hash
@@ -36,9 +38,12 @@ SET_ASIDE = {
     "learnt_from": "an instant before the end of the outcomes that the model has learnt from",
     "excluded": "an entity that the config excludes",
     "already_converted": "by today's data it had converted before the instant",
+    "looked_back": "a run of an instant that was made again after the run of a later one; what was said in time counts",
     "repeated": "the same entity, instant and model again; the last one scored counts",
 }
 """Why a logged row is not in the ledger, in the order of the checks."""
+
+_RUN = pa.schema([("as_of", pa.int64()), ("model_version", pa.string()), ("scored_at", pa.int64())])
 
 ROWS_AT_ONCE = 1_500_000
 """Rows of the log that are put together at once; more take more memory."""
@@ -54,6 +59,8 @@ class Ledger:
         `LEDGER_SCHEMA`: one row per entity, instant and model version.
     stages
         `STAGES_SCHEMA`: the first time of each entity and stage; empty without `stages:` in the config.
+    feedback
+        entity, time (microseconds), meaning, reason, owner: what sales did; None without `feedback:`.
     counts
         `rows` by source, and logged rows `set_aside` by reason.
     until
@@ -66,6 +73,7 @@ class Ledger:
     stages: Table
     counts: dict[str, dict[str, int]]
     until: int
+    feedback: Table | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -142,11 +150,12 @@ def assemble(con: Connection, parts: LedgerParts, progress: Callable[[float], No
     units = _units(con, parts, said)
     feedback, sent = _first_of_each(con, parts), _deliveries(con, parts)
     ledger = con.create_table("ledger", schema=ibis.schema(LEDGER_SCHEMA), overwrite=True)
+    looks_back = _looks_back(con, parts, said)
     set_aside: Counter[str] = Counter()
     spans = list(day_spans(said, ROWS_AT_ONCE))
     for done, (start, end) in enumerate(spans, 1):
         rows = said.filter((said.as_of >= start) & (said.as_of < end))
-        judged = con.create_table("judged_scores", _judged(rows, parts), overwrite=True)
+        judged = con.create_table("judged_scores", _judged(rows, looks_back, parts), overwrite=True)
         reasons = judged.reason.value_counts(name="rows").to_pyarrow().to_pylist()
         set_aside.update({row["reason"]: row["rows"] for row in reasons if row["reason"] is not None})
         kept = judged.filter(judged.reason.isnull())
@@ -158,7 +167,7 @@ def assemble(con: Connection, parts: LedgerParts, progress: Callable[[float], No
         "rows": {row["source"]: int(row["rows"]) for row in sorted(by_source, key=lambda row: row["source"])},
         "set_aside": {reason: set_aside[reason] for reason in SET_ASIDE if set_aside[reason]},
     }
-    return Ledger(ledger, _stages(con, parts), counts, parts.until)
+    return Ledger(ledger, _stages(con, parts), counts, parts.until, feedback)
 
 
 # ---------------------------------------------------------------- what was said
@@ -170,8 +179,29 @@ def _resolved(parts: LedgerParts) -> Table:
     said = said.mutate(own_id=said.entity.strip(), as_of=ibis.coalesce(said.as_of, said.scored_at))
     said = said.mutate(entity=said.own_id)
     if parts.as_of is not None:
-        said = said.filter(said.as_of <= parts.as_of)
+        said = said_by(said, parts.as_of)
     return parts.resolve(said).select(*SAID.names, "own_id")
+
+
+def said_by(said: Table, instant: int) -> Table:
+    """Keep what had been said at an instant: logged rows that were made by then, and replays of instants until then."""
+    made = (said["source"] == "replayed") | (said.scored_at <= instant)
+    return said.filter((ibis.coalesce(said.as_of, said.scored_at) <= instant) & made)
+
+
+def _looks_back(con: Connection, parts: LedgerParts, said: Table) -> Table:
+    """as_of, model_version, scored_at of the runs that only look back: made after a run of a later instant, beside one made in time."""
+    scored = said.filter(
+        (said["source"] == "score") & (said.model_name == parts.product) & said.model_version.notnull()
+    )
+    runs = scored.select("as_of", "model_version", "scored_at").distinct().to_pandas()
+    first_made = runs.groupby("as_of")["scored_at"].min().sort_index()
+    later_made = first_made[::-1].cummin()[::-1].shift(-1)
+    late = runs["scored_at"] > runs["as_of"].map(later_made).fillna(np.inf)
+    in_time = pd.MultiIndex.from_frame(runs.loc[~late, ["as_of", "model_version"]])
+    repeated = pd.MultiIndex.from_frame(runs[["as_of", "model_version"]]).isin(in_time)
+    found = pa.Table.from_pandas(runs[late & repeated], schema=_RUN, preserve_index=False)
+    return con.create_table("looks_back", found, overwrite=True)
 
 
 def day_spans(rows: Table, at_once: int) -> Iterator[tuple[int, int]]:
@@ -196,8 +226,10 @@ def day_spans(rows: Table, at_once: int) -> Iterator[tuple[int, int]]:
             start, count = None, 0
 
 
-def _judged(rows: Table, parts: LedgerParts) -> Table:
+def _judged(rows: Table, looks_back: Table, parts: LedgerParts) -> Table:
     """Add what is known of the entity, and the reason why a score is not in the ledger."""
+    rows = rows.left_join(looks_back.mutate(looked_back=True), list(_RUN.names))
+    rows = rows.drop(*(f"{name}_right" for name in _RUN.names))
     entities = parts.entities.select("entity", "excluded", known=ibis.literal(True))
     paid = parts.conversions.select("entity", "value", converted_at="time")
     if parts.as_of is not None:
@@ -214,6 +246,7 @@ def _judged(rows: Table, parts: LedgerParts) -> Table:
         (learnt & (t["source"] != "replayed"), "learnt_from"),  # a replay chooses a model that has not
         (t.excluded.fill_null(False), "excluded"),
         ((t.converted_at < t.as_of).fill_null(False), "already_converted"),
+        (t.looked_back.fill_null(False) & (t["source"] == "score"), "looked_back"),
         else_=ibis.null("string"),
     )
     t = t.mutate(reason=reason)

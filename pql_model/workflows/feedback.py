@@ -102,7 +102,7 @@ def feedback(
         with stages("answers"):
             until = requested if requested is not None else time.now()
             runs = logged_runs(ledger.table, config.horizon.us)
-            leads = alerted_leads(ledger.table, runs, until)
+            leads = alerted_leads(ledger.table, ledger.feedback, runs, until)
             leads = leads.assign(reason=leading_behaviours(_logged_reasons(config), leads))
         with stages("rejected leads"):
             traits = _rejected_traits(con, config, sources, leads, notes)

@@ -17,7 +17,7 @@ from pql_model.config.load import load_config
 from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
 from pql_model.errors import DataError, LearnerError
-from pql_model.ledger.build import Ledger, LedgerParts, assemble
+from pql_model.ledger.build import Ledger, LedgerParts, assemble, said_by
 from pql_model.ledger.log import NEEDED, read_log_batches, read_log_files
 from pql_model.ledger.schema import SAID
 from pql_model.progress import Listener, Stages
@@ -163,6 +163,7 @@ def build_ledger(
     """
     with stages("read log"):
         said = _said(con, config)
+        said = said if as_of is None else said_by(said, as_of)
         feedback, reached = read_feedback(con, config, sources), read_stages(con, config, sources)
     versions, in_force, notes = _models(con, config, said, replay=replay and champion is None)
     champion = in_force if champion is None else champion
@@ -200,6 +201,12 @@ def build_ledger(
         if learnt
         else []
     )
+    back = ledger.counts["set_aside"].get("looked_back", 0)
+    if back:
+        hindsight.append(
+            f"{back:,} logged scores do not count: they were made again after the scores of a later instant, and what was said "
+            "in time counts."
+        )
     warnings = (*notes, *(warning for part in tables for warning in part.warnings), *lost, *hindsight)
     return replace(ledger, warnings=warnings)
 

@@ -95,9 +95,14 @@ def ledger_of(world: World, outcomes_until: int, as_of: int | None = None) -> tu
         row["as_of"] = said["scored_at"] if said["as_of"] is None else said["as_of"]
         if as_of is not None and row["as_of"] > as_of:
             continue
+        if as_of is not None and row["source"] != "replayed" and row["scored_at"] > as_of:
+            continue
         entity = next((e for e in world.entities if e["entity"] == row["entity"]), None)
         paid = next((c for c in world.conversions if c["entity"] == row["entity"] and before(c["time"])), None)
-        if (reason := _reason(row, entity, paid)) is not None:
+        reason = _reason(row, entity, paid)
+        if reason is None and _looks_back(row, world, as_of):
+            reason = "looked_back"
+        if reason is not None:
             aside[reason] = aside.get(reason, 0) + 1
             continue
         row |= _done(world, row, own, before) | _came(row, entity, paid, until)
@@ -129,6 +134,23 @@ def _reason(row: Row, entity: Row | None, paid: Row | None) -> str | None:
     if entity is not None and entity["excluded"]:
         return "excluded"
     return "already_converted" if paid is not None and paid["time"] < row["as_of"] else None
+
+
+def _looks_back(row: Row, world: World, as_of: int | None) -> bool:
+    """Made after the run of a later instant, while the same instant and version was also scored in time."""
+    runs = {
+        (said["as_of"], said["model_version"], said["scored_at"])
+        for said in world.said
+        if said["source"] == "score" and said["model_name"] == PRODUCT
+        if as_of is None or max(said["as_of"], said["scored_at"]) <= as_of
+    }
+
+    def late(run: tuple[int, str, int]) -> bool:
+        return any(other[0] > run[0] and other[2] < run[2] for other in runs)
+
+    run = (row["as_of"], row["model_version"], row["scored_at"])
+    same = [other for other in runs if other[:2] == run[:2]]
+    return row["source"] == "score" and late(run) and not all(late(other) for other in same)
 
 
 def _done(world: World, row: Row, own: str, before: Any) -> Row:

@@ -9,6 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import ibis
+import pyarrow as pa
+
+from pql_model.outreach.alerts import alerted_leads
+from pql_model.outreach.logged_runs import logged_runs
 from pql_model.sources.duckdb_session import open_session
 from pql_model.time import DAY, parse_instant
 
@@ -44,3 +49,28 @@ def session_table(rows: Any) -> Iterator[Any]:
     """A ledger as an Ibis table."""
     with open_session("1GB") as con:
         yield con.create_table("ledger", rows)
+
+
+MEANINGS = ("contacted", "accepted", "rejected", "won")
+
+
+def leads_of(*rows: dict[str, Any], until: int, answers: list[dict[str, Any]] | None = None) -> Any:
+    """The alerts of the rows, with the feedback that stands in them, or with these answers."""
+    if answers is None:
+        answers = [
+            {
+                "entity": row["entity"],
+                "time": row[f"{meaning}_at"],
+                "meaning": meaning,
+                "reason": row.get("rejected_reason") if meaning == "rejected" else None,
+                "owner": row.get("owner"),
+            }
+            for row in rows
+            for meaning in MEANINGS
+            if row.get(f"{meaning}_at") is not None
+        ]
+    text = pa.string()
+    schema = pa.schema([("entity", text), ("time", pa.int64()), ("meaning", text), ("reason", text), ("owner", text)])
+    with ledger(*rows) as table:
+        feedback = ibis.memtable(pa.Table.from_pylist(answers, schema=schema)) if answers else None
+        return alerted_leads(table, feedback, logged_runs(table, HORIZON), until)

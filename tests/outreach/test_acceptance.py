@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 
 from pql_model.outreach.acceptance import LeadGroup, contact_delay, lead_groups, rejection_reasons, untouched
-from pql_model.outreach.alerts import alerted_leads
-from pql_model.outreach.logged_runs import logged_runs
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY
-from tests.outreach.ledgers import HORIZON, T0, ledger, row
+from tests.outreach import ledgers
+from tests.outreach.ledgers import T0, row
 
 NOW = T0 + 60 * DAY
 
 
-def leads_of(*rows):
-    with ledger(*rows) as table:
-        return alerted_leads(table, logged_runs(table, HORIZON), NOW)
+leads_of = partial(ledgers.leads_of, until=NOW)
 
 
 def at(day):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from pql_model.outreach.alerts import alerted_leads
-from pql_model.outreach.logged_runs import logged_runs
 from pql_model.time import DAY
-from tests.outreach.ledgers import HORIZON, T0, ledger, row
+from tests.outreach import ledgers
+from tests.outreach.ledgers import T0, row
 
 NOW = T0 + 60 * DAY
 
 
-def leads_of(*rows, until=NOW):
-    with ledger(*rows) as table:
-        return alerted_leads(table, logged_runs(table, HORIZON), until)
+leads_of = partial(ledgers.leads_of, until=NOW)
 
 
 def at(day):
@@ -60,6 +59,27 @@ def test_the_later_of_contradictory_answers_counts(answers, status, contradictor
     assert lead["status"] == status
     assert lead["contradictory"] is contradictory
     assert lead["touched"] is bool(answers)
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "reason"),
+    [
+        (["accepted", "rejected", "accepted"], "accepted", "reason 2"),
+        (["rejected", "accepted", "rejected"], "rejected", "reason 3"),
+        (["rejected", "accepted", "accepted", "rejected", "won"], "accepted", "reason 4"),
+        (["contacted", "rejected", "contacted"], "rejected", "reason 2"),
+    ],
+)
+def test_what_was_said_last_counts_however_often_it_changed(said, status, reason):
+    """The ledger holds the first of each meaning, which cannot tell what was said last."""
+    answers = [
+        {"entity": "a", "time": at(k), "meaning": meaning, "reason": f"reason {k}" if meaning == "rejected" else None}
+        for k, meaning in enumerate(said, 1)
+    ]
+    (lead,) = leads_of(row("a", 0), answers=answers).to_dict("records")
+
+    assert (lead["status"], lead["rejected_reason"]) == (status, reason)
+    assert lead["contradictory"] is (len({"accepted", "rejected"} & set(said)) > 1)
 
 
 def test_what_came_later_than_the_instant_is_not_known():

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from pql_model.outreach.alerts import alerted_leads
 from pql_model.outreach.feedback_summary import sentences, summarise_feedback
-from pql_model.outreach.logged_runs import logged_runs
 from pql_model.outreach.rejected_traits import RejectedTraits
 from pql_model.time import DAY
-from tests.outreach.ledgers import HORIZON, T0, ledger, row
+from tests.outreach.ledgers import T0, leads_of, row
 
 NOW = T0 + 60 * DAY
 NOTHING = RejectedTraits((), 0, enough=False)
 
 
 def summary_of(*rows, traits=NOTHING):
-    with ledger(*rows) as table:
-        leads = alerted_leads(table, logged_runs(table, HORIZON), NOW)
-    return summarise_feedback(leads, traits, ("high", "medium"), NOW)
+    return summarise_feedback(leads_of(*rows, until=NOW), traits, ("high", "medium"), NOW)
 
 
 def test_without_the_table_what_sales_did_is_not_known():
