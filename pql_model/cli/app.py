@@ -61,7 +61,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.\n\nExit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data.",
+    help="Which free accounts will pay, which behaviours predict it, and why.\n\nStart with `pql demo`, then `pql init` on your own data.\n\nExit codes: 0 success, 1 a bug in pql, 2 invalid usage, config or data, 3 `pql monitor` found what `--fail-on` names.",
 )
 app.add_typer(criteria, name="criteria")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,7 +76,7 @@ def _print_groups(console: Console, title: str, groups: Sequence[Mapping[str, An
     print_table(
         console,
         title,
-        ["", "alerts", "contacted", "accepted", "rejected", "won", "accepted of those decided"],
+        ["", "alerts", "contacted", "accepted", "rejected", "won", "of those decided"],
         [
             (
                 group["group"],
@@ -93,8 +94,8 @@ def show_effect(console: Console, payload: dict[str, Any]) -> None:
     if payload["overall"]["difference"]["value"] is not None:
         print_table(
             console,
-            "Alerted and held out, with final outcomes",
-            ["", "alerted", "converted", "held out", "converted", "difference in points"],
+            "Alerted and held out, with final outcomes: the difference in points",
+            ["", "alerted", "converted", "held out", "converted", "points"],
             [_group_row(group) for group in (payload["overall"], *payload["groups"])],
         )
     print_table(
@@ -125,7 +126,7 @@ def _estimate(of: Mapping[str, float | None]) -> str:
 def _weeks(weeks: float | None) -> str:
     if weeks is None:
         return "unknown, or more than ten years"
-    return "there are enough" if weeks == 0 else f"{weeks:,.0f}"
+    return "there are enough" if weeks == 0 else f"{math.ceil(weeks):,}"
 
 
 def _say_all(console: Console, sentences: Sequence[str]) -> None:

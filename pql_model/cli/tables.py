@@ -17,6 +17,7 @@ Estimate = Mapping[str, Any]
 """`{"value", "low", "high"}`: numbers, or None where unknown."""
 
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_LONGEST_WORD = 16
 _NUMERIC = re.compile(r"|-|[-+]?\d[\d,.]*%?( \([-\d,.]+ to [-\d,.]+\))?|[-\d,.]+ to [-\d,.]+|\d{4}-\d\d(-\d\d)?")
 
 
@@ -41,6 +42,11 @@ def say(console: Console, *parts: str | tuple[str, str], style: str = "", gap: b
     if gap:
         console.print()
     console.print(Text.assemble(*styled, style=style))
+
+
+def _longest_word(cells: Iterable[Text]) -> int:
+    """Width below which a column would break words; of very long ones it may."""
+    return min(_LONGEST_WORD, max((len(word) for cell in cells for word in cell.plain.split()), default=1))
 
 
 def print_table(
@@ -69,6 +75,7 @@ def print_table(
             Text(heading),
             justify="right" if numeric else "left",
             no_wrap=numeric or heading in unbroken,
+            min_width=None if numeric else _longest_word(column),
             overflow="fold",
         )
     for row in cells:

@@ -32,7 +32,7 @@ def _instant(microseconds: Column) -> Column:
 
 
 SET_ASIDE = {
-    "incomplete": "a row without an entity, a probability, or the model's version",
+    "incomplete": "a row without an entity, a probability from 0 to 1, or the model's version",
     "other_product": "a score of another product in the same log",
     "scored_ahead": "an instant more than a day after the scoring: what it says was not known",
     "learnt_from": "an instant before the end of the outcomes that the model has learnt from",
@@ -235,7 +235,9 @@ def _judged(rows: Table, looks_back: Table, parts: LedgerParts) -> Table:
     if parts.as_of is not None:
         paid = paid.filter(paid.converted_at < parts.as_of)
     t = rows.left_join(entities, "entity").drop("entity_right").left_join(paid, "entity").drop("entity_right")
-    complete = t.entity.notnull() & (t.entity != "") & t.probability.notnull() & t.model_version.notnull()
+    complete = (
+        t.entity.notnull() & (t.entity != "") & t.probability.between(0, 1).fill_null(False) & t.model_version.notnull()
+    )
     learnt = ibis.literal(False)
     for version, until in parts.learnt_until.items():
         learnt = learnt | ((t.model_version == version) & (t.as_of < until))

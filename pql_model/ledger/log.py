@@ -58,20 +58,40 @@ def read_log_files(con: Connection, files: Sequence[Path]) -> Table:
 
 def _columns_of(file: Path) -> list[str]:
     try:
-        columns: list[str] = pq.read_schema(file).names
+        schema = pq.read_schema(file)
     except (OSError, pa.ArrowException) as error:
         raise DataError(
             f"A file of the score log cannot be read: {error}",
             received=file,
             remedy="remove it from the folder; the other files are complete by themselves",
         ) from error
-    if missing := [name for name in NEEDED if name not in columns]:
+    present = dict(zip(schema.names, schema.types, strict=True))
+    wrong = [field for field in SAID if field.name in present and not _readable(present[field.name], field.type)]
+    if wrong:
+        raise DataError(
+            f"A file in the folder of the score log has a column `{wrong[0].name}` of another type",
+            received=f"{file}: {present[wrong[0].name]}",
+            allowed=str(wrong[0].type),
+            remedy="remove it from the folder, or write it again as `pql score` does",
+        )
+    if missing := [name for name in NEEDED if name not in schema.names]:
         raise DataError(
             f"A file in the folder of the score log is not part of it: it has no column `{missing[0]}`",
             received=file,
             remedy="remove it from the folder",
         )
-    return columns
+    return list(schema.names)
+
+
+def _readable(stored: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether a stored column can be read as the ledger's: an instant is an instant, a number a number."""
+    if pa.types.is_null(stored) or pa.types.is_string(wanted):
+        return True
+    if pa.types.is_timestamp(wanted):
+        return bool(pa.types.is_timestamp(stored))
+    if pa.types.is_boolean(wanted):
+        return bool(pa.types.is_boolean(stored))
+    return bool(pa.types.is_floating(stored) or pa.types.is_integer(stored) or pa.types.is_decimal(stored))
 
 
 def read_log_batches(con: Connection, batches: Iterable[pa.Table]) -> Table:

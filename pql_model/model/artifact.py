@@ -22,7 +22,7 @@ from pql_model.model.learner import Predictor
 from pql_model.model.learners import RESERVED, learner_named
 from pql_model.time import Duration, parse_instant
 
-FORMAT = 2
+FORMAT = 3
 REFIT = "refit"
 """Key in the facts of a model: the rows that it was refitted on, and its level."""
 QUANTILES = 1001

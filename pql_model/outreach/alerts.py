@@ -71,7 +71,11 @@ def _answers(alerts: pd.DataFrame, feedback: Table | None, until: int) -> pd.Dat
     said = said[said["entity"].isin(alerts["entity"]) & (said["time"] < until)].sort_values(["time", "meaning"])
     begun = alerts.assign(alert=alerts.index)[["entity", "as_of", "alert"]].astype({"entity": str, "as_of": np.int64})
     matched = pd.merge_asof(
-        said.astype({"entity": str, "time": np.int64}), begun.sort_values("as_of"), left_on="time", right_on="as_of", by="entity"
+        said.astype({"entity": str, "time": np.int64}),
+        begun.sort_values("as_of"),
+        left_on="time",
+        right_on="as_of",
+        by="entity",
     )
     return matched.dropna(subset=["alert"]).astype({"alert": int})
 

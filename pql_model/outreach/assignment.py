@@ -8,12 +8,14 @@ hash alone, never from what came, so leaving entities out biases nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, mannwhitneyu
 
 from pql_model.decide.holdout import unit_hash
+from pql_model.time import iso
 
 RELEASED = "held_out_for_a_part_of_the_horizon"
 _LEAST_SEPARATION = 0.8
@@ -44,7 +46,7 @@ class Assignment:
 
     period: np.ndarray
     released: np.ndarray
-    periods: tuple[dict[str, float], ...]
+    periods: tuple[dict[str, Any], ...]
     follows_hash: bool
     warnings: tuple[str, ...]
 
@@ -71,7 +73,7 @@ def check_assignment(product: str, frame: pd.DataFrame, horizon: int) -> Assignm
         released = _released(hashes, held_out, as_of, alerted_at, horizon)
     periods = tuple(
         {
-            "from": float(as_of[period == k][0]),
+            "from": iso(int(as_of[period == k][0])),
             "entities": int((period == k).sum()),
             "held_out": int((held_out & (period == k)).sum()),
             "share_at_least": low,
@@ -133,7 +135,7 @@ def _released(
 
 
 def _warnings(
-    frame: pd.DataFrame, held_out: np.ndarray, follows_hash: bool, periods: tuple[dict[str, float], ...]
+    frame: pd.DataFrame, held_out: np.ndarray, follows_hash: bool, periods: tuple[dict[str, Any], ...]
 ) -> list[str]:
     if not held_out.any() or held_out.all():
         return []

@@ -81,8 +81,8 @@ def _anyway(effect: EffectMeasurement, entities: str) -> Iterator[str]:
         min(x, both.alerted.entities) for x in (both.paid_anyway.low, both.paid_anyway.value, both.paid_anyway.high)
     )
     yield (
-        f"Of {both.alerted.entities:,} alerted {entities}, {both.alerted.conversions:,} converted; about {value:,.0f} "
-        f"({low:,.0f} to {high:,.0f}) would have paid anyway, going by the hold-out."
+        f"Of {both.alerted.entities:,} alerted {entities}, {both.alerted.conversions:,} converted; at the rate of the hold-out, "
+        f"{value:,.0f} ({low:,.0f} to {high:,.0f}) would have paid anyway."
     )
 
 

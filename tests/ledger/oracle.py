@@ -59,7 +59,7 @@ class World:
             "model_name": "other" if draw.random() < 0.05 else PRODUCT,
             "model_version": draw.choice(("1", "2", "3")),
             "feature_set": "f",
-            "probability": None if draw.random() < 0.05 else draw.random(),
+            "probability": draw.choice((None, 37.0, draw.random())) if draw.random() < 0.1 else draw.random(),
             "score": draw.choice((None, 50.0)),
             "band": draw.choice(("high", "low")),
             "is_pql": draw.choice(_FLAGS),
@@ -123,7 +123,7 @@ def ledger_of(world: World, outcomes_until: int, as_of: int | None = None) -> tu
 
 
 def _reason(row: Row, entity: Row | None, paid: Row | None) -> str | None:
-    if row["probability"] is None:
+    if row["probability"] is None or not 0 <= row["probability"] <= 1:
         return "incomplete"
     if row["model_name"] != PRODUCT:
         return "other_product"

@@ -83,6 +83,18 @@ def test_a_foreign_file_is_named(con, tmp_path):
         read_log_files(con, [tmp_path / "x.parquet"])
 
 
+@pytest.mark.parametrize(
+    ("column", "values"), [("as_of", ["2026-01-01"]), ("probability", ["high"]), ("is_pql", ["yes"])]
+)
+def test_a_column_of_another_type_is_named(con, tmp_path, column, values):
+    path = write_log(tmp_path, [logged()])
+    rows = pq.read_table(path)
+    pq.write_table(rows.set_column(rows.schema.get_field_index(column), column, pa.array(values)), path)
+
+    with pytest.raises(DataError, match=f"has a column `{column}` of another type"):
+        read_log_files(con, [path])
+
+
 def test_a_log_without_files_is_empty(con):
     assert read_log_files(con, []).schema() == LOGGED
     assert read_log_files(con, []).count().to_pyarrow().as_py() == 0

@@ -74,7 +74,7 @@ def test_an_altered_file_is_refused(folder, name):
         FittedModel.load(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": 2}', b'{"format": 2, "sha256": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"format": 3}', b'{"format": 3, "sha256": 3}'])
 def test_an_invalid_model_file_is_refused(folder, content):
     (folder / "model.json").write_bytes(content)
     with pytest.raises(DataError, match="This folder does not hold a complete model"):
@@ -84,7 +84,7 @@ def test_an_invalid_model_file_is_refused(folder, content):
 def test_another_format_is_refused(folder):
     about = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**about, "format": 99}))
-    with pytest.raises(DataError, match=r"This model has a different format. Received: 99. Allowed: 2"):
+    with pytest.raises(DataError, match=r"This model has a different format. Received: 99. Allowed: 3"):
         FittedModel.load(folder)
 
 

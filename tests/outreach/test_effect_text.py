@@ -55,7 +55,7 @@ def test_the_first_sentence_is_the_answer(alerted, held_out, begins):
 
 def test_who_would_have_paid_anyway_is_said():
     assert (
-        "Of 70 alerted accounts, 56 converted; about 42 (34 to 49) would have paid anyway, going by the hold-out."
+        "Of 70 alerted accounts, 56 converted; at the rate of the hold-out, 42 (34 to 49) would have paid anyway."
         in told(*arms((56, 70), (48, 80)))
     )
 
