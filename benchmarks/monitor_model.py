@@ -61,20 +61,19 @@ def run(size: int, kinds: Sequence[str], seed: int) -> list[dict[str, Any]]:
 def table(results: Sequence[dict[str, Any]]) -> str:
     """Advice and findings by kind."""
     lines = [
-        "| world | worlds | change named | right advice | advice | worlds with a finding to act on that is wrong |",
-        "|---|---|---|---|---|---|",
+        "| world | sign-ups a year | worlds | change named | right advice | advice | worlds with a finding to act on that is wrong |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for kind in KINDS:
-        rows = [row for row in results if row["kind"] == kind]
-        if not rows:
-            continue
+    present = {(row["kind"], row["size"]) for row in results}
+    for kind, size in sorted(present, key=lambda one: ([*KINDS].index(one[0]), one[1])):
+        rows = [row for row in results if (row["kind"], row["size"]) == (kind, size)]
         right = {ADVICE[kind]} if kind in ADVICE else {"keep", "watch"}
         advice = [row["advice"] for row in rows]
         named = sum(any(found[0] == FINDING.get(kind) for found in row["findings"]) for row in rows)
         wrong = sum(any(f[2] == "act" and f[0] != FINDING.get(kind) for f in row["findings"]) for row in rows)
         counts = ", ".join(f"{name} {advice.count(name)}" for name in sorted(set(advice)))
         lines.append(
-            f"| {kind}: {KINDS[kind]} | {len(rows)} | {named if kind in FINDING else '-'} | "
+            f"| {KINDS[kind]} | {size:,} | {len(rows)} | {named if kind in FINDING else '-'} | "
             f"{sum(name in right for name in advice)} | {counts} | {wrong} |"
         )
     return "\n".join(lines)
@@ -88,7 +87,11 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="The first seed.")
     parser.add_argument("--size", type=int, default=SMALL, help="Accounts a year.")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--table", action="store_true", help="Measure nothing.")
     chosen = parser.parse_args()
+    if chosen.table:
+        print(table(json.loads(RESULTS.read_text(encoding="utf-8"))))
+        return
     results: list[dict[str, Any]] = []
     with ProcessPoolExecutor(chosen.jobs) as pool:
         seeds = range(chosen.first, chosen.first + chosen.seeds)
