@@ -200,10 +200,18 @@
     };
   }
 
+  // The figures of a rule that was tested are on the page, so that nothing of it is withheld.
+  function countedOrTested(rule, period, chosen, k) {
+    const found = count(period, chosen, k), tested = (data.tested || []).find((one) => same(one, rule));
+    if (!tested) return found;
+    const [x, n] = tested[period];
+    return { ...found, yes: [x, x], no: [n - x, n - x], leads: period === "later" ? tested.leads : found.leads };
+  }
+
   function evaluate(rule) {
     const chosen = rule.criteria.map((id) => ids.indexOf(id)).sort((a, b) => a - b);
-    const k = least(rule), later = count("later", chosen, k);
-    const result = { earlier: figures("earlier", count("earlier", chosen, k)), later: figures("later", later) };
+    const k = least(rule), later = countedOrTested(rule, "later", chosen, k);
+    const result = { earlier: figures("earlier", countedOrTested(rule, "earlier", chosen, k)), later: figures("later", later) };
     if (today) {
       const both = { yes: later.todayYes, no: later.todayNo };
       const onlyNew = { yes: less(later.yes, both.yes), no: less(later.no, both.no) };

@@ -47,6 +47,7 @@ def script_data(view: View, explorer: dict[str, Any]) -> dict[str, Any]:
     return {
         **explorer,
         "starts": {"best": _start(best) if best and best in definitions else None, "today": _today(view, criteria)},
+        "tested": _tested(view, definitions, ids) if view.mode == "counts" else [],
         "strips": [
             {**_start(rule), "weeks": _strip(view, rule["id"])} for rule in definitions if view.mode == "counts"
         ],
@@ -66,6 +67,25 @@ def script_data(view: View, explorer: dict[str, Any]) -> dict[str, Any]:
         "product": view.data["product"],
         "everyone": view.data["base"]["later"]["value"],
     }
+
+
+def _tested(view: View, definitions: list[dict[str, Any]], ids: set[str]) -> list[dict[str, Any]]:
+    """Conversions and rows of every rule that the page shows, so that the explorer does not withhold what stands above it."""
+    single = [{**rule, "criteria": [rule["id"]], "join": "all", "k": None} for rule in view.data["criteria"]]
+    return [
+        {
+            **_start(rule),
+            **{
+                period: [rule[name]["conversions"], rule[name]["qualified"]]
+                for period, name in (("earlier", "earlier"), ("later", "tested"))
+            },
+            "leads": rule["tested"]["leads_per_week"]
+            if rule["tested"]["leads_per_week"]["value"] is not None
+            else None,
+        }
+        for rule in [*definitions, *single]
+        if set(rule["criteria"]) <= ids
+    ]
 
 
 def _start(rule: dict[str, Any]) -> dict[str, Any]:

@@ -73,3 +73,13 @@ def test_the_data_are_in_a_block_that_is_not_executed(data):
 
     assert block.attributes == {"type": "application/json", "id": "x-data"}
     assert json.loads(block.children[0].text)["mode"] == "counts"
+
+
+def test_the_counts_of_tested_rules_are_in_the_data_even_where_cells_are_small(data):
+    payload = growth()
+    payload["definitions"][0]["tested"] |= {"qualified": 12, "conversions": 4}
+    tested = script_data(View(payload, data), data)["tested"]
+    first = tested[0]
+
+    assert (first["criteria"], first["join"], first["later"]) == (["c1", "c2"], "all", [4, 12])
+    assert len(tested) == len(payload["definitions"]) + len(payload["criteria"])

@@ -251,6 +251,21 @@ def test_200_definitions_in_counts_mode_are_exact_or_bounded_where_small_counts_
     assert known > 250  # of 400
 
 
+def test_no_count_of_a_rule_that_was_tested_is_withheld(visit):
+    """On small products the explorer opened on bounds for the very rule that the page recommends."""
+    payload = growth()
+    rules = [{"criteria": d["criteria"], "join": d["join"], "k": d["k"] or 1} for d in payload["definitions"]]
+    rules += [{"criteria": [c["id"]], "join": "all", "k": 1} for c in payload["criteria"]]
+    page = visit()
+    results = page.evaluate("rules => rules.map(window.pqlExplorer.evaluate)", rules)
+
+    for found, rule in zip(results, [*payload["definitions"], *payload["criteria"]], strict=True):
+        for period, tested in (("later", rule["tested"]), ("earlier", rule["earlier"])):
+            assert found[period]["known"]
+            assert (found[period]["x"][0], found[period]["n"][0]) == (tested["conversions"], tested["qualified"])
+        assert found["later"]["leads"] == rule["tested"]["leads_per_week"]
+
+
 def test_the_page_starts_with_the_recommended_rule_and_says_the_numbers_of_its_first_section(visit):
     page = visit()
     rule = growth()["definitions"][0]["tested"]
