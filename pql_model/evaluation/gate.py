@@ -82,14 +82,18 @@ class Promotion:
 
 
 def decide_promotion(
-    verdict: Verdict, against: ChampionComparison | Incomparable | None, mode: Promote, same_settings: bool = False
+    verdict: Verdict,
+    against: ChampionComparison | Incomparable | None,
+    mode: Promote,
+    same_settings: bool = False,
+    unknown: str | None = None,
 ) -> Promotion:
     """Decide on promotion: by the gate, or overridden by the mode.
 
     >>> decide_promotion(Verdict("no_signal", "", ""), None, "force").reason
     'promoted by force; gate decision: not promoted: the verdict is no_signal'
     """
-    gate = gate_decision(verdict, against, same_settings)
+    gate = gate_decision(verdict, against, same_settings, unknown)
     promoted, reason = gate.passed, gate.text
     if mode == "never":
         promoted, reason = False, f"not promoted: promotion was switched off; gate decision: {gate.text}"
@@ -99,7 +103,10 @@ def decide_promotion(
 
 
 def gate_decision(
-    verdict: Verdict, against: ChampionComparison | Incomparable | None, same_settings: bool = False
+    verdict: Verdict,
+    against: ChampionComparison | Incomparable | None,
+    same_settings: bool = False,
+    unknown: str | None = None,
 ) -> GateDecision:
     """Decide whether the challenger may replace the champion.
 
@@ -114,11 +121,15 @@ def gate_decision(
         Comparison with the champion, or the reason why the two cannot be compared. None before the first champion.
     same_settings
         Whether the challenger is a refit with the settings of the champion: then it need only not be worse.
+    unknown
+        Why the newest outcomes are not known, if so: both would be compared on payments that are missing.
     """
     if not verdict.usable:
         return GateDecision(False, f"the verdict is {verdict.name}")
     if against is None:
         return GateDecision(True, f"there was no champion and the verdict is {verdict.name}")
+    if unknown is not None:
+        return GateDecision(False, f"the newest outcomes are not known. {unknown.rstrip('.')}")
     if isinstance(against, Incomparable):
         return GateDecision(False, against.why)
     rank, loss, error = against.roc_auc, against.log_loss, against.calibration_error

@@ -187,6 +187,18 @@ def find_shift(count: np.ndarray, expected: np.ndarray, first: int, last: int, b
     return Shift(int(days[best]), float(x1[best]), float(m1[best] * rate), float(x0[best]))
 
 
+def usual_pause(count: np.ndarray, expected: np.ndarray, begun: int, end: int) -> float:
+    """What was due in the second longest pause of a series before a day: one that comes in bursts has paused before.
+
+    >>> usual_pause(np.array([1, 0, 0, 0, 1, 0, 0, 1, 0, 1.0]), np.ones(10), 0, 10)
+    2.0
+    """
+    days = slice(begun, end)
+    alive = np.cumsum(count[days] > 0)
+    due = np.bincount(alive, np.where(count[days] > 0, 0.0, expected[days]), 2)
+    return float(np.sort(due)[-2])
+
+
 def _deviance(count: np.ndarray, due: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         value: np.ndarray = np.where(count > 0, count * np.log(count / due), 0.0)

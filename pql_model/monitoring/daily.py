@@ -70,10 +70,32 @@ def visible_log(sources: Sources, table: Table, start: int, as_of: int) -> Table
     log = log.join(counted, "entity")
     log = log.left_join(paid, "entity")
     log = log.filter(log.paid.isnull() | (log.time < log.paid))
-    day = log.time // DAY
-    age_days = day - log.signed_up // DAY
-    band = sum((age_days >= start).cast("int64") for start in AGES[1:])
-    return log.select("entity", "event", "n", "time", "known_at", day=day, age=band.fill_null(len(AGES) - 1))
+    return log.select("entity", "event", "n", "time", "known_at", day=log.time // DAY, age=_band(log))
+
+
+def count_conversions(sources: Sources, first_day: int, as_of: int) -> np.ndarray:
+    """Count the first payments of entities that may be scored, by day since `first_day` and by age, up to the last whole day.
+
+    Returns
+    -------
+    ndarray
+        (days, ages), like `DailyCounts.active`.
+    """
+    counted = sources.entities.table
+    counted = counted.filter(~counted.excluded).select("entity", "signed_up")
+    paid = sources.conversions.table.select("entity", "time").join(counted, "entity")
+    paid = paid.filter((paid.time >= first_day * DAY) & (paid.time < as_of // DAY * DAY))
+    days = paid.select(day=paid.time // DAY, age=_band(paid)).group_by("day", "age").agg(entities=lambda t: t.count())
+    rows = days.to_pyarrow().to_pydict()
+    counts = np.zeros((as_of // DAY - first_day, len(AGES)))
+    counts[np.array(rows["day"], np.int64) - first_day, np.array(rows["age"], np.int64)] = rows["entities"]
+    return counts
+
+
+def _band(table: Table) -> Any:
+    """The band of `AGES` of each row's time; the last one where the sign-up is not known."""
+    age_days = table.time // DAY - table.signed_up // DAY
+    return sum((age_days >= start).cast("int64") for start in AGES[1:]).fill_null(len(AGES) - 1)
 
 
 def count_events(sources: Sources, start: int, as_of: int) -> DailyCounts | None:
@@ -84,6 +106,13 @@ def count_events(sources: Sources, start: int, as_of: int) -> DailyCounts | None
     names = names.filter(names.doers >= FEWEST_ENTITIES).order_by(names.doers.desc(), "event").limit(MOST_EVENTS)
     followed = sorted(names.to_pyarrow()["event"].to_pylist())
     return _counts(log, log.filter(log.event.isin(followed)) if followed else log.limit(0), "event", followed, as_of)
+
+
+def count_active(sources: Sources, start: int, as_of: int) -> DailyCounts | None:
+    """Count the entities with any event by day, and no single event; None without a whole day of events."""
+    log = visible_log(sources, sources.events.table, start, as_of)
+    log = log.filter(log.day < as_of // DAY)
+    return _counts(log, log.limit(0), "event", [], as_of)
 
 
 def count_sources(sources: Sources, start: int, as_of: int) -> DailyCounts | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pql_model.config.schema import Config
 from pql_model.monitoring.arrival import count_arrivals, late_findings
+from pql_model.monitoring.conversion_feed import FEWEST_PAST_DAYS, PAST_DAYS, RECENT_DAYS, feed_findings
 from pql_model.monitoring.counts import expected_counts, noise_of
 from pql_model.monitoring.daily import DailyCounts, count_events, count_sources, sources_of_events, visible_log
 from pql_model.monitoring.finding import Finding, in_order
@@ -27,12 +28,6 @@ from pql_model.monitoring.volume import EventChange, change_finding, event_chang
 from pql_model.sources.read import Sources
 from pql_model.time import DAY
 
-RECENT_DAYS = 56
-"""Changes are looked for in the last eight weeks, or since the model learnt, if that is longer ago."""
-PAST_DAYS = 365
-"""Days before that with which they are compared."""
-FEWEST_PAST_DAYS = 42
-"""With a shorter past, nothing is known about how much counts differ of themselves."""
 MOST_NEW = 10
 """New events that are named; names that are made up for each occasion would be endless."""
 _SHORTEST_OF_SOURCE, _SHORTEST_OF_EVENT = 3.0, 4.0  # days of usual activity
@@ -86,6 +81,7 @@ def data_findings(
         [
             *arrivals,
             *(finding for finding in silent.findings if not _known(finding, arrivals)),
+            *feed_findings(sources, config, events, first, as_of),
             *_event_findings(sources, events, first, silent.hidden, start, as_of),
             *_trait_findings(sources, as_of, events.first_day + first, traits),
         ]

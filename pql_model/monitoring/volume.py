@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pql_model.monitoring.counts import Noise, Shift, expected_counts, find_shift, noise_of, two_sided
+from pql_model.monitoring.counts import Noise, Shift, expected_counts, find_shift, noise_of, two_sided, usual_pause
 from pql_model.monitoring.daily import DailyCounts
 from pql_model.monitoring.finding import Finding, Severity
 from pql_model.statistics.multiple_testing import holm
@@ -188,7 +188,9 @@ def _tests(event: EventSeries, active: np.ndarray, recent: int) -> list[tuple[fl
     found = []
     if shift is not None:
         places = max(1, end - recent)
-        if shift.ratio <= STOPPED and shift.expected > _PAUSES * _usual_pause(event, shift.start):
+        if shift.ratio <= STOPPED and shift.expected > _PAUSES * usual_pause(
+            event.count, event.expected, event.begun, shift.start
+        ):
             p = event.noise.at_most(shift.after, shift.expected) * places
             found.append((p, _change(event, "stopped", shift, end)))
         elif (shift.ratio >= CHANGED or shift.ratio <= 1 / CHANGED) and shift.after >= _FEWEST:
@@ -198,14 +200,6 @@ def _tests(event: EventSeries, active: np.ndarray, recent: int) -> list[tuple[fl
     # what the fortnight before the first possible day shows already is older, and the model learnt from it
     changes = [*_repeated(event, recent, end), *found]
     return [(p, change) for p, change in changes if change.abrupt or change.start > recent + SHORTEST]
-
-
-def _usual_pause(event: EventSeries, end: int) -> float:
-    """What was due in the second longest pause before a day: an event that comes in bursts has paused before."""
-    days = slice(event.begun, end)
-    alive = np.cumsum(event.count[days] > 0)
-    due = np.bincount(alive, np.where(event.count[days] > 0, 0.0, event.expected[days]), 2)
-    return float(np.sort(due)[-2])
 
 
 def _started(event: EventSeries, active: np.ndarray) -> tuple[float, EventChange]:

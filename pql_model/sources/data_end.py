@@ -18,9 +18,6 @@ Table = Any
 LEAST_PACE = 0.5
 """Payments after the newest event extend the data while they come at this share of their earlier rate, or faster."""
 
-MISSED = 20
-"""Number of payments missing at the end, at the pace before, from which the payments seem older than the log."""
-
 
 @dataclass(frozen=True)
 class DataEnd:
@@ -33,7 +30,7 @@ class DataEnd:
     events_until
         The instant up to which behaviour is known: no snapshot lies after it.
     warning
-        A sentence about later payments that do not move the end, or about missing ones; or None.
+        A sentence about later payments that do not move the end, or None.
     """
 
     observed_until: int
@@ -71,7 +68,7 @@ def find_data_end(
     times = _payment_times(conversions, now)
     before, after = times[times <= events_until], times[times > events_until]
     if not len(after):
-        return DataEnd(events_until, events_until, _warn_of_early_end(before, events_until, source))
+        return DataEnd(events_until, events_until)
     span = max(horizon.us, events_until - int(before[0])) if len(before) else horizon.us
     expected = LEAST_PACE * len(before) / span * (after - events_until)
     in_pace = np.flatnonzero(np.arange(1, len(after) + 1) >= expected)
@@ -84,21 +81,6 @@ def find_data_end(
     )
     observed_until = int(after[last]) if last >= 0 else events_until
     return DataEnd(observed_until, events_until, warning if later else None)
-
-
-def _warn_of_early_end(before: np.ndarray, events_until: int, source: str) -> str | None:
-    """Ask whether the payments were exported before the log: entities that paid since would count as not converted."""
-    if len(before) < 2 or before[-1] == before[0]:
-        return None
-    newest = int(before[-1])
-    expected = len(before) / (newest - int(before[0])) * (events_until - newest)
-    if expected < MISSED:
-        return None
-    return (
-        f"The newest payment in {source} is of {iso(newest)}; at the pace before, about {expected:,.0f} more would have come "
-        f"until the newest event ({iso(events_until)}). If the payments were exported earlier than the events, set "
-        "`observed_until` to the day of that export: otherwise later payments count as none."
-    )
 
 
 def _newest_event(staged: Sequence[StagedEvents], counted: Table, now: int) -> int | None:

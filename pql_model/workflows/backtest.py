@@ -45,7 +45,6 @@ from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.dated_columns import check_event_features
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.leak_evidence import LeakEvidence, read_leak_evidence
-from pql_model.sources.read import read_sources
 from pql_model.time import iso
 from pql_model.workflows.backtest_files import (
     FinishedFold,
@@ -56,6 +55,7 @@ from pql_model.workflows.backtest_files import (
     write_backtest_files,
 )
 from pql_model.workflows.extensions import extend_config
+from pql_model.workflows.known_outcomes import read_for_training
 from pql_model.workflows.prepare import candidate_features, choose_columns, trait_names
 
 DEFAULT_TRIALS = 10
@@ -227,10 +227,7 @@ class BacktestData:
 
 
 def _read_past(con: Connection, config: Config, request: CutoffRequest, stages: Stages) -> BacktestData:
-    with stages("read"):
-        sources = read_sources(con, config)
-        for warning in sources.warnings:
-            stages.listener.say(warning)
+    sources, _ = read_for_training(con, config, stages)
     with stages("snapshots"):
         snapshots = label_snapshots(con, config, sources)
         schedule = plan_schedule(snapshots.frame, request, config.horizon, config.motion, time.now())

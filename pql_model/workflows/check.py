@@ -22,6 +22,7 @@ from pql_model.sources.feedback import read_feedback
 from pql_model.sources.read import Sources, read_sources
 from pql_model.sources.stages import read_stages
 from pql_model.time import iso
+from pql_model.workflows.known_outcomes import missing_outcomes, with_warning
 from pql_model.workflows.prepare import TrainingData, audit_entities, prepare_from
 
 
@@ -126,6 +127,7 @@ def check(config: Config | str | Path, *, listener: Listener | None = None) -> C
     with open_session() as con:
         with stages("read"):
             sources = read_sources(con, config, may_lack_conversions=True)
+            sources = with_warning(sources, missing_outcomes(sources, config))
             outcomes = (read_feedback(con, config, sources), read_stages(con, config, sources))
         events, entities, conversions = (
             int(table.count().to_pyarrow().as_py())

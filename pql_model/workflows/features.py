@@ -22,8 +22,9 @@ from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.progress import Listener, Stages
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.duckdb_session import Connection, open_session
-from pql_model.sources.read import Sources, read_sources
+from pql_model.sources.read import Sources
 from pql_model.workflows.extensions import with_features
+from pql_model.workflows.known_outcomes import read_for_training
 from pql_model.workflows.prepare import TrainingData, features_of, prepare_from, trait_names
 
 _KINDS = (".parquet", ".csv")
@@ -114,10 +115,7 @@ def write_features(
     instant = read_optional_instant(as_of)
     stages = Stages(listener)
     with open_session() as con:
-        with stages("read"):
-            sources = read_sources(con, config)
-            for warning in sources.warnings:
-                stages.listener.say(warning)
+        sources, _ = read_for_training(con, config, stages)
         data = prepare_from(con, config, sources, stages)
         table = _labelled(data) if instant is None else _at_risk(con, config, sources, data.manifest, instant, stages)
     with stages("write"):

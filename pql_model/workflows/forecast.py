@@ -16,6 +16,8 @@ from pql_model.errors import DataError
 from pql_model.evaluation.plots import plot_forecast
 from pql_model.features.table import feature_table
 from pql_model.model.artifact import FittedModel
+from pql_model.monitoring.conversion_feed import missing_conversions
+from pql_model.monitoring.finding import Finding
 from pql_model.outlook.daily_history import History, read_history
 from pql_model.outlook.methods import MethodComparison, compare_methods, scored_by_age
 from pql_model.outlook.projection import Scored
@@ -146,13 +148,14 @@ def forecast(
             sources = read_sources(con, config)
             instant = _instant(sources, requested)
             history = read_history(sources, instant)
+            missing = missing_conversions(sources, config, instant)
         with stages("score"):
             now, past = _scored(con, config, sources, registered, history)
     with stages("forecast"):
         comparison = compare_methods(history.cohorts, past)
         outlook = make_outlook(history, weeks, now if comparison.method == "model" else None)
         path.parent.mkdir(parents=True, exist_ok=True)
-        notes = tuple(_notes(history, outlook, registered, now, comparison, weeks))
+        notes = tuple(_notes(history, outlook, registered, now, comparison, weeks, missing))
         result = ForecastResult(
             instant,
             outlook,
@@ -249,8 +252,14 @@ def _notes(
     now: Scored | None,
     comparison: MethodComparison,
     weeks: int,
+    missing: Finding | None,
 ) -> Iterator[str]:
     """Say what the forecast rests on, and what it lacks."""
+    if missing is not None and missing.since is not None:
+        yield (
+            f"{missing.words} The forecast counts these days as days on which nobody converted: export the table again, or "
+            f"forecast from the day on which it ends, `--as-of {time.iso(missing.since)}`."
+        )
     if registered is None:
         yield "There is no champion: those at risk are forecast by their age alone."
     elif now is None:

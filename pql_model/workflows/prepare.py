@@ -40,7 +40,8 @@ from pql_model.snapshots.labels import LabelledSnapshots, label_snapshots
 from pql_model.sources.dated_columns import check_event_features
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.leak_evidence import LeakEvidence, read_leak_evidence
-from pql_model.sources.read import Sources, read_sources
+from pql_model.sources.read import Sources
+from pql_model.workflows.known_outcomes import read_for_training
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,7 @@ def prepare(con: Connection, config: Config, stages: Stages, also: Manifest | No
     also
         The manifest of another model (the champion) whose features are computed too, so that both can be compared.
     """
-    with stages("read"):
-        sources = read_sources(con, config)
-        for warning in sources.warnings:
-            stages.listener.say(warning)
+    sources, _ = read_for_training(con, config, stages)
     return prepare_from(con, config, sources, stages, also)
 
 

@@ -55,7 +55,8 @@ from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
 from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
 from pql_model.workflows.judge import evaluate_and_judge
-from pql_model.workflows.prepare import TrainingData, prepare
+from pql_model.workflows.known_outcomes import read_for_training, refuse_refit
+from pql_model.workflows.prepare import TrainingData, prepare_from
 from pql_model.workflows.refit import champion_learner, refit_tested
 from pql_model.workflows.run_files import write_run_files
 from pql_model.workflows.training_record import gate_tag, training_record
@@ -134,6 +135,7 @@ class TrainResult:
             "behaviours": self.importance.to_dict("records"),
             "recommended": best.to_dict() if best is not None else None,
             "in_force": self.findings.results.to_dict()["in_force"],
+            "warnings": list(prepared.sources.warnings),
             "peak_memory_mb": peak_memory_mb(),
             "report": str(self.folder / REPORT),
             "files": _by_name(sorted(self.folder.iterdir())),
@@ -179,7 +181,7 @@ def train(
     Raises
     ------
     ConfigError, DataError, LearnerError
-        If the config, the data or the learner cannot be used; nothing has been logged or registered then.
+        If the config, the data or the learner cannot be used, or conversions are missing at the end of the data of a refit; nothing has been logged or registered then.
 
     Examples
     --------
@@ -197,7 +199,10 @@ def train(
         learner = champion_learner(tracking.load_if_registered("champion"), learner)
 
     with open_session() as con:
-        data = prepare(con, config, stages, also=_champion_manifest(tracking))
+        sources, missing = read_for_training(con, config, stages)
+        if refit:
+            refuse_refit(missing)
+        data = prepare_from(con, config, sources, stages, also=_champion_manifest(tracking))
     frame, train_rows, test_rows = data.snapshots.frame, data.split.train, data.split.test
     X = data.manifest.matrix(data.table)
 
@@ -256,7 +261,9 @@ def train(
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
         against = _against(tracking, tested, table, test_frame, config.seed) if verdict.usable else None
-        promotion = decide_promotion(verdict, against, promote, same_settings=refit)
+        promotion = decide_promotion(
+            verdict, against, promote, same_settings=refit, unknown=missing.words if missing is not None else None
+        )
         with _draft(config.home / "runs") as draft:
             write_run_files(
                 draft, config, model, evaluation, verdict, promotion, data, test.rows, test.importance, supported

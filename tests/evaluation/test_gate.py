@@ -45,6 +45,16 @@ def test_a_champion_that_cannot_be_compared_stays():
     assert gate_decision(READY, Incomparable("its columns are gone")).text == "not promoted: its columns are gone"
 
 
+def test_no_champion_is_replaced_while_the_newest_outcomes_are_not_known():
+    better = differences(roc_auc=(0.03, 0.01, 0.05))
+
+    refused = gate_decision(READY, better, unknown="Conversions stopped.")
+    assert refused.text == "not promoted: the newest outcomes are not known. Conversions stopped"
+    assert not decide_promotion(READY, better, "auto", unknown="Conversions stopped.").promoted
+    assert decide_promotion(READY, better, "force", unknown="Conversions stopped.").promoted
+    assert gate_decision(READY, None, unknown="Conversions stopped.").passed  # there is nothing to lose
+
+
 def test_a_clearly_better_ranking_is_promoted_and_the_reason_has_the_figures():
     decision = gate_decision(READY, differences(roc_auc=(0.03, 0.01, 0.05)))
     assert decision.text == (

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pql_model.monitoring.counts import Noise, expected_counts, find_shift, noise_of
+from pql_model.monitoring.counts import Noise, expected_counts, find_shift, noise_of, usual_pause
 
 PAST = np.arange(140) < 98
 
@@ -82,3 +82,10 @@ def test_a_series_that_begins_later_is_compared_with_its_own_days():
 
 def test_without_days_before_there_is_no_shift():
     assert find_shift(np.zeros(10), np.full(10, 2.0), 3, 8) is None
+
+
+def test_one_long_pause_is_not_the_usual_one():
+    count = np.array([1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 1.0])
+
+    assert usual_pause(count, np.full(13, 2.0), 0, 13) == 4.0
+    assert usual_pause(count, np.full(13, 2.0), 0, 4) == 0.0  # one pause is no habit

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from worlds import at, opened, product
 
-from pql_model.monitoring.daily import FEWEST_ENTITIES, count_events, count_sources, sources_of_events
+from pql_model.monitoring.daily import FEWEST_ENTITIES, count_active, count_conversions, count_events, count_sources, sources_of_events
 from pql_model.time import DAY
 
 START, AS_OF = at("2026-01-01"), at("2026-01-11T12:00")
@@ -33,6 +33,21 @@ def test_entities_and_occurrences_are_counted_by_day(sources):
     assert counts.entities[0].sum(axis=1).tolist() == [5, 5, 4, 0, 0, 0, 0, 0, 0, 0]
     assert counts.rows[0, :3].tolist() == [8, 5, 4]
     assert counts.logs[0, 0] == pytest.approx(np.log(4))
+
+
+def test_conversions_are_counted_by_day_and_age(sources):
+    counts = count_conversions(sources, START // DAY, AS_OF)
+
+    assert counts.shape == (10, 7)
+    assert [(int(day), int(age)) for day, age in zip(*np.nonzero(counts), strict=True)] == [(7, 3)]  # a week old
+    assert not count_conversions(sources, START // DAY, START + 7 * DAY).any()
+
+
+def test_the_active_alone_are_those_of_all_counts(sources):
+    alone, full = count_active(sources, START, AS_OF), count_events(sources, START, AS_OF)
+
+    assert (alone.names, alone.first_day) == ((), full.first_day)
+    assert (alone.active == full.active).all()
 
 
 def test_active_are_those_with_any_event(sources):

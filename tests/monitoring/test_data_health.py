@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pql_model.config.load import parse_config
+from pql_model.monitoring.conversion_feed import missing_conversions
 from pql_model.monitoring.data_health import data_findings
 from pql_model.sources.conversions import Conversions
 from pql_model.sources.duckdb_session import open_session
@@ -51,7 +52,7 @@ def quiet():
 
 
 @contextmanager
-def opened(log, arrival=False, size=None):
+def opened(log, arrival=False, size=None, paid_until=None):
     signed_up = np.r_[np.full(40, FIRST - 50), FIRST + np.arange(DAYS).repeat(2)] * DAY
     people = pd.DataFrame({"entity": np.arange(len(signed_up)).astype(str), "signed_up": signed_up, "excluded": False})
     people["trait_size"] = "small" if size is None else size(signed_up // DAY - FIRST)
@@ -64,6 +65,10 @@ def opened(log, arrival=False, size=None):
         table = con.create_table("log", log)
         parts = {f"{name}.csv": table.filter(table.source == name) for name in ("web", "backend")}
         paid = pd.DataFrame({"entity": ["0"], "time": [AS_OF - 80 * DAY], "value": [1.0]})
+        if paid_until is not None:  # the second sign-up of each day pays
+            day = np.arange(paid_until)
+            names, time = (41 + 2 * day).astype(str), (FIRST + day) * DAY + 20 * HOUR
+            paid = pd.DataFrame({"entity": names, "time": time, "value": 1.0})
         conversions = Conversions(con.create_table("paid", paid), 1, {})
         events = EventLog(table, len(log), {}, table.limit(0), 0, parts)
         yield (
@@ -150,6 +155,24 @@ def test_a_change_since_the_model_learnt_is_found_however_long_ago(quiet):
 
     assert found(stopped, learnt_until=(FIRST + 80) * DAY) == [("event_stopped", "card", "act")]
     assert found(stopped) == []
+
+
+def test_payments_that_end_before_the_events_are_found_and_named_once(quiet):
+    assert found(quiet, paid_until=DAYS) == []
+    assert found(quiet, paid_until=CHANGED) == [("event_stopped", "conversions", "act")]
+
+
+def test_where_the_events_end_too_no_payment_was_due(quiet):
+    assert found(quiet[quiet["day"] < DAYS - 5], paid_until=DAYS - 5) == [("late_data", "all events", "act")]
+
+
+def test_what_must_be_repaired_before_a_training_is_named(quiet):
+    with opened(quiet, paid_until=CHANGED) as (sources, config):
+        missing = missing_conversions(sources, config, AS_OF)
+        assert missing is not None
+        assert missing.kind == "event_stopped"
+        assert missing_conversions(sources, config, (FIRST + CHANGED) * DAY) is None
+        assert missing_conversions(sources, config, FIRST * DAY) is None
 
 
 def test_too_short_a_past_says_nothing(quiet):

@@ -50,19 +50,6 @@ def test_payments_extend_the_data_while_they_keep_their_pace(tmp_path, days, end
     assert len(warnings) == (used < len(days))
 
 
-@pytest.mark.parametrize(("last", "asks"), [(20, True), (50, False)])
-def test_payments_that_stop_long_before_the_log_raise_a_question(tmp_path, last, asks):
-    rows = "".join(f"a{n},{iso(JAN_1 + n * last // 60 * DAY)},9\n" for n in range(60))
-    warnings = read_shop(tmp_path, EVENTS, ACCOUNTS, "account,paid_at,mrr\n" + rows).sources.warnings
-
-    assert bool(warnings) is asks
-    if asks:
-        assert warnings[0].startswith(
-            "The newest payment in paid.csv is of 2026-01-20; at the pace before, about 126 more would have come until the newest "
-            "event (2026-03-01)."
-        )
-
-
 def test_a_payment_that_does_not_count_moves_nothing(tmp_path):
     rows = "".join(
         f"a{n},{iso(JAN_1 + day * DAY)},{value}\n" for n, (day, value) in enumerate([(50, 9), (61, 0), (62, -9)])
