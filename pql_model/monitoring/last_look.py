@@ -70,8 +70,13 @@ def look_path(home: Path, product: str) -> Path:
     return home / ".pql" / f"monitor-{product}.json"
 
 
-def read_looks(path: Path) -> list[Look]:
+def read_looks(path: Path, latest: int | None = None) -> list[Look]:
     """Read the last two looks, the older first.
+
+    Parameters
+    ----------
+    latest
+        Looks at later instants are left out: nothing can have been known there.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def read_looks(path: Path) -> list[Look]:
     if not path.exists():
         return []
     try:
-        return [
+        looks = [
             Look(parse_instant(raw["as_of"]), str(raw["advice"]), {str(k): str(v) for k, v in raw["findings"].items()})
             for raw in json.loads(path.read_text(encoding="utf-8"))
         ]
@@ -91,6 +96,7 @@ def read_looks(path: Path) -> list[Look]:
             received=path,
             remedy="delete the file: the next look then says nothing of changes",
         ) from error
+    return [look for look in looks if latest is None or look.as_of <= latest]
 
 
 def look_before(looks: Sequence[Look], as_of: int) -> Look | None:
@@ -98,9 +104,9 @@ def look_before(looks: Sequence[Look], as_of: int) -> Look | None:
     return next((look for look in reversed(looks) if look.as_of < as_of), None)
 
 
-def write_look(path: Path, look: Look) -> None:
-    """Add a look, atomically, and keep two; a look at the past, behind the newest one, is not remembered."""
-    looks = read_looks(path)
+def write_look(path: Path, look: Look, latest: int | None = None) -> None:
+    """Add a look, atomically, and keep two; a look at the past, behind the newest one up to `latest`, is not remembered."""
+    looks = read_looks(path, latest)
     if looks and looks[-1].as_of > look.as_of:
         return
     kept = [*(earlier for earlier in looks if earlier.as_of != look.as_of), look][-2:]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pql_model.errors import DataError
 from pql_model.sources.conversions import Conversions
 from pql_model.sources.duckdb_session import fetch_scalar
 from pql_model.sources.events import StagedEvents
@@ -36,6 +37,23 @@ class DataEnd:
     observed_until: int
     events_until: int
     warning: str | None = None
+
+
+def refuse_after_end(requested: int, latest: int, what: str) -> None:
+    """Refuse an instant about which the data say nothing.
+
+    Raises
+    ------
+    DataError
+        If it lies after `latest`.
+    """
+    if requested > latest:
+        raise DataError(
+            f"{what} where the data end, or before",
+            received=iso(requested),
+            allowed=f"at the latest {iso(latest)}",
+            remedy="name an earlier `--as-of`, or add the newest data",
+        )
 
 
 def find_data_end(

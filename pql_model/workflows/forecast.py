@@ -27,6 +27,7 @@ from pql_model.registry.connection import has_store
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.coverage import newest_event
+from pql_model.sources.data_end import refuse_after_end
 from pql_model.sources.duckdb_session import Connection, open_session
 from pql_model.sources.read import Sources, read_sources
 from pql_model.time import DAY, WEEK
@@ -181,13 +182,7 @@ def _model(config: Config, name: str) -> RegisteredModel | None:
 def _instant(sources: Sources, requested: int | None) -> int:
     if requested is None:
         return newest_event(sources.events.table)
-    if requested > sources.observed_until:
-        raise DataError(
-            "A forecast begins where the data end, or before",
-            received=time.iso(requested),
-            allowed=f"at the latest {time.iso(sources.observed_until)}",
-            remedy="name an earlier `--as-of`, or add the newest data",
-        )
+    refuse_after_end(requested, sources.observed_until, "A forecast begins")
     return requested
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pql_model import time
 from pql_model.config.instant import InstantLike, read_optional_instant
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
@@ -23,8 +24,9 @@ from pql_model.payload import select_attributes, to_payload
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.sources.coverage import newest_event
+from pql_model.sources.data_end import refuse_after_end
 from pql_model.sources.duckdb_session import open_session
-from pql_model.sources.read import read_sources
+from pql_model.sources.read import Sources, read_sources
 from pql_model.time import DAY, iso
 from pql_model.workflows.ledger import build_ledger
 from pql_model.workflows.model_health import ModelHealth, judge_model, labelled_snapshots
@@ -124,7 +126,7 @@ def monitor(
     ModelNotFoundError
         If there is no champion.
     DataError
-        If `as_of` is not a time or precedes the data, or `output` is not an `.html` file.
+        If `as_of` is not a time, precedes the data, or lies in the future or more than a horizon after their end, or `output` is not an `.html` file.
 
     Examples
     --------
@@ -147,7 +149,10 @@ def monitor(
         with stages("read"):
             sources = read_sources(con, config, may_lack_conversions=True, known_before=requested)
             newest = newest_event(sources.events.table)
-        instant = requested if requested is not None else sources.observed_until
+        instant = sources.observed_until
+        if requested is not None:
+            refuse_after_end(requested, _latest(config, sources), "A look is taken")
+            instant = requested
         then = model_then(tracking, champion, config, instant)
         ledger = build_ledger(con, config, sources, stages, as_of=requested, champion=then.registered)
         with stages("realised"):
@@ -170,7 +175,8 @@ def monitor(
     with stages("write"):
         memory = look_path(config.home, config.name)
         look = Look.of(instant, advice, findings)
-        changes = Changes.between(look_before(read_looks(memory), instant), look)
+        latest = max(time.now(), sources.observed_until)
+        changes = Changes.between(look_before(read_looks(memory, latest), instant), look)
         notes = (*_notes(then, health, instant, newest), *ledger.warnings)
         page = MonitorPage(
             config.name,
@@ -192,7 +198,7 @@ def monitor(
         tracking.log_monitoring(
             instant, _metrics(realised, health, findings), {"advice": advice.remedy, "as_of": iso(instant)}
         )
-        write_look(memory, look)
+        write_look(memory, look, latest)
     for note in notes:
         stages.listener.say(note)
     return MonitorResult(
@@ -209,6 +215,11 @@ def monitor(
         path,
         stages.seconds,
     )
+
+
+def _latest(config: Config, sources: Sources) -> int:
+    """The latest instant of a look: rows that are late by up to a horizon are looked for, and not those of the future."""
+    return max(sources.observed_until, min(time.now(), sources.observed_until + config.horizon.us))
 
 
 def _traits(model: RegisteredModel) -> list[str]:

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from worlds import at, opened, product
 
-from pql_model.monitoring.daily import FEWEST_ENTITIES, count_active, count_conversions, count_events, count_sources, sources_of_events
+from pql_model.monitoring.daily import (
+    FEWEST_ENTITIES,
+    count_active,
+    count_conversions,
+    count_events,
+    count_sources,
+    sources_of_events,
+)
 from pql_model.time import DAY
 
 START, AS_OF = at("2026-01-01"), at("2026-01-11T12:00")

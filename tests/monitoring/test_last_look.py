@@ -57,3 +57,15 @@ def test_a_file_that_holds_something_else_is_refused(tmp_path):
     path.write_text('{"as_of": 3}', encoding="utf-8")
     with pytest.raises(DataError, match="last looks of the monitor cannot be read"):
         read_looks(path)
+
+
+def test_a_look_at_the_future_that_was_remembered_is_forgotten(tmp_path):
+    path = look_path(tmp_path, "boards")
+    write_look(path, look(1, DRIFT))
+    write_look(path, look(260, STOPPED))
+    now = START + 3 * WEEK
+    write_look(path, look(2, STOPPED), now)
+
+    assert [one.as_of for one in read_looks(path)] == [START + WEEK, START + 2 * WEEK]
+    write_look(path, look(260))
+    assert look_before(read_looks(path, now), now).as_of == START + 2 * WEEK

@@ -6,6 +6,8 @@ import pytest
 from staging import log, read_shop
 
 from pql_model import time
+from pql_model.errors import DataError
+from pql_model.sources.data_end import refuse_after_end
 from pql_model.time import DAY, iso, parse_instant
 
 JAN_1 = parse_instant("2026-01-01")
@@ -85,3 +87,10 @@ def test_the_arrival_of_rows_does_not_move_the_end_and_a_counted_period_does(tmp
 
     assert iso(imported.observed_until) == "2026-01-12"
     assert iso(counted.observed_until) == "2026-01-12"
+
+
+def test_an_instant_after_the_end_is_refused_with_the_latest_one():
+    refuse_after_end(JAN_1, JAN_1, "A look is taken")
+    with pytest.raises(DataError, match="A look is taken where the data end, or before") as refused:
+        refuse_after_end(JAN_1 + DAY, JAN_1, "A look is taken")
+    assert "2026-01-01" in str(refused.value)

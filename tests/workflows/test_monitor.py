@@ -76,6 +76,16 @@ def test_a_look_at_the_past_uses_nothing_later(home, first_look, tmp_path):
     assert now < first_look.realised.total.rows
 
 
+def test_a_look_at_the_future_is_refused_and_not_remembered(home, first_look):
+    memory = next((home / ".pql").glob("monitor-*.json"))
+    before = memory.read_text(encoding="utf-8")
+    for future in ("2031-01-01", "2099-12-31T23:00"):
+        with pytest.raises(DataError, match="A look is taken where the data end, or before"):
+            pql_model.monitor(home / "pql.yaml", as_of=future)
+
+    assert memory.read_text(encoding="utf-8") == before
+
+
 def test_a_name_that_is_not_html_and_a_product_without_a_model_are_refused(home, tmp_path):
     with pytest.raises(DataError, match="page of the monitor is an HTML file"):
         pql_model.monitor(home / "pql.yaml", output="monitor.pdf")
