@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from monitor_worlds import KINDS, TRACKING, TRAINED, WatchedWorld, instants, make_world
+from monitor_worlds import BROKEN, KINDS, TRAINED, WatchedWorld, instants, make_world
 
 from pql_model.config.load import parse_config
 from pql_model.monitoring.data_health import data_findings
@@ -139,8 +139,8 @@ def table(results: Sequence[Result]) -> str:
             if not rows:
                 continue
             counts = [
-                sum(r.named for r in rows) if kind in TRACKING else "-",
-                sum(r.dated for r in rows) if kind in TRACKING else "-",
+                sum(r.named for r in rows) if kind in BROKEN else "-",
+                sum(r.dated for r in rows) if kind in BROKEN else "-",
                 *(sum(any(o[2] == severity for o in r.others) for r in rows) for severity in ("act", "watch")),
             ]
             lines.append(f"| {kind}: {KINDS[kind]} | {size:,} | {len(rows)} | {' | '.join(map(str, counts))} |")
@@ -162,7 +162,7 @@ def main() -> None:
             for rows in pool.map(partial(run, size, args.kinds), range(args.first, args.first + args.seeds)):
                 results += rows
                 for r in rows:
-                    if r.others or (r.kind in TRACKING and not (r.named and r.dated)):
+                    if r.others or (r.kind in BROKEN and not (r.named and r.dated)):
                         print(
                             f"{r.kind} {size} seed {r.seed} {r.subject}: named {r.named}, dated {r.dated}", flush=True
                         )

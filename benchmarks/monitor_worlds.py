@@ -63,14 +63,18 @@ OUTCOME = {
     "behaviours_changed": "what led to payment does no longer, and other behaviours do",
     "campaign": "sign-ups rise by 60 % with small accounts that do little",
 }
-KINDS = {**QUIET, **TRACKING, **OUTCOME}
+PAYMENTS = {"payments_stopped": "no payment arrives any more"}
+KINDS = {**QUIET, **TRACKING, **OUTCOME, **PAYMENTS}
+BROKEN = {**TRACKING, **PAYMENTS}
+"""Kinds that are one quiet product, but for a change in its data."""
 FINDING = {kind: kind for kind in TRACKING} | {
+    "payments_stopped": "event_stopped",
     "sent_twice": "volume_changed",
     "odds_cut": "calibration_off",
     "behaviours_changed": "performance_fell",
 }
 """Kind of world -> the finding that names its change; none for a campaign, whose change the model handles."""
-ADVICE = {kind: "fix_tracking" for kind in TRACKING if kind != "event_started"} | {
+ADVICE = {kind: "fix_tracking" for kind in BROKEN if kind != "event_started"} | {
     "odds_cut": "recalibrate",
     "behaviours_changed": "retrain",
 }
@@ -153,16 +157,16 @@ def make_world(kind: str, seed: int, accounts: int = SMALL) -> WatchedWorld:
     kind
         One of `KINDS`.
     seed
-        The same seed gives the same product under every kind of `TRACKING`, but for the change. Even seeds know when rows
+        The same seed gives the same product under every kind of `BROKEN`, but for the change. Even seeds know when rows
         arrive.
     accounts
         About how many sign up in a year.
     """
     rng = np.random.default_rng([seed, list(KINDS).index(kind)])
     changed, subject = _planted(rng, kind, seed)
-    listed, events, paid = _product("quiet" if kind in TRACKING else kind, seed, accounts)
+    listed, events, paid = _product("quiet" if kind in BROKEN else kind, seed, accounts)
     watched = WatchedWorld(kind, subject, changed, AS_OF, listed, events, paid, seed % 2 == 0)
-    return _with_change(rng, watched, seed) if kind in TRACKING else watched
+    return _with_change(rng, watched, seed) if kind in BROKEN else watched
 
 
 @lru_cache(maxsize=1)  # the changes of tracking are made to one product
@@ -209,6 +213,7 @@ def _planted(rng: np.random.Generator, kind: str, seed: int) -> tuple[int | None
         "tracking_gap": "" if seed % 4 < 2 else "backend.parquet",
         "trait_changed": ("company_size", "region", "employees")[seed % 3],
         "event_started": "Template Used",
+        "payments_stopped": "conversions",
     }
     return day, subject.get(kind, str(rng.choice([event for event in EVENTS if event != "Desktop App Installed"])))
 
@@ -302,6 +307,8 @@ def _with_arrival(rng: np.random.Generator, events: pd.DataFrame) -> pd.DataFram
 
 def _with_change(rng: np.random.Generator, world: WatchedWorld, seed: int) -> WatchedWorld:
     assert world.changed is not None
+    if world.kind == "payments_stopped":
+        return replace(world, conversions=world.conversions[instants(world.conversions["paid_at"]) < world.changed])
     events, time = world.events, instants(world.events["occurred"])
     after = time >= world.changed
     about = after & events["action"].eq(world.subject).to_numpy()

@@ -42,21 +42,10 @@ def show_monitor(console: Console, payload: dict[str, Any]) -> None:
         say(console, f"- {words}")
     realised = payload["realised"]
     if realised is not None:
-        print_table(
-            console,
-            "Scores whose outcome is final, by month",
-            ["month", "entities", "predicted", "observed", "observed / predicted"],
-            [
-                (
-                    month["name"],
-                    f"{month['entities']:,}",
-                    percent(month["predicted"]),
-                    percent_estimate(month["observed"]),
-                    estimate(month["observed_over_predicted"], 2),
-                )
-                for month in realised["months"]
-            ],
-        )
+        say(console, realised["words"])
+        _outcomes(console, "Scores whose outcome is final, by month", "month", realised["months"])
+        if len(realised["origins"]) > 1:
+            _outcomes(console, "Logged scores and replayed ones", "source", realised["origins"])
         pql = realised["pql"]
         if pql["entities"]:
             say(
@@ -69,3 +58,17 @@ def show_monitor(console: Console, payload: dict[str, Any]) -> None:
     for note in payload["notes"]:
         say(console, note, style="dim")
     say(console, f"Wrote {payload['output']}.", gap=True)
+
+
+def _outcomes(console: Console, title: str, name: str, groups: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            group["name"],
+            f"{group['entities']:,}",
+            percent(group["predicted"]),
+            percent_estimate(group["observed"]),
+            estimate(group["observed_over_predicted"], 2),
+        )
+        for group in groups
+    ]
+    print_table(console, title, [name, "entities", "predicted", "observed", "observed / predicted"], rows)

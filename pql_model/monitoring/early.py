@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pql_model.monitoring.level import ALPHA, FEWEST_EXPECTED, LEAST_CHANGE
 from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Z95, Estimate
 
@@ -70,6 +71,8 @@ class EarlyEstimate:
         How many have.
     ratio
         conversions / due with the error of both: what observed / predicted will be.
+    found
+        Whether a finding names the departure.
     """
 
     rows: int
@@ -77,15 +80,29 @@ class EarlyEstimate:
     due: float
     conversions: float
     ratio: Estimate
+    found: bool = False
+
+    @property
+    def departs(self) -> bool:
+        """Whether the interval leaves out 1."""
+        return not self.ratio.low <= 1 <= self.ratio.high
 
     @property
     def text(self) -> str:
         """One sentence, which says that it is an estimate."""
         ratio = self.ratio
-        return (
+        words = (
             f"Estimate, before the outcomes are final: {self.conversions:.0f} early conversions where {self.due:.0f} of "
             f"{self.expected:.0f} expected ones were due, {ratio.value:.2f} times as many (95 % interval {ratio.low:.2f} to "
             f"{ratio.high:.2f})."
+        )
+        if not self.departs or self.found:
+            return words
+        return (
+            f"{words} That interval leaves out 1, and this is no finding: of twenty such looks one does by chance. It becomes one "
+            f"to watch where, together with the final outcomes, at least {FEWEST_EXPECTED:.0f} conversions are expected, what came "
+            f"is more than {LEAST_CHANGE:.0%} off, and chance and the error of the model's own level explain it in less than "
+            f"{ALPHA:.0%} of quiet looks."
         )
 
     def to_dict(self) -> dict[str, Any]:

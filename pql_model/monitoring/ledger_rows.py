@@ -39,7 +39,7 @@ def outcome_sums(final: Table, by: str | None = None) -> pd.DataFrame:
     final
         Final rows of the ledger.
     by
-        `band`, `month`, `model_version`, `source` or None.
+        `band`, `month`, `model_version`, `source`, `origin` (`logged` or `replayed`) or None.
 
     Returns
     -------
@@ -47,7 +47,8 @@ def outcome_sums(final: Table, by: str | None = None) -> pd.DataFrame:
         `by` (`all` in total); entities, rows, converting (entities); weight, expected, observed, and the sums of squares and
         products over entities `oo`, `ow`, `ww`, `ee`, `eo`, from which variances follow.
     """
-    rows = final.mutate(month=final.as_of.strftime(_MONTH), all=ibis.literal("all"))
+    origin = ibis.ifelse(final.source == "replayed", "replayed", "logged")
+    rows = final.mutate(month=final.as_of.strftime(_MONTH), all=ibis.literal("all"), origin=origin)
     key = by or "all"
     cells = rows.group_by(list(dict.fromkeys(["entity", "month", key]))).agg(
         rows=rows.count(), expected=rows.probability.sum(), observed=rows.converted.cast("float64").sum()

@@ -51,6 +51,18 @@ class MonitorPage:
     definitions: tuple[DefinitionOverTime, ...]
     notes: tuple[str, ...]
 
+    @property
+    def nothing_found(self) -> str:
+        """What is known where nothing was found; outcomes are said to keep up only where they do."""
+        words = "Nothing: the data arrive as before, and scores are distributed as in the test."
+        results = [*([self.realised.total.ratio] if self.realised else []), *([self.early.ratio] if self.early else [])]
+        known = [ratio for ratio in results if ratio.value == ratio.value]
+        if not known:
+            return f"{words} No outcome is known yet."
+        if all(ratio.low <= 1 <= ratio.high for ratio in known):
+            return f"{words} Outcomes keep up with them as far as they are known."
+        return f"{words} Outcomes depart from them, by less than makes a finding: see below."
+
 
 def render_monitor(page: MonitorPage) -> str:
     """Render the page. The same input gives the same bytes.

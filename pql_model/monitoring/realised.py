@@ -81,7 +81,13 @@ class QualifiedOutcome:
 
 @dataclass(frozen=True)
 class Realised:
-    """Results of the scores whose outcome is final."""
+    """Results of the scores whose outcome is final.
+
+    Attributes
+    ----------
+    origins
+        Those of scores that were `logged`, and of what the champion would have said, `replayed`; an entity may be in both.
+    """
 
     total: Outcome
     bands: tuple[Outcome, ...]
@@ -89,11 +95,34 @@ class Realised:
     versions: tuple[Outcome, ...]
     sources: tuple[Outcome, ...]
     pql: QualifiedOutcome
+    origins: tuple[Outcome, ...] = ()
+
+    def origin_words(self, entities: str = "entities") -> str:
+        """Whose results these are: a replay is not a score that anybody saw.
+
+        Parameters
+        ----------
+        entities
+            `accounts` or `users`.
+        """
+        count = {origin.name: f"{origin.entities:,}" for origin in self.origins}
+        would = "what the champion would have said"
+        if "replayed" not in count:
+            return f"{self.total.entities:,} {entities} were scored, and their scores were logged."
+        if "logged" not in count:
+            return (
+                f"No scores were logged: these results are of {would} of {self.total.entities:,} {entities} (replayed)."
+            )
+        return (
+            f"Results of {self.total.entities:,} {entities}: {count['logged']} were scored and logged; of {count['replayed']}, "
+            f"at times at which nothing was logged, it is {would} (replayed)."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
             **self.total.to_dict(),
-            **select_attributes(self, "bands", "months", "versions", "sources", "pql"),
+            **select_attributes(self, "bands", "months", "versions", "sources", "origins", "pql"),
+            "words": self.origin_words(),
         }
 
 
@@ -118,6 +147,7 @@ def realised_results(sums: Sums, qualified: pd.DataFrame) -> Realised | None:
         outcomes(sums("model_version")),
         outcomes(sums("source")),
         qualified_outcome(qualified),
+        outcomes(sums("origin")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -116,11 +116,12 @@ def judge_model(
     definitions = definitions_over_time(final, *_definitions(tracking, then.registered, decider), config.motion)
     own = rows[rows["model_version"] == then.registered.version]
     drift = drift_findings(own, model.answers or model.reference, int(facts["test"]["entities"]), until)
+    early = early_estimate(rows, delays, until, horizon)
     return ModelHealth(
         whose,
         len(final),
         (*level, *ranking_findings(ranking), *shifts, *drift, *stale_findings(definitions, decider.rule.definition)),
-        early_estimate(rows, delays, until, horizon),
+        replace(early, found=bool(level)) if early is not None else None,
         ranking,
         rivals,
         definitions,

@@ -233,7 +233,13 @@ def _quiet(health: ModelHealth, realised: Realised | None) -> str:
         return "Nothing has changed beyond chance; no outcome of a past score is final yet."
     if not health.final:
         return "Nothing has changed beyond chance; no outcome that the model has not learnt from is final yet."
-    return f"Nothing has changed beyond chance, on {health.final:,} final outcomes of {health.rows}."
+    early = health.early is not None and health.early.departs
+    later = (
+        " An estimate of those that are not final departs from the scores, by less than makes a finding."
+        if early
+        else ""
+    )
+    return f"Nothing has changed beyond chance, on {health.final:,} final outcomes of {health.rows}.{later}"
 
 
 def _notes(then: ModelThen, health: ModelHealth, instant: int, newest: int) -> Iterator[str]:

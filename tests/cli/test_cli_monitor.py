@@ -30,6 +30,17 @@ PAYLOAD = {
                 "observed_over_predicted": {"value": 0.33, "low": 0.25, "high": 0.42},
             }
         ],
+        "words": "Results of 1,300 entities: 700 were scored and logged; of 600 it is a replay.",
+        "origins": [
+            {
+                "name": name,
+                "entities": entities,
+                "predicted": 0.12,
+                "observed": {"value": 0.04, "low": 0.03, "high": 0.05},
+                "observed_over_predicted": {"value": 0.33, "low": 0.25, "high": 0.42},
+            }
+            for name, entities in (("logged", 700), ("replayed", 600))
+        ],
         "pql": {
             "entities": 80,
             "precision": {"value": 0.25, "low": 0.2, "high": 0.3},
@@ -54,6 +65,8 @@ def test_the_first_line_says_whether_anything_must_be_done_and_each_reason_is_sa
     assert text.count("Conversions are fewer than promised.") == 1
     assert "watch: Scores are lower." in text
     assert "80 PQLs" in text
+    assert "700 were scored and logged" in text
+    assert "Logged scores and replayed ones" in text
     assert "Estimate, before" in text
     assert text.rstrip().endswith("Wrote monitor.html.")
 

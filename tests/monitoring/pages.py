@@ -40,6 +40,7 @@ def realised(rate: float = 0.12) -> Realised:
         outcomes(sums("model_version", ["1", "2"], rate)),
         outcomes(sums("source", ["score", "replayed"], rate)),
         qualified_outcome(pd.DataFrame({"qualified": [True, False], "entities": [120, 800], "converted": [40, 60]})),
+        outcomes(sums("origin", ["logged", "replayed"], rate)),
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pql_model.monitoring.early import TimeToConvert, early_estimate, with_due_share
+from pql_model.monitoring.early import EarlyEstimate, TimeToConvert, early_estimate, with_due_share
+from pql_model.statistics.estimate import Estimate
 from pql_model.time import DAY
 
 HORIZON = 30 * DAY
@@ -78,3 +81,15 @@ def test_an_entity_counts_once_and_a_conversion_after_the_end_of_the_data_does_n
 def test_rows_of_unknown_entities_are_left_out():
     unknown = rows(10, 0.1, 2, days_ago=40).assign(known=False)
     assert with_due_share(unknown, UNIFORM, 100 * DAY, HORIZON).empty
+
+
+def test_an_interval_that_leaves_out_1_says_why_it_is_no_finding():
+    high = EarlyEstimate(200, 12.0, 5.0, 12.0, Estimate(2.4, 1.17, 4.9))
+
+    assert high.departs
+    assert "this is no finding" in high.text
+    assert "in less than 1% of quiet looks" in high.text
+    assert "no finding" not in replace(high, found=True).text
+    usual = EarlyEstimate(200, 12.0, 5.0, 6.0, Estimate(1.2, 0.6, 2.4))
+    assert not usual.departs
+    assert "finding" not in usual.text

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from browser import EVIL, assert_accessible, skip_without_browser, started, visits
-from pages import alarming_page, first_page, quiet_page
+from pages import alarming_page, first_page, quiet_page, realised
 
 from pql_model.monitoring.monitor_page import render_monitor
 from pql_model.page.document import write_page
+from pql_model.statistics.estimate import Estimate
 
 PAGES = {"quiet": quiet_page, "alarm": alarming_page, "first": first_page, "hostile": lambda: alarming_page(EVIL)}
 
@@ -38,6 +40,31 @@ def test_every_finding_and_change_is_said_and_estimates_are_called_estimates():
         assert " ".join(re.sub("[`]", " ", finding.words).split()[:4]) in text.replace("  ", " ")
     assert "New: Board Created stopped" in text
     assert "Estimate, before the outcomes are final" in text
+
+
+def test_outcomes_keep_up_only_where_they_do():
+    quiet = quiet_page()
+    high = replace(quiet.early, ratio=Estimate(2.4, 1.17, 4.9))
+
+    assert "Outcomes keep up" in text_of(render_monitor(quiet))
+    for page in (replace(quiet, early=high), replace(quiet, realised=realised(0.04))):
+        text = text_of(render_monitor(page))
+        assert "keep up" not in text
+        assert "Outcomes depart from them, by less than makes a finding" in text
+    assert "this is no finding" in text_of(render_monitor(replace(quiet, early=high)))
+    assert "No outcome is known yet" in text_of(render_monitor(first_page()))
+
+
+def test_replays_are_not_said_to_be_scores():
+    text = text_of(render_monitor(quiet_page()))
+    assert "Results of 180 accounts: 180 were scored and logged; of 171, at times at which nothing was logged" in text
+    assert "Logged scores and replayed ones" in text
+
+    only = replace(quiet_page().realised, origins=realised().origins[1:])
+    text = text_of(render_monitor(replace(quiet_page(), realised=only)))
+    assert "No scores were logged" in text
+    assert "were scored" not in text
+    assert "Logged scores and replayed ones" not in text
 
 
 def test_a_first_look_has_no_results_and_says_so():

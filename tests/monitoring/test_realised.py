@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from said import ledger_table, said
 
@@ -82,3 +83,17 @@ def test_a_year_without_a_conversion_has_an_upper_end():
     assert 0.03 < found.total.observed.high < 0.12
     assert math.isnan(found.pql.precision.value)
     assert found.to_dict()["pql"]["lift"] == {"value": None, "low": None, "high": None}
+
+
+def test_logged_scores_and_replayed_ones_are_told_apart():
+    names = [f"a{i}" for i in range(100)]
+    logged = said(names[:60], np.zeros(60, int), np.full(60, 0.1), np.arange(60) < 6, source="score")
+    asked = said(names[:10], np.full(10, 3), np.full(10, 0.1), np.arange(10) < 6, source="service")
+    replayed = said(names[50:], np.full(50, 40), np.full(50, 0.1), np.zeros(50, bool))
+    both = results(pd.concat([logged, asked, replayed], ignore_index=True))
+
+    assert {o.name: (o.entities, o.rows) for o in both.origins} == {"logged": (60, 70), "replayed": (50, 50)}
+    assert both.origin_words("accounts").startswith("Results of 100 accounts: 60 were scored and logged; of 50,")
+    assert both.to_dict()["words"] == both.origin_words()
+    assert results(logged).origin_words() == "60 entities were scored, and their scores were logged."
+    assert results(replayed).origin_words().startswith("No scores were logged")
