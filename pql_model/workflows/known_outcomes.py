@@ -61,6 +61,6 @@ def refuse_refit(missing: Finding | None) -> None:
     if missing is not None:
         raise DataError(
             "Conversions are missing at the end of the data: a refit would learn that nobody buys any more",
-            received=missing.words,
+            received=missing.words.rstrip("."),
             remedy=_REMEDY,
         )
