@@ -18,10 +18,11 @@ from pql_model.criteria.results import CriteriaResults, DefinitionResult, kind_o
 from pql_model.explain.behaviours import Behaviour
 from pql_model.features.spec import parse_feature
 from pql_model.measures import LESS_IS_MORE, MEASURES
-from pql_model.model.columns import as_numbers
+from pql_model.model.columns import ModelColumn, as_numbers
 from pql_model.report.badge import badge
 from pql_model.report.cohort_counts import monthly_counts, weekly_counts
 from pql_model.report.explorer import TODAY
+from pql_model.report.fit_rates import fit_by_usage, trait_rates
 from pql_model.report.returns import at_capacity, experiment, frontier, on_frontier, weekly_return
 from pql_model.time import DAY, iso
 
@@ -44,6 +45,10 @@ class Findings:
         By criterion id: looser and stricter thresholds of the same column.
     observed_until, horizon
         Microseconds.
+    columns
+        Columns of the model.
+    fit, usage
+        Log-odds of the model that come from traits and from behaviours, of the later rows; None where they are not known.
     """
 
     text: str
@@ -56,6 +61,9 @@ class Findings:
     variants: Mapping[str, Sequence[Criterion]]
     observed_until: int
     horizon: int
+    columns: tuple[ModelColumn, ...] = ()
+    fit: np.ndarray | None = None
+    usage: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `pql criteria list --json` prints."""
@@ -109,6 +117,7 @@ def growth_object(
         "volume": volume,
         "decision": decided,
         "experiment": experiment(decided["new"]) if decided["new"] is not None else None,
+        "fit": _fit(findings),
         "weeks": weeks,
         "cohort_months": monthly_counts(weeks, periods["later"]["from"]),
         "profiles": _profiles(findings),
@@ -324,6 +333,16 @@ def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> lis
         cell = GroupOutcomes.of(np.asarray(mask), outcomes)
         points.append({"threshold": round(float(level), 6), **cell.to_dict()})
     return points
+
+
+def _fit(findings: Findings) -> dict[str, Any]:
+    """Rates by trait, and fit beside usage, of the later rows."""
+    outcomes = findings.outcomes[findings.later]
+    known = findings.fit is not None and findings.usage is not None
+    return {
+        "traits": trait_rates(findings.columns, findings.table[findings.later], outcomes),
+        "by_usage": fit_by_usage(findings.fit, findings.usage, outcomes) if known else None,  # type: ignore[arg-type]
+    }
 
 
 def _weeks(findings: Findings) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pql_model.page.document import asset, document
 from pql_model.report.behaviours import behaviours
 from pql_model.report.candidates import rules
 from pql_model.report.explorer_section import explorer_section
+from pql_model.report.fit_section import fit
 from pql_model.report.handover import handover
 from pql_model.report.over_time import call, weeks
 from pql_model.report.rendering import render
@@ -22,6 +23,7 @@ SECTIONS: dict[str, Callable[[View], object]] = {
     "volume": volume,
     "today": today,
     "behaviours": behaviours,
+    "fit": fit,
     "rules": rules,
     "explorer": explorer_section,
     "weeks": weeks,
@@ -37,6 +39,7 @@ CONTENTS = {
     "volume": "What a week brings",
     "today": "New rule and today’s",
     "behaviours": "Behaviours",
+    "fit": "Who they are",
     "rules": "Rules",
     "explorer": "Try your own",
     "weeks": "Over time",

@@ -14,6 +14,7 @@ from pql_model.criteria.definition_metrics import Outcomes
 from pql_model.criteria.results import find_criteria
 from pql_model.criteria.rows import criteria_rows, criteria_split
 from pql_model.explain.behaviours import behaviours
+from pql_model.explain.reasons import behaviour_of
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import ModelColumn
 from pql_model.report.growth import Findings
@@ -94,7 +95,20 @@ def collect_findings(
         variants,
         data.sources.observed_until,
         config.horizon.us,
+        data.manifest.columns,
+        *_parts(model, contributions, np.flatnonzero(test), np.flatnonzero(rows.keep)[later]),
     )
+
+
+def _parts(
+    model: FittedModel, contributions: np.ndarray, explained: np.ndarray, wanted: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The log-odds from traits and from behaviours of the wanted rows, where all of them are among those explained."""
+    if not np.isin(wanted, explained).all():
+        return None, None
+    part = np.array([behaviour_of(column)[0] for column in model.manifest.columns])
+    of_rows = contributions[np.searchsorted(explained, wanted), :-1]
+    return of_rows[:, part == "fit"].sum(axis=1), of_rows[:, part == "usage"].sum(axis=1)
 
 
 def _columns(config: Config, data: TrainingData) -> list[ModelColumn]:

@@ -64,10 +64,10 @@ def test_the_trees_of_the_champion_are_counted(parts, product):
     assert counts["columns"] == len(product.bundle.model.manifest.columns)
 
 
-def test_every_part_of_a_score_takes_time_and_together_they_are_the_whole(parts, product):
+def test_every_part_of_a_score_takes_time(parts, product):
     found = parts.serving_inside.one_entity(product, 30, 10)
+    assert set(found["parts_ms"]) == {*parts.serving_inside.ONE, "rest"}
     assert all(ms > 0 for ms in found["parts_ms"].values())
-    assert 0.3 < sum(found["parts_ms"].values()) / found["p50_ms"] < 3
 
 
 def test_every_part_of_a_scored_table_takes_time(parts, product, trained):

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition
+from pql_model.model.columns import ModelColumn
 from pql_model.report.cohort_counts import monthly_counts
+from pql_model.report.fit_rates import fit_by_usage, trait_rates
 from pql_model.report.returns import at_capacity, experiment, frontier, on_frontier, weekly_return
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, iso, parse_instant, week_of
@@ -61,6 +63,11 @@ def simulated(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     table["probability"] = 1 / (1 + np.exp(-margin))
     table["converted"] = random.random(rows) < table["probability"]
     table["value"] = np.where(table["converted"], random.lognormal(4.0, 0.5, rows), np.nan)
+    size = (np.digitize(random.random(rows) + 0.3 * table["converted"], [0.3, 0.7, 1.0]) + 0).astype(int)
+    table["size"] = np.array(["1-10", "11-50", "51-200", "201+"], object)[size]
+    table["country"] = np.array([f"country {k}" for k in range(40)], object)[
+        random.geometric(0.12, rows).clip(max=40) - 1
+    ]
     return table
 
 
@@ -299,6 +306,16 @@ def _decision(table: pd.DataFrame) -> dict[str, Any]:
     return {**weekly, "capacity": capacity}
 
 
+def _fit(later: pd.DataFrame) -> dict[str, Any]:
+    rows = outcomes(later, "later")
+    names = {"trait.size": later["size"], "trait.country": later["country"]}
+    columns = [ModelColumn(name, "category", tuple(sorted(set(values)))) for name, values in names.items()]
+    return {
+        "traits": trait_rates(columns, pd.DataFrame(names), rows),
+        "by_usage": fit_by_usage((later["size"] > "201").to_numpy(float), later["probability"].to_numpy(), rows),
+    }
+
+
 def _calibration(table: pd.DataFrame) -> list[dict[str, Any]]:
     later = table[table["period"] == "later"].sort_values("probability", kind="stable")
     return [
@@ -378,6 +395,7 @@ def _made() -> dict[str, Any]:
         "volume": frontier(outcomes(table, "later")),
         "decision": _decision(table),
         "experiment": experiment(_decision(table)["new"]),
+        "fit": _fit(later),
         "weeks": _weeks(table),
         "cohort_months": monthly_counts(_weeks(table), _period(later)["from"]),
         "profiles": {

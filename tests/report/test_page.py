@@ -34,6 +34,7 @@ SECTIONS = [
     "volume",
     "today",
     "behaviours",
+    "fit",
     "rules",
     "explorer",
     "weeks",
