@@ -34,7 +34,7 @@ def test_groups_that_cannot_be_told_apart_make_no_finding():
 
 def test_fit_and_usage_stand_in_a_table_of_two_by_two():
     rows = section(growth()).table("fit-by-usage")
-    assert [row[0] for row in rows] == ["high fit", "low fit"]
+    assert [row[0] for row in rows] == ["high", "low"]
     assert all(len(row) == 3 for row in rows)
 
 
