@@ -63,7 +63,7 @@ def simulated(rows: int = 20_000, seed: int = 7) -> pd.DataFrame:
     table["probability"] = 1 / (1 + np.exp(-margin))
     table["converted"] = random.random(rows) < table["probability"]
     table["value"] = np.where(table["converted"], random.lognormal(4.0, 0.5, rows), np.nan)
-    size = (np.digitize(random.random(rows) + 0.3 * table["converted"], [0.3, 0.7, 1.0]) + 0).astype(int)
+    size = np.digitize(random.random(rows) + 0.15 * table["converted"], [0.3, 0.7, 0.95])
     table["size"] = np.array(["1-10", "11-50", "51-200", "201+"], object)[size]
     table["country"] = np.array([f"country {k}" for k in range(40)], object)[
         random.geometric(0.12, rows).clip(max=40) - 1
