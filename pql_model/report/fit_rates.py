@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from pql_model.criteria.definition_metrics import LEAST_QUALIFIED, GroupOutcomes
 from pql_model.model.columns import ModelColumn
 
 MOST_GROUPS, MOST_TRAITS = 8, 6
+_DOMAIN = re.compile(r"(\S+@)?[\w-]+(\.[\w-]+)*\.[a-zA-Z]{2,}")
+"""A mail address or the name of a domain, which may be that of a customer: the report names neither."""
 CELLS = ("high_fit_high_usage", "high_fit_low_usage", "low_fit_high_usage", "low_fit_low_usage")
 
 
@@ -30,7 +33,7 @@ def trait_rates(columns: Sequence[ModelColumn], table: pd.DataFrame, outcomes: O
     list of dict
         `trait`, `groups` (`name, entities, conversions, rate`, the largest first) and `merged`: how many values are in the last
         group, which holds those with fewer than 30 rows and all beyond the seven largest; 0 without such a group. Traits with
-        fewer than two groups are left out.
+        fewer than two groups are left out, and so are mail addresses and domains.
     """
     found: list[dict[str, Any]] = []
     for column in columns:
@@ -38,6 +41,8 @@ def trait_rates(columns: Sequence[ModelColumn], table: pd.DataFrame, outcomes: O
             continue
         values = table[column.name].astype(object).where(table[column.name].notna(), "not known").astype(str).to_numpy()
         names, counts = np.unique(values, return_counts=True)
+        if np.mean([bool(_DOMAIN.fullmatch(name)) for name in names]) > 0.5:
+            continue
         large = names[np.argsort(-counts, kind="stable")][: int((counts >= LEAST_QUALIFIED).sum())]
         kept = list(large if len(large) <= MOST_GROUPS and len(large) == len(names) else large[: MOST_GROUPS - 1])
         groups = [{"name": str(name), **GroupOutcomes.of(values == name, outcomes).to_dict()} for name in kept]

@@ -62,6 +62,13 @@ def test_a_trait_with_three_thousand_values_is_one_group_and_left_out():
     assert [trait["trait"] for trait in trait_rates(COLUMNS, table, outcomes)] == ["size"]
 
 
+@pytest.mark.parametrize("values", [["acme.com", "corp.example.org"], ["ann@acme.com", "bob@acme.com"]])
+def test_mail_addresses_and_domains_are_never_named(values):
+    table, outcomes = world()
+    table["trait.country"] = np.random.default_rng(4).choice(values, len(table))
+    assert [trait["trait"] for trait in trait_rates(COLUMNS, table, outcomes)] == ["size"]
+
+
 def test_fit_beside_usage_divides_the_rows_at_both_medians():
     _, outcomes = world()
     rng = np.random.default_rng(3)
