@@ -3,22 +3,14 @@
   const block = document.getElementById("v-data");
   if (!block) return;
   const data = JSON.parse(block.textContent);
-  const Z = 1.959963984540054;
+  const { number } = pqlFigures;
   const $ = (name) => document.getElementById("v-" + name);
 
-  function wilson(x, n) {
-    const share = x / n, middle = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n);
-    const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n));
-    return rounded({ value: share, low: x > 0 ? middle - half : 0, high: x < n ? middle + half : 1 });
-  }
   const each = (estimate, change) => ({ value: change(estimate.value), low: change(estimate.low), high: change(estimate.high) });
   const rounded = (estimate) => each(estimate, (end) => Math.round(end * 1e6) / 1e6); // as the page's own numbers are
+  const wilson = (x, n) => rounded(pqlFigures.wilson(x, n));
   const times = (estimate, factor) => rounded(each(estimate, (end) => end * factor));
 
-  function number(value) { // one decimal below 10, none above; halves up
-    const tenths = Math.floor(value * 10 + 0.5) / 10;
-    return tenths < 10 ? String(tenths) : Math.floor(value + 0.5).toLocaleString("en-US");
-  }
   const ends = (estimate, scale) => number(scale * estimate.low) + " to " + number(scale * estimate.high);
 
   function model(leads) {

@@ -3,7 +3,7 @@
   const block = document.getElementById("x-data");
   if (!block) return;
   const data = JSON.parse(block.textContent);
-  const Z = 1.959963984540054;
+  const { Z, wilson, round, whole, number } = pqlFigures;
   const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const VALUE = new Uint8Array(128);
   for (let at = 0; at < 64; at++) VALUE[LETTERS.charCodeAt(at)] = at;
@@ -171,13 +171,6 @@
 
   // ------------------------------------------------------------ figures
 
-  function wilson(x, n) {
-    if (!n) return null;
-    const share = x / n, z2 = Z * Z, middle = (share + z2 / (2 * n)) / (1 + z2 / n);
-    const half = (Z / (1 + z2 / n)) * Math.sqrt((share * (1 - share)) / n + z2 / (4 * n * n));
-    return { value: share, low: share > 0 ? middle - half : 0, high: share < 1 ? middle + half : 1 };
-  }
-
   function liftOf(caught, qualified, everyone, rows) {
     if (!qualified || !everyone) return null;
     const base = everyone / rows;
@@ -232,14 +225,6 @@
   const least = (rule) => (rule.join === "all" ? rule.criteria.length : rule.join === "any" ? 1 : rule.k);
 
   // ------------------------------------------------------------ words
-
-  const round = (value) => Math.floor(value + 0.5);
-  const whole = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, ",");
-
-  function number(value) {
-    const rounded = Math.floor(value * 10 + 0.5) / 10;
-    return rounded < 10 ? String(rounded) : whole(round(value));
-  }
 
   function frequency(rate) {
     const shown = round(rate * data.per);

@@ -75,17 +75,21 @@ def _tested(view: View, definitions: list[dict[str, Any]], ids: set[str]) -> lis
     return [
         {
             **_start(rule),
-            **{
-                period: [rule[name]["conversions"], rule[name]["qualified"]]
-                for period, name in (("earlier", "earlier"), ("later", "tested"))
-            },
-            "leads": rule["tested"]["leads_per_week"]
-            if rule["tested"]["leads_per_week"]["value"] is not None
-            else None,
+            "earlier": _counts(rule["earlier"]),
+            "later": _counts(rule["tested"]),
+            "leads": _known(rule["tested"]["leads_per_week"]),
         }
         for rule in [*definitions, *single]
         if set(rule["criteria"]) <= ids
     ]
+
+
+def _counts(metrics: dict[str, Any]) -> list[int]:
+    return [metrics["conversions"], metrics["qualified"]]
+
+
+def _known(estimate: dict[str, Any]) -> dict[str, Any] | None:
+    return estimate if estimate["value"] is not None else None
 
 
 def _start(rule: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from markupsafe import Markup
+
 from pql_model.page.document import asset, document
 from pql_model.report.behaviours import behaviours
 from pql_model.report.candidates import rules
@@ -51,6 +53,7 @@ CONTENTS = {
     "method": "Method",
 }
 """Anchor -> its words in the list of contents, which stands under the decision."""
+SCRIPTS = ("figures.js", "capacity.js", "explorer.js")
 ROWS_WARNING = "This file contains account data (without names). Do not forward it."
 
 
@@ -73,7 +76,7 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
     sections = {name: prepare(view) for name, prepare in SECTIONS.items()}
     body = render("body.html.j2", view, sections=sections, contents=CONTENTS, rows_warning=ROWS_WARNING)
     package = "pql_model.report"
-    script = asset(package, "capacity.js") + asset(package, "explorer.js")
+    script = Markup().join(asset(package, name) for name in SCRIPTS)
     return document(f"{growth['product']}: growth report", body, asset(package, "page.css"), script)
 
 

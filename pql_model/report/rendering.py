@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, pass_context
@@ -40,7 +40,7 @@ def render(template: str, view: View, **context: Any) -> Markup:
 @cache
 def _environment() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
-        **{style: _number_filter(style) for style in numbers.STYLES},
+        **{style: pass_context(partial(_as_number, style=style)) for style in numbers.STYLES},
         "as_number": _as_number,
         "names": names,
         "rule_text": rule_text,
@@ -55,18 +55,9 @@ def _environment() -> Environment:
 
 @pass_context
 def _as_number(context: Context, node: GrowthNode, style: str) -> Markup:
-    """Print a number in a style that is chosen in the template."""
+    """Print a number in a style; as a filter of its own, in one that is chosen in the template."""
     view: View = context["view"]
     return view.print_number(node, style)
-
-
-def _number_filter(style: str) -> Callable[[Context, GrowthNode], Markup]:
-    @pass_context
-    def print_number(context: Context, node: GrowthNode) -> Markup:
-        view: View = context["view"]
-        return view.print_number(node, style)
-
-    return print_number
 
 
 def _level(node: GrowthNode) -> str:

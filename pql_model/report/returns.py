@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, Outcomes, leads_per_week
+from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, Outcomes, evaluate_definition, leads_per_week
 from pql_model.outreach.sample_size import entities_needed
+from pql_model.payload import select_attributes, to_payload
 from pql_model.statistics.estimate import Estimate, wilson
 
 SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
@@ -45,18 +46,13 @@ def weekly_return(mask: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:
     >>> found["leads_per_week"]["value"], found["rate"]["value"], found["wins_per_week"]["value"], found["recall"]["value"]
     (7.0, 1.0, 7.0, 0.5)
     """
-    mask = np.asarray(mask, bool)
-    conversions, qualified = int((mask & outcomes.converted).sum()), int(mask.sum())
-    rate, leads = wilson(conversions, qualified), leads_per_week(mask, outcomes)
-    value = _value_of_a_lead(mask, outcomes)
+    metrics, value = evaluate_definition(mask, outcomes), _value_of_a_lead(np.asarray(mask, bool), outcomes)
+    leads = metrics.leads_per_week.value
     return {
-        "entities": qualified,
-        "conversions": conversions,
-        "rate": rate.to_dict(6),
-        "recall": wilson(conversions, int(outcomes.converted.sum())).to_dict(6),
-        "leads_per_week": leads.to_dict(6),
-        "wins_per_week": _times(rate, leads.value).to_dict(6),
-        "value_per_week": _times(value, leads.value).to_dict(6) if value is not None else None,
+        "entities": metrics.qualified,
+        **select_attributes(metrics, "conversions", "rate", "recall", "leads_per_week", digits=6),
+        "wins_per_week": _scaled(metrics.rate.to_dict(), leads),
+        "value_per_week": _scaled(value.to_dict(), leads) if value is not None else None,
     }
 
 
@@ -72,12 +68,11 @@ def at_capacity(weekly: Mapping[str, Any], leads: float) -> dict[str, Any]:
     """
     own = weekly["leads_per_week"]["value"]
     worked = min(own, leads)
-    scaled = {name: weekly[name] for name in ("rate", "recall")}
     return {
         "leads_per_week": round(worked, 6),
-        "rate": scaled["rate"],
-        "wins_per_week": _scaled(scaled["rate"], worked),
-        "recall": _scaled(scaled["recall"], worked / own if own else 0.0),
+        "rate": weekly["rate"],
+        "wins_per_week": _scaled(weekly["rate"], worked),
+        "recall": _scaled(weekly["recall"], worked / own if own else 0.0),
     }
 
 
@@ -191,9 +186,8 @@ def _value_of_a_lead(mask: np.ndarray, outcomes: Outcomes) -> Estimate | None:
     return Estimate(float(values.sum() / rows), float(low), float(high))
 
 
-def _times(estimate: Estimate, factor: float) -> Estimate:
-    return Estimate(*(end * factor for end in (estimate.value, estimate.low, estimate.high)))
-
-
 def _scaled(estimate: Mapping[str, float | None], factor: float) -> dict[str, float | None]:
-    return {end: None if value is None else round(value * factor, 6) for end, value in estimate.items()}
+    numbers: dict[str, float | None] = to_payload(
+        {end: None if value is None else value * factor for end, value in estimate.items()}, 6
+    )
+    return numbers

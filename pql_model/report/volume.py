@@ -56,6 +56,7 @@ class VolumeSection:
     chart: Markup | None = None
     futures: Futures | None = None
     script_data: dict[str, Any] | None = None
+    labels: dict[str, str] = field(default_factory=lambda: LISTS)
 
 
 def volume(view: View) -> VolumeSection:
@@ -65,7 +66,7 @@ def volume(view: View) -> VolumeSection:
         return VolumeSection()
     points = _points(view)
     capacity = view.growth["decision"]["capacity"]
-    lists = {label: capacity[name] for name, label in LISTS.items() if capacity and capacity[name]}
+    lists = {name: capacity[name] for name in LISTS if capacity and capacity[name]}
     return VolumeSection(
         lists,
         _for_table(line),

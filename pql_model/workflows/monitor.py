@@ -126,7 +126,8 @@ def monitor(
     ModelNotFoundError
         If there is no champion.
     DataError
-        If `as_of` is not a time, precedes the data, or lies in the future or more than a horizon after their end, or `output` is not an `.html` file.
+        If `as_of` is not a time, precedes the data, or lies in the future or more than a horizon after their end, or `output` is
+        not an `.html` file.
 
     Examples
     --------

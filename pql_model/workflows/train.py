@@ -181,7 +181,8 @@ def train(
     Raises
     ------
     ConfigError, DataError, LearnerError
-        If the config, the data or the learner cannot be used, or conversions are missing at the end of the data of a refit; nothing has been logged or registered then.
+        If the config, the data or the learner cannot be used, or conversions are missing at the end of the data of a refit; nothing
+        has been logged or registered then.
 
     Examples
     --------
