@@ -33,7 +33,7 @@ from pql_model.features.table import feature_table
 from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.train import Budget, fit_model
 from pql_model.progress import Stages
-from pql_model.report.growth import Findings
+from pql_model.report.findings import Findings
 from pql_model.snapshots.labels import label_snapshots
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources

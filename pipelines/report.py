@@ -16,7 +16,7 @@ def report(
     config: ConfigOption = Path("pql.yaml"),
     output: ReportOption = None,
     model: AnyModelOption = None,
-    explorer: ExplorerOption = "counts",
+    explorer: ExplorerOption = "rows",
     as_json: JsonOption = False,
 ) -> None:
     """Write the growth report: which behaviours go with paying, which rule to use, and how certain that is."""

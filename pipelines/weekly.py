@@ -37,7 +37,7 @@ def weekly(
 
     The first run of a product trains its first model. Nothing is trained on broken data, nor again on outcomes that the newest
     version has learnt from: a run that is repeated, missed or killed does no harm. A model that is not better stays in the
-    registry as the challenger. The exit code is 3 if the monitor finds what `--fail-on` names.
+    registry as the challenger. The report is the one to share, as schedulers keep and copy what a run writes. The exit code is 3 if the monitor finds what `--fail-on` names.
     """
     with Bars(err) as bars:
         has_model = any("champion" in version.aliases for version in pql_model.models(config).versions)
@@ -50,7 +50,7 @@ def weekly(
             refit = todo == "recalibrate"
             trained = pql_model.train(config, trials=trials, timeout=timeout, refit=refit, listener=bars)
         bars.stage("report")
-        report = pql_model.write_report(config, output=output).to_dict()
+        report = pql_model.write_report(config, output=output, explorer="counts").to_dict()
     if as_json:
         looked = seen.to_dict() if seen is not None else None
         print_json({"monitor": looked, "train": trained.to_dict() if trained is not None else None, "report": report})

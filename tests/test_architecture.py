@@ -77,6 +77,7 @@ ONE_DOOR = {
                 "sql_dialects",
                 "sql_events",
                 "sql_measures",
+                "sql_parts",
                 "sql_people",
                 "sql_raw",
                 "sql_tables",

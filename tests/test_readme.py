@@ -66,5 +66,5 @@ def test_the_demo_commands_run_one_after_another(trained, tmp_path, monkeypatch,
         if words == ["replay"]:
             assert "Replayed" in payload.out
             assert "same" in payload.out
-    assert (home / "growth_report.html").exists()
+    assert (home / "growth_report-with-account-data.html").exists()
     assert (home / "models" / "nimbus-boards" / "BUNDLE.json").exists()

@@ -232,12 +232,13 @@ def report(
     config: ConfigOption = Path("pql.yaml"),
     output: ReportOption = None,
     model: AnyModelOption = None,
-    explorer: ExplorerOption = "counts",
+    explorer: ExplorerOption = "rows",
     as_json: JsonOption = False,
 ) -> None:
     """Write the growth report: which behaviours predict paying, which rule to use, and how certain that is.
 
-    One HTML file that loads nothing and contains no names. It shows what was found when the model was trained.
+    One HTML file that loads nothing and contains no names. It shows what was found when the model was trained. It holds one row
+    per account, which answers any rule exactly: keep it inside the company, and share one with `--explorer counts`.
     """
     emit(pql_model.write_report(config, output=output, model=model, explorer=explorer), as_json, _show_report)
 

@@ -90,13 +90,17 @@ AnyModelOption = Annotated[
 ]
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="An .html file; default: growth_report.html beside the config."),
+    typer.Option(
+        "--output",
+        "-o",
+        help="An .html file; default: growth_report-with-account-data.html beside the config, or growth_report.html of a file to share.",
+    ),
 ]
 ExplorerOption = Annotated[
     Literal["counts", "rows", "off"],
     typer.Option(
-        help="What the definition explorer computes from: counts of combinations, which can be shared; rows, one "
-        "anonymous row per account, which should stay inside the company; or off."
+        help="What the explorer of the report computes from: rows, one per account without names, which answer any rule and stay inside "
+        "the company; counts of combinations, for a file to share; or off."
     ),
 ]
 

@@ -63,7 +63,7 @@ def criterion_text(criterion: Criterion) -> str:
     if criterion.in_ is not None:
         return f"`{criterion.trait}` is {_alternatives(criterion.in_)}"
     operator, threshold = str(criterion.operator), float(criterion.threshold or 0.0)
-    plain = f"{_OPERATOR_TEXT[operator].replace('fewer', 'less')} {number_text(threshold)}"
+    plain = threshold_text(criterion)
     if criterion.trait is not None:
         return f"`{criterion.trait}` is {plain}"
     feature = criterion_feature(criterion)
@@ -76,7 +76,30 @@ def criterion_text(criterion: Criterion) -> str:
     return phrase.format(n=n, s=plural, event=feature.event, value=feature.value) + feature.when
 
 
-def progress_text(criterion: Criterion, value: float | None, needed: float) -> str:
+def threshold_text(criterion: Criterion) -> str:
+    """Write how a criterion compares, without what.
+
+    >>> threshold_text(Criterion.model_validate({"trait": "seats", "at_least": 5}))
+    'at least 5'
+    """
+    operator = _OPERATOR_TEXT[str(criterion.operator)].replace("fewer", "less")
+    return f"{operator} {number_text(float(criterion.threshold or 0.0))}"
+
+
+def subject_text(criterion: Criterion) -> str:
+    """Write what a criterion is about, without how it compares and without quotes.
+
+    >>> subject_text(Criterion.model_validate({"event": "Teammate Invited", "at_least": 2, "within": "last 14d"}))
+    'Teammate Invited in the last 14 days'
+    """
+    if criterion.trait is not None:
+        return criterion.trait
+    feature = criterion_feature(criterion)
+    named = feature.event != ANY and feature.measure == "count"
+    return (feature.event + feature.when) if named else feature.text.replace("`", "")
+
+
+def progress_text(criterion: Criterion, value: float | None, needed: float, up_to: float | None = None) -> str:
     """Write how far a value is on the way to a criterion about an event.
 
     Parameters
@@ -85,10 +108,14 @@ def progress_text(criterion: Criterion, value: float | None, needed: float) -> s
         None where nothing happened.
     needed
         The value that is enough.
+    up_to
+        The end of a range of values that begins with `value`.
 
     >>> invited = Criterion.model_validate({"event": "Teammate Invited", "at_least": 3, "within": "first 7d"})
     >>> progress_text(invited, 2.0, 3.0)
     '2 of 3 `Teammate Invited` in the first 7 days'
+    >>> progress_text(invited, 1.0, 3.0, 2.0)
+    '1 to 2 of 3 `Teammate Invited` in the first 7 days'
     >>> recent = Criterion.model_validate({"event": "Export Made", "measure": "days_since_last", "at_most": 7})
     >>> progress_text(recent, 9.31, 7.0)
     '9.3 days since the last `Export Made`; needs at most 7 days since the last `Export Made`'
@@ -98,8 +125,10 @@ def progress_text(criterion: Criterion, value: float | None, needed: float) -> s
     feature = criterion_feature(criterion)
     phrase = (_ENTITY_PHRASES if feature.event == ANY else _EVENT_PHRASES).get(feature.measure)
     present = "none" if value is None else number_text(round(value, 1))
+    if value is not None and up_to is not None and round(up_to, 1) != round(value, 1):
+        present = f"{present} to {number_text(round(up_to, 1))}"
     if feature.measure in LESS_IS_MORE and phrase is not None:
-        days = phrase.format(n=present, s="" if value == 1 else "s", event=feature.event) + feature.when
+        days = phrase.format(n=present, s="" if present == "1" else "s", event=feature.event) + feature.when
         return f"{'nothing yet' if value is None else days}; needs {criterion_text(criterion)}"
     share = f"{present} of {number_text(round(needed, 1))}"
     if phrase is None:

@@ -1,4 +1,4 @@
-"""Write criteria as text to copy: YAML that `pql.yaml` reads back, and an outline in SQL style."""
+"""Write criteria as text to copy: YAML that `pql.yaml` reads back."""
 
 from __future__ import annotations
 
@@ -100,34 +100,6 @@ def _yaml_value(value: Any) -> str:
 
 def _number(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def condition_outline(condition: Mapping[str, Any]) -> str:
-    """Outline a condition in SQL style, for reading; `pql criteria sql` writes a statement that runs.
-
-    >>> print(condition_outline({"event": "Teammate Invited", "window": "first 7d", "operator": ">=", "threshold": 3}))
-    count("Teammate Invited", 'first 7d') >= 3
-    >>> print(condition_outline({"trait": "plan", "in": ["it's"]}))
-    "plan" IN ('it''s')
-    """
-    if condition.get("trait") is not None:
-        subject = _sql_name(condition["trait"])
-        if condition.get("in") is not None:
-            return f"{subject} IN ({', '.join(_sql_text(value) for value in condition['in'])})"
-    else:
-        value = [_sql_name(condition["value"])] if condition.get("value") is not None else []
-        arguments = [_sql_name(condition["event"]), *value, _sql_text(condition.get("window", "ever"))]
-        subject = f"{condition.get('measure', 'count')}({', '.join(arguments)})"
-    operator = {"==": "=", "!=": "<>"}.get(condition["operator"], condition["operator"])
-    return f"{subject} {operator} {_number(condition['threshold'])}"
-
-
-def _sql_name(text: object) -> str:
-    return '"' + _one_line(text).replace('"', '""') + '"'
-
-
-def _sql_text(text: object) -> str:
-    return "'" + _one_line(text).replace("'", "''") + "'"
 
 
 def _one_line(text: object) -> str:

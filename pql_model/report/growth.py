@@ -3,71 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion, criterion_json
-from pql_model.criteria.candidates import family_text, roundest
+from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.definition_metrics import GroupOutcomes, Outcomes
-from pql_model.criteria.definition_text import criterion_short, criterion_text, definition_text
+from pql_model.criteria.definition_text import criterion_text, definition_text
 from pql_model.criteria.evaluate import criterion_values, holds, meets
-from pql_model.criteria.results import CriteriaResults, DefinitionResult, kind_of
+from pql_model.criteria.results import DefinitionResult, kind_of
 from pql_model.explain.behaviours import Behaviour
-from pql_model.features.spec import parse_feature
-from pql_model.measures import LESS_IS_MORE, MEASURES
-from pql_model.model.columns import ModelColumn, as_numbers
+from pql_model.measures import MEASURES
 from pql_model.report.badge import badge
 from pql_model.report.cohort_counts import monthly_counts, weekly_counts
 from pql_model.report.explorer import TODAY
+from pql_model.report.findings import Findings
 from pql_model.report.fit_rates import fit_by_usage, trait_rates
+from pql_model.report.near_misses import near_misses
+from pql_model.report.offered import behaviour_condition
 from pql_model.report.returns import at_capacity, experiment, frontier, on_frontier, weekly_return
 from pql_model.time import DAY, iso
 
-MOST_OFFERED = 30
 _CURVE = 12
 _MOST_BEHAVIOURS = 10
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Criteria, definitions and behaviours, and the rows they were found and tested on.
-
-    Attributes
-    ----------
-    text
-        Description of a row, such as `as of day 14 of the trial`.
-    table, outcomes, earlier, later
-        Criteria rows, and which of them are earlier and later ones, bool (rows,).
-    variants
-        By criterion id: looser and stricter thresholds of the same column.
-    observed_until, horizon
-        Microseconds.
-    columns
-        Columns of the model.
-    fit, usage
-        Log-odds of the model that come from traits and from behaviours, of the later rows; None where they are not known.
-    """
-
-    text: str
-    table: pd.DataFrame
-    outcomes: Outcomes
-    earlier: np.ndarray
-    later: np.ndarray
-    results: CriteriaResults
-    behaviours: tuple[Behaviour, ...]
-    variants: Mapping[str, Sequence[Criterion]]
-    observed_until: int
-    horizon: int
-    columns: tuple[ModelColumn, ...] = ()
-    fit: np.ndarray | None = None
-    usage: np.ndarray | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The object that `pql criteria list --json` prints."""
-        return {**self.results.to_dict(), "behaviours": [behaviour.to_dict() for behaviour in self.behaviours]}
 
 
 def growth_object(
@@ -121,6 +80,7 @@ def growth_object(
         "weeks": weeks,
         "cohort_months": monthly_counts(weeks, periods["later"]["from"]),
         "profiles": _profiles(findings),
+        "near_misses": _near_misses(findings),
         "calibration": [
             {
                 "predicted": row["predicted"],
@@ -144,51 +104,6 @@ def growth_object(
     }
 
 
-def offered_criteria(findings: Findings) -> list[dict[str, Any]]:
-    """List the criteria of the explorer: those found, those of the rule in force, and other thresholds of the same columns."""
-    criteria: list[dict[str, Any]] = []
-    ids: set[str] = set()
-
-    def add(name: str, condition: Criterion, group: str) -> None:
-        payload = criterion_json(condition)
-        if str(payload) in ids or len(criteria) == MOST_OFFERED:
-            return
-        ids.add(str(payload))
-        text, short = criterion_text(condition), criterion_short(condition)
-        criteria.append({"id": name, "text": text, "short": short, "group": group, "conditions": [payload]})
-
-    for criterion in findings.results.criteria:
-        add(criterion.id, criterion.definition.criteria[0], family_text(criterion.mined.family))
-    for k, condition in enumerate(
-        findings.results.in_force.definition.criteria if findings.results.in_force is not None else []
-    ):
-        add(f"t{k + 1}", condition, condition.event or str(condition.trait))
-    for criterion in findings.results.criteria:
-        for k, condition in enumerate(findings.variants.get(criterion.id, ())):
-            add(f"{criterion.id}v{k + 1}", condition, family_text(criterion.mined.family))
-    return criteria
-
-
-def explorer_bits(findings: Findings) -> pd.DataFrame:
-    """Make the explorer's table: entity, as_of, begins, period, converted, and a bool for every offered criterion."""
-    rows = findings.earlier | findings.later
-    outcomes, table = findings.outcomes[rows], findings.table[rows]
-    bits = pd.DataFrame(
-        {
-            "entity": outcomes.entity,
-            "as_of": outcomes.as_of,
-            "begins": outcomes.begins,
-            "period": np.where(findings.later[rows], "later", "earlier"),
-            "converted": outcomes.converted,
-        }
-    )
-    for criterion in offered_criteria(findings):
-        bits[criterion["id"]] = holds(Criterion.model_validate(criterion["conditions"][0]), table)
-    if findings.results.in_force is not None:
-        bits[TODAY] = meets(findings.results.in_force.definition, table)
-    return bits
-
-
 def decision(findings: Findings, volume: list[dict[str, Any]], leads_a_week: float | None) -> dict[str, Any]:
     """What the rule to show, the rule in force and the model bring a week on the later rows, also within the team's capacity.
 
@@ -205,9 +120,8 @@ def decision(findings: Findings, volume: list[dict[str, Any]], leads_a_week: flo
     """
     outcomes, table = findings.outcomes[findings.later], findings.table[findings.later]
     force = findings.results.in_force
-    shown = findings.results.recommended or next(iter(findings.results.definitions), None)
     rules = {
-        "new": shown.definition if shown is not None else None,
+        "new": shown_rule(findings),
         "today": force.definition if force is not None else None,
     }
     weekly = {
@@ -266,10 +180,7 @@ def _behaviour(behaviour: Behaviour, findings: Findings) -> dict[str, Any]:
     payload["shap"] = [
         {"value": p["value"], "contribution": p["contribution"], "entities": p["rows"]} for p in behaviour.curve
     ]
-    mined = next(
-        (c for c in findings.results.criteria if c.mined.column in {f["name"] for f in payload["features"]}), None
-    )
-    condition = mined.definition.criteria[0] if mined is not None else _median_criterion(behaviour, findings)
+    condition = behaviour_condition(behaviour, findings)
     outcomes, table = findings.outcomes[findings.later], findings.table[findings.later]
     if condition is None:
         return {**payload, "kind": "fit", "threshold": None, "unit": None, "above": None, "below": None, "curve": []}
@@ -285,33 +196,6 @@ def _behaviour(behaviour: Behaviour, findings: Findings) -> dict[str, Any]:
         "below": GroupOutcomes.of(~above, outcomes).to_dict(),
         "curve": _curve(condition, table, outcomes),
     }
-
-
-def _median_criterion(behaviour: Behaviour, findings: Findings) -> Criterion | None:
-    """A criterion with its threshold at the median of the earlier rows that did it, where none was found."""
-    column = behaviour.column
-    if column.kind == "category":
-        return None
-    values = as_numbers(findings.table[column.name][findings.earlier])
-    positive = values[~np.isnan(values) & (values > 0)]
-    if len(np.unique(positive)) < 2:
-        return None
-    middle = roundest(*np.quantile(positive, [0.4, 0.6]))
-    if column.kind == "number":
-        return Criterion.model_validate({"trait": column.text, "operator": ">=", "threshold": middle})
-    feature = parse_feature(column.name)
-    value = {"value": feature.value} if feature.value is not None else {}
-    return Criterion.model_validate(
-        {
-            "event": feature.event,
-            "measure": feature.measure,
-            "window": str(feature.window),
-            "operator": ">=",
-            "threshold": middle,
-            **value,
-        }
-        | ({"operator": "<="} if feature.measure in LESS_IS_MORE else {})
-    )
 
 
 def _curve(condition: Criterion, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
@@ -358,10 +242,10 @@ def _weeks(findings: Findings) -> list[dict[str, Any]]:
 
 
 def _profiles(findings: Findings) -> dict[str, list[dict[str, Any]]]:
-    """Counts of later rows to call, to leave, and one step short; no names."""
+    """Counts of later rows to call and to leave; no names."""
     best, outcomes = findings.results.recommended, findings.outcomes[findings.later]
     if best is None:
-        return {"call": [], "leave": [], "near": []}
+        return {"call": [], "leave": []}
     table = findings.table[findings.later]
     masks = np.column_stack([holds(c.definition.criteria[0], table) for c in findings.results.criteria])
     call = [_profile(definition_text(best.definition), meets(best.definition, table), outcomes)]
@@ -370,19 +254,23 @@ def _profiles(findings: Findings) -> dict[str, list[dict[str, Any]]]:
         call.append(_profile(f"meets all {masks.shape[1]} criteria", meets_all, outcomes))
     meets_none = np.asarray(~masks.any(axis=1))
     leave = [_profile("meets none of the criteria", meets_none, outcomes)]
-    return {"call": call, "leave": leave, "near": _near(best, table, outcomes)}
+    return {"call": call, "leave": leave}
 
 
-def _near(best: DefinitionResult, table: pd.DataFrame, outcomes: Outcomes) -> list[dict[str, Any]]:
-    members = best.definition.criteria
-    masks = np.column_stack([holds(c, table) for c in members])
-    near = masks.sum(axis=1) == best.definition.least - 1
-    payload = []
-    for k, criterion in enumerate(members):
-        lacks = near & ~masks[:, k]
-        if lacks.any() and best.definition.least > 1:
-            payload.append(_profile(f"only lacks: {criterion_text(criterion)}", lacks, outcomes))
-    return payload
+def _near_misses(findings: Findings) -> list[dict[str, Any]]:
+    """Those of the rule to show among the later rows."""
+    shown = shown_rule(findings)
+    return (
+        near_misses(shown, findings.table[findings.later], findings.outcomes[findings.later])
+        if shown is not None
+        else []
+    )
+
+
+def shown_rule(findings: Findings) -> Definition | None:
+    """The recommended definition, or the first of those that were confirmed."""
+    shown = findings.results.recommended or next(iter(findings.results.definitions), None)
+    return shown.definition if shown is not None else None
 
 
 def _profile(text: str, mask: np.ndarray, outcomes: Outcomes) -> dict[str, Any]:

@@ -53,7 +53,7 @@ CONTENTS = {
     "method": "Method",
 }
 """Anchor -> its words in the list of contents, which stands under the decision."""
-SCRIPTS = ("figures.js", "capacity.js", "explorer.js")
+SCRIPTS = ("figures.js", "capacity.js", "counting.js", "rule_text.js", "explorer.js")
 ROWS_WARNING = "This file contains account data (without names). Do not forward it."
 
 

@@ -86,8 +86,9 @@ _GLOSSARY = {
     "says otherwise",
 }
 _PRIVACY = {
-    "counts": "This page holds counts, not rows: how many meet each combination of criteria. Counts below 10 are withheld in the "
-    "explorer. That is a courtesy, not a formal guarantee: the difference of two larger counts can still be small.",
+    "counts": "This page holds counts, not rows: how many meet each combination of criteria, and how many of these convert. In the "
+    "explorer, groups of fewer than 10 are merged (1 to 4, 5 to 9). That is a courtesy, not a formal guarantee: the difference of "
+    "two larger groups can still be small.",
     "rows": "This page holds one anonymous row of criteria per row of data. It names nobody, but somebody who knows an account can "
     "recognise it if no other has the same pattern: do not forward it.",
     "off": "This page holds only the counts you can read.",

@@ -17,7 +17,7 @@ from pql_model.explain.behaviours import behaviours
 from pql_model.explain.reasons import behaviour_of
 from pql_model.model.artifact import FittedModel
 from pql_model.model.columns import ModelColumn
-from pql_model.report.growth import Findings
+from pql_model.report.findings import Findings
 from pql_model.workflows.prepare import TrainingData, candidate_features
 
 MOST_SEARCHED = 15_000

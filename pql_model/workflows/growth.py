@@ -17,9 +17,14 @@ from pql_model.evaluation.verdict import Verdict
 from pql_model.model.artifact import REFIT, FittedModel
 from pql_model.page.document import write_page
 from pql_model.report.explorer import explorer_data
-from pql_model.report.growth import Findings, explorer_bits, growth_object, offered_criteria
+from pql_model.report.explorer_sql import explorer_sql
+from pql_model.report.findings import Findings
+from pql_model.report.growth import growth_object
 from pql_model.report.health import health_lines
+from pql_model.report.offered import explorer_bits, offered_criteria
 from pql_model.report.page import render_page
+from pql_model.sources.duckdb_session import open_session
+from pql_model.sources.schema_probe import probe_schema
 from pql_model.workflows.prepare import TrainingData
 
 REPORT = "growth_report.html"
@@ -82,19 +87,34 @@ def _served(model: FittedModel) -> dict[str, Any] | None:
     return {key: refit[key] for key in ("rows", "entities", "conversions", "from", "to")} if refit else None
 
 
-def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any]) -> None:
-    """Write the criteria, the report and its data into a run's folder."""
+def rule_statement(config: Config, findings: Findings) -> dict[str, Any] | None:
+    """Write the SQL of the explorer's rules; see `explorer_sql`."""
+    with open_session() as con:
+        return explorer_sql(config, offered_criteria(findings), probe_schema(con, config))
+
+
+def write_growth_files(folder: Path, findings: Findings, growth: dict[str, Any], sql: dict[str, Any] | None) -> None:
+    """Write the criteria, the report and its data into a run's folder.
+
+    The report of the run holds counts and no rows: whoever can open the artifacts or the service can read it, and no `pql forget`
+    reaches the copies that they make.
+    """
     payload = findings.to_dict()
     _write(folder / CRITERIA, json.dumps(payload, ensure_ascii=False, indent=1))
     best = findings.results.recommended
     if best is not None:
         _write(folder / "criteria.yaml", criteria_yaml(payload, growth["product"]))
     criteria, bits = offered_criteria(findings), explorer_bits(findings)
-    explorer = explorer_data(bits, criteria, "counts")
+    explorer = with_sql(explorer_data(bits, criteria, "counts"), sql)
     bits.to_parquet(folder / BITS, index=False)
     _write(folder / GROWTH, json.dumps(growth, ensure_ascii=False, indent=1))
     _write(folder / EXPLORER, json.dumps({"offered": criteria, "data": explorer}, ensure_ascii=False))
     write_page(folder / REPORT, render_page(growth, explorer))
+
+
+def with_sql(explorer: dict[str, Any], sql: dict[str, Any] | None) -> dict[str, Any]:
+    """The explorer's data with the SQL of its rules, where there are any."""
+    return explorer if explorer["mode"] == "off" else {**explorer, "sql": sql}
 
 
 def _write(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ from pql_model.page.document import write_page
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.report.explorer import Mode, explorer_data
 from pql_model.report.page import file_name, render_page
-from pql_model.workflows.growth import BITS, CRITERIA, EXPLORER, GROWTH, REPORT
+from pql_model.workflows.growth import BITS, CRITERIA, EXPLORER, GROWTH, REPORT, with_sql
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,18 @@ def write_report(
     *,
     output: str | Path | None = None,
     model: str | None = None,
-    explorer: Mode = "counts",
+    explorer: Mode = "rows",
 ) -> ReportResult:
     """Write the growth report of a training.
 
     Parameters
     ----------
     output
-        An HTML file; default: `growth_report.html` beside the config (with another name if it holds rows).
+        An HTML file; default: `growth_report-with-account-data.html` beside the config, or `growth_report.html` where it can be
+        shared.
     explorer
-        What the definition explorer computes from: `counts` of combinations, which can be shared; `rows`, one anonymous
-        row per account, which should stay inside the company; or `off`.
+        What the explorer computes from: `rows`, one row per account without names, which answers any rule exactly and should stay
+        inside the company; `counts` of combinations, in which small groups are merged, to share; or `off`.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def write_report(
     data = explorer_file["data"] if explorer == "counts" else {"mode": "off"}
     if explorer == "rows":
         bits = pd.read_parquet(io.BytesIO(run_file(tracking, registered, BITS)))
-        data = explorer_data(bits, explorer_file["offered"], "rows")
+        data = with_sql(explorer_data(bits, explorer_file["offered"], "rows"), explorer_file["data"].get("sql"))
     path = Path(output) if output is not None else config.home / file_name(data, Path(REPORT).stem)
     write_page(path, render_page(growth, data))
     return ReportResult(path, _describe(registered), explorer)

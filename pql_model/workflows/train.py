@@ -46,14 +46,14 @@ from pql_model.payload import select_attributes, to_payload
 from pql_model.progress import Listener, Stages, tuning_progress
 from pql_model.registry.history import version_tags
 from pql_model.registry.tracking import RegisteredModel, Tracking
-from pql_model.report.growth import Findings
+from pql_model.report.findings import Findings
 from pql_model.serve.scope import KEY as SCOPE
 from pql_model.serve.scope import scope_facts
 from pql_model.sources.duckdb_session import open_session
 from pql_model.workflows.conversion_values import learn_values
 from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
-from pql_model.workflows.growth import REPORT, build_growth_report, write_growth_files
+from pql_model.workflows.growth import REPORT, build_growth_report, rule_statement, write_growth_files
 from pql_model.workflows.judge import evaluate_and_judge
 from pql_model.workflows.known_outcomes import read_for_training, refuse_refit
 from pql_model.workflows.prepare import TrainingData, prepare_from
@@ -242,6 +242,7 @@ def train(
 
     with stages("criteria"):
         findings = collect_findings(config, data, tested, test.contributions, test.everyone, stages.listener.share)
+        sql = rule_statement(config, findings)
 
     with stages("refit"):
         model, served = tested, None
@@ -269,7 +270,7 @@ def train(
             write_run_files(
                 draft, config, model, evaluation, verdict, promotion, data, test.rows, test.importance, supported
             )
-            write_growth_files(draft, findings, growth)
+            write_growth_files(draft, findings, growth, sql)
             record = training_record(
                 draft, config, data, fit, evaluation, verdict, promotion, data_digest, model.facts.get(REFIT)
             )

@@ -4,7 +4,7 @@ import yaml
 from pql_model.config.definition import Definition
 from pql_model.config.load import load_definition
 from pql_model.criteria.definition_text import definition_json
-from pql_model.criteria.export import condition_outline, condition_yaml, criteria_yaml
+from pql_model.criteria.export import condition_yaml, criteria_yaml
 
 TESTED = {"rate": {"value": 0.31, "low": 0.26, "high": 0.36}, "qualified": 400, "rows": 4000}
 
@@ -113,12 +113,3 @@ def test_the_order_of_the_keys_of_a_condition_does_not_matter():
     one = {"event": "x", "operator": ">=", "threshold": 1}
 
     assert condition_yaml(one) == condition_yaml(dict(reversed(one.items())))
-
-
-def test_the_outline_in_sql_quotes_names_and_stays_on_one_line():
-    payload = condition_outline(
-        {"event": 'a" OR 1=1\n--', "measure": "count", "window": "ever", "operator": "==", "threshold": 1}
-    )
-
-    assert payload == """count("a"" OR 1=1 --", 'ever') = 1"""
-    assert condition_outline({"trait": "size", "operator": "!=", "threshold": 2.5}) == '"size" <> 2.5'

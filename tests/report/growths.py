@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pql_model.config.definition import Definition
 from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition
+from pql_model.criteria.evaluate import definition_features
 from pql_model.model.columns import ModelColumn
 from pql_model.report.cohort_counts import monthly_counts
 from pql_model.report.fit_rates import fit_by_usage, trait_rates
+from pql_model.report.near_misses import near_misses
 from pql_model.report.returns import at_capacity, experiment, frontier, on_frontier, weekly_return
 from pql_model.statistics.estimate import wilson
 from pql_model.time import DAY, iso, parse_instant, week_of
@@ -89,6 +92,12 @@ def _offered() -> tuple[tuple[str, str, int], ...]:
     return tuple((f"c{place + 1}", event, at) for place, (event, at) in enumerate([*mined, *others]))
 
 
+CHIPS = (
+    *((f"s{at}", "size", value) for at, value in enumerate(("1-10", "11-50", "51-200", "201+"))),
+    *((f"l{at}", "country", f"country {at}") for at in range(5)),
+)
+
+
 def explorer_criteria() -> list[dict[str, Any]]:
     return [
         {
@@ -96,9 +105,20 @@ def explorer_criteria() -> list[dict[str, Any]]:
             "text": _words(event, at),
             "short": f"{at} or more",
             "group": event,
+            "control": "slider",
             "conditions": [condition(event, at)],
         }
-        for name, event, at in _offered()
+        for name, event, at in sorted(_offered(), key=lambda one: ([b[0] for b in _BEHAVIOURS].index(one[1]), one[2]))
+    ] + [
+        {
+            "id": name,
+            "text": f"`{trait}` is {value}",
+            "short": value,
+            "group": trait,
+            "control": "chips",
+            "conditions": [{"trait": trait, "in": [value]}],
+        }
+        for name, trait, value in CHIPS
     ]
 
 
@@ -107,6 +127,8 @@ def bits_of(table: pd.DataFrame) -> pd.DataFrame:
     bits = table[["entity", "as_of", "begins", "period", "converted"]].copy()
     for name, event, at in _offered():
         bits[name] = (table[event] >= at).to_numpy()
+    for name, trait, value in CHIPS:
+        bits[name] = (table[trait] == value).to_numpy()
     bits["in_force"] = (table["Teammate Invited"] >= 2).to_numpy()
     return bits
 
@@ -221,6 +243,13 @@ def _in_force(table: pd.DataFrame) -> dict[str, Any]:
             "sentence": "",
         },
     }
+
+
+def _near_misses(later: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of `d1`, from the library: the table has the columns that its conditions read."""
+    rule = Definition.model_validate({"all": [condition("Board Created", 5), condition("Automation Created", 2)]})
+    columns = {feature.name: later[feature.event].astype(float) for feature in definition_features(rule)}
+    return near_misses(rule, pd.DataFrame(columns), outcomes(later, "later"))
 
 
 def _cell(part: pd.DataFrame) -> dict[str, Any]:
@@ -415,15 +444,8 @@ def _made() -> dict[str, Any]:
                     "rate": wilson(13, 1210).to_dict(6),
                 }
             ],
-            "near": [
-                {
-                    "text": "4 boards and 2 or more automations",
-                    "entities": 212,
-                    "conversions": 25,
-                    "rate": wilson(25, 212).to_dict(6),
-                }
-            ],
         },
+        "near_misses": _near_misses(later),
         "calibration": _calibration(table),
         "months": _months(table),
         "health": [
@@ -460,7 +482,7 @@ def nothing_found() -> dict[str, Any]:
     }
     result["in_force"]["against"] = None
     result["decision"]["new"] = result["decision"]["capacity"]["new"] = result["experiment"] = None
-    result["profiles"] = {"call": [], "leave": [], "near": []}
+    result["profiles"], result["near_misses"] = {"call": [], "leave": []}, []
     for week in [*result["weeks"], *result["cohort_months"]]:
         week["by_definition"].pop("d1")
     return result
@@ -496,6 +518,7 @@ def too_few() -> dict[str, Any]:
     }
     result["definitions"] = result["definitions"][:1]
     result["definitions"][0] |= {"tested": rows, "recommended": False, "near_miss": None}
+    result["near_misses"] = []
     result["criteria"] = [criterion | {"tested": rows} for criterion in result["criteria"][:2]]
     result["base"]["later"] = wilson(9, 150).to_dict(6)
     result["badge"] |= {

@@ -33,17 +33,44 @@ def test_without_a_script_the_tested_rules_are_shown(data):
     assert "hidden" in html.one("div", id="x").attributes
 
 
-def test_every_criterion_is_a_native_checkbox_with_a_label_in_its_group(data):
+def test_every_behaviour_is_a_native_slider_with_a_label_whose_steps_are_its_thresholds(data):
+    html = page(growth(), data)
+    sliders = html.all("input", type="range")
+
+    assert len(sliders) == 9
+    assert [slider.attributes["aria-valuetext"] for slider in sliders] == ["off"] * 9
+    by_id = {one["id"]: one for one in explorer_criteria()}
+    for slider in sliders:
+        ids = slider.attributes["data-ids"].split()
+        thresholds = [by_id[name]["conditions"][0]["threshold"] for name in ids]
+        assert thresholds == sorted(thresholds)
+        assert slider.attributes["max"] == str(len(ids))
+        label = html.one("label", **{"for": slider.attributes["id"]})
+        assert label.text_content() == by_id[ids[0]]["group"]
+
+
+def test_every_value_of_a_trait_is_a_checkbox_in_its_group(data):
     html = page(growth(), data)
 
-    assert len(html.all("input", type="checkbox")) == 30
-    assert [legend.text_content() for legend in html.all("legend")][:3] == [
-        "A lead meets",
-        "Board Created",
-        "Automation Created",
+    chips = html.all("fieldset", **{"class": "chips"})
+    assert [each.one("legend").text_content() for each in chips] == ["size", "country"]
+    assert [label.text_content() for label in chips[0].all("label")] == [
+        "1-10",
+        "11-50",
+        "51-200",
+        "201+",
     ]
-    first = html.all("fieldset")[1]
-    assert [label.text_content() for label in first.all("label")] == [f"{n} or more" for n in (3, 4, 5, 6, 8)]
+
+
+def test_todays_rule_stands_beside_the_rule_where_there_is_one(data):
+    heads = [
+        cell.text_content()
+        for cell in page(growth(), data).one("table", **{"data-table": "result"}).all("th", scope="col")
+    ]
+    alone = page(no_rule_in_force(), data).one("table", **{"data-table": "result"})
+
+    assert heads == ["figure", "this rule", "today’s rule"]
+    assert len(alone.all("th", scope="col")) == 2
 
 
 def test_the_script_starts_with_the_recommended_rule_and_has_todays(data):
@@ -83,3 +110,13 @@ def test_the_counts_of_tested_rules_are_in_the_data_even_where_cells_are_small(d
 
     assert (first["criteria"], first["join"], first["later"]) == (["c1", "c2"], "all", [4, 12])
     assert len(tested) == len(payload["definitions"]) + len(payload["criteria"])
+
+
+def test_a_condition_on_several_values_is_found_as_chips_and_two_of_a_slider_are_not(data):
+    payload = growth()
+    start = payload["definitions"][0]
+    start["conditions"] = [condition("Board Created", 5), {"trait": "size", "in": ["1-10", "201+"]}]
+    assert script_data(View(payload, data), data)["starts"]["best"]["criteria"] == ["c1", "s0", "s3"]
+
+    start["conditions"] = [condition("Board Created", 5), condition("Board Created", 8)]
+    assert script_data(View(payload, data), data)["starts"]["best"] is None

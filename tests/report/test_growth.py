@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from pql_model.report.growth import MOST_OFFERED, explorer_bits, growth_object, offered_criteria
+from pql_model.report.growth import growth_object
 from pql_model.time import WEEK, parse_instant
 
 
@@ -49,14 +49,6 @@ def test_the_frontier_ends_with_everybody_at_the_base_rate(growth):
     assert (last["share"], last["rate"]["value"]) == (1.0, growth["base"]["later"]["value"])
     leads = [point["leads_per_week"] for point in growth["volume"]]
     assert leads == sorted(leads)
-
-
-def test_the_explorer_offers_each_condition_once(trained):
-    offered = offered_criteria(trained.findings)
-    conditions = [str(each["conditions"]) for each in offered]
-    assert len(set(conditions)) == len(conditions) <= MOST_OFFERED
-    assert {"t1"} <= {each["id"] for each in offered}, "the rule in force is among them"
-    assert set(explorer_bits(trained.findings).columns) >= {each["id"] for each in offered}
 
 
 def test_the_growth_object_depends_only_on_its_arguments(trained, growth):

@@ -12,7 +12,8 @@ from pql_model.snapshots.periods import whole_weeks
 from pql_model.time import week_of
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-SEVEN = explorer_criteria()[:7]
+SEVEN = [one for one in explorer_criteria() if one["id"] in ("c1", "c3", "c7", "c2", "s1", "s2", "s3")]
+CONTROL = [one["group"] for one in SEVEN]
 
 
 def decode(text: str) -> list[int]:
@@ -38,46 +39,40 @@ def counted(small):
 
 
 def sets(depth: int = 4) -> list[tuple[int, ...]]:
-    return [chosen for size in range(depth + 1) for chosen in combinations(range(7), size)]
+    every = (chosen for size in range(depth + 1) for chosen in combinations(range(len(SEVEN)), size))
+    return [chosen for chosen in every if len({CONTROL[at] for at in chosen}) == len(chosen)]
 
 
 def naive(table: pd.DataFrame, chosen: tuple[int, ...], rows: pd.Series) -> int:
     met = rows.copy()
     for at in chosen:
-        met &= table[f"c{at + 1}"]
+        met &= table[SEVEN[at]["id"]]
     return int(met.sum())
 
 
-@pytest.mark.parametrize("stream", ["earlier_yes", "earlier_no", "later_yes", "later_no"])
-def test_every_set_is_counted_and_every_small_count_is_withheld(small, counted, stream):
-    period, side = stream.split("_")
-    rows = (small["period"] == period) & (small["converted"] == (side == "yes"))
+def code(count: int) -> int:
+    return count - LEAST_SHOWN + 3 if count >= LEAST_SHOWN else 0 if count == 0 else 1 if count < 5 else 2
+
+
+@pytest.mark.parametrize("stream", ["earlier", "later", "today"])
+def test_every_set_is_counted_and_every_small_group_is_merged(small, counted, stream):
+    rows = small["period"] == ("earlier" if stream == "earlier" else "later")
+    rows = rows & small["in_force"] if stream == "today" else rows
     expected = [naive(small, chosen, rows) for chosen in sets()]
+    converted = [naive(small, chosen, rows & small["converted"]) for chosen in sets()]
 
-    assert decode(counted["counts"][stream]) == [0 if n < LEAST_SHOWN else n - LEAST_SHOWN + 1 for n in expected]
-    assert side == "no" or 0 < sum(n < LEAST_SHOWN for n in expected) < len(expected)
-
-
-@pytest.mark.parametrize("side", ["yes", "no"])
-def test_the_part_with_todays_rule_is_withheld_where_it_or_the_rest_is_small(small, counted, side):
-    rows = (small["period"] == "later") & (small["converted"] == (side == "yes"))
-    expected = []
-    for chosen in sets():
-        both, rest = (naive(small, chosen, rows & met) for met in (small["in_force"], ~small["in_force"]))
-        expected.append(0 if both < LEAST_SHOWN or 0 < rest < LEAST_SHOWN else both - LEAST_SHOWN + 1)
-
-    assert decode(counted["counts"][f"today_{side}"]) == expected
+    assert decode(counted["counts"][stream]) == [code(n) for n in expected]
+    shown = [x for n, x in zip(expected, converted, strict=True) if n >= LEAST_SHOWN]
+    assert decode(counted["counts"][f"{stream}_converted"]) == shown
+    assert 0 < len(shown) < len(expected)
 
 
-def test_leads_of_whole_weeks_are_published_only_where_both_outcomes_are(small, counted):
+def test_the_later_rows_outside_whole_weeks_are_counted_where_the_group_is_not_merged(small, counted):
     later = small["period"] == "later"
     whole = later & np.isin(week_of(small["as_of"].to_numpy()), whole_weeks(small.loc[later, "as_of"].to_numpy()))
-    expected = []
-    for chosen in sets():
-        shown = all(naive(small, chosen, later & (small["converted"] == side)) >= LEAST_SHOWN for side in (True, False))
-        expected.append(naive(small, chosen, whole) - LEAST_SHOWN + 1 if shown else 0)
+    outside = [naive(small, c, later & ~whole) for c in sets() if naive(small, c, later) >= LEAST_SHOWN]
 
-    assert [max(n, 0) for n in expected] == decode(counted["counts"]["weekly"])
+    assert decode(counted["counts"]["outside"]) == outside
 
 
 def test_numbers_of_any_size_round_trip():
@@ -87,26 +82,28 @@ def test_numbers_of_any_size_round_trip():
 
 
 def test_rows_round_trip_without_their_order(small):
-    payload = explorer_data(small, SEVEN, "rows")["rows"]
-    columns = {
-        name: [(LETTERS.index(letter) >> bit) & 1 for letter in text for bit in range(6)]
-        for name, text in payload["bits"].items()
-    }
+    data = explorer_data(small, SEVEN, "rows")
+    payload = data["rows"]
+    planes = [[(LETTERS.index(letter) >> bit) & 1 for letter in text for bit in range(6)] for text in payload["planes"]]
     result, at = [], 0
     for later, week, _, converted, rows in payload["groups"]:
-        result += [(later, week, converted, *(columns[name][row] for name in columns)) for row in range(at, at + rows)]
+        for row in range(at, at + rows):
+            digits = iter(planes)
+            steps = [sum(next(digits)[row] << digit for digit in range(count)) for count in payload["digits"]]
+            result.append((later, week, converted, *steps, next(digits)[row]))
         at += -(-rows // 32) * 32
     weeks = pd.to_datetime(week_of(small["begins"].to_numpy()), unit="us").strftime("%Y-%m-%d")
-    ids = [f"c{at + 1}" for at in range(7)] + ["in_force"]
-    expected = zip(
-        (small["period"] == "later").astype(int),
-        weeks,
-        small["converted"].astype(int),
-        *(small[i].astype(int) for i in ids),
-        strict=True,
+    steps = [
+        small[control["ids"]].sum(axis=1)
+        if control["kind"] == "slider"
+        else sum(small[name] * (k + 1) for k, name in enumerate(control["ids"]))
+        for control in data["controls"]
+    ]
+    later, converted, today = (
+        column.astype(int) for column in (small["period"] == "later", small["converted"], small["in_force"])
     )
 
-    assert sorted(result) == sorted(expected)
+    assert sorted(result) == sorted(zip(later, weeks, converted, *steps, today, strict=True))
 
 
 def test_the_order_of_the_rows_leaves_no_trace(small):
@@ -133,17 +130,30 @@ def test_without_a_rule_in_force_its_counts_are_absent(small):
     payload = explorer_data(small.drop(columns="in_force"), SEVEN, "counts")
 
     assert payload["today"] is False
-    assert "today_yes" not in payload["counts"]
+    assert "today" not in payload["counts"]
 
 
 def test_many_criteria_are_combined_in_smaller_sets():
     table = bits().head(500)
     criteria = explorer_criteria()
-    more = [{**criteria[0], "id": f"x{at}"} for at in range(30)]
-    table = table.assign(**{one["id"]: table["c1"] for one in more})
+    more = [{**criteria[0], "id": f"x{at}", "group": f"further {at}"} for at in range(60)]
+    table = table.assign(**{one["id"]: table[criteria[0]["id"]] for one in more})
 
-    assert explorer_data(table, criteria + more, "counts")["most"] == 3
-    assert explorer_data(table, criteria[:2], "counts")["most"] == 2
+    assert explorer_data(table, criteria + more, "counts")["most"] == 2
+    assert explorer_data(table, criteria, "counts")["most"] == 3
+    assert explorer_data(table, SEVEN, "counts")["most"] == 4
+    assert explorer_data(table, criteria[:2], "counts")["most"] == 1
+
+
+def test_steps_that_are_not_nested_and_values_that_are_shared_are_refused(small):
+    slider, chips = SEVEN[:1], [one for one in SEVEN if one["control"] == "chips"]
+    same = {**slider[0], "id": "x"}
+    for table, criteria in (
+        (small.assign(x=~small[slider[0]["id"]]), [*slider, same]),
+        (small.assign(s2=small["s1"]), chips),
+    ):
+        with pytest.raises(DataError, match="do not fit together"):
+            explorer_data(table, criteria, "rows")
 
 
 def test_a_period_without_rows_is_accepted(small):
@@ -151,12 +161,12 @@ def test_a_period_without_rows_is_accepted(small):
 
     assert payload["base"]["later"] == {"rows": 0, "conversions": 0}
     assert payload["whole_weeks"] == 0
-    assert set(decode(payload["counts"]["later_no"])) == {0}
+    assert set(decode(payload["counts"]["later"])) == {0}
 
 
 def test_a_criterion_without_a_column_is_named(small):
     with pytest.raises(DataError, match=r"no column of bits. Received: c8"):
-        explorer_data(small.drop(columns="c8"), explorer_criteria()[:8], "counts")
+        explorer_data(small.drop(columns="c8"), explorer_criteria(), "counts")
 
 
 def test_a_criterion_of_two_conditions_is_refused(small):

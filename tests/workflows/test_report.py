@@ -33,11 +33,25 @@ def test_the_report_can_be_written_again_with_the_version(trained, config, tmp_p
     assert again.path.read_bytes() == written.path.read_bytes()
 
 
-def test_a_report_with_rows_says_so_in_its_name_and_on_its_page(trained, config, tmp_path):
-    written = write_report(config, model="1", explorer="rows")
+def test_the_report_inside_the_company_holds_rows_and_says_so_in_its_name_and_on_its_page(trained, config, tmp_path):
+    written = write_report(config, model="1")
+    page = written.path.read_text(encoding="utf-8")
     assert written.path.name == "growth_report-with-account-data.html"
-    assert "do not forward" in written.path.read_text(encoding="utf-8").lower()
+    assert "do not forward" in page.lower()
+    assert not [name for name in trained.findings.outcomes.entity if name in page]
     written.path.unlink()
+
+
+def test_the_report_to_share_holds_counts_as_that_of_the_run_does(trained, config, tmp_path):
+    shared = write_report(config, model="1", explorer="counts")
+    assert shared.path.name == "growth_report.html"
+    for page in (
+        shared.path.read_text(encoding="utf-8"),
+        (trained.folder / "growth_report.html").read_text(encoding="utf-8"),
+    ):
+        assert "do not forward" not in page.lower()
+        assert '"mode":"counts"' in page.replace(" ", "")
+    shared.path.unlink()
 
 
 def test_a_report_without_the_explorer_is_smaller(trained, config, tmp_path):
