@@ -15,7 +15,12 @@ from pql_model.report.charts import Period
 from pql_model.report.view import GrowthNode, View
 from pql_model.statistics.estimate import wilson
 
-_ADVICE = {"call": "Call first", "near": "One step short", "leave": "Leave for now"}
+_ADVICE = {"call": "Call first", "leave": "Leave for now"}
+_NEAR_ADVICE = {
+    "help": "Help with the missing step",
+    "leave": "Leave: fewer convert than of everybody",
+    "none": "None: cannot be told from everybody",
+}
 
 
 @dataclass(frozen=True)
@@ -98,12 +103,34 @@ class Profile:
 
 @dataclass(frozen=True)
 class CallSection:
-    """Kinds of leads, as counts: no account is named."""
+    """Kinds of leads and near misses, as counts: no account is named.
+
+    Attributes
+    ----------
+    best
+        The near miss with the highest rate of those worth helping; None without one.
+    judged
+        Whether any near miss can be judged.
+    """
 
     profiles: list[Profile]
+    near: list[Profile]
+    best: GrowthNode | None
+    judged: bool
 
 
 def call(view: View) -> CallSection:
     """Prepare section 8."""
     profiles = view.growth["profiles"]
-    return CallSection([Profile(node, advice) for kind, advice in _ADVICE.items() for node in profiles[kind]])
+    near = list(view.growth["near_misses"])
+    helped = [node for node in near if node["advice"].raw == "help"]
+    return CallSection(
+        [Profile(node, advice) for kind, advice in _ADVICE.items() for node in profiles[kind]],
+        [Profile(node, _near_advice(view, node)) for node in near],
+        max(helped, key=lambda node: float(node["rate"]["value"].raw), default=None),
+        any(view.can_judge(node) for node in near),
+    )
+
+
+def _near_advice(view: View, node: GrowthNode) -> str:
+    return _NEAR_ADVICE.get(node["advice"].raw, "None") if view.can_judge(node) else "None: too few to judge"

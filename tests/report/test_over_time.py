@@ -83,27 +83,38 @@ def test_a_report_without_weeks_is_rendered():
     assert "no weeks to show" in section(payload).text_content()
 
 
-def test_near_misses_are_shown_with_their_rate():
-    payload = section(growth(), "call")
+def test_near_misses_are_shown_by_distance_with_advice_only_where_they_differ_from_everybody():
+    html, near = section(growth(), "call"), growth()["near_misses"]
+    rows = html.table("near")
+    best = max((each for each in near if each["advice"] == "help"), key=lambda each: each["rate"]["value"])
 
-    assert payload.one("h2").text_content() == "1,172 accounts are one step short, and convert at 6 of 100"
-    assert "against 5 of 100 in general" in payload.text_content()
-    assert "names no account" in payload.text_content()
+    assert html.one("h2").text_content().startswith(f"{best['entities']:,} accounts are a step short and convert at ")
+    assert [row[0].lower() for row in rows] == [each["text"].replace("`", "").lower() for each in near]
+    assert {row[4].split(":")[0] for row in rows} == {"Help with the missing step", "None"}
+    assert "names no account" in html.text_content()
+
+
+def test_where_no_near_miss_differs_from_everybody_the_heading_says_so():
+    payload = growth()
+    for each in payload["near_misses"]:
+        each["advice"] = "none"
+    html = section(payload, "call")
+
+    assert html.one("h2").text_content() == "Near misses convert no better than everybody, as far as can be told"
+    assert "Help" not in html.text_content()
 
 
 def test_accounts_to_call_and_to_skip_share_one_table():
-    assert [row[1] for row in section(growth(), "call").table("profiles")] == [
-        "Call first",
-        "One step short",
-        "Leave for now",
-    ]
+    assert [row[1] for row in section(growth(), "call").table("profiles")] == ["Call first", "Leave for now"]
 
 
 def test_few_near_misses_give_a_count_and_no_rate():
     payload = growth()
-    payload["definitions"][0]["near_miss"] |= {"entities": 12, "conversions": 2}
+    few = {"entities": 12, "conversions": 2, "advice": "none"}
+    payload["near_misses"] = [payload["near_misses"][0] | few]
+    html = section(payload, "call")
 
-    assert "12 accounts are one step short of the rule: too few to judge." in section(payload, "call").text_content()
+    assert html.table("near")[0][1:] == ["12", "2 of 12: too few to judge", "–", "None: too few to judge"]
 
 
 def test_a_report_without_near_misses_is_rendered():
