@@ -25,6 +25,7 @@ from pql_model.cli.common import (
     FoldTrialsOption,
     JsonOption,
     ModelOption,
+    NearMissesOption,
     PromoteOption,
     RefitOption,
     ReportOption,
@@ -198,11 +199,14 @@ def score(
     as_of: AsOfOption = None,
     output: ScoresOption = None,
     model: ModelOption = "champion",
+    near_misses: NearMissesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score everyone at risk and write the rows, with reasons."""
     with Bars(err) as bars:
-        result = pql_model.score(config, as_of=as_of, output=output, model=model, listener=bars)
+        result = pql_model.score(
+            config, as_of=as_of, output=output, model=model, near_misses=near_misses, listener=bars
+        )
     emit(result, as_json, lambda console, payload: show_score(console, payload, _best(result)))
 
 

@@ -64,6 +64,10 @@ ScoresOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="A .parquet or .csv file; default: scores.parquet beside the config."),
 ]
+NearMissesOption = Annotated[
+    Path | None,
+    typer.Option(help="A .csv file for those who lack one criterion of the definition, nearest first."),
+]
 SendOption = Annotated[bool, typer.Option("--send", help="Send. Without it, what would be sent is shown.")]
 LeadsOption = Annotated[bool, typer.Option(help="Write the list of leads as a page.")]
 MonitorAsOfOption = Annotated[

@@ -23,6 +23,8 @@ class MissingCriterion:
         The present value; None where nothing happened.
     needed : float
         The value that is enough.
+    lacking : int
+        How many criteria the row lacks; with 1, this one is enough.
     probability : float or None
         The predicted probability once the criterion is met; see `Step.probability`. None where the model does not read
         its event and measure.
@@ -31,13 +33,14 @@ class MissingCriterion:
     condition: BoundCriterion
     value: float | None
     needed: float
+    lacking: int
     probability: float | None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "criterion": self.condition.text,
             "condition": dict(self.condition.payload),
-            **select_attributes(self, "value", "needed", "probability"),
+            **select_attributes(self, "value", "needed", "lacking", "probability"),
         }
 
 
@@ -79,6 +82,7 @@ class NearestMissing:
             None where the definition is met, or where no activity can meet it any more.
         """
         missing: list[MissingCriterion | None] = [None] * columns.rows
+        met = [columns.holds(condition) for condition in self.definition.conditions]
         meets_definition = columns.meets(self.definition)
         if not self._steps or not columns.rows or meets_definition is None:
             return missing
@@ -92,7 +96,8 @@ class NearestMissing:
             probabilities = [None] * len(rows) if probability is None else probability.tolist()
             values = zip(rows.tolist(), gap.value[rows].tolist(), gap.needed[rows].tolist(), probabilities, strict=True)
             for row, v, n, p in values:
-                missing[row] = MissingCriterion(step.condition, None if v != v else v, n, p)
+                lacking = self.definition.least - sum(bool(held[row]) for held in met if held is not None)
+                missing[row] = MissingCriterion(step.condition, None if v != v else v, n, lacking, p)
         return missing
 
     def _out_of_reach(self, columns: Columns, distance: np.ndarray) -> np.ndarray:

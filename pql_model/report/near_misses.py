@@ -78,10 +78,10 @@ def _reached(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
         return np.full(len(table), np.nan)
     values = criterion_values(criterion, table)
     if criterion.measure in LESS_IS_MORE:
-        return values if criterion.operator in ("<=", "<") else np.full(len(table), np.nan)
+        return np.asarray(values) if criterion.operator in ("<=", "<") else np.full(len(table), np.nan)
     if criterion.operator not in (">=", ">") or float(criterion.threshold or 0.0) <= 0:
         return np.full(len(table), np.nan)
-    return np.nan_to_num(values)
+    return np.asarray(np.nan_to_num(values))
 
 
 def _needed(criterion: Criterion, values: np.ndarray) -> float:

@@ -20,6 +20,7 @@ from pql_model.config.load import dump_config, load_config
 from pql_model.config.schema import Config
 from pql_model.decide.decider import Decider
 from pql_model.decide.decisions import Summary, summarise
+from pql_model.decide.near_miss_list import check_list_name, write_near_misses
 from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import NAMES, DecidedRows, decided_rows
 from pql_model.decide.state import RunState, previous_run
@@ -103,6 +104,7 @@ def score(
     as_of: InstantLike | None = None,
     output: str | Path | None = None,
     model: str = "champion",
+    near_misses: str | Path | None = None,
     listener: Listener | None = None,
 ) -> ScoreResult:
     """Score everyone at risk at `as_of` and write the rows.
@@ -116,13 +118,16 @@ def score(
         run of this product, remembered in `.pql/` beside the config, whatever file that run wrote.
     model
         `champion`, `challenger` or a version number.
+    near_misses
+        A `.csv` file for those who lack one criterion of the definition, nearest first; default: it is not written.
 
     Raises
     ------
     ModelNotFoundError
         If there is no such model.
     DataError
-        If `as_of` is not a time, or `output` is neither a `.parquet` nor a `.csv` file.
+        If `as_of` is not a time, or `output` is neither a `.parquet` nor a `.csv` file, or
+        `near_misses` is not a `.csv` file.
 
     Examples
     --------
@@ -138,6 +143,8 @@ def score(
     requested = read_optional_instant(as_of)
     memory = state_path(config.home, config.name)
     _refuse_another_file(path)
+    if near_misses is not None:
+        check_list_name(Path(near_misses))
     stages = Stages(listener)
     with stages("load model"):
         tracking = Tracking(config)
@@ -173,6 +180,9 @@ def score(
         rows = _with_origin(decided, registered, instant)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, lambda at: (rows.to_csv if path.suffix == ".csv" else rows.to_parquet)(at, index=False))
+        if near_misses is not None:
+            count = write_near_misses(Path(near_misses), rows)
+            stages.listener.say(f"Wrote {near_misses}: {count:,} who lack one criterion of the definition.")
         # After the rows: a run killed between the two writes may alert an entity twice, but forgets none.
         remember = in_force and instant <= time.now()
         if remember and before is not None and decided.decisions.state is not None:

@@ -81,8 +81,16 @@ def test_the_result_has_the_criterion_its_value_its_target_and_the_new_probabili
         "condition": {"event": "Invite", "measure": "count", "window": "first 7d", "operator": ">=", "threshold": 3},
         "value": 1.0,
         "needed": 3.0,
+        "lacking": 1,
         "probability": 0.0,
     }
+
+
+def test_the_number_of_criteria_that_are_missing_is_counted():
+    both = {"all": [INVITED, {"event": "Export", "at_least": 1}]}
+    result, _ = one(both, {"Invite.count.first_7d": 1.0, "Export.count.ever": 0.0})
+    alone, _ = one(both, {"Invite.count.first_7d": 1.0, "Export.count.ever": 2.0})
+    assert (result.lacking, alone.lacking) == (2, 1)
 
 
 def test_a_missing_amount_is_added_to_every_window_that_includes_the_present():
