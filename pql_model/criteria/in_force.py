@@ -21,6 +21,7 @@ from pql_model.criteria.definition_metrics import (
 from pql_model.criteria.definition_text import criterion_text
 from pql_model.criteria.evaluate import criterion_values, holds
 from pql_model.criteria.likelihood import BinnedOffset, ThresholdLevels, threshold_gains
+from pql_model.number_text import of_100
 from pql_model.payload import select_attributes
 from pql_model.statistics.estimate import Z95
 
@@ -222,7 +223,7 @@ def _verdict(
         )
     if now.note is not None:
         return "cannot tell", f"There is not enough data to judge it: {now.note}."
-    rates = f"of the accounts that meet it {_of_100(now.rate.value)} of 100 pay, overall {_of_100(now.base.value)}"
+    rates = f"of the accounts that meet it {of_100(now.rate.value)} of 100 pay, overall {of_100(now.base.value)}"
     if all(criterion.threshold is None for criterion in definition.criteria):
         return "cannot tell", f"It has no threshold that could be too lax or too strict: {rates}."
     if not estimates:
@@ -243,12 +244,12 @@ def stale_reason(before: DefinitionMetrics, now: DefinitionMetrics) -> str | Non
     """
     if now.note is not None or math.isnan(now.lift.value):
         return None
-    rates = f"{_of_100(now.rate.value)} of 100 that meet it pay now ({_of_100(now.base.value)} overall)"
+    rates = f"{of_100(now.rate.value)} of 100 that meet it pay now ({of_100(now.base.value)} overall)"
     if now.lift.low <= 1 and now.lift.high < LEAST_LIFT:
         return f"It does not separate payers from non-payers: {rates}."
     separated = before.note is None and before.lift.low > 1
     if separated and now.lift.low <= 1 and _fell(before, now):
-        rates_before = f"{_of_100(before.rate.value)} of 100 ({_of_100(before.base.value)} overall)"
+        rates_before = f"{of_100(before.rate.value)} of 100 ({of_100(before.base.value)} overall)"
         return f"It used to separate payers from non-payers and no longer does: {rates}; before, it was {rates_before}."
     return None
 
@@ -259,7 +260,3 @@ def _fell(before: DefinitionMetrics, now: DefinitionMetrics) -> bool:
         return True
     errors = [(math.log(m.lift.high) - math.log(m.lift.low)) / (2 * Z95) for m in (before, now)]
     return math.log(before.lift.value / now.lift.value) > Z95 * math.hypot(*errors)
-
-
-def _of_100(share: float) -> str:
-    return f"{100 * share:.0f}" if share >= 0.0095 else f"{100 * share:.1f}"

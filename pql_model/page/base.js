@@ -43,8 +43,35 @@
   }
   window.pqlTables = { sort };
 
+  // On a telephone the rows of these tables are cards, whose cells name their column; roles keep what the layout takes away.
+  for (const table of document.querySelectorAll("table[data-cards]")) {
+    const headings = Array.from(table.tHead.rows[0].cells, (cell) => cell.textContent.trim());
+    const role = (element, name) => element.setAttribute("role", name);
+    table.dataset.cards = "on";
+    role(table, "table");
+    for (const body of [table.tHead, ...table.tBodies]) role(body, "rowgroup");
+    for (const row of table.rows) {
+      role(row, "row");
+      Array.from(row.cells).forEach(function (cell, at) {
+        role(cell, row.parentNode === table.tHead ? "columnheader" : cell.tagName === "TH" ? "rowheader" : "cell");
+        if (cell.tagName === "TD") cell.dataset.label = headings[at];
+      });
+    }
+  }
+
+  // A page with a short print prints its folded parts only when asked for everything.
+  const whole = document.querySelector("[data-print-all]");
+  if (whole) {
+    whole.hidden = false;
+    whole.addEventListener("click", function () {
+      document.documentElement.classList.add("everything");
+      window.print();
+    });
+  }
+
   let opened = [];
   window.addEventListener("beforeprint", function () {
+    if (whole && !document.documentElement.classList.contains("everything")) return;
     const closed = Array.from(document.querySelectorAll("details:not([open]):not([data-print=closed])"));
     for (const part of closed) part.open = true;
     opened.push(...closed);
@@ -52,5 +79,6 @@
   window.addEventListener("afterprint", function () {
     for (const part of opened) part.open = false;
     opened = [];
+    document.documentElement.classList.remove("everything");
   });
 })();

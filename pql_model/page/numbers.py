@@ -50,28 +50,30 @@ def denominator(rates: Iterable[float | None]) -> int:
 
 
 def frequency(rate: float | None, per: int = 100) -> str:
-    """A rate as a count of `per`, rounded to a whole number.
+    """A rate as a count of `per`: one decimal below 10, none above.
 
-    >>> frequency(0.314), frequency(0.003), frequency(0), frequency(0.9999), frequency(None)
-    ('31', 'fewer than 1', '0', 'more than 99', 'unknown')
+    >>> frequency(0.314), frequency(0.084), frequency(0.0003), frequency(0), frequency(0.9999), frequency(None)
+    ('31', '8.4', 'fewer than 0.1', '0', 'more than 99', 'unknown')
     """
     if rate is None:
         return "unknown"
-    count = _rounded(rate * per)
-    if count == 0 and rate > 0:
-        return "fewer than 1"
-    if count == per and rate < 1:
+    count = number(rate * per)
+    if count == "0" and rate > 0:
+        return "fewer than 0.1"
+    if rate < 1 and count == f"{per:,}":
         return f"more than {per - 1:,}"
-    return f"{count:,}"
+    return count
 
 
 def complement(rate: float, per: int = 100) -> str:
     """The count of `per` that do not, so that both counts add up.
 
-    >>> complement(0.314)
-    '69'
+    >>> complement(0.314), complement(0.084)
+    ('69', '91.6')
     """
-    return f"{per - _rounded(rate * per):,}"
+    shown = rate * per
+    tenths = math.floor(shown * 10 + 0.5) / 10
+    return f"{per - tenths:g}" if tenths < 10 else f"{per - _rounded(shown):,}"
 
 
 def about(rate: float | None, per: int = 100) -> str:
@@ -87,15 +89,15 @@ def about(rate: float | None, per: int = 100) -> str:
 
 
 def interval(estimate: Estimate, per: int = 100) -> str:
-    """An interval as numbers; a lower end of 0 is `fewer than 1`.
+    """An interval as numbers; a lower end of 0 is `fewer than 0.1`.
 
     >>> interval({"value": 0.3, "low": 0.26, "high": 0.36}), interval({"value": 0.01, "low": 0.0, "high": 0.04})
-    ('26 to 36', 'fewer than 1 to 4')
+    ('26 to 36', 'fewer than 0.1 to 4')
     """
     if estimate["low"] is None or estimate["high"] is None:
         return "unknown"
     low, high = frequency(estimate["low"], per), frequency(estimate["high"], per)
-    low = "fewer than 1" if low == "0" else low
+    low = "fewer than 0.1" if low == "0" else low
     return low if low == high and " " in low else f"{low} to {high}"
 
 

@@ -13,6 +13,8 @@ from pql_model.report.charts import curve, dots
 from pql_model.report.view import GrowthNode, View
 
 MOST = 10
+_CURVE_WIDTH = 380
+"""Of a chart that reads on a telephone and on a screen alike."""
 KINDS = {
     "value": "value: they get use out of the product",
     "intent": "intent: they look at buying",
@@ -96,5 +98,5 @@ def _curve(view: View, node: GrowthNode, at: int) -> Curve:
     measure = measured(node)
     title = f"How many convert past each value: {without_backticks(measure)}"
     unit = f"{node['unit'].raw or 'value'} {direction}"
-    chart = both_widths(lambda width: curve(points, [], view.per, title, unit, width)) if len(points) > 1 else None
+    chart = curve(points, [], view.per, title, unit, _CURVE_WIDTH) if len(points) > 1 else None
     return Curve(node, f"curve-{at}", measure, direction, _SHAPES.get(node["shape"].raw, ""), chart)

@@ -99,15 +99,10 @@
 
   // ------------------------------------------------------------ words
 
-  function frequency(rate) {
-    const shown = round(rate * data.per);
-    if (shown === 0 && rate > 0) return "fewer than 1";
-    if (shown === data.per && rate < 1) return "more than " + whole(data.per - 1);
-    return whole(shown);
-  }
+  const frequency = (rate) => pqlFigures.frequency(rate, data.per);
 
   function interval(e) {
-    const low = frequency(e.low) === "0" ? "fewer than 1" : frequency(e.low), high = frequency(e.high);
+    const low = frequency(e.low) === "0" ? "fewer than 0.1" : frequency(e.low), high = frequency(e.high);
     return low === high && low.includes(" ") ? low : low + " to " + high;
   }
   const percent = (rate) => number(100 * rate) + " %";
@@ -210,7 +205,7 @@
         number(later.lift.value) + " times; " + number(later.lift.low) + " to " + number(later.lift.high) + ")"
       : "–");
     put("recall", may && later.recall
-      ? round(100 * later.recall.value) + " of 100 (" + round(100 * later.recall.low) + " to " + round(100 * later.recall.high) + ")"
+      ? number(100 * later.recall.value) + " of 100 (" + number(100 * later.recall.low) + " to " + number(100 * later.recall.high) + ")"
       : "–");
     put("leads", leads ? number(leads.value) + (leads.low === null ? "" : " (" + number(leads.low) + " to " + number(leads.high) + ")") : "–");
     put("earlier", rateText(earlier));

@@ -17,5 +17,11 @@ const pqlFigures = (function () {
     return tenths < 10 ? String(tenths) : whole(round(value));
   }
 
-  return { Z, wilson, round, whole, number };
+  function frequency(rate, per) { // a rate as a count of 100 or 1,000
+    const shown = number(rate * per);
+    if (shown === "0" && rate > 0) return "fewer than 0.1";
+    return rate < 1 && shown === whole(per) ? "more than " + whole(per - 1) : shown;
+  }
+
+  return { Z, wilson, round, whole, number, frequency };
 })();

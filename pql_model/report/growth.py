@@ -15,6 +15,7 @@ from pql_model.criteria.evaluate import criterion_values, holds, meets
 from pql_model.criteria.results import DefinitionResult, kind_of
 from pql_model.explain.behaviours import Behaviour
 from pql_model.measures import MEASURES
+from pql_model.number_text import of_100
 from pql_model.report.badge import badge
 from pql_model.report.cohort_counts import monthly_counts, weekly_counts
 from pql_model.report.explorer import TODAY
@@ -163,14 +164,10 @@ def _with_sentence(payload: dict[str, Any] | None, findings: Findings) -> dict[s
     against = payload["against"]
     new, today = against["only_new"], against["only_today"]
     sentence = (
-        f"The {new['entities']:,} that only the new rule finds convert at {_of_100(new['rate']['value'])} of 100; "
-        f"the {today['entities']:,} that only today's rule finds convert at {_of_100(today['rate']['value'])} of 100."
+        f"The {new['entities']:,} that only the new rule finds convert at {of_100(new['rate']['value'])} of 100; "
+        f"the {today['entities']:,} that only today's rule finds convert at {of_100(today['rate']['value'])} of 100."
     )
     return {**payload, "against": {**against, "sentence": sentence}}
-
-
-def _of_100(rate: float | None) -> str:
-    return "-" if rate is None else f"{100 * rate:.0f}"
 
 
 def _behaviour(behaviour: Behaviour, findings: Findings) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from pql_model.criteria.definition_metrics import LEAST_QUALIFIED
 from pql_model.page import numbers
-from pql_model.page.markup import capitalise, json_block, names
+from pql_model.page.markup import capitalise, json_block, names, without_controls
 from pql_model.page.rendering import make_environment, without_layout
-from pql_model.report.view import GrowthNode, View, rule_text
+from pql_model.report.view import GrowthNode, View, rule_lines, rule_text
 
 
 def render(template: str, view: View, **context: Any) -> Markup:
@@ -44,10 +44,10 @@ def _environment() -> Environment:
         "as_number": _as_number,
         "names": names,
         "rule_text": rule_text,
+        "rule_lines": rule_lines,
         "capitalise": capitalise,
         "level": _level,
-        "plain_day": lambda node: numbers.day(str(node)),
-        "plain_percent": lambda node: numbers.percent(node.raw),
+        **{f"plain_{style}": pass_context(partial(_as_text, style=style)) for style in numbers.STYLES},
         "json_block": json_block,
     }
     return make_environment("pql_model.report", filters)
@@ -58,6 +58,12 @@ def _as_number(context: Context, node: GrowthNode, style: str) -> Markup:
     """Print a number in a style; as a filter of its own, in one that is chosen in the template."""
     view: View = context["view"]
     return view.print_number(node, style)
+
+
+def _as_text(context: Context, node: GrowthNode, style: str) -> str:
+    """A number without its path, for long tables: the paths would be most of the file."""
+    view: View = context["view"]
+    return without_controls(numbers.STYLES[style](node.raw, view.per))
 
 
 def _level(node: GrowthNode) -> str:

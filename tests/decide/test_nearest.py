@@ -87,10 +87,10 @@ def test_the_result_has_the_criterion_its_value_its_target_and_the_new_probabili
 
 
 def test_the_number_of_criteria_that_are_missing_is_counted():
-    both = {"all": [INVITED, {"event": "Export", "at_least": 1}]}
-    result, _ = one(both, {"Invite.count.first_7d": 1.0, "Export.count.ever": 0.0})
-    alone, _ = one(both, {"Invite.count.first_7d": 1.0, "Export.count.ever": 2.0})
-    assert (result.lacking, alone.lacking) == (2, 1)
+    both = {"all": [INVITED, {"event": "Invite", "measure": "active_days", "at_least": 2}]}
+    rows = [{"Invite.count.first_7d": 1.0, "Invite.active_days.ever": days} for days in (1.0, 2.0)]
+    two, one_only = tell(both, *rows)[0]
+    assert (two.lacking, one_only.lacking) == (2, 1)
 
 
 def test_a_missing_amount_is_added_to_every_window_that_includes_the_present():

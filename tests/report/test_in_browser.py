@@ -44,6 +44,7 @@ from pql_model.workflows.growth import with_sql
 
 skip_without_browser()
 pytestmark = pytest.mark.browser
+MARGIN = {side: "12mm" for side in ("top", "bottom", "left", "right")}
 
 
 @pytest.fixture(scope="module")
@@ -610,23 +611,63 @@ def test_without_scripts_the_page_is_complete_and_says_how_to_open_the_explorer(
     assert page.locator("#today tbody tr").last.is_visible()
 
 
-def test_the_printed_page_has_every_section_table_and_the_rule_of_the_explorer(visit, folder):
+def test_the_printed_page_is_two_pages_to_decide_with(visit):
+    from pypdf import PdfReader
+
+    for name in ("counts", "rows"):
+        page = visit(name)
+        sheets = PdfReader(io.BytesIO(page.pdf(format="A4", margin=MARGIN))).pages
+        printed = letters(" ".join(sheet.extract_text() for sheet in sheets))
+
+        assert len(sheets) == 2
+        assert page.locator("details[open]").count() == 0
+        for section in ("verdict", "volume", "today", "behaviours", "rules", "weeks", "call", "health"):
+            assert letters(page.locator(f"#{section} h2").text_content()) in printed
+        assert letters(page.locator("[data-table=rules] tbody tr").last.text_content()) in printed
+
+
+def test_everything_is_printed_on_demand_with_the_rule_of_the_explorer(visit, folder):
     from pypdf import PdfReader
 
     page = visit()
     tick(page, "c3")
-    payload = page.pdf(format="A4")  # fires `beforeprint` and `afterprint` by itself
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.get_by_role("button", name="Print everything").click()
+    assert page.evaluate("window.printed")
+    payload = page.pdf(format="A4", margin=MARGIN)  # fires `beforeprint` and `afterprint` by itself
     printed = letters(" ".join(sheet.extract_text() for sheet in PdfReader(io.BytesIO(payload)).pages))
 
     assert page.locator("details[open]").count() == 0
+    assert page.locator("html.everything").count() == 0, "the next print is short again"
     for heading in page.locator("h2").all():
         assert letters(heading.text_content()) in printed
     assert letters(page.text_content("#x-rule")) in printed
     assert letters(page.text_content("#x-later-rate")) in printed
     tree = read((folder / "counts.html").read_text("utf-8"))
     for table in tree.one("main").all("table"):
-        if table.attributes.get("data-table") != "still":
+        if table.attributes.get("data-table") not in ("still", "result"):
             assert letters(table.one("tbody").all("tr")[-1].text_content()) in printed
+
+
+def test_on_a_telephone_each_rule_is_a_card_whose_figures_name_their_column(visit):
+    page = visit(viewport={"width": 390, "height": 844})
+    card = page.locator("[data-table=rules] tbody tr").first
+    labels = card.evaluate("e => Array.from(e.cells).slice(1).map(c => getComputedStyle(c, '::before').content)")
+
+    assert labels[0] == '"convert"'
+    assert labels[-1] == '"verdict"'
+    assert page.evaluate("document.querySelector('[data-table=rules]').scrollWidth") <= 390
+    assert card.get_attribute("role") == "row"
+    wide = visit().locator("[data-table=rules] tbody td").first
+    assert wide.evaluate("e => getComputedStyle(e, '::before').content") == "none"
+
+
+@pytest.mark.parametrize("rate", [0, 0.0003, 0.0005, 0.084, 0.0994, 0.0996, 0.3149, 0.315, 0.9999, 1])
+@pytest.mark.parametrize("per", [100, 1000])
+def test_a_count_of_100_is_written_as_the_library_writes_it(visit, rate, per):
+    page = visit("off")
+
+    assert page.evaluate(f"pqlFigures.frequency({rate}, {per})") == numbers.frequency(rate, per)
 
 
 def test_no_picture_is_wider_than_the_printed_page(visit):

@@ -13,10 +13,10 @@ def section(payload) -> Node:
 def test_the_sentence_compares_those_with_a_behaviour_and_the_rest_and_claims_no_cause():
     payload = " ".join(section(growth()).text_content().split())
 
-    assert "Board Created goes with conversion: 16 against 2 of 100" in payload
+    assert "Board Created goes with conversion: 16 against 2.4 of 100" in payload
     assert (
-        "Of accounts with at least 5 Board Created in the first 7 days, 16 of 100 convert (95 % interval 14 to 19); of the rest, 2 "
-        "(95 % interval 2 to 3). This shows who converts, not that doing it makes the account convert."
+        "Of accounts with at least 5 Board Created in the first 7 days, 16 of 100 convert (95 % interval 14 to 19); of the rest, 2.4 "
+        "(95 % interval 2 to 2.9). This shows who converts, not that doing it makes the account convert."
     ) in payload
 
 
@@ -64,7 +64,7 @@ def test_a_behaviour_that_does_not_separate_is_not_the_finding():
     payload = growth()
     payload["behaviours"][0]["above"]["rate"] |= {"value": 0.05, "low": 0.01, "high": 0.09}
 
-    assert section(payload).one("h2").text_content() == "Teammate Invited goes with conversion: 16 against 4 of 100"
+    assert section(payload).one("h2").text_content() == "Teammate Invited goes with conversion: 16 against 3.5 of 100"
 
 
 def test_without_behaviours_the_page_says_so():

@@ -33,7 +33,7 @@ def cells(node: Node, table: str) -> dict[str, list[str]]:
 def test_the_first_sentence_gives_the_rate_its_interval_both_frames_and_the_rate_of_everyone():
     assert (
         "Of 100 accounts that meet it as of day 14 of the trial, about 37 convert within 30 days (likely range 31 to 42, a 95 % interval), "
-        "63 do not. Of 100 accounts in general, 5 do."
+        "63 do not. Of 100 accounts in general, 4.6 do."
     ) in text_of(section(growth()))
 
 
@@ -41,7 +41,7 @@ def test_the_first_sentence_gives_the_rate_its_interval_both_frames_and_the_rate
     ("badge", "force", "heading"),
     [
         ("use", True, "Replace today’s rule: 37 instead of 11 of 100 leads convert"),
-        ("use", False, "Start with this rule: 37 of 100 that meet it convert, 5 of all"),
+        ("use", False, "Start with this rule: 37 of 100 that meet it convert, 4.6 of all"),
         ("use_with_care", True, "Try this rule beside today’s, with care"),
         ("use_with_care", False, "Try this rule, with care"),
         ("do_not_use", True, "Keep today’s rule for now: no new one is confirmed"),
@@ -69,7 +69,7 @@ def test_both_rules_stand_side_by_side_in_leads_conversions_and_value_a_week():
     rows = cells(section(growth()), "decision")
 
     assert rows["leads, by week"] == ["171151 to 191", "3924 to 50"]
-    assert rows["of 100 convert"] == ["1110 to 13", "3731 to 42"]
+    assert rows["of 100 convert"] == ["119.7 to 13", "3731 to 42"]
     assert rows["caught of 100 conversions"] == ["5549 to 61", "4135 to 46"]
     decision = growth()["decision"]
     for at, name in enumerate(("today", "new")):
@@ -87,7 +87,7 @@ def test_what_is_gained_and_lost_is_said_in_counts():
 
     text = text_of(section(payload))
     assert (
-        f"you stop calling {only_today['entities']:,} accounts that convert at 6 of 100, and with them {only_today['conversions']} of the"
+        f"you stop calling {only_today['entities']:,} accounts that convert at 5.9 of 100, and with them {only_today['conversions']} of the"
         in text
     )
     assert (
@@ -137,7 +137,7 @@ def test_without_a_rule_the_page_says_so_first():
     payload = section(nothing_found())
 
     assert text_of(payload.one("h2")) == "Keep today’s rule for now: no new one is confirmed"
-    assert "Of 100 accounts in general, 5 convert within 30 days" in text_of(payload)
+    assert "Of 100 accounts in general, 4.6 convert within 30 days" in text_of(payload)
     assert "What would change this: More conversions" in text_of(payload)
 
 
@@ -160,7 +160,7 @@ def test_without_a_rule_in_force_nothing_is_compared():
 def test_both_rules_are_compared_on_the_leads_that_only_one_of_them_finds():
     today = read(render_section("today", View(growth()))).one("section")
 
-    assert text_of(today.one("h2")) == "The new rule finds better leads than today’s: 23 against 6 of 100"
+    assert text_of(today.one("h2")) == "The new rule finds better leads than today’s: 23 against 5.9 of 100"
     assert "The 133 accounts that only the new rule finds convert at 23 of 100 (95 % interval 16 to 30)" in text_of(
         today
     )
@@ -173,7 +173,7 @@ def test_the_better_rule_is_named_even_if_it_is_todays():
     cells["only_new"], cells["only_today"] = cells["only_today"], cells["only_new"]
 
     heading = text_of(read(render_section("today", View(payload))).one("h2"))
-    assert heading == "Today’s rule finds better leads than the new one: 23 against 6 of 100"
+    assert heading == "Today’s rule finds better leads than the new one: 23 against 5.9 of 100"
 
 
 def test_rules_whose_intervals_overlap_are_not_ranked():
@@ -188,7 +188,7 @@ def test_too_few_leads_of_only_one_rule_give_no_finding():
     today = read(render_section("today", View(too_few()))).one("section")
 
     old = too_few()["in_force"]["against"]["only_today"]["entities"]
-    assert text_of(today.one("h2")) == f"Switching saves {old:,} calls, of which 6 of 100 would have converted"
+    assert text_of(today.one("h2")) == f"Switching saves {old:,} calls, of which 5.9 of 100 would have converted"
     payload = too_few()
     payload["in_force"]["against"]["only_today"] |= {"entities": 4, "conversions": 0}
     heading = text_of(read(render_section("today", View(payload))).one("h2"))
@@ -199,4 +199,4 @@ def test_the_rule_in_force_is_judged_alone_without_a_recommended_rule():
     today = read(render_section("today", View(nothing_found()))).one("section")
 
     assert text_of(today.one("h2")) == "Today’s rule: too lax"
-    assert "about 11 of 100 that meet it convert (95 % interval 10 to 13)" in text_of(today)
+    assert "about 11 of 100 that meet it convert (95 % interval 9.7 to 13)" in text_of(today)
