@@ -17,6 +17,7 @@ from pql_model.explain.behaviours import Behaviour
 from pql_model.measures import MEASURES
 from pql_model.number_text import of_100
 from pql_model.report.badge import badge
+from pql_model.report.changes import changes
 from pql_model.report.cohort_counts import monthly_counts, weekly_counts
 from pql_model.report.explorer import TODAY
 from pql_model.report.findings import Findings
@@ -39,6 +40,7 @@ def growth_object(
     health: Sequence[Mapping[str, str]],
     facts: Mapping[str, Any],
     leads_a_week: float | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Collect everything the page shows as plain JSON values; see docs/report.md.
 
@@ -54,12 +56,14 @@ def growth_object(
         Lines of `level` (red, amber, ok), `saw`, `does` and `todo`.
     leads_a_week
         What the team can work, where the policy says so.
+    before
+        The growth object of the model that was in force until now.
     """
     results, payload = findings.results, findings.results.to_dict()
     volume, weeks = frontier(findings.outcomes[findings.later]), _weeks(findings)
     decided = decision(findings, volume, leads_a_week)
     periods = {"earlier": _period(findings, findings.earlier), "later": _period(findings, findings.later)}
-    return {
+    growth = {
         **product,
         "rows_words": findings.text,
         "model": dict(model),
@@ -103,6 +107,7 @@ def growth_object(
         "health": [dict(line) for line in health],
         "facts": dict(facts),
     }
+    return {**growth, "changes": changes(before, growth)}
 
 
 def decision(findings: Findings, volume: list[dict[str, Any]], leads_a_week: float | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pql_model.page.document import asset, document
 from pql_model.report.behaviours import behaviours
 from pql_model.report.candidates import rules
+from pql_model.report.changes import changes_section
 from pql_model.report.explorer_section import explorer_section
 from pql_model.report.fit_section import fit
 from pql_model.report.handover import handover
@@ -24,6 +25,7 @@ SECTIONS: dict[str, Callable[[View], object]] = {
     "verdict": verdict,
     "volume": volume,
     "today": today,
+    "changes": changes_section,
     "behaviours": behaviours,
     "fit": fit,
     "rules": rules,
@@ -40,6 +42,7 @@ SECTIONS: dict[str, Callable[[View], object]] = {
 CONTENTS = {
     "volume": "What a week brings",
     "today": "New rule and today’s",
+    "changes": "What changed",
     "behaviours": "Behaviours",
     "fit": "Who they are",
     "rules": "Rules",
@@ -74,7 +77,8 @@ def render_page(growth: dict[str, Any], explorer: dict[str, Any] | None) -> str:
     """
     view = View(growth, explorer)
     sections = {name: prepare(view) for name, prepare in SECTIONS.items()}
-    body = render("body.html.j2", view, sections=sections, contents=CONTENTS, rows_warning=ROWS_WARNING)
+    contents = {anchor: words for anchor, words in CONTENTS.items() if anchor != "changes" or growth["changes"]}
+    body = render("body.html.j2", view, sections=sections, contents=contents, rows_warning=ROWS_WARNING)
     package = "pql_model.report"
     script = Markup().join(asset(package, name) for name in SCRIPTS)
     return document(f"{growth['product']}: growth report", body, asset(package, "page.css"), script)

@@ -16,6 +16,8 @@ from pql_model.evaluation.evaluate import Evaluation
 from pql_model.evaluation.verdict import Verdict
 from pql_model.model.artifact import REFIT, FittedModel
 from pql_model.page.document import write_page
+from pql_model.registry.registered_models import CHAMPION
+from pql_model.registry.tracking import Tracking
 from pql_model.report.explorer import explorer_data
 from pql_model.report.explorer_sql import explorer_sql
 from pql_model.report.findings import Findings
@@ -35,9 +37,15 @@ GROWTH, EXPLORER, BITS = "growth.json", "explorer.json", "explorer_rows.parquet"
 
 
 def build_growth_report(
-    config: Config, data: TrainingData, model: FittedModel, evaluation: Evaluation, verdict: Verdict, findings: Findings
+    config: Config,
+    data: TrainingData,
+    model: FittedModel,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    findings: Findings,
+    before: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Collect every number of the growth report."""
+    """Collect every number of the growth report; `before` is that of the champion so far."""
     calibration = evaluation.calibration_over_time
     made_at = time.iso(time.now() // time.SECOND * time.SECOND)
     set_aside = data.sources.events.by_reason()
@@ -78,7 +86,19 @@ def build_growth_report(
             "versions": {name: version(name) for name in _VERSIONS},
         },
         leads_a_week=capacity.per_week if capacity is not None else None,
+        before=before,
     )
+
+
+def champion_growth(tracking: Tracking) -> dict[str, Any] | None:
+    """Read the growth object of the champion; None without one, or where the files of its run are gone."""
+    champion = next((version for version in tracking.versions() if CHAMPION in version.aliases), None)
+    content = tracking.read_file(champion.run_id, GROWTH) if champion is not None else None
+    if champion is None or content is None:
+        return None
+    growth: dict[str, Any] = json.loads(content)
+    growth["model"]["version"] = champion.version
+    return growth
 
 
 def _served(model: FittedModel) -> dict[str, Any] | None:

@@ -53,7 +53,7 @@ from pql_model.sources.duckdb_session import open_session
 from pql_model.workflows.conversion_values import learn_values
 from pql_model.workflows.extensions import extend_config
 from pql_model.workflows.findings import collect_findings
-from pql_model.workflows.growth import REPORT, build_growth_report, rule_statement, write_growth_files
+from pql_model.workflows.growth import REPORT, build_growth_report, champion_growth, rule_statement, write_growth_files
 from pql_model.workflows.judge import evaluate_and_judge
 from pql_model.workflows.known_outcomes import read_for_training, refuse_refit
 from pql_model.workflows.prepare import TrainingData, prepare_from
@@ -259,7 +259,8 @@ def train(
         )
         decider = build_decider(config, test_frame, table, probability, findings.results, served, slopes)
         model = replace(model, facts={**model.facts, DECIDER: decider.to_dict(), VALUE: value})
-        growth = build_growth_report(config, data, model, evaluation, verdict, findings)
+        before = champion_growth(tracking)
+        growth = build_growth_report(config, data, model, evaluation, verdict, findings, before)
 
     with stages("register"), tracking.exclusive(lambda: stages.listener.say(_WAITING)):
         against = _against(tracking, tested, table, test_frame, config.seed) if verdict.usable else None

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import EVIL
-from growths import CHIPS, bits, explorer_criteria, growth, no_rule_in_force, nothing_found, too_few
+from growths import CHIPS, bits, explorer_criteria, growth, no_rule_in_force, nothing_found, too_few, with_changes
 
 from pql_model.report.explorer import explorer_data
 
@@ -29,7 +29,7 @@ def every_page() -> dict[str, tuple[dict[str, Any], dict[str, Any] | None]]:
         rule["text"] = f"at least 1 `{EVIL}`"
     return {
         "counts": (growth(), counts),
-        "rows": (growth(), explorer_data(table, criteria, "rows")),
+        "rows": (with_changes(), explorer_data(table, criteria, "rows")),
         "hostile": (hostile, explorer_data(table, evil, "counts")),
         "nothing": (nothing_found(), counts),
         "no_rule": (no_rule_in_force(), explorer_data(table.drop(columns="in_force"), criteria, "counts")),

@@ -13,6 +13,7 @@ from pql_model.config.definition import Definition
 from pql_model.criteria.definition_metrics import Outcomes, compare_definitions, evaluate_definition
 from pql_model.criteria.evaluate import definition_features
 from pql_model.model.columns import ModelColumn
+from pql_model.report.changes import changes
 from pql_model.report.cohort_counts import monthly_counts
 from pql_model.report.fit_rates import fit_by_usage, trait_rates
 from pql_model.report.near_misses import near_misses
@@ -464,11 +465,23 @@ def _made() -> dict[str, Any]:
             "leakage": [{"column": "plan_tier", "reason": "filled for converters only", "action": "quarantined"}],
             "features": 412,
         },
+        "changes": None,
     }
 
 
 def growth() -> dict[str, Any]:
     return copy.deepcopy(_made())
+
+
+def with_changes() -> dict[str, Any]:
+    """The report that follows one of another rule, with other behaviours in front."""
+    result, before = growth(), growth()
+    before["model"]["version"], before["made_at"] = "2", "2026-07-01T09:00:00Z"
+    for definition in before["definitions"]:
+        definition["recommended"] = definition["id"] == "d2"
+    before["behaviours"] = before["behaviours"][2:]
+    result["changes"] = changes(before, result)
+    return result
 
 
 def nothing_found() -> dict[str, Any]:

@@ -13,7 +13,17 @@ import zlib
 from typing import Any
 
 import pytest
-from growths import CANARIES, bits, explorer_criteria, few_everywhere, growth, no_rule_in_force, nothing_found, too_few
+from growths import (
+    CANARIES,
+    bits,
+    explorer_criteria,
+    few_everywhere,
+    growth,
+    no_rule_in_force,
+    nothing_found,
+    too_few,
+    with_changes,
+)
 from reading import Node, read, skeleton
 
 from pql_model.page import numbers
@@ -27,12 +37,14 @@ WORLDS = {
     "no_rule": no_rule_in_force,
     "too_few": too_few,
     "rare": few_everywhere,
+    "again": with_changes,
 }
 EVIL = "</script><img src=x onerror=alert(1)>\"'"
 SECTIONS = [
     "verdict",
     "volume",
     "today",
+    "changes",
     "behaviours",
     "fit",
     "rules",
@@ -74,16 +86,21 @@ def test_the_sections_are_in_order_each_headed_by_its_finding(page):
     _, _, tree = page
     sections = tree.one("main").all("section")
 
-    assert [section.attributes["id"] for section in sections] == SECTIONS
+    assert [section.attributes["id"] for section in sections] == _sections(page)
     assert all(section.one("h2").text_content().strip() for section in sections)
     assert len(tree.all("h1")) == 1
+
+
+def _sections(page):
+    """Those of a page: a first report says nothing about changes."""
+    return [name for name in SECTIONS if name != "changes" or page[0]["changes"]]
 
 
 def test_the_contents_name_every_section_but_the_first(page):
     _, _, tree = page
     anchors = [str(link.attributes["href"]) for link in tree.one("nav").all("a")]
 
-    assert anchors == [f"#{name}" for name in SECTIONS[1:]]
+    assert anchors == [f"#{name}" for name in _sections(page)[1:]]
 
 
 def test_the_content_security_policy_follows_the_charset_and_has_the_hashes_of_style_and_script(page):
@@ -230,18 +247,14 @@ def _same(text: str, how: str, value: Any, per: int) -> None:
         return
     printed = [float(n) for n in re.findall(r"\d+(?:\.\d+)?", re.sub(r" of [\d,]+$", "", text).replace(",", ""))]
     wanted = [value["low"], value["high"]] if isinstance(value, dict) else [1 - value if how == "complement" else value]
-    if text == "fewer than 1" and len(wanted) == 2:  # both ends
-        assert max(wanted) * scale < 0.5
+    if text == "fewer than 0.1" and len(wanted) == 2:  # both ends
+        assert max(wanted) * scale < 0.05
         return
     for part, shown, number in zip(text.split(" to "), printed, wanted, strict=True):
         number *= scale
-        slack = (
-            0.5
-            if "frequency" in how or how in ("complement", "interval", "interval_of_100") or number >= 9.95
-            else 0.05
-        )
-        if part == "fewer than 1":
-            assert number < 0.5
+        slack = 0.5 if number >= 9.95 else 0.05
+        if part == "fewer than 0.1":
+            assert number < 0.05
         elif part == "more than 99":
             assert number >= scale - 0.5
         elif how != "p_value" or number >= 0.001:

@@ -1,5 +1,5 @@
 import pytest
-from growths import growth, no_rule_in_force
+from growths import growth, no_rule_in_force, with_changes
 from jinja2 import UndefinedError
 from reading import read
 
@@ -10,7 +10,7 @@ from pql_model.report.view import View
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_section_is_named_by_its_heading_and_has_no_line_breaks_around_its_elements(name):
-    html = render_section(name, View(growth()))
+    html = render_section(name, View(with_changes()))
     section = read(html).one("section")
 
     assert section.attributes == {"id": name, "aria-labelledby": section.one("h2").attributes["id"]}
