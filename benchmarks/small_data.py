@@ -26,9 +26,10 @@ from small_worlds import MECHANISMS, SmallWorld, small_world
 
 from pql_model.config.load import load_config
 from pql_model.config.schema import Config
+from pql_model.features.trait_columns import trait_name
 from pql_model.model.baselines import logistic_regression
 from pql_model.model.booster import Params, fit_ensemble, training_data
-from pql_model.model.columns import Manifest, trait_name, type_traits
+from pql_model.model.columns import Manifest, type_traits
 from pql_model.model.split import out_of_time as split_out_of_time
 from pql_model.model.train import Budget, fit_model, refit_model
 from pql_model.progress import Stages

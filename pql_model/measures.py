@@ -134,28 +134,72 @@ _ALL = (
     ),
     Measure(
         "current_streak_days",
-        "entity",
+        "both",
         "days",
         0,
         "consecutive active UTC days up to the day of as_of; an unfinished day does not end the streak",
         "current streak of active days",
+        "current streak of days with `{event}`",
     ),
     Measure(
-        "longest_streak_days", "entity", "days", 0, "most consecutive active UTC days", "longest streak of active days"
+        "longest_streak_days",
+        "both",
+        "days",
+        0,
+        "most consecutive active UTC days",
+        "longest streak of active days",
+        "longest streak of days with `{event}`",
     ),
     Measure("breadth", "entity", "event names", 0, "distinct event names", "different events used"),
-    Measure("sessions", "entity", "sessions", 0, "sequences of events with gaps of at most 30 minutes", "sessions"),
-    Measure("session_minutes", "entity", "minutes", 0, "minutes inside sessions", "minutes in sessions"),
+    Measure(
+        "sessions",
+        "both",
+        "sessions",
+        0,
+        "sequences of events with gaps of at most 30 minutes",
+        "sessions",
+        "sessions of `{event}`",
+    ),
+    Measure(
+        "session_minutes",
+        "both",
+        "minutes",
+        0,
+        "minutes inside sessions",
+        "minutes in sessions",
+        "minutes in sessions of `{event}`",
+    ),
     Measure(
         "trend",
-        "entity",
+        "both",
         "-1 to 1",
         None,
         "(a - b) / (a + b), where a is the number of events in the window and b in the equally long window before it",
         "trend of activity",
+        "trend of `{event}`",
         window="last",
         least=-1.0,
         most=1.0,
+    ),
+    Measure(
+        "times_before",
+        "both",
+        "times",
+        None,
+        "a / b, where a is the number of events in the window and b in the equally long window before it",
+        "events per event of the equally long period before",
+        "`{event}` per `{event}` of the equally long period before",
+        window="last",
+    ),
+    Measure(
+        "top_user_count",
+        "both",
+        "events",
+        0,
+        "number of events of the user with most of them",
+        "events of the most active user",
+        "number of `{event}` of the user with most of them",
+        needs_users=True,
     ),
     Measure(
         "top_user_share",
@@ -182,5 +226,7 @@ _ALL = (
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 EVENT_MEASURES = tuple(m.name for m in _ALL if m.scope in ("event", "both"))
 ENTITY_MEASURES = tuple(m.name for m in _ALL if m.scope in ("entity", "both"))
+AMOUNTS = ("count", "sum", "max", "last", "distinct_users", "distinct_values")
+"""Measures that may be divided by a trait of the account, such as its quota."""
 LESS_IS_MORE = ("days_since_last", "days_to_first", "top_user_share")
 """Measures whose smaller numbers mean more engagement, so that a criterion sets a maximum."""

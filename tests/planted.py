@@ -14,8 +14,9 @@ from pql_model.criteria.candidates import CandidateColumn, candidate_columns
 from pql_model.criteria.evaluate import holds
 from pql_model.criteria.mine import MinedCriterion, mine_criteria
 from pql_model.features.spec import Feature
+from pql_model.features.trait_columns import trait_name
 from pql_model.measures import ANY
-from pql_model.model.columns import ModelColumn, trait_name
+from pql_model.model.columns import ModelColumn
 from pql_model.time import DAY, Window
 
 DAYS = 14

@@ -12,7 +12,7 @@ from pql_model.config.schema import Config
 from pql_model.criteria.evaluate import definition_features, meets
 from pql_model.criteria.sql_raw import table_names
 from pql_model.features.table import feature_table
-from pql_model.model.columns import trait_name
+from pql_model.features.trait_columns import trait_name
 from pql_model.snapshots.grid import scoring_grid
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import read_sources

@@ -18,7 +18,8 @@ from pql_model.audit.columns import AuditRows, judge_feature, judge_trait, judge
 from pql_model.audit.events import audit_events, audit_values
 from pql_model.audit.finding import Finding, action_for, quarantined
 from pql_model.audit.order import judge_key, judge_row_order
-from pql_model.model.columns import Manifest, trait_name
+from pql_model.features.trait_columns import trait_name
+from pql_model.model.columns import Manifest
 from pql_model.sources.leak_evidence import LeakEvidence
 from pql_model.sources.trait_changes import TraitChanges
 from pql_model.statistics.univariate_auc import corrected_z, odds_ratio

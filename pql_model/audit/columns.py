@@ -11,7 +11,8 @@ import pandas as pd
 from pql_model.audit.finding import Finding, action_for
 from pql_model.audit.names import later_word, named_evidence
 from pql_model.audit.order import counts_up, judge_identifier, natural_order
-from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
+from pql_model.features.trait_columns import as_numbers, trait_name
+from pql_model.model.columns import ModelColumn, as_texts
 from pql_model.sources.time_forms import read_time
 from pql_model.statistics.univariate_auc import (
     auc_lower_bound,

@@ -45,7 +45,8 @@ def audit_events(around: Sequence[EventTiming], columns: Iterable[str], allowed:
     z = corrected_z(3 * len(around))
     by_event: dict[str, list[str]] = {}
     for name in columns:
-        by_event.setdefault(parse_feature(name).event, []).append(name)
+        for read in parse_feature(name).reads:
+            by_event.setdefault(read, []).append(name)
     named = {event.event: words for event in around if (words := says_outcome(event.event)) is not None}
     sure = FAMILY / max(1, sum(event.did >= _MIN_DOERS for event in around))
     findings = []
@@ -99,7 +100,7 @@ def audit_values(
             for level in found_levels
         ]
         if (found := next((one for one in suspicions if one is not None), None)) is not None:
-            own = [feature.name for feature in features if (feature.event, feature.value) == (event, value)]
+            own = [feature.name for feature in features if event in feature.reads and feature.value == value]
             findings.append(_quarantine((f"{event}.{value}", value, event), *found, own, allowed))
     return findings
 

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from pql_model.audit.finding import ROW_ORDER, Finding, action_for
-from pql_model.model.columns import as_numbers, as_texts
+from pql_model.features.trait_columns import as_numbers
+from pql_model.model.columns import as_texts
 from pql_model.statistics.univariate_auc import corrected_z
 
 LEAST_ORDER_AUC = 0.60

@@ -12,7 +12,8 @@ import pandas as pd
 from pql_model.audit.audit import audit
 from pql_model.audit.finding import Finding
 from pql_model.errors import DataError, did_you_mean, listed, nearest
-from pql_model.model.columns import Manifest, Typed, as_numbers, looks_like_id, trait_name, type_traits
+from pql_model.features.trait_columns import as_numbers, trait_name
+from pql_model.model.columns import Manifest, Typed, looks_like_id, type_traits
 from pql_model.sources.leak_evidence import LeakEvidence
 
 _PREFIX = "trait."

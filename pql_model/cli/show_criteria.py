@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -128,17 +129,24 @@ def _criterion(console: Console, criterion: dict[str, Any]) -> None:
 
 
 def _definition_row(definition: dict[str, Any]) -> list[Text]:
-    metrics, ids = definition["tested"], definition["criteria"]
-    join = " and " if definition["join"] == "all" else " or "
+    metrics = definition["tested"]
     row = [
         definition["id"],
-        f"{definition['k']} of {', '.join(ids)}" if definition["join"] == "at_least_k" else join.join(ids),
+        _joined_ids(definition, iter(definition["criteria"])),
         f"{metrics['qualified']:,}",
         percent_estimate(metrics["rate"]),
         estimate(metrics["lift"], 1),
         percent(metrics["recall"]["value"]),
     ]
     return [Text(cell, style="bold" if definition["recommended"] else "") for cell in row]
+
+
+def _joined_ids(definition: dict[str, Any], ids: Iterator[str]) -> str:
+    """`c1 and (c2 or c3)`; the ids stand in the order of the conditions."""
+    parts = [f"({_joined_ids(part, ids)})" if "conditions" in part else next(ids) for part in definition["conditions"]]
+    if definition["join"] == "at_least_k":
+        return f"{definition['k']} of {', '.join(parts)}"
+    return (" and " if definition["join"] == "all" else " or ").join(parts)
 
 
 def _in_force(console: Console, definition: dict[str, Any]) -> None:

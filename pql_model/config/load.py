@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from pql_model.config.definition import Definition
 from pql_model.config.policy_settings import Policy
@@ -224,6 +224,8 @@ def _repair(
     at: Location = tuple(entry["loc"])
     if not at or any(other["loc"] != at and other["loc"][: len(at)] == at for other in errors):
         return None
+    if at[-1] in _kinds_at(model, at[:-1]) and hasattr(_model_at(model, at), "stub"):
+        at = at[:-1]
     while isinstance(at[-1], int) and _stub_at(model, at) is None and len(at) > 1:
         at = at[:-1]  # an item of a plain list: remove the list
     while removed.count(at) > 1 and len(at) > 1:
@@ -353,11 +355,26 @@ def _kinds_at(model: type[BaseModel], at: Location) -> dict[str, Any]:
 
 def _models_by_kind(annotation: Any) -> dict[str, Any]:
     for item in get_args(annotation):
-        if any(getattr(about, "discriminator", None) == "kind" for about in getattr(item, "__metadata__", ())):
+        by = next((about.discriminator for about in _about(item) if hasattr(about, "discriminator")), None)
+        if by == "kind":
             return {
                 kind: m for m in get_args(get_args(item)[0]) for kind in get_args(m.model_fields["kind"].annotation)
             }
+        if by is not None:
+            return {
+                about.tag: _model_in(choice)
+                for choice in get_args(get_args(item)[0])
+                for about in _about(choice)
+                if isinstance(about, Tag)
+            }
+        if kinds := _models_by_kind(item):
+            return kinds
     return {}
+
+
+def _about(annotation: Any) -> tuple[Any, ...]:
+    """What `Annotated` says beside the type."""
+    return getattr(annotation, "__metadata__", ())
 
 
 def _field_at(model: Any, key: str) -> Any:

@@ -28,7 +28,7 @@ def _parsed(kind: type[Duration] | type[Window], pattern: str, help_: str) -> An
 
 def _texts(raw: Any) -> Any:
     """Read ids and categories as texts: YAML reads 12 as a number and 2026-01-31 as a date."""
-    if not isinstance(raw, list):
+    if not isinstance(raw, list | tuple):
         return raw
     if stray := [value for value in raw if value is None or isinstance(value, dict | list)]:
         raise ValueError(f"a list of texts or numbers contains `{stray[0]}`; quote it if it is a text")
@@ -63,6 +63,11 @@ InstantField = Annotated[
 ]
 TextsField = Annotated[
     list[str],
+    BeforeValidator(_texts),
+    WithJsonSchema({"type": "array", "items": {"type": ["string", "number", "boolean"]}}),
+]
+NamesField = Annotated[
+    tuple[str, ...],
     BeforeValidator(_texts),
     WithJsonSchema({"type": "array", "items": {"type": ["string", "number", "boolean"]}}),
 ]

@@ -13,9 +13,10 @@ import pandas as pd
 
 from pql_model.config.definition import Criterion
 from pql_model.criteria.likelihood import ThresholdLevels
-from pql_model.features.spec import Feature, parse_feature
+from pql_model.features.spec import Feature, feature_criterion, parse_feature
+from pql_model.features.trait_columns import as_numbers
 from pql_model.measures import ANY, LESS_IS_MORE, MEASURES
-from pql_model.model.columns import OTHER, ModelColumn, as_numbers, as_texts
+from pql_model.model.columns import OTHER, ModelColumn, as_texts
 from pql_model.time import DAY, EVER, Window
 
 MOST_THRESHOLDS = 60
@@ -135,15 +136,7 @@ def _is_plain(feature: Feature) -> bool:
 def _condition(column: ModelColumn, feature: Feature | None, operator: str, number: float) -> Criterion:
     if feature is None:
         return Criterion.model_validate({"trait": column.text, "operator": operator, "threshold": number})
-    keys = {
-        "event": feature.event,
-        "measure": feature.measure,
-        "window": str(feature.window),
-        "operator": operator,
-        "threshold": number,
-        **({"value": feature.value} if feature.value is not None else {}),
-    }
-    return Criterion.model_validate(keys)
+    return feature_criterion(feature, operator, number)
 
 
 def threshold_candidates(values: np.ndarray, rows: int) -> np.ndarray:

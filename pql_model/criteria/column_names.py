@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pql_model.config.definition import Criterion, Definition
-from pql_model.features.spec import Feature, criterion_feature
+from pql_model.features.spec import Feature, declared_feature
 from pql_model.measures import ANY
 
 _LONGEST_NAME = 55
@@ -14,7 +14,7 @@ _LONGEST_NAME = 55
 
 def criterion_subject(criterion: Criterion) -> Feature | str:
     """Return the feature or the trait that a condition reads."""
-    return criterion.trait if criterion.trait is not None else criterion_feature(criterion)
+    return criterion.trait if criterion.trait is not None else declared_feature(criterion)
 
 
 def column_names(definition: Definition) -> dict[Feature | str, str]:
@@ -36,9 +36,11 @@ def _name(subject: Feature | str, used_names: set[str]) -> str:
     if isinstance(subject, str):
         parts = ["trait", subject]
     else:
-        event = [] if subject.event == ANY and subject.measure != "count" else [subject.event]
+        event = [] if subject.event == ANY and subject.measure != "count" else ["_or_".join(subject.subject.events)]
+        after = ["after", subject.after, str(subject.gap)] if subject.after is not None else []
         window = [subject.window.slug] if subject.when else []
-        parts = [*event, subject.measure, *([subject.value] if subject.value else []), *window]
+        share = ["of", subject.share_of] if subject.share_of is not None else []
+        parts = [*event, *after, subject.measure, *([subject.value] if subject.value else []), *window, *share]
     name = re.sub(r"[^a-z0-9]+", "_", "_".join(parts).lower()).strip("_")
     name = name if name[0].isalpha() else f"of_{name}"
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}_{name[-_LONGEST_NAME // 2 + 1 :]}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pql_model.config.definition import Criterion, Definition, criterion_json
-from pql_model.features.spec import criterion_feature
+from pql_model.config.definition import Criterion, Definition, joined_json
+from pql_model.features.spec import Feature, declared_feature
 from pql_model.measures import ANY, LESS_IS_MORE
 
 _OPERATOR_TEXT = {
@@ -24,6 +24,11 @@ _EVENT_PHRASES = {
     "days_since_last": "{n} day{s} since the last `{event}`",
     "days_to_first": "{n} day{s} from sign-up to the first `{event}`",
     "distinct_values": "{n} different {value} of `{event}`",
+    "current_streak_days": "`{event}` on {n} day{s} in a row up to now",
+    "longest_streak_days": "`{event}` on {n} day{s} in a row",
+    "sessions": "{n} session{s} of `{event}`",
+    "session_minutes": "{n} minute{s} in sessions of `{event}`",
+    "top_user_count": "{n} `{event}` by one user",
 }
 _ENTITY_PHRASES = {
     "count": "{n} event{s}",
@@ -37,6 +42,7 @@ _ENTITY_PHRASES = {
     "sessions": "{n} session{s}",
     "session_minutes": "{n} minute{s} in sessions",
     "days_since_signup": "{n} day{s} since sign-up",
+    "top_user_count": "{n} event{s} by one user",
 }
 """Measures whose number is part of the phrase. For others it follows: "trend of activity in the last 7 days is at least 0.2"."""
 _ZERO_READS_NO = ("count", "active_days", "distinct_users", "sessions")
@@ -66,14 +72,29 @@ def criterion_text(criterion: Criterion) -> str:
     plain = threshold_text(criterion)
     if criterion.trait is not None:
         return f"`{criterion.trait}` is {plain}"
-    feature = criterion_feature(criterion)
-    phrase = (_ENTITY_PHRASES if feature.event == ANY else _EVENT_PHRASES).get(feature.measure)
+    feature = declared_feature(criterion)
+    if feature.share_of is not None:
+        return f"{feature.amount.text} is {plain} of `{feature.share_of}`"
+    if feature.measure == "times_before":
+        return _compared_text(feature, plain)
+    phrase = _phrase(feature)
     if phrase is None:
         return f"{feature.text} is {plain}"
     zero = feature.measure in _ZERO_READS_NO and (operator, threshold) in (("<=", 0.0), ("==", 0.0), ("<", 1.0))
     n = "no" if zero else f"{_OPERATOR_TEXT[operator]} {number_text(threshold)}"
     plural = "" if threshold == 1 and not zero else "s"
-    return phrase.format(n=n, s=plural, event=feature.event, value=feature.value) + feature.when
+    return phrase.format(n=n, s=plural, event=feature.label, value=feature.value) + feature.when
+
+
+def _phrase(feature: Feature) -> str | None:
+    return (_ENTITY_PHRASES if feature.event == ANY else _EVENT_PHRASES).get(feature.measure)
+
+
+def _compared_text(feature: Feature, times: str) -> str:
+    """`at least 2 times as many `X` in the last 7 days as in the 7 days before`."""
+    what = "events" if feature.event == ANY else f"`{feature.label}`"
+    before = f"in the {feature.window.length.text if feature.window.length else ''} before".replace(" 1 ", " ")
+    return f"{times} times as many {what} {feature.window.text} as {before}"
 
 
 def threshold_text(criterion: Criterion) -> str:
@@ -82,8 +103,14 @@ def threshold_text(criterion: Criterion) -> str:
     >>> threshold_text(Criterion.model_validate({"trait": "seats", "at_least": 5}))
     'at least 5'
     """
-    operator = _OPERATOR_TEXT[str(criterion.operator)].replace("fewer", "less")
-    return f"{operator} {number_text(float(criterion.threshold or 0.0))}"
+    operator, threshold = (
+        _OPERATOR_TEXT[str(criterion.operator)].replace("fewer", "less"),
+        float(criterion.threshold or 0.0),
+    )
+    percent = criterion.share_of is not None
+    return (
+        f"{operator} {number_text(round(100 * threshold, 10))} %" if percent else f"{operator} {number_text(threshold)}"
+    )
 
 
 def subject_text(criterion: Criterion) -> str:
@@ -94,9 +121,9 @@ def subject_text(criterion: Criterion) -> str:
     """
     if criterion.trait is not None:
         return criterion.trait
-    feature = criterion_feature(criterion)
-    named = feature.event != ANY and feature.measure == "count"
-    return (feature.event + feature.when) if named else feature.text.replace("`", "")
+    feature = declared_feature(criterion)
+    named = feature.event != ANY and feature.measure == "count" and feature.share_of is None
+    return (feature.subject.family + feature.when) if named else feature.text.replace("`", "")
 
 
 def progress_text(criterion: Criterion, value: float | None, needed: float, up_to: float | None = None) -> str:
@@ -122,19 +149,22 @@ def progress_text(criterion: Criterion, value: float | None, needed: float, up_t
     >>> progress_text(Criterion.model_validate({"event": "File", "measure": "max", "value": "mb", "at_least": 50}), None, 50)
     'none of 50: largest mb of `File` so far'
     """
-    feature = criterion_feature(criterion)
-    phrase = (_ENTITY_PHRASES if feature.event == ANY else _EVENT_PHRASES).get(feature.measure)
+    feature = declared_feature(criterion)
+    phrase = _phrase(feature) if feature.share_of is None else None
     present = "none" if value is None else number_text(round(value, 1))
     if value is not None and up_to is not None and round(up_to, 1) != round(value, 1):
         present = f"{present} to {number_text(round(up_to, 1))}"
     if feature.measure in LESS_IS_MORE and phrase is not None:
-        days = phrase.format(n=present, s="" if present == "1" else "s", event=feature.event) + feature.when
+        days = phrase.format(n=present, s="" if present == "1" else "s", event=feature.label) + feature.when
         return f"{'nothing yet' if value is None else days}; needs {criterion_text(criterion)}"
+    if feature.share_of is not None:
+        reached = "none" if value is None else f"{number_text(round(100 * value, 1))} %"
+        return f"{reached} of {number_text(round(100 * needed, 1))} %: {feature.text}"
     share = f"{present} of {number_text(round(needed, 1))}"
     if phrase is None:
         return f"{share}: {feature.text}"
     plural = "" if needed == 1 else "s"
-    return phrase.format(n=share, s=plural, event=feature.event, value=feature.value) + feature.when
+    return phrase.format(n=share, s=plural, event=feature.label, value=feature.value) + feature.when
 
 
 def criterion_short(criterion: Criterion) -> str:
@@ -152,11 +182,13 @@ def criterion_short(criterion: Criterion) -> str:
 
 
 def _subject(criterion: Criterion) -> str:
-    feature = criterion_feature(criterion)
+    feature = declared_feature(criterion)
     measure = feature.measure.replace("_", " ") + (f" of {feature.value}" if feature.value is not None else "")
+    share = f" / {feature.share_of}" if feature.share_of is not None else ""
     if feature.event == ANY:
-        return "events" if feature.measure == "count" else measure
-    return feature.event if feature.measure == "count" else f"{feature.event} {measure}"
+        return ("events" if feature.measure == "count" else measure) + share
+    events = feature.subject.family
+    return (events if feature.measure == "count" else f"{events} {measure}") + share
 
 
 def definition_text(definition: Definition) -> str:
@@ -166,8 +198,15 @@ def definition_text(definition: Definition) -> str:
     >>> definition_text(Definition.model_validate({"any": conditions}))
     'any of: at least 1 `Export Made` so far; at least 3 active days so far'
     """
-    texts = [criterion_text(criterion) for criterion in definition.criteria]
+    texts = _member_texts(definition)
     return texts[0] if len(texts) == 1 else f"{_join_text(definition)}: {'; '.join(texts)}"
+
+
+def _member_texts(definition: Definition) -> list[str]:
+    return [
+        f"({definition_text(member)})" if isinstance(member, Definition) else criterion_text(member)
+        for member in definition.members
+    ]
 
 
 def definition_short(definition: Definition) -> str:
@@ -177,14 +216,17 @@ def definition_short(definition: Definition) -> str:
     >>> definition_short(Definition.model_validate({"all": conditions}))
     'Export Made ≥ 1 + seats ≥ 5'
     """
-    texts = [criterion_short(criterion) for criterion in definition.criteria]
+    texts = [
+        f"({definition_short(member)})" if isinstance(member, Definition) else criterion_short(member)
+        for member in definition.members
+    ]
     if definition.of is not None and 1 < definition.least < len(texts):
         return f"{definition.least} of ({'; '.join(texts)})"
     return (" or " if definition.least == 1 else " + ").join(texts)
 
 
 def _join_text(definition: Definition) -> str:
-    if definition.least == len(definition.criteria):
+    if definition.least == len(definition.members):
         return "all of"
     return "any of" if definition.least == 1 else f"at least {definition.least} of"
 
@@ -194,11 +236,10 @@ def _alternatives(values: list[str]) -> str:
 
 
 def definition_json(definition: Definition) -> dict[str, Any]:
-    """Return `definition` of `pql criteria --json`. `k` is None unless at least k criteria must hold."""
+    """Return `definition` of `pql criteria --json`. `parts` are the texts of what it joins; `k` is None unless k must hold."""
     return {
         "text": definition_text(definition),
+        "parts": _member_texts(definition),
         "short": definition_short(definition),
-        "join": definition.join,
-        "k": definition.at_least_k,
-        "conditions": [criterion_json(criterion) for criterion in definition.criteria],
+        **joined_json(definition),
     }

@@ -1,4 +1,4 @@
-"""Search definitions: criteria joined by all, any or at least k, on the frontier of volume against rate.
+"""Search definitions: criteria joined by all, any or at least k, or one beside two, on the frontier of volume against rate.
 
 The search sees earlier rows only. Its results are tested once on later rows (`pql_model.criteria.definition_metrics`), so
 the number of definitions tried does not inflate those figures; Holm's method corrects for the number tested.
@@ -6,18 +6,19 @@ the number of definitions tried does not inflate those figures; Holm's method co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
+from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.definition_metrics import LEAST_CONVERSIONS, LEAST_QUALIFIED
 from pql_model.statistics.estimate import wilson
 
 MOST_JOINED, MOST_DEFINITIONS = 3, 8
-CLOSE = 0.97
+CLOSE, CLOSE_TO_NESTED = 0.97, 0.9
 """A simpler definition replaces another if it reaches this share of its volume and of its rate."""
 
 
@@ -28,17 +29,56 @@ class CandidateDefinition:
     Attributes
     ----------
     members : tuple of int
-        Positions of its criteria.
+        Positions of its criteria, in the order in which they are read.
     least : int
-        How many of them must hold: all of them is `all`, one is `any`.
+        How many of them must hold: all of them is `all`, one is `any`. Where one is `alone`: of it and the other two.
     qualified, conversions : int
         On the rows of the search.
+    alone : int or None
+        The first of three members where the other two are joined in turn: `all` of it and any of them (`least` 2), or `any` of
+        it and all of them (`least` 1).
     """
 
     members: tuple[int, ...]
     least: int
-    qualified: int
-    conversions: int
+    qualified: int = 0
+    conversions: int = 0
+    alone: int | None = None
+
+    @property
+    def others(self) -> list[int]:
+        """The members beside the one that is alone."""
+        return [member for member in self.members if member != self.alone]
+
+    def met(self, masks: np.ndarray) -> np.ndarray:
+        """Whether each row meets it, bool (rows,), from which criteria it meets, bool (rows, criteria).
+
+        >>> masks = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1]], bool)
+        >>> CandidateDefinition((0, 1, 2), 2, alone=0).met(masks).tolist()  # the first, and one of the others
+        [True, False, False]
+        >>> CandidateDefinition((0, 1, 2), 1, alone=0).met(masks).tolist()  # the first, or both others
+        [True, True, True]
+        """
+        if self.alone is None:
+            return np.asarray(masks[:, self.members].sum(axis=1) >= self.least)
+        alone, others = masks[:, self.alone], masks[:, self.others]
+        return np.asarray(alone & others.any(axis=1) if self.least == 2 else alone | others.all(axis=1))
+
+    def near_miss(self, masks: np.ndarray) -> np.ndarray:
+        """Whether each row lacks one criterion of it, and meets another, bool (rows,)."""
+        met, near = self.met(masks), np.zeros(len(masks), bool)
+        for member in self.members:
+            with_member = masks.copy()
+            with_member[:, member] = True
+            near |= self.met(with_member)
+        return np.asarray(near & ~met & masks[:, self.members].any(axis=1))
+
+    def joined(self, criteria: Sequence[Criterion]) -> Definition:
+        """Write it as a definition of these criteria."""
+        if self.alone is None:
+            return Definition.joining([criteria[member] for member in self.members], self.least)
+        others = [criteria[member] for member in self.others]
+        return Definition.joining([criteria[self.alone], Definition.joining(others, 3 - self.least)], self.least)
 
     @cached_property
     def rate_low(self) -> float:
@@ -56,7 +96,7 @@ class Frontier:
 
 
 def search_definitions(masks: np.ndarray, converted: np.ndarray, most_share: float | None = None) -> Frontier:
-    """Try every definition of up to three criteria.
+    """Try every definition of up to three criteria, also those in which two of three are joined in turn.
 
     Parameters
     ----------
@@ -96,6 +136,11 @@ def _enumerate(masks: np.ndarray, converted: np.ndarray) -> Iterator[CandidateDe
             for least in range(1, size + 1):
                 rows = count >= least
                 yield CandidateDefinition(members, least, int(rows.sum()), int((rows & converted).sum()))
+    for members in combinations(range(masks.shape[1]), 3):
+        for alone, least in product(members, (1, 2)):
+            nested = CandidateDefinition((alone, *(m for m in members if m != alone)), least, alone=alone)
+            rows = nested.met(masks)
+            yield replace(nested, qualified=int(rows.sum()), conversions=int((rows & converted).sum()))
 
 
 def _frontier(usable: list[CandidateDefinition]) -> list[CandidateDefinition]:
@@ -104,10 +149,20 @@ def _frontier(usable: list[CandidateDefinition]) -> list[CandidateDefinition]:
     for candidate in usable:
         if any(_dominates(rival, candidate) for rival in usable):
             continue
-        qualified, rate_low = CLOSE * candidate.qualified, CLOSE * candidate.rate_low
-        close = [d for d in usable if d.qualified >= qualified and d.rate_low >= rate_low]
-        frontier[min(close, key=lambda d: (len(d.members), -d.qualified * d.rate_low, d.members, d.least))] = None
+        frontier[_simplest(candidate, usable)] = None
     return list(frontier)
+
+
+def _simplest(candidate: CandidateDefinition, usable: list[CandidateDefinition]) -> CandidateDefinition:
+    """The definition with the fewest criteria that does nearly as well; a nested one only where no plain one does."""
+    for nested, closeness in ((False, CLOSE if candidate.alone is None else CLOSE_TO_NESTED), (True, CLOSE)):
+        qualified, rate_low = closeness * candidate.qualified, closeness * candidate.rate_low
+        close = [
+            d for d in usable if (d.alone is not None) == nested and d.qualified >= qualified and d.rate_low >= rate_low
+        ]
+        if close:
+            return min(close, key=lambda d: (len(d.members), -d.qualified * d.rate_low, d.members, d.least))
+    return candidate
 
 
 def _dominates(candidate: CandidateDefinition, rival: CandidateDefinition) -> bool:

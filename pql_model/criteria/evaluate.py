@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion, Definition, criterion_json
+from pql_model.config.definition import Criterion, Definition, criterion_json, definition_keys, joined_json
 from pql_model.criteria.definition_text import criterion_text, definition_text
 from pql_model.errors import DataError, did_you_mean, nearest
-from pql_model.features.spec import Feature, criterion_feature
+from pql_model.features.spec import Feature, declared_feature
+from pql_model.features.trait_columns import as_numbers, trait_name
 from pql_model.measures import ANY
-from pql_model.model.columns import as_numbers, as_texts, trait_name
+from pql_model.model.columns import as_texts
 from pql_model.sources.scalars import canonical_value
 
 _COMPARE: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
@@ -66,7 +67,7 @@ class BoundCriterion:
     @cached_property
     def feature(self) -> Feature | None:
         """The feature it reads; None for a trait."""
-        return criterion_feature(self.criterion) if self.criterion.trait is None else None
+        return declared_feature(self.criterion) if self.criterion.trait is None else None
 
     @cached_property
     def column(self) -> str:
@@ -86,21 +87,20 @@ class BoundDefinition:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> BoundDefinition:
-        criteria = [BoundCriterion.from_dict(condition).criterion for condition in raw["conditions"]]
-        return cls(Definition.joining(criteria, int(raw["least"])), raw.get("id"))
+        return cls(Definition.model_validate(definition_keys(raw)), raw.get("id"))
 
     def to_dict(self) -> dict[str, Any]:
-        conditions = [condition.to_dict() for condition in self.conditions]
-        return {"id": self.id, "text": self.text, "least": self.least, "conditions": conditions}
+        return {"id": self.id, "text": self.text, **joined_json(self.definition)}
 
     @cached_property
     def conditions(self) -> tuple[BoundCriterion, ...]:
+        """Every condition, also of the definitions that it joins."""
         return tuple(map(BoundCriterion, self.definition.criteria))
 
-    @cached_property
-    def least(self) -> int:
-        """How many of the criteria must hold."""
-        return self.definition.least
+    def met(self, holds: Callable[[BoundCriterion], np.ndarray]) -> np.ndarray:
+        """Join what each condition gives, bool (rows,)."""
+        of_criterion = {id(bound.criterion): bound for bound in self.conditions}
+        return np.asarray(self.definition.met(lambda criterion: holds(of_criterion[id(criterion)])), bool)
 
     @cached_property
     def text(self) -> str:
@@ -159,9 +159,9 @@ class Columns:
 
     def meets(self, definition: BoundDefinition) -> np.ndarray | None:
         """Whether each row meets the definition, bool (rows,); None if one of its columns is absent."""
-        masks = [self.holds(condition) for condition in definition.conditions]
-        present = [mask for mask in masks if mask is not None]
-        return np.sum(present, axis=0) >= definition.least if len(present) == len(masks) else None
+        masks = {id(condition): self.holds(condition) for condition in definition.conditions}
+        present = {key: mask for key, mask in masks.items() if mask is not None}
+        return definition.met(lambda condition: present[id(condition)]) if len(present) == len(masks) else None
 
     def __getitem__(self, rows: np.ndarray) -> Columns:
         numbers, texts = ({name: values[rows] for name, values in kind.items()} for kind in (self.numbers, self.texts))
@@ -183,6 +183,33 @@ def meets(definition: Definition, table: pd.DataFrame) -> np.ndarray:
     """
     bound = BoundDefinition(definition)
     return _present(Columns.of_table(table, bound.conditions).meets(bound), bound.text)
+
+
+def met_by(definition: Definition, masks: np.ndarray, instead: Mapping[int, bool] | None = None) -> np.ndarray:
+    """Whether each row meets a definition, from which of its criteria it meets.
+
+    Parameters
+    ----------
+    masks : array of bool, shape (rows, criteria)
+        In the order of `Definition.criteria`.
+    instead : mapping, optional
+        Position of a criterion -> whether it holds, for all rows.
+    """
+    position = {id(criterion): k for k, criterion in enumerate(definition.criteria)}
+
+    def holds_now(criterion: Criterion) -> np.ndarray:
+        k = position[id(criterion)]
+        return np.full(len(masks), instead[k]) if instead is not None and k in instead else masks[:, k]
+
+    return np.asarray(definition.met(holds_now))
+
+
+def lacking(member: Criterion | Definition, holds: Callable[[Criterion], np.ndarray]) -> np.ndarray:
+    """How many further criteria each row needs at least to meet a definition, (rows,)."""
+    if isinstance(member, Criterion):
+        return 1 - np.asarray(holds(member), np.int64)
+    needs = np.sort([lacking(each, holds) for each in member.members], axis=0)
+    return np.asarray(needs[: member.least].sum(axis=0))
 
 
 def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
@@ -211,7 +238,7 @@ def criterion_values(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
 def definition_features(definition: Definition | None) -> list[Feature]:
     """List the features that a definition reads, including windows that the config does not list."""
     criteria = definition.criteria if definition is not None else []
-    return list(dict.fromkeys(criterion_feature(c) for c in criteria if c.event is not None))
+    return list(dict.fromkeys(declared_feature(c) for c in criteria if c.event is not None))
 
 
 def check_names(
@@ -237,15 +264,18 @@ def check_names(
         With the nearest known name.
     """
     for criterion in definition.criteria if definition is not None else []:
-        kind, name, names = (
-            ("trait", criterion.trait, traits)
-            if criterion.trait
-            else ("event", criterion.event, None if events is None else [ANY, *events])
-        )
-        if name is not None and names is not None and name not in names:
-            raise DataError(
-                f"The {owner} names {kind} `{name}`, which {lack} have" + did_you_mean(nearest(name, names)),
-                received=name,
-                allowed=list(names),
-                remedy=f"correct {place}",
-            )
+        known_events = None if events is None else [ANY, *events]
+        after = [criterion.after] if criterion.after is not None else []
+        for kind, named, known in (
+            ("event", [*criterion.events, *after], known_events),
+            ("trait", criterion.traits, traits),
+        ):
+            unknown = [name for name in named if known is not None and name not in known]
+            if unknown and known is not None:
+                raise DataError(
+                    f"The {owner} names {kind} `{unknown[0]}`, which {lack} have"
+                    + did_you_mean(nearest(unknown[0], known)),
+                    received=unknown[0],
+                    allowed=list(known),
+                    remedy=f"correct {place}",
+                )

@@ -11,7 +11,21 @@ from pql_model.config.definition import definition_keys
 from pql_model.criteria.metrics_text import rate_text
 from pql_model.statistics.estimate import Estimate
 
-_KEYS = ("event", "trait", "measure", "value", "window", "operator", "threshold", "in")
+_KEYS = [
+    "event",
+    "also",
+    "after",
+    "gap",
+    "trait",
+    "measure",
+    "value",
+    "share_of",
+    "window",
+    "operator",
+    "threshold",
+    "in",
+]
+_JOINS = ("all", "any", "at_least_k", "of")
 # YAML does not allow these characters inside quotes, or breaks lines at them
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
@@ -85,9 +99,21 @@ def condition_yaml(condition: Mapping[str, Any]) -> str:
     '{event: "Teammate Invited", measure: "count", window: "first 7d", operator: ">=", threshold: 3}'
     >>> condition_yaml({"trait": "company_size", "in": ["51-200"]})
     '{trait: "company_size", in: ["51-200"]}'
+    >>> both = [{"trait": "seats", "operator": ">=", "threshold": n} for n in (1, 2)]
+    >>> condition_yaml({"join": "any", "k": None, "conditions": both})
+    '{any: [{trait: "seats", operator: ">=", threshold: 1}, {trait: "seats", operator: ">=", threshold: 2}]}'
     """
-    keys = [key for key in _KEYS if condition.get(key) is not None]
-    return "{" + ", ".join(f"{key}: {_yaml_value(condition[key])}" for key in keys) + "}"
+    if "conditions" in condition:
+        joined = definition_keys(condition).items()
+        return "{" + ", ".join(f"{key}: {_joined_yaml(value)}" for key, value in joined) + "}"
+    keys = [key for key in (*_KEYS, *_JOINS) if condition.get(key) is not None]
+    return "{" + ", ".join(f"{key}: {_joined_yaml(condition[key])}" for key in keys) + "}"
+
+
+def _joined_yaml(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return "[" + ", ".join(map(condition_yaml, value)) + "]"
+    return _yaml_value(value)
 
 
 def _yaml_value(value: Any) -> str:

@@ -12,8 +12,9 @@ from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.definition_text import criterion_text, number_text
 from pql_model.criteria.evaluate import criterion_values, holds
 from pql_model.errors import DataError, Fault, did_you_mean, listed, nearest
-from pql_model.features.spec import criterion_feature
-from pql_model.model.columns import as_numbers, as_texts, trait_name
+from pql_model.features.spec import declared_feature
+from pql_model.features.trait_columns import as_numbers, trait_name
+from pql_model.model.columns import as_texts
 from pql_model.sources.scalars import canonical_value
 from pql_model.time import DAY, MINUTE, SESSION_GAP
 
@@ -38,9 +39,11 @@ def value_bounds(criterion: Criterion, event_names: int | None = None) -> tuple[
     >>> value_bounds(Criterion.model_validate(week))  # seven days from noon to noon touch eight dates
     (0.0, 8.0)
     """
-    measure = criterion_feature(criterion).rule
+    measure = declared_feature(criterion).rule
     low = -math.inf if measure.least is None else measure.least
     high = math.inf if measure.most is None else measure.most
+    if criterion.share_of is not None:
+        return low, math.inf
     if measure.name == "breadth" and event_names is not None:
         high = float(event_names)
     if criterion.window.length is not None:
@@ -67,19 +70,29 @@ def trivial_conditions(definition: Definition, event_names: int | None = None) -
     A condition does not hold where its number is missing (without any event there is no last one), so a measure that
     can be missing never always holds.
     """
-    key = "all" if definition.all_ is not None else "any" if definition.any_ is not None else "of"
-    for position, criterion in enumerate(definition.criteria):
+    for place, criterion in _places(definition):
         if criterion.event is None or criterion.threshold is None:
             continue
         low, high = value_bounds(criterion, event_names)
         never, always = _never_always(str(criterion.operator), criterion.threshold, low, high)
-        feature = criterion_feature(criterion)
+        feature = declared_feature(criterion)
         required = f"`{criterion.operator} {number_text(criterion.threshold)}`"
         reason = f"{feature.text} {_bounds_text(low, high)}, and the condition requires {required}"
         if never:
-            yield Fault(f"{key}.{position}", f"nobody can meet it: {reason}")
+            yield Fault(place, f"nobody can meet it: {reason}")
         elif always and feature.rule.empty is not None:
-            yield Fault(f"{key}.{position}", f"everybody meets it: {reason}")
+            yield Fault(place, f"everybody meets it: {reason}")
+
+
+def _places(definition: Definition, above: str = "") -> Iterator[tuple[str, Criterion]]:
+    """Each condition with its place in the file, such as `all.1.any.0`."""
+    key = "of" if definition.of is not None else definition.join
+    for position, member in enumerate(definition.members):
+        place = f"{above}{key}.{position}"
+        if isinstance(member, Definition):
+            yield from _places(member, f"{place}.")
+        else:
+            yield place, member
 
 
 def _never_always(operator: str, threshold: float, low: float, high: float) -> tuple[bool, bool]:
@@ -117,6 +130,8 @@ def trait_notes(definition: Definition, table: pd.DataFrame) -> list[str]:
     """
     notes = []
     for criterion in definition.criteria:
+        if criterion.share_of is not None and trait_name(criterion.share_of) in table.columns:
+            _require_numbers(criterion.share_of, table[trait_name(criterion.share_of)])
         if criterion.trait is None or trait_name(criterion.trait) not in table.columns:  # no trait, or a dated column
             continue
         column = table[trait_name(criterion.trait)]

@@ -8,8 +8,8 @@ custom property.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
-from math import comb
+from itertools import chain, combinations, product
+from math import prod
 from typing import Any
 
 from pql_model.config.definition import Criterion, Definition
@@ -78,15 +78,32 @@ def hubspot_list(config: Config, definition: Definition) -> dict[str, Any]:
 
 def _ways(definition: Definition) -> Iterator[tuple[Criterion, ...]]:
     """The smallest sets of conditions that meet the definition: a list has no `at least k of`."""
-    branches = comb(len(definition.criteria), definition.least)
+    branches = _branch_count(definition)
     if branches > _MOST_BRANCHES:
         raise DataError(
             f"A HubSpot list would need {branches:,} branches for this definition",
-            received=f"at least {definition.least} of {len(definition.criteria)} conditions",
+            received=definition_text(definition),
             allowed=f"up to {_MOST_BRANCHES} branches",
             remedy="write a definition with fewer conditions",
         )
-    return combinations(definition.criteria, definition.least)
+    return _sets(definition)
+
+
+def _branch_count(member: Criterion | Definition) -> int:
+    if isinstance(member, Criterion):
+        return 1
+    counts = [_branch_count(each) for each in member.members]
+    return sum(prod(chosen) for chosen in combinations(counts, member.least))
+
+
+def _sets(member: Criterion | Definition) -> Iterator[tuple[Criterion, ...]]:
+    if isinstance(member, Criterion):
+        yield (member,)
+        return
+    for chosen in combinations(member.members, member.least):
+        for parts in product(*map(_sets, chosen)):
+            together = list(chain(*parts))
+            yield tuple(each for place, each in enumerate(together) if each not in together[:place])
 
 
 def _branch(

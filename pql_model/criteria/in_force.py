@@ -19,7 +19,7 @@ from pql_model.criteria.definition_metrics import (
     evaluate_definition,
 )
 from pql_model.criteria.definition_text import criterion_text
-from pql_model.criteria.evaluate import criterion_values, holds
+from pql_model.criteria.evaluate import criterion_values, holds, met_by
 from pql_model.criteria.likelihood import BinnedOffset, ThresholdLevels, threshold_gains
 from pql_model.number_text import of_100
 from pql_model.payload import select_attributes
@@ -122,24 +122,24 @@ def judge_in_force(
 
     Notes
     -----
-    A threshold is judged on the rows it decides about: those that meet exactly one criterion fewer than the definition
-    needs, leaving this one out. There the split that explains the outcomes best is sought (`likelihood.threshold_gains`),
+    A threshold is judged on the rows it decides about: those that meet the definition with this criterion and not without
+    it. There the split that explains the outcomes best is sought (`likelihood.threshold_gains`),
     with an interval from resampled entities. Both earlier and later rows are used, since the definition was found on
     neither.
     """
     masks = np.column_stack([holds(criterion, table) for criterion in definition.criteria])
-    mask = masks.sum(axis=1) >= definition.least
+    mask = met_by(definition, masks)
     before, now = evaluate_definition(mask[~later], outcomes[~later]), evaluate_definition(mask[later], outcomes[later])
     estimates: list[ThresholdEstimate] = []
     improved_masks = masks.copy()
     for k, criterion in enumerate(definition.criteria):
-        undecided = np.delete(masks, k, axis=1).sum(axis=1) == definition.least - 1
+        undecided = met_by(definition, masks, {k: True}) & ~met_by(definition, masks, {k: False})
         estimate = _estimate_threshold(criterion, table, outcomes, undecided, seed)
         if estimate is not None:
             estimates.append(estimate)
             if estimate.strictness:
                 improved_masks[:, k] = holds(criterion.model_copy(update={"threshold": estimate.best}), table)
-    improved = improved_masks.sum(axis=1) >= definition.least
+    improved = met_by(definition, improved_masks)
     verdict, sentence = _verdict(definition, before, now, estimates)
     changed = bool((improved != mask)[later].any())
     return InForceVerdict(

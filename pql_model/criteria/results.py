@@ -107,7 +107,7 @@ class CriterionResult(TestedDefinition):
 
 @dataclass(frozen=True)
 class DefinitionResult(TestedDefinition):
-    """Up to three criteria joined; `near_miss` are the rows that lack exactly one (for `all` and `at least k`)."""
+    """Up to three criteria joined; `near_miss` are the rows that meet a part of it and lack exactly one criterion."""
 
     members: tuple[str, ...]
     recommended: bool
@@ -202,7 +202,7 @@ def kind_of(criterion: Criterion) -> Kind:
         return "fit"
     if criterion.event == ANY:
         return "activity"
-    words = {word.lower() for word in _WORDS.findall(criterion.event)}
+    words = {word.lower() for event in criterion.events for word in _WORDS.findall(event)}
     buying = any(_BUYING.fullmatch(word) for word in words) or any(pair <= words for pair in _SALES_REQUESTS)
     return "intent" if buying else "value"
 
@@ -319,15 +319,13 @@ class _Test:
         return {name: share for name, share in shares.items() if share == share}
 
     def definition(self, name: str, candidate: CandidateDefinition, recommended: bool) -> DefinitionResult:
-        members, least = list(candidate.members), candidate.least
-        count = self.met[:, members].sum(axis=1)
-        mask, near_miss = count >= least, (count == least - 1) & (least > 1)
+        mask, near_miss = candidate.met(self.met), candidate.near_miss(self.met)
         return DefinitionResult(
             name,
-            Definition.joining([self.conditions[k] for k in members], least),
+            candidate.joined(self.conditions),
             *self.metrics(mask),
             self.p_value(mask),
-            tuple(self.names[k] for k in members),
+            tuple(self.names[k] for k in candidate.members),
             recommended,
             GroupOutcomes.of(near_miss[self.later], self.outcomes[self.later]),
         )

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import cast
 
 from sqlglot import exp
 
-from pql_model.config.definition import Definition, unreadable
+from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
-from pql_model.config.text_format import marks_of
 from pql_model.criteria import sql_events, sql_people, sql_tables
 from pql_model.criteria.column_names import column_names, criterion_subject
-from pql_model.criteria.evaluate import check_names
+from pql_model.criteria.sql_checks import changing_traits, check_forms, check_lists, check_mapped
 from pql_model.criteria.sql_dialects import Node, SqlDialect, dialect_of
 from pql_model.criteria.sql_header import header
-from pql_model.criteria.sql_measures import VISIBLE, MeasureExpression, Reader, holds
-from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, number, plus, table_names
-from pql_model.errors import DataError, listed
+from pql_model.criteria.sql_measures import VISIBLE, MeasureExpression, Reader, holds, joined
+from pql_model.criteria.sql_raw import RAW, Cte, Raw, col, minus, table_names
+from pql_model.errors import DataError
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY
 from pql_model.sources.events import value_names
@@ -104,9 +102,9 @@ def definition_statement(
         If the dialect is unknown, or the definition reads what the config does not map.
     """
     engine = dialect_of(dialect)
-    _check_forms(config)
-    _check_mapped(config, definition)
-    _check_lists(config, lists or {})
+    check_forms(config)
+    check_mapped(config, definition)
+    check_lists(config, lists or {})
     names = table_names(_tables(config))
     raws = {
         table: Raw(
@@ -158,6 +156,18 @@ class _Plan:
         return {subject: label for subject, label in self.labels.items() if isinstance(subject, str)}
 
     @property
+    def shares(self) -> dict[str, str]:
+        """Trait that a measure is divided by -> its column in the steps."""
+        traits = dict.fromkeys(f.share_of for f in self.features if f.share_of is not None)
+        return {trait: f"divisor_{place}" for place, trait in enumerate(traits, 1)}
+
+    @property
+    def orders(self) -> dict[str, str]:
+        """Event that others must follow -> the column of the visible events with the time of the last one before."""
+        events = dict.fromkeys(f.after for f in self.features if f.after is not None)
+        return {event: f"followed_{place}" for place, event in enumerate(events, 1)}
+
+    @property
     def until(self) -> int | None:
         """The end of the data if as_of is later, since pql reads nothing after it."""
         until = self.config.observed_until
@@ -176,74 +186,6 @@ def _plan(config: Config, definition: Definition, engine: SqlDialect, as_of: int
     return _Plan(config, definition, engine, as_of, column_names(definition), thresholds)
 
 
-def _check_forms(config: Config) -> None:
-    """Refuse what the config does to the text of the tables and the statement cannot repeat.
-
-    Raises
-    ------
-    DataError
-        With the keys.
-    """
-    marks = [marks_of(config.entities), marks_of(config.conversions), *(marks_of(table) for table in config.events)]
-    keys = [
-        *(["normalise"] if config.normalise else []),
-        *(["decimal, thousands"] if any(each is not None and not each.plain for each in marks) else []),
-        *(["drop_repeats"] if any(table.drop_repeats for table in config.events) else []),
-    ]
-    if keys:
-        raise DataError(
-            "The config changes values of the tables in a way that the SQL cannot repeat",
-            received=", ".join(f"`{key}`" for key in keys),
-            allowed="tables whose ids, numbers and rows can be read as they are",
-            remedy="load cleaned tables into the warehouse, and write the SQL from a config without these keys",
-        )
-
-
-def _check_mapped(config: Config, definition: Definition) -> None:
-    if config.aliases is not None and config.entity == "user":
-        raise DataError(
-            "The SQL cannot merge entities: with `entity: user`, an alias of `aliases` is itself an entity",
-            received="entity: user, aliases",
-            remedy="write SQL for tables in which merged users already have one id, and a config without `aliases`",
-        )
-    has_signup = config.entities.columns.signed_up is not None
-    faults = list(unreadable(definition, value_names(config.events), has_signup))
-    if faults:
-        raise DataError("; ".join(faults), remedy="correct the definition, or map the column in the config")
-    events = [n for t in config.events for n in (*([t.event] if t.event else []), *(t.counts or {}))]
-    any_name = any(table.columns.event is not None for table in config.events)
-    for criterion in definition.criteria:
-        if criterion.trait in config.dated_names and criterion.trait not in _changing(config):
-            raise DataError(
-                f"The definition reads the dated column `{criterion.trait}`, which the SQL cannot read",
-                received=criterion.trait,
-                allowed="events, and traits of the entities table",
-                remedy="write SQL for a definition without it",
-            )
-    traits = config.entities.traits
-    traits = [*traits, *_changing(config)] if traits is not None else None
-    check_names(definition, None if any_name else events, traits, "the definition", lack="the config does not")
-
-
-def _check_lists(config: Config, lists: Mapping[str, Mapping[str, str]]) -> None:
-    """Refuse lists of ids that the statement cannot read: it would silently find nobody."""
-    unreadable_tables = {
-        spec.table for spec in (config.entities, config.conversions) if spec.columns.entity in lists.get(spec.table, {})
-    }
-    unreadable_tables |= {table for table, forms in lists.items() if "other" in forms.values()}
-    if unreadable_tables:
-        raise DataError(
-            f"The SQL cannot read the lists of ids in {listed(sorted(unreadable_tables))}",
-            allowed="JSON lists or arrays in tables of events, and single ids elsewhere",
-            remedy="load one row for each id of a list",
-        )
-
-
-def _changing(config: Config) -> list[str]:
-    """The traits that change."""
-    return config.history.traits if config.history is not None else []
-
-
 def _tables(config: Config) -> list[str]:
     more = [spec.table for spec in (config.members, config.aliases, config.history) if spec is not None]
     return [config.entities.table, config.conversions.table, *(table.table for table in config.events), *more]
@@ -255,7 +197,8 @@ def _tables(config: Config) -> list[str]:
 def _ctes(plan: _Plan, raws: Mapping[str, Raw]) -> Iterator[Cte]:
     config = plan.config
     traits = {label: _trait(plan, trait) for trait, label in plan.traits.items()}
-    changing = {label: trait for label, trait in traits.items() if trait.name in _changing(config)}
+    traits |= {label: sql_tables.Trait(trait, as_text=False) for trait, label in plan.shares.items()}
+    changing = {label: trait for label, trait in traits.items() if trait.name in changing_traits(config)}
     fixed = {label: trait for label, trait in traits.items() if label not in changing}
     yield sql_tables.moment(plan.engine, plan.as_of)
     yield from sql_tables.entities(config, raws[config.entities.table], fixed)
@@ -296,14 +239,14 @@ def _trait(plan: _Plan, trait: str) -> sql_tables.Trait:
 
 def _needs(plan: _Plan) -> sql_events.Needs:
     features, config = plan.features, plan.config
-    event_names = frozenset(feature.event for feature in features)
+    event_names = frozenset(event for feature in features for event in feature.reads)
     measures = {feature.measure for feature in features}
     values = sql_events.value_columns(value_names(config.events))
     count_events, counted_users = _counted(config)
     return sql_events.Needs(
         events=None if plan.active or ANY in event_names else event_names,
-        person=bool(measures & {"distinct_users", "top_user_share"}),
-        n=count_events and bool(measures & {"count", "trend", "top_user_share"}),
+        person=bool(measures & {"distinct_users", "top_user_share", "top_user_count"}),
+        n=count_events and bool(measures & {"count", "trend", "times_before", "top_user_share", "top_user_count"}),
         n_users=counted_users and "distinct_users" in measures,
         values={value: column for value, column in values.items() if value in {f.value for f in features}},
         signed_up=config.entities.columns.signed_up is not None,
@@ -319,7 +262,8 @@ def _counted(config: Config) -> tuple[bool, bool]:
 def _reader(plan: _Plan) -> Reader:
     count_events, counted_users = _counted(plan.config)
     values = sql_events.value_columns(value_names(plan.config.events))
-    return Reader(plan.engine, count_events, counted_users, values, plan.config.motion == "freemium")
+    may_lack_signup = plan.config.motion == "freemium"
+    return Reader(plan.engine, count_events, counted_users, values, may_lack_signup, plan.orders, plan.shares)
 
 
 def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -> Iterator[Cte]:
@@ -330,13 +274,18 @@ def _event_ctes(plan: _Plan, needs: sql_events.Needs, raws: Mapping[str, Raw]) -
         part = sql_events.event_part(plan.config, spec, raw, needs, f"_{place}" if len(tables) > 1 else "")
         yield from part.ctes
         parts += part.parts
-    yield VISIBLE, parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    visible = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    if plan.orders:
+        yield "events_read", visible
+        visible = sql_events.with_followed("events_read", plan.orders)
+    yield VISIBLE, visible
 
 
 def _measures(plan: _Plan, measured: Mapping[str, MeasureExpression]) -> exp.Select:
     has_signup = plan.config.entities.columns.signed_up is not None
     traits = [col(label, "r") for label in plan.traits.values()]
-    keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if has_signup else []), *traits]
+    divisors = [col(label, "r") for label in plan.shares.values()]
+    keys = [col("entity", "r"), col("as_of", "r"), *([col("signed_up", "r")] if has_signup else []), *traits, *divisors]
     columns = [exp.alias_(expression.number, label) for label, expression in measured.items()]
     if plan.active:
         columns.append(exp.alias_(exp.Max(this=col("event_time", "e")), "last_event_at"))
@@ -352,16 +301,8 @@ def _measures(plan: _Plan, measured: Mapping[str, MeasureExpression]) -> exp.Sel
 
 
 def _met(plan: _Plan) -> Node:
-    """At least `least` of the conditions; in freemium with `active_within` also recent activity."""
-    tests = [holds(criterion, col(plan.labels[criterion_subject(criterion)])) for criterion in plan.definition.criteria]
-    least = plan.definition.least
-    if least == len(tests):
-        condition: Node = exp.and_(*tests)
-    elif least == 1:
-        condition = exp.or_(*tests)
-    else:
-        points: list[Node] = [exp.case().when(test, number(1)).else_(number(0)) for test in tests]
-        condition = reduce(plus, points) >= number(least)
+    """What the definition asks for; in freemium with `active_within` also recent activity."""
+    condition = joined(plan.definition, lambda c: holds(c, col(plan.labels[criterion_subject(c)])))
     active_within = plan.config.schedule.active_within
     if active_within is None:
         return condition

@@ -214,7 +214,7 @@ def _columns(config: Config, definition: Definition, statement: Statement) -> It
 
 def _tests(definition: Definition, criteria: list[Criterion]) -> list[Any]:
     """A column has a value in every row only if all conditions must hold."""
-    if definition.least < len(definition.criteria):
+    if definition.nested or definition.least < len(definition.members):
         return []
     lists = [each.in_ for each in criteria if each.in_ is not None]
     forms = [form for value in (lists[0] if lists else []) for form in spellings(value, True)]

@@ -20,12 +20,14 @@ from pql_model.criteria.sql_raw import (
     Raw,
     aliased,
     ascending,
+    case_when,
     col,
     is_present,
     literal,
     number,
     one_of,
     or_null,
+    over,
     plausible_time,
     plus,
     row_number,
@@ -126,6 +128,29 @@ def event_part(config: Config, spec: EventTable, raw: Raw, needs: Needs, suffix:
         part = part.join("at_risk AS r", on=col("entity", "r").eq(col("entity", "e")))
         parts.append(part.where(*[test.copy() for test in tests], *conditions))
     return EventPart(ctes, parts)
+
+
+def with_followed(step: str, orders: Mapping[str, str]) -> exp.Select:
+    """Add, for each event that others must follow, the time of the last one before a row, not at the same instant.
+
+    Parameters
+    ----------
+    step
+        The step with the visible events.
+    orders
+        Event -> column.
+    """
+    time, columns = col("event_time", "e"), []
+    for event, column in orders.items():
+        leads = col("event_name", "e").eq(literal(name_in_data(event)))
+        place = (
+            exp.case().when(leads.copy(), number(1)).else_(number(0))
+        )  # at one instant after those that could follow
+        latest = exp.Max(this=case_when(leads, time.copy()))
+        column_node = over(latest, col("entity", "e"), time.copy(), place, rows=("UNBOUNDED", None))
+        columns.append(exp.alias_(column_node, column))
+    star = exp.Column(this=exp.Star(), table=exp.to_identifier("e"))
+    return exp.select(star, *columns).from_(f"{step} AS e")
 
 
 def _attributed(

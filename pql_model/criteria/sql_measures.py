@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
 
 from sqlglot import exp
 
-from pql_model.config.definition import Criterion
+from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.sql_dialects import Node, SqlDialect
 from pql_model.criteria.sql_events import name_in_data
 from pql_model.criteria.sql_raw import (
@@ -70,6 +71,10 @@ class Reader:
         Value -> its column.
     may_lack_signup : bool
         Whether an entity may lack a sign-up.
+    orders : dict
+        Event to follow -> the column of the visible events with the time of the last one before.
+    shares : dict
+        Trait that a measure is divided by -> its column of the entities at risk.
     """
 
     engine: SqlDialect
@@ -77,11 +82,17 @@ class Reader:
     counted_users: bool
     values: dict[str, str]
     may_lack_signup: bool
+    orders: Mapping[str, str] = field(default_factory=dict)
+    shares: Mapping[str, str] = field(default_factory=dict)
 
     def measure(self, feature: Feature, label: str, thresholds: list[float]) -> MeasureExpression:
         """Measure a feature; `label` names its steps, and `thresholds` are what it is compared with."""
         expression = _BY_MEASURE[feature.measure](self, feature, label)
         value = expression.number
+        if feature.share_of is not None:
+            divisor = col(self.shares[feature.share_of], "r")
+            positive = case_when(divisor > number(0), divisor.copy())
+            value = exp.Div(this=self.engine.double(value), expression=positive)
         if feature.measure == "sum" and (digits := sum_digits(thresholds)) is not None:
             value = self.engine.rounded(value, digits)
         if self.may_lack_signup and feature.window.kind == "first":
@@ -93,7 +104,13 @@ class Reader:
     def event_tests(self, feature: Feature) -> list[Node]:
         if feature.event == ANY:
             return []
-        return [col("event_name", "e").eq(literal(name_in_data(feature.event)))]
+        names = [literal(name_in_data(event)) for event in feature.subject.events]
+        name = col("event_name", "e")
+        tests: list[Node] = [name.eq(names[0]) if len(names) == 1 else name.isin(*names)]
+        if feature.after is not None and feature.gap is not None:
+            followed, time = col(self.orders[feature.after], "e"), col("event_time", "e")
+            tests.append(time <= plus(followed, self.engine.interval(feature.gap)))
+        return tests
 
     def window_condition(self, feature: Feature) -> Node | None:
         """Whether a visible event counts for the feature; None if all do."""
@@ -152,6 +169,17 @@ def holds(criterion: Criterion, value: Node) -> Node:
         return one_of(value, criterion.in_, truths=True)
     compare = _COMPARE[str(criterion.operator)]
     return compare(this=value, expression=number(float(criterion.threshold or 0.0)))
+
+
+def joined(definition: Definition, test: Callable[[Criterion], Node]) -> Node:
+    """Join the tests of the conditions as the definition does."""
+    tests = [joined(member, test) if isinstance(member, Definition) else test(member) for member in definition.members]
+    if definition.least == len(tests):
+        return exp.and_(*tests)
+    if definition.least == 1:
+        return exp.or_(*tests)
+    points: list[Node] = [exp.case().when(each, number(1)).else_(number(0)) for each in tests]
+    return reduce(plus, points) >= number(definition.least)
 
 
 # ---------------------------------------------------------------- the measures
@@ -258,8 +286,11 @@ def _of_runs(current: bool) -> Callable[[Reader, Feature, str], MeasureExpressio
     return build
 
 
-def _trend(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
-    window = feature.window
+def _of_halves(
+    reader: Reader, feature: Feature, label: str, compare: Callable[[Node, Node], Node]
+) -> MeasureExpression:
+    """Compare the events of the window with those of the equally long one before it; in `compare`, null is undefined."""
+    window, tests = feature.window, reader.event_tests(feature)
     length = window.length or Duration(DAY)
     time, as_of = col("event_time", "e"), col("as_of", "e")
     start = minus(as_of, reader.engine.interval(length))
@@ -270,27 +301,52 @@ def _trend(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
         entity,
         exp.alias_(reader.count(recent), "recent"),
         exp.alias_(reader.count(in_period_before), "earlier"),
-        condition=None,
+        condition=exp.and_(*tests) if tests else None,
     ).group_by(entity.copy())
-    a, b = col("recent", "t"), col("earlier", "t")
-    total = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
-    change = exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=total)
-    trend = exp.select(col("entity", "t"), exp.alias_(change, "trend")).from_(f"{label}_halves AS t")
-    return MeasureExpression(_joined(label, "trend"), ((f"{label}_halves", halves), (label, trend)), label)
+    change = compare(col("recent", "t"), col("earlier", "t"))
+    result = exp.select(col("entity", "t"), exp.alias_(change, feature.measure)).from_(f"{label}_halves AS t")
+    return MeasureExpression(_joined(label, feature.measure), ((f"{label}_halves", halves), (label, result)), label)
 
 
-def _top_user_share(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
+def _trend(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
+    def compare(a: Node, b: Node) -> Node:
+        total = exp.Nullif(this=exp.Add(this=a.copy(), expression=b.copy()), expression=number(0))
+        return exp.Div(this=reader.engine.double(exp.Sub(this=a, expression=b)), expression=total)
+
+    return _of_halves(reader, feature, label, compare)
+
+
+def _times_before(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
+    def compare(a: Node, b: Node) -> Node:
+        return exp.Div(this=reader.engine.double(a), expression=exp.Nullif(this=b, expression=number(0)))
+
+    return _of_halves(reader, feature, label, compare)
+
+
+def _by_user(reader: Reader, feature: Feature, label: str) -> Cte:
+    """The events of the window by user."""
     entity, person = col("entity", "e"), col("person", "e")
     in_window = reader.window_condition(feature)
     condition = is_present(person) if in_window is None else exp.and_(is_present(person), in_window)
     users = reader.visible(entity, person, exp.alias_(reader.count(None), "times"), condition=condition)
-    users = users.group_by(entity.copy(), person.copy())
+    return f"{label}_users", users.group_by(entity.copy(), person.copy())
+
+
+def _top_user_count(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
+    users = _by_user(reader, feature, label)
+    most = exp.alias_(exp.Max(this=col("times", "u")), "most")
+    top = exp.select(col("entity", "u"), most).from_(f"{label}_users AS u").group_by(col("entity", "u"))
+    return MeasureExpression(_or_zero(_joined(label, "most")), (users, (label, top)), label)
+
+
+def _top_user_share(reader: Reader, feature: Feature, label: str) -> MeasureExpression:
+    users = _by_user(reader, feature, label)
     times = col("times", "u")
     all_of_them = exp.Nullif(this=exp.Sum(this=times.copy()), expression=number(0))
     largest_share = exp.Div(this=reader.engine.double(exp.Max(this=times)), expression=all_of_them)
     share = exp.select(col("entity", "u"), exp.alias_(largest_share, "share")).from_(f"{label}_users AS u")
     share = share.group_by(col("entity", "u"))
-    return MeasureExpression(_joined(label, "share"), ((f"{label}_users", users), (label, share)), label)
+    return MeasureExpression(_joined(label, "share"), (users, (label, share)), label)
 
 
 _BY_MEASURE: dict[str, Callable[[Reader, Feature, str], MeasureExpression]] = {
@@ -309,6 +365,8 @@ _BY_MEASURE: dict[str, Callable[[Reader, Feature, str], MeasureExpression]] = {
     "sessions": _sessions,
     "session_minutes": _session_minutes,
     "trend": _trend,
+    "times_before": _times_before,
+    "top_user_count": _top_user_count,
     "top_user_share": _top_user_share,
     "days_since_signup": _plain(lambda reader, _: reader.days(col("signed_up", "r"), col("as_of", "r"))),
 }

@@ -18,7 +18,8 @@ from pql_model.decide.decider import DEFAULTS, Decider, InForceStatus
 from pql_model.decide.policy import Period, make_rule
 from pql_model.decide.steps import Slopes
 from pql_model.features.spec import Feature
-from pql_model.model.columns import as_texts, trait_name
+from pql_model.features.trait_columns import trait_name
+from pql_model.model.columns import as_texts
 from pql_model.sources.scalars import canonical_value
 
 

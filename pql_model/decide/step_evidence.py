@@ -14,7 +14,7 @@ from scipy.special import logit
 
 from pql_model.config.definition import Criterion
 from pql_model.criteria.candidates import family_of
-from pql_model.features.spec import criterion_feature
+from pql_model.features.spec import declared_feature
 from pql_model.model.calibrate import Calibration
 from pql_model.model.columns import Manifest
 from pql_model.statistics.clustered_logistic import clustered_logistic
@@ -46,7 +46,7 @@ def behaviour_slopes(
     dict
         Behaviour -> slope; without behaviours that the model does not read or whose slope the rows do not determine.
     """
-    behaviours = dict.fromkeys(criterion_feature(c).family for c in criteria if c.event is not None)
+    behaviours = dict.fromkeys(declared_feature(c).family for c in criteria if c.event is not None)
     columns: dict[str, list[int]] = {}
     for j, column in enumerate(manifest.columns):
         columns.setdefault(family_of(column), []).append(j)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pql_model.config.definition import Criterion
 from pql_model.criteria.evaluate import BoundCriterion, Columns
 from pql_model.features.spec import Feature, parse_feature
 from pql_model.model.age_level import AGE
@@ -15,15 +16,18 @@ from pql_model.statistics.estimate import Estimate
 from pql_model.time import DAY, Window
 
 _DAYS = ("active_days", "current_streak_days", "longest_streak_days")
-_ADDITIVE = (*_DAYS, "count", "distinct_users", "sum", "distinct_values", "breadth", "sessions", "session_minutes")
+_ADDITIVE = (
+    *_DAYS,
+    *("count", "top_user_count", "distinct_users", "sum", "distinct_values", "breadth", "sessions", "session_minutes"),
+)
 _REACHED_BY_ONE_EVENT = ("max", "last")
 """One more event with the required value is enough."""
 _RECENCY = ("days_since_last", "days_to_first")
 """One event now is enough where an upper limit of days is required."""
 _AT_LEAST_ONE = (*_DAYS, "distinct_users", "breadth", "sessions")
 """At least 1 as soon as anything happened."""
-_WHOLE = (*_DAYS, "count", "distinct_users", "distinct_values", "breadth", "sessions")
-"""Whole numbers, each further one of which takes an event of its own."""
+_WHOLE = (*_DAYS, "count", "top_user_count", "distinct_users", "distinct_values", "breadth", "sessions")
+"""Whole numbers, each further one of which takes an event of its own, unless they are divided by a trait."""
 
 Slopes = Mapping[str, Estimate]
 """Family of a feature (see `Feature.family`) -> how far the model's contribution of it came true on later rows: 1 as predicted, 0 not at all."""
@@ -95,7 +99,7 @@ class Step:
     def __init__(self, condition: BoundCriterion, feature: Feature, manifest: Manifest, slopes: Slopes) -> None:
         self.condition, self._feature = condition, feature
         features = [(j, parse_feature(c.name)) for j, c in enumerate(manifest.columns) if c.kind == "feature"]
-        self._moved_columns = [(j, f) for j, f in features if f.event == feature.event]
+        self._moved_columns = [(j, f) for j, f in features if f.subject == feature.subject]
         self.is_read = any(_same_behaviour(f, feature) for _, f in self._moved_columns)
         self.slope = slopes.get(feature.family)
 
@@ -153,7 +157,7 @@ class Step:
 
     def _new_events(self, gap: Gap) -> np.ndarray:
         """How many events it takes at least, (rows,)."""
-        if self._feature.measure not in _WHOLE:
+        if not _is_whole(self._feature):
             return np.ones(len(gap.needed))
         return np.asarray(np.maximum(1.0, gap.needed - np.nan_to_num(gap.value)))
 
@@ -180,12 +184,20 @@ def _is_actionable(condition: BoundCriterion) -> bool:
     if measure in _RECENCY:
         return operator in ("<=", "<")
     if operator == "==":
-        return measure in _WHOLE
+        return _is_whole(condition.criterion)
     return operator in (">=", ">") and measure in (*_ADDITIVE, *_REACHED_BY_ONE_EVENT)
 
 
+def _is_whole(feature: Feature | Criterion) -> bool:
+    return feature.measure in _WHOLE and feature.share_of is None
+
+
 def _same_behaviour(first: Feature, second: Feature) -> bool:
-    return (first.event, first.measure, first.value) == (second.event, second.measure, second.value)
+    return _behaviour(first) == _behaviour(second)
+
+
+def _behaviour(feature: Feature) -> tuple[object, ...]:
+    return feature.subject, feature.measure, feature.value, feature.share_of
 
 
 def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np.ndarray:
@@ -199,8 +211,10 @@ def _needed(condition: BoundCriterion, value: np.ndarray, age: np.ndarray) -> np
     if condition.criterion.operator == "==":
         return np.where(np.nan_to_num(value) < threshold, threshold, np.nan)
     if condition.criterion.operator == ">":
-        threshold = np.floor(threshold) + 1 if measure in _WHOLE else float(np.nextafter(threshold, np.inf))
-    elif measure in _WHOLE:
+        threshold = (
+            np.floor(threshold) + 1 if _is_whole(condition.criterion) else float(np.nextafter(threshold, np.inf))
+        )
+    elif _is_whole(condition.criterion):
         threshold = float(np.ceil(threshold))
     return np.full(len(value), threshold)
 

@@ -15,8 +15,9 @@ import pandas as pd
 
 from pql_model.explain.reasons import behaviour_of
 from pql_model.features.spec import parse_feature
+from pql_model.features.trait_columns import as_numbers
 from pql_model.measures import LESS_IS_MORE
-from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
+from pql_model.model.columns import Manifest, ModelColumn, as_texts
 from pql_model.statistics.estimate import Estimate
 from pql_model.statistics.intervals import SampleSize, percentile_interval
 

@@ -6,9 +6,10 @@ import pandas as pd
 
 from pql_model.config.definition import Criterion
 from pql_model.explain.reason_text import AGE, format_amount, format_number, value_text
-from pql_model.features.spec import criterion_feature
+from pql_model.features.spec import declared_feature
+from pql_model.features.trait_columns import as_numbers, trait_name
 from pql_model.measures import MEASURES
-from pql_model.model.columns import ModelColumn, as_numbers, as_texts, trait_name
+from pql_model.model.columns import ModelColumn, as_texts
 
 _NEEDS = {
     ">=": "at least",
@@ -40,6 +41,8 @@ def _requirement(criterion: Criterion) -> str:
 
 def _threshold(criterion: Criterion, threshold: float) -> str:
     """Threshold in the unit of the value."""
+    if criterion.share_of is not None:
+        return f"{format_number(round(100 * threshold, 1))} %"
     if criterion.measure in ("sum", "max", "last"):
         return format_amount(str(criterion.value), threshold)
     unit = MEASURES[criterion.measure].unit
@@ -50,7 +53,7 @@ def _threshold(criterion: Criterion, threshold: float) -> str:
 
 def _value(criterion: Criterion, table: pd.DataFrame) -> str:
     if criterion.event is not None:
-        column = ModelColumn(criterion_feature(criterion).name, "feature")
+        column = ModelColumn(declared_feature(criterion).name, "feature")
     else:
         column = ModelColumn(trait_name(str(criterion.trait)), "number" if criterion.in_ is None else "text")
     if column.kind == "text":

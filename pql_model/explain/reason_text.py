@@ -55,6 +55,8 @@ def value_text(column: ModelColumn, value: Value, age: float | None = None) -> s
     age = None if age is None or math.isnan(age) else age
     if value is None:
         return _missing(feature, age)
+    if feature.share_of is not None:
+        return f"{format_number(round(100 * float(value), 1))} % of `{feature.share_of}`: {feature.amount.text}"
     return _TEXT_OF_MEASURE[feature.measure](feature, float(value), age)
 
 
@@ -105,13 +107,25 @@ def _missing(feature: Feature, age: float | None) -> str:
     if feature.rule.empty is not None or feature == AGE or (needs_signup and age is None):
         return f"{feature.text}: unknown"
     window = _window_text(feature.window, age)
+    if feature.share_of is not None:
+        return f"{feature.text}: unknown"
     if feature.measure == "trend":
-        return f"not active {window}, nor {_period_before(feature.window)}"
+        return f"{_not_active(feature)} {window}, nor {_period_before(feature.window)}"
+    if feature.measure == "times_before":
+        return f"{_not_active(feature)} {_period_before(feature.window)}"
     if feature.measure == "top_user_share":
         return f"no event that names a user {window}"
     if feature.value is not None:
-        return f"no {feature.value} of `{feature.event}` {window}"
-    return f"not active {window}" if feature.event == ANY else f"no `{feature.event}` {window}"
+        return f"no {feature.value} of `{feature.label}` {window}"
+    return f"{_not_active(feature)} {window}"
+
+
+def _not_active(f: Feature) -> str:
+    return "not active" if f.event == ANY else f"no `{f.label}`"
+
+
+def _active(f: Feature) -> str:
+    return "active" if f.event == ANY else f"`{f.label}`"
 
 
 # ---------------------------------------------------------------- times
@@ -151,14 +165,14 @@ def _quantity(number: float, noun: str, nouns: str | None = None) -> str:
 
 
 def _count(f: Feature, value: float, age: float | None) -> str:
-    noun, nouns = ("event", "events") if f.event == ANY else (f"`{f.event}`", f"`{f.event}`")
+    noun, nouns = ("event", "events") if f.event == ANY else (f"`{f.label}`", f"`{f.label}`")
     return f"{_quantity(value, noun, nouns) if value else f'no {nouns}'} {_window_text(f.window, age)}"
 
 
 def _active_days(f: Feature, value: float, age: float | None) -> str:
-    window, subject = _window_text(f.window, age), "active" if f.event == ANY else f"`{f.event}`"
+    window, subject = _window_text(f.window, age), _active(f)
     if not value:
-        return f"not active {window}" if f.event == ANY else f"no {subject} {window}"
+        return f"{_not_active(f)} {window}"
     if f.window.length is not None and f.window.length.us <= DAY:
         return f"{subject} {window}"
     return f"{subject} on {_of_days(f.window, value, age)}"
@@ -175,50 +189,51 @@ def _of_days(window: Window, value: float, age: float | None) -> str:
 
 
 def _users(f: Feature, value: float, age: float | None) -> str:
-    did = "active" if f.event == ANY else f"did `{f.event}`"
+    did = "active" if f.event == ANY else f"did `{f.label}`"
     return f"{_quantity(value, 'user') if value else 'nobody'} {did} {_window_text(f.window, age)}"
 
 
 def _since_last(f: Feature, value: float, age: float | None) -> str:
-    last = "last seen" if f.event == ANY else f"last `{f.event}`"
+    last = "last seen" if f.event == ANY else f"last `{f.label}`"
     of = f" of {_period(f.window)}" if f.window.kind == "first" else ""
     return f"{last}{of} {_time_ago(value)} ago"
 
 
 def _to_first(f: Feature, value: float, age: float | None) -> str:
-    first = "first seen" if f.event == ANY else f"first `{f.event}`"
+    first = "first seen" if f.event == ANY else f"first `{f.label}`"
     of = f" of {_period(f.window)}" if f.window.kind == "last" else ""
     return f"{first}{of} {_time_ago(abs(value))} {'after' if value >= 0 else 'before'} sign-up"
 
 
 def _sum(f: Feature, value: float, age: float | None) -> str:
-    return f"{format_amount(str(f.value), value) if value else f'no {f.value}'} of `{f.event}` {_window_text(f.window, age)}"
+    return f"{format_amount(str(f.value), value) if value else f'no {f.value}'} of `{f.label}` {_window_text(f.window, age)}"
 
 
 def _max(f: Feature, value: float, age: float | None) -> str:
-    return f"up to {format_amount(str(f.value), value)} in one `{f.event}` {_window_text(f.window, age)}"
+    return f"up to {format_amount(str(f.value), value)} in one `{f.label}` {_window_text(f.window, age)}"
 
 
 def _last(f: Feature, value: float, age: float | None) -> str:
     of = "" if f.window.kind == "ever" else f" {_window_text(f.window, age)}"
-    return f"{format_amount(str(f.value), value)} in the latest `{f.event}`{of}"
+    return f"{format_amount(str(f.value), value)} in the latest `{f.label}`{of}"
 
 
 def _values(f: Feature, value: float, age: float | None) -> str:
     distinct = _quantity(value, "value", "different values") if value else "no value"
-    return f"{distinct} of {f.value} in `{f.event}` {_window_text(f.window, age)}"
+    return f"{distinct} of {f.value} in `{f.label}` {_window_text(f.window, age)}"
 
 
 def _streak(f: Feature, value: float, age: float | None) -> str:
     window = "" if f.window.kind == "ever" else f" {_window_text(f.window, age)}"
     if f.measure == "current_streak_days":
-        days = f"active {_quantity(value, 'day')} in a row until now"
-        return f"{days if value else 'no active day today or yesterday'}{window}"
-    return (
-        f"longest streak {_quantity(value, 'active day')}{window}"
-        if value
-        else f"not active {_window_text(f.window, age)}"
-    )
+        days = f"{_active(f)} {_quantity(value, 'day')} in a row until now"
+        none = "no active day" if f.event == ANY else f"no `{f.label}`"
+        return f"{days if value else f'{none} today or yesterday'}{window}"
+    if not value:
+        return f"{_not_active(f)} {_window_text(f.window, age)}"
+    if f.event == ANY:
+        return f"longest streak {_quantity(value, 'active day')}{window}"
+    return f"`{f.label}` on {_quantity(value, 'day')} in a row{window}"
 
 
 def _breadth(f: Feature, value: float, age: float | None) -> str:
@@ -226,7 +241,8 @@ def _breadth(f: Feature, value: float, age: float | None) -> str:
 
 
 def _sessions(f: Feature, value: float, age: float | None) -> str:
-    return f"{_quantity(value, 'session') if value else 'no sessions'} {_window_text(f.window, age)}"
+    of = "" if f.event == ANY else f" of `{f.label}`"
+    return f"{_quantity(value, 'session') if value else 'no sessions'}{of} {_window_text(f.window, age)}"
 
 
 def _session_minutes(f: Feature, value: float, age: float | None) -> str:
@@ -236,26 +252,40 @@ def _session_minutes(f: Feature, value: float, age: float | None) -> str:
         duration = _quantity(round(value), "minute")
     else:
         duration = "less than a minute" if value else "no minutes"
-    return f"{duration} in sessions {_window_text(f.window, age)}"
+    of = "" if f.event == ANY else f" of `{f.label}`"
+    return f"{duration} in sessions{of} {_window_text(f.window, age)}"
 
 
 def _trend(f: Feature, value: float, age: float | None) -> str:
-    window, before = _window_text(f.window, age), _period_before(f.window)
     if value >= 1:
-        return f"active {window}, not {before}"
-    if value <= -1:
-        return f"not active {window}, but {before}"
-    ratio = (1 + value) / (1 - value)
-    if ratio >= 1.05:
-        ratio_text = f"{format_number(round(ratio, 1 if ratio < 10 else 0))} times"
+        return f"{_active(f)} {_window_text(f.window, age)}, not {_period_before(f.window)}"
+    return _times_before(f, (1 + value) / (1 - value), age)
+
+
+def _times_before(f: Feature, value: float, age: float | None) -> str:
+    window, before = _window_text(f.window, age), _period_before(f.window)
+    if value <= 0:
+        return f"{_not_active(f)} {window}, but {before}"
+    if value >= 1.05:
+        ratio = f"{format_number(round(value, 1 if value < 10 else 0))} times"
     else:
-        ratio_text = "about" if ratio >= 0.95 else f"{max(ratio, 0.01):.0%}"
-    return f"{ratio_text} as active {window} as {before}"
+        ratio = "about" if value >= 0.95 else f"{max(value, 0.01):.0%}"
+    return (
+        f"{ratio} as active {window} as {before}"
+        if f.event == ANY
+        else f"{ratio} as many `{f.label}` {window} as {before}"
+    )
 
 
 def _top_share(f: Feature, value: float, age: float | None) -> str:
     share = "all events" if value >= 1 else f"{value:.0%} of the events"
     return f"the most active user did {share} {_window_text(f.window, age)}"
+
+
+def _top_count(f: Feature, value: float, age: float | None) -> str:
+    noun, nouns = ("event", "events") if f.event == ANY else (f"`{f.label}`", f"`{f.label}`")
+    did = f"{_quantity(value, noun, nouns)} by one user" if value else f"no {noun} that names a user"
+    return f"{did} {_window_text(f.window, age)}"
 
 
 def _age(f: Feature, value: float, age: float | None) -> str:
@@ -278,6 +308,8 @@ _TEXT_OF_MEASURE: dict[str, Callable[[Feature, float, float | None], str]] = {
     "sessions": _sessions,
     "session_minutes": _session_minutes,
     "trend": _trend,
+    "times_before": _times_before,
+    "top_user_count": _top_count,
     "top_user_share": _top_share,
     "days_since_signup": _age,
 }

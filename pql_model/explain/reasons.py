@@ -10,9 +10,10 @@ import pandas as pd
 
 from pql_model.explain.reason_text import AGE, Value, value_text
 from pql_model.features.spec import parse_feature
+from pql_model.features.trait_columns import as_numbers
 from pql_model.measures import ANY
 from pql_model.model.calibrate import Calibration
-from pql_model.model.columns import Manifest, ModelColumn, as_numbers, as_texts
+from pql_model.model.columns import Manifest, ModelColumn, as_texts
 
 TOP = 3
 PARTS = ("usage", "fit", "timing")
@@ -87,7 +88,7 @@ def behaviour_of(column: ModelColumn) -> tuple[str, str]:
     feature = parse_feature(column.name)
     if feature.measure in _TIMING:
         return "timing", "time since sign-up"
-    return "usage", "activity as a whole" if feature.event == ANY else feature.event
+    return "usage", "activity as a whole" if feature.event == ANY else feature.subject.family
 
 
 def explain(

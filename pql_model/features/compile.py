@@ -22,18 +22,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pql_model.errors import DataError, listed
-from pql_model.features.rounding import LEAST_POWER, NUDGE, POWERS, SUM_DIGITS
-from pql_model.features.spec import Feature
+from pql_model.features.aggregates import aggregate, finish, first_in_window, gross, in_window, rounded_sums
+from pql_model.features.spec import Feature, Subject
+from pql_model.features.subject_rows import subject_keys, subject_rows
 from pql_model.measures import ANY
 from pql_model.sources.duckdb_session import fetch_scalar, row_count
-from pql_model.time import DAY, MINUTE, SESSION_GAP, Window
+from pql_model.time import DAY
 
 Table = Any  # an Ibis table
-Column = Any  # an Ibis column
 
 _ROWS_PER_BUCKET = 25_000_000
 _STREAKS = ("current_streak_days", "longest_streak_days")
-_SEPARATE = (*_STREAKS, "top_user_share", "days_since_signup")
+_OF_USERS = ("top_user_share", "top_user_count")
+_SEPARATE = (*_STREAKS, *_OF_USERS, "days_since_signup")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class _Matrix:
 
     def write(self, feature: Feature, raw: np.ndarray, rows: np.ndarray, columns: np.ndarray | int) -> None:
         """Write the raw numbers of a feature; column -1 is skipped, and NaN keeps the empty number."""
-        numbers = _finish(feature, raw, self.as_of[rows], self.signed_up[rows])
+        numbers = finish(feature, raw, self.as_of[rows], self.signed_up[rows])
         columns = np.broadcast_to(columns, rows.shape)
         defined = (columns >= 0) & ~np.isnan(numbers)
         self.numbers[rows[defined], columns[defined]] = numbers[defined]
@@ -63,6 +64,25 @@ class _Job:
     features: dict[Feature, int]
     matrix: _Matrix
 
+    @property
+    def subjects(self) -> list[Subject]:
+        """Whose rows are read: all plain events, only `any`, or none of these."""
+        return list(dict.fromkeys(feature.subject for feature in self.features))
+
+    @property
+    def shapes(self) -> list[Feature]:
+        """One feature of each measure, value and window: what differs is the subject."""
+        return list({(f.measure, f.value, f.window): f for f in self.features}.values())
+
+    def columns_of(self, shape: Feature) -> np.ndarray:
+        """The column of the matrix for each subject; -1 where a subject has no such feature."""
+        columns = {
+            f.subject: c
+            for f, c in self.features.items()
+            if (f.measure, f.value, f.window) == (shape.measure, shape.value, shape.window)
+        }
+        return np.array([columns.get(subject, -1) for subject in self.subjects], dtype=np.int64)
+
 
 def build_features(
     events: Table, snapshots: Table, features: Sequence[Feature], progress: Callable[[float], None] | None = None
@@ -77,6 +97,7 @@ def build_features(
         Columns entity, as_of, signed_up (microseconds), unique by entity and as_of.
     features : sequence of Feature
         What to compute; the columns have this order.
+        A feature with `share_of` is not divided yet; see `pql_model.features.table`.
     progress : callable, optional
         Called with the share done, 0 to 1.
 
@@ -154,16 +175,18 @@ def _in_bucket(table: Table, bucket: int, buckets: int) -> Table:
 def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Callable[[_Job], None], dict[Feature, int]]]:
     """Group the features by the query that computes them, each with its column in the matrix."""
     at = {feature: column for column, feature in enumerate(features)}
-    of_events = {f: c for f, c in at.items() if f.event != ANY}
-    of_entity = {f: c for f, c in at.items() if f.event == ANY and f.measure not in _SEPARATE}
-    if of_events:
-        yield _per_event, of_events
-    if of_entity:
-        yield _per_entity, of_entity
-    for window in {f.window: None for f in at if f.measure in _STREAKS}:
-        yield _streaks, {f: c for f, c in at.items() if f.measure in _STREAKS and f.window == window}
-    if shares := {f: c for f, c in at.items() if f.measure == "top_user_share"}:
-        yield _top_user_share, shares
+    for of_subject in (
+        lambda f: f.event != ANY and f.subject.plain,
+        lambda f: f.event == ANY,
+        lambda f: not f.subject.plain,
+    ):
+        part = {f: c for f, c in at.items() if of_subject(f)}
+        if plain := {f: c for f, c in part.items() if f.measure not in _SEPARATE}:
+            yield _aggregates, plain
+        for window in {f.window: None for f in part if f.measure in _STREAKS}:
+            yield _streaks, {f: c for f, c in part.items() if f.measure in _STREAKS and f.window == window}
+        if of_users := {f: c for f, c in part.items() if f.measure in _OF_USERS}:
+            yield _top_users, of_users
     if ages := {f: c for f, c in at.items() if f.measure == "days_since_signup"}:
         yield _ages, ages
 
@@ -183,197 +206,89 @@ def _visible(job: _Job, events: Table) -> Table:
     )
 
 
-def _joined_with_previous(job: _Job, events: Table, keys: Sequence[str], previous: dict[str, list[str]]) -> Table:
-    """Join the log; column `previous_X` is the time of the previous row with the same keys and X."""
+def _joined(job: _Job, previous: dict[str, list[str]], ordered: Sequence[str] = ()) -> Table:
+    """Join the rows of the features' subjects with the snapshots.
 
-    def mark(table: Table, scope: str) -> Table:
+    Column `previous_X` is the time of the previous row with the same subject and X, and `order_V` the place of a row by time
+    and value V.
+    """
+
+    def prepare(table: Table, scope: str) -> Table:
+        t = subject_rows(table, job.subjects, scope).mutate(day=lambda t: t.time // DAY)
         lags = {
-            f"previous_{name}": table.time.lag().over(ibis.window(group_by=[scope, *keys, *within], order_by=["time"]))
+            f"previous_{name}": t.time.lag().over(ibis.window(group_by=[scope, "event", *within], order_by=["time"]))
             for name, within in previous.items()
         }
-        return table.mutate(**lags) if lags else table
+        places = {
+            f"order_{value}": ibis.row_number().over(
+                ibis.window(group_by=[scope, "event"], order_by=["time", f"value_{value}"])
+            )
+            for value in ordered
+        }
+        return t.mutate(**lags, **places) if lags or places else t
 
     if job.late:
-        return mark(_visible(job, events), "row")
-    return _visible(job, mark(events, "entity"))
-
-
-def _inside(t: Table, window: Window) -> tuple[Column, Column | None]:
-    """Whether a visible row lies in the window, and the window's start (None if unbounded)."""
-    start, end = window.bounds(t.signed_up, t.as_of, ibis.least)
-    inside = t.time < end
-    return (inside if start is None else inside & (t.time >= start)), start
-
-
-def _first_of(t: Table, name: str, inside: Column, start: Column | None) -> Column:
-    """Whether a row is the first with its key inside the window."""
-    before = t[f"previous_{name}"]
-    return inside & (before.isnull() if start is None else before.isnull() | (before < start))
-
-
-# ---------------------------------------------------------------- the measures
-
-
-def _aggregate(t: Table, feature: Feature) -> Column:
-    """The raw number of a feature; times stay instants, which `_finish` turns into days."""
-    inside, start = _inside(t, feature.window)
-    measure = feature.measure
-    if measure == "count":
-        return t.n.sum(where=inside)
-    if measure == "active_days":
-        return t.count(where=_first_of(t, "day", inside, start))
-    if measure == "breadth":
-        return t.count(where=_first_of(t, "event", inside, start))
-    if measure == "distinct_users":
-        logged = t.count(where=_first_of(t, "user", inside & t.user.notnull(), start))
-        return ibis.greatest(logged.cast("float64"), t.users.max(where=inside).fill_null(0.0))
-    if measure == "days_since_last":
-        return t.time.max(where=inside)
-    if measure == "days_to_first":
-        return t.time.min(where=inside)
-    if measure == "sessions":
-        begins = _first_of(t, "time", inside, start) | (inside & (t.time - t.previous_time > SESSION_GAP))
-        return t.count(where=begins)
-    if measure == "session_minutes":
-        gap = t.time - t.previous_time
-        same_session = inside & (gap <= SESSION_GAP)
-        return gap.sum(where=same_session if start is None else same_session & (t.previous_time >= start))
-    if measure == "trend":
-        recent, before = _halves(t, feature.window)
-        a, b = t.n.sum(where=recent).fill_null(0.0), t.n.sum(where=before).fill_null(0.0)
-        return (a - b) / (a + b).nullif(0.0)
-    return _aggregate_value(t, feature, inside, start)
-
-
-def _halves(t: Table, window: Window) -> tuple[Column, Column]:
-    start, _ = window.bounds(t.signed_up, t.as_of, ibis.least)
-    earlier = start - (t.as_of - start)
-    return t.time >= start, (t.time >= earlier) & (t.time < start)
-
-
-def _aggregate_value(t: Table, feature: Feature, inside: Column, start: Column | None) -> Column:
-    value = t[f"value_{feature.value}"]
-    inside = inside & value.notnull()
-    if feature.measure == "sum":
-        return value.sum(where=inside)
-    if feature.measure == "max":
-        return value.max(where=inside)
-    if feature.measure == "last":
-        return value.argmax(t[f"order_{feature.value}"], where=inside)
-    return t.count(where=_first_of(t, f"value_{feature.value}", inside, start))
-
-
-def _finish(feature: Feature, raw: np.ndarray, as_of: np.ndarray, signed_up: np.ndarray) -> np.ndarray:
-    if feature.measure == "days_since_last":
-        return np.asarray((as_of - raw) / DAY)
-    if feature.measure == "days_to_first":
-        return np.asarray((raw - signed_up) / DAY)
-    if feature.measure == "session_minutes":
-        return raw / MINUTE
-    return raw
-
-
-def _gross(t: Table, feature: Feature) -> Column:
-    """The sum of absolute values, which tells how many digits of the sum are meaningful."""
-    value = t[f"value_{feature.value}"]
-    return value.abs().sum(where=_inside(t, feature.window)[0] & value.notnull())
-
-
-def _rounded(sums: np.ndarray, gross: np.ndarray) -> np.ndarray:
-    """Vectorise `rounding.rounded`: the same operations in the same order, hence the same bits."""
-    powers = np.array(POWERS)
-    rounds = np.isfinite(gross) & (gross > 0)
-    finite, total = np.where(rounds, gross, 1.0), np.where(rounds, sums, 0.0)
-    exponent = SUM_DIGITS - np.searchsorted(powers, finite * NUDGE, side="right") - LEAST_POWER
-    half = exponent // 2
-    one, other = powers[half - LEAST_POWER], powers[exponent - half - LEAST_POWER]
-    return np.where(rounds, np.round(total * one * other) / one / other, sums)
+        return prepare(_visible(job, job.events), "row")
+    return _visible(job, prepare(job.events, "entity"))
 
 
 # ---------------------------------------------------------------- the queries
 
 
-def _per_event(job: _Job) -> None:
-    features = job.features
-    names = sorted({feature.event for feature in features})
-    measures = {feature.measure for feature in features}
-    values = {f.value for f in features if f.measure == "distinct_values"}
-    previous = {"day": ["day"]} if "active_days" in measures else {}
-    previous |= {"user": ["user"]} if "distinct_users" in measures else {}
+_PREVIOUS = {
+    "active_days": "day",
+    "distinct_users": "user",
+    "breadth": "name",
+    "sessions": "time",
+    "session_minutes": "time",
+}
+
+
+def _aggregates(job: _Job) -> None:
+    within = {"day": ["day"], "user": ["user"], "name": ["name"], "time": []}
+    measures = {feature.measure for feature in job.features}
+    previous = {name: within[name] for name in (_PREVIOUS[m] for m in sorted(measures) if m in _PREVIOUS)}
+    values = sorted({f.value for f in job.features if f.measure == "distinct_values" and f.value is not None})
     previous |= {f"value_{value}": [f"value_{value}"] for value in values}
-    log = job.events.filter(job.events.event.isin(names)).mutate(day=job.events.time // DAY)
-    log = log.mutate(
-        **{
-            f"order_{value}": ibis.row_number().over(
-                ibis.window(group_by=["entity", "event"], order_by=["time", f"value_{value}"])
-            )
-            for value in {f.value for f in features if f.measure == "last"}
-        }
-    )
-    t = _joined_with_previous(job, log, ["event"], previous)
-    shapes = list({(f.measure, f.value, f.window): f for f in features}.values())
-    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(shapes)}
-    aggregates |= {f"gross{i}": _gross(t, feature) for i, feature in enumerate(shapes) if feature.measure == "sum"}
-    column_of = {
-        f"a{i}": np.array(
-            [features.get(Feature(name, f.measure, f.window, f.value), -1) for name in names], dtype=np.int64
-        )
-        for i, f in enumerate(shapes)
-    }
-    value_set = pa.array(names, type=pa.string())
-    for batch in t.group_by("row", "event").agg(**aggregates).to_pyarrow().to_batches():
-        rows = batch.column("row").to_numpy()
-        codes = pc.index_in(batch.column("event"), value_set=value_set).to_numpy(zero_copy_only=False)
-        for i, feature in enumerate(shapes):
-            raw = _numbers(batch.column(f"a{i}"))
-            if feature.measure == "sum":
-                raw = _rounded(raw, _numbers(batch.column(f"gross{i}")))
-            job.matrix.write(feature, raw, rows, column_of[f"a{i}"][codes])
-
-
-def _per_entity(job: _Job) -> None:
-    needs = {
-        "active_days": "day",
-        "distinct_users": "user",
-        "breadth": "event",
-        "sessions": "time",
-        "session_minutes": "time",
-    }
-    within = {"day": ["day"], "user": ["user"], "event": ["event"], "time": []}
-    previous = {needs[f.measure]: within[needs[f.measure]] for f in job.features if f.measure in needs}
-    t = _joined_with_previous(job, job.events.mutate(day=job.events.time // DAY), [], previous)
-    aggregates = {f"a{i}": _aggregate(t, feature) for i, feature in enumerate(job.features)}
-    _spread(job, t.group_by("row").agg(**aggregates))
+    t = _joined(job, previous, sorted({f.value for f in job.features if f.measure == "last" and f.value is not None}))
+    aggregates = {f"a{i}": aggregate(t, shape) for i, shape in enumerate(job.shapes)}
+    aggregates |= {f"gross{i}": gross(t, shape) for i, shape in enumerate(job.shapes) if shape.measure == "sum"}
+    _spread(job, t.group_by("row", "event").agg(**aggregates))
 
 
 def _streaks(job: _Job) -> None:
     window = next(iter(job.features)).window
-    t = _joined_with_previous(job, job.events.mutate(day=job.events.time // DAY), [], {"day": ["day"]})
-    inside, start = _inside(t, window)
-    days = t.filter(_first_of(t, "day", inside, start)).select("row", "day")
-    in_order = ibis.row_number().over(ibis.window(group_by="row", order_by="day"))
+    t = _joined(job, {"day": ["day"]})
+    inside, start = in_window(t, window)
+    days = t.filter(first_in_window(t, "day", inside, start)).select("row", "event", "day")
+    in_order = ibis.row_number().over(ibis.window(group_by=["row", "event"], order_by="day"))
     ordered = days.mutate(position=in_order)
     islands = ordered.mutate(island=ordered.day - ordered.position)
-    runs = islands.group_by("row", "island").agg(length=islands.count(), last=islands.day.max())
-    best = runs.group_by("row").agg(
+    runs = islands.group_by("row", "event", "island").agg(length=islands.count(), last=islands.day.max())
+    best = runs.group_by("row", "event").agg(
         longest=runs.length.max(), last=runs.last.max(), current=runs.length.argmax(runs.last)
     )
-    for batch in best.to_pyarrow().to_batches():
-        rows = batch.column("row").to_numpy()
+    for batch, rows, codes in _batches(job, best):
         today = (job.matrix.as_of[rows] - 1) // DAY
         unbroken = batch.column("last").to_numpy() >= today - 1
         current = np.where(unbroken, _numbers(batch.column("current")), 0.0)
-        for feature, column in job.features.items():
-            longest = feature.measure == "longest_streak_days"
-            job.matrix.numbers[rows, column] = _numbers(batch.column("longest")) if longest else current
+        for shape in job.shapes:
+            longest = shape.measure == "longest_streak_days"
+            raw = _numbers(batch.column("longest")) if longest else current
+            job.matrix.write(shape, raw, rows, job.columns_of(shape)[codes])
 
 
-def _top_user_share(job: _Job) -> None:
-    t = _visible(job, job.events.filter(job.events.user.notnull()))
-    sums = {f"a{i}": t.n.sum(where=_inside(t, feature.window)[0]) for i, feature in enumerate(job.features)}
-    users = t.group_by("row", "user").agg(**sums)
-    shares = {name: users[name].max() / users[name].sum().nullif(0.0) for name in sums}
-    _spread(job, users.group_by("row").agg(**shares))
+def _top_users(job: _Job) -> None:
+    t = _joined(job, {}).filter(lambda t: t.user.notnull())
+    sums = {f"a{i}": t.n.sum(where=in_window(t, shape.window)[0]) for i, shape in enumerate(job.shapes)}
+    users = t.group_by("row", "event", "user").agg(**sums)
+    most = {
+        f"a{i}": users[f"a{i}"].max()
+        if shape.measure == "top_user_count"
+        else users[f"a{i}"].max() / users[f"a{i}"].sum().nullif(0.0)
+        for i, shape in enumerate(job.shapes)
+    }
+    _spread(job, users.group_by("row", "event").agg(**most))
 
 
 def _ages(job: _Job) -> None:
@@ -382,10 +297,22 @@ def _ages(job: _Job) -> None:
 
 
 def _spread(job: _Job, query: Table) -> None:
+    """Write the aggregates `a0`, `a1` and so on of the shapes, by row and subject."""
+    columns = [job.columns_of(shape) for shape in job.shapes]
+    for batch, rows, codes in _batches(job, query):
+        for i, shape in enumerate(job.shapes):
+            raw = _numbers(batch.column(f"a{i}"))
+            if shape.measure == "sum":
+                raw = rounded_sums(raw, _numbers(batch.column(f"gross{i}")))
+            job.matrix.write(shape, raw, rows, columns[i][codes])
+
+
+def _batches(job: _Job, query: Table) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
+    """The result of a query in batches, each with its rows of the matrix and the positions of their subjects."""
+    keys = pa.array(subject_keys(job.subjects), type=pa.string())
     for batch in query.to_pyarrow().to_batches():
-        rows = batch.column("row").to_numpy()
-        for i, (feature, column) in enumerate(job.features.items()):
-            job.matrix.write(feature, _numbers(batch.column(f"a{i}")), rows, column)
+        codes = pc.index_in(batch.column("event"), value_set=keys).to_numpy(zero_copy_only=False)
+        yield batch, batch.column("row").to_numpy(), codes
 
 
 def _numbers(column: pa.Array) -> np.ndarray:

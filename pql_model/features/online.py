@@ -17,7 +17,7 @@ from math import nan
 from typing import Any, NamedTuple
 
 from pql_model.features.rounding import rounded
-from pql_model.features.spec import Feature
+from pql_model.features.spec import Feature, Subject
 from pql_model.features.timeline import Amounts, EventRow, Timeline, visible
 from pql_model.measures import ANY
 from pql_model.time import DAY, MINUTE, Duration, Window
@@ -80,31 +80,51 @@ class OnlineFeatures:
         whole = Timeline(visible(events, as_of))
         snapshot = _Snapshot(signed_up, as_of)
         edges = [_edges(window, snapshot) for window in self._windows]
-        for event, value, by_window in self._plan:
-            if event == ANY or event in whole.positions:
-                log = whole if event == ANY else whole.subset(whole.positions[event])
+        for subject, value, by_window in self._plan:
+            log = _log(whole, subject)
+            if log is not None:
                 _fill(out, log if value is None else Amounts(log, value), by_window, edges, snapshot)
         return out
 
 
-def _plan(features: Sequence[Feature]) -> tuple[list[tuple[str, str | None, _ByWindow]], list[Window]]:
-    """Group the features by event, value and window, and list the windows, which an evaluation looks up once each."""
+def _log(whole: Timeline, subject: Subject) -> Timeline | None:
+    """The rows of a subject; None where there are none."""
+    if subject.plain:
+        event = subject.events[0]
+        if event == ANY:
+            return whole
+        return whole.subset(whole.positions[event]) if event in whole.positions else None
+    positions = sorted(at for event in subject.events for at in whole.positions.get(event, ()))
+    if subject.after is not None and subject.gap is not None:
+        earlier = [whole.times[at] for at in whole.positions.get(subject.after, ())]
+        positions = [at for at in positions if _follows(whole.times[at], earlier, subject.gap.us)]
+    return whole.subset(positions) if positions else None
+
+
+def _follows(time: int, earlier: Sequence[int], gap: int) -> bool:
+    """Whether the last of these times before `time` is at most `gap` ago."""
+    before = bisect_left(earlier, time)
+    return before > 0 and time - earlier[before - 1] <= gap
+
+
+def _plan(features: Sequence[Feature]) -> tuple[list[tuple[Subject, str | None, _ByWindow]], list[Window]]:
+    """Group the features by subject, value and window, and list the windows, which an evaluation looks up once each."""
     numbers: dict[Window, int] = {}
-    plan: dict[tuple[str, str | None], dict[int, list[tuple[int, _Measure]]]] = {}
+    plan: dict[tuple[Subject, str | None], dict[int, list[tuple[int, _Measure]]]] = {}
     for position, feature in enumerate(features):
         if feature.measure == "days_since_signup":  # reads no events
             continue
         window, measure = _compile(feature)
         number = numbers.setdefault(window, len(numbers))
-        plan.setdefault((feature.event, feature.value), {}).setdefault(number, []).append((position, measure))
-    return [(event, value, list(by_window.items())) for (event, value), by_window in plan.items()], list(numbers)
+        plan.setdefault((feature.subject, feature.value), {}).setdefault(number, []).append((position, measure))
+    return [(subject, value, list(by_window.items())) for (subject, value), by_window in plan.items()], list(numbers)
 
 
 def _compile(feature: Feature) -> tuple[Window, _Measure]:
-    """Choose the window to read and the measure of its rows. A trend also reads the window before its own."""
-    if feature.measure == "trend" and feature.window.length is not None:
+    """Choose the window to read and the measure of its rows. A comparison also reads the window before its own."""
+    if feature.measure in _OF_HALVES and feature.window.length is not None:
         length = feature.window.length.us
-        return Window("last", Duration(2 * length)), partial(_trend, length)
+        return Window("last", Duration(2 * length)), partial(_halves, _OF_HALVES[feature.measure], length)
     return feature.window, _MEASURES[feature.measure]
 
 
@@ -139,10 +159,11 @@ def _count(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     return float(j - i if log.plain else sum(log.counts[i:j]))
 
 
-def _trend(length: int, log: Timeline, i: int, j: int, snapshot: _Snapshot) -> float:
+def _halves(
+    compare: Callable[[float, float], float], length: int, log: Timeline, i: int, j: int, snapshot: _Snapshot
+) -> float:
     middle = bisect_left(log.times, snapshot.as_of - length)
-    a, b = _count(log, middle, j, snapshot), _count(log, i, middle, snapshot)
-    return (a - b) / (a + b) if a + b else nan
+    return compare(_count(log, middle, j, snapshot), _count(log, i, middle, snapshot))
 
 
 def _active_days(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
@@ -155,7 +176,8 @@ def _distinct_users(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
     return logged if log.plain else max([logged, *(users for users in log.user_counts[i:j] if users is not None)])
 
 
-def _top_user_share(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
+def _by_user(log: Timeline, i: int, j: int) -> tuple[float, float]:
+    """Events of the user with most of them, and events of all users."""
     users = log.users[i:j]
     if log.plain:
         totals: dict[str | None, float] = {**Counter(users)}
@@ -166,7 +188,12 @@ def _top_user_share(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
             if user is not None:
                 totals[user] += n
                 named += n
-    return max(totals.values()) / named if named else nan
+    return float(max(totals.values(), default=0.0)), named
+
+
+def _top_user_share(log: Timeline, i: int, j: int, _: _Snapshot) -> float:
+    most, named = _by_user(log, i, j)
+    return most / named if named else nan
 
 
 def _days_since_last(log: Timeline, _: int, j: int, snapshot: _Snapshot) -> float:
@@ -228,5 +255,11 @@ _MEASURES: dict[str, _Measure] = {
     "sessions": _sessions,
     "session_minutes": _session_minutes,
     "top_user_share": _top_user_share,
+    "top_user_count": lambda log, i, j, _: _by_user(log, i, j)[0],
 }
-"""Measures that read events; `trend` is compiled separately."""
+"""Measures of the events in a window."""
+_OF_HALVES: dict[str, Callable[[float, float], float]] = {
+    "trend": lambda a, b: (a - b) / (a + b) if a + b else nan,
+    "times_before": lambda a, b: a / b if b else nan,
+}
+"""Measures of the number of events in a window and in the equally long one before it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from pql_model.features.spec import Feature
+from pql_model.features.spec import Feature, Subject
 from pql_model.measures import ANY
 from pql_model.time import DAY, MINUTE, SESSION_GAP
 
@@ -32,6 +32,8 @@ class Event:
 def evaluate(feature: Feature, events: Sequence[Event], signed_up: int | None, as_of: int) -> float | None:
     """Compute a feature of one entity as known at as_of, from its events in any order; None where undefined.
 
+    The amount only: `share_of` is divided by the trait afterwards (`share`).
+
     >>> log = [Event("login", time=0), Event("login", time=3 * DAY), Event("login", time=9 * DAY)]
     >>> evaluate(Feature("login", "count"), log, signed_up=0, as_of=9 * DAY)
     2.0
@@ -39,12 +41,14 @@ def evaluate(feature: Feature, events: Sequence[Event], signed_up: int | None, a
     if signed_up is None and feature.needs_signup:
         return None
     visible = [e for e in events if e.time < as_of and (e.known_at is None or e.known_at < as_of)]
-    named = sorted((e for e in visible if feature.event in (ANY, e.event)), key=lambda e: e.time)
+    named = sorted((e for e in visible if _counts(feature.subject, e, visible)), key=lambda e: e.time)
     start, end = feature.window.bounds(signed_up, as_of)
     rows = [e for e in named if (start is None or start <= e.time) and e.time < end]
 
-    if feature.measure == "trend":  # also reads the equally long window before its own
-        number = _trend(rows, [e for e in named if start - (end - start) <= e.time < start])
+    if feature.measure in _OF_HALVES:  # also reads the equally long window before its own
+        number = _OF_HALVES[feature.measure](
+            _count(rows), _count([e for e in named if start - (end - start) <= e.time < start])
+        )
     elif feature.value is not None:
         # In order of time, and of size among equal times. Rows without the value are left out.
         pairs = sorted((e.time, e.values[feature.value]) for e in rows if feature.value in e.values)
@@ -56,6 +60,20 @@ def evaluate(feature: Feature, events: Sequence[Event], signed_up: int | None, a
     return None if number is None else float(number)
 
 
+def share(amount: float | None, trait: float | None) -> float | None:
+    """Divide an amount by a trait of the entity, such as its quota; undefined unless the trait is positive."""
+    return amount / trait if amount is not None and trait is not None and trait > 0 else None
+
+
+def _counts(subject: Subject, event: Event, visible: list[Event]) -> bool:
+    """Whether an event is one of the subject's, and follows what it must follow: earlier, and not too long ago."""
+    if subject.events != (ANY,) and event.event not in subject.events:
+        return False
+    if subject.after is None or subject.gap is None:
+        return True
+    return any(e.event == subject.after and 0 < event.time - e.time <= subject.gap.us for e in visible)
+
+
 def _count(rows: list[Event]) -> float:
     return sum(e.n for e in rows)
 
@@ -65,14 +83,13 @@ def _distinct_users(rows: list[Event]) -> float:
 
 
 def _top_user_share(rows: list[Event]) -> float | None:
-    named = [e for e in rows if e.user is not None]
-    most = max((_count([e for e in named if e.user == user]) for user in {e.user for e in named}), default=None)
-    return most / _count(named) if most else None
+    most = _top_user_count(rows)
+    return most / _count([e for e in rows if e.user is not None]) if most else None
 
 
-def _trend(rows: list[Event], before: list[Event]) -> float | None:
-    a, b = _count(rows), _count(before)
-    return (a - b) / (a + b) if a + b else None
+def _top_user_count(rows: list[Event]) -> float:
+    users = {e.user for e in rows if e.user is not None}
+    return max((_count([e for e in rows if e.user == user]) for user in users), default=0.0)
 
 
 def _streak(times: list[int], last_day: int) -> int:
@@ -88,6 +105,11 @@ _OF_ROWS: dict[str, Callable[[list[Event]], float | None]] = {
     "distinct_users": _distinct_users,
     "breadth": lambda rows: len({e.event for e in rows}),
     "top_user_share": _top_user_share,
+    "top_user_count": _top_user_count,
+}
+_OF_HALVES: dict[str, Callable[[float, float], float | None]] = {  # of the counts in the window and in the one before
+    "trend": lambda a, b: (a - b) / (a + b) if a + b else None,
+    "times_before": lambda a, b: a / b if b else None,
 }
 _OF_VALUES: dict[str, Callable[[list[float]], float | None]] = {
     "sum": sum,

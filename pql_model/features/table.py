@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pql_model.errors import DataError, listed
 from pql_model.features.compile import build_features
 from pql_model.features.dated import join_latest
 from pql_model.features.spec import Feature
+from pql_model.features.trait_columns import as_numbers, trait_name
 from pql_model.sources.entities import trait_column
 from pql_model.sources.read import Sources
 
@@ -57,10 +59,32 @@ def feature_table(
             allowed=[name.removeprefix("value_") for name in sources.events.table.columns if name.startswith("value_")],
             remedy="map them under `values:` in the config, or train a model without them",
         )
-    table = build_features(sources.events.table, snapshots, features, progress)
-    fixed = {trait: name for trait, name in trait_names.items() if trait in sources.entities.traits}
+    amounts = list(dict.fromkeys(feature.amount for feature in features))
+    table = build_features(sources.events.table, snapshots, amounts, progress)
+    shared = {trait: trait_name(trait) for f in features if (trait := f.share_of) is not None}
+    wanted = {**trait_names, **shared}
+    fixed = {trait: name for trait, name in wanted.items() if trait in sources.entities.traits}
     table = table.join(trait_table(sources, fixed), on="entity") if fixed else table
-    return join_latest(table, snapshots, sources.dated, trait_names)
+    return _with_shares(join_latest(table, snapshots, sources.dated, wanted), features, trait_names)
+
+
+def _with_shares(table: pd.DataFrame, features: Sequence[Feature], trait_names: dict[str, str]) -> pd.DataFrame:
+    """Divide amounts by traits, and return the columns in the order that was asked for."""
+    columns = {
+        feature.name: table[feature.name]
+        if feature.share_of is None
+        else share_of_trait(table[feature.amount.name].to_numpy(), as_numbers(table[trait_name(feature.share_of)]))
+        for feature in features
+    }
+    numbers = pd.DataFrame(columns, index=table.index)
+    traits = [name for name in trait_names.values() if name in table.columns]
+    return pd.concat([table[["entity", "as_of"]], numbers, table[traits]], axis="columns")
+
+
+def share_of_trait(amount: np.ndarray, trait: np.ndarray) -> np.ndarray:
+    """Vectorise `oracle.share`: NaN unless the trait is positive."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(trait > 0, amount / trait, np.nan)
 
 
 def trait_table(sources: Sources, trait_names: dict[str, str]) -> pd.DataFrame:

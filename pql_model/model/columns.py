@@ -8,22 +8,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote_plus, unquote_plus
+from urllib.parse import unquote_plus
 
 import numpy as np
 import pandas as pd
 
 from pql_model.features.spec import check_columns, feature_set_hash, parse_feature
+from pql_model.features.trait_columns import PREFIX, as_numbers, trait_name
 from pql_model.sources.scalars import canonical_value
 
 OTHER = "(other)"
 _MIN_CATEGORY_ROWS, _MAX_CATEGORIES = 20, 50
-_PREFIX = "trait."
-
-
-def trait_name(trait: str) -> str:
-    """Column of a trait in a feature table: `company size` -> `trait.company+size`."""
-    return _PREFIX + quote_plus(trait).replace(".", "%2E")
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ class ModelColumn:
         """The column in English."""
         if self.kind == "feature":
             return parse_feature(self.name).text
-        return unquote_plus(self.name.removeprefix(_PREFIX))
+        return unquote_plus(self.name.removeprefix(PREFIX))
 
 
 @dataclass(frozen=True)
@@ -105,18 +100,6 @@ class Manifest:
     def without(self, names: Iterable[str]) -> Manifest:
         omitted = set(names)
         return Manifest(tuple(c for c in self.columns if c.name not in omitted))
-
-
-def as_numbers(column: pd.Series) -> np.ndarray:
-    """Read numbers as float64: a text that is not a number becomes NaN, `true` and `false` become 1 and 0."""
-    if not pd.api.types.is_numeric_dtype(column):
-        lowered = column.astype("string").str.strip().str.lower()
-        column = pd.to_numeric(lowered.replace({"true": "1", "false": "0"}), errors="coerce")
-    plain = (
-        isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
-    )  # has no other missing value: nothing to ask
-    values = column.to_numpy(np.float64) if plain else column.astype("Float64").to_numpy(np.float64, na_value=np.nan)
-    return np.asarray(np.where(np.isfinite(values), values, np.nan))
 
 
 def as_texts(column: pd.Series) -> pd.Series:

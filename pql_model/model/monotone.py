@@ -7,8 +7,9 @@ from urllib.parse import unquote_plus
 
 from pql_model.errors import DataError, did_you_mean, nearest
 from pql_model.features.spec import Feature, parse_feature
+from pql_model.features.trait_columns import trait_name
 from pql_model.measures import ANY
-from pql_model.model.columns import Manifest, ModelColumn, trait_name
+from pql_model.model.columns import Manifest, ModelColumn
 
 _SIGN = {"increasing": 1, "decreasing": -1}
 
@@ -84,7 +85,7 @@ def _is_column(name: str, events: Sequence[str], traits: Sequence[str]) -> bool:
     if name in map(trait_name, traits):
         return True
     try:
-        return parse_feature(name).event in (ANY, *events)
+        return {*parse_feature(name).reads} <= {ANY, *events}
     except ValueError:
         return False
 

@@ -16,9 +16,10 @@ from mlflow.models import ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from pql_model.decide.decider import Decider
+from pql_model.features.trait_columns import as_numbers
 from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
-from pql_model.model.columns import as_numbers, as_texts
+from pql_model.model.columns import as_texts
 from pql_model.model.conversion_value import VALUE_COLUMNS
 from pql_model.time import iso
 

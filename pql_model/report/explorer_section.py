@@ -85,7 +85,7 @@ class _Starts:
 
     def of(self, rule: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """The ids of its criteria and how they are joined; None where the controls cannot express it."""
-        if rule is None:
+        if rule is None or any("conditions" in condition for condition in rule["conditions"]):
             return None
         ids = [self._ids.get(line) for condition in rule["conditions"] for line in _lines(condition)]
         if None in ids or len(set(ids)) < len(ids) or any(len(slider & set(ids)) > 1 for slider in self._sliders):

@@ -159,7 +159,8 @@ def _period(findings: Findings, rows: np.ndarray) -> dict[str, Any]:
 
 
 def _with_near_miss(definition: DefinitionResult, payload: dict[str, Any]) -> dict[str, Any]:
-    lacking = "meets all but one of its criteria" if definition.definition.least > 1 else "nobody can lack just one"
+    rule = definition.definition
+    lacking = "meets all but one of its criteria" if rule.least > 1 or rule.nested else "nobody can lack just one"
     return {**payload, "near_miss": {**payload["near_miss"], "text": lacking}}
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.definition_metrics import GroupOutcomes, Outcomes
 from pql_model.criteria.definition_text import progress_text
-from pql_model.criteria.evaluate import criterion_values, holds
+from pql_model.criteria.evaluate import criterion_values, holds, met_by
 from pql_model.measures import LESS_IS_MORE
 from pql_model.page.numbers import judgeable
 from pql_model.statistics.estimate import Estimate, wilson
@@ -49,9 +49,12 @@ def near_misses(definition: Definition, table: pd.DataFrame, outcomes: Outcomes)
     needed = np.array([_needed(criterion, values[:, k]) for k, criterion in enumerate(criteria)])
     gap = np.where(met, np.inf, np.abs(needed - values) / np.maximum(np.abs(needed), 1e-12))
     gap[np.isnan(gap)] = np.inf
-    if definition.least == 1:
-        gap[values == 0] = np.inf
-    short = (met.sum(axis=1) == definition.least - 1) & np.isfinite(gap.min(axis=1))
+    nobody = np.zeros((1, len(criteria)), bool)
+    for k in range(len(criteria)):
+        gap[~met_by(definition, met, {k: True}), k] = np.inf
+        if met_by(definition, nobody, {k: True})[0]:
+            gap[values[:, k] == 0, k] = np.inf
+    short = ~met_by(definition, met) & np.isfinite(gap.min(axis=1))
     nearest, base = np.argmin(gap, axis=1), wilson(int(outcomes.converted.sum()), len(outcomes))
     groups = []
     for k, criterion in enumerate(criteria):

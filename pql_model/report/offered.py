@@ -14,9 +14,9 @@ from pql_model.criteria.candidates import roundest
 from pql_model.criteria.definition_text import criterion_text, subject_text, threshold_text
 from pql_model.criteria.evaluate import criterion_values, holds, meets
 from pql_model.explain.behaviours import Behaviour
-from pql_model.features.spec import parse_feature
+from pql_model.features.spec import declared_feature, feature_criterion, parse_feature
+from pql_model.features.trait_columns import as_numbers
 from pql_model.measures import LESS_IS_MORE
-from pql_model.model.columns import as_numbers
 from pql_model.report.explorer import TODAY
 from pql_model.report.findings import Findings
 from pql_model.report.fit_rates import UNKNOWN, trait_groups
@@ -88,14 +88,7 @@ def behaviour_condition(behaviour: Behaviour, findings: Findings) -> Criterion |
     if column.kind == "number":
         return Criterion.model_validate({"trait": column.text, "operator": ">=", "threshold": middle})
     feature = parse_feature(column.name)
-    payload = {
-        "event": feature.event,
-        "measure": feature.measure,
-        "window": str(feature.window),
-        "value": feature.value,
-    }
-    operator = "<=" if feature.measure in LESS_IS_MORE else ">="
-    return Criterion.model_validate({**payload, "operator": operator, "threshold": middle})
+    return feature_criterion(feature, "<=" if feature.measure in LESS_IS_MORE else ">=", middle)
 
 
 def _conditions(findings: Findings) -> Iterator[tuple[str, Criterion]]:
@@ -148,15 +141,8 @@ def _group(condition: Criterion) -> tuple[str, ...]:
         return "chips", str(condition.trait)
     kind = "slider" if condition.operator in _ORDERED else "single"
     own = () if kind == "slider" else (str(condition.threshold),)
-    subject = (
-        condition.event,
-        condition.trait,
-        condition.measure,
-        condition.value,
-        condition.window,
-        condition.operator,
-    )
-    return (kind, *map(str, subject), *own)
+    subject = declared_feature(condition).name if condition.event is not None else str(condition.trait)
+    return (kind, subject, str(condition.operator), *own)
 
 
 def _strictness(condition: Criterion) -> float:

@@ -132,7 +132,7 @@ class View:
 def rule_text(rule: GrowthNode) -> Markup:
     """A rule in words, its names set off: two criteria read better as `a and b` than as `all of: a; b`.
 
-    >>> rule_text(GrowthNode({"text": "all of: 1 `a`; 2 `b`", "conditions": [{}, {}], "join": "all", "k": None}))
+    >>> rule_text(GrowthNode({"text": "all of: 1 `a`; 2 `b`", "parts": ["1 `a`", "2 `b`"], "join": "all", "k": None}))
     Markup('1 <b>a</b> and 2 <b>b</b>')
     """
     parts = _criteria(rule)
@@ -152,20 +152,23 @@ class RuleLines:
 def rule_lines(rule: GrowthNode) -> RuleLines:
     """Split a rule into its criteria.
 
-    >>> rule_lines(GrowthNode({"text": "any of: 1 `a`; 2 `b`", "conditions": [{}, {}], "join": "any", "k": None}))
+    >>> rule_lines(GrowthNode({"text": "any of: 1 `a`; 2 `b`", "parts": ["1 `a`", "2 `b`"], "join": "any", "k": None}))
     RuleLines(join='Any of these 2', lines=(Markup('1 <b>a</b>'), Markup('2 <b>b</b>')))
     """
     parts = _criteria(rule)
     if parts is None:
         return RuleLines("", (names(str(rule["text"])),))
     least = {"all": "All", "any": "Any"}.get(rule["join"].raw, f"At least {rule['k'].raw or 1}")
-    return RuleLines(f"{least} of these {len(parts)}", tuple(names(part) for part in parts))
+    return RuleLines(
+        f"{least} of these {len(parts)}",
+        tuple(names(part.removeprefix("(").removesuffix(")") if part.startswith("(") else part) for part in parts),
+    )
 
 
 def _criteria(rule: GrowthNode) -> list[str] | None:
-    """The texts of the criteria of a rule of several; None where a name contains a `; ` and they cannot be told apart."""
-    parts = str(rule["text"]).partition(" of: ")[2].split("; ")
-    return parts if len(parts) == len(rule["conditions"]) > 1 else None
+    """The texts of the criteria of a rule of several."""
+    parts = [str(part) for part in rule["parts"].raw]
+    return parts if len(parts) > 1 else None
 
 
 def _rates(at: Any) -> Iterator[float | None]:

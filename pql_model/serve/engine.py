@@ -20,10 +20,11 @@ from pql_model.features.contacts import Contact, contacts
 from pql_model.features.fields import TIME_SCHEMA, ObjectFields, field_path, keyed, nullable, number_in, shown
 from pql_model.features.incoming import ENTITY_SCHEMA, TRAITS_SCHEMA, Incoming, read_entity
 from pql_model.features.online import OnlineFeatures
+from pql_model.features.oracle import share
 from pql_model.features.spec import parse_feature
+from pql_model.features.trait_columns import trait_name
 from pql_model.model.age_level import AGE
 from pql_model.model.artifact import FittedModel
-from pql_model.model.columns import trait_name
 from pql_model.model.conversion_value import ConversionValue, value_columns
 from pql_model.payload import to_payload
 from pql_model.serve.bundle import Bundle
@@ -85,7 +86,8 @@ class ScoringEngine:
         self.decider = Decider.of_facts(model.facts)
         columns = model.manifest.columns
         self._features = [parse_feature(name) for name in model_features(model)[1]]
-        self._online = OnlineFeatures(self._features)
+        self._online = OnlineFeatures([feature.amount for feature in self._features])
+        self._shares = [(k, trait) for k, f in enumerate(self._features) if (trait := f.share_of) is not None]
         position = {feature.name: k for k, feature in enumerate(self._features)}
         self._position = position
         self._from_feature = [(j, position[c.name]) for j, c in enumerate(columns) if c.kind == "feature"]
@@ -127,6 +129,9 @@ class ScoringEngine:
     def of_incoming(self, incoming: Incoming, now: int) -> Answer:
         """Score an entity that was read and checked before."""
         numbers = self._online.compute(incoming.events, incoming.signed_up, incoming.as_of)
+        for k, trait in self._shares:
+            part = share(numbers[k], number_of(incoming.traits.get(trait)))
+            numbers[k] = math.nan if part is None else part
         people = [] if self.scope.rules.entity_acts else contacts(incoming.events, incoming.as_of)
         row, inputs = self._row(incoming.entity, incoming.as_of, numbers, incoming.traits, now, people=people)
         return Answer(

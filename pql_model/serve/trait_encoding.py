@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pql_model.explain.reason_text import Value
-from pql_model.model.columns import OTHER, ModelColumn, as_numbers, as_texts
+from pql_model.features.trait_columns import as_numbers
+from pql_model.model.columns import OTHER, ModelColumn, as_texts
 from pql_model.sources.scalars import canonical_value
 
 Trait = str | int | float | bool | None

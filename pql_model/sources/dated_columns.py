@@ -13,6 +13,7 @@ from pql_model.config.row_filter import RowFilter
 from pql_model.config.schema import Config
 from pql_model.config.text_format import TextFormat, marks_of
 from pql_model.errors import DataError, did_you_mean, listed, nearest
+from pql_model.measures import ANY
 from pql_model.sources.aliases import Aliases, resolve_entities
 from pql_model.sources.casts import refuse_mixed_times, text, times
 from pql_model.sources.duckdb_session import Connection, count_by, row_count
@@ -219,11 +220,15 @@ def check_event_features(config: Config, events: Sequence[str]) -> None:
         With the nearest name.
     """
     for spec in config.features:
-        if spec.event is not None and spec.event != "any" and spec.event not in events:
-            raise DataError(
-                f"`features` names the event `{spec.event}`, which the log does not have"
-                + did_you_mean(nearest(spec.event, events)),
-                received=spec.event,
-                allowed=list(events),
-                remedy="correct `features:` in the config",
-            )
+        named = (
+            [] if spec.event is None else [spec.event, *spec.also, *([spec.after] if spec.after is not None else [])]
+        )
+        for event in named:
+            if event != ANY and event not in events:
+                raise DataError(
+                    f"`features` names the event `{event}`, which the log does not have"
+                    + did_you_mean(nearest(event, events)),
+                    received=event,
+                    allowed=list(events),
+                    remedy="correct `features:` in the config",
+                )

@@ -120,7 +120,7 @@ def test_criteria(
         with stages("read"):
             sources = read_sources(con, config)
             _check_definition(definition, source, config, sources)
-            traits = trait_names(list(dict.fromkeys(c.trait for c in definition.criteria if c.trait is not None)))
+            traits = trait_names(list(dict.fromkeys(trait for c in definition.criteria for trait in c.traits)))
             notes = trait_notes(definition, trait_table(sources, _of_entities(traits, sources)))
         with stages("snapshots"):
             snapshots = label_snapshots(con, config, sources)

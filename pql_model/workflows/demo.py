@@ -13,7 +13,7 @@ from pql_model.audit.audit import quarantined
 from pql_model.config.load import load_config
 from pql_model.demo.compare import TruthComparison, compare
 from pql_model.demo.world import make_world, write_world
-from pql_model.model.columns import trait_name
+from pql_model.features.trait_columns import trait_name
 from pql_model.model.train import DEFAULT_TRIALS
 from pql_model.progress import Listener, Silent
 from pql_model.time import DAY, iso

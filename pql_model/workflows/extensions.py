@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pql_model.atomic import atomic_write
+from pql_model.config.definition import subject_json
 from pql_model.config.load import load_config, parse_part
 from pql_model.config.model_settings import ModelSettings
 from pql_model.config.own_features import OwnFeature
@@ -99,8 +100,7 @@ def with_features(config: Config | str | Path, features: Sequence[Feature | OwnF
 
 def _declared(item: Feature | Mapping[str, Any], home: Path) -> dict[str, Any]:
     if isinstance(item, Feature):
-        value = {"value": item.value} if item.value is not None else {}
-        return {"event": item.event, "measure": item.measure, "window": str(item.window), **value}
+        return {**subject_json(item), "window": str(item.window)}
     raw = dict(item)
     if isinstance(raw.get("table"), pd.DataFrame):
         raw["table"] = _written(raw["table"], home)

@@ -258,7 +258,7 @@ def _activated(
     until = sources.observed_until if sources.events_until is None else sources.events_until
     rows = grid.left_join(paid, "entity").drop("entity_right")
     rows = rows.filter(~rows.excluded & (rows.as_of <= until) & (rows.paid.isnull() | (rows.paid >= rows.as_of)))
-    traits = [c.trait for c in definition.definition.criteria if c.trait is not None]
+    traits = [trait for c in definition.definition.criteria for trait in c.traits]
     table = feature_table(
         sources,
         rows.select("entity", "as_of", "signed_up"),

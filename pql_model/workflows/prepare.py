@@ -19,8 +19,9 @@ from pql_model.decide.rows import Contacts
 from pql_model.errors import DataError, listed
 from pql_model.features.catalogue import OfferedEvents, offer_events, offer_features
 from pql_model.features.contact_query import snapshot_contacts
-from pql_model.features.spec import Feature, parse_feature
+from pql_model.features.spec import Feature, declared_feature, parse_feature
 from pql_model.features.table import feature_table, has_value, trait_table
+from pql_model.features.trait_columns import trait_name
 from pql_model.measures import ANY
 from pql_model.model.columns import (
     Manifest,
@@ -29,7 +30,6 @@ from pql_model.model.columns import (
     drop_uninformative,
     group_copies,
     looks_like_id,
-    trait_name,
     type_traits,
 )
 from pql_model.model.monotone import check_monotone, idle_names, monotone_directions
@@ -144,7 +144,9 @@ def choose_columns(
     monotone_directions(config.monotone, manifest)  # refuses categories now, before anything slow
     copies = group_copies(table[train], names)
     findings = audit(table[train], converted[train], manifest, typed.unused, config.allow, evidence, copies)
-    return ColumnSelection(table, manifest.without(quarantined(findings)), tuple(findings), typed, dropped)
+    guilty = quarantined(findings)
+    shares = [f.name for f in candidates if f.share_of is not None and trait_name(f.share_of) in guilty]
+    return ColumnSelection(table, manifest.without([*guilty, *shares]), tuple(findings), typed, dropped)
 
 
 def audit_entities(con: Connection, config: Config, sources: Sources) -> tuple[list[Finding], Typed]:
@@ -170,7 +172,7 @@ def candidate_features(config: Config, offered: OfferedEvents) -> list[Feature]:
 
 def declared_features(config: Config) -> list[Feature]:
     """Return the features that the config declares under `features:`."""
-    return [Feature(f.event, f.measure, f.window, f.value) for f in config.features if f.event is not None]
+    return [declared_feature(f) for f in config.features if f.event is not None]
 
 
 def trait_names(traits: Sequence[str]) -> dict[str, str]:

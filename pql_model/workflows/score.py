@@ -29,9 +29,9 @@ from pql_model.decide.suggest import count_next_steps
 from pql_model.errors import DataError, listed
 from pql_model.explain.reason_text import AGE
 from pql_model.features.table import feature_table
+from pql_model.features.trait_columns import trait_name
 from pql_model.file_lock import file_lock
 from pql_model.model.artifact import FittedModel
-from pql_model.model.columns import trait_name
 from pql_model.progress import Listener, Stages
 from pql_model.registry.tracking import RegisteredModel, Tracking
 from pql_model.score_log.log_schema import log_table

@@ -122,6 +122,7 @@ FOUND = {
             "join": "all",
             "k": None,
             "criteria": ["c1", "c2"],
+            "conditions": [{}, {}],
             "tested": TESTED,
             "recommended": False,
         },
@@ -131,6 +132,7 @@ FOUND = {
             "join": "any",
             "k": None,
             "criteria": ["c1", "c2"],
+            "conditions": [{}, {}],
             "tested": TESTED,
             "recommended": True,
         },
@@ -140,6 +142,17 @@ FOUND = {
             "join": "at_least_k",
             "k": 2,
             "criteria": ["c1", "c2", "c3"],
+            "conditions": [{}, {}, {}],
+            "tested": TESTED,
+            "recommended": False,
+        },
+        {
+            "id": "d4",
+            "text": "one and one of two",
+            "join": "all",
+            "k": None,
+            "criteria": ["c1", "c2", "c3"],
+            "conditions": [{}, {"join": "any", "k": None, "conditions": [{}, {}]}],
             "tested": TESTED,
             "recommended": False,
         },
@@ -185,10 +198,11 @@ def test_a_list_of_values_has_no_threshold(render_list):
 
 def test_definitions_are_written_by_the_ids_of_their_criteria(render_list):
     lines = render_list()
-    assert [line.split(" 262")[0] for line in lines if line[:2] in ("d1", "d2", "d3")] == [
+    assert [line.split(" 262")[0] for line in lines if line[:2] in ("d1", "d2", "d3", "d4")] == [
         "d1 c1 and c2",
         "d2 c1 or c2",
         "d3 2 of c1, c2, c3",
+        "d4 c1 and (c2 or c3)",
     ]
     assert "Recommended either" in lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pql_model.config.definition import Criterion, Definition
+from pql_model.config.definition import Criterion, Definition, definition_keys, joined_json
 from pql_model.time import EVER, Window
 
 
@@ -103,7 +103,7 @@ def test_a_measure_that_does_not_exist_comes_with_the_nearest():
 
 
 def test_measure_of_all_events_is_refused_for_one_event():
-    refused("`sessions` is not a measure of one event", event="login", measure="sessions", at_least=1)
+    refused("`breadth` is not a measure of one event", event="login", measure="breadth", at_least=1)
     refused("`sum` is not a measure of all events together", event="any", measure="sum", value="mb", at_least=1)
 
 
@@ -157,3 +157,83 @@ def test_a_definition_says_how_many_of_its_criteria_must_hold(keys, least):
 def test_inconsistent_definition_is_refused(keys, match):
     with pytest.raises(ValidationError, match=match):
         Definition.model_validate(keys)
+
+
+# ---------------------------------------------------------------- several events, orders, shares
+
+
+def test_a_list_of_events_counts_as_one():
+    criterion = condition(event=["Help Read", "Guide Read"], at_least=3)
+    assert (criterion.event, criterion.also, criterion.events) == (
+        "Help Read",
+        ("Guide Read",),
+        ("Help Read", "Guide Read"),
+    )
+    assert criterion == condition(event="Help Read", also=["Guide Read"], at_least=3)
+    assert condition(event=["Help Read"], at_least=3) == condition(event="Help Read", at_least=3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"event": []}, "`event` lists no event"),
+        ({"event": ["a", "b"], "also": ["c"]}, "already lists the events"),
+        ({"event": ["a", "a"]}, "the same event is listed twice: a"),
+        ({"event": ["a", "any"]}, "`any` already stands for all events"),
+        ({"event": "a", "also": ["b", None]}, "a list of texts or numbers contains `None`"),
+        ({"event": "a", "after": "b"}, "`after: Report Created` and `gap: 3d` belong together"),
+        ({"event": "a", "gap": "3d"}, "`after: Report Created` and `gap: 3d` belong together"),
+        ({"event": "a", "after": "b", "gap": "0d"}, "`0d` is not a duration"),
+        ({"event": "a", "after": "any", "gap": "3d"}, "an order is between two named events"),
+        ({"event": "any", "after": "a", "gap": "3d"}, "an order is between two named events"),
+        ({"event": ["a", "b"], "after": "b", "gap": "3d"}, "`after` names `b`, which is counted itself"),
+        (
+            {"event": "a", "measure": "active_days", "share_of": "quota"},
+            "`share_of` divides an amount, not `active_days`",
+        ),
+        ({"trait": "seats", "also": ["a"]}, "are about an event, not a trait"),
+        ({"trait": "seats", "share_of": "quota"}, "are about an event, not a trait"),
+    ],
+)
+def test_a_subject_that_means_nothing_is_refused(keys, message):
+    refused(message, at_least=1, **keys)
+
+
+# ---------------------------------------------------------------- joins within joins
+
+SEATS = [{"trait": "seats", "at_least": n} for n in range(1, 5)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"any": [SEATS[0], {"all": [SEATS[1], SEATS[2]]}]},
+        {"all": [{"any": SEATS[:2]}, {"at_least_k": 1, "of": SEATS[2:]}]},
+        {"at_least_k": 2, "of": [SEATS[0], {"all": [SEATS[1], {"any": SEATS[2:]}]}, SEATS[3]]},
+    ],
+)
+def test_a_nested_definition_reads_back_from_its_json(raw):
+    definition = Definition.model_validate(raw)
+    assert definition.nested
+    assert [c.threshold for c in definition.criteria][:2] == [1, 2]
+    assert Definition.model_validate(definition_keys(joined_json(definition))) == definition
+
+
+@pytest.mark.parametrize("seats", range(5))
+def test_a_nested_definition_joins_what_its_conditions_give(seats):
+    definition = Definition.model_validate({"any": [SEATS[3], {"at_least_k": 2, "of": SEATS[:3]}]})
+    assert bool(definition.met(lambda criterion: seats >= criterion.threshold)) is (seats >= 2)
+
+
+def test_definitions_are_nested_three_deep_at_most():
+    raw = SEATS[0]
+    for _ in range(4):
+        raw = {"all": [raw, SEATS[1]]}
+    with pytest.raises(ValidationError, match=r"a definition nests at most 3 joins\. Received: 4"):
+        Definition.model_validate(raw)
+
+
+@pytest.mark.parametrize("member", ["login", 7, None, [], [SEATS[0]]])
+def test_what_is_neither_a_condition_nor_joined_is_refused(member):
+    with pytest.raises(ValidationError, match="valid dictionary"):
+        Definition.model_validate({"all": [member]})

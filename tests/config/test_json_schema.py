@@ -30,6 +30,7 @@ KNOWN = {
     "maximum",
     "exclusiveMinimum",
     "exclusiveMaximum",
+    "oneOf",
     "format",
     "title",
     "description",
@@ -53,6 +54,9 @@ def complaints(value, schema, at="$"):
     assert set(schema) <= KNOWN, f"{at}: the schema uses {set(schema) - KNOWN}"
     if "$ref" in schema:
         return complaints(value, SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]], at)
+    if "oneOf" in schema:
+        found = [complaints(value, choice, at) for choice in schema["oneOf"]]
+        return [] if found.count([]) == 1 else min(found, key=len) or [f"{at}: of several kinds at once"]
     if "anyOf" in schema:
         found = [complaints(value, choice, at) for choice in schema["anyOf"]]
         return [] if [] in found else min(found, key=len)

@@ -242,3 +242,17 @@ class TestDefinitionFiles:
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(DataError, match=r"There is no definition file\. Received: .*none\.yaml"):
             load_definition(tmp_path / "none.yaml")
+
+
+def test_a_fault_inside_a_nested_definition_has_its_place_and_line(tmp_path):
+    path = tmp_path / "rule.yaml"
+    path.write_text(
+        "any:\n  - {event: a, at_least: 1}\n  - all:\n      - {event: b, at_leest: 2}\n      - {trait: size, in: [x], operator: '>'}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match="has 2 errors") as caught:
+        load_definition(path)
+    text = str(caught.value)
+    assert "line 4: any.1.all.0.at_leest: unknown key `at_leest`, did you mean `at_least`?" in text
+    assert "line 5: any.1.all.1: trait `size` has `in` and `operator`" in text
+    assert "criterion" not in text

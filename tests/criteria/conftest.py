@@ -14,7 +14,7 @@ from warehouse import in_duckdb, judged
 
 from pql_model.config.definition import Definition
 from pql_model.config.schema import Config
-from pql_model.measures import ANY, MEASURES
+from pql_model.measures import AMOUNTS, ANY, MEASURES
 from pql_model.time import EVER, Window
 
 WINDOWS = (*map(Window.parse, ("first 1d", "first 7d", "last 36h", "last 7d", "last 14d")), EVER)
@@ -78,3 +78,22 @@ def _conditions(measure: str) -> Iterator[dict[str, Any]]:
                 "operator": ">",
                 "threshold": 1e7,
             }
+        yield from _of_several(measure, window, {"operator": ">", "threshold": 1e7}, place)
+
+
+def _of_several(measure: str, window: Window, compared: dict[str, Any], place: int) -> Iterator[dict[str, Any]]:
+    """A group of events, an order and a share of a trait, where the measure has them."""
+    rule = MEASURES[measure]
+    asked = {"measure": measure, "window": str(window), **compared}
+    if rule.needs_value:
+        asked |= {"value": VALUES[0]}
+    if rule.scope != "entity":
+        yield {"event": [LOGGED[0], (COUNTED[0], LESSON)[place % 2]], **asked}
+        yield {
+            "event": LOGGED[place % 2],
+            "after": (LOGGED[1], LESSON)[place % 2],
+            "gap": ("1d", "7d")[place % 2],
+            **asked,
+        }
+        if measure in AMOUNTS:
+            yield {"event": LOGGED[0], "share_of": "seats", **asked}

@@ -15,8 +15,9 @@ from pql_model.config.definition import Criterion
 from pql_model.criteria.candidates import candidate_columns, family_text, neighbours, roundest, threshold_candidates
 from pql_model.criteria.evaluate import holds
 from pql_model.features.spec import Feature
+from pql_model.features.trait_columns import trait_name
 from pql_model.measures import ANY, MEASURES
-from pql_model.model.columns import ModelColumn, trait_name
+from pql_model.model.columns import ModelColumn
 from pql_model.time import DAY, EVER, Window
 
 ROWS = 800

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.definitions import (
     CLOSE,
+    CLOSE_TO_NESTED,
     MOST_DEFINITIONS,
     CandidateDefinition,
     _frontier,
@@ -27,14 +28,22 @@ def people(seed=0, rows=3000, criteria=4):
 
 
 def everything(masks, converted):
-    """(members, least, qualified, conversions) of every definition of up to three criteria."""
+    """(members, least, qualified, conversions, alone) of every definition of up to three criteria."""
     definitions = []
     for many in (1, 2, 3):
         for members in combinations(range(masks.shape[1]), many):
             for least in range(1, many + 1):
                 rows = [sum(row[k] for k in members) >= least for row in masks.tolist()]
                 paid = sum(a and b for a, b in zip(rows, converted.tolist(), strict=True))
-                definitions.append((members, least, sum(rows), paid))
+                definitions.append((members, least, sum(rows), paid, None))
+    for a, b, c in permutations(range(masks.shape[1]), 3):
+        if b < c:
+            for least, rows in (
+                (2, [row[a] and (row[b] or row[c]) for row in masks.tolist()]),
+                (1, [row[a] or (row[b] and row[c]) for row in masks.tolist()]),
+            ):
+                paid = sum(x and y for x, y in zip(rows, converted.tolist(), strict=True))
+                definitions.append(((a, b, c), least, sum(rows), paid, a))
     return definitions
 
 
@@ -42,9 +51,9 @@ def everything(masks, converted):
 def test_every_definition_of_up_to_three_criteria_is_tried_and_counted(seed):
     masks, converted = people(seed)
     frontier, byhand = search_definitions(masks, converted), everything(masks, converted)
-    assert frontier.tried == len(byhand) == 4 * 1 + 6 * 2 + 4 * 3
+    assert frontier.tried == len(byhand) == 4 * 1 + 6 * 2 + 4 * 3 + 4 * 6
     for one in frontier.definitions:
-        assert (one.members, one.least, one.qualified, one.conversions) in byhand
+        assert (one.members, one.least, one.qualified, one.conversions, one.alone) in byhand
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -54,10 +63,11 @@ def test_every_definition_is_dominated_or_nearly_matched_by_a_simpler_one_on_the
     kept = _frontier(every)
     for one in every:
         rate = wilson(one.conversions, one.qualified).low
-        assert any(k.qualified >= CLOSE * one.qualified and k.rate_low >= CLOSE * rate for k in kept)
+        near = CLOSE if one.alone is None else CLOSE_TO_NESTED
+        assert any(k.qualified >= near * one.qualified and k.rate_low >= near * rate for k in kept)
     for a, b in combinations(kept, 2):  # none on the frontier is dominated by another that is as simple
         for better, worse in ((a, b), (b, a)):
-            if len(better.members) <= len(worse.members):
+            if len(better.members) <= len(worse.members) and (better.alone is None or worse.alone is not None):
                 assert better.qualified < worse.qualified or better.rate_low < worse.rate_low
 
 
@@ -79,6 +89,57 @@ def test_a_chain_of_slightly_better_definitions_does_not_displace_all():
 def test_a_clearly_better_definition_stays_although_it_is_less_simple():
     simple, better = CandidateDefinition((0,), 1, 1000, 300), CandidateDefinition((0, 1), 2, 500, 250)
     assert set(_frontier([simple, better])) == {simple, better}
+
+
+def planted(rule, seed=0, rows=6000):
+    rng = np.random.default_rng(seed)
+    masks = rng.random((rows, 4)) < (0.4, 0.35, 0.3, 0.3)
+    return masks, rng.random(rows) < np.where(rule(*masks.T), 0.4, 0.03)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("rule", "least"), [(lambda a, b, c, d: a & (b | c), 2), (lambda a, b, c, d: a | (b & c), 1)], ids=["all", "any"]
+)
+def test_one_criterion_beside_two_is_found_where_it_decides(rule, least, seed):
+    frontier = search_definitions(*planted(rule, seed))
+    best = frontier.definitions[frontier.recommended]
+    assert (best.members, best.least, best.alone) == ((0, 1, 2), least, 0)
+    assert best.joined([Criterion.model_validate({"trait": t, "at_least": 1}) for t in "abcd"]).nested
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda a, b, c, d: a & b,
+        lambda a, b, c, d: a | b,
+        lambda a, b, c, d: a & b & c,
+        lambda a, b, c, d: a + b + c > 1,
+    ],
+    ids=["both", "either", "three", "two of three"],
+)
+def test_no_definition_is_nested_where_a_plain_one_decides(rule, seed):
+    def counted(*masks):
+        return rule(*(mask.astype(int) for mask in masks)).astype(bool)
+
+    frontier = search_definitions(*planted(counted, seed))
+    assert frontier.definitions[frontier.recommended].alone is None
+
+
+@pytest.mark.parametrize("alone", [None, 0, 1, 2])
+@pytest.mark.parametrize("least", [1, 2])
+def test_a_near_miss_lacks_one_criterion_and_meets_another(alone, least):
+    masks = np.array(list(np.ndindex(2, 2, 2)), bool)
+    candidate = CandidateDefinition((0, 1, 2), least, alone=alone)
+    met, near = candidate.met(masks), candidate.near_miss(masks)
+    for row, is_near in enumerate(near.tolist()):
+        flips = [
+            k
+            for k in range(3)
+            if not masks[row, k] and met[masks.tolist().index([*masks[row][:k], True, *masks[row][k + 1 :]])]
+        ]
+        assert is_near == bool(not met[row] and flips and masks[row].any())
 
 
 def test_a_small_definition_does_not_win_by_chance():
@@ -119,7 +180,7 @@ def test_the_recommended_definition_stays_within_the_workable_share():
 def test_at_most_eight_definitions_remain_from_strict_to_lax():
     masks, converted = people(1, rows=6000, criteria=8)
     frontier = search_definitions(masks, converted)
-    assert frontier.tried == 8 + 28 * 2 + 56 * 3
+    assert frontier.tried == 8 + 28 * 2 + 56 * (3 + 6)
     assert 4 <= len(frontier.definitions) <= MOST_DEFINITIONS
     rates = [d.rate_low for d in frontier.definitions]
     assert rates == sorted(rates, reverse=True)

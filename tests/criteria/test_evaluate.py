@@ -162,4 +162,4 @@ def test_a_criterion_reads_back_from_its_dict(raw):
 def test_a_definition_reads_back_from_its_dict():
     bound = BoundDefinition(Definition.model_validate({"at_least_k": 2, "of": [INVITE, MANY_SEATS, SIZE_LISTED]}), "d1")
     assert BoundDefinition.from_dict(bound.to_dict()) == bound
-    assert (bound.least, bound.id) == (2, "d1")
+    assert (bound.definition.least, bound.id) == (2, "d1")

@@ -102,7 +102,27 @@ def test_every_property_of_the_list_is_created_and_fed():
 def test_a_definition_with_too_many_combinations_is_refused():
     many = [{"event": f"e{k}", "at_least": 1} for k in range(12)]
     definition = Definition.model_validate({"at_least_k": 6, "of": many})
-    with pytest.raises(
-        DataError, match=r"would need 924 branches.*at least 6 of 12.*Fix: write a definition with fewer"
-    ):
+    with pytest.raises(DataError, match=r"would need 924 branches.*at least 6 of.*Fix: write a definition with fewer"):
         hubspot_list(config_of("trial"), definition)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"any": [SIZE, {"all": [INVITED, STREAK]}]}, ["both", "size"]),
+        ({"all": [SIZE, {"any": [INVITED, STREAK]}]}, ["size and streak"]),
+        ({"at_least_k": 2, "of": [SIZE, {"any": [INVITED, STREAK]}]}, ["size and streak"]),
+    ],
+    ids=["any", "all", "k"],
+)
+def test_a_nested_definition_becomes_its_smallest_sets_of_conditions(raw, expected):
+    invited, streak, size = "pql_invited_count_first_7d", "pql_longest_streak_days_ever", "pql_trait_company_size"
+    records = [
+        {"id": "both", invited: 2, streak: 3, size: "1-10"},
+        {"id": "size", invited: 1, streak: 1, size: "11-50"},
+        {"id": "size and streak", invited: 1, streak: 3, size: "11-50"},
+        {"id": "none", invited: 1, streak: 1, size: "1-10"},
+    ]
+    payload = hubspot_list(config_of("trial"), Definition.model_validate(raw))
+    jsonschema.validate(payload, SCHEMA)
+    assert members(payload, records) == (expected if "any" not in raw else [*expected, "size and streak"])

@@ -267,3 +267,21 @@ def test_the_figures_are_those_of_earlier_and_later_rows():
 
 def test_the_same_seed_gives_the_same_verdict():
     assert verdict({"all": [boards(6)]}).to_dict() == verdict({"all": [boards(6)]}).to_dict()
+
+
+def test_in_a_nested_definition_each_criterion_is_judged_where_it_decides():
+    rng, table = people()
+    table[feature("Export Made").name] = rng.poisson(1.0, ROWS)
+    boards_, invited_, exported_ = (
+        table[BOARDS.name] >= 5,
+        table[INVITED.name] >= 2,
+        table["Export+Made.count.ever"] >= 2,
+    )
+    chance = np.where(exported_ | (boards_ & invited_), 0.35, 0.04)
+    exported = {"event": "Export Made", "at_least": 2}
+    for threshold, word in ((5, "about right"), (2, "too lax"), (8, "too strict")):
+        rule = {"any": [exported, {"all": [boards(threshold), invited(2)]}]}
+        judgement, _ = judged(rule, table, np.random.default_rng(1), chance)
+        assert judgement.verdict == word
+        of_boards = next(each for each in judgement.thresholds if each.condition.event == "Board Created")
+        assert (of_boards.best, of_boards.rows) == (5, int((~exported_ & invited_).sum()))

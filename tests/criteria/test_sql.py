@@ -25,7 +25,7 @@ from pql_model.criteria.sql import definition_sql
 from pql_model.criteria.sql_dialects import DIALECTS
 from pql_model.demo.world import CONFIG
 from pql_model.errors import DataError
-from pql_model.features.spec import criterion_feature
+from pql_model.features.spec import declared_feature
 from pql_model.time import DAY, HOUR, now, to_datetime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ def definitions(draw, crowd):
     for _ in range(draw(st.integers(1, 3))):
         measure = draw(st.sampled_from(sorted(crowd.conditions)))
         condition = draw(st.sampled_from(crowd.conditions[measure]))
-        feature = criterion_feature(rule(condition).criteria[0]).name
+        feature = declared_feature(rule(condition).criteria[0]).name
         numbers = sorted(set(crowd.table[feature].dropna().round(6))) or [0.0]
         threshold, operator = draw(st.sampled_from(numbers)), draw(st.sampled_from(OPERATORS))
         conditions.append({**condition, "operator": operator, "threshold": threshold})
@@ -80,6 +80,11 @@ def definitions(draw, crowd):
         st.sampled_from(([], [{"trait": "size", "in": ["11-50", "51-200", 12]}], [{"trait": "seats", "at_least": 4}]))
     )
     joined = [{"all": conditions}, {"any": conditions}, {"at_least_k": min(2, len(conditions)), "of": conditions}]
+    if len(conditions) > 2:
+        joined += [
+            {"any": [conditions[0], {"all": conditions[1:]}]},
+            {"all": [{"any": conditions[:2]}, *conditions[2:]]},
+        ]
     return Definition.model_validate(draw(st.sampled_from(joined)))
 
 

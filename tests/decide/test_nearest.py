@@ -240,3 +240,28 @@ def test_an_empty_table_gives_no_missing_criteria():
         )
         == []
     )
+
+
+def test_in_a_nested_definition_the_nearest_criterion_of_a_part_that_can_still_be_met_is_given():
+    slow = {"event": "Invite", "measure": "active_days", "at_least": 20}
+    nested = {"any": [slow, {"all": [INVITED, ACTIVE]}]}
+    rows = [{AGE: 3.0, "Invite.count.first_7d": 2.0}, {AGE: 8.0, "Invite.count.first_7d": 2.0}]
+    early, late = tell(nested, *rows)[0]
+    assert early.condition.text == "at least 3 `Invite` in the first 7 days"
+    assert late.condition.text == "`Invite` on at least 20 days so far"  # ten days lead nowhere any more
+
+
+def test_a_condition_that_no_activity_changes_counts_as_it_is_while_activity_alone_is_enough():
+    large = {"trait": "seats", "operator": ">=", "threshold": 5}
+    nested = {"any": [ACTIVE, {"all": [INVITED, large]}]}
+    small, big = tell(nested, {"Invite.count.first_7d": 2.0}, {"Invite.count.first_7d": 2.0, "trait.seats": 9.0})[0]
+    assert (small.condition.criterion.measure, big.condition.criterion.measure) == ("active_days", "count")
+    [alone], _ = tell({"all": [large, {"any": [INVITED, ACTIVE]}]}, {"Invite.count.first_7d": 2.0})
+    assert alone.condition.criterion.measure == "count"  # the trait may change by itself
+
+
+def test_where_no_part_of_a_nested_definition_can_be_met_nothing_is_given():
+    over = {"event": "Invite", "at_least": 9, "within": "first 7d"}
+    nested = {"all": [ACTIVE, {"any": [INVITED, over]}]}
+    [result], _ = tell(nested, {AGE: 8.0, "Invite.count.first_7d": 1.0})
+    assert result is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pql_model.features.oracle import Event
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY, MEASURES
-from pql_model.time import DAY, EVER, HOUR, SESSION_GAP, Window
+from pql_model.time import DAY, EVER, HOUR, SESSION_GAP, Duration, Window
 
 START = 19_800 * DAY
 ENTITIES = ("acme", "Acme", "o'brien & søn 🦊")
@@ -69,6 +69,16 @@ def every_feature(event_names: Sequence[str], value_names: Sequence[str]) -> lis
         windows = [w for w in WINDOWS if rule.window in ("any", w.kind)]
         values = value_names if rule.needs_value else [None]
         features += [Feature(e, rule.name, w, v) for e in events for w in windows for v in values]
+        if len(event_names) > 2 and rule.scope != "entity":
+            first, second, third = event_names[:3]
+            groups = [{"event": first, "also": (second,)}, {"event": second, "after": third, "gap": Duration(DAY)}]
+            groups += [{"event": first, "also": (third,), "after": second, "gap": Duration(7 * DAY)}]
+            features += [
+                Feature(measure=rule.name, window=w, value=v, **group)
+                for group in groups
+                for w in windows
+                for v in values
+            ]
     return features
 
 

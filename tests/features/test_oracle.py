@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import PLAIN_EVENTS, VALUES, every_feature, futures, is_future, worlds
 
-from pql_model.features.oracle import Event, evaluate
+from pql_model.features.oracle import Event, evaluate, share
 from pql_model.features.spec import Feature
 from pql_model.measures import ANY, ENTITY_MEASURES, EVENT_MEASURES, MEASURES
-from pql_model.time import DAY, EVER, HOUR, MINUTE, Window
+from pql_model.time import DAY, EVER, HOUR, MINUTE, Duration, Window
 
 FIRST_WEEK, LAST_WEEK, LAST_DAY = Window.parse("first 7d"), Window.parse("last 7d"), Window.parse("last 1d")
 SIGNED_UP = 100 * DAY + 6 * HOUR
@@ -87,6 +87,18 @@ EXAMPLES = [
     (ANY, "top_user_share", LAST_WEEK, None, 1.0),
     (ANY, "top_user_share", LAST_DAY, None, None),
     (ANY, "days_since_signup", EVER, None, 10.25),
+    ("upload", "longest_streak_days", EVER, None, 2.0),
+    ("upload", "current_streak_days", EVER, None, 0.0),
+    ("login", "current_streak_days", EVER, None, 1.0),
+    ("login", "sessions", EVER, None, 4.0),
+    ("upload", "session_minutes", EVER, None, 0.0),
+    ("login", "trend", LAST_WEEK, None, 0.4),
+    ("login", "times_before", LAST_WEEK, None, 7 / 3),
+    ("upload", "times_before", LAST_DAY, None, 0.0),
+    (ANY, "times_before", LAST_WEEK, None, 9 / 5),
+    ("upload", "top_user_count", EVER, None, 2.0),
+    ("login", "top_user_count", LAST_WEEK, None, 0.0),  # nobody is named
+    (ANY, "top_user_count", EVER, None, 3.0),
 ]
 
 
@@ -117,6 +129,51 @@ def test_no_events_give_the_empty_value_of_the_registry(name):
     event = "upload" if rule.scope == "event" else ANY
     expected = 10.25 if name == "days_since_signup" else rule.empty
     assert measured([], name, event, window, "mb" if rule.needs_value else None) == expected
+
+
+# ---------------------------------------------------------------- groups, order, shares
+
+
+def group(measure, *events, **more):
+    return Feature(events[0], measure, more.pop("window", EVER), also=events[1:], **more)
+
+
+def test_the_events_of_a_group_count_as_one():
+    assert evaluate(group("count", "login", "upload"), LOG, SIGNED_UP, AS_OF) == measured(LOG, "count")
+    assert evaluate(group("sessions", "login", "upload"), LOG, SIGNED_UP, AS_OF) == measured(LOG, "sessions")
+    assert evaluate(group("sum", "login", "upload", value="mb"), LOG, SIGNED_UP, AS_OF) == 12.5
+    assert evaluate(group("count", "login", "nobody did this"), LOG, SIGNED_UP, AS_OF) == 10.0
+
+
+def test_minutes_of_one_event_are_those_between_its_own_rows():
+    log = [login(SIGNED_UP + minutes * MINUTE) for minutes in (0, 20, 50, 81)] + [upload(SIGNED_UP + 100 * MINUTE)]
+    assert measured(log, "session_minutes", "login") == 50.0
+    assert measured(log, "sessions", "login") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("after_the_report", "counts"),
+    [(-1, False), (0, False), (1, True), (3 * DAY, True), (3 * DAY + 1, False)],
+)
+def test_an_order_counts_what_follows_within_the_gap_and_not_at_the_same_instant(after_the_report, counts):
+    shared = Feature("shared", "count", after="report", gap=Duration(3 * DAY))
+    log = [Event("report", SIGNED_UP + DAY), Event("shared", SIGNED_UP + DAY + after_the_report)]
+    assert evaluate(shared, log, SIGNED_UP, AS_OF) == float(counts)
+
+
+def test_what_is_followed_must_be_known_and_may_lie_before_the_window():
+    shared = Feature("shared", "count", Window.parse("last 1d"), after="report", gap=Duration(3 * DAY))
+    before, late = Event("report", AS_OF - 2 * DAY), Event("report", AS_OF - 2 * DAY, known_at=AS_OF)
+    assert evaluate(shared, [before, Event("shared", AS_OF - HOUR)], SIGNED_UP, AS_OF) == 1.0
+    assert evaluate(shared, [late, Event("shared", AS_OF - HOUR)], SIGNED_UP, AS_OF) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("amount", "trait", "expected"),
+    [(4.0, 5.0, 0.8), (None, 5.0, None), (4.0, None, None), (4.0, 0.0, None), (4.0, -5.0, None), (0.0, 5.0, 0.0)],
+)
+def test_a_share_needs_an_amount_and_a_positive_trait(amount, trait, expected):
+    assert share(amount, trait) == expected
 
 
 # ---------------------------------------------------------------- what is visible

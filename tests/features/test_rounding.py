@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from pql_model.features.compile import _rounded
+from pql_model.features.aggregates import rounded_sums
 from pql_model.features.rounding import POWERS, rounded
 
 DICE = random.Random(3)
@@ -51,7 +51,7 @@ def test_gross_at_or_just_below_a_power_of_ten_rounds_to_the_same_digits():
 
 def test_batch_rounds_to_the_same_bits():
     gross = [abs(total) * DICE.choice((1, 1, 7, 1e5, 1e14)) for total in SUMS]
-    together = _rounded(np.array(SUMS), np.array(gross)).tolist()
+    together = rounded_sums(np.array(SUMS), np.array(gross)).tolist()
 
     assert list(map(rounded, SUMS, gross)) == together
 

@@ -77,6 +77,21 @@ def test_all_features_of_all_odd_event_names_have_different_names():
         (Feature("{event}", "count"), "%7Bevent%7D.count.ever", "number of `{event}` so far"),
         (Feature(ANY, "sessions", Window.parse("last 36h")), "any.sessions.last_36h", "sessions in the last 36 hours"),
         (Feature(ANY, "days_since_signup"), "any.days_since_signup.ever", "days since sign-up"),
+        (
+            Feature("Guide Read", "count", Window.parse("first 7d"), also=("Help: v1.2", "any of these")),
+            "Guide+Read.count.first_7d.or+Help%3A+v1%2E2.or+any+of+these",
+            "number of `Guide Read` or `Help: v1.2` or `any of these` in the first 7 days",
+        ),
+        (
+            Feature("Shared", "active_days", after="Report Made", gap=Duration.parse("3d")),
+            "Shared.active_days.ever.after+Report+Made.gap+3d",
+            "days with `Shared` within 3 days after `Report Made` so far",
+        ),
+        (
+            Feature("upload", "sum", EVER, "mb", share_of="storage quota"),
+            "upload.sum.mb.ever.of+storage+quota",
+            "total mb of `upload` so far as a share of `storage quota`",
+        ),
     ],
 )
 def test_feature_has_a_name_and_an_english_text(feature, name, words):
@@ -137,8 +152,15 @@ def test_days_since_signup_has_no_window(window):
         ("", "`` is not a feature name. Allowed: event.measure.window or event.measure.value.window"),
         ("login.count", "`login.count` is not a feature name"),
         ("login.sum.mb.x.ever", "`login.sum.mb.x.ever` is not a feature name"),
+        (
+            "login.sum.mb.ever.x",
+            "`login.sum.mb.ever.x` is not a feature name. Allowed after the window: or, after, gap",
+        ),
+        ("login.count.ever.after+upload", "`after: Report Created` and `gap: 3d` belong together"),
+        ("login.count.ever.or+login", "the same event is listed twice: login"),
+        ("login.active_days.ever.of+seats", "`share_of` divides an amount, not `active_days`"),
         ("login.counts.ever", "`counts` is not a measure of one event, did you mean `count`"),
-        ("login.count.mb.ever", "measure `count` takes no `value:`"),
+        ("login.count.mb.ever", "`login.count.mb.ever` is not a feature name"),
         ("login.sum.ever", "measure `sum` needs `value:`"),
         ("login.count.middle_7d", "`middle_7d` is not a window. Allowed: `first 7d`"),
         ("login.count.last_0d", "`0d` is not a duration"),

@@ -25,12 +25,14 @@ from pql_model.decide.policy import PolicyRule
 from pql_model.decide.rows import Contacts, decided_rows
 from pql_model.explain.reason_text import AGE
 from pql_model.features.contact_query import snapshot_contacts
+from pql_model.features.spec import Feature
 from pql_model.features.table import feature_table
+from pql_model.features.trait_columns import trait_name
 from pql_model.measures import MEASURES
 from pql_model.model.artifact import FittedModel, reference_quantiles
 from pql_model.model.booster import Params, fit_ensemble, training_data
 from pql_model.model.calibrate import fit_calibration
-from pql_model.model.columns import Manifest, ModelColumn, trait_name
+from pql_model.model.columns import Manifest, ModelColumn
 from pql_model.score_log.row_diff import RowDiff, compare_rows
 from pql_model.serve.request_builder import entity_requests
 from pql_model.serve.scope import KEY as SCOPE
@@ -41,8 +43,16 @@ from pql_model.sources.events import EventLog
 from pql_model.sources.read import Sources
 from pql_model.sources.scalars import read_event_name
 from pql_model.statistics.estimate import Estimate
+from pql_model.time import DAY, EVER, Duration, Window
 
 FEATURES = [f for f in every_feature(["login"], ["mb"]) if str(f.window) in ("first 7d", "last 7d", "ever")]
+FEATURES += [
+    Feature("login", "count", also=("upload",)),
+    Feature("login", "active_days", Window.parse("last 7d"), also=("upload",)),
+    Feature("login", "count", after="upload", gap=Duration(7 * DAY)),
+    Feature("login", "sum", EVER, "mb", share_of="seats"),
+    Feature("any", "distinct_users", share_of="seats"),
+]
 TRAITS = ("seats", "plan 🎉", "beta")
 COLUMNS = (
     *(ModelColumn(feature.name, "feature") for feature in FEATURES),

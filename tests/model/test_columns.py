@@ -14,15 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pql_model.errors import FeatureMismatchError
+from pql_model.features.trait_columns import as_numbers, trait_name
 from pql_model.model.columns import (
     OTHER,
     Manifest,
     ModelColumn,
-    as_numbers,
     as_texts,
     drop_uninformative,
     looks_like_id,
-    trait_name,
     type_traits,
 )
 
@@ -172,13 +171,6 @@ def test_names_that_describe_an_entity(trait):
 
 
 # ---------------------------------------------------------------- numbers and texts
-
-
-def test_values_that_are_not_finite_numbers_are_missing():
-    values = pd.Series([" 12 ", "true", "FALSE", None, "x", "inf", "nan", "1e3", ""])
-
-    same(as_numbers(values), [12, 1, 0, nan, nan, nan, nan, 1000, nan])
-    same(as_numbers(pd.Series([1.5, float("inf"), -float("inf"), nan])), [1.5, nan, nan, nan])
 
 
 @pytest.mark.parametrize("values", [[], [None, None]])

@@ -83,6 +83,7 @@ def test_the_measures_that_an_event_constrains_are_amounts():
         "breadth",
         "sessions",
         "session_minutes",
+        "top_user_count",
     }
 
 

@@ -138,6 +138,9 @@ def dated(tmp_path_factory, with_store):
     columns = {"entity": "account", "time": "at", "known_at": "loaded"}
     features = [
         pql_model.Feature("upload", "days_to_first"),
+        pql_model.Feature("login", "active_days", also=("upload",)),
+        {"event": "upload", "after": "login", "gap": "2d"},
+        {"event": "upload", "share_of": "nps"},
         {"table": nps_of(home), "columns": columns, "values": ["nps", "plan"]},
     ]
     result = pql_model.train(config, features=features, trials=2, promote="force")
@@ -147,7 +150,8 @@ def dated(tmp_path_factory, with_store):
 def test_own_features_reach_the_model_point_in_time(dated):
     config, result = dated
     names = result.registered.model.manifest.names
-    assert {"trait.nps", "trait.plan", "upload.days_to_first.ever"} <= set(names)
+    assert {"trait.nps", "trait.plan", "upload.days_to_first.ever", "upload.count.ever.of+nps"} <= set(names)
+    assert {"login.active_days.ever.or+upload", "upload.count.ever.after+login.gap+2d"} <= set(names)
     table = nps_of(config.home).assign(entity=lambda t: t["account"].astype(str))
     rows = result.prepared.table.sample(60, random_state=1)
     for row in rows.itertuples():
