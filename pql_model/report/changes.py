@@ -24,7 +24,7 @@ def changes(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[st
     Returns
     -------
     dict
-        `version, made_at` of the earlier report; `rule` and `today`: `same`, and `before` and `now` (`text, conditions, join, k,
+        `version, made_at` of the earlier report; `rule` and `today`: `same`, and `before` and `now` (`text, parts, conditions, join, k,
         tested`) or None; `base`: `before` and `now`; `behaviours`: the first five of each, `before` and `now`.
     """
     if before is None:
@@ -57,7 +57,7 @@ def _summary(rule: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if rule is None:
         return None
     tested = {key: rule["tested"][key] for key in ("qualified", "conversions", "rate", "leads_per_week", "note")}
-    return {**{key: rule[key] for key in ("text", "conditions", "join", "k")}, "tested": tested}
+    return {**{key: rule[key] for key in ("text", "parts", "conditions", "join", "k")}, "tested": tested}
 
 
 def _first(growth: Mapping[str, Any]) -> list[str]:

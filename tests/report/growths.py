@@ -158,6 +158,7 @@ def _criteria(table: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "id": name,
                 "text": _words(event, at),
+                "parts": [_words(event, at)],
                 "short": f"{event} {at}+",
                 "conditions": [condition(event, at)],
                 "kind": "intent" if event == "Pricing Viewed" else "value",
@@ -202,6 +203,7 @@ def _definitions(table: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "id": name,
                 "text": prefix + "; ".join(texts[part] for part in parts),
+                "parts": [texts[part] for part in parts],
                 "short": word.join(shorts[part] for part in parts),
                 "conditions": [condition(event, at) for part in parts for i, event, at in _offered() if i == part],
                 "join": join,
@@ -229,6 +231,7 @@ def _in_force(table: pd.DataFrame) -> dict[str, Any]:
     cells = compare_definitions(new[later].to_numpy(), met[later].to_numpy(), outcomes(table, "later"))
     return {
         "text": _words("Teammate Invited", 2),
+        "parts": [_words("Teammate Invited", 2)],
         "conditions": [condition("Teammate Invited", 2)],
         "join": "all",
         "k": None,

@@ -1,6 +1,6 @@
 from growths import few_everywhere, growth, nothing_found, too_few
 
-from pql_model.report.view import GrowthNode, View, rule_text
+from pql_model.report.view import GrowthNode, View, rule_lines, rule_text
 
 
 def test_the_recommended_rule_is_shown_or_else_the_first():
@@ -37,10 +37,12 @@ def test_too_few_rows_have_no_rate():
     assert view.mark(against["only_new"], "rule").text == "nobody"
 
 
-def test_a_rule_with_a_semicolon_in_a_name_is_unchanged():
-    rule = {"text": "all of: 1 `a; b`; 2 `c`", "conditions": [{}, {}], "join": "all", "k": None}
+def test_a_rule_is_split_at_its_criteria_and_not_inside_a_name_or_a_joined_part():
+    parts = ["1 `a; b`", "(any of: 2 `c`; 3 `d`)"]
+    rule = GrowthNode({"text": f"all of: {'; '.join(parts)}", "parts": parts, "join": "all", "k": None})
 
-    assert rule_text(GrowthNode(rule)) == "all of: 1 <b>a; b</b>; 2 <b>c</b>"
+    assert rule_text(rule) == "1 <b>a; b</b> and (any of: 2 <b>c</b>; 3 <b>d</b>)"
+    assert rule_lines(rule).lines == ("1 <b>a; b</b>", "any of: 2 <b>c</b>; 3 <b>d</b>")
 
 
 def test_a_number_carries_its_path():
