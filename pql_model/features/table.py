@@ -50,15 +50,11 @@ def feature_table(
     Raises
     ------
     DataError
-        If a feature reads a value that no event table has.
+        If a feature reads a value that no event table has, or is a share of a trait that no table has.
     """
-    lacking = sorted({f.value for f in features if not has_value(sources, f) and f.value is not None})
-    if lacking:
-        raise DataError(
-            f"No event table has these values: {listed(lacking)}",
-            allowed=[name.removeprefix("value_") for name in sources.events.table.columns if name.startswith("value_")],
-            remedy="map them under `values:` in the config, or train a model without them",
-        )
+    values = [name.removeprefix("value_") for name in sources.events.table.columns if name.startswith("value_")]
+    _refuse_unknown("No event table has these values", [f.value for f in features], values, "map them under `values:`")
+    _refuse_unknown("No table has these traits", [f.share_of for f in features], sources.traits, "correct `share_of:`")
     amounts = list(dict.fromkeys(feature.amount for feature in features))
     table = build_features(sources.events.table, snapshots, amounts, progress)
     shared = {trait: trait_name(trait) for f in features if (trait := f.share_of) is not None}
@@ -66,6 +62,16 @@ def feature_table(
     fixed = {trait: name for trait, name in wanted.items() if trait in sources.entities.traits}
     table = table.join(trait_table(sources, fixed), on="entity") if fixed else table
     return _with_shares(join_latest(table, snapshots, sources.dated, wanted), features, trait_names)
+
+
+def _refuse_unknown(what: str, asked: Sequence[str | None], known: Sequence[str], remedy: str) -> None:
+    unknown = sorted({name for name in asked if name is not None and name not in known})
+    if unknown:
+        raise DataError(
+            f"{what}: {listed(unknown)}",
+            allowed=list(known),
+            remedy=f"{remedy} in the config, or train a model without them",
+        )
 
 
 def _with_shares(table: pd.DataFrame, features: Sequence[Feature], trait_names: dict[str, str]) -> pd.DataFrame:
@@ -97,5 +103,6 @@ def trait_table(sources: Sources, trait_names: dict[str, str]) -> pd.DataFrame:
 
 
 def has_value(sources: Sources, feature: Feature) -> bool:
-    """Whether the log has the value that a feature reads."""
-    return feature.value is None or f"value_{feature.value}" in sources.events.table.columns
+    """Whether the log has the value that a feature reads, and a table the trait that it is a share of."""
+    has_trait = feature.share_of is None or feature.share_of in sources.traits
+    return has_trait and (feature.value is None or f"value_{feature.value}" in sources.events.table.columns)

@@ -53,3 +53,20 @@ def test_value_missing_from_all_tables_is_refused(world):
     assert (has_value(sources, gone), has_value(sources, Feature("upload", "count"))) == (False, True)
     with pytest.raises(DataError, match=r"No event table has these values: minutes. Allowed: mb"):
         feature_table(sources, snapshots.table, [gone], {})
+
+
+def test_a_share_divides_by_the_trait_where_it_is_a_positive_number(world):
+    sources, snapshots = world
+    part = Feature("any", "count", share_of="size")
+    for traits in ({}, {"size": "trait.size"}):
+        table = feature_table(sources, snapshots.table, [part, Feature("any", "count")], traits)
+        assert list(table.columns) == ["entity", "as_of", "any.count.ever.of+size", "any.count.ever", *traits.values()]
+        assert table["any.count.ever.of+size"].fillna(-1).tolist() == [0.1, -1, -1]
+
+
+def test_a_share_of_a_trait_that_no_table_has_is_refused(world):
+    sources, snapshots = world
+    gone = Feature("any", "count", share_of="quota")
+    assert not has_value(sources, gone)
+    with pytest.raises(DataError, match=r"No table has these traits: quota. Allowed: size.*Fix: correct `share_of:`"):
+        feature_table(sources, snapshots.table, [gone], {})

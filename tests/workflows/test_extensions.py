@@ -138,7 +138,7 @@ def dated(tmp_path_factory, with_store):
     columns = {"entity": "account", "time": "at", "known_at": "loaded"}
     features = [
         pql_model.Feature("upload", "days_to_first"),
-        pql_model.Feature("login", "active_days", also=("upload",)),
+        {"event": ["login", "upload"], "window": "last 2d"},
         {"event": "upload", "after": "login", "gap": "2d"},
         {"event": "upload", "share_of": "nps"},
         {"table": nps_of(home), "columns": columns, "values": ["nps", "plan"]},
@@ -151,7 +151,7 @@ def test_own_features_reach_the_model_point_in_time(dated):
     config, result = dated
     names = result.registered.model.manifest.names
     assert {"trait.nps", "trait.plan", "upload.days_to_first.ever", "upload.count.ever.of+nps"} <= set(names)
-    assert {"login.active_days.ever.or+upload", "upload.count.ever.after+login.gap+2d"} <= set(names)
+    assert {"login.count.last_2d.or+upload", "upload.count.ever.after+login.gap+2d"} <= set(names)
     table = nps_of(config.home).assign(entity=lambda t: t["account"].astype(str))
     rows = result.prepared.table.sample(60, random_state=1)
     for row in rows.itertuples():
@@ -188,7 +188,7 @@ def test_the_service_accepts_dated_values_or_the_value_as_a_trait(dated, tmp_pat
 
 def test_a_model_with_own_features_cannot_score_without_them(dated):
     config, _ = dated
-    with pytest.raises(pql_model.PqlError, match="The entities lack traits that the model decides by: nps, plan"):
+    with pytest.raises(pql_model.PqlError, match="No table has these traits: nps"):
         pql_model.score(config.home / "pql.yaml", model="1", as_of="2025-07-20")
     assert len(pql_model.score(config, model="1", as_of="2025-07-20").rows)
 
