@@ -10,7 +10,9 @@ from pql_model.criteria.evaluate import (
     check_names,
     definition_features,
     holds,
+    lacking,
     meets,
+    met_by,
 )
 from pql_model.errors import DataError
 from pql_model.features.spec import Feature
@@ -163,3 +165,33 @@ def test_a_definition_reads_back_from_its_dict():
     bound = BoundDefinition(Definition.model_validate({"at_least_k": 2, "of": [INVITE, MANY_SEATS, SIZE_LISTED]}), "d1")
     assert BoundDefinition.from_dict(bound.to_dict()) == bound
     assert (bound.definition.least, bound.id) == (2, "d1")
+
+
+ABC = [{"trait": name, "at_least": 1} for name in "abc"]
+JOINS = {
+    "all": {"all": ABC},
+    "any": {"any": ABC},
+    "two": {"at_least_k": 2, "of": ABC},
+    "one beside any": {"all": [ABC[0], {"any": ABC[1:]}]},
+    "one beside all": {"any": [ABC[0], {"all": ABC[1:]}]},
+}
+
+
+@pytest.mark.parametrize("join", JOINS)
+def test_what_a_row_lacks_is_the_smallest_number_of_further_criteria_that_make_it_meet_the_definition(join):
+    definition = Definition.model_validate(JOINS[join])
+    masks = np.array(list(np.ndindex(2, 2, 2)), bool)
+    at = {id(criterion): k for k, criterion in enumerate(definition.criteria)}
+    needs = lacking(definition, lambda criterion: masks[:, at[id(criterion)]])
+    met = met_by(definition, masks)
+    by_hand = [
+        min((row | more).sum() - row.sum() for more in masks if met[masks.tolist().index((row | more).tolist())])
+        for row in masks
+    ]
+    assert needs.tolist() == by_hand
+    assert ((needs == 0) == met).all()
+    for k in range(3):
+        assert (
+            met_by(definition, masks, {k: True}).tolist()
+            == met_by(definition, np.insert(np.delete(masks, k, 1), k, True, 1)).tolist()
+        )

@@ -19,6 +19,8 @@ RULES = {
     "all": {"all": [BOARDS, INVITES]},
     "any": {"any": [BOARDS, INVITES]},
     "two of three": {"at_least_k": 2, "of": [BOARDS, INVITES, EXPORTS]},
+    "all with any inside": {"all": [BOARDS, {"any": [INVITES, EXPORTS]}]},
+    "any with all inside": {"any": [BOARDS, {"all": [INVITES, EXPORTS]}]},
 }
 
 
@@ -33,20 +35,29 @@ def later():
 
 
 def naive(rule, later):
-    """Row by row: the criterion with the smallest relative gap, of those who lack exactly one more."""
+    """Row by row: the criterion with the smallest relative gap, of those that alone make the row meet the rule."""
     definition, counts, converted = Definition.model_validate(rule), Counter(), Counter()
     wanted = [(c.event, int(c.threshold)) for c in definition.criteria]
     for row in later.to_dict("records"):
-        lacks = [(event, at) for event, at in wanted if row[event] < at]
-        if len(wanted) - len(lacks) != definition.least - 1:
+        if _meets(rule, row):
             continue
-        if definition.least == 1:
-            lacks = [(event, at) for event, at in lacks if row[event] > 0]
+        lacks = [(event, at) for event, at in wanted if _meets(rule, {**row, event: at})]
+        nobody = dict.fromkeys(row, 0)
+        lacks = [(event, at) for event, at in lacks if row[event] > 0 or not _meets(rule, {**nobody, event: at})]
         if lacks:
             event, at = min(lacks, key=lambda each: (each[1] - row[each[0]]) / each[1])
             counts[f"{row[event]} of {at} `{event}`"] += 1
             converted[f"{row[event]} of {at} `{event}`"] += row["converted"]
     return counts, converted
+
+
+def _meets(rule, row):
+    if "event" in rule:
+        return row[rule["event"]] >= rule["threshold"]
+    members = rule.get("all") or rule.get("any") or rule["of"]
+    return sum(_meets(member, row) for member in members) >= (
+        len(members) if "all" in rule else rule.get("at_least_k", 1)
+    )
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -95,6 +95,7 @@ def test_the_json_has_every_field_of_the_contract(trial):
     payload = json.loads(json.dumps(test_criteria(trial, definition(EIGHT)).to_dict(), allow_nan=False))
     assert payload["definition"] == {
         "text": "at least 8 `login` in the first 5 days",
+        "parts": ["at least 8 `login` in the first 5 days"],
         "short": "login ≥ 8, first 5d",
         "join": "all",
         "k": None,

@@ -188,7 +188,7 @@ def test_the_service_accepts_dated_values_or_the_value_as_a_trait(dated, tmp_pat
 
 def test_a_model_with_own_features_cannot_score_without_them(dated):
     config, _ = dated
-    with pytest.raises(pql_model.PqlError, match="No table has these traits: nps"):
+    with pytest.raises(pql_model.PqlError, match="The entities lack traits that the model decides by: nps"):
         pql_model.score(config.home / "pql.yaml", model="1", as_of="2025-07-20")
     assert len(pql_model.score(config, model="1", as_of="2025-07-20").rows)
 
