@@ -10,7 +10,7 @@ from rich.text import Text
 from pql_model.cli.tables import estimate, print_table, say
 
 _COLOURS = {"champion": "green", "challenger": "yellow", "previous": "dim"}
-_COLUMNS = ("version", "trained", "verdict", "ROC-AUC (95 % interval)", "alias", "champion since")
+_COLUMNS = ("version", "trained", "verdict", "ROC-AUC (95 %)", "alias", "champion since")
 
 
 def show_models(console: Console, payload: dict[str, Any]) -> None:
@@ -36,7 +36,8 @@ def show_models(console: Console, payload: dict[str, Any]) -> None:
             say(console, f"{model['version']}: {model['promotion']}", style="dim")
     say(
         console,
-        "Each ROC-AUC is measured on the version's own test rows. `pql rollback` restores the previous champion.",
+        "Each ROC-AUC is measured on the version's own test rows; in brackets is its 95 % interval. "
+        "`pql rollback` restores the previous champion.",
     )
 
 

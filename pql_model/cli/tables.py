@@ -75,7 +75,7 @@ def print_table(
             Text(heading),
             justify="right" if numeric else "left",
             no_wrap=numeric or heading in unbroken,
-            min_width=None if numeric else _longest_word(column),
+            min_width=None if numeric else _longest_word([Text(heading), *column]),
             overflow="fold",
         )
     for row in cells:

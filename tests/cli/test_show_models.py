@@ -51,5 +51,12 @@ def test_several_aliases_are_whole_words_in_a_narrow_terminal(capsys):
     assert {"challenger", "champion"} <= set(words)
 
 
+def test_each_heading_stands_on_one_line_at_80_columns(capsys):
+    both = {**MODEL, "roc_auc": {"value": 0.71, "low": 0.65, "high": 0.77}, "aliases": ["challenger", "champion"]}
+    show_models(Console(width=80), {"name": "tiny", "models": [both, {**OLD, "rolled_back_at": None}]})
+    heading = capsys.readouterr().out.splitlines()[1]
+    assert heading.split() == ["version", "trained", "verdict", "ROC-AUC", "(95", "%)", "alias", "champion", "since"]
+
+
 def test_without_versions_the_command_that_trains_one_is_shown(render):
     assert render() == "tiny has no versions yet. Train one with `pql train`.\n"

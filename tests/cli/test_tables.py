@@ -35,6 +35,12 @@ def test_columns_of_numbers_are_aligned_to_the_right_and_never_wrapped(console):
     assert next(line for line in text.splitlines() if line.startswith("b")).split() == ["b", "-", "-"]
 
 
+def test_a_heading_is_not_broken_within_a_word(console):
+    print_table(console, "", ["verdict", "name"], [["weak", "a " * 40]])
+    assert "verdict" in console.file.getvalue()
+    assert "name" in console.file.getvalue()
+
+
 def test_a_table_without_rows_is_not_printed(console):
     print_table(console, "T", ["a"], [])
     assert console.file.getvalue() == ""

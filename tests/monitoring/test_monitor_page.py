@@ -102,10 +102,12 @@ def visit(browser, folder):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
-def test_a_phone_does_not_scroll_sideways_and_nothing_is_asked_for(visit, name):
+def test_a_phone_shows_the_page_and_its_tables_whole_and_nothing_is_asked_for(visit, name):
     page = visit(name, viewport={"width": 390, "height": 844})
     assert page.heard == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    clipped = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    assert page.evaluate(clipped) == []
 
 
 @pytest.mark.browser
