@@ -106,7 +106,9 @@ def test_a_phone_shows_the_page_and_its_tables_whole_and_nothing_is_asked_for(vi
     page = visit(name, viewport={"width": 390, "height": 844})
     assert page.heard == []
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    clipped = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    clipped = (
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.ariaLabel)"
+    )
     assert page.evaluate(clipped) == []
 
 
