@@ -9,6 +9,7 @@ import numpy as np
 
 from pql_model.config.schema import Config
 from pql_model.monitoring.arrival import count_arrivals, late_findings
+from pql_model.monitoring.by_entity import confirm_repeats
 from pql_model.monitoring.conversion_feed import FEWEST_PAST_DAYS, PAST_DAYS, RECENT_DAYS, feed_findings
 from pql_model.monitoring.counts import expected_counts, noise_of
 from pql_model.monitoring.daily import DailyCounts, count_events, count_sources, sources_of_events, visible_log
@@ -169,6 +170,7 @@ def _event_findings(
     series = event_series(events, past, hidden)
     changes = event_changes(series, events.active.sum(axis=1), first)
     log = visible_log(sources, sources.events.table, start, as_of)
+    changes = confirm_repeats(changes, log, events.first_day, max(1, events.days - first) * len(series))
     renames = find_renames(changes, log, events.first_day)
     renamed = {change.name for pair in renames for change in (pair.old, pair.new)}
     changes = _together([change for change in changes if change.name not in renamed], len(series))

@@ -29,7 +29,8 @@ _STEP_DAYS = 14
 _FEWEST = 10.0
 _PAUSES = 3.0
 _FEWEST_EVENTS = 5
-_REPEAT_DRIFT = 0.05
+REPEAT_DRIFT = 0.05
+"""Standard error that the mean logarithm of an entity's occurrences moves by of itself."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def _repeated(event: EventSeries, recent: int, end: int) -> list[tuple[float, Ev
         return []
     start = int(days[best])
     spread = _weekly_variance(event, start)
-    error = np.sqrt(spread * (1 / n0[best] + 1 / n1[best]) + _REPEAT_DRIFT**2)
+    error = np.sqrt(spread * (1 / n0[best] + 1 / n1[best]) + REPEAT_DRIFT**2)
     after = float(event.rows[start:].sum())
     factor = float(np.exp(step[best]))
     near = slice(max(event.begun, start - _STEP_DAYS), start)
