@@ -73,8 +73,9 @@ def sources_of(world: WatchedWorld, con: Any, at: int) -> Sources:
         signed_up=instants(entities["created_at"]), excluded=entities["email_domain"].eq("nimbus.test")
     )
     entities = entities[["entity", "signed_up", "excluded", *renamed.values()]]
-    paid = world.conversions[world.conversions["paid_at"] < until].sort_values("paid_at").drop_duplicates("account_id")
-    paid = pd.DataFrame({"entity": paid["account_id"], "time": instants(paid["paid_at"]), "value": paid["mrr"]})
+    rows = world.conversions[world.conversions["paid_at"] < until].sort_values("paid_at")
+    payments = pd.DataFrame({"entity": rows["account_id"], "time": instants(rows["paid_at"]), "value": rows["mrr"]})
+    paid = payments.drop_duplicates("entity")
     events = world.events[world.events["loaded_at"] < until]
     born = events["account_id"].map(entities.set_index("entity")["signed_up"])
     time = instants(events["occurred"])
@@ -95,7 +96,9 @@ def sources_of(world: WatchedWorld, con: Any, at: int) -> Sources:
     parts = {name: table.filter(table.source == name).drop("source") for name in ("product.parquet", "backend.parquet")}
     canonical = table.drop("source")
     people = Entities(con.create_table("entities", entities), tuple(renamed), {})
-    conversions = Conversions(con.create_table("conversions", paid), len(paid), {})
+    conversions = Conversions(
+        con.create_table("conversions", paid), len(paid), {}, payments=con.create_table("payments", payments)
+    )
     return Sources(EventLog(canonical, len(log), {}, canonical.limit(0), 0, parts), people, conversions, at, ())
 
 

@@ -63,18 +63,24 @@ OUTCOME = {
     "behaviours_changed": "what led to payment does no longer, and other behaviours do",
     "campaign": "sign-ups rise by 60 % with small accounts that do little",
 }
-PAYMENTS = {"payments_stopped": "no payment arrives any more"}
+PAYMENTS = {
+    "payments_stopped": "no payment arrives any more; half of the tables hold renewals too",
+    "payments_doubled": "each payment stands in its table twice, up to two seconds apart",
+    "sales_stopped": "nobody new buys, and those who pay renew every month",
+}
 KINDS = {**QUIET, **TRACKING, **OUTCOME, **PAYMENTS}
 BROKEN = {**TRACKING, **PAYMENTS}
 """Kinds that are one quiet product, but for a change in its data."""
 FINDING = {kind: kind for kind in TRACKING} | {
     "payments_stopped": "event_stopped",
+    "payments_doubled": "volume_changed",
+    "sales_stopped": "base_rate_changed",
     "sent_twice": "volume_changed",
     "odds_cut": "calibration_off",
     "behaviours_changed": "performance_fell",
 }
 """Kind of world -> the finding that names its change; none for a campaign, whose change the model handles."""
-ADVICE = {kind: "fix_tracking" for kind in BROKEN if kind != "event_started"} | {
+ADVICE = {kind: "fix_tracking" for kind in BROKEN if kind not in ("event_started", "sales_stopped")} | {
     "odds_cut": "recalibrate",
     "behaviours_changed": "retrain",
 }
@@ -213,7 +219,7 @@ def _planted(rng: np.random.Generator, kind: str, seed: int) -> tuple[int | None
         "tracking_gap": "" if seed % 4 < 2 else "backend.parquet",
         "trait_changed": ("company_size", "region", "employees")[seed % 3],
         "event_started": "Template Used",
-        "payments_stopped": "conversions",
+        **dict.fromkeys(PAYMENTS, "conversions"),
     }
     return day, subject.get(kind, str(rng.choice([event for event in EVENTS if event != "Desktop App Installed"])))
 
@@ -308,7 +314,15 @@ def _with_arrival(rng: np.random.Generator, events: pd.DataFrame) -> pd.DataFram
 def _with_change(rng: np.random.Generator, world: WatchedWorld, seed: int) -> WatchedWorld:
     assert world.changed is not None
     if world.kind == "payments_stopped":
-        return replace(world, conversions=world.conversions[instants(world.conversions["paid_at"]) < world.changed])
+        paid = _with_renewals(world, AS_OF) if seed % 4 < 2 else world.conversions
+        return replace(world, conversions=paid[instants(paid["paid_at"]) < world.changed])
+    if world.kind == "payments_doubled":
+        paid = world.conversions
+        again = paid[instants(paid["paid_at"]) >= world.changed]
+        moved = instants(again["paid_at"]) + rng.integers(0, 3, len(again)) * SECOND
+        return replace(world, conversions=pd.concat([paid, again.assign(paid_at=iso_texts(moved))], ignore_index=True))
+    if world.kind == "sales_stopped":
+        return replace(world, conversions=_with_renewals(world, world.changed))
     events, time = world.events, instants(world.events["occurred"])
     after = time >= world.changed
     about = after & events["action"].eq(world.subject).to_numpy()
@@ -330,6 +344,17 @@ def _with_change(rng: np.random.Generator, world: WatchedWorld, seed: int) -> Wa
         late = iso_texts(instants(events["loaded_at"]) + 3 * DAY * after)
         return replace(world, events=events.assign(loaded_at=late))
     return replace(world, accounts=_with_other_trait(rng, world))
+
+
+def _with_renewals(world: WatchedWorld, until: int) -> pd.DataFrame:
+    """Payments of those who bought before an instant, every 30 days from then on."""
+    first = world.conversions[instants(world.conversions["paid_at"]) < until]
+    times = instants(first["paid_at"])
+    months = [
+        first.assign(paid_at=iso_texts(times + month * 30 * DAY))[times + month * 30 * DAY < AS_OF]
+        for month in range(13)
+    ]
+    return pd.concat(months, ignore_index=True)
 
 
 def new_name(event: str, seed: int) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pql_model.config.row_filter import Where, where_field
 from pql_model.config.text_format import TextFormat
-from pql_model.config.types import ColumnsField, DurationField, Strict
+from pql_model.config.types import ColumnsField, DurationField, InstantField, Strict
 from pql_model.measures import ANY
+from pql_model.time import iso, now
 
 
 class EventColumns(Strict):
@@ -139,6 +140,20 @@ class ConversionTable(TextFormat):
         default_factory=dict,
         description="Currency -> what one unit of it is worth, in the currency that values are to be given in.",
     )
+    complete_until: InstantField | None = Field(
+        None,
+        description="The day until which you know that no payment is missing. First payments that stopped before it are "
+        "then not a table that ended, and nobody new buys.",
+    )
+
+    @field_validator("complete_until")
+    @classmethod
+    def _has_come(cls, value: int | None) -> int | None:
+        if value is not None and value > now():
+            raise ValueError(
+                f"`complete_until` is a day that has come: nobody knows what is missing until {iso(value)}"
+            )
+        return value
 
     @model_validator(mode="after")
     def _rates_of_currencies(self) -> ConversionTable:

@@ -110,6 +110,14 @@ def out_of_time(frame: pd.DataFrame, horizon: Duration, motion: str) -> Split:
         if conversions < MIN_FIT_CONVERSIONS:
             raise too_few_conversions("There are too few conversions to hold out a later test period", frame)
         period = f"{iso(int(as_of.min()))} to {iso(int(as_of.max()))}"
+        later = begins >= int(np.quantile(begins, 1 - _TEST_SHARES[0], method="nearest"))
+        if not converted[later].any() and as_of.max() - as_of.min() > 3 * horizon.us:
+            raise NotEnoughDataError(
+                "Nobody converted in the later period that would test the model",
+                received=f"snapshots from {period}, of which none after {iso(int(as_of[converted].max()))} converted",
+                allowed="conversions early and late",
+                remedy="ask `pql monitor` why conversions ended; to learn from the time before, set `observed_until` to their end",
+            )
         raise NotEnoughDataError(
             "The history is too short to hold out a later test period",
             received=f"{int(converted.sum()):,} conversions in snapshots from {period}",

@@ -53,11 +53,9 @@ def chance_of_step(before: EntityLogs, after: EntityLogs) -> float:
     """
     if min(before.independent, after.independent) < 2:
         return 1.0
-    errors = [side.variance for side in (before, after)]
-    total = sum(errors) + REPEAT_DRIFT**2
-    degrees = total**2 / sum(
-        error**2 / (side.independent - 1) for error, side in zip(errors, (before, after), strict=True)
-    )
+    total = before.variance + after.variance + REPEAT_DRIFT**2
+    lost = sum(side.variance**2 / (side.independent - 1) for side in (before, after))
+    degrees = total**2 / lost if lost > 0 else np.inf  # all entities are alike
     return float(2 * student.sf(abs(after.mean - before.mean) / np.sqrt(total), degrees))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import ibis
 import numpy as np
 
 from pql_model.sources.read import Sources
@@ -81,15 +82,69 @@ def count_conversions(sources: Sources, first_day: int, as_of: int) -> np.ndarra
     ndarray
         (days, ages), like `DailyCounts.active`.
     """
-    counted = sources.entities.table
-    counted = counted.filter(~counted.excluded).select("entity", "signed_up")
-    paid = sources.conversions.table.select("entity", "time").join(counted, "entity")
-    paid = paid.filter((paid.time >= first_day * DAY) & (paid.time < as_of // DAY * DAY))
+    paid = _of_counted(sources, sources.conversions.table.select("entity", "time"), first_day, as_of)
     days = paid.select(day=paid.time // DAY, age=_band(paid)).group_by("day", "age").agg(entities=lambda t: t.count())
     rows = days.to_pyarrow().to_pydict()
     counts = np.zeros((as_of // DAY - first_day, len(AGES)))
     counts[np.array(rows["day"], np.int64) - first_day, np.array(rows["age"], np.int64)] = rows["entities"]
     return counts
+
+
+def count_later_payments(sources: Sources, first_day: int, as_of: int) -> np.ndarray:
+    """Count by day the payments of entities that had paid at least a day before: renewals, where the table has them.
+
+    Returns
+    -------
+    ndarray
+        (days,) since `first_day`, up to the last whole day.
+    """
+    counts = np.zeros(as_of // DAY - first_day)
+    if sources.conversions.payments is None:
+        return counts
+    begun = sources.conversions.table.select("entity", begun="time")
+    paid = _of_counted(sources, sources.conversions.payments.select("entity", "time"), first_day, as_of)
+    paid = paid.join(begun, "entity")
+    paid = paid.filter(paid.time >= paid.begun + DAY)
+    rows = paid.group_by(day=paid.time // DAY).agg(rows=lambda t: t.count()).to_pyarrow().to_pydict()
+    counts[np.array(rows["day"], np.int64) - first_day] = rows["rows"]
+    return counts
+
+
+def count_repeated_payments(sources: Sources, first_day: int, as_of: int, within: int) -> tuple[np.ndarray, np.ndarray]:
+    """Count by day the entities that paid, and those of them with a payment that stands in the table again.
+
+    Parameters
+    ----------
+    within
+        Payments of one entity and one amount that are at most this far apart are one payment, microseconds.
+
+    Returns
+    -------
+    paid, repeated : ndarray
+        (days,) since `first_day`, up to the last whole day.
+    """
+    days = as_of // DAY - first_day
+    paid, repeated = np.zeros(days), np.zeros(days)
+    if sources.conversions.payments is None:
+        return paid, repeated
+    rows = _of_counted(sources, sources.conversions.payments.select("entity", "time", "value"), first_day, as_of)
+    before = rows.time.lag().over(ibis.window(group_by=["entity", "value"], order_by=rows.time))
+    rows = rows.select(
+        "entity", day=rows.time // DAY, again=(rows.time - before <= within).fill_null(False).cast("int64")
+    )
+    each = rows.group_by("entity", "day").agg(again=rows.again.max())
+    counts = each.group_by("day").agg(paid=each.count(), repeated=each.again.sum()).to_pyarrow().to_pydict()
+    at = np.array(counts["day"], np.int64) - first_day
+    paid[at], repeated[at] = counts["paid"], counts["repeated"]
+    return paid, repeated
+
+
+def _of_counted(sources: Sources, payments: Table, first_day: int, as_of: int) -> Table:
+    """Payments of entities that may be scored, with their sign-up, from a day on until the last whole day."""
+    counted = sources.entities.table
+    counted = counted.filter(~counted.excluded).select("entity", "signed_up")
+    paid = payments.join(counted, "entity")
+    return paid.filter((paid.time >= first_day * DAY) & (paid.time < as_of // DAY * DAY))
 
 
 def _band(table: Table) -> Any:

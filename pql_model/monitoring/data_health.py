@@ -23,6 +23,7 @@ from pql_model.monitoring.gaps import (
     silence_findings,
     silences,
 )
+from pql_model.monitoring.payment_repeats import repeat_findings
 from pql_model.monitoring.renames import find_renames, rename_findings
 from pql_model.monitoring.traits import count_trait, trait_findings
 from pql_model.monitoring.volume import EventChange, change_finding, event_changes, event_series
@@ -83,6 +84,7 @@ def data_findings(
             *arrivals,
             *(finding for finding in silent.findings if not _known(finding, arrivals)),
             *feed_findings(sources, config, events, first, as_of),
+            *repeat_findings(sources, config, events.first_day, first, as_of),
             *_event_findings(sources, events, first, silent.hidden, start, as_of),
             *_trait_findings(sources, as_of, events.first_day + first, traits),
         ]

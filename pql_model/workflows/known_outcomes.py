@@ -12,7 +12,7 @@ from pql_model.progress import Stages
 from pql_model.sources.duckdb_session import Connection
 from pql_model.sources.read import Sources, read_sources
 
-_REMEDY = "export the table again, or set `observed_until` to the day on which it ends; if nobody has bought since, to the end of the data"
+_REMEDY = "export the table again, or set `observed_until` to the day on which it ends"
 
 
 def read_for_training(con: Connection, config: Config, stages: Stages) -> tuple[Sources, Finding | None]:

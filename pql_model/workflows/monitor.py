@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pql_model.config.schema import Config
 from pql_model.errors import DataError
 from pql_model.monitoring.advice import Advice, advise
 from pql_model.monitoring.data_health import data_findings
-from pql_model.monitoring.finding import Finding, in_order
+from pql_model.monitoring.finding import DATA_KINDS, Finding, in_order
 from pql_model.monitoring.last_look import Changes, Look, look_before, look_path, read_looks, write_look
 from pql_model.monitoring.ledger_rows import outcome_sums, qualified_counts
 from pql_model.monitoring.monitor_page import MonitorPage, render_monitor
@@ -170,7 +170,7 @@ def monitor(
         with stages("model health"):
             labelled = labelled_snapshots(con, config, sources)
             health = judge_model(con, config, sources, tracking, then, ledger.table, labelled)
-    findings = in_order([*in_data, *health.findings])
+    findings = in_order([*in_data, *_beside(health.findings, in_data)])
     advice = advise(findings, health.hopeless, _quiet(health, realised))
     newer = not labelled.empty and int(labelled["as_of"].max()) > learnt_from_newest(tracking).to
     with stages("write"):
@@ -221,6 +221,12 @@ def monitor(
 def _latest(config: Config, sources: Sources) -> int:
     """The latest instant of a look: rows that are late by up to a horizon are looked for, and not those of the future."""
     return max(sources.observed_until, min(time.now(), sources.observed_until + config.horizon.us))
+
+
+def _beside(of_model: Sequence[Finding], in_data: Sequence[Finding]) -> list[Finding]:
+    """Leave out what the data say already: a conversion rate that fell because first payments stopped."""
+    kinds = {finding.kind for finding in in_data} - set(DATA_KINDS)
+    return [finding for finding in of_model if finding.kind not in kinds]
 
 
 def _traits(model: RegisteredModel) -> list[str]:

@@ -7,10 +7,12 @@ from pql_model.monitoring.daily import (
     count_active,
     count_conversions,
     count_events,
+    count_later_payments,
+    count_repeated_payments,
     count_sources,
     sources_of_events,
 )
-from pql_model.time import DAY
+from pql_model.time import DAY, SECOND
 
 START, AS_OF = at("2026-01-01"), at("2026-01-11T12:00")
 
@@ -48,6 +50,31 @@ def test_conversions_are_counted_by_day_and_age(sources):
     assert counts.shape == (10, 7)
     assert [(int(day), int(age)) for day, age in zip(*np.nonzero(counts), strict=True)] == [(7, 3)]  # a week old
     assert not count_conversions(sources, START // DAY, START + 7 * DAY).any()
+
+
+def test_later_and_repeated_payments_are_counted_by_day(tmp_path):
+    paid = [
+        ("a0", "2026-01-02T10:00:00", 9),
+        ("a0", "2026-01-02T10:00:03", 9),  # again
+        ("a0", "2026-01-02T10:00:03", 30),  # another amount
+        ("a0", "2026-01-08T10:00:00", 9),  # a renewal
+        ("a1", "2026-01-02T11:00:00", 9),
+        ("a1", "2026-01-02T11:00:06", 9),  # too late for a repeat
+        ("a2", "2026-01-02T11:00:00", 9),
+        ("a2", "2026-01-02T11:00:00", 9),  # excluded
+        ("a1", "2026-01-11T09:00:00", 9),  # on the day of as_of
+    ]
+    accounts = [{"account": f"a{i}", "signed_up": "2026-01-01", "test": i == 2} for i in range(3)]
+    events = [{"account": "a0", "event": "login", "time": "2026-01-12"}]
+    rows = [{"account": account, "time": time, "value": value} for account, time, value in paid]
+    config = product(tmp_path, accounts, events, rows, exclude={"entities": {"test": [True]}})
+    with opened(config) as (_, sources):
+        later = count_later_payments(sources, START // DAY, AS_OF)
+        by_day, repeated = count_repeated_payments(sources, START // DAY, AS_OF, 5 * SECOND)
+
+    assert later.tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0]
+    assert by_day.tolist() == [0, 2, 0, 0, 0, 0, 0, 1, 0, 0]
+    assert repeated.tolist() == [0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
 
 
 def test_the_active_alone_are_those_of_all_counts(sources):

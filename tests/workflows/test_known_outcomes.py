@@ -21,15 +21,19 @@ from pql_model.workflows.known_outcomes import missing_outcomes, read_for_traini
 START = at("2026-01-01")
 
 
-def shop(home: Path, paid_until: int, **config):
-    """150 days, two sign-ups a day, who are active for three weeks; every second one pays after a week."""
+def shop(home: Path, paid_until: int, renew: bool = False, **config):
+    """150 days, two sign-ups a day, who are active for three weeks; every second one pays after a week.
+
+    With `renew` each pays again every four weeks, until the end.
+    """
     accounts, events, paid = [], [], []
     for k in range(300):
         signed_up = int(START + k * DAY / 2)
         accounts.append({"account": f"a{k:03}", "signed_up": signed_up})
         events += [{"account": f"a{k:03}", "event": "opened", "time": signed_up + d * DAY + 1000} for d in range(21)]
         if k % 2 and signed_up + 7 * DAY < START + paid_until * DAY:
-            paid.append({"account": f"a{k:03}", "time": signed_up + 7 * DAY})
+            times = range(signed_up + 7 * DAY, START + 150 * DAY, 28 * DAY)
+            paid += [{"account": f"a{k:03}", "time": time} for time in (times if renew else times[:1])]
     events = [event for event in events if event["time"] < START + 150 * DAY]
     return product(home, accounts, events, paid, **config)
 
@@ -67,6 +71,19 @@ def test_whoever_sets_the_end_of_the_data_has_decided(tmp_path):
         assert missing is None
         assert missing_outcomes(sources, config) is None
     assert sources.warnings == ()
+
+
+def test_renewals_or_the_config_show_that_nobody_new_buys_and_training_goes_on(tmp_path):
+    """A refit then follows the level down."""
+    (tmp_path / "renewing").mkdir()
+    silent = shop(tmp_path, 100)
+    complete = silent.conversions.model_copy(update={"complete_until": at("2026-05-28")})
+    for config in (silent.model_copy(update={"conversions": complete}), shop(tmp_path / "renewing", 100, renew=True)):
+        sources, missing = read(config)
+
+        assert missing is None
+        assert sources.warnings == ()
+        refuse_refit(missing)
 
 
 def test_a_forecast_says_that_it_counts_missing_payments_as_none(tmp_path):

@@ -131,3 +131,32 @@ def test_odds_that_fall_are_found_and_a_recalibration_is_advised(watched, tmp_pa
     assert seen.advice.remedy == "recalibrate"
     assert seen.training == "recalibrate"
     assert seen.severity == "act"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("proof", ["renewals", "config"])
+def test_where_nobody_buys_any_more_the_level_is_refitted_and_no_repair_is_asked_for(watched, tmp_path, proof):
+    folder = shutil.copytree(watched, tmp_path / "cut")
+    path, config = folder / "subscriptions.csv", folder / "pql.yaml"
+    paid = pd.read_csv(path)
+    paid = paid[pd.to_datetime(paid["paid_at"], errors="coerce", utc=True) < pd.Timestamp("2025-11-15", tz="UTC")]
+    paid.to_csv(path, index=False)
+    assert pql_model.monitor(config).advice.remedy == "fix_tracking"
+
+    if proof == "config":
+        text = config.read_text(encoding="utf-8")
+        config.write_text(
+            text.replace("conversions:\n", "conversions:\n  complete_until: 2026-01-31\n"), encoding="utf-8"
+        )
+    else:
+        first = pd.to_datetime(paid["paid_at"], utc=True)
+        months = [paid.assign(paid_at=first + pd.Timedelta(days=30 * month)) for month in range(13)]
+        rows = pd.concat(months)
+        rows[rows["paid_at"] < "2026-01-31T20:00Z"].to_csv(path, index=False)
+    seen = pql_model.monitor(config)
+
+    [stopped] = [f for f in seen.findings if f.kind == "base_rate_changed"]
+    assert "nobody new buys" in stopped.words
+    assert seen.advice.remedy == "recalibrate"
+    refit = pql_model.train(config, refit=True, promote="force")
+    assert not any("stopped" in warning for warning in refit.to_dict()["warnings"])
