@@ -21,7 +21,7 @@ Table = Any
 MOST_ROWS = 300_000
 """Rows that the statistics on single rows read; of more, whole entities are drawn by a hash."""
 _MONTH = "%Y-%m"
-_KEPT = ("source", "probability", "is_pql", "meets_definition", "meets_in_force", "known", "final", "converted")
+_KEPT = ("source", "probability", "band", "is_pql", "meets_definition", "meets_in_force", "known", "final", "converted")
 
 
 @ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
@@ -119,7 +119,7 @@ def due_rows(
     -------
     pandas.DataFrame
         entity, model_version, as_of and signed_up (int64 microseconds, the second nullable), converted_at (Int64), group, and
-        source, probability, is_pql, meets_definition, meets_in_force, known, final, converted of the ledger.
+        source, probability, band, is_pql, meets_definition, meets_in_force, known, final, converted of the ledger.
     """
     rows = ledger.filter(ledger.as_of >= to_datetime(since))
     if versions is not None:

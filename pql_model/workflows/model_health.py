@@ -19,6 +19,7 @@ from pql_model.errors import NotEnoughDataError
 from pql_model.evaluation.age import age_groups, ages
 from pql_model.evaluation.drift import DRIFT
 from pql_model.model.artifact import REFIT
+from pql_model.monitoring.band_level import band_findings
 from pql_model.monitoring.early import EarlyEstimate, TimeToConvert, early_estimate, with_due_share
 from pql_model.monitoring.finding import Finding
 from pql_model.monitoring.ledger_rows import due_rows
@@ -104,6 +105,8 @@ def judge_model(
         delay_error if np.isfinite(delay_error) else 0.0,
         whose,
     )
+    is_off = any(finding.kind == "calibration_off" for finding in level)
+    bands = () if is_off else band_findings(final, model.level_error, whose)
     test = _test_ranking(tracking, then.registered, sources)
     ranking = rank_realised(final, test, config.seed)
     shifts = _shifts(con, config, sources, then, final, test, ranking.fell) if ranking is not None else ()
@@ -120,7 +123,14 @@ def judge_model(
     return ModelHealth(
         whose,
         len(final),
-        (*level, *ranking_findings(ranking), *shifts, *drift, *stale_findings(definitions, decider.rule.definition)),
+        (
+            *level,
+            *bands,
+            *ranking_findings(ranking),
+            *shifts,
+            *drift,
+            *stale_findings(definitions, decider.rule.definition),
+        ),
         replace(early, found=bool(level)) if early is not None else None,
         ranking,
         rivals,
