@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -64,6 +65,21 @@ def test_the_ci_script_runs_the_readmes_test_line():
     assert "test-line" in script
     assert "-m quick" in line[1]
     assert "-m 'not quick or hypothesis'" in script  # what the line leaves out
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed: `apt-get install nginx`")
+def test_nginx_accepts_the_configuration_of_the_page_on_the_service(tmp_path):
+    text = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
+    plain = re.sub(r" *ssl_certificate.*\n", "", block).replace("listen 443 ssl;", "listen 127.0.0.1:8080;")
+    assert block.count("ssl_certificate") == 2  # both are needed for `listen ... ssl`
+    config = tmp_path / "nginx.conf"
+    config.write_text(
+        f"pid {tmp_path}/pid;\nerror_log {tmp_path}/log;\nevents {{}}\nhttp {{\naccess_log off;\n{plain}}}\n"
+    )
+    done = subprocess.run(["nginx", "-t", "-c", str(config)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_documented_markers_are_declared():
