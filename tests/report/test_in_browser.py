@@ -575,8 +575,9 @@ def test_at_320_pixels_the_page_does_not_scroll_sideways(visit, name):
     assert page.locator(".narrow svg").first.is_visible()
 
 
-def test_the_verdict_is_on_the_first_screen(visit):
-    page = visit()
+@pytest.mark.parametrize("name", ["counts", "rows"])
+def test_the_verdict_is_on_the_first_screen(visit, name):
+    page = visit(name)
     for part in (
         "#verdict h2",
         "#verdict .badge",
