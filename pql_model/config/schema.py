@@ -144,6 +144,7 @@ class Config(Strict):
     )
     exclude: Exclude = Field(default_factory=Exclude, description="The entities and events to leave out.")
     definition: Definition | None = Field(None, description="The PQL rule in force today, if there is one.")
+    owner: str | None = Field(None, min_length=1, description="Who decides about the rule: a person or a team.")
     policy: Policy | None = Field(None, description="When an entity is a PQL.")
     score_log: ScoreLogTarget = Field(
         default_factory=lambda: ScoreLogTarget(folder=SCORE_LOG),

@@ -43,10 +43,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class BehavioursSection:
-    """Behaviours, those of them with a threshold, and the first one that separates buyers from the rest."""
+    """Behaviours, and the first one that separates buyers from the rest.
+
+    Attributes
+    ----------
+    split, folded
+        Those with a threshold: the ones that are criteria, or all where none is, and the rest, which tell nothing more.
+    """
 
     behaviours: list[GrowthNode]
     split: list[GrowthNode] = field(default_factory=list)
+    folded: list[GrowthNode] = field(default_factory=list)
     lead: GrowthNode | None = None
     lead_preposition: str = "with"
     chart: Markup | None = None
@@ -58,10 +65,12 @@ def behaviours(view: View) -> BehavioursSection:
     """Prepare section 3: rates above and below each threshold, and a curve for each behaviour."""
     top = list(view.growth["behaviours"])[:MOST]
     split = [node for node in top if node["above"] and node["below"]]
+    criteria = [node for node in split if node["is_criterion"].raw]
+    split, folded = (criteria, [node for node in split if node not in criteria]) if criteria else (split, [])
     lead = next((node for node in split if _separates(view, node)), None)
     curves = [_curve(view, node, at) for at, node in enumerate(top) if len(node["curve"]) > 1]
     preposition = "where" if lead is not None and str(lead["words"]).startswith("`") else "with"
-    return BehavioursSection(top, split, lead, preposition, _chart(view, split) if split else None, curves)
+    return BehavioursSection(top, split, folded, lead, preposition, _chart(view, split) if split else None, curves)
 
 
 def measured(behaviour: GrowthNode) -> str:

@@ -47,7 +47,7 @@ def growth_object(
     Parameters
     ----------
     product
-        product, entity, motion, horizon_days, made_at, config_digest.
+        product, entity, motion, horizon_days, made_at, owner, config_digest.
     model
         name, version, verdict, verdict_sentence, roc_auc, trained_at, served (the rows of the refit, or None).
     reliability, months
@@ -192,6 +192,9 @@ def _behaviour(behaviour: Behaviour, findings: Findings) -> dict[str, Any]:
     return {
         **payload,
         "words": criterion_text(condition),
+        "is_criterion": any(
+            c.mined.column in {column.name for column, _ in behaviour.columns} for c in findings.results.criteria
+        ),
         "kind": kind_of(condition),
         "threshold": condition.threshold,
         "unit": unit,

@@ -58,6 +58,7 @@ def build_growth_report(
             "motion": config.motion,
             "horizon_days": int(config.horizon.days) if config.horizon.days.is_integer() else config.horizon.days,
             "made_at": made_at,
+            "owner": config.owner,
             "config_digest": hashlib.sha256(dump_config(config).encode()).hexdigest()[:12],
         },
         model={

@@ -279,6 +279,7 @@ def _behaviours(table: pd.DataFrame) -> list[dict[str, Any]]:
                     {"name": event, "words": f"number of `{event}` in the {window.replace('d', ' days')}", "share": 0.1}
                 ],
                 "words": _words(event, cut),
+                "is_criterion": event in {one.split(":")[0] for one in _MINED},
                 "threshold": cut,
                 "unit": "events",
                 "above": _cell(later[later[event] >= cut]),
@@ -397,6 +398,7 @@ def _made() -> dict[str, Any]:
         "horizon_days": 30,
         "rows_words": "as of day 14 of the trial",
         "made_at": "2026-08-20T09:00:00Z",
+        "owner": "Growth & Sales <team>",
         "config_digest": "ab12cd34ef56",
         "model": {
             "name": "nimbus-boards",

@@ -52,7 +52,9 @@ def test_the_frontier_ends_with_everybody_at_the_base_rate(growth):
 
 
 def test_the_growth_object_depends_only_on_its_arguments(trained, growth):
-    product = {key: growth[key] for key in ("product", "entity", "motion", "horizon_days", "made_at", "config_digest")}
+    product = {
+        key: growth[key] for key in ("product", "entity", "motion", "horizon_days", "made_at", "owner", "config_digest")
+    }
     calibration = trained.evaluation.calibration_over_time
     again = growth_object(
         trained.findings,

@@ -46,6 +46,12 @@ def test_the_experiment_has_its_size():
     assert "it cannot say what a call adds" in section(payload).text_content()
 
 
+def test_who_decides_is_named_or_asked_for():
+    assert "Growth & Sales <team> decides about it." in section(growth()).text_content()
+    payload = growth() | {"owner": None}
+    assert "Nobody is named who decides about it: owner: in pql.yaml" in section(payload).text_content()
+
+
 def test_without_a_rule_nothing_is_handed_over():
     for payload in (nothing_found(), too_few()):
         found = section(payload)

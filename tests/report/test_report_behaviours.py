@@ -35,6 +35,27 @@ def test_each_behaviour_has_its_curve_with_the_count_beyond_each_value():
     assert counts == sorted(counts, reverse=True)
 
 
+def test_behaviours_that_are_no_criteria_are_folded_below_those_that_are():
+    payload = growth()
+    html = section(payload)
+    criteria = [one["words"].replace("`", "") for one in payload["behaviours"] if one["is_criterion"]]
+    others = [one["words"].replace("`", "") for one in payload["behaviours"] if not one["is_criterion"]]
+
+    assert [row[0] for row in html.table("behaviours")] == criteria
+    assert [row[0] for row in html.table("folded")] == others != []
+    assert "1 more tells nothing beyond these" in html.text_content()
+
+
+def test_where_no_behaviour_is_a_criterion_none_is_folded():
+    payload = growth()
+    for one in payload["behaviours"]:
+        one["is_criterion"] = False
+    html = section(payload)
+
+    assert len(html.table("behaviours")) == len(payload["behaviours"])
+    assert "tell nothing" not in html.text_content()
+
+
 def test_an_upper_threshold_reads_or_less():
     payload = growth()
     payload["behaviours"][0]["curve"].reverse()
@@ -46,7 +67,7 @@ def test_a_behaviour_without_a_threshold_is_left_out_of_the_picture():
     payload = growth()
     payload["behaviours"][0] |= {"above": None, "below": None, "curve": [], "threshold": None, "unit": None}
 
-    assert len(section(payload).table("behaviours")) == 6
+    assert len(section(payload).table("behaviours")) + len(section(payload).table("folded")) == 6
     assert "goes with conversion" in section(payload).one("h2").text_content()
 
 
