@@ -93,7 +93,8 @@ class Reader:
             divisor = col(self.shares[feature.share_of], "r")
             positive = case_when(divisor > number(0), divisor.copy())
             value = exp.Div(this=self.engine.double(value), expression=positive)
-        if feature.measure == "sum" and (digits := sum_digits(thresholds)) is not None:
+        is_rounded = feature.measure == "sum" or feature.share_of is not None
+        if is_rounded and (digits := sum_digits(thresholds)) is not None:
             value = self.engine.rounded(value, digits)
         if self.may_lack_signup and feature.window.kind == "first":
             value = case_when(is_present(col("signed_up", "r")), value)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from pql_model.features.rounding import rounded
 from pql_model.features.spec import Feature, Subject
 from pql_model.measures import ANY
 from pql_model.time import DAY, MINUTE, SESSION_GAP
@@ -61,8 +62,13 @@ def evaluate(feature: Feature, events: Sequence[Event], signed_up: int | None, a
 
 
 def share(amount: float | None, trait: float | None) -> float | None:
-    """Divide an amount by a trait of the entity, such as its quota; undefined unless the trait is positive."""
-    return amount / trait if amount is not None and trait is not None and trait > 0 else None
+    """Divide an amount by a trait of the entity, such as its quota, to 12 significant digits: 2.4 of 3 is 0.8.
+
+    Undefined unless the trait is positive.
+    """
+    if amount is None or trait is None or not trait > 0:
+        return None
+    return rounded(amount / trait, abs(amount / trait))
 
 
 def _counts(subject: Subject, event: Event, visible: list[Event]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pql_model.errors import DataError, listed
+from pql_model.features.aggregates import rounded_sums
 from pql_model.features.compile import build_features
 from pql_model.features.dated import join_latest
 from pql_model.features.spec import Feature
@@ -90,7 +91,8 @@ def _with_shares(table: pd.DataFrame, features: Sequence[Feature], trait_names: 
 def share_of_trait(amount: np.ndarray, trait: np.ndarray) -> np.ndarray:
     """Vectorise `oracle.share`: NaN unless the trait is positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(trait > 0, amount / trait, np.nan)
+        share = np.where(trait > 0, amount / trait, np.nan)
+    return rounded_sums(share, np.abs(share))
 
 
 def trait_table(sources: Sources, trait_names: dict[str, str]) -> pd.DataFrame:

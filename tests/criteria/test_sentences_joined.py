@@ -137,6 +137,12 @@ def test_eighty_percent_of_its_own_quota_stored(who_meets):  # noqa: F811
     assert who_meets({"all": [stored]}, logs, traits) == ["4,000 of 5,000", "400 of 500", "401 of 500"]
 
 
+def test_eighty_percent_of_a_quota_that_no_float_divides_exactly(who_meets):  # noqa: F811
+    stored = {"event": "File Uploaded", "measure": "sum", "value": "gigabytes", "share_of": "quota_gb", "at_least": 0.8}
+    logs = {f"{gb} of 3": times("File Uploaded", 1, gigabytes=gb) for gb in (2.39, 2.4, 2.41)}
+    assert who_meets({"all": [stored]}, logs, {name: {"quota_gb": 3} for name in logs}) == ["2.4 of 3", "2.41 of 3"]
+
+
 def test_four_of_five_seats_are_used(who_meets):  # noqa: F811
     used = {"event": "any", "measure": "distinct_users", "share_of": "seats", "at_least": 0.8}
     logs = {f"{n} of 5": [row for k in range(n) for row in times("Signed In", 1, user=f"u{k}")] for n in (3, 4, 5)}

@@ -31,7 +31,7 @@ def compared(crowd, con, dialect, measure):
         (feature, our["entity"], our[feature], their[column])
         for feature, column in zip(dict.fromkeys(features), columns, strict=True)
         for our, their in zip(ours, rows, strict=True)
-        if not same(our[feature], their[column], tolerance, 1e-4 if measure == "sum" and ".of+" in feature else 0.0)
+        if not same(our[feature], their[column], tolerance, 1e-4 if ".of+" in feature else 0.0)
     ]
     return wrong, [feature for feature in features[1:] if crowd.table[feature].nunique() > 1]
 

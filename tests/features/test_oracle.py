@@ -170,7 +170,16 @@ def test_what_is_followed_must_be_known_and_may_lie_before_the_window():
 
 @pytest.mark.parametrize(
     ("amount", "trait", "expected"),
-    [(4.0, 5.0, 0.8), (None, 5.0, None), (4.0, None, None), (4.0, 0.0, None), (4.0, -5.0, None), (0.0, 5.0, 0.0)],
+    [
+        (4.0, 5.0, 0.8),
+        (2.4, 3.0, 0.8),
+        (0.3, 3.0, 0.1),
+        (None, 5.0, None),
+        (4.0, None, None),
+        (4.0, 0.0, None),
+        (4.0, -5.0, None),
+        (0.0, 5.0, 0.0),
+    ],
 )
 def test_a_share_needs_an_amount_and_a_positive_trait(amount, trait, expected):
     assert share(amount, trait) == expected
