@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Protocol, Union
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
@@ -14,7 +14,7 @@ from pql_model.time import EVER, Duration, Window
 
 Operator = Literal[">=", ">", "<=", "<", "==", "!="]
 _SHORT = {"at_least": ">=", "at_most": "<=", "more_than": ">", "less_than": "<"}
-_JOINS = ("all", "any", "at_least_k", "of")
+JOINS = ("all", "any", "at_least_k", "of")
 DEEPEST = 3
 """How many joins a definition may nest."""
 Truth = Any
@@ -239,7 +239,7 @@ def subject_json(measured: Measured) -> dict[str, Any]:
 
 def _kind_of_member(raw: Any) -> str:
     if isinstance(raw, dict):
-        return "definition" if any(key in raw for key in _JOINS) else "criterion"
+        return "definition" if any(key in raw for key in JOINS) else "criterion"
     return "definition" if isinstance(raw, Definition) else "criterion"
 
 
@@ -321,24 +321,23 @@ class Definition(Strict):
         """Number of members that must hold."""
         return len(self.all_) if self.all_ is not None else self.at_least_k or 1
 
-    def met(self, holds: Callable[[Criterion], Truth]) -> Truth:
-        """Join what each condition gives.
+    def met(self, truths: Iterable[Truth]) -> Truth:
+        """Join what the conditions give.
 
         Parameters
         ----------
-        holds
-            Criterion -> whether it holds: a bool, or an array of bool.
+        truths
+            Whether each of `criteria` holds, in their order: bools, or arrays of bool.
 
         Examples
         --------
         >>> seats = [{"trait": "seats", "at_least": n} for n in (1, 2, 3)]
         >>> definition = Definition.model_validate({"any": [seats[2], {"all": seats[:2]}]})
-        >>> [bool(definition.met(lambda c: c.threshold <= n)) for n in (1, 2, 3)]
+        >>> [bool(definition.met(c.threshold <= n for c in definition.criteria)) for n in (1, 2, 3)]
         [False, True, True]
         """
-        count = sum(
-            member.met(holds) * 1 if isinstance(member, Definition) else holds(member) * 1 for member in self.members
-        )
+        rest = iter(truths)
+        count = sum(1 * (member.met(rest) if isinstance(member, Definition) else next(rest)) for member in self.members)
         return count >= self.least
 
 

@@ -64,15 +64,6 @@ class CandidateDefinition:
         alone, others = masks[:, self.alone], masks[:, self.others]
         return np.asarray(alone & others.any(axis=1) if self.least == 2 else alone | others.all(axis=1))
 
-    def near_miss(self, masks: np.ndarray) -> np.ndarray:
-        """Whether each row lacks one criterion of it, and meets another, bool (rows,)."""
-        met, near = self.met(masks), np.zeros(len(masks), bool)
-        for member in self.members:
-            with_member = masks.copy()
-            with_member[:, member] = True
-            near |= self.met(with_member)
-        return np.asarray(near & ~met & masks[:, self.members].any(axis=1))
-
     def joined(self, criteria: Sequence[Criterion]) -> Definition:
         """Write it as a definition of these criteria."""
         if self.alone is None:

@@ -97,11 +97,6 @@ class BoundDefinition:
         """Every condition, also of the definitions that it joins."""
         return tuple(map(BoundCriterion, self.definition.criteria))
 
-    def met(self, holds: Callable[[BoundCriterion], np.ndarray]) -> np.ndarray:
-        """Join what each condition gives, bool (rows,)."""
-        of_criterion = {id(bound.criterion): bound for bound in self.conditions}
-        return np.asarray(self.definition.met(lambda criterion: holds(of_criterion[id(criterion)])), bool)
-
     @cached_property
     def text(self) -> str:
         return definition_text(self.definition)
@@ -159,9 +154,9 @@ class Columns:
 
     def meets(self, definition: BoundDefinition) -> np.ndarray | None:
         """Whether each row meets the definition, bool (rows,); None if one of its columns is absent."""
-        masks = {id(condition): self.holds(condition) for condition in definition.conditions}
-        present = {key: mask for key, mask in masks.items() if mask is not None}
-        return definition.met(lambda condition: present[id(condition)]) if len(present) == len(masks) else None
+        masks = [self.holds(condition) for condition in definition.conditions]
+        present = [mask for mask in masks if mask is not None]
+        return np.asarray(definition.definition.met(present)) if len(present) == len(masks) else None
 
     def __getitem__(self, rows: np.ndarray) -> Columns:
         numbers, texts = ({name: values[rows] for name, values in kind.items()} for kind in (self.numbers, self.texts))
@@ -195,21 +190,25 @@ def met_by(definition: Definition, masks: np.ndarray, instead: Mapping[int, bool
     instead : mapping, optional
         Position of a criterion -> whether it holds, for all rows.
     """
-    position = {id(criterion): k for k, criterion in enumerate(definition.criteria)}
-
-    def holds_now(criterion: Criterion) -> np.ndarray:
-        k = position[id(criterion)]
-        return np.full(len(masks), instead[k]) if instead is not None and k in instead else masks[:, k]
-
-    return np.asarray(definition.met(holds_now))
+    columns = masks.T.copy()
+    for position, truth in (instead or {}).items():
+        columns[position] = truth
+    return np.asarray(definition.met(columns))
 
 
-def lacking(member: Criterion | Definition, holds: Callable[[Criterion], np.ndarray]) -> np.ndarray:
-    """How many further criteria each row needs at least to meet a definition, (rows,)."""
-    if isinstance(member, Criterion):
-        return 1 - np.asarray(holds(member), np.int64)
-    needs = np.sort([lacking(each, holds) for each in member.members], axis=0)
-    return np.asarray(needs[: member.least].sum(axis=0))
+def lacking(definition: Definition, truths: Iterable[np.ndarray]) -> np.ndarray:
+    """How many further criteria each row needs at least to meet a definition, (rows,); `truths` as `Definition.met` takes them."""
+    rest = iter(truths)
+    needs = [
+        lacking(member, rest) if isinstance(member, Definition) else 1 - np.asarray(next(rest), np.int64)
+        for member in definition.members
+    ]
+    return np.asarray(np.sort(needs, axis=0)[: definition.least].sum(axis=0))
+
+
+def near_miss(definition: Definition, masks: np.ndarray) -> np.ndarray:
+    """Whether each row meets a part of a definition and lacks exactly one criterion, bool (rows,); `masks` as in `met_by`."""
+    return np.asarray((lacking(definition, masks.T) == 1) & masks.any(axis=1))
 
 
 def holds(criterion: Criterion, table: pd.DataFrame) -> np.ndarray:
@@ -263,8 +262,8 @@ def check_names(
     DataError
         With the nearest known name.
     """
+    known_events = None if events is None else [ANY, *events]
     for criterion in definition.criteria if definition is not None else []:
-        known_events = None if events is None else [ANY, *events]
         after = [criterion.after] if criterion.after is not None else []
         for kind, named, known in (
             ("event", [*criterion.events, *after], known_events),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pql_model.config.definition import definition_keys
+from pql_model.config.definition import JOINS, definition_keys
 from pql_model.criteria.metrics_text import rate_text
 from pql_model.statistics.estimate import Estimate
 
@@ -25,7 +25,6 @@ _KEYS = [
     "threshold",
     "in",
 ]
-_JOINS = ("all", "any", "at_least_k", "of")
 # YAML does not allow these characters inside quotes, or breaks lines at them
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
@@ -106,7 +105,7 @@ def condition_yaml(condition: Mapping[str, Any]) -> str:
     if "conditions" in condition:
         joined = definition_keys(condition).items()
         return "{" + ", ".join(f"{key}: {_joined_yaml(value)}" for key, value in joined) + "}"
-    keys = [key for key in (*_KEYS, *_JOINS) if condition.get(key) is not None]
+    keys = [key for key in (*_KEYS, *JOINS) if condition.get(key) is not None]
     return "{" + ", ".join(f"{key}: {_joined_yaml(condition[key])}" for key in keys) + "}"
 
 

@@ -23,7 +23,7 @@ from pql_model.criteria.definition_metrics import (
 )
 from pql_model.criteria.definition_text import criterion_text, definition_json
 from pql_model.criteria.definitions import CandidateDefinition, search_definitions
-from pql_model.criteria.evaluate import holds, meets
+from pql_model.criteria.evaluate import holds, meets, met_by, near_miss
 from pql_model.criteria.in_force import InForceVerdict, judge_in_force
 from pql_model.criteria.mine import MinedCriterion, mine_criteria
 from pql_model.measures import ANY
@@ -319,15 +319,16 @@ class _Test:
         return {name: share for name, share in shares.items() if share == share}
 
     def definition(self, name: str, candidate: CandidateDefinition, recommended: bool) -> DefinitionResult:
-        mask, near_miss = candidate.met(self.met), candidate.near_miss(self.met)
+        definition, masks = candidate.joined(self.conditions), self.met[:, candidate.members]
+        mask, near = met_by(definition, masks), near_miss(definition, masks)
         return DefinitionResult(
             name,
-            candidate.joined(self.conditions),
+            definition,
             *self.metrics(mask),
             self.p_value(mask),
             tuple(self.names[k] for k in candidate.members),
             recommended,
-            GroupOutcomes.of(near_miss[self.later], self.outcomes[self.later]),
+            GroupOutcomes.of(near[self.later], self.outcomes[self.later]),
         )
 
     def in_force(self, definition: Definition, best: DefinitionResult | None, seed: int) -> InForceResult:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from pql_model.config.definition import Criterion
 from pql_model.criteria.evaluate import BoundCriterion, BoundDefinition, Columns, lacking
 from pql_model.decide.steps import Predictions, Slopes, Step
 from pql_model.model.columns import Manifest
@@ -66,6 +65,7 @@ class NearestMissing:
         self.definition = definition
         steps = [Step.of(condition, manifest, slopes) for condition in definition.conditions]
         self._steps = [step for step in steps if step is not None]
+        self._places = [place for place, step in enumerate(steps) if step is not None]
 
     def find(
         self, columns: Columns, X: np.ndarray, predictions: Predictions, as_of: np.ndarray | None = None
@@ -88,14 +88,16 @@ class NearestMissing:
             None where the definition is met, or where no activity can meet it any more.
         """
         missing: list[MissingCriterion | None] = [None] * columns.rows
-        meets_definition = columns.meets(self.definition)
-        if not self._steps or not columns.rows or meets_definition is None:
+        masks = [columns.holds(condition) for condition in self.definition.conditions]
+        present = [mask for mask in masks if mask is not None]
+        if not self._steps or not columns.rows or len(present) < len(masks):
             return missing
+        held = np.array(present)
         gaps = [step.gap(columns, as_of) for step in self._steps]
         distance = np.array([gap.distance for gap in gaps])
-        distance = np.where(self._leads(columns, np.isfinite(distance)), distance, np.inf)
-        nearest, needs = np.argmin(distance, axis=0), self._lacking(columns)
-        reachable = np.isfinite(np.min(distance, axis=0)) & ~meets_definition
+        distance = np.where(self._leads(held, np.isfinite(distance)), distance, np.inf)
+        nearest, needs = np.argmin(distance, axis=0), lacking(self.definition.definition, held)
+        reachable = np.isfinite(np.min(distance, axis=0)) & (needs > 0)
         for k, (step, gap) in enumerate(zip(self._steps, gaps, strict=True)):
             rows = np.flatnonzero(reachable & (nearest == k))
             probability = step.probability(X[rows], gap[rows], columns[rows], predictions)
@@ -105,50 +107,38 @@ class NearestMissing:
                 missing[row] = MissingCriterion(step.condition, None if v != v else v, n, int(needs[row]), p)
         return missing
 
-    def _lacking(self, columns: Columns) -> np.ndarray:
-        """How many criteria each row lacks at least."""
-        masks = {id(condition.criterion): columns.holds(condition) for condition in self.definition.conditions}
-        absent = np.zeros(columns.rows, bool)
-
-        def held(criterion: Criterion) -> np.ndarray:
-            mask = masks[id(criterion)]
-            return absent if mask is None else mask
-
-        return lacking(self.definition.definition, held)
-
-    def _leads(self, columns: Columns, is_open: np.ndarray) -> np.ndarray:
+    def _leads(self, held: np.ndarray, is_open: np.ndarray) -> np.ndarray:
         """Whether meeting each criterion is a part of meeting the definition, bool (steps, rows).
 
         Where no activity is enough, other conditions, such as traits, may still change by themselves.
+
+        Parameters
+        ----------
+        held
+            Which conditions hold, bool (conditions, rows).
+        is_open
+            Which steps can still be made, bool (steps, rows).
         """
-        leads = self._leads_if(columns, is_open, others_hold=False)
-        return np.where(leads.any(axis=0), leads, self._leads_if(columns, is_open, others_hold=True))
+        leads = self._leads_from(held, is_open)
+        others_hold = np.ones_like(held)
+        others_hold[self._places] = held[self._places]
+        return np.where(leads.any(axis=0), leads, self._leads_from(others_hold, is_open))
 
-    def _leads_if(self, columns: Columns, is_open: np.ndarray, others_hold: bool) -> np.ndarray:
-        absent, present = np.zeros(columns.rows, bool), np.ones(columns.rows, bool)
-
-        def held(condition: BoundCriterion) -> np.ndarray:
-            mask = columns.holds(condition)
-            return absent if mask is None else mask
-
-        steps = {id(step.condition): k for k, step in enumerate(self._steps)}
-
-        def met(opened: Collection[int]) -> np.ndarray:
-            def after(condition: BoundCriterion) -> np.ndarray:
-                if id(condition) not in steps:
-                    return present if others_hold else held(condition)
-                k = steps[id(condition)]
-                return held(condition) | is_open[k] if k in opened else held(condition)
-
-            return self.definition.met(after)
+    def _leads_from(self, held: np.ndarray, is_open: np.ndarray) -> np.ndarray:
+        def met(steps: Sequence[int]) -> np.ndarray:
+            """Whether each row meets the definition once it has made these of the steps that are open to it."""
+            after = held.copy()
+            for k in steps:
+                after[self._places[k]] |= is_open[k]
+            return np.asarray(self.definition.definition.met(after))
 
         every = range(len(self._steps))
         if not self.definition.definition.nested or len(every) > _MOST_STEPS:
             return np.asarray(is_open & met(every))
         leads = np.zeros_like(is_open)
         for size in range(1, len(every) + 1):
-            for opened in combinations(every, size):
-                reached = met(opened) & is_open[list(opened)].all(axis=0)
-                for k in opened:
-                    leads[k] |= reached & ~met([other for other in opened if other != k])
+            for steps in combinations(every, size):
+                reached = met(steps) & is_open[list(steps)].all(axis=0)
+                for k in steps:
+                    leads[k] |= reached & ~met([other for other in steps if other != k])
         return leads

@@ -222,7 +222,7 @@ def test_a_nested_definition_reads_back_from_its_json(raw):
 @pytest.mark.parametrize("seats", range(5))
 def test_a_nested_definition_joins_what_its_conditions_give(seats):
     definition = Definition.model_validate({"any": [SEATS[3], {"at_least_k": 2, "of": SEATS[:3]}]})
-    assert bool(definition.met(lambda criterion: seats >= criterion.threshold)) is (seats >= 2)
+    assert bool(definition.met(seats >= criterion.threshold for criterion in definition.criteria)) is (seats >= 2)
 
 
 def test_definitions_are_nested_three_deep_at_most():

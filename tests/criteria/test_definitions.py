@@ -16,6 +16,7 @@ from pql_model.criteria.definitions import (
     _frontier,
     search_definitions,
 )
+from pql_model.criteria.evaluate import met_by, near_miss
 from pql_model.statistics.estimate import wilson
 
 
@@ -132,7 +133,10 @@ def test_no_definition_is_nested_where_a_plain_one_decides(rule, seed):
 def test_a_near_miss_lacks_one_criterion_and_meets_another(alone, least):
     masks = np.array(list(np.ndindex(2, 2, 2)), bool)
     candidate = CandidateDefinition((0, 1, 2), least, alone=alone)
-    met, near = candidate.met(masks), candidate.near_miss(masks)
+    definition = candidate.joined([Criterion.model_validate({"trait": t, "at_least": 1}) for t in "abc"])
+    in_its_order = masks if alone is None else masks[:, [alone, *candidate.others]]
+    met, near = candidate.met(masks), near_miss(definition, in_its_order)
+    assert met.tolist() == met_by(definition, in_its_order).tolist()
     for row, is_near in enumerate(near.tolist()):
         flips = [
             k
