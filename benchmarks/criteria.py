@@ -16,7 +16,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -292,19 +292,20 @@ def tables(records: Sequence[Record]) -> str:
 # ---------------------------------------------------------------- all worlds
 
 
-def read() -> list[Record]:
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+def _order(record: Record) -> Any:
+    return record["kind"], record["accounts"], record["seed"]
 
 
-def add(records: Sequence[Record]) -> None:
+def read(path: Path = RESULTS) -> list[Record]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def add(records: Sequence[Record], path: Path = RESULTS, order: Callable[[Record], Any] = _order) -> None:
     """Put finished worlds to the others; a kill in the midst of it loses nothing."""
-    all_records = [*read(), *records]
-    all_records.sort(key=lambda r: (r["kind"], r["accounts"], r["seed"]))
-    draft = RESULTS.with_suffix(".part")
-    draft.write_text(
-        "[\n" + ",\n".join(json.dumps(record, ensure_ascii=False) for record in all_records) + "\n]\n", encoding="utf-8"
-    )
-    draft.replace(RESULTS)
+    lines = [json.dumps(record, ensure_ascii=False) for record in sorted([*read(path), *records], key=order)]
+    draft = path.with_suffix(".part")
+    draft.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    draft.replace(path)
 
 
 def finish(kind: str, seed: int, sizes: Sequence[int]) -> None:

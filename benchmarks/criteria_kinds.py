@@ -12,7 +12,6 @@ only for the planted one. Each world goes through the parts of `pql train`, as i
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from criteria import find_in
-from criteria_worlds import DAY, DELAY, SHAPE, TRIAL_DAYS, CriteriaWorld, criteria_world
+from criteria import BEHAVIOUR, EXACTLY, MISSED, NEARLY, Record, add, find_in, read
+from criteria_worlds import DAY, DELAY, SHAPE, TRIAL_DAYS, CriteriaWorld, base_odds, criteria_world
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.config.load import load_config
@@ -40,7 +39,6 @@ ACCOUNTS, FIRST_SEED = 6_000, 9_000
 WEIGHT, NOISE, SHARE_MET = 2.0, 0.3, (0.12, 0.45)
 SHARES_MET = {2: [(0.35, 0.6), (0.15, 0.35), (0.15, 0.35)], 1: [(0.08, 0.25), (0.3, 0.55), (0.3, 0.55)]}
 """Of a nested rule, so that each of its criteria decides for some accounts: by the number that must hold."""
-Record = dict[str, Any]
 
 PER_EVENT: dict[str, dict[str, Any]] = {
     "share": {"share_of": "quota"},
@@ -55,7 +53,6 @@ PER_EVENT: dict[str, dict[str, Any]] = {
 NESTED = {"all with any inside": 2, "any with all inside": 1}
 """Kind -> how many of the criterion alone and the other two must hold."""
 KINDS = ("group", "order", *PER_EVENT, *NESTED, "plain")
-EXACTLY, NEARLY, BEHAVIOUR, MISSED = "exactly", "nearly", "behaviour", "missed"
 
 
 def declared(kind: str, events: Sequence[str], rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -105,7 +102,7 @@ def planted_world(kind: str, seed: int) -> tuple[CriteriaWorld, Definition]:
     values = values_at_the_end(world, [*of_kind, *plain])
     rule, met = _rule(kind, of_kind or plain, values, rng)
     odds = WEIGHT * met.to_numpy(float) + rng.normal(0, NOISE, ACCOUNTS)
-    low = _base(odds, 0.1)
+    low = base_odds(odds, 0.1)
     decides = rng.random(ACCOUNTS) < 1 / (1 + np.exp(-odds - low))
     signed_up = world.accounts["created"].astype("datetime64[us]").astype(np.int64).to_numpy()
     paid = signed_up + ((TRIAL_DAYS + DELAY * rng.weibull(SHAPE, ACCOUNTS)) * DAY).astype(np.int64)
@@ -134,14 +131,6 @@ def _rule(
     (a, b, c), least = masks, NESTED[kind]
     inner = Definition.joining(criteria[1:3], 3 - least)
     return Definition.joining([criteria[0], inner], least), a & (b | c) if least == 2 else a | (b & c)
-
-
-def _base(odds: np.ndarray, share: float) -> float:
-    low, high = -12.0, 2.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if (1 / (1 + np.exp(-odds - middle))).mean() < share else (low, middle)
-    return low
 
 
 # ---------------------------------------------------------------- how it came back
@@ -222,30 +211,18 @@ def table(records: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
-def read() -> list[Record]:
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
-
-
-def add(record: Record) -> None:
-    """Put a finished world to the others, whole or not at all."""
-    records = sorted([*read(), record], key=lambda r: (KINDS.index(r["kind"]), r["seed"]))
-    draft = RESULTS.with_suffix(".part")
-    draft.write_text("[\n" + ",\n".join(json.dumps(r, ensure_ascii=False) for r in records) + "\n]\n", encoding="utf-8")
-    draft.replace(RESULTS)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=20)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--table", action="store_true", help="only print the table")
     args = parser.parse_args()
-    finished = {(r["kind"], r["seed"]) for r in read()}
+    finished = {(r["kind"], r["seed"]) for r in read(RESULTS)}
     for seed in range(FIRST_SEED, FIRST_SEED + (0 if args.table else args.worlds)):
         for kind in args.kinds:
             if (kind, seed) not in finished:
                 record = run(kind, seed)
-                add(record)
+                add([record], RESULTS, lambda r: (KINDS.index(r["kind"]), r["seed"]))
                 print(
                     kind,
                     seed,
@@ -255,7 +232,7 @@ def main() -> None:
                     record["recommended"],
                     flush=True,
                 )
-    print(table(read()))
+    print(table(read(RESULTS)))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def criteria_world(
     of_size = SIZE_EFFECT * (planted > 0)
     odds = _odds(rules, names, counts, joined_at) + of_size[size] + rng.normal(0, 0.3, accounts)
     reference_odds = _odds(rules, names, *reference[:2]) + of_size[reference[3]]
-    chance = 1 / (1 + np.exp(-odds - _base(reference_odds, base_rate)))
+    chance = 1 / (1 + np.exp(-odds - base_odds(reference_odds, base_rate)))
     decides = rng.random(accounts) < chance
     paid_day = TRIAL_DAYS + DELAY * rng.weibull(SHAPE, accounts)
     early_bird = rng.random(accounts) < 0.01
@@ -174,7 +174,8 @@ def _odds(rules: tuple[Planted, ...], names: tuple[str, ...], counts: np.ndarray
     return odds
 
 
-def _base(odds: np.ndarray, share: float) -> float:
+def base_odds(odds: np.ndarray, share: float) -> float:
+    """What to add to the log-odds so that this share decides to pay."""
     low, high = -12.0, 2.0
     for _ in range(60):
         middle = (low + high) / 2

@@ -39,7 +39,7 @@ def near_miss_list(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_near_misses(path: Path, rows: pd.DataFrame) -> int:
-    """Write the list as a csv file, and return its length."""
+    """Write the list as a CSV file, and return its length."""
     listed = near_miss_list(rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, lambda at: listed.to_csv(at, index=False))
@@ -47,7 +47,7 @@ def write_near_misses(path: Path, rows: pd.DataFrame) -> int:
 
 
 def check_list_name(path: Path) -> None:
-    """Refuse a file that is no csv.
+    """Refuse a file that is not a CSV file.
 
     Raises
     ------

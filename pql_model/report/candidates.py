@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pql_model.criteria.definition_metrics import TOO_FEW
-from pql_model.criteria.export import condition_yaml
 from pql_model.page import numbers
 from pql_model.report.behaviours import KINDS
-from pql_model.report.view import GrowthNode, View
+from pql_model.report.view import GrowthNode, View, rule_meaning
 
 MOST = 8
 _SIGNIFICANT = 0.05
@@ -35,20 +34,13 @@ def rule_rows(view: View) -> list[RuleRow]:
     """The rows of the table: the definition to show, the others, single criteria, then the rule in force."""
     force = [view.in_force] if view.in_force is not None else []
     best = [view.best] if view.best is not None else []
-    seen, shown = [_meaning(node) for node in [*force, *best]], [*best]
+    seen, shown = [rule_meaning(node.raw) for node in [*force, *best]], [*best]
     for node in [*view.growth["definitions"], *view.growth["criteria"]]:
-        if _meaning(node) not in seen:  # a definition of one criterion is that criterion
-            seen.append(_meaning(node))
+        if rule_meaning(node.raw) not in seen:  # a definition of one criterion is that criterion
+            seen.append(rule_meaning(node.raw))
             shown.append(node)
     rows = [RuleRow(node, _kind(node), standing(view, node)) for node in shown[: MOST - len(force)]]
     return rows + [RuleRow(node, "today’s rule", standing(view, node)) for node in force]
-
-
-def _meaning(rule: GrowthNode) -> tuple[list[str], int]:
-    """A key that is equal for equivalent rules."""
-    lines = sorted(condition_yaml(condition) for condition in rule["conditions"].raw)
-    join = rule.raw.get("join", "all")
-    return lines, len(lines) if join == "all" else rule["k"].raw if join == "at_least_k" else 1
 
 
 def _kind(rule: GrowthNode) -> str:

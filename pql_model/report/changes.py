@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pql_model.criteria.export import condition_yaml
 from pql_model.page import numbers
-from pql_model.report.view import GrowthNode, View
+from pql_model.report.view import GrowthNode, View, rule_meaning, shown_definition
 
 MOST_BEHAVIOURS = 5
 
@@ -29,12 +28,15 @@ def changes(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[st
     """
     if before is None:
         return None
-    rules = {"rule": (_shown(before), _shown(now)), "today": (before["in_force"], now["in_force"])}
+    rules = {
+        "rule": (shown_definition(before["definitions"]), shown_definition(now["definitions"])),
+        "today": (before["in_force"], now["in_force"]),
+    }
     return {
         "version": before["model"]["version"],
         "made_at": before["made_at"],
         **{
-            name: {"same": _meaning(old) == _meaning(new), "before": _summary(old), "now": _summary(new)}
+            name: {"same": _same(old, new), "before": _summary(old), "now": _summary(new)}
             for name, (old, new) in rules.items()
         },
         "base": {"before": before["base"]["later"], "now": now["base"]["later"]},
@@ -42,15 +44,10 @@ def changes(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[st
     }
 
 
-def _shown(growth: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    definitions = growth["definitions"]
-    return next((d for d in definitions if d["recommended"]), definitions[0] if definitions else None)
-
-
-def _meaning(rule: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
-    if rule is None:
-        return None
-    return (sorted(map(condition_yaml, rule["conditions"])), rule["join"], rule["k"])
+def _same(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return rule_meaning(old) == rule_meaning(new)
 
 
 def _summary(rule: Mapping[str, Any] | None) -> dict[str, Any] | None:

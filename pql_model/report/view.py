@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
 from pql_model.criteria.definition_metrics import TOO_FEW
+from pql_model.criteria.export import condition_yaml
 from pql_model.page import numbers
 from pql_model.page.markup import names, without_controls
 from pql_model.report.charts import Mark
+
+Shown = TypeVar("Shown", bound=Any)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +94,7 @@ class View:
     @cached_property
     def best(self) -> GrowthNode | None:
         """The definition to show: the recommended one, or the first."""
-        definitions = list(self.growth["definitions"])
-        return next((node for node in definitions if node["recommended"]), definitions[0] if definitions else None)
+        return shown_definition(list(self.growth["definitions"]))
 
     @property
     def in_force(self) -> GrowthNode | None:
@@ -127,6 +129,24 @@ class View:
             text = f"{numbers.counts(conversions, qualified)}, too few" if qualified else "nobody"
             return Mark(rate, "few", text)
         return Mark(rate, kind, f"{numbers.frequency(rate['value'], self.per)} ({numbers.interval(rate, self.per)})")
+
+
+def shown_definition(definitions: Sequence[Shown]) -> Shown | None:
+    """The definition to show: the recommended one, or the first."""
+    return next((each for each in definitions if each["recommended"]), definitions[0] if definitions else None)
+
+
+def rule_meaning(rule: Mapping[str, Any]) -> tuple[list[str], int]:
+    """A key that is equal for equivalent rules: the conditions, and how many of them must hold.
+
+    >>> seats = {"trait": "seats", "operator": ">=", "threshold": 5}
+    >>> one = {"conditions": [seats], "join": "any", "k": None}
+    >>> rule_meaning(one) == rule_meaning({**one, "join": "all"})
+    True
+    """
+    lines = sorted(condition_yaml(condition) for condition in rule["conditions"])
+    join = rule.get("join", "all")
+    return lines, len(lines) if join == "all" else rule["k"] if join == "at_least_k" else 1
 
 
 def rule_text(rule: GrowthNode) -> Markup:

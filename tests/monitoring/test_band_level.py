@@ -29,22 +29,22 @@ def rows(seed, odds=None, daily=1):
     return pd.concat(parts, ignore_index=True)
 
 
-def found(*args, error=0.1, **options):
+def band_findings_of(*args, error=0.1, **options):
     return {f.subject: f for f in band_findings(rows(*args, **options), error, "version 1")}
 
 
 def test_bands_that_keep_their_promises_are_quiet():
-    assert sum(bool(found(seed)) for seed in range(200)) <= 6  # 1 % are stated
+    assert sum(bool(band_findings_of(seed)) for seed in range(200)) <= 6  # 1 % are stated
 
 
 def test_a_level_that_moves_by_what_the_model_says_of_itself_is_quiet():
     moved = np.exp(np.random.default_rng(1).normal(0, 0.1, 100))
-    assert sum(bool(found(seed, dict.fromkeys(BANDS, factor))) for seed, factor in enumerate(moved)) <= 4
+    assert sum(bool(band_findings_of(seed, dict.fromkeys(BANDS, factor))) for seed, factor in enumerate(moved)) <= 4
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_score_that_is_too_steep_is_found_in_its_bands(seed):
-    steep = found(seed, {"very_high": 0.25, "low": 2.5})
+    steep = band_findings_of(seed, {"very_high": 0.25, "low": 2.5})
 
     assert set(steep) == {"very_high", "low"}
     high = steep["very_high"]
@@ -56,7 +56,7 @@ def test_a_score_that_is_too_steep_is_found_in_its_bands(seed):
 def test_a_score_a_day_is_no_more_entities():
     once, daily = band_findings(rows(3, {"high": 0.3}), 0.1, "v"), band_findings(rows(3, {"high": 0.3}, 30), 0.1, "v")
     assert once == daily != ()
-    assert [len(found(seed, daily=30)) for seed in range(20)].count(0) >= 19
+    assert [len(band_findings_of(seed, daily=30)) for seed in range(20)].count(0) >= 19
 
 
 def test_too_few_to_tell_and_no_rows_are_quiet():
