@@ -32,6 +32,8 @@ def to_payload(value: Any, digits: int | None = None) -> Any:
     >>> to_payload([1 / 3], digits=4)
     [0.3333]
     """
+    if value is None or isinstance(value, str):  # most values, and the look for a `to_dict` is slow
+        return value
     if hasattr(value, "to_dict"):
         value = value.to_dict()
     elif is_dataclass(value) and not isinstance(value, type):

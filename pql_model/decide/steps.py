@@ -98,9 +98,13 @@ class Step:
 
     def __init__(self, condition: BoundCriterion, feature: Feature, manifest: Manifest, slopes: Slopes) -> None:
         self.condition, self._feature = condition, feature
-        features = [(j, parse_feature(c.name)) for j, c in enumerate(manifest.columns) if c.kind == "feature"]
-        self._moved_columns = [(j, f) for j, f in features if f.subject == feature.subject]
-        self.is_read = any(_same_behaviour(f, feature) for _, f in self._moved_columns)
+        self._moved_columns = [
+            (j, other.measure, other.window, _behaviour(other) == _behaviour(feature))
+            for j, c in enumerate(manifest.columns)
+            if c.kind == "feature" and (other := parse_feature(c.name)).subject == feature.subject
+        ]
+        self._windows = {window for _, _, window, _ in self._moved_columns}
+        self.is_read = any(same for *_, same in self._moved_columns)
         self.slope = slopes.get(feature.family)
 
     @classmethod
@@ -145,13 +149,11 @@ class Step:
         The missing amount is added to every column of this event and measure whose window includes the present. Other
         columns of the event move as far as the new events make them move at least: it was done now, on a day, by a user.
         """
-        moved, age = X.copy(), _age(columns)
-        for j, feature in self._moved_columns:
-            if _same_behaviour(feature, self._feature):
-                then = _moved(feature.measure, X[:, j], gap, age)
-            else:
-                then = _moved_along(feature.measure, X[:, j], self._new_events(gap), age)
-            moved[:, j] = np.where(_includes_present(feature.window, age), then, X[:, j])
+        moved, age, new_events = X.copy(), _age(columns), self._new_events(gap)
+        present = {window: _includes_present(window, age) for window in self._windows}
+        for j, measure, window, same in self._moved_columns:
+            then = _moved(measure, X[:, j], gap, age) if same else _moved_along(measure, X[:, j], new_events, age)
+            moved[:, j] = np.where(present[window], then, X[:, j])
         both = predictions.margin(np.vstack([X, moved]))
         return both[: len(X)], both[len(X) :]
 
@@ -190,10 +192,6 @@ def _is_actionable(condition: BoundCriterion) -> bool:
 
 def _is_whole(feature: Feature | Criterion) -> bool:
     return feature.measure in _WHOLE and feature.share_of is None
-
-
-def _same_behaviour(first: Feature, second: Feature) -> bool:
-    return _behaviour(first) == _behaviour(second)
 
 
 def _behaviour(feature: Feature) -> tuple[object, ...]:

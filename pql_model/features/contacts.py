@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pql_model.discovery.vocabulary import vocabulary, words
@@ -55,6 +56,7 @@ class Contact:
         return {**select_attributes(self), "last_seen": iso(self.last_seen)}
 
 
+@lru_cache(maxsize=10_000)  # a service reads the same few names in every request
 def is_invitation(event: str) -> bool:
     """Tell whether the name of an event says that its user invited somebody.
 
