@@ -1,4 +1,4 @@
-"""Do planted rules of every kind come back? Groups, orders, shares, one user, minutes, streaks, trends, nesting.
+"""Do planted rules of every kind come back? Groups, orders, shares, one user, minutes, streaks, trends, nesting, segments.
 
     python benchmarks/criteria_kinds.py                      20 worlds of 6,000 accounts a kind, some three hours on two cores
     python benchmarks/criteria_kinds.py --worlds 2 --kinds order share
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from criteria import BEHAVIOUR, EXACTLY, MISSED, NEARLY, Record, add, find_in, read
-from criteria_worlds import DAY, DELAY, SHAPE, TRIAL_DAYS, CriteriaWorld, base_odds, criteria_world
+from criteria_worlds import DAY, DELAY, SHAPE, SIZES, TRIAL_DAYS, CriteriaWorld, base_odds, criteria_world
 
 from pql_model.config.definition import Criterion, Definition
 from pql_model.config.load import load_config
@@ -52,7 +52,10 @@ PER_EVENT: dict[str, dict[str, Any]] = {
 """Kind -> what is declared of every event."""
 NESTED = {"all with any inside": 2, "any with all inside": 1}
 """Kind -> how many of the criterion alone and the other two must hold."""
-KINDS = ("group", "order", *PER_EVENT, *NESTED, "plain")
+BY_SEGMENT = "by segment"
+THRESHOLDS_MET = [(0.08, 0.2), (0.35, 0.6)]
+"""Of the threshold for everybody, and of the one that is enough in the segment."""
+KINDS = ("group", "order", *PER_EVENT, *NESTED, BY_SEGMENT, "plain")
 
 
 def declared(kind: str, events: Sequence[str], rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -100,7 +103,10 @@ def planted_world(kind: str, seed: int) -> tuple[CriteriaWorld, Definition]:
     ]
     of_kind = [declared_feature(OwnFeature.model_validate(raw)) for raw in config["features"]]
     values = values_at_the_end(world, [*of_kind, *plain])
-    rule, met = _rule(kind, of_kind or plain, values, rng)
+    if kind == BY_SEGMENT:
+        rule, met = _rule_by_segment(plain, values, world.accounts["company_size"].to_numpy(), rng)
+    else:
+        rule, met = _rule(kind, of_kind or plain, values, rng)
     odds = WEIGHT * met.to_numpy(float) + rng.normal(0, NOISE, ACCOUNTS)
     low = base_odds(odds, 0.1)
     decides = rng.random(ACCOUNTS) < 1 / (1 + np.exp(-odds - low))
@@ -131,6 +137,21 @@ def _rule(
     (a, b, c), least = masks, NESTED[kind]
     inner = Definition.joining(criteria[1:3], 3 - least)
     return Definition.joining([criteria[0], inner], least), a & (b | c) if least == 2 else a | (b & c)
+
+
+def _rule_by_segment(
+    plain: Sequence[Feature], values: pd.DataFrame, sizes: np.ndarray, rng: np.random.Generator
+) -> tuple[Definition, pd.Series]:
+    """A threshold of one behaviour, or a lower one for two of the four sizes of company."""
+    segment = sorted(map(str, rng.choice(SIZES, 2, replace=False)))
+    for feature in (plain[k] for k in rng.permutation(len(plain))):
+        of = values[feature.name]
+        high, low = (drawn(feature, of, rng, between) for between in THRESHOLDS_MET)
+        if high is not None and low is not None and float(low.threshold or 0) < float(high.threshold or 0):
+            inner = Definition.joining([low, Criterion.model_validate({"trait": "company_size", "in": segment})], 2)
+            met = of.ge(high.threshold) | (of.ge(low.threshold) & np.isin(sizes, segment))
+            return Definition.joining([high, inner], 1), met
+    raise ValueError("no event has two such thresholds")
 
 
 # ---------------------------------------------------------------- how it came back
@@ -172,14 +193,17 @@ def run(kind: str, seed: int) -> Record:
     began = time.perf_counter()
     world, rule = planted_world(kind, seed)
     results = find_in(world).results
-    conditions = [c.mined.condition for c in results.criteria]
-    behaviours = {event for c in rule.criteria for event in declared_feature(c).reads}
     best = results.recommended
+    conditions = [c.mined.condition for c in results.criteria]
+    if kind == BY_SEGMENT and best is not None:  # its thresholds are those of the definition
+        conditions += best.definition.criteria
+    about_usage = [c for c in rule.criteria if c.event is not None]
+    behaviours = {event for c in about_usage for event in declared_feature(c).reads}
     return {
         "kind": kind,
         "seed": seed,
         "planted": definition_short(rule),
-        "found": [standing(c, conditions) for c in rule.criteria],
+        "found": [standing(c, conditions) for c in about_usage],
         "criteria": [criterion_short(c) for c in conditions],
         "false": [
             criterion_short(c)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pql_model.config.definition import Criterion
+from pql_model.config.definition import Criterion, Definition
 from pql_model.criteria.candidates import CandidateColumn, candidate_columns
-from pql_model.criteria.evaluate import holds
+from pql_model.criteria.evaluate import holds, meets
 from pql_model.criteria.mine import MinedCriterion, mine_criteria
 from pql_model.features.spec import Feature
 from pql_model.features.trait_columns import trait_name
@@ -76,7 +76,7 @@ class Planted:
 def planted(
     rng: np.random.Generator,
     values: Mapping[Feature | str, np.ndarray],
-    rule: Sequence[tuple[Criterion, float]],
+    rule: Sequence[tuple[Criterion | Definition, float]],
     base: float = 0.1,
     trait_kinds: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Planted:
@@ -87,7 +87,7 @@ def planted(
     values
         Values of features and traits, (rows,) each.
     rule
-        Conditions with what they add to the log-odds.
+        Criteria or definitions, with what they add to the log-odds.
     base
         The share that converts.
     trait_kinds
@@ -99,7 +99,8 @@ def planted(
         ModelColumn(name, *(("feature",) if isinstance(key, Feature) else (trait_kinds or {})[key]))
         for key, name in names.items()
     )
-    odds = np.sum([weight * holds(condition, table) for condition, weight in rule], axis=0) + np.zeros(len(table))
+    met = [holds(part, table) if isinstance(part, Criterion) else meets(part, table) for part, _ in rule]
+    odds = np.sum([weight * mask for mask, (_, weight) in zip(met, rule, strict=True)], axis=0) + np.zeros(len(table))
     chance = _with_share(odds, base)
     candidates = candidate_columns(columns, table, np.zeros(len(table)), np.full(len(table), DAYS * DAY))
     return Planted(table, columns, tuple(candidates), (rng.random(len(table)) < chance).astype(float))

@@ -44,6 +44,8 @@ class CandidateColumn:
         Log-likelihood deducted from its gain when it competes with other columns.
     identical : tuple of str
         Columns with the same values on these rows, such as `first 14d` and `ever` at day 14.
+    present : array of bool or None
+        Which rows have a value, (rows,); None if all have one.
     """
 
     family: str
@@ -52,6 +54,7 @@ class CandidateColumn:
     levels: ThresholdLevels
     handicap: float = 0.0
     identical: tuple[str, ...] = ()
+    present: np.ndarray | None = None
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -125,7 +128,9 @@ def _number_candidates(column: ModelColumn, values: np.ndarray, feature: Feature
     conditions = tuple(_condition(column, feature, "<=" if falling else ">=", number) for number in numbers)
     levels = ThresholdLevels(np.searchsorted(thresholds, signed, side="right"), len(thresholds))
     handicap = UNUSUAL * (feature is not None and not _is_plain(feature))
-    yield CandidateColumn(family_of(column), column.name, conditions, levels, handicap)
+    yield CandidateColumn(
+        family_of(column), column.name, conditions, levels, handicap, present=None if present.all() else present
+    )
 
 
 def _is_plain(feature: Feature) -> bool:

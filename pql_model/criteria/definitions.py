@@ -34,6 +34,8 @@ class CandidateDefinition:
         How many of them must hold: all of them is `all`, one is `any`. Where one is `alone`: of it and the other two.
     qualified, conversions : int
         On the rows of the search.
+    by_segment : int
+        How many members have a lower threshold in one segment, and so are three criteria.
     alone : int or None
         The first of three members where the other two are joined in turn: `all` of it and any of them (`least` 2), or `any` of
         it and all of them (`least` 1).
@@ -44,6 +46,12 @@ class CandidateDefinition:
     qualified: int = 0
     conversions: int = 0
     alone: int | None = None
+    by_segment: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many criteria people read."""
+        return len(self.members) + 2 * self.by_segment
 
     @property
     def others(self) -> list[int]:
@@ -64,8 +72,10 @@ class CandidateDefinition:
         alone, others = masks[:, self.alone], masks[:, self.others]
         return np.asarray(alone & others.any(axis=1) if self.least == 2 else alone | others.all(axis=1))
 
-    def joined(self, criteria: Sequence[Criterion]) -> Definition:
-        """Write it as a definition of these criteria."""
+    def joined(self, criteria: Sequence[Criterion | Definition]) -> Definition:
+        """Write it as a definition of these criteria, of which those by segment are definitions themselves."""
+        if len(self.members) == 1 and isinstance(only := criteria[self.members[0]], Definition):
+            return only
         if self.alone is None:
             return Definition.joining([criteria[member] for member in self.members], self.least)
         others = [criteria[member] for member in self.others]
@@ -86,7 +96,9 @@ class Frontier:
     recommended: int | None
 
 
-def search_definitions(masks: np.ndarray, converted: np.ndarray, most_share: float | None = None) -> Frontier:
+def search_definitions(
+    masks: np.ndarray, converted: np.ndarray, most_share: float | None = None, variant_of: Sequence[int] = ()
+) -> Frontier:
     """Try every definition of up to three criteria, also those in which two of three are joined in turn.
 
     Parameters
@@ -97,6 +109,8 @@ def search_definitions(masks: np.ndarray, converted: np.ndarray, most_share: flo
     most_share : float, optional
         Share of the rows that the team can work. The recommended definition stays within it, or is the smallest one
         if none does.
+    variant_of : sequence of int
+        The last columns of `masks` are criteria by segment; these are the criteria in whose place each may stand.
 
     Returns
     -------
@@ -112,7 +126,7 @@ def search_definitions(masks: np.ndarray, converted: np.ndarray, most_share: flo
     >>> frontier.tried, frontier.definitions[0].members, frontier.definitions[0].least
     (4, (0, 1), 2)
     """
-    candidates = list(_enumerate(masks, np.asarray(converted, bool)))
+    candidates = list(_enumerate(masks, np.asarray(converted, bool), variant_of))
     usable = [d for d in candidates if d.qualified >= LEAST_QUALIFIED and d.conversions >= LEAST_CONVERSIONS]
     usable = [d for d in usable if d.qualified < len(masks)]
     definitions = _thinned(_frontier(usable))
@@ -120,18 +134,25 @@ def search_definitions(masks: np.ndarray, converted: np.ndarray, most_share: flo
     return Frontier(tuple(definitions), len(candidates), recommended)
 
 
-def _enumerate(masks: np.ndarray, converted: np.ndarray) -> Iterator[CandidateDefinition]:
+def _enumerate(masks: np.ndarray, converted: np.ndarray, variant_of: Sequence[int]) -> Iterator[CandidateDefinition]:
+    plain = masks.shape[1] - len(variant_of)
+    behaviour = [*range(plain), *variant_of]
     for size in range(1, MOST_JOINED + 1):
         for members in combinations(range(masks.shape[1]), size):
+            if len({behaviour[m] for m in members}) < size:
+                continue
             count = masks[:, members].sum(axis=1)
             for least in range(1, size + 1):
-                rows = count >= least
-                yield CandidateDefinition(members, least, int(rows.sum()), int((rows & converted).sum()))
-    for members in combinations(range(masks.shape[1]), 3):
+                by_segment = sum(m >= plain for m in members)
+                yield _counted(CandidateDefinition(members, least, by_segment=by_segment), count >= least, converted)
+    for members in combinations(range(plain), 3):
         for alone, least in product(members, (1, 2)):
             nested = CandidateDefinition((alone, *(m for m in members if m != alone)), least, alone=alone)
-            rows = nested.met(masks)
-            yield replace(nested, qualified=int(rows.sum()), conversions=int((rows & converted).sum()))
+            yield _counted(nested, nested.met(masks), converted)
+
+
+def _counted(candidate: CandidateDefinition, rows: np.ndarray, converted: np.ndarray) -> CandidateDefinition:
+    return replace(candidate, qualified=int(rows.sum()), conversions=int((rows & converted).sum()))
 
 
 def _frontier(usable: list[CandidateDefinition]) -> list[CandidateDefinition]:
@@ -152,7 +173,7 @@ def _simplest(candidate: CandidateDefinition, usable: list[CandidateDefinition])
             d for d in usable if (d.alone is not None) == nested and d.qualified >= qualified and d.rate_low >= rate_low
         ]
         if close:
-            return min(close, key=lambda d: (len(d.members), -d.qualified * d.rate_low, d.members, d.least))
+            return min(close, key=lambda d: (d.size, -d.qualified * d.rate_low, d.members, d.least))
     return candidate
 
 
@@ -189,4 +210,4 @@ def _recommended(
         d = definitions[k]
         return d.conversions / conversions - (d.qualified - d.conversions) / non_conversions
 
-    return max(fitting, key=lambda k: (youden(k), -len(definitions[k].members)))
+    return max(fitting, key=lambda k: (youden(k), -definitions[k].size))

@@ -181,7 +181,7 @@ def null_gain_quantile(
     best = []
     for _ in range(0, draws, _DRAWS_AT_ONCE):
         residual = _null_residuals(probability, selected, rng, _DRAWS_AT_ONCE)
-        gains = [_largest_gain(column, residual, probability) for column in columns]
+        gains = [gains_in_draws(column, residual, probability).max(axis=0) for column in columns]
         best.append((np.array(gains) - deducted[:, None]).max(axis=0))
     return max(0.0, float(np.quantile(np.concatenate(best), quantile)))
 
@@ -197,8 +197,21 @@ def _null_residuals(probability: Floats, selected: np.ndarray | None, rng: np.ra
     return np.asarray(residual - weighted.astype(np.float32) @ coefficients.astype(np.float32))
 
 
-def _largest_gain(column: ThresholdLevels, residual: Floats, probability: Floats) -> Floats:
-    """The largest gain among the thresholds of a column, in each draw."""
+def gains_in_draws(column: ThresholdLevels, residual: Floats, probability: Floats) -> Floats:
+    """Approximate the gain of each threshold with a positive effect, and 0 for the others, in many draws at once.
+
+    Parameters
+    ----------
+    column : ThresholdLevels
+    residual : array of shape (rows, draws)
+        Outcomes minus their expectation; those of a draw sum to about 0.
+    probability : array of shape (rows,)
+        The expectation without a threshold.
+
+    Returns
+    -------
+    array of shape (thresholds, draws)
+    """
     rows, weight = len(probability), probability * (1 - probability)
     cells = csc_matrix((np.ones(rows, np.float32), column.level, np.arange(rows + 1)), (column.count + 1, rows))
     surplus = np.maximum(_above_threshold(cells @ residual), 0)  # (thresholds, draws)
@@ -207,7 +220,7 @@ def _largest_gain(column: ThresholdLevels, residual: Floats, probability: Floats
     )
     above = _surplus_gain(surplus, expected, spread)
     below = _surplus_gain(-surplus, probability.sum() - expected, weight.sum() - spread)
-    return np.asarray((above + below).max(axis=0))
+    return np.asarray(above + below)
 
 
 def _surplus_gain(surplus: Floats, expected: Floats, spread: Floats) -> Floats:

@@ -103,7 +103,7 @@ def mine_criteria(
         Called with the share done.
     resamples : int
     """
-    search = _ForwardSelection(candidates, np.asarray(y, float), traits)
+    search = ForwardSelection(candidates, np.asarray(y, float), traits)
     rng = np.random.default_rng(seed)
     selected, null_gain = search.select(rng)
     if not selected:
@@ -118,12 +118,18 @@ def mine_criteria(
     return sorted(mined, key=lambda criterion: -criterion.gain)
 
 
-class _ForwardSelection:
+class ForwardSelection:
     """The rows, and the greedy search over candidates and thresholds."""
 
     def __init__(self, candidates: Sequence[CandidateColumn], y: np.ndarray, traits: Mapping[str, np.ndarray]) -> None:
         self.candidates, self.y, self.traits = list(candidates), y, traits
         self.ones = np.ones(len(y))
+
+    def position(self, criterion: MinedCriterion) -> Position:
+        """Where a mined criterion stands among the candidates."""
+        condition, column = criterion.condition, criterion.column
+        c = next(k for k, c in enumerate(self.candidates) if c.column == column and condition in c.conditions)
+        return c, self.candidates[c].conditions.index(condition)
 
     # ------------------------------------------------------------ the model of the selected conditions
 
@@ -269,7 +275,7 @@ class _Resampling:
     """Return the conditions that resamples of the entities select in place of each criterion, with the others held fixed."""
 
     def __init__(
-        self, search: _ForwardSelection, selected: Sequence[Position], rng: np.random.Generator, entity: np.ndarray
+        self, search: ForwardSelection, selected: Sequence[Position], rng: np.random.Generator, entity: np.ndarray
     ) -> None:
         self.search, self.selected, self.rng = search, list(selected), rng
         names, self.code = np.unique(entity, return_inverse=True)

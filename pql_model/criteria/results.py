@@ -26,6 +26,7 @@ from pql_model.criteria.definitions import CandidateDefinition, search_definitio
 from pql_model.criteria.evaluate import holds, meets, met_by, near_miss
 from pql_model.criteria.in_force import InForceVerdict, judge_in_force
 from pql_model.criteria.mine import MinedCriterion, mine_criteria
+from pql_model.criteria.segments import BySegment, thresholds_by_segment
 from pql_model.measures import ANY
 from pql_model.payload import select_attributes
 from pql_model.statistics.multiple_testing import holm
@@ -222,7 +223,7 @@ def find_criteria(
     search_rows: np.ndarray | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> CriteriaResults:
-    """Find criteria, join them to definitions, test both on later rows, and judge the definition in force.
+    """Find criteria, also by segment, join them to definitions, test both on later rows, and judge the definition in force.
 
     Parameters
     ----------
@@ -246,14 +247,17 @@ def find_criteria(
         Called with the share done.
     """
     at = np.flatnonzero(earlier) if search_rows is None else search_rows
-    mined = mine_criteria(candidates, outcomes.converted[at].astype(float), outcomes.entity[at], traits, seed, progress)
-    conditions = [m.condition for m in mined]
-    masks = np.column_stack([holds(c, table) for c in conditions]) if mined else np.empty((len(table), 0), bool)
-    test = _Test(table, outcomes, earlier, later, masks, conditions)
+    converted = outcomes.converted[at].astype(float)
+    mined = mine_criteria(candidates, converted, outcomes.entity[at], traits, seed, progress)
+    by_segment = thresholds_by_segment(candidates, converted, traits, mined, seed)
+    masks = [holds(m.condition, table) for m in mined] + [meets(variant.definition, table) for variant in by_segment]
+    met = np.column_stack(masks) if masks else np.empty((len(table), 0), bool)
+    test = _Test(table, outcomes, earlier, later, met, mined, by_segment)
     everybody, everybody_now = test.metrics(np.ones(len(table), bool))
     weekly = everybody.leads_per_week.value
     most_share = leads_a_week / weekly if leads_a_week is not None and weekly > 0 else None
-    frontier = search_definitions(masks[earlier], outcomes.converted[earlier], most_share)
+    variant_of = [variant.criterion for variant in by_segment]
+    frontier = search_definitions(met[earlier], outcomes.converted[earlier], most_share, variant_of)
     criteria = [test.criterion(k, m) for k, m in enumerate(mined)]
     definitions = [
         test.definition(f"d{k + 1}", candidate, k == frontier.recommended)
@@ -280,18 +284,19 @@ def find_criteria(
 
 @dataclass(frozen=True)
 class _Test:
-    """All criteria rows, and which of the mined criteria each row meets."""
+    """All criteria rows, and which of the mined criteria, and of those by segment, each row meets."""
 
     table: pd.DataFrame
     outcomes: Outcomes
     earlier: np.ndarray
     later: np.ndarray
     met: np.ndarray
-    conditions: Sequence[Criterion]
+    mined: Sequence[MinedCriterion]
+    by_segment: Sequence[BySegment]
 
     @property
     def names(self) -> list[str]:
-        return [f"c{k + 1}" for k in range(len(self.conditions))]
+        return [f"c{k + 1}" for k in range(len(self.mined))]
 
     def metrics(self, mask: np.ndarray) -> tuple[DefinitionMetrics, DefinitionMetrics]:
         """On earlier and on later rows."""
@@ -319,14 +324,20 @@ class _Test:
         return {name: share for name, share in shares.items() if share == share}
 
     def definition(self, name: str, candidate: CandidateDefinition, recommended: bool) -> DefinitionResult:
-        definition, masks = candidate.joined(self.conditions), self.met[:, candidate.members]
+        parts: list[Criterion | Definition] = [
+            *(m.condition for m in self.mined),
+            *(variant.definition for variant in self.by_segment),
+        ]
+        names = [*self.names, *(self.names[variant.criterion] for variant in self.by_segment)]
+        definition = candidate.joined(parts)
+        masks = np.column_stack([holds(criterion, self.table) for criterion in definition.criteria])
         mask, near = met_by(definition, masks), near_miss(definition, masks)
         return DefinitionResult(
             name,
             definition,
             *self.metrics(mask),
             self.p_value(mask),
-            tuple(self.names[k] for k in candidate.members),
+            tuple(names[k] for k in candidate.members),
             recommended,
             GroupOutcomes.of(near[self.later], self.outcomes[self.later]),
         )

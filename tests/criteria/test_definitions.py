@@ -209,3 +209,22 @@ def test_the_number_that_must_hold_decides_how_criteria_are_joined():
     criteria = [Criterion.model_validate({"event": name, "at_least": 1}) for name in "abc"]
     assert Definition.joining(criteria[:1], 1).join == "all"
     assert [Definition.joining(criteria, k).join for k in (1, 2, 3)] == ["any", "at_least_k", "all"]
+
+
+def test_a_criterion_by_segment_stands_in_place_of_its_criterion_and_never_beside_it():
+    rng = np.random.default_rng(4)
+    plain = rng.random((3000, 2)) < 0.3
+    variant = plain[:, 0] | (rng.random(3000) < 0.15)
+    converted = rng.random(3000) < np.where(variant, 0.3, 0.02)
+    frontier = search_definitions(np.column_stack([plain, variant]), converted, variant_of=[0])
+    assert (
+        frontier.tried == 3 * 1 + 2 * 2
+    )  # alone, and with the other criterion: the pair with its own criterion is left out
+    assert {d.by_segment for d in frontier.definitions if 2 in d.members} == {1}
+    best = frontier.definitions[frontier.recommended]
+    assert (best.members, best.size) == ((2,), 3)
+    exports, large = (
+        Criterion.model_validate(raw) for raw in ({"event": "Export", "at_least": 9}, {"trait": "size", "in": ["L"]})
+    )
+    by_segment = Definition.joining([exports, Definition.joining([exports, large], 2)], 1)
+    assert best.joined([exports, exports, by_segment]) == by_segment

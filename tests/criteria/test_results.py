@@ -170,3 +170,28 @@ def test_the_yaml_loads_back_as_the_recommended_definition(found, tmp_path):
 
     (tmp_path / "criteria.yaml").write_text(criteria_yaml(found[0].to_dict(), "boards"), encoding="utf-8")
     assert load_definition(tmp_path / "criteria.yaml") == found[0].recommended.definition
+
+
+def test_a_rule_by_segment_is_recommended_and_tested_like_any_other():
+    rng = np.random.default_rng(5)
+    n = 8000
+    sizes = np.array(["small", "large"], object)[(rng.random(n) < 0.4).astype(int)]
+    table = pd.DataFrame({BOARDS: rng.poisson(5 * rng.gamma(1.5, 1 / 1.5, n)), "trait.size": sizes})
+    met = (table[BOARDS] >= 9) | ((table[BOARDS] >= 4) & (sizes == "large"))
+    converted = rng.random(n) < np.where(met, 0.3, 0.04)
+    begins = np.sort(rng.integers(0, 300, n)) * DAY
+    outcomes = Outcomes(np.arange(n), begins + 14 * DAY, begins, converted, met.to_numpy(float))
+    earlier = np.arange(n) < n // 2
+    columns = [ModelColumn(BOARDS, "feature"), ModelColumn("trait.size", "category", ("large", "small"))]
+    candidates = candidate_columns(columns, table[earlier], begins[earlier].astype(float), outcomes.as_of[earlier])
+    shap = {"trait: size": np.zeros(n // 2)}
+    found = find_criteria(
+        candidates, table, outcomes, earlier, ~earlier, shap, rows="", in_force=None, leads_a_week=None, seed=7
+    )
+    best = found.recommended
+    assert best is not None
+    assert best.definition.nested
+    assert best.confirmed
+    assert (meets(best.definition, table) == met).mean() > 0.99
+    assert best.members == tuple(c.id for c in found.criteria if c.criterion.event is not None)[:1]
+    assert best.later.rate.value == pytest.approx(converted[(~earlier) & met].mean(), abs=0.01)
