@@ -132,13 +132,30 @@ def _definition_row(definition: dict[str, Any]) -> list[Text]:
     metrics = definition["tested"]
     row = [
         definition["id"],
-        _joined_ids(definition, iter(definition["criteria"])),
+        _ids_text(definition),
         f"{metrics['qualified']:,}",
         percent_estimate(metrics["rate"]),
         estimate(metrics["lift"], 1),
         percent(metrics["recall"]["value"]),
     ]
     return [Text(cell, style="bold" if definition["recommended"] else "") for cell in row]
+
+
+def _ids_text(definition: dict[str, Any]) -> str:
+    """The criteria by their ids; one by segment is nested, and has an id as a whole."""
+    ids, parts = definition["criteria"], definition["conditions"]
+    if _leaves(definition) == len(ids):
+        return _joined_ids(definition, iter(ids))
+    if len(ids) == 1:
+        return f"{ids[0]} by segment"
+    named = [
+        {"id": f"{name} by segment" if "conditions" in part else name} for name, part in zip(ids, parts, strict=True)
+    ]
+    return _joined_ids({**definition, "conditions": named}, (part["id"] for part in named))
+
+
+def _leaves(definition: dict[str, Any]) -> int:
+    return sum(_leaves(part) if "conditions" in part else 1 for part in definition["conditions"])
 
 
 def _joined_ids(definition: dict[str, Any], ids: Iterator[str]) -> str:

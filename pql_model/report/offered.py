@@ -95,6 +95,9 @@ def _conditions(findings: Findings) -> Iterator[tuple[str, Criterion]]:
     """Those of the tested rules first, since a group has room for few; conditions on several values come apart."""
     for criterion in findings.results.criteria:
         yield from _apart(criterion.id, criterion.criterion)
+    for definition in findings.results.definitions:  # a rule by segment has thresholds of its own
+        for k, condition in enumerate(definition.definition.criteria):
+            yield from _apart(f"{definition.id}c{k + 1}", condition)
     force = findings.results.in_force
     for k, condition in enumerate(force.definition.criteria if force is not None else []):
         yield from _apart(f"t{k + 1}", condition)
@@ -103,16 +106,20 @@ def _conditions(findings: Findings) -> Iterator[tuple[str, Criterion]]:
     for criterion in findings.results.criteria:
         for k, condition in enumerate(findings.variants.get(criterion.id, ())):
             yield from _apart(f"{criterion.id}v{k + 1}", condition)
-    for k, behaviour in enumerate(findings.behaviours):
-        found = behaviour_condition(behaviour, findings)
-        if found is not None:
-            yield f"b{k + 1}", found
-            for step, other in enumerate(_other_thresholds(found, findings)):
-                yield f"b{k + 1}v{step + 1}", other
+    yield from _about_behaviours(findings)
     traits = trait_groups(findings.columns, findings.table[findings.later])
     for k, (column, _, names) in enumerate(traits):
         for step, name in enumerate([name for name in names if name != UNKNOWN][:MOST_VALUES]):
             yield f"f{k + 1}v{step + 1}", Criterion.model_validate({"trait": column.text, "in": [name]})
+
+
+def _about_behaviours(findings: Findings) -> Iterator[tuple[str, Criterion]]:
+    for k, behaviour in enumerate(findings.behaviours):
+        found = behaviour_condition(behaviour, findings)
+        if found is not None:
+            yield from _apart(f"b{k + 1}", found)
+            for step, other in enumerate(_other_thresholds(found, findings)):
+                yield f"b{k + 1}v{step + 1}", other
 
 
 def _apart(name: str, condition: Criterion) -> Iterator[tuple[str, Criterion]]:

@@ -207,6 +207,17 @@ def test_definitions_are_written_by_the_ids_of_their_criteria(render_list):
     assert "Recommended either" in lines
 
 
+def test_a_criterion_by_segment_is_written_by_its_id(render_list):
+    by_segment = {"join": "any", "k": None, "conditions": [{}, {"join": "all", "k": None, "conditions": [{}, {}]}]}
+    alone = {**FOUND["definitions"][0], **by_segment, "criteria": ["c1"]}
+    joined = {**FOUND["definitions"][0], "join": "all", "conditions": [by_segment, {}], "criteria": ["c1", "c2"]}
+    lines = render_list(definitions=[alone, {**joined, "id": "d2"}])
+    assert [line.split(" 262")[0] for line in lines if line[:2] in ("d1", "d2")] == [
+        "d1 c1 by segment",
+        "d2 c1 by segment and c2",
+    ]
+
+
 def test_the_definition_in_force_has_its_verdict_and_what_it_wastes(render_list):
     lines = render_list()
     assert "In force at least 2 `Board`: too lax" in lines

@@ -1,8 +1,10 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pql_model.config.definition import Criterion, Definition
 from pql_model.report.explorer import explorer_data
 from pql_model.report.offered import MOST_LEVELS, MOST_SLIDERS, explorer_bits, offered_criteria
 
@@ -64,6 +66,34 @@ def test_a_trait_is_a_row_of_chips_of_which_a_row_has_one(trained, offered):
     rows = trained.findings.earlier | trained.findings.later
     expected = trained.findings.table["trait.company_size"][rows].to_numpy() == "11-50"
     assert np.array_equal(bits[size["id"]].to_numpy(), expected)
+
+
+@pytest.mark.parametrize("mode", ["counts", "rows"])
+def test_values_that_were_found_together_come_apart_also_as_a_behaviour(trained, mode):
+    findings = trained.findings
+    sizes = Criterion.model_validate({"trait": "company_size", "in": ["11-50", "201+"]})
+    first, *others = findings.results.criteria
+    found = replace(
+        first,
+        definition=Definition.joining([sizes], 1),
+        mined=replace(first.mined, condition=sizes, family="trait: company_size", column="trait.company_size"),
+    )
+    findings = replace(findings, results=replace(findings.results, criteria=(found, *others)))
+    offered = offered_criteria(findings)
+
+    assert all(len(each["conditions"][0].get("in", ["one"])) == 1 for each in offered)
+    explorer_data(explorer_bits(findings), offered, mode)
+
+
+def test_the_thresholds_of_a_rule_by_segment_are_steps_of_the_slider(trained):
+    findings = trained.findings
+    rule = findings.results.definitions[0]
+    high, low = ({"event": "Board Created", "at_least": n, "within": "first 14d"} for n in (31, 17))
+    by_segment = Definition.model_validate({"any": [high, {"all": [low, {"trait": "company_size", "in": ["11-50"]}]}]})
+    definitions = (replace(rule, definition=by_segment), *findings.results.definitions[1:])
+    offered = offered_criteria(replace(findings, results=replace(findings.results, definitions=definitions)))
+
+    assert {17, 31} <= {each["conditions"][0].get("threshold") for each in offered}
 
 
 @pytest.mark.parametrize("mode", ["counts", "rows"])
