@@ -246,8 +246,10 @@ def test_each_heavy_dependency_is_imported_in_one_place():
     assert not faults, listed(faults)
 
 
-def test_importing_the_package_loads_no_heavy_library():
-    code = f"import pql_model, sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+@pytest.mark.parametrize("module", ["pql_model", "pql_model.cli.app"])
+def test_neither_the_package_nor_help_loads_a_heavy_library(module):
+    heavy = set(HEAVY) - ({"rich", "typer"} if module == "pql_model.cli.app" else set())
+    code = f"import {module}, sys; print(*[name for name in {heavy!r} if name in sys.modules])"
     process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     assert process.returncode == 0, process.stderr

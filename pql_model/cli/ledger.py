@@ -11,7 +11,6 @@ from rich.console import Console
 from pql_model.cli.common import ConfigOption, JsonOption, emit, err
 from pql_model.cli.progress import Bars
 from pql_model.cli.tables import say
-from pql_model.workflows.ledger import write_ledger
 
 
 def ledger(
@@ -33,6 +32,8 @@ def ledger(
     One row per entity, instant and model version: the score, the hold-out, deliveries, feedback of sales, and the outcome
     once it is final. Monitor, effect of contact and funnel read the same table.
     """
+    from pql_model.workflows.ledger import write_ledger  # slow, and `pql --help` does not need it
+
     with Bars(err) as bars:
         result = write_ledger(config, output=output, as_of=as_of, replay=replay, listener=bars)
     emit(result, as_json, show_ledger)
