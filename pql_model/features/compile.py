@@ -4,8 +4,9 @@
 
 No measure uses COUNT DISTINCT. A row is the first of its day (user, value, event name) inside a window iff the
 previous row of that day lies before the window's start, so one LAG per key serves all windows at once. LAG only
-looks back, so it can run once over the log, before the join with the snapshots. Where rows arrive late
-(`known_at`), the previous row may not be visible yet, and LAG runs after the join, per snapshot.
+looks back, so it can run once over the log, before the join with the snapshots, for all queries (`previous_times`).
+Where rows arrive late (`known_at`), the previous row may not be visible yet, and LAG runs after the join, per snapshot.
+The queries read a compact copy of the log: numbers in place of the entities, and no row that no snapshot sees.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import pyarrow.compute as pc
 
 from pql_model.errors import DataError, listed
 from pql_model.features.aggregates import aggregate, finish, first_in_window, gross, in_window, rounded_sums
+from pql_model.features.compact_log import CodedLog, LogShape, looking_back
+from pql_model.features.look_back import looked_back, previous_times
 from pql_model.features.spec import Feature, Subject
 from pql_model.features.subject_rows import subject_keys, subject_rows
 from pql_model.measures import ANY
-from pql_model.sources.duckdb_session import fetch_scalar, row_count
+from pql_model.sources.duckdb_session import row_count
 from pql_model.time import DAY
 
 Table = Any  # an Ibis table
@@ -63,11 +66,19 @@ class _Job:
     late: bool  # whether rows may become known after they happened
     features: dict[Feature, int]
     matrix: _Matrix
+    codes: dict[str, int]  # name of an event -> its number in the log
 
     @property
     def subjects(self) -> list[Subject]:
         """Whose rows are read: all plain events, only `any`, or none of these."""
         return list(dict.fromkeys(feature.subject for feature in self.features))
+
+    @property
+    def prefix(self) -> str | None:
+        """How the columns of the log are called that look back for these subjects; None where the log has none."""
+        if self.late or not self.subjects[0].plain:
+            return None
+        return "any" if self.subjects[0].events == (ANY,) else "event"
 
     @property
     def shapes(self) -> list[Feature]:
@@ -129,15 +140,17 @@ def build_features(
         row=ibis.row_number().over(ibis.window(order_by=["entity", "as_of"]))
     )
     matrix = _empty_matrix(snapshots, features)
-    late = bool(fetch_scalar(events.known_at.notnull().any()))
+    shape = LogShape.of(events)
     buckets = _bucket_count(events, len(matrix.as_of), matrix.entity.nunique())
     queries = list(_group_by_query(features))
-    for bucket in range(buckets):
-        log, rows = _in_bucket(events, bucket, buckets), _in_bucket(snapshots, bucket, buckets)
-        for step, (query, columns) in enumerate(queries):
-            query(_Job(log, rows, late, columns, matrix))
-            if progress is not None:
-                progress((bucket * len(queries) + step + 1) / (buckets * len(queries)))
+    with CodedLog.of(events, snapshots) as coded:
+        for bucket in range(buckets):
+            rows, log = coded.bucket(bucket, buckets)
+            with looking_back(log, features, shape).cache() as log:
+                for step, (query, columns) in enumerate(queries):
+                    query(_Job(shape.completed(log), rows, shape.late, columns, matrix, coded.events))
+                    if progress is not None:
+                        progress((bucket * len(queries) + step + 1) / (buckets * len(queries)))
     _blank_unknown_signups(features, matrix)
     table = pd.DataFrame(matrix.numbers, columns=[feature.name for feature in features])
     table.insert(0, "as_of", matrix.as_of)
@@ -166,10 +179,6 @@ def _empty_matrix(snapshots: Table, features: Sequence[Feature]) -> _Matrix:
 def _bucket_count(events: Table, snapshots: int, entities: int) -> int:
     joined = row_count(events) * snapshots / max(entities, 1)
     return max(1, int(np.ceil(joined / _ROWS_PER_BUCKET)))
-
-
-def _in_bucket(table: Table, bucket: int, buckets: int) -> Table:
-    return table if buckets == 1 else table.filter((table.entity.hash() % buckets).abs() == bucket)
 
 
 def _group_by_query(features: Sequence[Feature]) -> Iterator[tuple[Callable[[_Job], None], dict[Feature, int]]]:
@@ -206,26 +215,38 @@ def _visible(job: _Job, events: Table) -> Table:
     )
 
 
-def _joined(job: _Job, previous: dict[str, list[str]], ordered: Sequence[str] = ()) -> Table:
+def _joined(job: _Job, values: Sequence[str] = (), ordered: Sequence[str] = ()) -> Table:
     """Join the rows of the features' subjects with the snapshots.
 
     Column `previous_X` is the time of the previous row with the same subject and X, and `order_V` the place of a row by time
     and value V.
+
+    Parameters
+    ----------
+    values, ordered
+        Values V to look back to as well (`previous_value_V`), and those whose place is needed.
     """
+    measures = {feature.measure for feature in job.features}
 
     def prepare(table: Table, scope: str) -> Table:
-        t = subject_rows(table, job.subjects, scope).mutate(day=lambda t: t.time // DAY)
-        lags = {
-            f"previous_{name}": t.time.lag().over(ibis.window(group_by=[scope, "event", *within], order_by=["time"]))
-            for name, within in previous.items()
+        t = subject_rows(table, job.subjects, scope, job.codes)
+        before = (
+            {name: t[f"{job.prefix}_{name}"] for name in looked_back(measures)}
+            if job.prefix is not None
+            else previous_times(t, [scope, "event"], measures)
+        )
+        columns = {f"previous_{name}": column for name, column in before.items()}
+        by_value = [(f"value_{value}", [scope, "event", f"value_{value}"]) for value in values]
+        columns |= {
+            f"previous_{v}": t.time.lag().over(ibis.window(group_by=keys, order_by="time")) for v, keys in by_value
         }
-        places = {
+        columns |= {
             f"order_{value}": ibis.row_number().over(
                 ibis.window(group_by=[scope, "event"], order_by=["time", f"value_{value}"])
             )
             for value in ordered
         }
-        return t.mutate(**lags, **places) if lags or places else t
+        return t.mutate(**columns) if columns else t
 
     if job.late:
         return prepare(_visible(job, job.events), "row")
@@ -235,22 +256,12 @@ def _joined(job: _Job, previous: dict[str, list[str]], ordered: Sequence[str] = 
 # ---------------------------------------------------------------- the queries
 
 
-_PREVIOUS = {
-    "active_days": "day",
-    "distinct_users": "user",
-    "breadth": "name",
-    "sessions": "time",
-    "session_minutes": "time",
-}
-
-
 def _aggregates(job: _Job) -> None:
-    within = {"day": ["day"], "user": ["user"], "name": ["name"], "time": []}
-    measures = {feature.measure for feature in job.features}
-    previous = {name: within[name] for name in (_PREVIOUS[m] for m in sorted(measures) if m in _PREVIOUS)}
-    values = sorted({f.value for f in job.features if f.measure == "distinct_values" and f.value is not None})
-    previous |= {f"value_{value}": [f"value_{value}"] for value in values}
-    t = _joined(job, previous, sorted({f.value for f in job.features if f.measure == "last" and f.value is not None}))
+    of_value = {
+        measure: sorted({f.value for f in job.features if f.measure == measure and f.value is not None})
+        for measure in ("distinct_values", "last")
+    }
+    t = _joined(job, of_value["distinct_values"], of_value["last"])
     aggregates = {f"a{i}": aggregate(t, shape) for i, shape in enumerate(job.shapes)}
     aggregates |= {f"gross{i}": gross(t, shape) for i, shape in enumerate(job.shapes) if shape.measure == "sum"}
     _spread(job, t.group_by("row", "event").agg(**aggregates))
@@ -258,7 +269,7 @@ def _aggregates(job: _Job) -> None:
 
 def _streaks(job: _Job) -> None:
     window = next(iter(job.features)).window
-    t = _joined(job, {"day": ["day"]})
+    t = _joined(job).mutate(day=lambda t: t.time // DAY)
     inside, start = in_window(t, window)
     days = t.filter(first_in_window(t, "day", inside, start)).select("row", "event", "day")
     in_order = ibis.row_number().over(ibis.window(group_by=["row", "event"], order_by="day"))
@@ -279,7 +290,7 @@ def _streaks(job: _Job) -> None:
 
 
 def _top_users(job: _Job) -> None:
-    t = _joined(job, {}).filter(lambda t: t.user.notnull())
+    t = _joined(job).filter(lambda t: t.user.notnull())
     sums = {f"a{i}": t.n.sum(where=in_window(t, shape.window)[0]) for i, shape in enumerate(job.shapes)}
     users = t.group_by("row", "event", "user").agg(**sums)
     most = {
@@ -309,9 +320,9 @@ def _spread(job: _Job, query: Table) -> None:
 
 def _batches(job: _Job, query: Table) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
     """The result of a query in batches, each with its rows of the matrix and the positions of their subjects."""
-    keys = pa.array(subject_keys(job.subjects), type=pa.string())
+    keys = pa.array(subject_keys(job.subjects, job.codes), type=pa.int32())
     for batch in query.to_pyarrow().to_batches():
-        codes = pc.index_in(batch.column("event"), value_set=keys).to_numpy(zero_copy_only=False)
+        codes = pc.index_in(batch.column("event").cast(pa.int32()), value_set=keys).to_numpy(zero_copy_only=False)
         yield batch, batch.column("row").to_numpy(), codes
 
 
