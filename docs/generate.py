@@ -1,13 +1,19 @@
-"""Writes docs/config.md and docs/features.md from the code; a test compares them.
+"""Writes the reference pages that follow from the code (commands, config, features, Python); a test compares them.
 
 python docs/generate.py
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import typer
+
+import pql_model
+from pql_model.cli.app import app
 from pql_model.config.load import config_json_schema
 from pql_model.config.text_format import TextFormat
 from pql_model.features.spec import Feature
@@ -181,9 +187,86 @@ def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
     return "date or time" if field.get("format") == "date-time" else " or ".join(known)
 
 
+def commands_page() -> str:
+    """Write the page of all commands with their options, as `--help` has them."""
+    lines = [
+        "# Commands",
+        "",
+        "Every command has `--help`, and all but `serve` and `schema` have `--json`, which prints one JSON object on stdout and everything else on "
+        "stderr. Commands read `pql.yaml` in the present folder unless `--config` (`-c`) names another. Exit codes: 0 success, 1 a bug in pql or a "
+        "difference found by `verify` or `replay`, 2 invalid usage, config or data, 3 `pql monitor` found what `--fail-on` names.",
+        "",
+    ]
+    for name, command in _commands(typer.main.get_command(app), "pql"):
+        lines += [f"## `{name}`", "", *_help(command.help), ""]
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        options = [
+            p for p in command.params if p.param_type_name == "option" and p.name not in ("as_json", "config", "help")
+        ]
+        rows = [f"| `{(p.name or '').upper()}` | | {_cell(getattr(p, 'help', ''))} |" for p in arguments]
+        rows += [f"| `{', '.join([*p.opts, *p.secondary_opts])}` | {_given(p)} | {_cell(p.help)} |" for p in options]
+        lines += ["| option | default | meaning |", "|---|---|---|", *rows, ""] if rows else []
+    return "\n".join(lines)
+
+
+def _commands(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{prefix} {name}")
+        else:
+            yield f"{prefix} {name}", command
+
+
+def _help(text: str | None) -> list[str]:
+    return inspect.cleandoc(text or "").splitlines()
+
+
+def _cell(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def _given(option: Any) -> str:
+    default = option.default
+    if option.required or default in (None, (), [], False):
+        return "required" if option.required else ""
+    return "yes" if default is True else f"`{default}`"
+
+
+def python_page() -> str:
+    """Write the page of all public names."""
+    lines = [
+        "# Python",
+        "",
+        "Everything that the command line does, under the same names. `import pql_model` loads nothing heavy: each name loads what it needs when "
+        "it is first used.",
+        "",
+    ]
+    public = {name: getattr(pql_model, name) for name in pql_model.__all__}
+    for title, kind in (("Functions", "function"), ("Classes", "class")):
+        names = [name for name, value in public.items() if inspect.isclass(value) == (kind == "class")]
+        lines += [f"## {title}", "", "```{eval-rst}", ".. currentmodule:: pql_model", ""]
+        for name in names:
+            lines += [
+                f".. auto{kind}:: {name}",
+                *(["   :members:"] if kind == "class" and name in _WITH_MEMBERS else []),
+                "",
+            ]
+        lines += ["```", ""]
+    return "\n".join(lines)
+
+
+_WITH_MEMBERS = ("Learner", "Predictor")
+"""Classes that others implement; of the others the attributes are in the docstring."""
+
+
 def pages() -> dict[str, str]:
     """File name -> content."""
-    return {"config.md": config_page(), "features.md": features_page()}
+    return {
+        "commands.md": commands_page(),
+        "config.md": config_page(),
+        "features.md": features_page(),
+        "python.md": python_page(),
+    }
 
 
 if __name__ == "__main__":

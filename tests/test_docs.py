@@ -31,13 +31,19 @@ def _generated() -> dict[str, str]:
     return pages
 
 
-@pytest.mark.parametrize("page", ["config.md", "features.md"])
+@pytest.mark.parametrize("page", ["commands.md", "config.md", "features.md", "python.md"])
 def test_a_generated_page_is_up_to_date(page):
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generated()[page], "run `python docs/generate.py`"
 
 
 @pytest.mark.parametrize(
-    "file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "file",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")),
+    ],
 )
 def test_links_between_files_resolve(file):
     text = (ROOT / file).read_text(encoding="utf-8")
@@ -118,6 +124,76 @@ def test_the_python_example_of_the_readme_runs(tmp_path):
     )
     assert process.returncode == 0, process.stderr
     assert "Estimate(value=0." in process.stdout
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "-E",
+        "-d",
+        str(tmp_path / "trees"),
+        "docs",
+        str(tmp_path / "site"),
+    ]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > 40
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|iframe|source)[^>]*\ssrc=\"([^\"]+)|<link[^>]*\shref=\"([^\"]+)", text)
+        assert not [address for pair in loaded for address in pair if address.startswith(("http", "//"))], page.name
+
+
+@pytest.mark.slow
+def test_every_page_is_in_the_contents_of_the_site():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = {line for block in re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL) for line in block.splitlines()}
+    pages = {str(p.relative_to(ROOT / "docs").with_suffix("")) for p in (ROOT / "docs").rglob("*.md")} - {"index"}
+    assert pages <= listed
+
+
+def test_the_glossary_has_the_words_of_the_readme():
+    words = [
+        {row.split("|")[1].strip(" *"): row.split("|")[2].strip() for row in text.splitlines() if row.startswith("| ")}
+        for text in (
+            (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"),
+            (ROOT / "README.md").read_text(encoding="utf-8").split("## Words")[1].split("\n## ")[0],
+        )
+    ]
+    assert words[1].items() <= words[0].items()
+
+
+def blocks(page: str) -> str:
+    """The commands of a page as one script; those that only the reader runs say so in their first line."""
+    text = (ROOT / "docs" / "tutorials" / page).read_text(encoding="utf-8")
+    return "\n".join(
+        b for b in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if not b.startswith("# not run by the tests")
+    )
+
+
+@pytest.mark.notebook
+def test_the_tutorials_run_one_after_the_other(tmp_path):
+    bin_folder = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    for page, folder in (("first_model.md", "."), ("your_data.md", "."), ("to_the_crm.md", "pql-demo")):
+        process = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", blocks(page)],
+            cwd=tmp_path / folder,
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+        assert process.returncode == 0, f"{page}: {process.stdout[-3000:]}{process.stderr[-3000:]}"
+    made = ("growth_report-with-account-data.html", "leads.html", "new-leads.csv", "monitor.html")
+    assert all((tmp_path / "pql-demo" / name).exists() for name in made)
+    assert (tmp_path / "my-product" / "scores.parquet").exists()
 
 
 @pytest.mark.notebook
