@@ -6,6 +6,7 @@ python docs/generate.py
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -259,14 +260,41 @@ _WITH_MEMBERS = ("Learner", "Predictor")
 """Classes that others implement; of the others the attributes are in the docstring."""
 
 
+def llms_page() -> str:
+    """Write the list of pages for language models (https://llmstxt.org): each page of the contents with its first sentence."""
+    index = (HERE / "index.md").read_text(encoding="utf-8")
+    about = index.split("\n\n")[1].replace("\n", " ")
+    lines = [f"# {index.splitlines()[0].removeprefix('# ')}", "", f"> {about}", ""]
+    for block in index.split("```{toctree}")[1:]:
+        entries = block.split("```")[0].splitlines()
+        caption = next(line.removeprefix(":caption: ") for line in entries if line.startswith(":caption: "))
+        lines += [f"## {caption}", ""]
+        for entry in (line for line in entries if line and not line.startswith(":")):
+            title, sentence = _beginning(entry)
+            lines.append(f"- [{title}]({entry}.md)" + (f": {sentence}" if sentence else ""))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _beginning(entry: str) -> tuple[str, str]:
+    """The title of a page and its first sentence."""
+    text = GENERATED[entry]() if entry in GENERATED else (HERE / f"{entry}.md").read_text(encoding="utf-8")
+    if included := re.match(r"```{include} (\S+)", text):
+        text = (HERE / included[1]).read_text(encoding="utf-8")
+    title, *rest = (part for part in text.split("\n\n") if part.strip())
+    prose = next((part for part in rest if part[0].isalpha() or part[0] in "`*"), "")
+    plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", " ".join(prose.split()))
+    return title.removeprefix("# ").strip(), re.split(r"(?<=[.?!]) ", plain)[0].rstrip(":") if not prose.startswith(
+        "```"
+    ) else ""
+
+
+GENERATED = {"commands": commands_page, "config": config_page, "features": features_page, "python": python_page}
+
+
 def pages() -> dict[str, str]:
     """File name -> content."""
-    return {
-        "commands.md": commands_page(),
-        "config.md": config_page(),
-        "features.md": features_page(),
-        "python.md": python_page(),
-    }
+    return {f"{name}.md": page() for name, page in GENERATED.items()} | {"llms.txt": llms_page()}
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def _generated() -> dict[str, str]:
     return pages
 
 
-@pytest.mark.parametrize("page", ["commands.md", "config.md", "features.md", "python.md"])
+@pytest.mark.parametrize("page", ["commands.md", "config.md", "features.md", "python.md", "llms.txt"])
 def test_a_generated_page_is_up_to_date(page):
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generated()[page], "run `python docs/generate.py`"
 
