@@ -193,7 +193,7 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         "",
-        "Every command has `--help`, and all but `serve` and `schema` have `--json`, which prints one JSON object on stdout and everything else on "
+        "Every command has `--help`, and all but `serve`, `mcp` and `schema` have `--json`, which prints one JSON object on stdout and everything else on "
         "stderr. Commands read `pql.yaml` in the present folder unless `--config` (`-c`) names another. Exit codes: 0 success, 1 a bug in pql or a "
         "difference found by `verify` or `replay`, 2 invalid usage, config or data, 3 `pql monitor` found what `--fail-on` names.",
         "",

@@ -63,6 +63,7 @@ ONE_DOOR = {
     "jinja2": ("pql_model.page.rendering", "pql_model.report.rendering"),
     "lightgbm": ("pql_model.model.booster",),
     "matplotlib": ("pql_model.evaluation.plots", "pql_model.explain.shap_door"),
+    "mcp": ("pql_model.cli.mcp_server",),
     "mlflow": ("pql_model.registry",),
     "optuna": ("pql_model.model.tune",),
     "rich": ("pql_model.cli",),

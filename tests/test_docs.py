@@ -55,7 +55,7 @@ def test_links_between_files_resolve(file):
 def test_the_readme_names_every_command():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
-    known = "demo init check train backtest report score explain models rollback features export serve verify replay forget schema sync simulate leads forecast funnel ledger feedback effect monitor"
+    known = "demo init check train backtest report score explain models rollback features export serve verify replay forget schema sync simulate leads forecast funnel ledger feedback effect monitor mcp"
     assert commands == set(known.split())
     for name in commands:
         assert f"pql {name}" in text

@@ -42,6 +42,7 @@ from pql_model.cli.forget import forget
 from pql_model.cli.funnel import funnel
 from pql_model.cli.leads import leads
 from pql_model.cli.ledger import ledger
+from pql_model.cli.mcp_server import mcp
 from pql_model.cli.monitor import monitor
 from pql_model.cli.outreach import effect, feedback
 from pql_model.cli.progress import Bars
@@ -288,6 +289,7 @@ for command in (
     feedback,
     effect,
     monitor,
+    mcp,
 ):
     app.command()(command)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -85,6 +85,17 @@ def load_definition(path: str | Path) -> Definition:
         If there is no such file.
     """
     return _load_part(Path(path), Definition, "definition", "`all:`, `any:` or `at_least_k:`")
+
+
+def parse_definition(raw: Mapping[str, Any], source: str) -> Definition:
+    """Read a definition from values, as JSON has them; `source` names them in errors.
+
+    Raises
+    ------
+    ConfigError
+        With every error in the definition.
+    """
+    return _parse(yaml.safe_dump(dict(raw), sort_keys=False, allow_unicode=True), source, Definition, key="definition")
 
 
 def load_policy(path: str | Path) -> Policy:
