@@ -27,6 +27,7 @@ from pql_model.sources.coverage import newest_event
 from pql_model.sources.data_end import refuse_after_end
 from pql_model.sources.duckdb_session import open_session
 from pql_model.sources.read import Sources, read_sources
+from pql_model.statistics.estimate import Estimate
 from pql_model.time import DAY, iso
 from pql_model.workflows.ledger import build_ledger
 from pql_model.workflows.model_health import ModelHealth, judge_model, labelled_snapshots
@@ -246,7 +247,24 @@ def _quiet(health: ModelHealth, realised: Realised | None) -> str:
         if early
         else ""
     )
-    return f"Nothing has changed beyond chance, on {health.final:,} final outcomes of {health.rows}.{later}"
+    return f"Nothing has changed beyond chance, on {health.final:,} final outcomes of {health.rows}.{_off_level(realised.total.ratio)}{later}"
+
+
+def _off_level(ratio: Estimate) -> str:
+    """Say where conversions are surely not those promised, although the model knows its own level no better.
+
+    >>> _off_level(Estimate(1.3, 1.1, 1.53))
+    ' Conversions came at 1.3 times the promise (1.1 to 1.5), which is no change: the model does not know its level better than that.'
+    >>> _off_level(Estimate(1.1, 0.9, 1.3))
+    ''
+    """
+    if not (ratio.low > 1 or ratio.high < 1):  # unknown too
+        return ""
+    times = " to ".join(f"{number:.2g}" for number in (ratio.low, ratio.high))
+    return (
+        f" Conversions came at {ratio.value:.2g} times the promise ({times}), which is no change: the model does not know its level "
+        "better than that."
+    )
 
 
 def _notes(then: ModelThen, health: ModelHealth, instant: int, newest: int) -> Iterator[str]:
