@@ -52,6 +52,7 @@ PER_EVENT: dict[str, dict[str, Any]] = {
 """Kind -> what is declared of every event."""
 NESTED = {"all with any inside": 2, "any with all inside": 1}
 """Kind -> how many of the criterion alone and the other two must hold."""
+NEXT_PRODUCT = 1_000_000
 BY_SEGMENT = "by segment"
 THRESHOLDS_MET = [(0.08, 0.2), (0.35, 0.6)]
 """Of the threshold for everybody, and of the one that is enough in the segment."""
@@ -92,7 +93,15 @@ def drawn(
 
 
 def planted_world(kind: str, seed: int) -> tuple[CriteriaWorld, Definition]:
-    """A product whose accounts decide by a rule of the kind."""
+    """A product whose accounts decide by a rule of the kind; another product where none of its events has a fitting threshold."""
+    for product_seed in range(seed, seed + 10 * NEXT_PRODUCT, NEXT_PRODUCT):
+        found = _planted_world(kind, product_seed)
+        if found is not None:
+            return found
+    raise ValueError(f"no product of ten has a rule of kind {kind}")
+
+
+def _planted_world(kind: str, seed: int) -> tuple[CriteriaWorld, Definition] | None:
     world, rng = criteria_world(ACCOUNTS, seed, planted=0), np.random.default_rng([seed, 7])
     events = sorted(set(world.events["action"]) - {"App Opened"})
     quota = rng.choice([20.0, 50.0, 100.0], ACCOUNTS)
@@ -103,10 +112,14 @@ def planted_world(kind: str, seed: int) -> tuple[CriteriaWorld, Definition]:
     ]
     of_kind = [declared_feature(OwnFeature.model_validate(raw)) for raw in config["features"]]
     values = values_at_the_end(world, [*of_kind, *plain])
-    if kind == BY_SEGMENT:
-        rule, met = _rule_by_segment(plain, values, world.accounts["company_size"].to_numpy(), rng)
-    else:
-        rule, met = _rule(kind, of_kind or plain, values, rng)
+    planted = (
+        _rule_by_segment(plain, values, world.accounts["company_size"].to_numpy(), rng)
+        if kind == BY_SEGMENT
+        else _rule(kind, of_kind or plain, values, rng)
+    )
+    if planted is None:
+        return None
+    rule, met = planted
     odds = WEIGHT * met.to_numpy(float) + rng.normal(0, NOISE, ACCOUNTS)
     low = base_odds(odds, 0.1)
     decides = rng.random(ACCOUNTS) < 1 / (1 + np.exp(-odds - low))
@@ -118,7 +131,7 @@ def planted_world(kind: str, seed: int) -> tuple[CriteriaWorld, Definition]:
 
 def _rule(
     kind: str, of_kind: Sequence[Feature], values: pd.DataFrame, rng: np.random.Generator
-) -> tuple[Definition, pd.Series]:
+) -> tuple[Definition, pd.Series] | None:
     """One criterion of the kind; or three plain ones, the first beside the other two."""
     shares = SHARES_MET[NESTED[kind]] if kind in NESTED else [SHARE_MET]
     criteria: list[Criterion] = []
@@ -126,6 +139,8 @@ def _rule(
         if len(criteria) < len(shares):
             criterion = drawn(feature, values[feature.name], rng, shares[len(criteria)])
             criteria += [criterion] if criterion is not None else []
+    if len(criteria) < len(shares):
+        return None
     masks = [
         values[declared_feature(c).name].le(c.threshold)
         if c.operator == "<="
@@ -141,7 +156,7 @@ def _rule(
 
 def _rule_by_segment(
     plain: Sequence[Feature], values: pd.DataFrame, sizes: np.ndarray, rng: np.random.Generator
-) -> tuple[Definition, pd.Series]:
+) -> tuple[Definition, pd.Series] | None:
     """A threshold of one behaviour, or a lower one for two of the four sizes of company."""
     segment = sorted(map(str, rng.choice(SIZES, 2, replace=False)))
     for feature in (plain[k] for k in rng.permutation(len(plain))):
@@ -151,7 +166,7 @@ def _rule_by_segment(
             inner = Definition.joining([low, Criterion.model_validate({"trait": "company_size", "in": segment})], 2)
             met = of.ge(high.threshold) | (of.ge(low.threshold) & np.isin(sizes, segment))
             return Definition.joining([high, inner], 1), met
-    raise ValueError("no event has two such thresholds")
+    return None
 
 
 # ---------------------------------------------------------------- how it came back
