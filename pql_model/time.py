@@ -24,6 +24,8 @@ SESSION_GAP = 30 * MINUTE
 """Two events further apart than this belong to two sessions."""
 
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+LONGEST = 200 * 366 * DAY
+"""Longest duration, microseconds: an instant plus a few of them is still a 64-bit number."""
 _DURATION = re.compile(r"\s*(\d+)\s*([smhdw])\s*")
 DURATION_HELP = "a whole number and a unit: 90s, 30m, 12h, 7d or 4w"
 INSTANT_HELP = "a date 2026-06-30 or a time 2026-06-30T12:00:00Z"
@@ -158,7 +160,10 @@ class Duration:
         match = _DURATION.fullmatch(text)
         if match is None or int(match[1]) == 0:
             raise ValueError(f"`{text}` is not a duration. Allowed: {DURATION_HELP}")
-        return cls(int(match[1]) * _UNITS[match[2]])
+        length = int(match[1]) * _UNITS[match[2]]
+        if length > LONGEST:
+            raise ValueError(f"`{text}` is too long. Allowed: up to {LONGEST // DAY:,} days")
+        return cls(length)
 
     @property
     def days(self) -> float:

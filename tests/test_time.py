@@ -89,3 +89,10 @@ def test_week_begins_on_monday_even_before_1970():
         "1969-12-29",
     ]
     assert week_of(parse_instant("2026-01-12")) - week_of(parse_instant("2026-01-11")) == WEEK
+
+
+@pytest.mark.parametrize("text", ["99999999999d", "73201d", "10000000000000000h"])
+def test_a_duration_longer_than_any_instant_is_refused(text):
+    with pytest.raises(ValueError, match="is too long"):
+        Duration.parse(text)
+    assert Duration.parse("73000d").days == 73_000

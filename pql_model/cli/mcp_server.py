@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,13 +13,19 @@ import pql_model
 from pql_model.cli.common import ConfigOption
 from pql_model.errors import DataError, PqlError
 
+if TYPE_CHECKING:
+    from pql_model.config.definition import Definition
+
 Payload = dict[str, Any]
 
 ABOUT = (
-    "Which free accounts of a product will pay, which behaviours predict it, and how sure that is. Every rate has a 95 % interval "
-    "and was measured on later accounts than those a rule was found on. All of it predicts paying; none of it shows what makes an "
-    "account pay."
+    "Which free accounts of a product will pay, which behaviours predict it, and how sure that is. Every rate has a 95 % interval. "
+    "Rely on the figures of later accounts, which the search for rules did not use. All of it predicts paying; none of it shows what "
+    "makes an account pay."
 )
+LEAST_SHOWN = 10
+"""Figures of fewer accounts, or of all but fewer, are withheld where single accounts must not be asked for."""
+MOST_CONDITIONS = 50
 
 
 def mcp(
@@ -74,15 +80,17 @@ def make_server(config: Path, accounts: bool = False) -> Any:
                 return tool(*args, **kwargs)
             except PqlError as error:
                 raise ToolError(str(error)) from error
+            except RecursionError as error:
+                raise ToolError("The request is nested too deeply.") from error
 
         return answer
 
-    for tool in (*_tools(config), *([_explain(config)] if accounts else [])):
+    for tool in (*_tools(config, accounts), *([_explain(config)] if accounts else [])):
         server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))(said(tool))
     return server
 
 
-def _tools(config: Path) -> list[Callable[..., Payload]]:
+def _tools(config: Path, accounts: bool) -> list[Callable[..., Payload]]:
     def verdict() -> Payload:
         """The trained models of the product, the newest first: may each be used, its ROC-AUC, and why it was promoted or not."""
         return pql_model.models(config).to_dict()
@@ -110,13 +118,46 @@ def _tools(config: Path) -> list[Callable[..., Payload]]:
         """
         from pql_model.config.load import parse_definition
 
-        return pql_model.test_criteria(config, parse_definition(definition, "the definition")).to_dict()
+        rule = parse_definition(definition, "the definition")
+        if len(rule.criteria) > MOST_CONDITIONS:
+            raise DataError(
+                "The definition is too long", received=f"{len(rule.criteria)} conditions", allowed=f"{MOST_CONDITIONS}"
+            )
+        if accounts:
+            return pql_model.test_criteria(config, rule).to_dict()
+        return _without_single_accounts(rule, lambda: pql_model.test_criteria(config, rule).to_dict())
 
     def check_data() -> Payload:
         """How many rows are usable, which are set aside and why, and which columns know the outcome. Trains nothing."""
         return pql_model.check(config).to_dict()
 
     return [verdict, criteria, test_definition, check_data]
+
+
+def _without_single_accounts(rule: Definition, test: Callable[[], Payload]) -> Payload:
+    """The test of a rule without values of traits, which may be those of one account, and without figures of a few accounts."""
+    about_traits = any(criterion.traits for criterion in rule.criteria)
+    try:
+        payload = test()
+    except DataError as error:
+        if not about_traits:
+            raise
+        raise DataError(
+            "The rule cannot be tested: a condition on a trait lists only values that no account has, or compares one without numbers",
+            remedy="use values that the criteria name; values are listed only with `--accounts`",
+        ) from error
+    few = f"withheld: it is about fewer than {LEAST_SHOWN} accounts, or about all but fewer"
+    for part in ("tested", "earlier", "later"):
+        if payload[part] is not None and _is_of_few(payload[part]):
+            payload[part] = few
+    if few in (payload["tested"], payload["later"], payload["earlier"]):
+        payload["words"] = few
+    return {**payload, "notes": [] if about_traits else payload["notes"]}
+
+
+def _is_of_few(metrics: Payload) -> bool:
+    qualified, rows = metrics["qualified"], metrics["rows"]
+    return 0 < qualified < LEAST_SHOWN or 0 < rows - qualified < LEAST_SHOWN
 
 
 def _explain(config: Path) -> Callable[..., Payload]:

@@ -55,6 +55,8 @@ def _definition(console: Console, status: dict[str, Any] | None) -> None:
         return
     title = "The recommended definition" if status["source"] == "recommended" else "The definition in force"
     say(console, f"{title}: {'met' if status['meets'] else 'not met'}.", gap=True)
+    if len(status["conditions"]) > 1:  # which of them are enough
+        say(console, f"  {status['text']}", style="dim")
     for condition in status["conditions"]:
         say(console, f"  {'met    ' if condition['held'] else 'missing'}  {condition['words']}")
     if status["verdict"] is not None:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, Tag, ValidationError
 
 from pql_model.config.definition import Definition
+from pql_model.config.nesting import refuse_depth
 from pql_model.config.policy_settings import Policy
 from pql_model.config.schema import Config
 from pql_model.errors import ConfigError, DataError, Fault, did_you_mean, nearest
@@ -95,7 +96,7 @@ def parse_definition(raw: Mapping[str, Any], source: str) -> Definition:
     ConfigError
         With every error in the definition.
     """
-    return _parse(yaml.safe_dump(dict(raw), sort_keys=False, allow_unicode=True), source, Definition, key="definition")
+    return _parse(json.dumps(dict(raw), ensure_ascii=False), source, Definition, key="definition")
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -144,6 +145,7 @@ def _text_of(path: Path) -> str:
 
 def _parse(text: str, source: str, model: type[Model], key: str | None = None) -> Model:
     try:
+        refuse_depth(text, source)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         raw = yaml.load(text, Loader=_TextKeys)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:

@@ -96,7 +96,10 @@ class NearestMissing:
         gaps = [step.gap(columns, as_of) for step in self._steps]
         distance = np.array([gap.distance for gap in gaps])
         distance = np.where(self._leads(held, np.isfinite(distance)), distance, np.inf)
-        nearest, needs = np.argmin(distance, axis=0), lacking(self.definition.definition, held)
+        amount = np.array([np.abs(gap.needed - np.nan_to_num(gap.value)) for gap in gaps])
+        tied = distance == np.min(distance, axis=0)  # of 3 and of 12 where nothing happened: 3 is nearer
+        nearest = np.argmin(np.where(tied, amount, np.inf), axis=0)
+        needs = lacking(self.definition.definition, held)
         reachable = np.isfinite(np.min(distance, axis=0)) & (needs > 0)
         for k, (step, gap) in enumerate(zip(self._steps, gaps, strict=True)):
             rows = np.flatnonzero(reachable & (nearest == k))

@@ -61,6 +61,32 @@ def test_the_criteria_are_those_of_the_command_and_short_enough_to_read(config):
     assert verdict["models"][0]["verdict"]
 
 
+def test_values_of_traits_and_figures_of_a_few_accounts_are_withheld(config):
+    size = {"all": [{"trait": "company_size", "in": ["acme.example"]}]}
+    one = {"all": [{"event": "Board Created", "at_least": 1}, {"event": "Teammate Invited", "at_least": 60}]}
+    calls = [("test_definition", {"definition": rule}) for rule in (size, one)]
+    _, [(is_error, said), (_, few)] = asked(make_server(config), *calls)
+    _, [(_, listed), (_, counted)] = asked(make_server(config, accounts=True), *calls)
+
+    assert is_error
+    assert "11-50" not in said
+    assert "11-50" in listed
+    assert 0 < counted["tested"]["qualified"] < 10
+    assert "withheld" in few["tested"]
+    assert "withheld" in few["words"]
+
+
+def test_a_definition_without_end_is_an_error(config):
+    deep = {"event": "Board Created", "at_least": 1}
+    for _ in range(120):
+        deep = {"all": [deep]}
+    long = {"any": [{"event": "Board Created", "at_least": n} for n in range(1, 60)]}
+    _, answers = asked(make_server(config), *(("test_definition", {"definition": rule}) for rule in (deep, long)))
+
+    assert all(is_error for is_error, _ in answers)
+    assert ["too deeply" in answers[0][1], "too long" in answers[1][1]] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "said"),
     [

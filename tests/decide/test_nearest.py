@@ -265,3 +265,10 @@ def test_where_no_part_of_a_nested_definition_can_be_met_nothing_is_given():
     nested = {"all": [ACTIVE, {"any": [INVITED, over]}]}
     [result], _ = tell(nested, {AGE: 8.0, "Invite.count.first_7d": 1.0})
     assert result is None
+
+
+def test_of_two_thresholds_of_which_nothing_is_done_the_lower_is_nearer():
+    high, low = ({"event": "Invite", "at_least": n, "within": "first 7d"} for n in (12, 3))
+    for rule in ({"any": [high, low]}, {"any": [low, high]}):
+        [missing], _ = tell(rule, {})
+        assert missing.needed == 3
