@@ -156,7 +156,7 @@ def _without_single_accounts(rule: Definition, test: Callable[[], Payload]) -> P
 
 
 def _is_of_few(metrics: Payload) -> bool:
-    qualified, rows = metrics["qualified"], metrics["rows"]
+    qualified, rows = int(metrics["qualified"]), int(metrics["rows"])
     return 0 < qualified < LEAST_SHOWN or 0 < rows - qualified < LEAST_SHOWN
 
 

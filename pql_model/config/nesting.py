@@ -28,5 +28,5 @@ def refuse_depth(text: str, source: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if level > MOST_LEVELS:
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark is not None else None
             raise ConfigError(source, [Fault("", f"nested too deeply: more than {MOST_LEVELS} levels", line)])
