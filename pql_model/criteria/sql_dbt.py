@@ -203,11 +203,13 @@ def _columns(config: Config, definition: Definition, statement: Statement) -> It
     for subject, label in statement.labels.items():
         criteria = [each for each in definition.criteria if criterion_subject(each) == subject]
         what = subject.text if isinstance(subject, Feature) else f"trait `{subject}`"
-        asked = " and ".join(criterion_text(each) for each in criteria)
+        asked = "; ".join(criterion_text(each) for each in criteria)  # the model says how they are joined
         tests = _tests(definition, criteria)
         yield {
             "name": label,
-            "description": _literally(f"{what[0].upper()}{what[1:]}. Condition: {asked}."),
+            "description": _literally(
+                f"{what[0].upper()}{what[1:]}. {'Condition' if len(criteria) == 1 else 'Conditions'}: {asked}."
+            ),
             **({"data_tests": tests} if tests else {}),
         }
 
